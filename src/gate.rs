@@ -1,0 +1,172 @@
+//! Tasks in front of the owner, which may refuse writes: a device, a rule.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::command::Write;
+use crate::message::{Envelope, Gated, Message};
+use crate::{Error, Refusal, panics};
+
+/// Something that is asked before a write under its prefix goes on to the owner.
+///
+/// A gate owns a device or a rule. It runs as a task of its own, with a bounded queue and a time-out,
+/// and is asked about one write after another. What it admits goes on to the owner in that order; a
+/// refusal reaches only the one who asked. Neither the owner nor anybody else waits for it.
+///
+/// Writes to gated keys take no conditions, and do not travel in a batch, because the device has
+/// acted before the owner could check. What the owner itself refuses afterwards (a limit, a kind), or
+/// a journal, the device has done all the same: set what *is* from what the device reports.
+///
+/// A `clear` passes no gate; nor does the expiry of a key.
+///
+/// # Cancel safety
+///
+/// The future of `admit` is dropped at the time-out and at the end of a shutdown: keep what must not
+/// be lost in `self`.
+///
+/// # Panics
+///
+/// A panic in `admit` refuses that write. The gate goes on with the next one.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use mainspring::{Action, Error, Gate, Refusal, Store, Value, Write};
+///
+/// struct SpeedLimit(f64);
+///
+/// impl Gate<f64> for SpeedLimit {
+///     async fn admit(&mut self, write: &Write<f64>) -> Result<(), Refusal> {
+///         match write.action() {
+///             Action::Set(Value::Item(speed)) if *speed <= self.0 => Ok(()),
+///             Action::Set(Value::Item(_)) => Err(Refusal::new("too fast")),
+///             _ => Err(Refusal::new("set a number")),
+///         }
+///     }
+/// }
+///
+/// let store = Store::builder().gate("car/target_speed", SpeedLimit(130.0)).spawn();
+/// store.set("car/target_speed", 120.0).await?;
+/// let refused = store.set("car/target_speed", 150.0).await;
+/// assert_eq!(refused, Err(Error::Refused(Refusal::new("too fast"))));
+/// # Ok(()) }
+/// ```
+pub trait Gate<T>: Send + 'static {
+    /// Whether the write may go on, and if not, why.
+    fn admit(&mut self, write: &Write<T>) -> impl Future<Output = Result<(), Refusal>> + Send;
+}
+
+/// How a gate is run.
+#[derive(Debug, Clone, Copy)]
+pub struct GateOptions {
+    pub(crate) timeout: Duration,
+    pub(crate) queue: usize,
+}
+
+impl Default for GateOptions {
+    /// 5 seconds, and 64 writes.
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(5), queue: 64 }
+    }
+}
+
+impl GateOptions {
+    /// How long a write may take from the gate's queue to its answer. After that it is refused.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// How many writes may wait for the gate; at least 1. More wait for room, as everywhere.
+    #[must_use]
+    pub fn queue(self, queue: usize) -> Self {
+        Self { queue: queue.max(1), ..self }
+    }
+}
+
+/// What the task of a gate works with.
+pub(crate) struct GateTask<T> {
+    pub(crate) queue: mpsc::Receiver<Envelope<T>>,
+    pub(crate) owner: mpsc::Sender<Envelope<T>>,
+    pub(crate) timeout: Duration,
+    pub(crate) token: CancellationToken,
+    pub(crate) shutdown_deadline: Duration,
+}
+
+impl<T: Send + Sync + 'static> GateTask<T> {
+    /// Until the last handle is gone, or the store is shut down and the queue is empty, or the
+    /// shutdown has taken too long.
+    pub(crate) async fn run<G: Gate<T>>(mut self, mut gate: G) {
+        let token = self.token.clone();
+        let deadline = self.shutdown_deadline;
+        let too_late = async move {
+            token.cancelled().await;
+            sleep(deadline).await;
+        };
+        // Commands that are dropped unanswered get to know how the store has ended.
+        tokio::select! {
+            () = self.admit_all(&mut gate) => {}
+            () = too_late => tracing::warn!("the shutdown deadline has passed with a gate at work"),
+        }
+    }
+
+    async fn admit_all<G: Gate<T>>(&mut self, gate: &mut G) {
+        while let Some(Envelope { message, span }) = self.next().await {
+            let Message::Gated(gated) = message else { continue };
+            if gated.reply.is_closed() {
+                continue; // nobody waits for it any more, so the device need not act
+            }
+            let around = span.as_deref().cloned().unwrap_or_else(tracing::Span::none);
+            self.admit(gate, *gated, span).instrument(around).await;
+        }
+    }
+
+    async fn next(&mut self) -> Option<Envelope<T>> {
+        tokio::select! {
+            biased;
+            () = self.token.cancelled(), if !self.queue.is_closed() => {
+                self.queue.close();
+                self.queue.recv().await
+            }
+            envelope = self.queue.recv() => envelope,
+        }
+    }
+
+    async fn admit<G: Gate<T>>(
+        &self,
+        gate: &mut G,
+        gated: Gated<T>,
+        span: Option<Box<tracing::Span>>,
+    ) {
+        let Gated { prepared, reply, since } = gated;
+        let deadline: Instant = since + self.timeout;
+        let asked = panics::catch(gate.admit(&prepared.write));
+        let verdict = match timeout_at(deadline, asked).await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(panic)) => Err(Refusal::new(format!("the gate panicked: {panic}"))),
+            Err(_) => {
+                let key = &prepared.write.key;
+                tracing::warn!(%key, timeout = ?self.timeout, "a gate took too long");
+                Err(Refusal::new(Arc::<str>::from("the gate did not answer in time")))
+            }
+        };
+        match verdict {
+            Ok(()) => {
+                let message = Message::Write { prepared, reply };
+                // If the owner is gone, the caller learns why from the reply that is dropped here.
+                let _ = self.owner.send(Envelope { message, span }).await;
+            }
+            Err(refusal) => {
+                tracing::debug!(%refusal, "refused by a gate");
+                let _ = reply.send(Err(Error::Refused(refusal)));
+            }
+        }
+    }
+}

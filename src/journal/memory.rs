@@ -1,0 +1,263 @@
+//! A journal in memory, with every fault that a real one can have.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::future::pending;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::{AppendError, Journal, JournalError, Recover, Recovered};
+use crate::{Change, ChangeKind, Entry, Event, Key, StoreId, Subscription};
+
+/// What goes wrong with an append of a [`MemoryJournal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// No room: nothing is written.
+    Full,
+    /// The answer is lost and nothing was written.
+    UnknownLost,
+    /// The answer is lost and everything was written.
+    UnknownWritten,
+    /// The process dies before anything is written: nothing is ever answered again.
+    CrashBefore,
+    /// The process dies after everything is written.
+    CrashAfter,
+    /// The journal panics.
+    Panic,
+}
+
+/// A journal that lives as long as somebody holds it: for tests, and as the plainest example of the
+/// contract.
+///
+/// Clones are the same log. Two stores over one log are two owners that share a journal: the first
+/// to append wins, and the other applies what the first has done before it decides again. That is
+/// also how to make a conflict on purpose.
+///
+/// # Examples
+///
+/// Everything is there again when a store is started over the same log:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use mainspring::Store;
+/// use mainspring::journal::MemoryJournal;
+///
+/// let journal = MemoryJournal::new();
+/// let store = Store::<String>::builder().journal(journal.clone()).spawn();
+/// store.set("k", "v").await?;
+/// store.shutdown().await?;
+///
+/// let store = Store::<String>::builder().journal(journal).spawn();
+/// assert_eq!(store.get("k").await?.unwrap().revision, 1);
+/// # Ok(()) }
+/// ```
+pub struct MemoryJournal<T> {
+    log: Arc<Mutex<Log<T>>>,
+    /// The newest revision, for the others.
+    head: watch::Sender<u64>,
+    /// What this handle has seen of it.
+    seen: watch::Receiver<u64>,
+}
+
+struct Log<T> {
+    store: StoreId,
+    snapshot: BTreeMap<Key, Entry<T>>,
+    snapshot_revision: u64,
+    changes: Vec<Change<T>>,
+    faults: VecDeque<Fault>,
+    /// How many reads fail from now on.
+    unreadable: usize,
+    crashed: bool,
+}
+
+impl<T> Log<T> {
+    fn head(&self) -> u64 {
+        self.changes.last().map_or(self.snapshot_revision, |change| change.revision)
+    }
+}
+
+impl<T> MemoryJournal<T> {
+    /// An empty log.
+    pub fn new() -> Self {
+        let (head, seen) = watch::channel(0);
+        let log = Log {
+            store: StoreId::random(),
+            snapshot: BTreeMap::new(),
+            snapshot_revision: 0,
+            changes: Vec::new(),
+            faults: VecDeque::new(),
+            unreadable: 0,
+            crashed: false,
+        };
+        Self { log: Arc::new(Mutex::new(log)), head, seen }
+    }
+
+    /// Let the next append that has none yet meet this fault.
+    pub fn inject(&self, fault: Fault) {
+        self.log.lock().faults.push_back(fault);
+    }
+
+    /// Let the next reads fail, as many as `times`.
+    pub fn fail_reads(&self, times: usize) {
+        self.log.lock().unreadable = times;
+    }
+
+    /// Whether an append met a crash. Every call since then waits for ever, as those of a dead
+    /// process do.
+    pub fn has_crashed(&self) -> bool {
+        self.log.lock().crashed
+    }
+
+    /// The newest revision in the log.
+    pub fn head(&self) -> u64 {
+        self.log.lock().head()
+    }
+}
+
+impl<T: Clone> MemoryJournal<T> {
+    /// What is on the disk, so to speak: a log of its own with the same contents and no faults, to
+    /// start another store over after a crash.
+    #[must_use]
+    pub fn survivor(&self) -> Self {
+        let log = self.log.lock();
+        let (head, seen) = watch::channel(log.head());
+        let log = Log {
+            store: log.store,
+            snapshot: log.snapshot.clone(),
+            snapshot_revision: log.snapshot_revision,
+            changes: log.changes.clone(),
+            faults: VecDeque::new(),
+            unreadable: 0,
+            crashed: false,
+        };
+        Self { log: Arc::new(Mutex::new(log)), head, seen }
+    }
+
+    /// The changes in the log, oldest first.
+    pub fn changes(&self) -> Vec<Change<T>> {
+        self.log.lock().changes.clone()
+    }
+
+    async fn stay_dead(&self) {
+        if self.has_crashed() {
+            pending::<()>().await;
+        }
+    }
+}
+
+impl<T> Clone for MemoryJournal<T> {
+    fn clone(&self) -> Self {
+        Self { log: Arc::clone(&self.log), head: self.head.clone(), seen: self.seen.clone() }
+    }
+}
+
+impl<T> Default for MemoryJournal<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for MemoryJournal<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryJournal").field("head", &self.head()).finish_non_exhaustive()
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
+    async fn open(&mut self, recover: Recover<'_, T>) -> Result<StoreId, JournalError> {
+        self.stay_dead().await;
+        let log = self.log.lock();
+        for (key, entry) in &log.snapshot {
+            recover(Recovered::Entry(key.clone(), entry.clone()));
+        }
+        recover(Recovered::SnapshotEnd(log.snapshot_revision));
+        log.changes.iter().for_each(|change| recover(Recovered::Change(change.clone())));
+        self.seen.mark_unchanged();
+        Ok(log.store)
+    }
+
+    async fn append(&mut self, after: u64, changes: Arc<[Change<T>]>) -> Result<(), AppendError> {
+        self.stay_dead().await;
+        let fault = {
+            let mut log = self.log.lock();
+            if log.head() != after {
+                return Err(AppendError::Conflict);
+            }
+            let fault = log.faults.pop_front();
+            if matches!(fault, None | Some(Fault::UnknownWritten | Fault::CrashAfter)) {
+                log.changes.extend(changes.iter().cloned());
+                self.head.send_replace(log.head());
+                self.seen.mark_unchanged();
+            }
+            log.crashed = matches!(fault, Some(Fault::CrashBefore | Fault::CrashAfter));
+            fault
+        };
+        self.stay_dead().await;
+        match fault {
+            None => Ok(()),
+            Some(Fault::Full) => Err(AppendError::Full),
+            Some(Fault::Panic) => panic!("the journal was told to panic"),
+            Some(_) => Err(AppendError::Unknown("the answer was lost".into())),
+        }
+    }
+
+    async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, JournalError> {
+        self.stay_dead().await;
+        self.seen.mark_unchanged();
+        let mut log = self.log.lock();
+        if log.unreadable > 0 {
+            log.unreadable -= 1;
+            return Err(JournalError::new("the journal was told not to be read"));
+        }
+        if after < log.snapshot_revision {
+            let oldest = log.snapshot_revision;
+            return Err(JournalError::new(crate::Error::Compacted { oldest }));
+        }
+        Ok(log.changes.iter().filter(|change| change.revision > after).cloned().collect())
+    }
+
+    async fn tail(&mut self) {
+        // This handle holds a sender, so the channel cannot close.
+        let _ = self.seen.changed().await;
+    }
+
+    async fn compact(&mut self, mut snapshot: Subscription<T>) -> Result<(), JournalError> {
+        let log = Arc::clone(&self.log);
+        tokio::spawn(async move {
+            let mut entries = BTreeMap::new();
+            while let Ok(event) = snapshot.recv().await {
+                match event {
+                    Event::Entry { key, entry } => drop(entries.insert(key, entry)),
+                    Event::Change(change) => replay(&mut entries, &change),
+                    Event::SnapshotEnd { revision } => {
+                        let mut log = log.lock();
+                        log.snapshot = entries;
+                        log.snapshot_revision = revision;
+                        log.changes.retain(|change| change.revision > revision);
+                        return;
+                    }
+                    Event::Batch { .. } | Event::Progress { .. } => {}
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        self.stay_dead().await;
+        Ok(())
+    }
+}
+
+/// Apply a change to entries outside a store.
+fn replay<T: Clone>(entries: &mut BTreeMap<Key, Entry<T>>, change: &Change<T>) {
+    if matches!(change.kind, ChangeKind::Cleared { .. }) {
+        entries.clear();
+    } else if let Some(entry) = Entry::replay(change, entries.remove(&change.key)) {
+        entries.insert(change.key.clone(), entry);
+    }
+}

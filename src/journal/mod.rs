@@ -1,0 +1,155 @@
+//! The log of changes: compare-and-append.
+//!
+//! A [`Journal`] is what makes a store durable, and on an engine that several machines share, what
+//! puts their owners in one order. The owner asks it before it applies anything: what is not in the
+//! journal did not happen.
+
+mod memory;
+
+use std::fmt;
+use std::future::pending;
+use std::sync::Arc;
+
+pub use self::memory::{Fault, MemoryJournal};
+use crate::{Change, Entry, Key, StoreId, Subscription};
+
+/// What a journal gives back when it is opened, piece by piece: the entries of its newest snapshot,
+/// the revision of that snapshot, and every later change, in order.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Recovered<T> {
+    /// An entry of the snapshot.
+    Entry(Key, Entry<T>),
+    /// The end of the snapshot, which is the store at this revision.
+    SnapshotEnd(u64),
+    /// A change after the snapshot.
+    Change(Change<T>),
+}
+
+/// Takes what was recovered.
+pub type Recover<'a, T> = &'a mut (dyn FnMut(Recovered<T>) + Send);
+
+/// Why changes were not appended. Which of the three it is decides what the owner does next, so a
+/// journal that is not certain says [`Unknown`](AppendError::Unknown).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The journal holds changes after the revision given: another owner was first. Nothing was
+    /// written. The owner reads theirs, and decides again.
+    #[error("another owner has appended first")]
+    Conflict,
+    /// There is no room, and certainly nothing was written. The writes of the turn fail.
+    #[error("the journal is full")]
+    Full,
+    /// Everything else. The changes may be there or not; the owner appends nothing more until
+    /// [`read`](Journal::read) has told.
+    #[error("the journal did not say: {0}")]
+    Unknown(Arc<str>),
+}
+
+/// Why a journal could not be opened, read or closed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct JournalError(pub Arc<str>);
+
+impl JournalError {
+    /// An error with its cause, which should say what helps.
+    pub fn new(cause: impl fmt::Display) -> Self {
+        Self(cause.to_string().into())
+    }
+}
+
+/// A log of changes in which each append names the revision that it follows.
+///
+/// # The contract
+///
+/// - **Order.** Revisions in the journal start at 1, have no gap and no number twice.
+/// - **Compare-and-append.** [`append`](Self::append) writes all of its changes or none, and only if
+///   the newest revision in the journal is `after`.
+/// - **Durability.** When `append` has returned `Ok`, the changes survive whatever the journal
+///   promises to survive. The owner shows nobody a change before that.
+/// - **Batches travel whole.** Changes of one append stay together; a reader never sees a part of
+///   them.
+///
+/// The owner calls one method at a time. It drops a future of [`tail`](Self::tail) whenever
+/// something else comes up, and no other.
+pub trait Journal<T>: Send + 'static {
+    /// Give back everything: the newest snapshot, then every later change, in order. Called once,
+    /// before anything else.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be recovered stops the store, with this error as the cause.
+    fn open(
+        &mut self,
+        recover: Recover<'_, T>,
+    ) -> impl Future<Output = Result<StoreId, JournalError>> + Send;
+
+    /// Write changes that follow the revision `after`. Never cut off by a shutdown.
+    fn append(
+        &mut self,
+        after: u64,
+        changes: Arc<[Change<T>]>,
+    ) -> impl Future<Output = Result<(), AppendError>> + Send;
+
+    /// The changes after a revision: what others appended, or what an append with an unknown outcome
+    /// left behind.
+    ///
+    /// # Errors
+    ///
+    /// As long as this fails, the store takes no writes; it asks again, at growing intervals.
+    fn read(
+        &mut self,
+        after: u64,
+    ) -> impl Future<Output = Result<Vec<Change<T>>, JournalError>> + Send;
+
+    /// Wait until somebody else has appended. Must be cancel safe. A journal with a single owner
+    /// leaves it as it is.
+    fn tail(&mut self) -> impl Future<Output = ()> + Send {
+        pending()
+    }
+
+    /// Replace the log up to a snapshot by that snapshot. It starts now and goes on by itself, in a
+    /// task of the journal's own, while the owner appends: the entries, and the changes since, come
+    /// from the subscription until its [`SnapshotEnd`](crate::Event::SnapshotEnd).
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be started. The log stays as it is.
+    fn compact(
+        &mut self,
+        snapshot: Subscription<T>,
+    ) -> impl Future<Output = Result<(), JournalError>> + Send;
+
+    /// Make sure that everything is written. Called once, as the last thing.
+    ///
+    /// # Errors
+    ///
+    /// If something that was acknowledged may be lost.
+    fn close(&mut self) -> impl Future<Output = Result<(), JournalError>> + Send;
+}
+
+/// The journal of a store that has none. There are no values of it.
+#[derive(Debug, Clone, Copy)]
+pub enum NoJournal {}
+
+impl<T: Send + Sync + 'static> Journal<T> for NoJournal {
+    async fn open(&mut self, _: Recover<'_, T>) -> Result<StoreId, JournalError> {
+        match *self {}
+    }
+
+    async fn append(&mut self, _: u64, _: Arc<[Change<T>]>) -> Result<(), AppendError> {
+        match *self {}
+    }
+
+    async fn read(&mut self, _: u64) -> Result<Vec<Change<T>>, JournalError> {
+        match *self {}
+    }
+
+    async fn compact(&mut self, _: Subscription<T>) -> Result<(), JournalError> {
+        match *self {}
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        match *self {}
+    }
+}

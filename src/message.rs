@@ -1,0 +1,153 @@
+//! What travels from a handle to the owner.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, oneshot};
+use tokio::time::Instant;
+use tracing::Span;
+use tracing::span::EnteredSpan;
+
+use crate::command::{Prepared, Written};
+use crate::history::Turn;
+use crate::op::Subscribing;
+use crate::publisher::Listening;
+use crate::shared::Shared;
+use crate::state::Map;
+use crate::subscription::{Filter, Start};
+use crate::watcher::Watcher;
+use crate::{BatchError, Entry, Error, Key, Page, StoreId, Timestamp};
+
+/// Where the answer goes. A caller that has left is no error.
+pub(crate) type Reply<A, E = Error> = oneshot::Sender<Result<A, E>>;
+
+/// A command and the span of the one who asked. Kept small: over 128 bytes the channel gets slower.
+pub struct Envelope<T> {
+    pub(crate) message: Message<T>,
+    pub(crate) span: Option<Box<Span>>,
+}
+
+pub(crate) enum Message<T> {
+    Get {
+        hash: u64,
+        key: Key,
+        reply: Reply<Option<Entry<T>>>,
+    },
+    Write {
+        prepared: Prepared<T>,
+        reply: Reply<Written<T>>,
+    },
+    /// A write on its way through a gate. Only gates get these.
+    Gated(Box<Gated<T>>),
+    Many {
+        writes: Vec<Result<Prepared<T>, Error>>,
+        reply: Reply<Vec<Result<Written<T>, Error>>>,
+    },
+    Batch {
+        writes: Vec<Prepared<T>>,
+        reply: Reply<Vec<Written<T>>, BatchError>,
+    },
+    Clear {
+        reply: Reply<usize>,
+    },
+    /// A read of one key: looks, and sends its own answer.
+    Look(Look<T>),
+    Scan(Box<ScanRequest<T>>),
+    Subscribe(Box<SubscribeRequest<T>>),
+    Latest {
+        key: Key,
+        watcher: Arc<Watcher<T>>,
+        reply: Reply<()>,
+    },
+    Compact {
+        reply: Reply<()>,
+    },
+}
+
+/// Looks at the map, and sends its own answer.
+pub(crate) type Look<T> = Box<dyn FnOnce(&Map<T>, Timestamp) + Send>;
+
+pub(crate) struct Gated<T> {
+    pub(crate) prepared: Prepared<T>,
+    pub(crate) reply: Reply<Written<T>>,
+    pub(crate) since: Instant,
+}
+
+pub(crate) struct ScanRequest<T> {
+    pub(crate) prefix: Key,
+    pub(crate) after: Option<Key>,
+    pub(crate) limit: usize,
+    pub(crate) reply: ScanReply<T>,
+}
+
+pub(crate) enum ScanReply<T> {
+    Keys(Reply<Page<Key>>),
+    Entries(Reply<Page<(Key, Entry<T>)>>),
+}
+
+pub(crate) struct SubscribeRequest<T> {
+    pub(crate) filter: Filter,
+    pub(crate) start: Start,
+    pub(crate) shared: Arc<Shared<T>>,
+    pub(crate) reply: Reply<Subscribing<T>>,
+}
+
+/// What the owner hands to a new subscriber: all of it taken at one moment.
+pub(crate) struct Subscribed<T> {
+    pub(crate) source: Source<T>,
+    /// Tell what comes after this revision.
+    pub(crate) after: u64,
+    /// The newest revision.
+    pub(crate) head: u64,
+    /// The entry of a single key, for a snapshot of it.
+    pub(crate) entry: Option<Entry<T>>,
+    pub(crate) store: StoreId,
+}
+
+pub(crate) enum Source<T> {
+    Channel { receiver: broadcast::Receiver<Turn<T>>, _listening: Listening },
+    Watcher(Arc<Watcher<T>>),
+}
+
+impl<T> Message<T> {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Get { .. } => "get",
+            Self::Write { prepared, .. } => prepared.write.action.name(),
+            Self::Gated(gated) => gated.prepared.write.action.name(),
+            Self::Many { .. } => "many",
+            Self::Batch { .. } => "batch",
+            Self::Clear { .. } => "clear",
+            Self::Look(_) => "look",
+            Self::Scan(_) => "scan",
+            Self::Subscribe(_) => "subscribe",
+            Self::Latest { .. } => "latest",
+            Self::Compact { .. } => "compact",
+        }
+    }
+}
+
+impl<T> From<Message<T>> for Envelope<T> {
+    /// A command in the span of its caller, if somebody listens to it.
+    fn from(message: Message<T>) -> Self {
+        // Asking for the current span costs more than all the rest when nobody listens.
+        let listening = tracing::dispatcher::has_been_set();
+        let span = listening.then(Span::current).filter(|span| !span.is_none());
+        Self { message, span: span.map(Box::new) }
+    }
+}
+
+impl<T> Envelope<T> {
+    /// Do what follows in the span of the caller.
+    pub(crate) fn enter(&self) -> Option<EnteredSpan> {
+        let span = self.span.as_deref()?.clone().entered();
+        tracing::trace!(command = self.message.name(), "turn");
+        Some(span)
+    }
+}
+
+impl<T> fmt::Debug for Envelope<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Envelope").field(&self.message.name()).finish()
+    }
+}

@@ -1,0 +1,171 @@
+//! What the owner does with its journal: recover, append, and find out what became of an append.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::Instrument;
+
+use super::Owner;
+use crate::history::Turn;
+use crate::journal::{AppendError, Journal, JournalError, Recovered};
+use crate::message::{Envelope, Message};
+use crate::subscription::{Filter, Start};
+use crate::{Error, Subscription, Timestamp};
+
+const FIRST_RETRY: Duration = Duration::from_millis(10);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+
+/// Nothing is appended until the journal has told what it holds.
+pub(crate) struct Halt {
+    cause: Arc<str>,
+    retry_at: Timestamp,
+    wait: Duration,
+}
+
+impl Halt {
+    pub(super) fn retry_at(&self) -> Timestamp {
+        self.retry_at
+    }
+}
+
+/// What became of the changes of a turn.
+pub(super) enum Recorded {
+    /// They are as durable as the journal promises, or there is no journal.
+    Yes,
+    /// Another owner was first. Its changes are applied by now.
+    Conflict,
+    /// They are not, or nobody knows: this is the answer for those who asked for them.
+    No(Error),
+}
+
+impl<T, J> Owner<T, J>
+where
+    T: Clone + Send + Sync + 'static,
+    J: Journal<T>,
+{
+    /// Take everything that the journal has, and let expire what is overdue.
+    pub(super) async fn recover(&mut self) -> Result<(), JournalError> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let (state, history, clock) = (&mut self.state, &self.shared.history, &self.shared.clock);
+        let mut parts = Vec::new();
+        let mut count = 0_u64;
+        let mut recover = |recovered| match recovered {
+            Recovered::Entry(key, entry) => {
+                count += 1;
+                clock.not_before(entry.updated_at);
+                state.restore(&key, entry);
+            }
+            Recovered::SnapshotEnd(revision) => {
+                state.resume_at(revision);
+                history.start_at(revision);
+            }
+            Recovered::Change(mut change) => {
+                count += 1;
+                clock.not_before(change.at);
+                state.weigh_change(&mut change);
+                state.apply(&change);
+                let more = change.continues;
+                parts.push(change);
+                if !more {
+                    history.push_turn(parts.drain(..).collect());
+                }
+            }
+        };
+        let span = tracing::info_span!("recover");
+        let id = journal.open(&mut recover).instrument(span).await?;
+        self.shared.set_id(id);
+        let revision = self.state.totals().revision;
+        self.shared.history.set_head(revision);
+        if count > 0 {
+            tracing::info!(store = %id, revision, count, "recovered");
+        }
+        while self.expire(self.shared.clock.now()).await {}
+        Ok(())
+    }
+
+    /// Append the changes of a turn.
+    pub(super) async fn record(&mut self, turn: &Turn<T>) -> Recorded {
+        let Some(journal) = &mut self.journal else { return Recorded::Yes };
+        if turn.is_empty() {
+            return Recorded::Yes;
+        }
+        if let Some(halt) = &self.halt {
+            return Recorded::No(Error::JournalFailed(halt.cause.clone()));
+        }
+        let after = self.state.totals().revision;
+        match journal.append(after, Turn::clone(turn)).await {
+            Ok(()) => Recorded::Yes,
+            Err(AppendError::Conflict) => {
+                tracing::debug!(after, "another owner has appended first");
+                self.take_foreign().await;
+                Recorded::Conflict
+            }
+            Err(AppendError::Full) => Recorded::No(Error::JournalFull),
+            Err(AppendError::Unknown(cause)) => {
+                tracing::error!(after, %cause, "the outcome of an append is unknown");
+                self.halt(cause);
+                Recorded::No(Error::Unknown)
+            }
+        }
+    }
+
+    /// Apply and publish what others have appended.
+    pub(super) async fn take_foreign(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
+        let after = self.state.totals().revision;
+        match journal.read(after).await {
+            Ok(mut changes) => {
+                self.halt = None;
+                for change in &mut changes {
+                    self.shared.clock.not_before(change.at);
+                    self.state.weigh_change(change);
+                    self.state.apply(change);
+                }
+                tracing::debug!(count = changes.len(), "took foreign changes");
+                self.publisher.publish_turn(changes.into());
+            }
+            Err(JournalError(cause)) => {
+                tracing::error!(%cause, "the journal cannot be read");
+                self.halt(cause);
+            }
+        }
+    }
+
+    /// If the journal has not told yet what became of an append, ask it again when it is time.
+    pub(super) async fn resolve(&mut self) {
+        if self.halt.as_ref().is_some_and(|halt| halt.retry_at <= self.shared.clock.now()) {
+            self.take_foreign().await;
+            if self.halt.is_none() {
+                tracing::info!("the journal takes writes again");
+            }
+        }
+    }
+
+    /// Let the journal replace its log by a snapshot, which it takes on its own from here.
+    pub(super) async fn compact(&mut self, now: Timestamp) {
+        let Some(Envelope { message: Message::Compact { reply }, .. }) = self.queue.pop_front()
+        else {
+            return;
+        };
+        let filter = Filter::All;
+        let result = match (self.subscribe(&filter, Start::Snapshot, now), &mut self.journal) {
+            (Err(error), _) => Err(error),
+            (Ok(_), None) => Ok(()),
+            (Ok(subscribed), Some(journal)) => {
+                let shared = Arc::clone(&self.shared);
+                let snapshot = Subscription::new(shared, filter, Start::Snapshot, subscribed);
+                let compacted = journal.compact(snapshot).await;
+                compacted.map_err(|JournalError(cause)| Error::JournalFailed(cause))
+            }
+        };
+        let _ = reply.send(result);
+    }
+
+    fn halt(&mut self, cause: Arc<str>) {
+        let now = self.shared.clock.now();
+        let wait = self.halt.as_ref().map(|halt| (halt.wait * 2).min(LONGEST_RETRY));
+        // The first question is asked at once: most answers that got lost can be had again.
+        let retry_at = now + wait.unwrap_or_default();
+        self.halt = Some(Halt { cause, retry_at, wait: wait.unwrap_or(FIRST_RETRY) });
+    }
+}

@@ -1,0 +1,212 @@
+//! The only task that changes data: its loop, from start to end.
+
+mod job;
+mod journaling;
+mod reads;
+mod turn;
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::task::TaskTracker;
+
+use self::journaling::Halt;
+use crate::change::Change;
+use crate::command::Written;
+use crate::decide::Rules;
+use crate::journal::{Journal, JournalError};
+use crate::message::{Envelope, Reply, ScanRequest};
+use crate::publisher::Publisher;
+use crate::shared::Shared;
+use crate::state::State;
+use crate::stats::add;
+use crate::{Error, Timestamp, panics};
+
+/// How many commands are taken from the queue at once.
+const DRAIN: usize = 256;
+
+/// How many commands share a turn when somebody listens and nothing is journaled: publishing them
+/// together costs a tenth, and holding replies back for longer idles the callers.
+const SHARED_TURN: usize = 16;
+
+/// How many due keys expire before the next commands are served.
+const EXPIRE_AT_ONCE: usize = 1_024;
+
+/// The longest sleep while something waits for a deadline, so that a wall clock that ran ahead of the
+/// timers is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+pub(crate) struct Owner<T, J> {
+    pub(crate) inbox: mpsc::Receiver<Envelope<T>>,
+    pub(crate) state: State<T>,
+    pub(crate) publisher: Publisher<T>,
+    pub(crate) journal: Option<J>,
+    pub(crate) halt: Option<Halt>,
+    pub(crate) shared: Arc<Shared<T>>,
+    pub(crate) rules: Rules,
+    pub(crate) gates: TaskTracker,
+    pub(crate) shutdown_deadline: Duration,
+    /// Scans that wait for the index.
+    pub(crate) scans: Vec<ScanRequest<T>>,
+    /// Commands that were taken from the queue and have not had their turn.
+    pub(crate) queue: VecDeque<Envelope<T>>,
+    /// The changes of the current turn.
+    pub(crate) changes: Vec<Change<T>>,
+    /// The answers of the current turn, held back until its changes are published.
+    pub(crate) answers: Vec<Answer<T>>,
+}
+
+pub(crate) type Answer<T> = (Reply<Written<T>>, Result<Written<T>, Error>);
+
+/// Run an owner to its end, whatever that is, and tell everybody.
+///
+/// As in tower's buffer, the cause is told first, then the queue is closed, and then the callers that
+/// wait in it are let go; so nobody gets an answer that says less than is known.
+pub(crate) async fn run<T, J>(mut owner: Owner<T, J>)
+where
+    T: Clone + Send + Sync + 'static,
+    J: Journal<T>,
+{
+    let shared = Arc::clone(&owner.shared);
+    match panics::catch(owner.live()).await {
+        Ok(Ok(())) => tracing::debug!(store = %shared.id(), "the store has ended"),
+        Ok(Err(JournalError(cause))) => {
+            tracing::error!(store = %shared.id(), %cause, "the store has failed");
+            shared.status.fail(cause);
+        }
+        Err(panic) => {
+            tracing::error!(store = %shared.id(), %panic, "the owner has panicked");
+            shared.status.fail(format!("the owner panicked: {panic}"));
+        }
+    }
+    shared.status.close();
+    owner.inbox.close();
+    shared.status.end();
+    owner.publisher.close();
+    // Dropping a caller's value may panic once more.
+    let _ = panics::catch(async move { drop(owner) }).await;
+}
+
+impl<T, J> Owner<T, J>
+where
+    T: Clone + Send + Sync + 'static,
+    J: Journal<T>,
+{
+    async fn live(&mut self) -> Result<(), JournalError> {
+        self.recover().await?;
+        self.shared.status.set_ready();
+        tracing::debug!(store = %self.shared.id(), "the store is ready");
+        self.serve_until_cancelled().await;
+        self.finish().await;
+        match &mut self.journal {
+            Some(journal) => journal.close().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Serve until the store is cancelled or its last handle is gone.
+    async fn serve_until_cancelled(&mut self) {
+        let token = self.shared.token.clone();
+        let mut cancelled = pin!(token.cancelled());
+        let mut alarm = pin!(sleep(LONGEST_SLEEP));
+        let mut alarm_at = None;
+        let mut batch = Vec::with_capacity(DRAIN);
+        loop {
+            // An alarm that rings too early does no harm, so it is only ever moved forward.
+            let next = self.next_deadline();
+            if next.is_some_and(|next| alarm_at.is_none_or(|at| next < at)) {
+                let nap = next.map(|next| next.saturating_since(self.shared.clock.now()));
+                alarm.as_mut().reset(Instant::now() + nap.unwrap_or_default().min(LONGEST_SLEEP));
+                alarm_at = next;
+            }
+            tokio::select! {
+                biased;
+                () = &mut cancelled => return,
+                taken = self.inbox.recv_many(&mut batch, DRAIN) => {
+                    if taken == 0 {
+                        return; // the last handle is gone
+                    }
+                }
+                () = foreign(&mut self.journal) => self.take_foreign().await,
+                // Chores are done whenever nobody asks for anything else.
+                () = tokio::task::yield_now(), if self.state.has_chores() => {}
+                () = &mut alarm, if alarm_at.is_some() => alarm_at = None,
+            }
+            self.take(&mut batch).await;
+        }
+    }
+
+    /// Refuse what is new and finish what is queued, until the deadline.
+    async fn finish(&mut self) {
+        self.shared.status.close();
+        let deadline = Instant::now() + self.shutdown_deadline;
+        let mut batch = Vec::with_capacity(DRAIN);
+        // Gates finish what is queued there; what they admit still comes in here.
+        self.gates.close();
+        while !self.gates.is_empty() {
+            let gates = self.gates.clone();
+            tokio::select! {
+                biased;
+                _ = timeout_at(deadline, gates.wait()) => break,
+                _ = self.inbox.recv_many(&mut batch, DRAIN) => self.take(&mut batch).await,
+            }
+        }
+        self.inbox.close();
+        loop {
+            let more = timeout_at(deadline, self.inbox.recv_many(&mut batch, DRAIN)).await;
+            match more {
+                Ok(0) => break,
+                Ok(_) => self.take(&mut batch).await,
+                Err(_) => {
+                    tracing::warn!("the shutdown deadline has passed with commands in the queue");
+                    break;
+                }
+            }
+        }
+        while !self.scans.is_empty() {
+            self.state.do_chore();
+            self.answer_scans(self.shared.clock.now());
+        }
+    }
+
+    /// Serve what was taken from the queue, after what is due.
+    async fn take(&mut self, batch: &mut Vec<Envelope<T>>) {
+        self.resolve().await;
+        // After the commands were sent, so that nobody is told of a time before their question.
+        let now = self.shared.clock.now();
+        self.state.do_chore();
+        self.answer_scans(now);
+        self.expire(now).await;
+        let counters = &self.shared.counters;
+        add(&counters.commands, batch.len());
+        self.queue.extend(batch.drain(..));
+        while !self.queue.is_empty() {
+            add(&self.shared.counters.turns, 1);
+            self.turn(now).await;
+        }
+        let totals = self.state.totals();
+        let counters = &self.shared.counters;
+        counters.entries.store(totals.entries as u64, Ordering::Relaxed);
+        counters.bytes.store(totals.bytes, Ordering::Relaxed);
+    }
+
+    /// When something has to be done even if nobody asks for it.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        let retry = self.halt.as_ref().map(Halt::retry_at);
+        self.state.next_wake().into_iter().chain(retry).min()
+    }
+}
+
+/// Until somebody else appends to a shared journal.
+async fn foreign<T: 'static, J: Journal<T>>(journal: &mut Option<J>) {
+    match journal {
+        Some(journal) => journal.tail().await,
+        None => pending().await,
+    }
+}

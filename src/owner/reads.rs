@@ -1,0 +1,113 @@
+//! The commands that change nothing: reads, scans, subscriptions.
+
+use std::sync::Arc;
+
+use super::Owner;
+use crate::journal::Journal;
+use crate::message::{Message, ScanReply, ScanRequest, Source, SubscribeRequest, Subscribed};
+use crate::op::Subscribing;
+use crate::state::State;
+use crate::subscription::{Filter, Start};
+use crate::watcher::Watcher;
+use crate::{Error, Timestamp};
+
+/// How many turns a watcher of one key may leave unread before it has to read the history.
+const UNREAD: usize = 64;
+
+impl<T, J> Owner<T, J>
+where
+    T: Clone + Send + Sync + 'static,
+    J: Journal<T>,
+{
+    /// Answer a command in its place in the order.
+    pub(super) fn read(&mut self, message: Message<T>, now: Timestamp) {
+        match message {
+            Message::Get { hash, key, reply } => {
+                let _ = reply.send(Ok(self.state.map().get(hash, &key, now)));
+            }
+            Message::Look(look) => look(self.state.map(), now),
+            Message::Scan(request) => {
+                self.scans.push(*request);
+                self.answer_scans(now);
+            }
+            Message::Subscribe(request) => {
+                let SubscribeRequest { filter, start, shared, reply } = *request;
+                let answer = self.subscribe(&filter, start, now);
+                let answer =
+                    answer.map(|subscribed| Subscribing { subscribed, shared, filter, start });
+                let _ = reply.send(answer);
+            }
+            Message::Latest { key, watcher, reply } => {
+                self.publisher.watch(key, watcher);
+                let _ = reply.send(Ok(()));
+            }
+            Message::Write { .. }
+            | Message::Gated(_)
+            | Message::Many { .. }
+            | Message::Batch { .. }
+            | Message::Clear { .. }
+            | Message::Compact { .. } => unreachable!("{} is no read", message.name()),
+        }
+    }
+
+    /// Take the receiver and the revision that it starts from together.
+    pub(super) fn subscribe(
+        &mut self,
+        filter: &Filter,
+        start: Start,
+        now: Timestamp,
+    ) -> Result<Subscribed<T>, Error> {
+        let head = self.state.totals().revision;
+        let store = self.shared.id();
+        let after = match start {
+            Start::Now | Start::Snapshot => head,
+            Start::After { store: other, .. } if other.is_some_and(|other| other != store) => {
+                return Err(Error::WrongStore);
+            }
+            Start::After { revision: asked, .. } if asked > head => {
+                return Err(Error::AheadOfHead { asked, head });
+            }
+            Start::After { revision, .. } => {
+                self.shared.history.check_start(revision)?;
+                revision
+            }
+        };
+        let (source, entry) = match filter {
+            Filter::All | Filter::Prefix(_) => {
+                let (receiver, listening) = self.publisher.subscribe();
+                (Source::Channel { receiver, _listening: listening }, None)
+            }
+            Filter::Key(key) => {
+                let watcher = Watcher::new(UNREAD);
+                self.publisher.watch(key.clone(), Arc::clone(&watcher));
+                let map = self.state.map();
+                (Source::Watcher(watcher), map.get(map.hash(key), key, now))
+            }
+        };
+        Ok(Subscribed { source, after, head, entry, store })
+    }
+
+    /// Answer the scans that wait, once the index is there.
+    pub(super) fn answer_scans(&mut self, now: Timestamp) {
+        if !self.scans.is_empty() && self.state.ready_to_scan() {
+            for request in std::mem::take(&mut self.scans) {
+                request.answer(&self.state, now);
+            }
+        }
+    }
+}
+
+impl<T: Clone> ScanRequest<T> {
+    fn answer(self, state: &State<T>, now: Timestamp) {
+        let (prefix, after, limit) = (&*self.prefix, self.after.as_deref(), self.limit);
+        // A caller that has left is no error.
+        match self.reply {
+            ScanReply::Keys(reply) => {
+                let _ = reply.send(Ok(state.keys(prefix, after, limit, now)));
+            }
+            ScanReply::Entries(reply) => {
+                let _ = reply.send(Ok(state.scan(prefix, after, limit, now)));
+            }
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! Commands that are not sent yet: values to add options to, and then to await.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::command::{Popped, Pushed, Write, Written};
+use crate::message::{Envelope, Reply as ReplyTo};
+use crate::shared::Link;
+use crate::{Error, Timestamp, TrySendError, op};
+
+/// What the queue needs to know of an operation. Sealed: the operations are those of [`op`].
+pub trait Operation<T>: Sized {
+    /// What it answers.
+    type Output;
+    /// How it fails.
+    type Error: From<Error>;
+    #[doc(hidden)]
+    type Answer;
+
+    #[doc(hidden)]
+    fn message(
+        self,
+        link: &Link<T>,
+        reply: ReplyTo<Self::Answer, Self::Error>,
+    ) -> Result<Envelope<T>, Self::Error>;
+
+    #[doc(hidden)]
+    fn output(answer: Self::Answer) -> Self::Output;
+
+    /// The queue it goes through.
+    #[doc(hidden)]
+    fn queue<'l>(&self, link: &'l Link<T>) -> &'l mpsc::Sender<Envelope<T>> {
+        &link.inbox
+    }
+}
+
+/// A command that is not sent yet. Add options to it, then await it, or send it another way.
+///
+/// Awaiting waits for room in the queue, if it is full, and then for the answer.
+///
+/// # Cancel safety
+///
+/// Dropping the future before the command was queued does nothing. Once it was queued, the command
+/// may still take effect, although nobody will see the answer.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use mainspring::Store;
+///
+/// let store = Store::<f64>::builder().spawn();
+/// store.set("car/speed", 42.0).ttl(Duration::from_secs(60)).if_absent().await?;
+/// # Ok(()) }
+/// ```
+#[must_use = "a command does nothing until it is awaited or sent"]
+pub struct Pending<'a, T, O> {
+    pub(crate) link: &'a Link<T>,
+    pub(crate) op: O,
+}
+
+/// A write that is not sent yet.
+pub type PendingWrite<'a, T, K> = Pending<'a, T, op::Write<T, K>>;
+
+impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
+    /// Send the command if there is room in the queue now, without waiting. The answer can be
+    /// awaited.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room or the store is closed, the command is given back as it was.
+    pub fn try_send(self) -> Result<Reply<'a, T, O>, TrySendError<Self>> {
+        let Self { link, op } = self;
+        match op.queue(link).try_reserve() {
+            Ok(permit) => Ok(send(permit, op, link)),
+            Err(mpsc::error::TrySendError::Full(())) => {
+                Err(TrySendError::new(Self { link, op }, Error::Busy))
+            }
+            Err(mpsc::error::TrySendError::Closed(())) => {
+                Err(TrySendError::new(Self { link, op }, link.shared.status.error()))
+            }
+        }
+    }
+
+    /// Send the command and wait for the answer, on a thread that no runtime drives.
+    ///
+    /// # Errors
+    ///
+    /// As when the command is awaited.
+    ///
+    /// # Panics
+    ///
+    /// If called within an asynchronous context, as tokio's own `blocking_` methods do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<String>::builder().spawn();
+    /// let handle = store.clone();
+    /// std::thread::spawn(move || handle.set("k", "v").blocking_send()).join().unwrap()?;
+    /// assert!(store.contains("k").await?);
+    /// # Ok(()) }
+    /// ```
+    pub fn blocking_send(self) -> Result<O::Output, O::Error> {
+        let Self { link, op } = self;
+        let status = &link.shared.status;
+        if status.is_closing() {
+            return Err(status.error().into());
+        }
+        let queue = op.queue(link).clone();
+        let (reply, answer) = oneshot::channel();
+        let message = op.message(link, reply)?;
+        let late = |_| O::Error::from(status.error());
+        queue.blocking_send(message).map_err(|_| O::Error::from(status.error()))?;
+        answer.blocking_recv().map_err(late)?.map(O::output)
+    }
+}
+
+impl<T, K> PendingWrite<'_, T, K> {
+    fn map(self, option: impl FnOnce(Write<T>) -> Write<T>) -> Self {
+        Self { link: self.link, op: self.op.map(option) }
+    }
+
+    /// Only if the key is absent; otherwise [`Error::ConditionFailed`].
+    pub fn if_absent(self) -> Self {
+        self.map(Write::if_absent)
+    }
+
+    /// Only if the key is present; otherwise [`Error::ConditionFailed`].
+    pub fn if_present(self) -> Self {
+        self.map(Write::if_present)
+    }
+
+    /// Only if the last change to the key has this revision; otherwise [`Error::ConditionFailed`].
+    pub fn if_revision(self, revision: u64) -> Self {
+        self.map(|write| write.if_revision(revision))
+    }
+}
+
+impl<T, K: op::TakesTtl> PendingWrite<'_, T, K> {
+    /// Let the key expire this long after the write. More than zero, at most 100 years.
+    pub fn ttl(self, ttl: std::time::Duration) -> Self {
+        self.map(|write| write.ttl(ttl))
+    }
+
+    /// Let the key stay for ever, whatever the store's default is.
+    pub fn no_ttl(self) -> Self {
+        self.map(Write::no_ttl)
+    }
+}
+
+fn send<'a, T, O: Operation<T>>(
+    permit: mpsc::Permit<'_, Envelope<T>>,
+    op: O,
+    link: &'a Link<T>,
+) -> Reply<'a, T, O> {
+    if link.shared.status.is_closing() {
+        return Reply { link, state: State::Refused(link.shared.status.error().into()) };
+    }
+    let (reply, answer) = oneshot::channel();
+    let state = match op.message(link, reply) {
+        Ok(message) => {
+            permit.send(message);
+            State::Waiting(answer)
+        }
+        Err(error) => State::Refused(error),
+    };
+    Reply { link, state }
+}
+
+impl<'a, T: Send + Sync + 'static, O: Operation<T>> IntoFuture for Pending<'a, T, O> {
+    type Output = Result<O::Output, O::Error>;
+    type IntoFuture = Call<'a, T, O>;
+
+    fn into_future(self) -> Call<'a, T, O> {
+        Call { link: self.link, stage: Stage::New(self.op) }
+    }
+}
+
+type Room<'a, T> = Pin<
+    Box<
+        dyn Future<Output = Result<mpsc::Permit<'a, Envelope<T>>, mpsc::error::SendError<()>>>
+            + Send
+            + 'a,
+    >,
+>;
+
+/// The future of an awaited command.
+#[must_use = "futures do nothing unless polled"]
+pub struct Call<'a, T, O: Operation<T>> {
+    link: &'a Link<T>,
+    stage: Stage<'a, T, O>,
+}
+
+enum Stage<'a, T, O: Operation<T>> {
+    New(O),
+    /// The queue is full.
+    Queueing(O, Room<'a, T>),
+    Sent(Reply<'a, T, O>),
+    Done,
+}
+
+impl<T, O: Operation<T>> Unpin for Call<'_, T, O> {}
+
+impl<'a, T: Send + Sync + 'static, O: Operation<T>> Future for Call<'a, T, O> {
+    type Output = Result<O::Output, O::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let link = self.link;
+        loop {
+            self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
+                Stage::New(op) => match op.queue(link).try_reserve() {
+                    Ok(permit) => Stage::Sent(send(permit, op, link)),
+                    Err(mpsc::error::TrySendError::Full(())) => {
+                        let room = Box::pin(op.queue(link).reserve());
+                        Stage::Queueing(op, room)
+                    }
+                    Err(mpsc::error::TrySendError::Closed(())) => {
+                        return Poll::Ready(Err(link.shared.status.error().into()));
+                    }
+                },
+                Stage::Queueing(op, mut room) => match room.as_mut().poll(cx) {
+                    Poll::Ready(Ok(permit)) => Stage::Sent(send(permit, op, link)),
+                    Poll::Ready(Err(_)) => {
+                        return Poll::Ready(Err(link.shared.status.error().into()));
+                    }
+                    Poll::Pending => {
+                        self.stage = Stage::Queueing(op, room);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Sent(mut reply) => {
+                    let answer = Pin::new(&mut reply).poll(cx);
+                    if answer.is_pending() {
+                        self.stage = Stage::Sent(reply);
+                    }
+                    return answer;
+                }
+                Stage::Done => panic!("a command was polled after it was answered"),
+            }
+        }
+    }
+}
+
+/// The answer to a command that was sent.
+///
+/// # Cancel safety
+///
+/// The command is on its way: dropping this only means that nobody will see the answer.
+#[must_use = "the answer says whether the command was done"]
+pub struct Reply<'a, T, O: Operation<T>> {
+    link: &'a Link<T>,
+    state: State<'a, O::Answer, O::Error>,
+}
+
+enum State<'a, A, E> {
+    Waiting(oneshot::Receiver<Result<A, E>>),
+    /// The owner let the command go unanswered, so it is about to end, and will say why.
+    Late(Pin<Box<dyn Future<Output = ()> + Send + 'a>>),
+    Refused(E),
+    Done,
+}
+
+impl<T, O: Operation<T>> Unpin for Reply<'_, T, O> {}
+
+impl<T: Send + Sync + 'static, O: Operation<T>> Future for Reply<'_, T, O> {
+    type Output = Result<O::Output, O::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let link = self.link;
+        loop {
+            match &mut self.state {
+                State::Waiting(answer) => match ready!(Pin::new(answer).poll(cx)) {
+                    Ok(answer) => {
+                        self.state = State::Done;
+                        return Poll::Ready(answer.map(O::output));
+                    }
+                    Err(_) => self.state = State::Late(Box::pin(link.shared.status.ended())),
+                },
+                State::Late(ended) => {
+                    ready!(ended.as_mut().poll(cx));
+                    self.state = State::Done;
+                    return Poll::Ready(Err(link.shared.status.error().into()));
+                }
+                State::Refused(_) => {
+                    let State::Refused(error) = std::mem::replace(&mut self.state, State::Done)
+                    else {
+                        unreachable!("it was refused");
+                    };
+                    return Poll::Ready(Err(error));
+                }
+                State::Done => panic!("a reply was polled after it was taken"),
+            }
+        }
+    }
+}
+
+/// What a kind of write answers.
+pub trait WriteKind<T> {
+    /// The answer.
+    type Output;
+
+    #[doc(hidden)]
+    fn output(written: Written<T>) -> Self::Output;
+}
+
+impl<T> WriteKind<T> for op::Set {
+    type Output = u64;
+
+    fn output(written: Written<T>) -> u64 {
+        written.revision
+    }
+}
+
+impl<T> WriteKind<T> for op::Change {
+    type Output = u64;
+
+    fn output(written: Written<T>) -> u64 {
+        written.revision
+    }
+}
+
+impl<T> WriteKind<T> for op::Modify {
+    type Output = (u64, Timestamp);
+
+    fn output(written: Written<T>) -> (u64, Timestamp) {
+        (written.revision, written.at)
+    }
+}
+
+impl<T> WriteKind<T> for op::Push {
+    type Output = Pushed;
+
+    fn output(written: Written<T>) -> Pushed {
+        Pushed { revision: written.revision, length: written.length }
+    }
+}
+
+impl<T> WriteKind<T> for op::Pop {
+    type Output = Popped<T>;
+
+    fn output(written: Written<T>) -> Popped<T> {
+        let Written { revision, length, popped, .. } = written;
+        match popped {
+            Some(element) => Popped { element, revision, length },
+            None => unreachable!("a pop that was accepted has popped"),
+        }
+    }
+}
+
+macro_rules! opaque_debug {
+    ($($name:ident [$($generics:tt)*] [$($bounds:tt)*]),* $(,)?) => {$(
+        impl<$($bounds)*> fmt::Debug for $name<$($generics)*> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+opaque_debug! {
+    Pending ['_, T, O] [T, O],
+    Call ['_, T, O] [T, O: Operation<T>],
+    Reply ['_, T, O] [T, O: Operation<T>],
+}

@@ -1,0 +1,150 @@
+//! The writes of a turn that are decided and not yet applied.
+
+use std::collections::HashMap;
+
+use crate::change::{Change, ChangeKind};
+use crate::command::Prepared;
+use crate::decide::{Effect, Facts, Rules, Totals, change_of, decide};
+use crate::state::State;
+use crate::{BatchError, Error, Key, Timestamp};
+
+/// A small map of facts beside the state, thrown away after the turn.
+pub(crate) struct Plan<'a, T> {
+    state: &'a State<T>,
+    now: Timestamp,
+    rules: Rules,
+    draft: Draft<T>,
+}
+
+/// What has been decided so far.
+struct Draft<T> {
+    facts: HashMap<Key, Option<Facts>>,
+    /// Everything that the state has is gone.
+    cleared: bool,
+    totals: Totals,
+    changes: Vec<Change<T>>,
+}
+
+/// A write that was accepted.
+#[derive(Debug, Clone)]
+pub(crate) struct Accepted {
+    /// Which change of the turn it is.
+    pub(crate) change: usize,
+    pub(crate) revision: u64,
+    pub(crate) length: usize,
+}
+
+impl<'a, T: Clone> Plan<'a, T> {
+    pub(crate) fn new(state: &'a State<T>, now: Timestamp, rules: Rules) -> Self {
+        let totals = *state.totals();
+        let draft = Draft { facts: HashMap::new(), cleared: false, totals, changes: Vec::new() };
+        Self { state, now, rules, draft }
+    }
+
+    /// How many changes have been decided.
+    pub(crate) fn len(&self) -> usize {
+        self.draft.changes.len()
+    }
+
+    pub(crate) fn into_changes(self) -> Vec<Change<T>> {
+        self.draft.changes
+    }
+
+    /// Decide one write. An overdue key expires first, also when the write is refused.
+    pub(crate) fn write(&mut self, prepared: &Prepared<T>) -> Result<Accepted, Error> {
+        let key = &prepared.write.key;
+        let mut facts = self.facts(prepared.hash, key);
+        if let Some(overdue) = facts.filter(|facts| facts.is_over(self.now)) {
+            self.record(key, Some(overdue), Effect::Expire, |revision, now| {
+                Change::new(revision, now, key.clone(), ChangeKind::Expired)
+            });
+            facts = None;
+        }
+        let effect = decide(prepared, facts, self.now, &self.draft.totals, &self.rules)?;
+        self.record(key, facts, effect, |revision, now| {
+            change_of(effect, prepared.clone(), revision, now)
+        });
+        Ok(Accepted {
+            change: self.draft.changes.len() - 1,
+            revision: self.draft.totals.revision,
+            length: effect.length(),
+        })
+    }
+
+    /// Decide all writes of a batch, or none.
+    pub(crate) fn batch(&mut self, writes: &[Prepared<T>]) -> Result<Vec<Accepted>, BatchError> {
+        // What is overdue expires by itself, before the batch and whatever becomes of it.
+        for prepared in writes {
+            let key = &prepared.write.key;
+            let facts = self.facts(prepared.hash, key);
+            if let Some(overdue) = facts.filter(|facts| facts.is_over(self.now)) {
+                self.record(key, Some(overdue), Effect::Expire, |revision, now| {
+                    Change::new(revision, now, key.clone(), ChangeKind::Expired)
+                });
+            }
+        }
+        let start = self.draft.changes.len();
+        let (totals, mut before) = (self.draft.totals, Vec::new());
+        let mut accepted = Vec::with_capacity(writes.len());
+        for (index, prepared) in writes.iter().enumerate() {
+            let key = &prepared.write.key;
+            before.push((key, self.draft.facts.get(&**key).copied()));
+            match self.write(prepared) {
+                Ok(write) => accepted.push(write),
+                Err(error) => {
+                    self.draft.changes.truncate(start);
+                    self.draft.totals = totals;
+                    for (key, facts) in before.into_iter().rev() {
+                        match facts {
+                            Some(facts) => self.draft.facts.insert(key.clone(), facts),
+                            None => self.draft.facts.remove(&**key),
+                        };
+                    }
+                    return Err(BatchError { index, error });
+                }
+            }
+        }
+        if let Some((_, parts)) = self.draft.changes[start..].split_last_mut() {
+            parts.iter_mut().for_each(|part| part.continues = true);
+        }
+        Ok(accepted)
+    }
+
+    /// Decide to remove everything. Says how many keys go.
+    pub(crate) fn clear(&mut self) -> usize {
+        let count = self.draft.totals.entries;
+        if count > 0 {
+            let revision = self.draft.totals.revision + 1;
+            let kind = ChangeKind::Cleared { count };
+            self.draft.changes.push(Change::new(revision, self.now, Key::none(), kind));
+            self.draft.facts.clear();
+            self.draft.cleared = true;
+            self.draft.totals = Totals { revision, ..Totals::default() };
+        }
+        count
+    }
+
+    fn facts(&self, hash: u64, key: &Key) -> Option<Facts> {
+        match self.draft.facts.get(&**key) {
+            Some(facts) => *facts,
+            None if self.draft.cleared => None,
+            None => self.state.facts(hash, key),
+        }
+    }
+
+    fn record(
+        &mut self,
+        key: &Key,
+        before: Option<Facts>,
+        effect: Effect,
+        change: impl FnOnce(u64, Timestamp) -> Change<T>,
+    ) {
+        let draft = &mut self.draft;
+        let revision = draft.totals.revision + 1;
+        let after = effect.after(before, key, revision);
+        draft.totals.replace(before, after);
+        draft.totals.revision = revision;
+        draft.facts.insert(key.clone(), after);
+        draft.changes.push(change(revision, self.now));
+    }
+}

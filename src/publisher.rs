@@ -1,0 +1,133 @@
+//! Where changes leave the owner: the history, the broadcast channel, and the watchers of single keys.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::broadcast;
+
+use crate::Key;
+use crate::change::{Change, ChangeKind};
+use crate::history::{History, Turn};
+use crate::watcher::Watcher;
+
+/// Turns in the broadcast channel. It holds their changes in memory that nobody counts, and the ring
+/// does the catching up, so it is short.
+const CHANNEL: usize = 64;
+
+/// Counts who listens to the broadcast channel, so that nothing is shared when nobody does.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Listeners(Arc<AtomicUsize>);
+
+impl Listeners {
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn join(&self) -> Listening {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Listening(self.clone())
+    }
+}
+
+/// Held by one listener.
+#[derive(Debug)]
+pub(crate) struct Listening(Listeners);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pub(crate) struct Publisher<T> {
+    history: Arc<History<T>>,
+    channel: broadcast::Sender<Turn<T>>,
+    listeners: Listeners,
+    /// Who watches which key.
+    routes: HashMap<Key, Vec<Arc<Watcher<T>>>>,
+    /// Routes that may be there before the ones without a watcher are swept out.
+    sweep_at: usize,
+}
+
+impl<T> Publisher<T> {
+    pub(crate) fn new(history: Arc<History<T>>, listeners: Listeners) -> Self {
+        let channel = broadcast::Sender::new(CHANNEL);
+        Self { history, channel, listeners, routes: HashMap::new(), sweep_at: 64 }
+    }
+
+    pub(crate) fn has_listeners(&self) -> bool {
+        self.listeners.count() > 0
+    }
+
+    pub(crate) fn subscribe(&self) -> (broadcast::Receiver<Turn<T>>, Listening) {
+        (self.channel.subscribe(), self.listeners.join())
+    }
+
+    /// Send the changes of one key here. Dropping the watcher is enough to be forgotten.
+    pub(crate) fn watch(&mut self, key: Key, watcher: Arc<Watcher<T>>) {
+        if self.routes.len() >= self.sweep_at {
+            self.routes.retain(|_, watchers| {
+                watchers.retain(is_held);
+                !watchers.is_empty()
+            });
+            self.sweep_at = 64.max(2 * self.routes.len());
+        }
+        let watchers = self.routes.entry(key).or_default();
+        watchers.retain(is_held);
+        watchers.push(watcher);
+    }
+
+    /// Tell everybody what a turn has changed, and empty it.
+    pub(crate) fn publish(&mut self, changes: &mut Vec<Change<T>>) {
+        let shared = self.has_listeners()
+            || changes.len() > 1
+            || changes.iter().any(|change| self.is_watched(change));
+        if shared {
+            self.publish_turn(changes.drain(..).collect());
+        } else if let Some(change) = changes.pop() {
+            let head = change.revision;
+            self.history.push_one(change);
+            self.history.set_head(head);
+        }
+    }
+
+    /// Tell everybody: first the ring has it, then the watchers of its keys, then all.
+    pub(crate) fn publish_turn(&mut self, turn: Turn<T>) {
+        let Some(last) = turn.last() else { return };
+        let head = last.revision;
+        self.history.push_turn(Arc::clone(&turn));
+        if !self.routes.is_empty() {
+            for change in turn.iter() {
+                self.route(change, &turn);
+            }
+        }
+        self.history.set_head(head);
+        // Nobody listening is no error.
+        let _ = self.channel.send(turn);
+    }
+
+    fn is_watched(&self, change: &Change<T>) -> bool {
+        !self.routes.is_empty()
+            && (self.routes.contains_key(&change.key)
+                || matches!(change.kind, ChangeKind::Cleared { .. }))
+    }
+
+    fn route(&self, change: &Change<T>, turn: &Turn<T>) {
+        if matches!(change.kind, ChangeKind::Cleared { .. }) {
+            self.routes.values().flatten().for_each(|watcher| watcher.tell(turn));
+        } else if let Some(watchers) = self.routes.get(&change.key) {
+            watchers.iter().for_each(|watcher| watcher.tell(turn));
+        }
+    }
+
+    /// The last change has been told: let everybody see that the store has ended.
+    pub(crate) fn close(&mut self) {
+        self.routes.drain().flat_map(|(_, watchers)| watchers).for_each(|watcher| watcher.wake());
+        self.channel = broadcast::Sender::new(1);
+    }
+}
+
+fn is_held<T>(watcher: &Arc<Watcher<T>>) -> bool {
+    Arc::strong_count(watcher) > 1
+}

@@ -1,0 +1,357 @@
+//! A handle that can read and subscribe, and not write.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::shared::Link;
+use crate::state::Map;
+use crate::stats::Stats;
+use crate::subscription::{Filter, Start};
+use crate::watcher::Watcher;
+use crate::{Entry, Error, Key, Latest, Pending, Result, ResumeToken, StoreId, View, op};
+
+/// The largest page of keys or entries.
+const MAX_PAGE: usize = 10_000;
+
+/// How many keys or entries a page has, unless said otherwise.
+const DEFAULT_PAGE: usize = 100;
+
+/// A cloneable handle that can read and subscribe, and not write.
+///
+/// Give this to the tasks that only consume, and keep the [`Store`](crate::Store), which is a reader
+/// and more, where data comes from. Reads go through the owner: they are ordered after every command
+/// that was sent before them, and see a batch whole. For reads that need not be, there is
+/// [`view`](Self::view).
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use mainspring::{Reader, Store};
+///
+/// async fn print_speed(car: Reader<f64>) -> mainspring::Result<()> {
+///     if let Some(entry) = car.get("car/speed").await? {
+///         println!("{:?}", entry.value);
+///     }
+///     Ok(())
+/// }
+///
+/// let store = Store::<f64>::builder().spawn();
+/// print_speed(store.reader()).await?;
+/// # Ok(()) }
+/// ```
+pub struct Reader<T> {
+    pub(crate) link: Arc<Link<T>>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Reader<T> {
+    fn pending<O>(&self, op: O) -> Pending<'_, T, O> {
+        Pending { link: &self.link, op }
+    }
+
+    fn look<R>(
+        &self,
+        key: impl Into<Key>,
+        look: op::LookAt<T, R>,
+        window: (isize, usize),
+    ) -> Pending<'_, T, op::Look<T, R>> {
+        self.pending(op::Look { key: key.into(), window, look })
+    }
+
+    /// The entry of a key; `None` when it is absent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<String>::builder().spawn();
+    /// store.set("k", "v").await?;
+    ///
+    /// let entry = store.get("k").await?.unwrap();
+    /// assert_eq!((entry.item().unwrap().as_str(), entry.revision), ("v", 1));
+    /// assert_eq!(store.get("none").await?, None);
+    /// # Ok(()) }
+    /// ```
+    pub fn get(&self, key: impl Into<Key>) -> Pending<'_, T, op::Get> {
+        self.pending(op::Get { key: key.into() })
+    }
+
+    /// Whether the key is present.
+    pub fn contains(&self, key: impl Into<Key>) -> Pending<'_, T, op::Look<T, bool>> {
+        self.look(key, |map, hash, key, now, _| Ok(map.contains(hash, key, now)), (0, 0))
+    }
+
+    /// The length of a list; `None` when the key is absent. [`Error::WrongKind`] if it is an item.
+    pub fn len(&self, key: impl Into<Key>) -> Pending<'_, T, op::Look<T, Option<usize>>> {
+        self.look(key, |map, hash, key, now, _| map.len(hash, key, now), (0, 0))
+    }
+
+    /// The last element of a list, without copying the list; `None` when the key is absent or the
+    /// list is empty. [`Error::WrongKind`] if it is an item.
+    pub fn last(&self, key: impl Into<Key>) -> Pending<'_, T, op::Look<T, Option<T>>> {
+        self.look(key, |map, hash, key, now, _| map.last(hash, key, now), (0, 0))
+    }
+
+    /// Elements of a list from `offset` (negative: counted from the end), at most `limit`; `None`
+    /// when the key is absent. [`Error::WrongKind`] if it is an item.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<u32>::builder().spawn();
+    /// store.set("list", vec![1, 2, 3, 4]).await?;
+    /// assert_eq!(store.range("list", 1, 2).await?, Some(vec![2, 3]));
+    /// assert_eq!(store.range("list", -1, 10).await?, Some(vec![4]));
+    /// # Ok(()) }
+    /// ```
+    pub fn range(
+        &self,
+        key: impl Into<Key>,
+        offset: isize,
+        limit: usize,
+    ) -> Pending<'_, T, op::Look<T, Option<Vec<T>>>> {
+        self.look(key, Map::range, (offset, limit))
+    }
+
+    /// A sorted page of the keys with a prefix (`""`: of all keys).
+    ///
+    /// The first scan of a store builds an index of its keys, beside other work; from then on a page
+    /// costs what is on it, and each new key a little more. Add `after` and `limit` (100 unless said
+    /// otherwise, at most 10,000).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<u32>::builder().spawn();
+    /// for key in ["b/1", "a/2", "a/1", "a/3"] {
+    ///     store.set(key, 0).await?;
+    /// }
+    /// let page = store.keys("a/").limit(2).await?;
+    /// assert_eq!(page.items, ["a/1", "a/2"]);
+    /// let page = store.keys("a/").after(page.next.unwrap()).await?;
+    /// assert_eq!((page.items, page.next), (vec!["a/3".into()], None));
+    /// # Ok(()) }
+    /// ```
+    pub fn keys(&self, prefix: impl Into<Key>) -> Pending<'_, T, op::Scan<Key>> {
+        self.page(prefix)
+    }
+
+    /// A sorted page of the entries whose keys have a prefix (`""`: all). As [`keys`](Self::keys).
+    pub fn scan(&self, prefix: impl Into<Key>) -> Pending<'_, T, op::Scan<(Key, Entry<T>)>> {
+        self.page(prefix)
+    }
+
+    fn page<I>(&self, prefix: impl Into<Key>) -> Pending<'_, T, op::Scan<I>> {
+        let prefix = prefix.into();
+        self.pending(op::Scan { prefix, after: None, limit: DEFAULT_PAGE, items: PhantomData })
+    }
+
+    /// Subscribe to changes: from now on and of all keys, unless said otherwise with
+    /// [`key`](Pending::key), [`prefix`](Pending::prefix), [`from_snapshot`](Pending::from_snapshot)
+    /// or [`after`](Pending::after).
+    ///
+    /// # Errors
+    ///
+    /// Of a subscription after a revision: [`Error::Compacted`] if the history does not reach back
+    /// that far, [`Error::AheadOfHead`] and [`Error::WrongStore`] if the revision is not of this
+    /// store, [`Error::InsideBatch`] if it is inside a batch.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Event, Store};
+    ///
+    /// let store = Store::<f64>::builder().spawn();
+    /// store.set("car/speed", 1.0).await?;
+    ///
+    /// let mut car = store.subscribe().prefix("car/").from_snapshot().await?;
+    /// assert!(matches!(car.recv().await?, Event::Entry { key, .. } if key == "car/speed"));
+    /// assert_eq!(car.recv().await?, Event::SnapshotEnd { revision: 1 });
+    ///
+    /// store.set("car/speed", 2.0).await?;
+    /// assert!(matches!(car.recv().await?, Event::Change(change) if change.revision == 2));
+    ///
+    /// // Go on from here later, perhaps in another task:
+    /// let token = car.resume_token().unwrap();
+    /// let resumed = store.subscribe().prefix("car/").after(token).await?;
+    /// # drop(resumed);
+    /// # Ok(()) }
+    /// ```
+    pub fn subscribe(&self) -> Pending<'_, T, op::Subscribe> {
+        self.pending(op::Subscribe { filter: Filter::All, start: Start::Now })
+    }
+
+    /// Follow the newest value of one key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidKey`], or [`Error::Closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn latest(&self, key: impl Into<Key>) -> Result<Latest<T>> {
+        let key = key.into();
+        let watcher = Watcher::new(0);
+        self.pending(op::Watch { key: key.clone(), watcher: Arc::clone(&watcher) }).await?;
+        Ok(Latest::new(key, Arc::clone(&self.link.shared), watcher))
+    }
+
+    /// Wait until what the journal holds has been recovered, and say how that went. Commands need
+    /// not wait for it: they queue.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] if it could not be recovered, [`Error::Closed`] if the store was shut down.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn ready(&self) -> Result<()> {
+        let status = &self.link.shared.status;
+        status.ready().await;
+        if status.is_ready() { Ok(()) } else { Err(status.error()) }
+    }
+}
+
+impl<T> Reader<T> {
+    /// Synchronous reads beside the owner.
+    pub fn view(&self) -> View<T> {
+        View::new(&self.link.shared)
+    }
+
+    /// The id of the store. With a journal, it is known once the store is [`ready`](Self::ready).
+    pub fn id(&self) -> StoreId {
+        self.link.shared.id()
+    }
+
+    /// The newest revision that has been published.
+    pub fn revision(&self) -> u64 {
+        self.link.shared.history.head()
+    }
+
+    /// Wait until the store has ended: it was shut down, or it has failed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] with the cause, if it has failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn closed(&self) -> Result<()> {
+        let status = &self.link.shared.status;
+        status.ended().await;
+        status.cause().map_or(Ok(()), |cause| Err(Error::Failed(Arc::clone(cause))))
+    }
+
+    /// Whether the store takes no commands any more.
+    pub fn is_closed(&self) -> bool {
+        self.link.shared.status.is_closing()
+    }
+
+    /// How the store is doing, in numbers.
+    pub fn stats(&self) -> Stats {
+        let Link { shared, inbox, .. } = &*self.link;
+        let span = shared.history.span();
+        let counters = &shared.counters;
+        Stats {
+            entries: counters.entries.load(Ordering::Relaxed) as usize,
+            bytes: counters.bytes.load(Ordering::Relaxed),
+            revision: shared.history.head(),
+            queued: inbox.max_capacity() - inbox.capacity(),
+            queue_capacity: inbox.max_capacity(),
+            turns: counters.turns.load(Ordering::Relaxed),
+            commands: counters.commands.load(Ordering::Relaxed),
+            expired: counters.expired.load(Ordering::Relaxed),
+            subscribers: shared.listeners.count(),
+            lagged: counters.lagged.load(Ordering::Relaxed),
+            history_floor: span.floor,
+            history_changes: span.changes,
+            history_bytes: span.bytes,
+        }
+    }
+}
+
+impl<T, I> Pending<'_, T, op::Scan<I>> {
+    /// Start after this key, which need not exist: the [`next`](crate::Page::next) of the page before.
+    pub fn after(mut self, key: impl Into<Key>) -> Self {
+        self.op.after = Some(key.into());
+        self
+    }
+
+    /// At most this many; 1 to 10,000.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.op.limit = limit.clamp(1, MAX_PAGE);
+        self
+    }
+}
+
+impl<T> Pending<'_, T, op::Subscribe> {
+    /// Only the changes of one key. Changes of other keys do not even wake the subscriber.
+    pub fn key(mut self, key: impl Into<Key>) -> Self {
+        self.op.filter = Filter::Key(key.into());
+        self
+    }
+
+    /// Only the changes of the keys with a prefix.
+    pub fn prefix(mut self, prefix: impl Into<Key>) -> Self {
+        self.op.filter = Filter::Prefix(prefix.into());
+        self
+    }
+
+    /// Tell first what is there, and then what changes, with nothing missing and nothing twice.
+    pub fn from_snapshot(mut self) -> Self {
+        self.op.start = Start::Snapshot;
+        self
+    }
+
+    /// Tell what has changed after a revision: that of a [`ResumeToken`], which is checked to be of
+    /// this store, or a bare number.
+    pub fn after(mut self, place: impl Into<Place>) -> Self {
+        let Place { store, revision } = place.into();
+        self.op.start = Start::After { store, revision };
+        self
+    }
+}
+
+/// A place in the changes of a store: a [`ResumeToken`], or a bare revision.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    store: Option<StoreId>,
+    revision: u64,
+}
+
+impl From<u64> for Place {
+    fn from(revision: u64) -> Self {
+        Self { store: None, revision }
+    }
+}
+
+impl From<ResumeToken> for Place {
+    fn from(token: ResumeToken) -> Self {
+        Self { store: Some(token.store), revision: token.revision }
+    }
+}
+
+impl<T> Clone for Reader<T> {
+    fn clone(&self) -> Self {
+        Self { link: Arc::clone(&self.link) }
+    }
+}
+
+impl<T> fmt::Debug for Reader<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reader").field(&self.link).finish()
+    }
+}

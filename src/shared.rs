@@ -1,0 +1,99 @@
+//! What the owner and all handles of a store have in common.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::command::{Prepared, Write};
+use crate::history::History;
+use crate::message::Envelope;
+use crate::publisher::Listeners;
+use crate::state::Map;
+use crate::stats::Counters;
+use crate::status::Status;
+use crate::weigh::Weigher;
+use crate::{Error, StoreId};
+
+/// Outlives the owner, so that views and subscriptions can read to the end.
+pub(crate) struct Shared<T> {
+    pub(crate) map: Arc<Map<T>>,
+    pub(crate) history: Arc<History<T>>,
+    pub(crate) clock: Clock,
+    pub(crate) status: Status,
+    pub(crate) listeners: Listeners,
+    pub(crate) counters: Counters,
+    pub(crate) weigher: Weigher<T>,
+    pub(crate) token: CancellationToken,
+    id: AtomicU64,
+}
+
+impl<T> Shared<T> {
+    pub(crate) fn new(
+        map: Arc<Map<T>>,
+        history: History<T>,
+        clock: Clock,
+        weigher: Weigher<T>,
+        token: CancellationToken,
+    ) -> Self {
+        Self {
+            map,
+            history: Arc::new(history),
+            clock,
+            status: Status::default(),
+            listeners: Listeners::default(),
+            counters: Counters::default(),
+            weigher,
+            token,
+            id: AtomicU64::new(StoreId::random().0),
+        }
+    }
+
+    pub(crate) fn id(&self) -> StoreId {
+        StoreId(self.id.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_id(&self, id: StoreId) {
+        self.id.store(id.0, Ordering::Relaxed);
+    }
+
+    /// Do the caller's share of a write: validate, hash and weigh it.
+    pub(crate) fn prepare(&self, write: Write<T>) -> Result<Prepared<T>, Error> {
+        write.validate()?;
+        let hash = self.map.hash(write.key());
+        let weight = self.weigher.weigh(write.elements())?;
+        Ok(Prepared { write, hash, weight })
+    }
+}
+
+/// The way from handles to the owner. When the last one is dropped, the owner ends.
+pub struct Link<T> {
+    pub(crate) shared: Arc<Shared<T>>,
+    pub(crate) inbox: mpsc::Sender<Envelope<T>>,
+    /// The longest prefix first.
+    pub(crate) gates: Vec<GateLink<T>>,
+}
+
+/// The way through a gate.
+pub(crate) struct GateLink<T> {
+    pub(crate) prefix: Box<str>,
+    pub(crate) inbox: mpsc::Sender<Envelope<T>>,
+}
+
+impl<T> Link<T> {
+    pub(crate) fn gate_of(&self, key: &str) -> Option<&GateLink<T>> {
+        self.gates.iter().find(|gate| key.starts_with(&*gate.prefix))
+    }
+}
+
+impl<T> fmt::Debug for Link<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("id", &self.shared.id())
+            .field("revision", &self.shared.history.head())
+            .finish_non_exhaustive()
+    }
+}

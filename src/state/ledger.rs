@@ -1,0 +1,48 @@
+//! What the state keeps about all keys together: how many, in which order, and when to look at them.
+
+use super::index::Index;
+use super::map::Map;
+use crate::decide::{Facts, Totals};
+use crate::expiry::{Token, Wheel};
+use crate::{Key, Timestamp};
+
+pub(super) struct Ledger {
+    pub(super) totals: Totals,
+    pub(super) wheel: Wheel,
+    pub(super) index: Index,
+}
+
+impl Ledger {
+    pub(super) fn new(origin: Timestamp) -> Self {
+        Self { totals: Totals::default(), wheel: Wheel::new(origin), index: Index::default() }
+    }
+
+    /// A key came, went or changed, from `before` to `after`; the wheel may need a token for it.
+    pub(super) fn settle<T>(
+        &mut self,
+        map: &Map<T>,
+        key: &Key,
+        (before, after): (Option<Facts>, Option<Facts>),
+        token: Option<Token>,
+    ) {
+        self.count(key, before, after);
+        if let Some(token) = token {
+            self.wheel.insert(token);
+            // Deadlines that move earlier leave stale tokens behind; far ones would stay for years.
+            if self.wheel.len() > 4_096 + 4 * self.totals.entries {
+                self.wheel.retain(|token| {
+                    map.read(token.shard.into()).armed(token.index) == Some(token.at)
+                });
+            }
+        }
+    }
+
+    pub(super) fn count(&mut self, key: &Key, before: Option<Facts>, after: Option<Facts>) {
+        self.totals.replace(before, after);
+        match (before, after) {
+            (None, Some(_)) => self.index.insert(key),
+            (Some(_), None) => self.index.remove(key),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The write path: one key, one lock, one change.
+
+use super::shard::Shard;
+use super::slot::{Displaced, Payload, Slot, Stamp, Stored};
+use super::{Map, State};
+use crate::change::{Change, ChangeKind};
+use crate::command::{Action, Prepared, Written};
+use crate::decide::{Effect, Rules, change_of, decide, effect_of_change};
+use crate::expiry::Token;
+use crate::{Error, Key, Timestamp, Value};
+
+impl<T: Clone> State<T> {
+    /// Decide a write and apply it, in one round of the lock: the whole turn of a store without a
+    /// journal. The changes (a write to an overdue key makes two) are added to `changes`, also when
+    /// the write is refused.
+    pub(crate) fn commit(
+        &mut self,
+        prepared: Prepared<T>,
+        now: Timestamp,
+        rules: &Rules,
+        changes: &mut Vec<Change<T>>,
+    ) -> Result<Written<T>, Error> {
+        let hash = prepared.hash;
+        let key = &prepared.write.key;
+        let payload = Payload::of_write(&prepared.write.action);
+        let shard = Map::<T>::shard_of(hash);
+        let mut guard = self.map.write(shard);
+        let mut index = guard.find(hash, key);
+        let mut facts = index.and_then(|index| guard.slot(index)).map(Slot::facts);
+        let mut overdue = Displaced::Nothing;
+        if let (Some(over), Some(at)) = (facts.filter(|facts| facts.is_over(now)), index) {
+            let revision = self.ledger.totals.revision + 1;
+            self.map.announce(revision);
+            overdue = guard.remove(hash, at);
+            (facts, index) = (None, None);
+            self.ledger.count(key, Some(over), None);
+            self.ledger.totals.revision = revision;
+            changes.push(Change::new(revision, now, key.clone(), ChangeKind::Expired));
+        }
+        let effect = match decide(&prepared, facts, now, &self.ledger.totals, rules) {
+            Ok(effect) => effect,
+            Err(error) => {
+                drop(guard);
+                drop(overdue);
+                return Err(error);
+            }
+        };
+        let stamp = Stamp { revision: self.ledger.totals.revision + 1, at: now };
+        self.map.announce(stamp.revision);
+        let (displaced, token) = put(&mut guard, (hash, shard), key, index, effect, stamp, payload);
+        drop(guard);
+
+        self.ledger.totals.revision = stamp.revision;
+        let after = effect.after(facts, key, stamp.revision);
+        self.ledger.settle(&self.map, key, (facts, after), token);
+        let popped = self.popped(hash, key, displaced);
+        let written =
+            Written { revision: stamp.revision, at: now, length: effect.length(), popped };
+        changes.push(change_of(effect, prepared, stamp.revision, now));
+        Ok(written)
+    }
+
+    /// Apply a change that was decided and recorded before. Cannot fail: a change that does not fit
+    /// the state, which only a journal that lies could bring, leaves the key alone.
+    pub(crate) fn apply(&mut self, change: &Change<T>) -> Option<T> {
+        let Some(effect) = effect_of_change(change) else {
+            self.clear(change.revision);
+            return None;
+        };
+        let payload = Payload::of_change(&change.kind);
+        let key = &change.key;
+        let hash = self.map.hash(key);
+        let shard = Map::<T>::shard_of(hash);
+        let stamp = Stamp { revision: change.revision, at: change.at };
+        self.map.announce(change.revision);
+        let mut guard = self.map.write(shard);
+        let index = guard.find(hash, key);
+        let facts = index.and_then(|index| guard.slot(index)).map(Slot::facts);
+        let fits = facts.is_some() || matches!(effect, Effect::Set { .. });
+        debug_assert!(fits, "{effect:?} on a key that is absent");
+        let (displaced, token) = if fits {
+            put(&mut guard, (hash, shard), key, index, effect, stamp, payload)
+        } else {
+            (Displaced::Nothing, None)
+        };
+        drop(guard);
+
+        self.ledger.totals.revision = change.revision;
+        let after = effect.after(facts, key, change.revision);
+        self.ledger.settle(&self.map, key, (facts, after), token);
+        self.popped(hash, key, displaced)
+    }
+
+    /// What a pop took. Its bytes are free from now on, when it is known which element it was.
+    fn popped(&mut self, hash: u64, key: &str, displaced: Displaced<T>) -> Option<T> {
+        let Displaced::Element(element) = displaced else { return None };
+        // The weigher has weighed this element before; if it panics now, nothing is freed.
+        let weight = self.weigher.weigh(std::slice::from_ref(&element)).unwrap_or(0);
+        let mut guard = self.map.write(Map::<T>::shard_of(hash));
+        if let Some(index) = guard.find(hash, key) {
+            guard.set_weight(index, |old| old.saturating_sub(weight).max(key.len() as u64));
+        }
+        drop(guard);
+        self.ledger.totals.bytes = self.ledger.totals.bytes.saturating_sub(weight);
+        Some(element)
+    }
+}
+
+/// Change, create or remove one slot under the lock. Says what to drop after it, and which token the
+/// wheel needs.
+fn put<T>(
+    shard: &mut Shard<T>,
+    (hash, number): (u64, usize),
+    key: &Key,
+    index: Option<u32>,
+    effect: Effect,
+    stamp: Stamp,
+    payload: Payload<T>,
+) -> (Displaced<T>, Option<Token>) {
+    let (index, displaced) = match (index, effect, payload) {
+        (Some(index), Effect::Remove | Effect::Expire, _) => {
+            return (shard.remove(hash, index), None);
+        }
+        // A push creates a list of one; a set, here or not, brings its value whole.
+        (index, Effect::Set { .. }, payload) => {
+            let stored = match payload {
+                Payload::Whole(stored) => stored,
+                Payload::Element(element) => Stored::List(Box::new([element].into())),
+                Payload::Nothing => return (Displaced::Nothing, None),
+            };
+            match index {
+                Some(index) => (index, shard.place(index, effect, stamp, Payload::Whole(stored))),
+                None => {
+                    let slot = Slot::new(key.clone(), stored, stamp, &effect);
+                    (shard.insert(hash, slot), Displaced::Nothing)
+                }
+            }
+        }
+        (Some(index), effect, payload) => (index, shard.place(index, effect, stamp, payload)),
+        (None, ..) => return (Displaced::Nothing, None),
+    };
+    let deadline = shard.slot(index).and_then(|slot| slot.expires_at);
+    (displaced, arm(shard, number, index, deadline))
+}
+
+/// See that the slot is looked at by its deadline; a token that fires earlier will do.
+pub(super) fn arm<T>(
+    shard: &mut Shard<T>,
+    number: usize,
+    index: u32,
+    deadline: Option<Timestamp>,
+) -> Option<Token> {
+    let at = deadline?;
+    if shard.armed(index).is_some_and(|armed| armed <= at) {
+        return None;
+    }
+    shard.arm(index, Some(at));
+    Some(Token { at, shard: number as u8, index })
+}
+
+impl<T: Clone> Payload<T> {
+    fn of_write(action: &Action<T>) -> Self {
+        match action {
+            Action::Set(value) | Action::Update(value) => Self::whole(value),
+            Action::Push { element, .. } => Self::Element(element.clone()),
+            Action::Remove | Action::Pop { .. } | Action::Touch => Self::Nothing,
+        }
+    }
+
+    fn of_change(kind: &ChangeKind<T>) -> Self {
+        match kind {
+            ChangeKind::Set { value, .. } | ChangeKind::Updated { value, .. } => Self::whole(value),
+            ChangeKind::Pushed { element, .. } => Self::Element(element.clone()),
+            _ => Self::Nothing,
+        }
+    }
+
+    fn whole(value: &Value<T>) -> Self {
+        Self::Whole(value.clone().into())
+    }
+}

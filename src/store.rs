@@ -1,0 +1,319 @@
+//! The handle that most users meet.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::shared::Link;
+use crate::{
+    Builder, Entry, Error, IntoElement, Key, Pending, PendingWrite, Reader, Result, Value, Write,
+    op,
+};
+
+/// A cloneable handle to a store: sends commands to the owner and awaits the answers.
+///
+/// Cloning is cheap: give every task its own. When the last `Store` and [`Reader`] are gone, the owner
+/// ends. A store is a [`Reader`] too, and has all of its methods.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use mainspring::Store;
+///
+/// let store = Store::<String>::builder().spawn();
+///
+/// store.set("greeting", "hello").ttl(Duration::from_secs(60)).await?;
+/// store.push("visitors", "ada").await?;
+/// store.push("visitors", "grace").await?;
+///
+/// assert_eq!(store.get("greeting").await?.unwrap().item().unwrap(), "hello");
+/// assert_eq!(store.pop("visitors").await?.element, "grace");
+///
+/// store.shutdown().await?;
+/// # Ok(()) }
+/// ```
+pub struct Store<T> {
+    reader: Reader<T>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Store<T> {
+    /// Start making a store.
+    pub fn builder() -> Builder<T> {
+        Builder::new()
+    }
+
+    fn write<K>(&self, write: Write<T>) -> PendingWrite<'_, T, K> {
+        Pending { link: self.link(), op: op::Write::new(write) }
+    }
+
+    /// Set a key to a value: an item, or with a `Vec` a list. Answers the revision.
+    ///
+    /// Replaces whatever was there, with its deadline: without a [`ttl`](Pending::ttl) the store's
+    /// default applies.
+    pub fn set(
+        &self,
+        key: impl Into<Key>,
+        value: impl Into<Value<T>>,
+    ) -> PendingWrite<'_, T, op::Set> {
+        self.write(Write::set(key, value))
+    }
+
+    /// Replace the value of a key that is present; its kind may change, and its deadline stays unless
+    /// said otherwise. Answers the revision, or [`Error::NotFound`].
+    pub fn update(
+        &self,
+        key: impl Into<Key>,
+        value: impl Into<Value<T>>,
+    ) -> PendingWrite<'_, T, op::Set> {
+        self.write(Write::update(key, value))
+    }
+
+    /// Remove a key that is present. Answers the revision, or [`Error::NotFound`].
+    pub fn remove(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Change> {
+        self.write(Write::remove(key))
+    }
+
+    /// Add an element to the back of a list, which is created if it is absent, with the store's
+    /// default deadline. Answers the revision and the length, or [`Error::WrongKind`].
+    pub fn push(
+        &self,
+        key: impl Into<Key>,
+        element: impl IntoElement<T>,
+    ) -> PendingWrite<'_, T, op::Push> {
+        self.write(Write::push(key, element))
+    }
+
+    /// Add an element to the front of a list. As [`push`](Self::push).
+    pub fn push_front(
+        &self,
+        key: impl Into<Key>,
+        element: impl IntoElement<T>,
+    ) -> PendingWrite<'_, T, op::Push> {
+        self.write(Write::push_front(key, element))
+    }
+
+    /// Take the last element of a list. Answers it with the revision and the length, or
+    /// [`Error::NotFound`], [`Error::WrongKind`] or [`Error::ListEmpty`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped after the command was queued, the element is popped and lost.
+    pub fn pop(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Pop> {
+        self.write(Write::pop(key))
+    }
+
+    /// Take the first element of a list. As [`pop`](Self::pop).
+    pub fn pop_front(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Pop> {
+        self.write(Write::pop_front(key))
+    }
+
+    /// Let a key that is present expire after `ttl`, more than zero and at most 100 years. Answers
+    /// the revision, or [`Error::NotFound`].
+    pub fn expire(&self, key: impl Into<Key>, ttl: Duration) -> PendingWrite<'_, T, op::Change> {
+        self.write(Write::expire(key, ttl))
+    }
+
+    /// Take the deadline from a key that is present. Answers the revision, or [`Error::NotFound`].
+    pub fn persist(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Change> {
+        self.write(Write::persist(key))
+    }
+
+    /// Do several writes, all or nothing, with nothing of others in between. Answers what each did.
+    ///
+    /// A batch travels whole: its changes have consecutive revisions, and subscribers get them as one
+    /// event. Fails with the first write that is refused, and its place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Error, Store, Write};
+    ///
+    /// let store = Store::<i64>::builder().spawn();
+    /// store.batch([Write::set("from", 10), Write::set("to", 0)]).await?;
+    ///
+    /// let moved = store.batch([
+    ///     Write::update("from", 0).if_revision(1),
+    ///     Write::update("to", 10).if_revision(9), // it is at revision 2
+    /// ]);
+    /// let failed = moved.await.unwrap_err();
+    /// assert_eq!((failed.index, failed.error), (1, Error::ConditionFailed { current: Some(2) }));
+    /// assert_eq!(store.get("from").await?.unwrap().item(), Some(&10)); // nothing has happened
+    /// # Ok(()) }
+    /// ```
+    pub fn batch(
+        &self,
+        writes: impl IntoIterator<Item = Write<T>>,
+    ) -> Pending<'_, T, op::Batch<T>> {
+        Pending { link: self.link(), op: op::Batch { writes: writes.into_iter().collect() } }
+    }
+
+    /// Set many keys with one message and one answer: for pipelines. The writes are independent of
+    /// each other, and answered one by one, in order.
+    pub fn set_many<K: Into<Key>, V: Into<Value<T>>>(
+        &self,
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Pending<'_, T, op::Many<T, op::Set>> {
+        self.many(pairs.into_iter().map(|(key, value)| Write::set(key, value)).collect())
+    }
+
+    /// Push many elements to the back of one list with one message and one answer: for pipelines. The
+    /// writes are independent of each other, and answered one by one, in order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<u32>::builder().spawn();
+    /// let pushed = store.push_many("list", 0..100).await?;
+    /// assert_eq!(pushed[99].as_ref().unwrap().length, 100);
+    /// # Ok(()) }
+    /// ```
+    pub fn push_many<E: IntoElement<T>>(
+        &self,
+        key: impl Into<Key>,
+        elements: impl IntoIterator<Item = E>,
+    ) -> Pending<'_, T, op::Many<T, op::Push>> {
+        let key = key.into();
+        let push = |element: E| Write::push(&key, element);
+        self.many(elements.into_iter().map(push).collect())
+    }
+
+    fn many<K>(&self, writes: Vec<Write<T>>) -> Pending<'_, T, op::Many<T, K>> {
+        Pending { link: self.link(), op: op::Many { writes, kind: PhantomData } }
+    }
+
+    /// Change a value that is present by a closure, which runs in the caller: again, with what is
+    /// there then, whenever somebody else was faster. Answers the new entry.
+    ///
+    /// The closure may run many times, and should do nothing else. The deadline stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if the key is absent; otherwise as [`update`](Self::update).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the last attempt may still take effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Store, Value};
+    ///
+    /// let store = Store::<u64>::builder().spawn();
+    /// store.set("hits", 1).await?;
+    /// let entry = store.modify("hits", |value| {
+    ///     if let Value::Item(hits) = value {
+    ///         *hits += 1;
+    ///     }
+    /// });
+    /// assert_eq!(entry.await?.item(), Some(&2));
+    /// # Ok(()) }
+    /// ```
+    pub async fn modify(
+        &self,
+        key: impl Into<Key>,
+        mut change: impl FnMut(&mut Value<T>),
+    ) -> Result<Entry<T>> {
+        let key = key.into();
+        loop {
+            let mut entry = self.get(&key).await?.ok_or(Error::NotFound)?;
+            change(&mut entry.value);
+            let update = self.write::<op::Modify>(Write::update(&key, entry.value.clone()));
+            match update.if_revision(entry.revision).await {
+                Ok((revision, updated_at)) => {
+                    return Ok(Entry { revision, updated_at, ..entry });
+                }
+                Err(Error::ConditionFailed { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Remove everything. Answers how many live keys went. Takes one revision, or none if the store
+    /// was empty.
+    pub fn clear(&self) -> Pending<'_, T, op::Clear> {
+        Pending { link: self.link(), op: op::Clear {} }
+    }
+
+    /// Let the journal replace its log by a snapshot. Answers as soon as that has begun; it goes on
+    /// beside other work. Does nothing without a journal.
+    pub fn compact(&self) -> Pending<'_, T, op::Compact> {
+        Pending { link: self.link(), op: op::Compact {} }
+    }
+}
+
+impl<T> Store<T> {
+    pub(crate) fn new(link: Arc<Link<T>>) -> Self {
+        Self { reader: Reader { link } }
+    }
+
+    fn link(&self) -> &Link<T> {
+        &self.reader.link
+    }
+
+    /// A handle that cannot write.
+    pub fn reader(&self) -> Reader<T> {
+        self.reader.clone()
+    }
+
+    /// The token that stops the store: a child of the one that the builder was given. Cancel it to
+    /// begin a shutdown without waiting for it.
+    pub fn token(&self) -> &CancellationToken {
+        &self.link().shared.token
+    }
+
+    /// Begin a shutdown, without waiting for it: nothing new is accepted, what is queued is finished
+    /// until the shutdown deadline, the journal is synced, and subscriptions end after the last
+    /// change. Nothing that was acknowledged is lost.
+    pub fn cancel(&self) {
+        self.token().cancel();
+    }
+
+    /// Shut down, and wait until that is done. See [`cancel`](Self::cancel).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] with the cause, if the store has failed before, or could not close its
+    /// journal.
+    ///
+    /// # Cancel safety
+    ///
+    /// The shutdown goes on if the future is dropped.
+    pub async fn shutdown(&self) -> Result<()> {
+        self.cancel();
+        self.closed().await
+    }
+}
+
+impl<T> Deref for Store<T> {
+    type Target = Reader<T>;
+
+    fn deref(&self) -> &Reader<T> {
+        &self.reader
+    }
+}
+
+impl<T> Clone for Store<T> {
+    fn clone(&self) -> Self {
+        Self { reader: self.reader.clone() }
+    }
+}
+
+impl<T> fmt::Debug for Store<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(self.link()).finish()
+    }
+}

@@ -1,0 +1,156 @@
+//! Every turn after a revision, in order and without a gap, from wherever it can be had.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+
+use crate::Error;
+use crate::history::Turn;
+use crate::message::Source;
+use crate::shared::Shared;
+use crate::watcher::News;
+
+/// Turns that are read from the history at once: the owner waits for the lock no longer than that.
+const SLICE: usize = 128;
+
+pub(super) struct Feed<T> {
+    pub(super) shared: Arc<Shared<T>>,
+    source: Source<T>,
+    /// Everything up to here has been given out, or is of no concern.
+    position: u64,
+    /// Read the history up to here before anything else.
+    behind: u64,
+    /// What was read from it.
+    read: VecDeque<Turn<T>>,
+}
+
+impl<T> Feed<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>, source: Source<T>, after: u64, head: u64) -> Self {
+        Self { shared, source, position: after, behind: head, read: VecDeque::new() }
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The next turn, and the revision after which it is news. Cancel safe.
+    pub(super) async fn next(&mut self) -> Result<(Turn<T>, u64), Error> {
+        loop {
+            // Gives way to others now and then, however much there is to read.
+            tokio::task::coop::consume_budget().await;
+            if let Some(turn) = self.try_next()? {
+                return Ok(turn);
+            }
+            match &mut self.source {
+                Source::Channel { receiver, .. } => match receiver.recv().await {
+                    Ok(turn) => {
+                        if let Some(turn) = self.accept(turn)? {
+                            return Ok(turn);
+                        }
+                    }
+                    Err(RecvError::Lagged(_)) => self.note_lag(),
+                    // Seen again by `try_next`, which reads the rest.
+                    Err(RecvError::Closed) => {}
+                },
+                Source::Watcher(watcher) => {
+                    if self.shared.status.has_ended() && watcher.is_empty() {
+                        return Err(self.shared.status.error());
+                    }
+                    watcher.changed().await;
+                }
+            }
+        }
+    }
+
+    /// The next turn, if it is there.
+    pub(super) fn try_next(&mut self) -> Result<Option<(Turn<T>, u64)>, Error> {
+        loop {
+            if let Some(turn) = self.read.pop_front() {
+                if let Some(turn) = self.advance(turn) {
+                    return Ok(Some(turn));
+                }
+                continue;
+            }
+            if self.position < self.behind {
+                self.read_history()?;
+                continue;
+            }
+            match &mut self.source {
+                Source::Channel { receiver, .. } => match receiver.try_recv() {
+                    Ok(turn) => {
+                        if let Some(turn) = self.accept(turn)? {
+                            return Ok(Some(turn));
+                        }
+                    }
+                    Err(TryRecvError::Empty) => return Ok(None),
+                    Err(TryRecvError::Lagged(_)) => self.note_lag(),
+                    Err(TryRecvError::Closed) => {
+                        let head = self.shared.history.head();
+                        if self.position >= head {
+                            return Err(self.shared.status.error());
+                        }
+                        self.behind = head;
+                    }
+                },
+                Source::Watcher(watcher) => match watcher.take() {
+                    None => return Ok(None),
+                    Some(News::Turn(turn)) => {
+                        if let Some(turn) = self.advance(turn) {
+                            return Ok(Some(turn));
+                        }
+                    }
+                    Some(News::MissedFrom(first)) => {
+                        self.note_lag();
+                        self.position = self.position.max(first - 1);
+                        self.behind = self.shared.history.newest().max(first);
+                    }
+                },
+            }
+        }
+    }
+
+    /// A subscription to one key is not woken by others: when it has nothing to read, everything
+    /// published so far was of no concern to it.
+    pub(super) fn skip_hidden(&mut self) {
+        if let Source::Watcher(watcher) = &self.source {
+            // In this order: what is published later sets the watcher before the head.
+            let head = self.shared.history.head();
+            if watcher.is_empty() && self.read.is_empty() && self.position >= self.behind {
+                self.position = self.position.max(head);
+            }
+        }
+    }
+
+    /// A turn from the channel: given out if it follows, and otherwise the history has it too.
+    fn accept(&mut self, turn: Turn<T>) -> Result<Option<(Turn<T>, u64)>, Error> {
+        let Some((first, last)) = turn.first().zip(turn.last()) else { return Ok(None) };
+        if first.revision > self.position + 1 {
+            self.behind = last.revision;
+            return Ok(None);
+        }
+        Ok(self.advance(turn))
+    }
+
+    fn advance(&mut self, turn: Turn<T>) -> Option<(Turn<T>, u64)> {
+        let last = turn.last()?.revision;
+        let before = self.position;
+        self.position = self.position.max(last);
+        (last > before).then_some((turn, before))
+    }
+
+    fn read_history(&mut self) -> Result<(), Error> {
+        let turns = self.shared.history.read(self.position, SLICE)?;
+        if turns.is_empty() {
+            self.behind = self.position;
+        }
+        self.read.extend(turns);
+        Ok(())
+    }
+
+    fn note_lag(&self) {
+        tracing::debug!(position = self.position, "a subscription lags and reads the history");
+        self.shared.counters.lagged.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,249 @@
+//! Streams of changes: ordered, numbered, never a silent gap.
+
+mod feed;
+mod follow;
+mod walk;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use tokio_util::sync::ReusableBoxFuture;
+
+use self::follow::Follower;
+use crate::change::Change;
+use crate::message::Subscribed;
+use crate::shared::Shared;
+use crate::{Entry, Error, Key, ResumeToken, StoreId};
+
+/// Which changes a subscription tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Filter {
+    All,
+    Key(Key),
+    Prefix(Key),
+}
+
+impl Filter {
+    fn matches<T>(&self, change: &Change<T>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Key(key) => change.concerns(key),
+            Self::Prefix(prefix) => change.key.starts_with(&**prefix) || change.concerns(""),
+        }
+    }
+
+    fn matches_key(&self, key: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Key(only) => *only == *key,
+            Self::Prefix(prefix) => key.starts_with(&**prefix),
+        }
+    }
+}
+
+/// Where a subscription starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    Now,
+    Snapshot,
+    After { store: Option<StoreId>, revision: u64 },
+}
+
+/// What a subscription tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event<T> {
+    /// A key that is there: a part of the snapshot. A later entry for the same key replaces it.
+    Entry {
+        /// The key.
+        key: Key,
+        /// What it holds.
+        entry: Entry<T>,
+    },
+    /// The snapshot is complete: what has been told so far is exactly the store at this revision.
+    /// Until now changes may have come between the entries, and batches in parts.
+    SnapshotEnd {
+        /// The revision.
+        revision: u64,
+    },
+    /// A key has changed.
+    Change(Change<T>),
+    /// Changes of one batch, as many as the filter lets through, in order.
+    Batch {
+        /// The changes.
+        changes: Vec<Change<T>>,
+        /// The last revision of the batch, which is where to resume.
+        revision: u64,
+    },
+    /// Nothing for this subscription has happened up to here. Comes after 1,024 changes that the
+    /// filter hid, or at the latest 5 seconds after the first of them; to a subscription to a single
+    /// key, which hidden changes do not wake, only after 5 seconds.
+    Progress {
+        /// The revision.
+        revision: u64,
+    },
+}
+
+impl<T> Event<T> {
+    /// The revision up to which this event tells; `None` for the entries of a snapshot. Where to
+    /// resume is said by [`Subscription::resume_token`].
+    pub fn revision(&self) -> Option<u64> {
+        match self {
+            Self::Entry { .. } => None,
+            Self::SnapshotEnd { revision }
+            | Self::Batch { revision, .. }
+            | Self::Progress { revision } => Some(*revision),
+            Self::Change(change) => Some(change.revision),
+        }
+    }
+}
+
+/// A stream of the changes of a store, or of some of its keys.
+///
+/// Made by [`Reader::subscribe`](crate::Reader::subscribe). Every change that the filter lets through
+/// is told once, in the order of the revisions. A subscription that is read too slowly never slows
+/// the store: it catches up from the history, and only if the history does not reach back far enough
+/// it ends, with [`Error::Compacted`].
+///
+/// It is a [`Stream`] too, of `Result<Event<T>, Error>`, which ends after an error, and without one
+/// when the store is shut down.
+///
+/// It does not keep the store alive.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use mainspring::{Error, Event, Store};
+///
+/// let store = Store::<String>::builder().spawn();
+/// let mut changes = store.subscribe().prefix("car/").await?;
+/// store.set("car/speed", "42").await?;
+/// store.shutdown().await?;
+///
+/// let Event::Change(change) = changes.recv().await? else { panic!() };
+/// assert_eq!((change.revision, change.key.as_str()), (1, "car/speed"));
+/// assert_eq!(changes.recv().await, Err(Error::Closed)); // after the last change
+/// # Ok(()) }
+/// ```
+#[must_use = "a subscription tells nothing unless it is read"]
+pub struct Subscription<T> {
+    state: State<T>,
+    store: StoreId,
+    /// `None` until the snapshot is complete, if there is one.
+    resume: Option<u64>,
+}
+
+enum State<T> {
+    Idle(Box<Follower<T>>),
+    /// Waiting for something to tell. The future has the follower, so that dropping the caller's
+    /// future loses nothing.
+    Waiting(ReusableBoxFuture<'static, Outcome<T>>),
+    Ended(Error),
+}
+
+type Outcome<T> = (Result<Event<T>, Error>, Box<Follower<T>>);
+
+impl<T: Clone + Send + Sync + 'static> Subscription<T> {
+    pub(crate) fn new(
+        shared: Arc<Shared<T>>,
+        filter: Filter,
+        start: Start,
+        subscribed: Subscribed<T>,
+    ) -> Self {
+        let store = subscribed.store;
+        let resume = (start != Start::Snapshot).then_some(subscribed.after);
+        let follower = Follower::new(shared, filter, start, subscribed);
+        Self { state: State::Idle(Box::new(follower)), store, resume }
+    }
+
+    /// The next event.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] after the last change before a shutdown, [`Error::Failed`] if the store has
+    /// stopped because of a fault, and [`Error::Compacted`] if this subscription fell behind further
+    /// than the history reaches. All of them are the end: every later call gives the same error.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if the future is dropped, no event is lost.
+    pub async fn recv(&mut self) -> Result<Event<T>, Error> {
+        std::future::poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event<T>, Error>> {
+        loop {
+            match &mut self.state {
+                State::Ended(error) => return Poll::Ready(Err(error.clone())),
+                State::Idle(follower) => {
+                    if let Some(event) = follower.take_ready() {
+                        self.note(&event);
+                        return Poll::Ready(Ok(event));
+                    }
+                    let ended = State::Ended(Error::Closed);
+                    let State::Idle(mut follower) = std::mem::replace(&mut self.state, ended)
+                    else {
+                        unreachable!("it was idle");
+                    };
+                    self.state = State::Waiting(ReusableBoxFuture::new(async move {
+                        let event = follower.next().await;
+                        (event, follower)
+                    }));
+                }
+                State::Waiting(future) => {
+                    let (event, follower) = ready!(future.poll(cx));
+                    match event {
+                        Ok(event) => {
+                            self.state = State::Idle(follower);
+                            self.note(&event);
+                            return Poll::Ready(Ok(event));
+                        }
+                        Err(error) => self.state = State::Ended(error),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<T> Subscription<T> {
+    fn note(&mut self, event: &Event<T>) {
+        let complete = self.resume.is_some() || matches!(event, Event::SnapshotEnd { .. });
+        self.resume = event.revision().filter(|_| complete).or(self.resume);
+    }
+
+    /// Where to resume after the events received so far; `None` while a snapshot is not complete.
+    pub fn resume_token(&self) -> Option<ResumeToken> {
+        self.resume.map(|revision| ResumeToken { store: self.store, revision })
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Stream for Subscription<T> {
+    type Item = Result<Event<T>, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if matches!(self.state, State::Ended(_)) {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(match ready!(self.poll_recv(cx)) {
+            Err(Error::Closed) => None,
+            other => Some(other),
+        })
+    }
+}
+
+impl<T> Unpin for Subscription<T> {}
+
+impl<T> fmt::Debug for Subscription<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("store", &self.store)
+            .field("resume", &self.resume)
+            .finish_non_exhaustive()
+    }
+}

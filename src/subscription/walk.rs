@@ -1,0 +1,149 @@
+//! A snapshot, walked in slices beside the owner while it goes on changing things.
+//!
+//! Shard by shard, and each shard in slices of places. What happens meanwhile comes from the feed:
+//! - a change in a shard that is still to come is skipped: the walk will see it;
+//! - a change in a shard that is done is told;
+//! - a change in the current shard is kept until the shard is done, and then told if the entry was
+//!   told with an older revision. A key that was absent is told of from its next `set` on, because
+//!   anything else was done to it before the walk came by.
+//!
+//! A shard is done when the feed has caught up with all that the walk may have seen of it. After the
+//! last one, what was told is exactly the store at the feed's position.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::feed::Feed;
+use super::{Event, Filter};
+use crate::change::{Change, ChangeKind};
+use crate::history::Turn;
+use crate::state::{Map, SHARDS};
+use crate::{Error, Key};
+
+/// Places of a shard that are looked at under one lock: some 30 us.
+const SLICE: u32 = 256;
+
+pub(super) struct Walk<T> {
+    shard: usize,
+    next: u32,
+    /// The revisions of the entries told from the current shard.
+    told: HashMap<Key, u64, foldhash::fast::RandomState>,
+    /// Changes in the current shard.
+    held: Vec<Change<T>>,
+}
+
+impl<T> Default for Walk<T> {
+    fn default() -> Self {
+        Self { shard: 0, next: 0, told: HashMap::default(), held: Vec::new() }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Walk<T> {
+    /// One slice. Says whether the snapshot is complete.
+    pub(super) async fn step(
+        &mut self,
+        feed: &mut Feed<T>,
+        filter: &Filter,
+        ready: &mut VecDeque<Event<T>>,
+    ) -> Result<bool, Error> {
+        tokio::task::coop::consume_budget().await;
+        let map = Arc::clone(&feed.shared.map);
+        match self.look(&map, feed.shared.clock.now(), filter, ready) {
+            Some(next) => self.next = next,
+            None => {
+                // Nothing that was seen in this shard is newer than this.
+                let seen = map.applied();
+                while feed.position() < seen {
+                    let (turn, after) = feed.next().await?;
+                    if self.offer(&map, &turn, after, filter, ready) {
+                        return Ok(false);
+                    }
+                }
+                self.finish_shard(ready);
+            }
+        }
+        while let Some((turn, after)) = feed.try_next().or_else(unless_compacted)? {
+            if self.offer(&map, &turn, after, filter, ready) {
+                return Ok(false);
+            }
+        }
+        if self.shard < SHARDS {
+            return Ok(false);
+        }
+        ready.push_back(Event::SnapshotEnd { revision: feed.position() });
+        Ok(true)
+    }
+
+    /// Tell the entries of one slice. Says where the next one starts.
+    fn look(
+        &mut self,
+        map: &Map<T>,
+        now: crate::Timestamp,
+        filter: &Filter,
+        ready: &mut VecDeque<Event<T>>,
+    ) -> Option<u32> {
+        let guard = map.read(self.shard);
+        let (slots, next) = guard.walk(self.next, SLICE);
+        let seen = slots.filter(|slot| !slot.is_over(now) && filter.matches_key(&slot.key));
+        let entries: Vec<_> = seen.map(|slot| (slot.key.clone(), slot.entry())).collect();
+        drop(guard);
+        for (key, entry) in entries {
+            self.told.insert(key.clone(), entry.revision);
+            ready.push_back(Event::Entry { key, entry });
+        }
+        next
+    }
+
+    /// Tell, keep or skip what has changed. A clear starts the walk again, and says so.
+    fn offer(
+        &mut self,
+        map: &Map<T>,
+        turn: &Turn<T>,
+        after: u64,
+        filter: &Filter,
+        ready: &mut VecDeque<Event<T>>,
+    ) -> bool {
+        let mut restarted = false;
+        for change in turn.iter().filter(|change| change.revision > after) {
+            if matches!(change.kind, ChangeKind::Cleared { .. }) {
+                *self = Self::default();
+                ready.push_back(Event::Change(change.clone()));
+                restarted = true;
+            } else if filter.matches(change) {
+                match Map::<T>::shard_of(map.hash(&change.key)).cmp(&self.shard) {
+                    std::cmp::Ordering::Less => ready.push_back(Event::Change(change.clone())),
+                    std::cmp::Ordering::Equal => self.held.push(change.clone()),
+                    std::cmp::Ordering::Greater => {}
+                }
+            }
+        }
+        restarted
+    }
+
+    fn finish_shard(&mut self, ready: &mut VecDeque<Event<T>>) {
+        for change in self.held.drain(..) {
+            let news = match self.told.get(&change.key) {
+                Some(told) => change.revision > *told,
+                None => matches!(change.kind, ChangeKind::Set { .. }),
+            };
+            if news {
+                if matches!(change.kind, ChangeKind::Removed | ChangeKind::Expired) {
+                    self.told.remove(&change.key);
+                } else {
+                    self.told.insert(change.key.clone(), change.revision);
+                }
+                ready.push_back(Event::Change(change));
+            }
+        }
+        self.told.clear();
+        (self.shard, self.next) = (self.shard + 1, 0);
+    }
+}
+
+/// A store that has ended can still be walked: there is only nothing more to wait for.
+fn unless_compacted<T>(error: Error) -> Result<Option<T>, Error> {
+    match error {
+        Error::Closed | Error::Failed(_) => Ok(None),
+        error => Err(error),
+    }
+}

@@ -1,0 +1,73 @@
+//! What waits for the one who watches a single key, so that other keys do not wake it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::history::Turn;
+
+/// A short queue of turns. When it is full the watcher is told from which revision on to read the
+/// history instead: it knows exactly what it has missed, however long ago it last looked.
+pub(crate) struct Watcher<T> {
+    unread: Mutex<Unread<T>>,
+    notify: Notify,
+    capacity: usize,
+}
+
+struct Unread<T> {
+    turns: VecDeque<Turn<T>>,
+    missed_from: Option<u64>,
+}
+
+/// What a watcher finds when it looks.
+pub(crate) enum News<T> {
+    Turn(Turn<T>),
+    /// Read the history from this revision on.
+    MissedFrom(u64),
+}
+
+impl<T> Watcher<T> {
+    /// One that holds this many turns; one that holds none only learns that something happened.
+    pub(crate) fn new(capacity: usize) -> Arc<Self> {
+        let unread = Unread { turns: VecDeque::new(), missed_from: None };
+        Arc::new(Self { unread: Mutex::new(unread), notify: Notify::new(), capacity })
+    }
+
+    /// Called by the owner, once for each change that matters here.
+    pub(crate) fn tell(&self, turn: &Turn<T>) {
+        let mut unread = self.unread.lock();
+        if unread.turns.back().is_some_and(|last| Arc::ptr_eq(last, turn)) {
+            return;
+        }
+        if unread.missed_from.is_none() && unread.turns.len() < self.capacity {
+            unread.turns.push_back(Arc::clone(turn));
+        } else if unread.missed_from.is_none() {
+            unread.missed_from = turn.first().map(|change| change.revision);
+        }
+        drop(unread);
+        self.notify.notify_one();
+    }
+
+    pub(crate) fn take(&self) -> Option<News<T>> {
+        let mut unread = self.unread.lock();
+        let turn = unread.turns.pop_front().map(News::Turn);
+        turn.or_else(|| unread.missed_from.take().map(News::MissedFrom))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        let unread = self.unread.lock();
+        unread.turns.is_empty() && unread.missed_from.is_none()
+    }
+
+    /// Let the one who waits look around.
+    pub(crate) fn wake(&self) {
+        self.notify.notify_one();
+    }
+
+    /// Until there is something to take, or the store has ended. Cancel safe.
+    pub(crate) async fn changed(&self) {
+        self.notify.notified().await;
+    }
+}
