@@ -226,7 +226,6 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
             gates: tracker,
             shutdown_deadline: self.shutdown_deadline,
             scans: Vec::new(),
-            queue: std::collections::VecDeque::new(),
             changes: Vec::new(),
             answers: Vec::new(),
         };

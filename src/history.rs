@@ -78,13 +78,19 @@ impl<T> Ring<T> {
         self.items.push_back(item);
     }
 
+    /// Whether the ring could do without its oldest item, or has to.
+    fn is_over(&self) -> bool {
+        let Some(oldest) = self.items.front() else { return false };
+        self.bytes > self.max_bytes || self.changes - oldest.changes().len() >= self.max_changes
+    }
+
     /// The oldest item, if the ring holds more than it should.
     fn evict(&mut self) -> Option<Item<T>> {
-        let oldest = self.items.front()?.changes().len();
-        if self.changes - oldest < self.max_changes && self.bytes <= self.max_bytes {
+        if !self.is_over() {
             return None;
         }
         let item = self.items.pop_front()?;
+        let oldest = item.changes().len();
         self.floor = item.newest();
         self.changes -= oldest;
         self.bytes -= item.changes().iter().map(Change::bytes).sum::<u64>();
@@ -133,11 +139,14 @@ impl<T> History<T> {
         let mut ring = self.ring.lock();
         ring.push(item);
         let mut evicted = ring.evict();
+        let mut more = ring.is_over();
         drop(ring);
         // What leaves the ring is dropped outside the lock.
-        while evicted.is_some() {
+        while more {
             drop(evicted);
-            evicted = self.ring.lock().evict();
+            let mut ring = self.ring.lock();
+            evicted = ring.evict();
+            more = ring.is_over();
         }
     }
 

@@ -216,6 +216,10 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Future for Call<'a, T, O> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let link = self.link;
         loop {
+            // In place: moving stages about is what costs most here.
+            if let Stage::Sent(reply) = &mut self.stage {
+                return Pin::new(reply).poll(cx);
+            }
             self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
                 Stage::New(op) => match op.queue(link).try_reserve() {
                     Ok(permit) => Stage::Sent(send(permit, op, link)),
@@ -237,14 +241,7 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Future for Call<'a, T, O> {
                         return Poll::Pending;
                     }
                 },
-                Stage::Sent(mut reply) => {
-                    let answer = Pin::new(&mut reply).poll(cx);
-                    if answer.is_pending() {
-                        self.stage = Stage::Sent(reply);
-                    }
-                    return answer;
-                }
-                Stage::Done => panic!("a command was polled after it was answered"),
+                Stage::Sent(_) | Stage::Done => unreachable!("it was looked at above"),
             }
         }
     }

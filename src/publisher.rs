@@ -56,8 +56,16 @@ impl<T> Publisher<T> {
         Self { history, channel, listeners, routes: HashMap::new(), sweep_at: 64 }
     }
 
-    pub(crate) fn has_listeners(&self) -> bool {
-        self.listeners.count() > 0
+    /// Whether anybody is told of anything.
+    pub(crate) fn has_audience(&self) -> bool {
+        self.listeners.count() > 0 || !self.routes.is_empty()
+    }
+
+    /// Keep a change that nobody waits for.
+    pub(crate) fn record(&mut self, change: Change<T>) {
+        let head = change.revision;
+        self.history.push_one(change);
+        self.history.set_head(head);
     }
 
     pub(crate) fn subscribe(&self) -> (broadcast::Receiver<Turn<T>>, Listening) {
@@ -80,15 +88,13 @@ impl<T> Publisher<T> {
 
     /// Tell everybody what a turn has changed, and empty it.
     pub(crate) fn publish(&mut self, changes: &mut Vec<Change<T>>) {
-        let shared = self.has_listeners()
+        let shared = self.listeners.count() > 0
             || changes.len() > 1
             || changes.iter().any(|change| self.is_watched(change));
         if shared {
             self.publish_turn(changes.drain(..).collect());
         } else if let Some(change) = changes.pop() {
-            let head = change.revision;
-            self.history.push_one(change);
-            self.history.set_head(head);
+            self.record(change);
         }
     }
 

@@ -142,11 +142,8 @@ where
     }
 
     /// Let the journal replace its log by a snapshot, which it takes on its own from here.
-    pub(super) async fn compact(&mut self, now: Timestamp) {
-        let Some(Envelope { message: Message::Compact { reply }, .. }) = self.queue.pop_front()
-        else {
-            return;
-        };
+    pub(super) async fn compact(&mut self, command: Option<Envelope<T>>, now: Timestamp) {
+        let Some(Envelope { message: Message::Compact { reply }, .. }) = command else { return };
         let filter = Filter::All;
         let result = match (self.subscribe(&filter, Start::Snapshot, now), &mut self.journal) {
             (Err(error), _) => Err(error),

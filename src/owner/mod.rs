@@ -2,10 +2,10 @@
 
 mod job;
 mod journaling;
+mod quiet;
 mod reads;
 mod turn;
 
-use std::collections::VecDeque;
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use self::journaling::Halt;
+use self::quiet::Quiet;
 use crate::change::Change;
 use crate::command::Written;
 use crate::decide::Rules;
@@ -54,8 +55,6 @@ pub(crate) struct Owner<T, J> {
     pub(crate) shutdown_deadline: Duration,
     /// Scans that wait for the index.
     pub(crate) scans: Vec<ScanRequest<T>>,
-    /// Commands that were taken from the queue and have not had their turn.
-    pub(crate) queue: VecDeque<Envelope<T>>,
     /// The changes of the current turn.
     pub(crate) changes: Vec<Change<T>>,
     /// The answers of the current turn, held back until its changes are published.
@@ -113,7 +112,7 @@ where
     /// Serve until the store is cancelled or its last handle is gone.
     async fn serve_until_cancelled(&mut self) {
         let token = self.shared.token.clone();
-        let mut cancelled = pin!(token.cancelled());
+        let mut cancelled = pin!(Quiet::new(token.clone().cancelled_owned()));
         let mut alarm = pin!(sleep(LONGEST_SLEEP));
         let mut alarm_at = None;
         let mut batch = Vec::with_capacity(DRAIN);
@@ -185,11 +184,7 @@ where
         self.expire(now).await;
         let counters = &self.shared.counters;
         add(&counters.commands, batch.len());
-        self.queue.extend(batch.drain(..));
-        while !self.queue.is_empty() {
-            add(&self.shared.counters.turns, 1);
-            self.turn(now).await;
-        }
+        self.serve(&mut batch.drain(..), now).await;
         let totals = self.state.totals();
         let counters = &self.shared.counters;
         counters.entries.store(totals.entries as u64, Ordering::Relaxed);

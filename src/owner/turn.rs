@@ -14,6 +14,9 @@ use crate::message::{Envelope, Message};
 use crate::plan::Plan;
 use crate::stats::add;
 
+/// Commands that were taken from the inbox and have not had their turn.
+pub(super) type Queue<'a, T> = std::vec::Drain<'a, Envelope<T>>;
+
 /// How many commands share a turn when there is a journal.
 const JOURNALED_TURN: usize = 256;
 
@@ -22,60 +25,63 @@ where
     T: Clone + Send + Sync + 'static,
     J: Journal<T>,
 {
-    /// One turn of what is queued.
-    pub(super) async fn turn(&mut self, now: Timestamp) {
-        if let Some(Envelope { message: Message::Clear { .. }, .. }) = self.queue.front() {
-            // A clear says how many live keys went: what is overdue goes before it, by itself.
-            while self.expire(now).await {}
-        }
-        if let Some(Envelope { message: Message::Compact { .. }, .. }) = self.queue.front() {
-            return self.compact(now).await;
-        }
-        if self.journal.is_none() {
-            if let Some(envelope) = self.direct_turn(now) {
-                self.planned_turn(vec![Job::from(envelope)], now).await;
+    /// Serve what is queued, turn by turn.
+    pub(super) async fn serve(&mut self, queue: &mut Queue<'_, T>, now: Timestamp) {
+        while let Some(first) = queue.as_slice().first() {
+            add(&self.shared.counters.turns, 1);
+            match first.message {
+                Message::Compact { .. } => self.compact(queue.next(), now).await,
+                Message::Clear { .. } => {
+                    // It says how many live keys went: what is overdue goes before it, by itself.
+                    while self.expire(now).await {}
+                    self.planned_turn(queue.next().map(Job::from).into_iter().collect(), now).await;
+                }
+                _ if self.journal.is_some() => {
+                    let length = queue.as_slice().iter().position(comes_first);
+                    let length = length.unwrap_or(queue.len()).min(JOURNALED_TURN);
+                    self.planned_turn(queue.take(length).map(Job::from).collect(), now).await;
+                }
+                Message::Batch { .. } => {
+                    // Planned before anything of it is applied, also without a journal.
+                    self.planned_turn(queue.next().map(Job::from).into_iter().collect(), now).await;
+                }
+                _ => self.direct_turn(queue, now),
             }
-            return;
         }
-        // Those two come first in their turn.
-        let first = |envelope: &Envelope<T>| {
-            matches!(envelope.message, Message::Clear { .. } | Message::Compact { .. })
-        };
-        let length =
-            self.queue.iter().skip(1).position(first).map_or(self.queue.len(), |at| at + 1);
-        let jobs = self.queue.drain(..length.min(JOURNALED_TURN)).map(Job::from).collect();
-        self.planned_turn(jobs, now).await;
     }
 
-    /// A turn without a journal: nothing can go wrong between deciding and applying. Gives back a
-    /// command that has to be planned first.
-    fn direct_turn(&mut self, now: Timestamp) -> Option<Envelope<T>> {
-        let limit = if self.publisher.has_listeners() { SHARED_TURN } else { 1 };
-        let mut planned = None;
+    /// A turn without a journal: nothing can go wrong between deciding and applying, so each command
+    /// is both at once.
+    fn direct_turn(&mut self, queue: &mut Queue<'_, T>, now: Timestamp) {
+        let shared = self.publisher.has_audience();
+        let limit = if shared { SHARED_TURN } else { 1 };
         for _ in 0..limit {
-            let Some(envelope) = self.queue.pop_front() else { break };
-            match envelope.message {
-                Message::Batch { .. } | Message::Clear { .. } => {
-                    planned = Some(envelope);
-                    break;
-                }
-                Message::Compact { .. } => {
-                    self.queue.push_front(envelope);
-                    break;
-                }
-                _ => {}
+            let direct = |next: &Envelope<T>| {
+                !comes_first(next) && !matches!(next.message, Message::Batch { .. })
+            };
+            if !queue.as_slice().first().is_some_and(direct) {
+                break;
             }
+            let Some(envelope) = queue.next() else { break };
             let _span = envelope.enter();
+            let (publisher, changes) = (&mut self.publisher, &mut self.changes);
+            let mut tell = |change| {
+                if shared { changes.push(change) } else { publisher.record(change) }
+            };
             match envelope.message {
                 Message::Write { prepared, reply } => {
-                    let written = self.state.commit(prepared, now, &self.rules, &mut self.changes);
-                    self.answers.push((reply, written));
+                    let written = self.state.commit(prepared, now, &self.rules, &mut tell);
+                    if shared {
+                        self.answers.push((reply, written));
+                    } else {
+                        let _ = reply.send(written);
+                    }
                 }
                 Message::Many { writes, reply } => {
                     let mut results = Vec::with_capacity(writes.len());
                     for write in writes {
                         results.push(write.and_then(|write| {
-                            self.state.commit(write, now, &self.rules, &mut self.changes)
+                            self.state.commit(write, now, &self.rules, &mut tell)
                         }));
                     }
                     self.publisher.publish(&mut self.changes);
@@ -88,7 +94,6 @@ where
         for (reply, written) in self.answers.drain(..) {
             let _ = reply.send(written);
         }
-        planned
     }
 
     /// A turn that is decided as a whole, recorded, and then applied.
@@ -134,6 +139,9 @@ where
 
     /// Let due keys expire, a bounded number of them. Says whether there may be more.
     pub(super) async fn expire(&mut self, now: Timestamp) -> bool {
+        if self.state.next_wake().is_none_or(|next| next > now) {
+            return false;
+        }
         let (keys, more) = self.state.due(now, EXPIRE_AT_ONCE);
         if keys.is_empty() {
             return more;
@@ -159,4 +167,9 @@ where
             }
         }
     }
+}
+
+/// Whether a command begins a turn.
+fn comes_first<T>(envelope: &Envelope<T>) -> bool {
+    matches!(envelope.message, Message::Clear { .. } | Message::Compact { .. })
 }

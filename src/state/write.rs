@@ -11,14 +11,14 @@ use crate::{Error, Key, Timestamp, Value};
 
 impl<T: Clone> State<T> {
     /// Decide a write and apply it, in one round of the lock: the whole turn of a store without a
-    /// journal. The changes (a write to an overdue key makes two) are added to `changes`, also when
-    /// the write is refused.
+    /// journal. The changes (a write to an overdue key makes two) are given to `tell`, also when the
+    /// write is refused.
     pub(crate) fn commit(
         &mut self,
         prepared: Prepared<T>,
         now: Timestamp,
         rules: &Rules,
-        changes: &mut Vec<Change<T>>,
+        tell: &mut impl FnMut(Change<T>),
     ) -> Result<Written<T>, Error> {
         let hash = prepared.hash;
         let key = &prepared.write.key;
@@ -35,7 +35,7 @@ impl<T: Clone> State<T> {
             (facts, index) = (None, None);
             self.ledger.count(key, Some(over), None);
             self.ledger.totals.revision = revision;
-            changes.push(Change::new(revision, now, key.clone(), ChangeKind::Expired));
+            tell(Change::new(revision, now, key.clone(), ChangeKind::Expired));
         }
         let effect = match decide(&prepared, facts, now, &self.ledger.totals, rules) {
             Ok(effect) => effect,
@@ -56,7 +56,7 @@ impl<T: Clone> State<T> {
         let popped = self.popped(hash, key, displaced);
         let written =
             Written { revision: stamp.revision, at: now, length: effect.length(), popped };
-        changes.push(change_of(effect, prepared, stamp.revision, now));
+        tell(change_of(effect, prepared, stamp.revision, now));
         Ok(written)
     }
 
