@@ -182,6 +182,10 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
 
     /// Stop the store when this token is cancelled. The store takes a child of it, so that stopping
     /// the store stops nothing else. Default: a token of its own.
+    ///
+    /// From that moment on the store refuses new commands. Where tasks still have to write when they
+    /// are told to stop, give the token to the tasks, wait for them, and then
+    /// [`shutdown`](Store::shutdown) the store.
     pub fn cancel_with(mut self, parent: &CancellationToken) -> Self {
         self.token = parent.child_token();
         self

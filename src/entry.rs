@@ -140,9 +140,19 @@ impl<T> Entry<T> {
         self.value.item()
     }
 
+    /// The item itself, unless the key holds a list.
+    pub fn into_item(self) -> Option<T> {
+        self.value.into_item()
+    }
+
     /// The elements of the list, front first, unless the key holds an item.
     pub fn list(&self) -> Option<&[T]> {
         self.value.list()
+    }
+
+    /// The list itself, unless the key holds an item.
+    pub fn into_list(self) -> Option<Vec<T>> {
+        self.value.into_list()
     }
 }
 

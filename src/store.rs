@@ -82,6 +82,9 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
 
     /// Add an element to the back of a list, which is created if it is absent, with the store's
     /// default deadline. Answers the revision and the length, or [`Error::WrongKind`].
+    ///
+    /// The change is [`Pushed`](crate::ChangeKind::Pushed), or [`Set`](crate::ChangeKind::Set) with a
+    /// list of one if it created the list.
     pub fn push(
         &self,
         key: impl Into<Key>,

@@ -100,10 +100,14 @@ impl<T> Shard<T> {
         }
     }
 
-    pub(super) fn set_weight(&mut self, index: u32, change: impl FnOnce(u64) -> u64) {
-        if let Some(slot) = self.cell_mut(index).and_then(|cell| cell.slot.as_mut()) {
-            slot.weight = change(slot.weight);
-        }
+    /// Take some of the weight of a slot, which keeps that of its key. Says how much it was.
+    pub(super) fn free(&mut self, index: u32, weight: u64) -> u64 {
+        let slot = self.cell_mut(index).and_then(|cell| cell.slot.as_mut());
+        slot.map_or(0, |slot| {
+            let freed = weight.min(slot.weight - slot.key.len() as u64);
+            slot.weight -= freed;
+            freed
+        })
     }
 
     pub(super) fn insert(&mut self, hash: u64, slot: Slot<T>) -> u32 {

@@ -97,11 +97,9 @@ impl<T: Clone> State<T> {
         // The weigher has weighed this element before; if it panics now, nothing is freed.
         let weight = self.weigher.weigh(std::slice::from_ref(&element)).unwrap_or(0);
         let mut guard = self.map.write(Map::<T>::shard_of(hash));
-        if let Some(index) = guard.find(hash, key) {
-            guard.set_weight(index, |old| old.saturating_sub(weight).max(key.len() as u64));
-        }
+        let freed = guard.find(hash, key).map_or(0, |index| guard.free(index, weight));
         drop(guard);
-        self.ledger.totals.bytes = self.ledger.totals.bytes.saturating_sub(weight);
+        self.ledger.totals.bytes -= freed;
         Some(element)
     }
 }
