@@ -1,0 +1,48 @@
+//! What the keys of the chat hold, and what it weighs.
+
+use std::sync::Arc;
+
+use crate::model::{Conversation, Message, User};
+
+/// Anything that the chat stores. Every read clones an element, so they are all cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Record {
+    User(Arc<User>),
+    Conversation(Arc<Conversation>),
+    Message(Arc<Message>),
+    PublicKey(Arc<str>),
+}
+
+impl Record {
+    /// Its memory in bytes, near enough for a limit: itself, what it points to and all text.
+    pub(crate) fn weight(&self) -> usize {
+        let beside = match self {
+            Self::User(user) => size_of::<User>() + user.id.len() + user.name.len(),
+            Self::Conversation(conversation) => {
+                let members = conversation.members.iter().map(|id| size_of::<String>() + id.len());
+                size_of::<Conversation>() + conversation.topic.len() + members.sum::<usize>()
+            }
+            Self::Message(message) => {
+                size_of::<Message>() + message.from.len() + message.text.len()
+            }
+            Self::PublicKey(key) => key.len(),
+        };
+        size_of::<Self>() + beside
+    }
+
+    pub(crate) fn user(self) -> Option<Arc<User>> {
+        if let Self::User(user) = self { Some(user) } else { None }
+    }
+
+    pub(crate) fn conversation(self) -> Option<Arc<Conversation>> {
+        if let Self::Conversation(conversation) = self { Some(conversation) } else { None }
+    }
+
+    pub(crate) fn message(self) -> Option<Arc<Message>> {
+        if let Self::Message(message) = self { Some(message) } else { None }
+    }
+
+    pub(crate) fn public_key(self) -> Option<Arc<str>> {
+        if let Self::PublicKey(key) = self { Some(key) } else { None }
+    }
+}

@@ -1,0 +1,204 @@
+//! The chat of `examples/chat`: what its nine operations promise, its limits and its watch.
+
+#[path = "../examples/chat/chat.rs"]
+mod chat;
+#[path = "../examples/chat/chat_store.rs"]
+mod chat_store;
+#[path = "../examples/chat/model.rs"]
+mod model;
+#[path = "../examples/chat/record.rs"]
+mod record;
+#[path = "../examples/chat/watch.rs"]
+mod watch;
+
+use std::sync::Arc;
+
+use self::chat::{Chat, Limits};
+use self::chat_store::{ChatError, ChatStore};
+use self::model::{Conversation, Message, User};
+use self::watch::Watch;
+
+const ROOMY: Limits = Limits { bytes: 1 << 30, entry_bytes: 1 << 20 };
+
+fn new_chat(limits: Limits) -> Chat {
+    Chat::over(limits.builder().spawn())
+}
+
+fn user(id: &str, available: bool) -> User {
+    User { id: id.into(), name: id.to_uppercase(), available }
+}
+
+fn message(text: impl Into<String>) -> Message {
+    Message { from: "ada".into(), text: text.into() }
+}
+
+fn texts(messages: &[Arc<Message>]) -> Vec<&str> {
+    messages.iter().map(|message| message.text.as_str()).collect()
+}
+
+async fn next_text(watch: &mut Watch) -> String {
+    watch.next().await.expect("no error").expect("the chat is open").text.clone()
+}
+
+/// For any chat store, whatever is behind it.
+async fn keeps_the_contract(chat: impl ChatStore) -> anyhow::Result<()> {
+    // Nothing is there, and each says so in its own words.
+    assert!(chat.get_available_users().await?.is_empty());
+    let error = chat.get_conversation("7").await.expect_err("nothing is there");
+    assert!(matches!(&error, ChatError::UnknownConversation(id) if id == "7"), "{error}");
+    let error = chat.get_messages("7").await.expect_err("nothing is there");
+    assert!(matches!(&error, ChatError::NoMessages(id) if id == "7"), "{error}");
+    let error = chat.get_last_message("7").await.expect_err("nothing is there");
+    assert!(matches!(&error, ChatError::NoMessages(id) if id == "7"), "{error}");
+    let error = chat.get_public_key("ada").await.expect_err("nothing is there");
+    assert!(matches!(&error, ChatError::NoPublicKey(id) if id == "ada"), "{error}");
+
+    // Users: those that are available, sorted, each once.
+    for (id, available) in [("grace", true), ("alan", false), ("ada", true)] {
+        chat.add_user(user(id, available)).await?;
+    }
+    chat.add_user(user("grace", true)).await?;
+    let users = chat.get_available_users().await?;
+    assert_eq!(users, [Arc::new(user("ada", true)), Arc::new(user("grace", true))]);
+    chat.add_user(user("ada", false)).await?;
+    assert_eq!(chat.get_available_users().await?, [Arc::new(user("grace", true))]);
+
+    // Conversations, under their own ids.
+    let lunch = Conversation { topic: "lunch".into(), members: vec!["ada".into()] };
+    chat.set_conversation("7", lunch.clone()).await?;
+    assert_eq!(*chat.get_conversation("7").await?, lunch);
+    chat.get_conversation("ada").await.expect_err("she is a user");
+    chat.get_messages("7").await.expect_err("nobody has said anything");
+
+    // Messages, in the order they were sent, and apart from those of others.
+    for text in ["one", "two", "three"] {
+        chat.send_message(message(text), "7").await?;
+    }
+    chat.send_message(message("elsewhere"), "8").await?;
+    assert_eq!(texts(&chat.get_messages("7").await?), ["one", "two", "three"]);
+    assert_eq!(chat.get_last_message("7").await?.text, "three");
+    assert_eq!(texts(&chat.get_messages("8").await?), ["elsewhere"]);
+
+    // Keys: the newest counts.
+    chat.set_public_key("ada", "old").await?;
+    chat.set_public_key("ada", "new").await?;
+    assert_eq!(&*chat.get_public_key("ada").await?, "new");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_nine_operations() {
+    keeps_the_contract(new_chat(ROOMY)).await.unwrap();
+}
+
+#[tokio::test]
+async fn users_fill_more_than_a_page() {
+    let chat = new_chat(ROOMY);
+    for n in 0..250 {
+        chat.add_user(user(&format!("{n:03}"), n % 2 == 0)).await.unwrap();
+    }
+    // No user: another kind of record whose key begins alike.
+    chat.set_public_key("000", "key").await.unwrap();
+    let users = chat.get_available_users().await.unwrap();
+    assert_eq!(users.len(), 125);
+    assert!(users.is_sorted_by(|a, b| a.id < b.id));
+}
+
+#[tokio::test]
+async fn a_conversation_has_a_limit_of_its_own() {
+    let chat = new_chat(Limits { entry_bytes: 1_000, ..ROOMY });
+    let mut sent = 0;
+    let error = loop {
+        match chat.send_message(message("x".repeat(100)), "7").await {
+            Ok(()) => sent += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, ChatError::OverMemoryLimit(_)), "{error}");
+    assert!((3..10).contains(&sent), "{sent}");
+    // Nothing was thrown away, and others have room.
+    assert_eq!(chat.get_messages("7").await.unwrap().len(), sent);
+    chat.send_message(message("x"), "8").await.unwrap();
+}
+
+#[tokio::test]
+async fn all_writes_share_the_limit_of_the_chat() {
+    let chat = new_chat(Limits { bytes: 10_000, ..ROOMY });
+    while chat.send_message(message("x".repeat(1_000)), "7").await.is_ok() {}
+    let long = "x".repeat(2_000);
+
+    let over = |result: Result<(), ChatError>| {
+        assert!(matches!(result, Err(ChatError::OverMemoryLimit(_))), "{result:?}");
+    };
+    over(chat.set_public_key("ada", &long).await);
+    over(chat.add_user(User { name: long.clone(), ..user("ada", true) }).await);
+    let members = vec![long.clone()];
+    over(chat.set_conversation("7", Conversation { topic: "lunch".into(), members }).await);
+    over(chat.send_message(message(&long), "8").await);
+    assert!(matches!(chat.get_public_key("ada").await, Err(ChatError::NoPublicKey(_))));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_id_is_told() {
+    let error = new_chat(ROOMY).send_message(message("x"), &"7".repeat(2_000)).await.unwrap_err();
+    assert!(matches!(error, ChatError::Backend(_)), "{error}");
+    assert!(error.to_string().contains("1 to 1024 bytes"), "{error}");
+}
+
+#[tokio::test]
+async fn a_watch_tells_what_was_said_and_what_is_said() {
+    let chat = new_chat(ROOMY);
+    chat.send_message(message("before"), "7").await.unwrap();
+    let mut watch = chat.watch("7").await.unwrap();
+    let mut silent = chat.watch("9").await.unwrap();
+    chat.send_message(message("elsewhere"), "8").await.unwrap();
+    chat.send_message(message("after"), "7").await.unwrap();
+    chat.send_message(message("first"), "9").await.unwrap();
+    assert_eq!(next_text(&mut watch).await, "before");
+    assert_eq!(next_text(&mut watch).await, "after");
+    assert_eq!(next_text(&mut silent).await, "first");
+
+    chat.send_message(message("last"), "7").await.unwrap();
+    chat.shutdown().await.unwrap();
+    assert_eq!(next_text(&mut watch).await, "last");
+    assert_eq!(watch.next().await.unwrap(), None);
+    assert_eq!(silent.next().await.unwrap(), None);
+    assert!(matches!(chat.send_message(message("late"), "7").await, Err(ChatError::Backend(_))));
+}
+
+#[tokio::test]
+async fn a_watch_that_falls_behind_starts_over_where_it_was() {
+    let chat = Chat::over(ROOMY.builder().history_changes(10).spawn());
+    let mut watch = chat.watch("7").await.unwrap();
+    for n in 0..500 {
+        chat.send_message(message(n.to_string()), "7").await.unwrap();
+        // Reads only now and then, and so falls behind in between.
+        if n == 3 || n == 200 {
+            assert_eq!(next_text(&mut watch).await, if n == 3 { "0" } else { "1" });
+        }
+    }
+    for n in 2..500 {
+        assert_eq!(next_text(&mut watch).await, n.to_string());
+    }
+}
+
+#[tokio::test]
+async fn many_talk_at_once() {
+    let chat = new_chat(ROOMY);
+    let mut watch = chat.watch("7").await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let chat = chat.clone();
+        tasks.spawn(async move {
+            for line in 0..20 {
+                chat.send_message(message(format!("{n}: {line}")), "7").await.unwrap();
+            }
+        });
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 400 {
+        seen.push(watch.next().await.unwrap().unwrap());
+    }
+    tasks.join_all().await;
+    assert_eq!(chat.get_messages("7").await.unwrap(), seen);
+}

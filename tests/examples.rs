@@ -1,0 +1,169 @@
+//! Runs the examples as `cargo test` has built them, and checks what they say.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
+
+/// An example ends by itself; one that has not by now, on however busy a machine, never will.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Where the example is, beside this test: `target/<profile>/deps/examples-<hash>`.
+fn path_of(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let profile = test.parent().and_then(Path::parent).expect("it is in target/<profile>/deps");
+    let path = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    // `cargo test --test examples` builds no examples, and would check what was built last.
+    let built = path.metadata().and_then(|binary| binary.modified()).ok();
+    let fresh = built.is_some_and(|built| sources_of(name).all(|source| source <= built));
+    assert!(fresh, "{} is missing or old. run: cargo build --examples", path.display());
+    path
+}
+
+/// When each source file of an example was changed last.
+fn sources_of(name: &str) -> impl Iterator<Item = SystemTime> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let modules = std::fs::read_dir(examples.join(name)).into_iter().flatten().flatten();
+    let files = modules.map(|file| file.path()).chain([examples.join(format!("{name}.rs"))]);
+    files.filter_map(|file| file.metadata().and_then(|file| file.modified()).ok())
+}
+
+/// Run an example to its end, which has to be a good one, and answer what it printed.
+fn run(name: &str) -> String {
+    let mut command = Command::new(path_of(name));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the example starts");
+    // They print less than a pipe holds, so reading can wait for the end.
+    let ended = ends_in_time(&mut child);
+    let output = child.wait_with_output().expect("its output can be read");
+    let stdout = String::from_utf8(output.stdout).expect("it prints text");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(ended, "{name} has not ended after {PATIENCE:?}:\n{stdout}{stderr}");
+    assert!(output.status.success(), "{name}: {}:\n{stdout}{stderr}", output.status);
+    stdout
+}
+
+fn ends_in_time(child: &mut Child) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        if child.try_wait().expect("it can be waited for").is_some() {
+            return true;
+        }
+        sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("it can be killed");
+    false
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}
+
+/// The numbers in a line, in their order. `5,000` is one.
+fn numbers(line: &str) -> Vec<u64> {
+    let line = line.replace(',', "");
+    let digits = line.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    digits.map(|part| part.parse().expect("digits")).collect()
+}
+
+#[test]
+fn quickstart_takes_the_tour() {
+    assert_eq!(
+        lines(&run("quickstart")),
+        [
+            "revision 1: session/1 = Item(\"ada\")",
+            "2 visitors, ada left first",
+            "refused: condition failed: the key is at revision 1; read it again and retry",
+            "a batch of 2 changes, up to revision 6",
+            "revision 8: session/1 has expired",
+            "after the shutdown: the store is closed",
+            "3 entries to the end",
+        ]
+    );
+}
+
+#[test]
+fn subscribe_never_has_a_gap() {
+    let output = run("subscribe");
+    let lines = lines(&output);
+    assert_eq!(lines[0], "snapshot: 2 entries at revision 3");
+    assert_eq!(lines[1], "then: car/speed at revision 5");
+    assert!(lines[2].starts_with("lagging: fell behind "), "{output}");
+    assert!(lines[2].ends_with("read revisions 1 to 2000 without a gap"), "{output}");
+    assert!(numbers(lines[2])[0] > 0, "{output}");
+    assert_eq!(
+        lines[3..],
+        [
+            "too slow: compacted up to 1900",
+            "too slow: started over with 10 entries at revision 2000",
+            "too slow: and on to revision 2005",
+            "coming back: after revision 4 came 5 to 10",
+            "coming back: the resume token is of another store: subscribe from a snapshot instead",
+        ]
+    );
+}
+
+#[test]
+fn service_stops_in_order_and_loses_nothing() {
+    let output = run("service");
+    let lines = lines(&output);
+    let place = |line: &str| lines.iter().position(|found| *found == line).expect(line);
+    assert!(place("stopping") < place("the tasks have ended"), "{output}");
+    assert!(place("the tasks have ended") < place("the store has ended"), "{output}");
+    assert!(output.contains("alive: true"), "{output}");
+
+    let counts = lines.last().expect("it prints");
+    assert!(counts.ends_with("nothing is lost"), "{output}");
+    let [accepted, done, waiting] = numbers(counts)[..] else { panic!("{output}") };
+    assert!(done > 0, "{output}");
+    assert_eq!(accepted, done + waiting, "{output}");
+}
+
+#[test]
+fn fan_in_loses_items_only_without_the_owner() {
+    let output = run("fan_in");
+    let kept: Vec<_> = output
+        .lines()
+        .map(|line| {
+            let (_, counts) = line.rsplit_once(": ").expect(line);
+            numbers(counts)[..3].to_vec()
+        })
+        .collect();
+    let [unprotected, small, large, many] = &kept[..] else { panic!("{output}") };
+    assert_eq!(unprotected[0] + unprotected[2], 10_000, "{output}");
+    assert!(unprotected[2] > 0, "a race that loses nothing shows nothing: {output}");
+    assert_eq!(small[..], [10_000, 10_000, 0], "{output}");
+    assert_eq!(large[..], [500_000, 500_000, 0], "{output}");
+    assert_eq!(many[..], [500_000, 500_000, 0], "{output}");
+}
+
+#[test]
+fn chat_shows_everybody_the_same() {
+    let output = run("chat");
+    let lines = lines(&output);
+    assert_eq!(lines[0], "lunch: 3 people saw the same 15 messages in order");
+    assert!(lines[1].starts_with("last message: ") && lines[1].ends_with(": line 5"), "{output}");
+    assert_eq!(
+        lines[2..6],
+        [
+            "available: ADA, GRACE",
+            "refused: user alan does not have a public key",
+            "refused: 8 does not belong to any conversation",
+            "refused: conversation 8 does not have messages",
+        ]
+    );
+    assert!(lines[6].starts_with("refused: over the memory limit: "), "{output}");
+    assert_eq!(lines[7..], ["the chat is closed"]);
+}
+
+#[test]
+fn the_index_lists_every_example() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let index = std::fs::read_to_string(examples.join("README.md")).expect("there is an index");
+    for entry in std::fs::read_dir(examples).expect("there are examples") {
+        let path = entry.expect("it can be read").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("it has a name");
+        let line = format!("| [`{name}`](");
+        assert!(name == "README" || index.contains(&line), "examples/README.md lacks {name}");
+    }
+}
