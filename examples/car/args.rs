@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
 
+use crate::clock::Speedup;
+
 /// How long the simulated car drives, unless said otherwise.
 const A_SHORT_DRIVE: Duration = Duration::from_secs(20);
 
@@ -18,7 +20,7 @@ pub struct Args {
 
     /// Let time pass N times faster: the sleeps are shorter, the dates advance faster
     #[arg(long, value_name = "N", default_value = "1", value_parser = speedup)]
-    pub speedup: f64,
+    pub speedup: Speedup,
 
     /// The file to which lines are added
     #[arg(long, value_name = "FILE", default_value = "log.txt")]
@@ -60,7 +62,7 @@ impl Args {
             Duration::MAX => String::from("to its end"),
             limit => format!("for {limit:?}"),
         };
-        let how_fast = match self.speedup {
+        let how_fast = match self.speedup.0 {
             1.0 => String::new(),
             speedup => format!(", {speedup} times faster"),
         };
@@ -78,9 +80,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Much faster than a millisecond a poll makes no sense: that is as finely as the timer can tell.
-fn speedup(text: &str) -> Result<f64, String> {
+fn speedup(text: &str) -> Result<Speedup, String> {
     match text.parse() {
-        Ok(speedup) if (0.01..=10_000.0).contains(&speedup) => Ok(speedup),
+        Ok(speedup) if (0.01..=10_000.0).contains(&speedup) => Ok(Speedup(speedup)),
         _ => Err(String::from("a number from 0.01 to 10000")),
     }
 }

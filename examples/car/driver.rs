@@ -1,29 +1,19 @@
 //! The task that has the device to itself: it polls, and is the only writer of what is.
 
-use std::time::Duration;
-
-use mainspring::{GateOptions, Store};
+use mainspring::Store;
 use tokio::sync::mpsc;
 
-use crate::clock::Clock;
 use crate::device::Device;
 use crate::reading::{Reading, TARGET_SPEED};
 use crate::tasks::{GRACE, Tasks};
 use crate::wheel::{Wheel, Wish};
 
-/// How long a car may think about a wish.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// Start the store, its gate and the driver. Hands out the store when the car has been looked at for
 /// the first time, so that whoever gets it finds something in it.
-pub async fn fire_up(
-    tasks: &mut Tasks,
-    device: impl Device,
-    clock: &Clock,
-) -> anyhow::Result<Store<Reading>> {
+pub async fn fire_up(tasks: &mut Tasks, device: impl Device) -> anyhow::Result<Store<Reading>> {
     let (wheel, wishes) = Wheel::new();
     let car = Store::builder()
-        .gate_with(TARGET_SPEED, wheel, GateOptions::default().timeout(clock.ours(PATIENCE)))
+        .gate(TARGET_SPEED, wheel)
         .cancel_with(tasks.token())
         .shutdown_deadline(GRACE / 2)
         .spawn();
@@ -76,17 +66,14 @@ impl<D: Device> Driver<D> {
         Ok(())
     }
 
-    /// While the car is away, all we know is that it is: the rest stays as it was seen last.
+    /// While the car is away, all we know is that it is: speed and location stay as they were last.
     fn look(&self) -> Vec<Reading> {
         let device = &self.device;
-        if !device.is_connected() {
-            return vec![Reading::Connected(false)];
+        let mut seen = vec![Reading::Connected(device.is_connected())];
+        if device.is_connected() {
+            seen.push(Reading::Speed(device.get_speed()));
+            seen.push(Reading::Location(device.get_location()));
         }
-        let mut seen = vec![
-            Reading::Connected(true),
-            Reading::Speed(device.get_speed()),
-            Reading::Location(device.get_location()),
-        ];
         seen.extend(device.get_date().map(Reading::Date));
         seen
     }

@@ -22,6 +22,7 @@ mod clock;
 mod device;
 mod driver;
 mod log;
+mod log_file;
 mod odometer;
 mod printer;
 mod reading;
@@ -45,7 +46,7 @@ use tokio::time::timeout;
 use self::args::Args;
 use self::clock::Clock;
 use self::device::Device;
-use self::log::LogFile;
+use self::log_file::LogFile;
 use self::recording::Recording;
 use self::simulated::SimulatedCar;
 use self::tasks::Tasks;
@@ -70,15 +71,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Until the time is up, somebody presses Ctrl-C, or a task ends: whichever is first ends all.
+/// Until somebody presses Ctrl-C, the time is up, or a task ends: whichever is first ends all.
 async fn run(args: Args) -> anyhow::Result<()> {
-    let clock = Clock::start(args.speedup);
     let mut tasks = Tasks::new();
-    let limit = args.limit();
     let outcome = tokio::select! {
-        outcome = drive(args, &mut tasks, &clock) => outcome,
+        outcome = drive(args, &mut tasks) => outcome,
         pressed = ctrl_c() => pressed.context("cannot listen for Ctrl-C"),
-        () = clock.sleep(limit) => Ok(()),
     };
     let report = tasks.end().await;
     // Even if nobody reads our output any more, the end is the end.
@@ -86,26 +84,35 @@ async fn run(args: Args) -> anyhow::Result<()> {
     outcome.and(report.into_result())
 }
 
-/// Open what the user has named, before anything runs; then drive.
-async fn drive(args: Args, tasks: &mut Tasks, clock: &Clock) -> anyhow::Result<()> {
+/// Open what the user has named; only then begin to drive.
+async fn drive(args: Args, tasks: &mut Tasks) -> anyhow::Result<()> {
+    let recording = match &args.nmea {
+        Some(file) => Some(Recording::open(file, args.speedup).await?),
+        None => None,
+    };
     let log = LogFile::open(&args.log, args.format).await?;
-    match &args.nmea {
-        None => fire_up(SimulatedCar::new(clock), log, tasks, clock).await?,
-        Some(file) => fire_up(Recording::open(file, clock).await?, log, tasks, clock).await?,
-    }
     terminal::say(&args.greeting()).await?;
-    tasks.first_to_end().await;
+
+    let clock = Clock::start(args.speedup);
+    match recording {
+        Some(recording) => fire_up(recording, log, tasks, &clock).await?,
+        None => fire_up(SimulatedCar::new(&clock), log, tasks, &clock).await?,
+    }
+    tokio::select! {
+        () = tasks.first_to_end() => {}
+        () = clock.sleep(args.limit()) => {}
+    }
     Ok(())
 }
 
-/// Start every task, and give each no more than it needs: three can only look on.
+/// Start every task, and give each no more than it needs: two can only look on.
 async fn fire_up(
     device: impl Device,
     log: LogFile,
     tasks: &mut Tasks,
     clock: &Clock,
 ) -> anyhow::Result<()> {
-    let car = driver::fire_up(tasks, device, clock).await?;
+    let car = driver::fire_up(tasks, device).await?;
     log::fire_up(tasks, &car.reader(), log, clock).await?;
     printer::fire_up(tasks, &car.reader(), clock);
     wisher::fire_up(tasks, car, clock);

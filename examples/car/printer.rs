@@ -29,7 +29,7 @@ async fn print(car: View<Reading>, clock: Clock) -> anyhow::Result<()> {
 fn look(car: &View<Reading>) -> Picture {
     let mut picture = Picture::default();
     for entry in KEYS.iter().filter_map(|key| car.get(key)) {
-        entry.item().into_iter().for_each(|reading| picture.add(*reading));
+        picture.add(entry.value.elements());
     }
     picture
 }

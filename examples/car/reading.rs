@@ -1,7 +1,7 @@
 //! What the store holds: readings, which know their keys.
 
 use jiff::civil::DateTime;
-use mainspring::{Key, Write};
+use mainspring::{Event, Write};
 
 /// The key that has a gate in front of it.
 pub const TARGET_SPEED: &str = "car/target_speed";
@@ -31,7 +31,7 @@ impl Reading {
 
     /// The write that puts it into its place.
     pub fn write(self) -> Write<Self> {
-        Write::set(Key::from(self.key()), self)
+        Write::set(self.key(), self)
     }
 }
 
@@ -46,8 +46,24 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Bring the picture up to date.
-    pub fn add(&mut self, reading: Reading) {
+    /// Bring the picture up to date. A batch is one moment, however much is in it.
+    pub fn follow(&mut self, event: &Event<Reading>) {
+        match event {
+            Event::Entry { entry, .. } => self.add(entry.value.elements()),
+            event => event.changes().iter().for_each(|change| self.add(change.elements())),
+        }
+    }
+
+    /// Whether the speed or the location is another.
+    pub fn has_moved_since(&self, before: &Self) -> bool {
+        (self.speed, self.location) != (before.speed, before.location)
+    }
+
+    pub fn add(&mut self, readings: &[Reading]) {
+        readings.iter().for_each(|reading| self.add_one(*reading));
+    }
+
+    fn add_one(&mut self, reading: Reading) {
         match reading {
             Reading::Connected(connected) => self.connected = connected,
             Reading::Speed(speed) => self.speed = Some(speed),

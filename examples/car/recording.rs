@@ -9,7 +9,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::time::{Instant, sleep_until};
 
-use crate::clock::Clock;
+use crate::clock::Speedup;
 use crate::device::Device;
 use crate::odometer::Odometer;
 use crate::sentence::Sentence;
@@ -24,7 +24,7 @@ const LONGEST: usize = 4_096;
 /// Shows each position at its time.
 #[derive(Debug)]
 pub struct Recording {
-    clock: Clock,
+    speedup: Speedup,
     file: BufReader<File>,
     name: String,
     /// What has been read of the current line.
@@ -42,11 +42,11 @@ pub struct Recording {
 }
 
 impl Recording {
-    pub async fn open(path: &Path, clock: &Clock) -> anyhow::Result<Self> {
+    pub async fn open(path: &Path, speedup: Speedup) -> anyhow::Result<Self> {
         let name = path.display().to_string();
         let file = File::open(path).await.with_context(|| format!("cannot open {name}"))?;
         Ok(Self {
-            clock: clock.clone(),
+            speedup,
             file: BufReader::new(file),
             name,
             line: Vec::new(),
@@ -86,7 +86,7 @@ impl Recording {
         let gap = self.date.zip(sentence.date()).and_then(|(before, date)| {
             Duration::try_from(date.duration_since(before)).ok() // not if it goes back
         });
-        since + self.clock.ours(gap.unwrap_or(USUAL))
+        since + self.speedup.ours(gap.unwrap_or(USUAL))
     }
 
     fn show(&mut self, due: Instant, sentence: Sentence) {

@@ -12,9 +12,9 @@ use crate::device::Device;
 const POLL: Duration = Duration::from_millis(250);
 
 /// Every so often the car drives through a tunnel, in which it cannot be reached. By the clock rather
-/// than by chance, so that everybody sees the same drive: the wish of the 15th second comes too early.
+/// than by chance, so that everybody sees the same drive: the wish of the 15th second is refused.
 const ROUND: f64 = 20.0;
-const TUNNEL: Range<f64> = 12.0..16.0;
+const TUNNEL: Range<f64> = 11.5..15.5;
 
 /// What the engine can do.
 const TOP_SPEED: f64 = 130.0;

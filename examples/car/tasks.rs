@@ -82,16 +82,19 @@ impl Tasks {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let outcome = match ended {
             Ok((_, outcome)) => outcome,
-            Err(error) if error.is_cancelled() => Err(anyhow!("was stuck, and had to be dropped")),
+            Err(error) if error.is_cancelled() => {
+                Err(anyhow!("it was stuck, and had to be dropped"))
+            }
             Err(error) => Err(error.into()),
         };
         match outcome {
+            Ok(()) => {}
             // How the end looks to a task that is just talking to the store.
             Err(error) if error.downcast_ref() == Some(&Error::Closed) => {}
             Err(error) => {
-                self.failures.push(error.context(format!("the task `{}`", self.names[&id])))
+                let name = self.names.get(&id).copied().unwrap_or_default();
+                self.failures.push(error.context(format!("the task `{name}` has failed")));
             }
-            Ok(()) => {}
         }
         true
     }
@@ -133,9 +136,6 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { started, ended, left, .. } = self;
-        write!(
-            f,
-            "{started} tasks started, {ended} ended; with those of the store, {left} are left"
-        )
+        write!(f, "{started} tasks started, {ended} ended; the runtime has {left} left")
     }
 }

@@ -7,7 +7,7 @@ use mainspring::{Error, Store};
 use crate::clock::Clock;
 use crate::reading::{Reading, TARGET_SPEED};
 use crate::tasks::Tasks;
-use crate::terminal::{SECONDS, say};
+use crate::terminal::say;
 
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -24,12 +24,11 @@ async fn wish(car: Store<Reading>, clock: Clock) -> anyhow::Result<()> {
             Some(Reading::TargetSpeed(speed)) => speed + 1.0,
             _ => 1.0,
         };
-        let date = clock.now().strftime(SECONDS);
         // Of what is refused nothing is kept: the next wish starts from the last that was granted.
         match car.set(TARGET_SPEED, Reading::TargetSpeed(wanted)).await {
-            Ok(_) => say(&format!("{date}  may I drive at {wanted}? yes")).await?,
+            Ok(_) => say(&format!("May I drive at {wanted}? Yes.")).await?,
             Err(Error::Refused(reason)) => {
-                say(&format!("{date}  may I drive at {wanted}? no: {reason}")).await?;
+                say(&format!("May I drive at {wanted}? No: {reason}.")).await?;
             }
             Err(error) => return Err(error.into()),
         }
