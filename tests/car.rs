@@ -20,7 +20,8 @@ fn car() -> Command {
         test.ancestors().nth(2).expect("target/<profile>/deps/<test>").join("examples/car");
     let program = program.with_extension(std::env::consts::EXE_EXTENSION);
     let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-    let sources = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/car")).unwrap();
+    let sources =
+        fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/car")).expect("the sources");
     let newest = sources.filter_map(|source| changed(&source.ok()?.path())).max();
     assert!(
         changed(&program) >= newest,
@@ -79,7 +80,7 @@ fn parse(date: &str, speed: &str, location: &str) -> (DateTime, f64, f64) {
 #[test]
 fn the_log_has_the_lines_of_the_observed_one() {
     let log = fresh("observed.txt");
-    succeed(&["--for", "19s", "--speedup", "10"], &log);
+    succeed(&["--for", "19s", "--speedup", "5"], &log);
     let log = fs::read_to_string(log).unwrap();
     let lines: Vec<_> = log.lines().map(parse_line).collect();
 
@@ -90,7 +91,7 @@ fn the_log_has_the_lines_of_the_observed_one() {
     assert_eq!(moments[3..6], [(1.0, 2.0); 3]);
     assert_eq!(moments[7..], [(2.0, 4.0); 4]);
 
-    // In the time of the car: the drive itself took two seconds.
+    // In the time of the car: the drive itself took four seconds.
     let took = lines[10].0.duration_since(lines[0].0).as_secs();
     assert!((15..=17).contains(&took), "{log}");
 }
@@ -147,7 +148,8 @@ const DRIVE: [&str; 13] = [
 
 /// The log without the lines of the ticks, which say again what the line before them said.
 fn moves(log: &Path) -> Vec<String> {
-    let mut lines: Vec<_> = fs::read_to_string(log).unwrap().lines().map(String::from).collect();
+    let mut lines: Vec<_> =
+        fs::read_to_string(log).expect("a log").lines().map(String::from).collect();
     lines.dedup();
     lines
 }
@@ -188,6 +190,43 @@ fn bad_lines_of_a_recording_are_left_out_and_counted() {
     let said = succeed(&["--nmea", file.to_str().unwrap(), "--speedup", "100"], &log);
     assert!(said.contains("12 positions, 4 times no fix, 4 bad lines."), "{said}");
     assert_eq!(moves(&log).len(), 12);
+}
+
+/// An `RMC` sentence of a car at this minute of latitude on the prime meridian.
+fn rmc(time: &str, status: char, minute: u32, date: &str) -> String {
+    let body = format!("GPRMC,{time}.00,{status},00{minute:02}.0,N,00000.0,E,10.0,,{date},,,A");
+    let checksum = body.bytes().fold(0, |sum, byte| sum ^ byte);
+    format!("${body}*{checksum:02X}\r\n")
+}
+
+#[test]
+fn a_tunnel_is_driven_through_and_a_cut_is_not() {
+    let file = fresh("cut.nmea");
+    let sentences = [
+        rmc("000000", 'V', 0, "060180"), // the receiver has no idea what day it is
+        rmc("235958", 'A', 1, "311299"),
+        rmc("235959", 'V', 0, "311299"),
+        rmc("000000", 'A', 2, "010100"), // a minute further, over midnight
+        rmc("120000", 'A', 9, "010100"), // half a day later, who knows from where
+        rmc("120001", 'A', 8, "010100"),
+    ];
+    fs::write(&file, sentences.concat()).unwrap();
+    let log = fresh("cut.txt");
+    let said = succeed(&["--nmea", file.to_str().unwrap(), "--speedup", "100"], &log);
+    assert!(said.contains("4 positions, 2 times no fix, 0 bad lines."), "{said}");
+
+    // Midnight has its own line, as the other three positions have; the speed is 10 knots.
+    let minute = 6_371_008.8 * (1.0_f64 / 60.0).to_radians();
+    let line = |date, minutes| {
+        format!("Date: {date}, Speed: 18.520000, Location: {:.6}", minute * f64::from(minutes))
+    };
+    let expected = [
+        line("1999-12-31 23:59:58", 0),
+        line("2000-01-01 00:00:00", 1),
+        line("2000-01-01 12:00:01", 2),
+    ];
+    let lines = moves(&log);
+    assert!(expected.iter().all(|line| lines.contains(line)), "{lines:?}");
 }
 
 #[test]
@@ -243,14 +282,14 @@ fn interrupt(mut child: Child, when: &str, times: usize) -> (Output, Duration) {
     let mut heard = 0;
     while heard < times {
         let before = said.len();
-        assert_ne!(out.read_line(&mut said).unwrap(), 0, "it has ended by itself: {said}");
+        assert_ne!(out.read_line(&mut said).expect("text"), 0, "it has ended by itself: {said}");
         heard += usize::from(said[before..].contains(when));
     }
     let pressed = Instant::now();
     let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(kill.expect("kill runs").success());
-    out.read_to_string(&mut said).unwrap();
-    let mut output = child.wait_with_output().unwrap();
+    out.read_to_string(&mut said).expect("text");
+    let mut output = child.wait_with_output().expect("an end");
     output.stdout = said.into();
     (output, pressed.elapsed())
 }

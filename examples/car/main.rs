@@ -51,6 +51,9 @@ use self::recording::Recording;
 use self::simulated::SimulatedCar;
 use self::tasks::Tasks;
 
+/// What falls due just when the time is up, a line of the log or a wish, still happens.
+const MOMENT: Duration = Duration::from_millis(100);
+
 fn main() -> ExitCode {
     let args = Args::parse();
     tracing_subscriber::fmt()
@@ -100,7 +103,7 @@ async fn drive(args: Args, tasks: &mut Tasks) -> anyhow::Result<()> {
     }
     tokio::select! {
         () = tasks.first_to_end() => {}
-        () = clock.sleep(args.limit()) => {}
+        () = clock.sleep(args.limit().saturating_add(MOMENT)) => {}
     }
     Ok(())
 }

@@ -42,7 +42,6 @@ pub struct Picture {
     pub speed: Option<f64>,
     pub location: Option<f64>,
     pub date: Option<DateTime>,
-    pub target_speed: Option<f64>,
 }
 
 impl Picture {
@@ -69,7 +68,7 @@ impl Picture {
             Reading::Speed(speed) => self.speed = Some(speed),
             Reading::Location(location) => self.location = Some(location),
             Reading::Date(date) => self.date = Some(date),
-            Reading::TargetSpeed(speed) => self.target_speed = Some(speed),
+            Reading::TargetSpeed(_) => {} // a wish is nothing that is known about the car
         }
     }
 }

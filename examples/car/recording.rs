@@ -18,6 +18,9 @@ use crate::terminal::say;
 /// How long a sentence is shown when the recording does not say: receivers send one a second.
 const USUAL: Duration = Duration::from_secs(1);
 
+/// No recording is silent for longer.
+const LONGEST_GAP: Duration = Duration::from_secs(60 * 60);
+
 /// Nothing longer is a line: a sentence has 82 characters.
 const LONGEST: usize = 4_096;
 
@@ -80,28 +83,32 @@ impl Recording {
         }
     }
 
-    /// When to show a sentence: as long after the one before as it was recorded.
+    /// How long after the sentence that is shown now this one was recorded. `None` if that is not
+    /// known, or at a cut: where time goes back, or far ahead, another recording was appended, or the
+    /// receiver has found out what day it is.
+    fn gap(&self, sentence: &Sentence) -> Option<Duration> {
+        let (before, date) = self.date.zip(sentence.date())?;
+        Duration::try_from(date.duration_since(before)).ok().filter(|gap| *gap <= LONGEST_GAP)
+    }
+
+    /// When to show a sentence.
     fn due(&self, sentence: &Sentence) -> Instant {
-        let Some((since, _)) = self.shown else { return Instant::now() };
-        let gap = self.date.zip(sentence.date()).and_then(|(before, date)| {
-            Duration::try_from(date.duration_since(before)).ok() // not if it goes back
-        });
-        since + self.speedup.ours(gap.unwrap_or(USUAL))
+        match self.shown {
+            Some((since, _)) => since + self.speedup.ours(self.gap(sentence).unwrap_or(USUAL)),
+            None => Instant::now(),
+        }
     }
 
     fn show(&mut self, due: Instant, sentence: Sentence) {
-        match sentence {
-            Sentence::Fix { date, position, .. } => {
-                self.positions += 1;
-                // Where time goes back, another recording was appended. How the car got from one to
-                // the other is not known, so nothing is counted as driven.
-                if self.date.is_some_and(|before| date < before) {
-                    self.odometer.start_at(position);
-                } else {
-                    self.odometer.drive_to(position);
-                }
+        if let Sentence::Fix { position, .. } = sentence {
+            self.positions += 1;
+            // How the car came over a cut is not known, so nothing is counted as driven.
+            match self.gap(&sentence) {
+                Some(_) => self.odometer.drive_to(position),
+                None => self.odometer.start_at(position),
             }
-            _ => self.without_fix += 1,
+        } else {
+            self.without_fix += 1;
         }
         self.date = sentence.date().or(self.date);
         self.shown = Some((due, sentence));
