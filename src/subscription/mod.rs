@@ -99,6 +99,35 @@ impl<T> Event<T> {
             Self::Change(change) => Some(change.revision),
         }
     }
+
+    /// The changes that this event tells, in order: one, those of a batch, or none. For those to whom
+    /// it makes no difference what was done together.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Store, Write};
+    ///
+    /// let store = Store::<i64>::builder().spawn();
+    /// let mut events = store.subscribe().await?;
+    /// store.set("a", 1).await?;
+    /// store.batch([Write::set("b", 2), Write::set("c", 3)]).await?;
+    ///
+    /// let one = events.recv().await?;
+    /// assert_eq!(one.changes()[0].key, "a");
+    /// let batch = events.recv().await?;
+    /// assert_eq!(batch.changes().len(), 2);
+    /// # Ok(()) }
+    /// ```
+    pub fn changes(&self) -> &[Change<T>] {
+        match self {
+            Self::Change(change) => std::slice::from_ref(change),
+            Self::Batch { changes, .. } => changes,
+            Self::Entry { .. } | Self::SnapshotEnd { .. } | Self::Progress { .. } => &[],
+        }
+    }
 }
 
 /// A stream of the changes of a store, or of some of its keys.

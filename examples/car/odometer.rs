@@ -1,0 +1,47 @@
+//! How far a car has driven, by where it was.
+
+/// A place on earth, in degrees.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Position {
+    pub latitude: f64,
+    pub longitude: f64,
+}
+
+/// The mean radius of the earth in metres, R1 of the IUGG.
+const EARTH: f64 = 6_371_008.8;
+
+impl Position {
+    /// The metres to another place, on a great circle: the haversine formula, as in R. W. Sinnott,
+    /// "Virtues of the Haversine", Sky and Telescope 68 (1984), p. 159. Unlike the law of cosines it
+    /// is exact for the few metres between two fixes.
+    fn distance(self, other: Self) -> f64 {
+        let (here, there) = (self.latitude.to_radians(), other.latitude.to_radians());
+        let (up, over) = (there - here, (other.longitude - self.longitude).to_radians());
+        let a = (up / 2.0).sin().powi(2) + here.cos() * there.cos() * (over / 2.0).sin().powi(2);
+        2.0 * EARTH * a.sqrt().min(1.0).asin()
+    }
+}
+
+/// Counts metres.
+#[derive(Debug, Default)]
+pub struct Odometer {
+    metres: f64,
+    last: Option<Position>,
+}
+
+impl Odometer {
+    /// The car has driven here.
+    pub fn drive_to(&mut self, position: Position) {
+        self.metres += self.last.map_or(0.0, |last| last.distance(position));
+        self.last = Some(position);
+    }
+
+    /// The car is here, however it came there.
+    pub fn start_at(&mut self, position: Position) {
+        self.last = Some(position);
+    }
+
+    pub fn metres(&self) -> f64 {
+        self.metres
+    }
+}

@@ -1,0 +1,349 @@
+//! The `car` example, run as a user would run it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use jiff::civil::DateTime;
+
+const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/gps-drive-bt451.nmea");
+
+const ALL_ENDED: &str = "4 tasks started, 4 ended; the runtime has 0 left";
+
+/// Cargo has no variable for the path of an example, but they are built next to the tests: by a plain
+/// `cargo test`, not by `cargo test --test car`.
+fn car() -> Command {
+    let test = std::env::current_exe().expect("a test has a path");
+    let program =
+        test.ancestors().nth(2).expect("target/<profile>/deps/<test>").join("examples/car");
+    let program = program.with_extension(std::env::consts::EXE_EXTENSION);
+    let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+    let sources =
+        fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/car")).expect("the sources");
+    let newest = sources.filter_map(|source| changed(&source.ok()?.path())).max();
+    assert!(
+        changed(&program) >= newest,
+        "{} is missing or out of date: run `cargo build --examples` first",
+        program.display()
+    );
+    Command::new(program)
+}
+
+/// A path for this test alone, with nothing there yet.
+fn fresh(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("car-{name}"));
+    let _ = fs::remove_file(&path);
+    path
+}
+
+fn run(args: &[&str], log: &Path) -> Output {
+    car().args(args).arg("--log").arg(log).output().expect("the example runs")
+}
+
+fn succeed(args: &[&str], log: &Path) -> String {
+    let output = run(args, log);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {errors}", output.status);
+    assert_eq!(errors, "");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(said.ends_with(&format!("{ALL_ENDED}\n")), "{said}");
+    said
+}
+
+fn fail(args: &[&str], log: &Path) -> String {
+    let output = run(args, log);
+    assert!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stderr).expect("text")
+}
+
+/// Date, speed and location of a line of the log, which must be written exactly so.
+fn parse_line(line: &str) -> (DateTime, f64, f64) {
+    let parts = line.strip_prefix("Date: ").and_then(|rest| rest.split_once(", Speed: "));
+    let (date, rest) = parts.expect(line);
+    let (speed, location) = rest.split_once(", Location: ").expect(line);
+    let (date, speed, location) = parse(date, speed, location);
+    let exact = format!(
+        "Date: {}, Speed: {speed:.6}, Location: {location:.6}",
+        date.strftime("%Y-%m-%d %H:%M:%S")
+    );
+    assert_eq!(line, exact);
+    (date, speed, location)
+}
+
+fn parse(date: &str, speed: &str, location: &str) -> (DateTime, f64, f64) {
+    let date = DateTime::strptime("%Y-%m-%d %H:%M:%S", date).expect("a date");
+    (date, speed.parse().expect("a speed"), location.parse().expect("a location"))
+}
+
+#[test]
+fn the_log_has_the_lines_of_the_observed_one() {
+    let log = fresh("observed.txt");
+    succeed(&["--for", "19s", "--speedup", "5"], &log);
+    let log = fs::read_to_string(log).unwrap();
+    let lines: Vec<_> = log.lines().map(parse_line).collect();
+
+    // Every two seconds, and at each of the two changes: at 5 and at 10 seconds.
+    let moments: Vec<_> = lines.iter().map(|line| (line.1, line.2)).collect();
+    assert_eq!(moments.len(), 9 + 2, "{log}");
+    assert_eq!(moments[..3], [(0.0, 0.0), (0.0, 0.0), (1.0, 2.0)]);
+    assert_eq!(moments[3..6], [(1.0, 2.0); 3]);
+    assert_eq!(moments[7..], [(2.0, 4.0); 4]);
+
+    // In the time of the car: the drive itself took four seconds.
+    let took = lines[10].0.duration_since(lines[0].0).as_secs();
+    assert!((15..=17).contains(&took), "{log}");
+}
+
+#[test]
+fn the_log_can_look_as_the_readme_of_004_says() {
+    let log = fresh("readme.txt");
+    succeed(&["--for", "7s", "--speedup", "10", "--format", "readme"], &log);
+    let log = fs::read_to_string(log).unwrap();
+    assert_eq!(log.lines().count(), 4, "{log}");
+    for line in log.lines() {
+        let (date, rest) = line.split_once(": ").expect(line);
+        let (speed, location) = rest.split_once(", ").expect(line);
+        let (date, speed, location) = parse(date, speed, location);
+        let date = date.strftime("%Y-%m-%d %H:%M:%S");
+        assert_eq!(line, format!("{date}: {speed:.6}, {location:.6}"));
+    }
+}
+
+#[test]
+fn the_log_grows() {
+    let log = fresh("grows.txt");
+    fs::write(&log, "what was there\n").unwrap();
+    succeed(&["--for", "3s", "--speedup", "10"], &log);
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.starts_with("what was there\nDate: "), "{log}");
+}
+
+#[test]
+fn a_refusal_reaches_the_one_who_asked() {
+    let said = succeed(&["--for", "17s", "--speedup", "10"], &fresh("refused.txt"));
+    assert!(said.contains("May I drive at 2? Yes.\n"), "{said}");
+    assert!(said.contains("not connected  speed   2.0  location     4.0\n"), "{said}");
+    assert!(said.contains("May I drive at 3? No: the car is not connected.\n"), "{said}");
+}
+
+/// What the recording has, by the same formula in another program (Python): knots times 1.852, and the
+/// sum of the haversine distances, without the one between the two drives that the file is made of.
+const DRIVE: [&str; 13] = [
+    "Date: 2009-12-09 15:25:05, Speed: 0.468556, Location: 0.000000",
+    "Date: 2009-12-09 15:25:05, Speed: 0.490780, Location: 0.127559",
+    "Date: 2009-12-09 15:25:06, Speed: 0.629680, Location: 0.276378",
+    "Date: 2009-12-09 15:25:06, Speed: 0.622272, Location: 0.395125",
+    "Date: 2009-12-09 15:25:07, Speed: 0.687092, Location: 0.549316",
+    "Date: 2009-12-09 15:25:07, Speed: 0.572268, Location: 0.682290",
+    "Date: 2009-12-09 15:25:08, Speed: 0.572268, Location: 0.794064",
+    "Date: 2009-12-09 15:25:08, Speed: 0.548192, Location: 0.921623",
+    "Date: 2009-12-09 14:33:06, Speed: 56.160048, Location: 0.921623",
+    "Date: 2009-12-09 14:33:07, Speed: 57.152720, Location: 8.999512",
+    "Date: 2009-12-09 14:33:07, Speed: 58.062052, Location: 17.152095",
+    "Date: 2009-12-09 14:33:08, Speed: 59.264000, Location: 25.408422",
+    "Date: 2009-12-09 14:33:08, Speed: 59.769596, Location: 33.781601",
+];
+
+/// The log without the lines of the ticks, which say again what the line before them said.
+fn moves(log: &Path) -> Vec<String> {
+    let mut lines: Vec<_> =
+        fs::read_to_string(log).expect("a log").lines().map(String::from).collect();
+    lines.dedup();
+    lines
+}
+
+#[test]
+fn a_recorded_drive_is_played_to_its_end() {
+    let log = fresh("drive.txt");
+    let began = Instant::now();
+    let said = succeed(&["--nmea", RECORDING, "--speedup", "10"], &log);
+    assert_eq!(moves(&log), DRIVE);
+
+    // 10 seconds: 4 without a date, 3.5 of the first drive, 1 between them, 2 of the second.
+    assert!(began.elapsed() > Duration::from_secs(1), "the pace is that of the recording");
+    assert!(said.contains("  not connected  nothing known yet\n"), "{said}");
+    assert!(said.contains("May I drive at 1? No: this is a recording.\n"), "{said}");
+    let end = "The recording has ended: 13 positions, 4 times no fix, 0 bad lines.\n";
+    assert!(said.contains(end), "{said}");
+}
+
+#[test]
+fn a_recorded_drive_loses_nothing_at_any_speed() {
+    let log = fresh("fast-drive.txt");
+    succeed(&["--nmea", RECORDING, "--speedup", "10000"], &log);
+    assert_eq!(moves(&log), DRIVE);
+}
+
+#[test]
+fn bad_lines_of_a_recording_are_left_out_and_counted() {
+    let mut damaged = fs::read(RECORDING).unwrap();
+    let text = String::from_utf8(damaged.clone()).unwrap();
+    let third = text.find("$GPRMC,152506.00").unwrap();
+    damaged[third + 25] ^= 1; // the checksum tells
+    damaged.extend(b"$GPRMC,143309.00,A,5546.8*00\n\xff\xfe\x00\n$GPRM");
+    let file = fresh("damaged.nmea");
+    fs::write(&file, damaged).unwrap();
+
+    let log = fresh("damaged.txt");
+    let said = succeed(&["--nmea", file.to_str().unwrap(), "--speedup", "100"], &log);
+    assert!(said.contains("12 positions, 4 times no fix, 4 bad lines."), "{said}");
+    assert_eq!(moves(&log).len(), 12);
+}
+
+/// An `RMC` sentence of a car at this minute of latitude on the prime meridian.
+fn rmc(time: &str, status: char, minute: u32, date: &str) -> String {
+    let body = format!("GPRMC,{time}.00,{status},00{minute:02}.0,N,00000.0,E,10.0,,{date},,,A");
+    let checksum = body.bytes().fold(0, |sum, byte| sum ^ byte);
+    format!("${body}*{checksum:02X}\r\n")
+}
+
+#[test]
+fn a_tunnel_is_driven_through_and_a_cut_is_not() {
+    let file = fresh("cut.nmea");
+    let sentences = [
+        rmc("000000", 'V', 0, "060180"), // the receiver has no idea what day it is
+        rmc("235958", 'A', 1, "311299"),
+        rmc("235959", 'V', 0, "311299"),
+        rmc("000000", 'A', 2, "010100"), // a minute further, over midnight
+        rmc("120000", 'A', 9, "010100"), // half a day later, who knows from where
+        rmc("120001", 'A', 8, "010100"),
+    ];
+    fs::write(&file, sentences.concat()).unwrap();
+    let log = fresh("cut.txt");
+    let said = succeed(&["--nmea", file.to_str().unwrap(), "--speedup", "100"], &log);
+    assert!(said.contains("4 positions, 2 times no fix, 0 bad lines."), "{said}");
+
+    // Midnight has its own line, as the other three positions have; the speed is 10 knots.
+    let minute = 6_371_008.8 * (1.0_f64 / 60.0).to_radians();
+    let line = |date, minutes| {
+        format!("Date: {date}, Speed: 18.520000, Location: {:.6}", minute * f64::from(minutes))
+    };
+    let expected = [
+        line("1999-12-31 23:59:58", 0),
+        line("2000-01-01 00:00:00", 1),
+        line("2000-01-01 12:00:01", 2),
+    ];
+    let lines = moves(&log);
+    assert!(expected.iter().all(|line| lines.contains(line)), "{lines:?}");
+}
+
+#[test]
+fn what_cannot_work_is_said() {
+    let log = fresh("unused.txt");
+    let error = fail(&["--nmea", "no/such/file"], &log);
+    assert!(error.starts_with("error: cannot open no/such/file: No such file"), "{error}");
+    assert!(!log.exists(), "nothing was begun");
+
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let error = fail(&["--nmea", manifest, "--speedup", "100"], &log);
+    assert!(error.contains("is no recording of a GPS"), "{error}");
+
+    let error = fail(&[], Path::new("/no/such/directory/log.txt"));
+    assert_eq!(
+        error,
+        "error: cannot open the log /no/such/directory/log.txt: \
+         No such file or directory (os error 2)\n"
+    );
+
+    for time in ["20", "soon", "0s", "-5s", ""] {
+        let error = fail(&[&format!("--for={time}")], &log);
+        assert!(error.contains("a time is written like 20s, 500ms or 1m30s"), "{error}");
+    }
+    for speedup in ["0", "-1", "NaN", "inf", "fast"] {
+        let error = fail(&[&format!("--speedup={speedup}")], &log);
+        assert!(error.contains("a number from 0.01 to 10000"), "{error}");
+    }
+    for time in ["500ms", "1m"] {
+        succeed(&["--for", time, "--speedup", "1000"], &log);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_ends_the_program_with_an_error() {
+    let output = run(&["--for", "1h", "--speedup", "10"], Path::new("/dev/full"));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert_eq!(
+        error,
+        "error: the task `log` has failed: cannot write to the log /dev/full: \
+         No space left on device (os error 28)\n"
+    );
+    assert!(String::from_utf8_lossy(&output.stdout).contains(ALL_ENDED));
+}
+
+/// Press Ctrl-C as soon as the program says this for the nth time, and wait for its end.
+#[cfg(unix)]
+fn interrupt(mut child: Child, when: &str, times: usize) -> (Output, Duration) {
+    let mut out = BufReader::new(child.stdout.take().expect("piped"));
+    let mut said = String::new();
+    let mut heard = 0;
+    while heard < times {
+        let before = said.len();
+        assert_ne!(out.read_line(&mut said).expect("text"), 0, "it has ended by itself: {said}");
+        heard += usize::from(said[before..].contains(when));
+    }
+    let pressed = Instant::now();
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(kill.expect("kill runs").success());
+    out.read_to_string(&mut said).expect("text");
+    let mut output = child.wait_with_output().expect("an end");
+    output.stdout = said.into();
+    (output, pressed.elapsed())
+}
+
+#[cfg(unix)]
+fn start(args: &[&str], log: &Path) -> Child {
+    let mut car = car();
+    car.args(args).arg("--log").arg(log).stdout(Stdio::piped()).stderr(Stdio::piped());
+    car.spawn().expect("the example runs")
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_it_at_any_moment() {
+    let log = fresh("interrupted.txt");
+    let moments = [
+        ("Ctrl-C ends it", "1"),      // before it has begun
+        ("location     0.0", "1"),    // in the first second
+        ("not connected", "10"),      // while the car is away
+        ("3? No", "10"),              // right after a refusal
+        ("location    10.0", "1000"), // while all are busy
+    ];
+    for (when, speedup) in moments {
+        let (output, took) =
+            interrupt(start(&["--for", "1h", "--speedup", speedup], &log), when, 1);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{when}: {}", output.status);
+        assert!(took < Duration::from_secs(1), "{when}: {took:?}");
+        assert!(said.contains("ended; the runtime has 0 left"), "{when}: {said}");
+    }
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.ends_with('\n'), "the last line is whole");
+    for line in log.lines() {
+        parse_line(line);
+    }
+}
+
+/// The log is a pipe that somebody has opened and does not read.
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_it_also_while_a_consumer_is_stuck() {
+    let pipe = fresh("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+
+    // A pipe has room for about 1,000 lines; the printer goes on.
+    let child = start(&["--for", "10h", "--speedup", "5000"], &pipe);
+    let (output, took) = interrupt(child, "location", 3_000);
+    drop(reader);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(said.contains(ALL_ENDED), "{said}");
+    // Lines were lost, so this is not success.
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("the task `log` has failed: it was stuck"), "{error}");
+    assert!(!output.status.success());
+}
