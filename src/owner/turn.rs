@@ -37,9 +37,12 @@ where
             }
             return;
         }
-        // Those two come first in their turn.
+        // Those come first in their turn: a subscription must find the turns before it in the history.
         let first = |envelope: &Envelope<T>| {
-            matches!(envelope.message, Message::Clear { .. } | Message::Compact { .. })
+            matches!(
+                envelope.message,
+                Message::Clear { .. } | Message::Compact { .. } | Message::Subscribe(_)
+            )
         };
         let length =
             self.queue.iter().skip(1).position(first).map_or(self.queue.len(), |at| at + 1);
