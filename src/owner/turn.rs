@@ -6,13 +6,13 @@
 use super::job::{Job, Verdict};
 use super::journaling::Recorded;
 use super::{EXPIRE_AT_ONCE, Owner, SHARED_TURN};
-use crate::Timestamp;
 use crate::change::{Change, ChangeKind};
 use crate::history::Turn;
 use crate::journal::Journal;
 use crate::message::{Envelope, Message};
 use crate::plan::Plan;
 use crate::stats::add;
+use crate::{Key, Timestamp};
 
 /// How many commands share a turn when there is a journal.
 const JOURNALED_TURN: usize = 256;
@@ -26,7 +26,7 @@ where
     pub(super) async fn turn(&mut self, now: Timestamp) {
         if let Some(Envelope { message: Message::Clear { .. }, .. }) = self.queue.front() {
             // A clear says how many live keys went: what is overdue goes before it, by itself.
-            while self.expire(now).await {}
+            self.expire_all(now).await;
         }
         if let Some(Envelope { message: Message::Compact { .. }, .. }) = self.queue.front() {
             return self.compact(now).await;
@@ -55,15 +55,16 @@ where
     fn direct_turn(&mut self, now: Timestamp) -> Option<Envelope<T>> {
         let limit = if self.publisher.has_listeners() { SHARED_TURN } else { 1 };
         let mut planned = None;
-        for _ in 0..limit {
+        for place in 0..limit {
             let Some(envelope) = self.queue.pop_front() else { break };
             match envelope.message {
-                Message::Batch { .. } | Message::Clear { .. } => {
-                    planned = Some(envelope);
+                // Those two come first in their turn.
+                Message::Clear { .. } | Message::Compact { .. } if place > 0 => {
+                    self.queue.push_front(envelope);
                     break;
                 }
-                Message::Compact { .. } => {
-                    self.queue.push_front(envelope);
+                Message::Batch { .. } | Message::Clear { .. } => {
+                    planned = Some(envelope);
                     break;
                 }
                 _ => {}
@@ -135,11 +136,23 @@ where
         }
     }
 
+    /// Let every due key expire.
+    pub(super) async fn expire_all(&mut self, now: Timestamp) {
+        while self.expire(now).await {}
+        let keys = self.state.due_in_this_tick(now);
+        self.expire_keys(keys, now).await;
+    }
+
     /// Let due keys expire, a bounded number of them. Says whether there may be more.
     pub(super) async fn expire(&mut self, now: Timestamp) -> bool {
         let (keys, more) = self.state.due(now, EXPIRE_AT_ONCE);
+        self.expire_keys(keys, now).await && more
+    }
+
+    /// Let these keys expire. Says whether that could be recorded.
+    async fn expire_keys(&mut self, keys: Vec<Key>, now: Timestamp) -> bool {
         if keys.is_empty() {
-            return more;
+            return true;
         }
         let revisions = self.state.totals().revision + 1..;
         let expired = |(revision, key)| Change::new(revision, now, key, ChangeKind::Expired);
@@ -152,7 +165,7 @@ where
                 add(&self.shared.counters.expired, turn.len());
                 tracing::debug!(count = turn.len(), "expired");
                 self.publisher.publish_turn(turn);
-                more
+                true
             }
             Recorded::Conflict | Recorded::No(_) => {
                 // They are absent all the same; the change is made up for when the journal is back.
