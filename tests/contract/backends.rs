@@ -2,11 +2,12 @@
 
 use mainspring::journal::{Journal, MemoryJournal};
 use mainspring::{
-    Action, Batched, Builder, Condition, End, Entry, Event, Key, Page, PendingWrite, Result,
-    ResumeToken, Store, StoreId, Subscription, Ttl, Value, Write, op,
+    Batched, Builder, Entry, Event, Key, Page, Result, ResumeToken, Store, StoreId, Subscription,
+    Value, Write,
 };
 
 use crate::api::{Api, Backend, Events, Filter, From, Options};
+use crate::common::send;
 
 /// A store and nothing else: a turn is one command.
 pub(crate) struct Plain;
@@ -68,33 +69,6 @@ fn apply<J: Journal<String>>(
     builder
 }
 
-fn under<'a, K>(
-    pending: PendingWrite<'a, String, K>,
-    condition: Condition,
-) -> PendingWrite<'a, String, K> {
-    match condition {
-        Condition::IfAbsent => pending.if_absent(),
-        Condition::IfPresent => pending.if_present(),
-        Condition::IfRevision(revision) => pending.if_revision(revision),
-        _ => pending,
-    }
-}
-
-fn living<'a, K: op::TakesTtl>(
-    pending: PendingWrite<'a, String, K>,
-    ttl: Ttl,
-) -> PendingWrite<'a, String, K> {
-    match ttl {
-        Ttl::After(ttl) => pending.ttl(ttl),
-        Ttl::Never => pending.no_ttl(),
-        _ => pending,
-    }
-}
-
-fn revised(revision: u64) -> Batched<String> {
-    Batched { revision, length: 0, popped: None }
-}
-
 impl Api for Store<String> {
     type Events = Subscription<String>;
 
@@ -144,38 +118,7 @@ impl Api for Store<String> {
     }
 
     async fn write(&self, write: Write<String>) -> Result<Batched<String>> {
-        let (key, when, ttl) = (write.key().clone(), write.when(), write.deadline());
-        match write.action().clone() {
-            Action::Set(value) => {
-                living(under(Store::set(self, key, value), when), ttl).await.map(revised)
-            }
-            Action::Update(value) => {
-                living(under(self.update(key, value), when), ttl).await.map(revised)
-            }
-            Action::Remove => under(self.remove(key), when).await.map(revised),
-            Action::Push { end, element } => {
-                let push = match end {
-                    End::Front => self.push_front(key, element),
-                    End::Back => Store::push(self, key, element),
-                };
-                let pushed = living(under(push, when), ttl).await?;
-                Ok(Batched { length: pushed.length, ..revised(pushed.revision) })
-            }
-            Action::Pop { end } => {
-                let pop = match end {
-                    End::Front => self.pop_front(key),
-                    End::Back => self.pop(key),
-                };
-                let popped = under(pop, when).await?;
-                let (revision, length) = (popped.revision, popped.length);
-                Ok(Batched { revision, length, popped: Some(popped.element) })
-            }
-            Action::Touch => match ttl {
-                Ttl::After(ttl) => under(self.expire(key, ttl), when).await.map(revised),
-                _ => under(self.persist(key), when).await.map(revised),
-            },
-            other => unimplemented_action(&other),
-        }
+        send(self, write).await
     }
 
     async fn batch(
@@ -221,10 +164,6 @@ impl Api for Store<String> {
             From::Token(token) => subscribe.after(token).await,
         }
     }
-}
-
-fn unimplemented_action(action: &Action<String>) -> ! {
-    panic!("the suite does not know {action:?}")
 }
 
 impl Events for Subscription<String> {

@@ -5,6 +5,8 @@
 mod api;
 mod backends;
 mod batches;
+#[path = "../common/mod.rs"]
+mod common;
 mod conditions;
 mod expiry;
 mod limits;
