@@ -47,7 +47,7 @@ fn failed(error: &Error, cause: &str) -> bool {
 
 /// The store has stopped, all are told why, and what was there can still be read.
 async fn has_failed(store: &Store<Bomb>, cause: &str) {
-    let closed = timeout(Duration::from_secs(5), store.closed()).await.expect("it ends");
+    let closed = timeout(Duration::from_secs(2), store.closed()).await.expect("it ends");
     assert!(failed(&closed.unwrap_err(), cause));
     assert!(store.is_closed());
     assert!(failed(&store.get("calm").await.unwrap_err(), cause));
@@ -119,7 +119,7 @@ async fn in_a_drop_behind_a_gate() {
     bomb.on_drop.store(true, Ordering::SeqCst);
     let (first, second) = join!(
         store.set("gated/a", bomb),
-        timeout(Duration::from_secs(5), async { store.set("gated/b", Bomb::new()).await })
+        timeout(Duration::from_secs(2), async { store.set("gated/b", Bomb::new()).await })
     );
     assert!(first.is_err());
     assert!(second.expect("nobody is left waiting").is_err());
