@@ -190,6 +190,11 @@ where
             add(&self.shared.counters.turns, 1);
             self.turn(now).await;
         }
+        self.count();
+    }
+
+    /// Let `stats` see how much there is.
+    fn count(&self) {
         let totals = self.state.totals();
         let counters = &self.shared.counters;
         counters.entries.store(totals.entries as u64, Ordering::Relaxed);
