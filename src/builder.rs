@@ -217,7 +217,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         let shared =
             Arc::new(Shared::new(map, history, clock, self.weigher.clone(), self.token.clone()));
         let tracker = TaskTracker::new();
-        let gates = self.start_gates(&inbox, &tracker);
+        let gates = self.start_gates(&inbox, &tracker, &shared);
         let publisher = Publisher::new(Arc::clone(&shared.history), shared.listeners.clone());
         let owner = Owner {
             inbox: receiver,
@@ -241,6 +241,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         &mut self,
         owner: &mpsc::Sender<Envelope<T>>,
         tracker: &TaskTracker,
+        shared: &Arc<Shared<T>>,
     ) -> Vec<GateLink<T>> {
         let start = |GatePlan { prefix, options, start }: GatePlan<T>| {
             let (inbox, queue) = mpsc::channel(options.queue);
@@ -248,7 +249,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
                 queue,
                 owner: owner.clone(),
                 timeout: options.timeout,
-                token: self.token.clone(),
+                shared: Arc::clone(shared),
                 shutdown_deadline: self.shutdown_deadline,
             };
             start(task, tracker);

@@ -77,11 +77,11 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    /// The length of the list that it leaves behind.
-    pub(crate) fn length(&self) -> usize {
-        match *self {
-            Self::Push { length, .. } | Self::Pop { length, .. } => length,
-            Self::Set { list, .. } => list.unwrap_or(0),
+    /// The length of the list that a push or a pop leaves behind, and 0 for all others.
+    pub(crate) fn length<T>(&self, action: &Action<T>) -> usize {
+        match (self, action) {
+            (Self::Push { length, .. } | Self::Pop { length, .. }, _) => *length,
+            (Self::Set { .. }, Action::Push { .. }) => 1,
             _ => 0,
         }
     }

@@ -78,6 +78,19 @@ impl Wheel {
         Some(token)
     }
 
+    /// The tokens of the current tick that are due and have not fired yet, because a tick fires at
+    /// its end: for those who must know now. To be asked when there is nothing to pop.
+    pub(crate) fn due_in_this_tick(&self, now: Timestamp) -> impl Iterator<Item = &Token> {
+        let next = self.tick(now, 0) + 1;
+        let starts_next = move |level: usize| next.trailing_zeros() >= SLOT_BITS * level as u32;
+        let levels = self.levels.iter().enumerate().filter(move |(level, _)| starts_next(*level));
+        levels
+            .flat_map(move |(level, slots)| {
+                &slots.slots[(next >> (SLOT_BITS * level as u32)) as usize % SLOTS]
+            })
+            .filter(move |token| token.at <= now)
+    }
+
     /// When there may be something to pop.
     pub(crate) fn next_wake(&self) -> Option<Timestamp> {
         if !self.fired.is_empty() {
@@ -177,6 +190,25 @@ mod tests {
         let late = now.as_nanos() - deadline;
         assert!(late < 2_000_000, "{late} ns late");
         assert!(wakes <= LEVELS + 1, "{wakes} wakes");
+    }
+
+    #[test]
+    fn what_is_due_in_this_tick_is_known() {
+        let tick = 1 << TICK_BITS;
+        // Inside a level, and where levels meet.
+        for ticks in [5, 63, 64, 65, 4_096, 262_144] {
+            let mut wheel = Wheel::new(Timestamp::from_nanos(1));
+            let deadline = 1 + ticks * tick - tick / 2;
+            (0..3).for_each(|n| wheel.insert(token(deadline + n, u32::try_from(n).unwrap())));
+            for now in [deadline - tick, deadline - 1] {
+                assert_eq!(due(&mut wheel, now), []);
+                let now = Timestamp::from_nanos(now);
+                assert_eq!(wheel.due_in_this_tick(now).count(), 0, "{ticks} ticks");
+            }
+            assert_eq!(due(&mut wheel, deadline + 1), []);
+            let now = Timestamp::from_nanos(deadline + 1);
+            assert_eq!(wheel.due_in_this_tick(now).count(), 2, "{ticks} ticks");
+        }
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::command::Write;
 use crate::message::{Envelope, Gated, Message};
+use crate::shared::Shared;
 use crate::{Error, Refusal, panics};
 
 /// Something that is asked before a write under its prefix goes on to the owner.
@@ -96,15 +96,25 @@ pub(crate) struct GateTask<T> {
     pub(crate) queue: mpsc::Receiver<Envelope<T>>,
     pub(crate) owner: mpsc::Sender<Envelope<T>>,
     pub(crate) timeout: Duration,
-    pub(crate) token: CancellationToken,
+    pub(crate) shared: Arc<Shared<T>>,
     pub(crate) shutdown_deadline: Duration,
 }
 
 impl<T: Send + Sync + 'static> GateTask<T> {
     /// Until the last handle is gone, or the store is shut down and the queue is empty, or the
     /// shutdown has taken too long.
-    pub(crate) async fn run<G: Gate<T>>(mut self, mut gate: G) {
-        let token = self.token.clone();
+    pub(crate) async fn run<G: Gate<T>>(self, gate: G) {
+        let shared = Arc::clone(&self.shared);
+        // What panics here is not the gate, of which that is expected, but the drop of a value.
+        if let Err(panic) = panics::catch(self.serve(gate)).await {
+            tracing::error!(%panic, "the task of a gate has panicked");
+            shared.status.fail(format!("the task of a gate panicked: {panic}"));
+            shared.token.cancel();
+        }
+    }
+
+    async fn serve<G: Gate<T>>(mut self, mut gate: G) {
+        let token = self.shared.token.clone();
         let deadline = self.shutdown_deadline;
         let too_late = async move {
             token.cancelled().await;
@@ -131,7 +141,7 @@ impl<T: Send + Sync + 'static> GateTask<T> {
     async fn next(&mut self) -> Option<Envelope<T>> {
         tokio::select! {
             biased;
-            () = self.token.cancelled(), if !self.queue.is_closed() => {
+            () = self.shared.token.cancelled(), if !self.queue.is_closed() => {
                 self.queue.close();
                 self.queue.recv().await
             }

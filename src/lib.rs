@@ -80,6 +80,8 @@
 //!
 //! [`CancellationToken`]: tokio_util::sync::CancellationToken
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 mod builder;
 mod change;
 mod clock;

@@ -67,7 +67,7 @@ impl<'a, T: Clone> Plan<'a, T> {
         Ok(Accepted {
             change: self.draft.changes.len() - 1,
             revision: self.draft.totals.revision,
-            length: effect.length(),
+            length: effect.length(&prepared.write.action),
         })
     }
 

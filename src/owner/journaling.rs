@@ -79,7 +79,8 @@ where
         if count > 0 {
             tracing::info!(store = %id, revision, count, "recovered");
         }
-        while self.expire(self.shared.clock.now()).await {}
+        self.expire_all(self.shared.clock.now()).await;
+        self.count();
         Ok(())
     }
 

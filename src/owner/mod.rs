@@ -185,6 +185,11 @@ where
         let counters = &self.shared.counters;
         add(&counters.commands, batch.len());
         self.serve(&mut batch.drain(..), now).await;
+        self.count();
+    }
+
+    /// Let `stats` see how much there is.
+    fn count(&self) {
         let totals = self.state.totals();
         let counters = &self.shared.counters;
         counters.entries.store(totals.entries as u64, Ordering::Relaxed);

@@ -6,13 +6,13 @@
 use super::job::{Job, Verdict};
 use super::journaling::Recorded;
 use super::{EXPIRE_AT_ONCE, Owner, SHARED_TURN};
-use crate::Timestamp;
 use crate::change::{Change, ChangeKind};
 use crate::history::Turn;
 use crate::journal::Journal;
 use crate::message::{Envelope, Message};
 use crate::plan::Plan;
 use crate::stats::add;
+use crate::{Key, Timestamp};
 
 /// Commands that were taken from the inbox and have not had their turn.
 pub(super) type Queue<'a, T> = std::vec::Drain<'a, Envelope<T>>;
@@ -33,16 +33,15 @@ where
                 Message::Compact { .. } => self.compact(queue.next(), now).await,
                 Message::Clear { .. } => {
                     // It says how many live keys went: what is overdue goes before it, by itself.
-                    while self.expire(now).await {}
+                    self.expire_all(now).await;
                     self.planned_turn(queue.next().map(Job::from).into_iter().collect(), now).await;
                 }
                 _ if self.journal.is_some() => {
-                    let length = queue.as_slice().iter().position(comes_first);
-                    let length = length.unwrap_or(queue.len()).min(JOURNALED_TURN);
+                    let next = queue.as_slice()[1..].iter().position(begins_turn);
+                    let length = next.map_or(queue.len(), |next| next + 1).min(JOURNALED_TURN);
                     self.planned_turn(queue.take(length).map(Job::from).collect(), now).await;
                 }
                 Message::Batch { .. } => {
-                    // Planned before anything of it is applied, also without a journal.
                     self.planned_turn(queue.next().map(Job::from).into_iter().collect(), now).await;
                 }
                 _ => self.direct_turn(queue, now),
@@ -56,10 +55,7 @@ where
         let shared = self.publisher.has_audience();
         let limit = if shared { SHARED_TURN } else { 1 };
         for _ in 0..limit {
-            let direct = |next: &Envelope<T>| {
-                !comes_first(next) && !matches!(next.message, Message::Batch { .. })
-            };
-            if !queue.as_slice().first().is_some_and(direct) {
+            if queue.as_slice().first().is_some_and(is_planned) {
                 break;
             }
             let Some(envelope) = queue.next() else { break };
@@ -137,14 +133,26 @@ where
         }
     }
 
+    /// Let every due key expire.
+    pub(super) async fn expire_all(&mut self, now: Timestamp) {
+        while self.expire(now).await {}
+        let keys = self.state.due_in_this_tick(now);
+        self.expire_keys(keys, now).await;
+    }
+
     /// Let due keys expire, a bounded number of them. Says whether there may be more.
     pub(super) async fn expire(&mut self, now: Timestamp) -> bool {
         if self.state.next_wake().is_none_or(|next| next > now) {
             return false;
         }
         let (keys, more) = self.state.due(now, EXPIRE_AT_ONCE);
+        self.expire_keys(keys, now).await && more
+    }
+
+    /// Let these keys expire. Says whether that could be recorded.
+    async fn expire_keys(&mut self, keys: Vec<Key>, now: Timestamp) -> bool {
         if keys.is_empty() {
-            return more;
+            return true;
         }
         let revisions = self.state.totals().revision + 1..;
         let expired = |(revision, key)| Change::new(revision, now, key, ChangeKind::Expired);
@@ -157,7 +165,7 @@ where
                 add(&self.shared.counters.expired, turn.len());
                 tracing::debug!(count = turn.len(), "expired");
                 self.publisher.publish_turn(turn);
-                more
+                true
             }
             Recorded::Conflict | Recorded::No(_) => {
                 // They are absent all the same; the change is made up for when the journal is back.
@@ -169,7 +177,15 @@ where
     }
 }
 
-/// Whether a command begins a turn.
-fn comes_first<T>(envelope: &Envelope<T>) -> bool {
-    matches!(envelope.message, Message::Clear { .. } | Message::Compact { .. })
+/// Whether a command is planned before anything of it is applied, also without a journal.
+fn is_planned<T>(envelope: &Envelope<T>) -> bool {
+    use Message::{Batch, Clear, Compact};
+    matches!(envelope.message, Batch { .. } | Clear { .. } | Compact { .. })
+}
+
+/// Whether a command begins a turn where there is a journal. A subscription has to find the turns
+/// before it in the history.
+fn begins_turn<T>(envelope: &Envelope<T>) -> bool {
+    use Message::{Clear, Compact, Subscribe};
+    matches!(envelope.message, Clear { .. } | Compact { .. } | Subscribe(_))
 }

@@ -87,6 +87,21 @@ impl<T> State<T> {
         (due, true)
     }
 
+    /// Keys whose deadline has passed and whose token has not fired yet, because the wheel is coarser
+    /// than deadlines are.
+    pub(crate) fn due_in_this_tick(&self, now: Timestamp) -> Vec<Key> {
+        let key = |token: &Token| {
+            let shard = self.map.read(token.shard.into());
+            let slot = shard.slot(token.index).filter(|slot| slot.is_over(now))?;
+            (shard.armed(token.index) == Some(token.at)).then(|| slot.key.clone())
+        };
+        let mut keys: Vec<Key> = self.ledger.wheel.due_in_this_tick(now).filter_map(key).collect();
+        // A place can have two tokens for the same moment.
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
     /// Look at a due key again later, because its expiry could not be recorded.
     pub(crate) fn look_again(&mut self, key: &str, at: Timestamp) {
         let hash = self.map.hash(key);

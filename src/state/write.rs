@@ -54,8 +54,8 @@ impl<T: Clone> State<T> {
         let after = effect.after(facts, key, stamp.revision);
         self.ledger.settle(&self.map, key, (facts, after), token);
         let popped = self.popped(hash, key, displaced);
-        let written =
-            Written { revision: stamp.revision, at: now, length: effect.length(), popped };
+        let length = effect.length(&prepared.write.action);
+        let written = Written { revision: stamp.revision, at: now, length, popped };
         tell(change_of(effect, prepared, stamp.revision, now));
         Ok(written)
     }

@@ -48,7 +48,7 @@ impl<T: Clone + Send + Sync + 'static> Walk<T> {
     ) -> Result<bool, Error> {
         tokio::task::coop::consume_budget().await;
         let map = Arc::clone(&feed.shared.map);
-        match self.look(&map, feed.shared.clock.now(), filter, ready) {
+        match self.look(&map, filter, ready) {
             Some(next) => self.next = next,
             None => {
                 // Nothing that was seen in this shard is newer than this.
@@ -75,16 +75,18 @@ impl<T: Clone + Send + Sync + 'static> Walk<T> {
     }
 
     /// Tell the entries of one slice. Says where the next one starts.
+    ///
+    /// A key that is past its deadline is told like any other: its expiry is a change that follows.
+    /// Or it does not, when the owner, whose time is that of its turn, has just moved the deadline.
     fn look(
         &mut self,
         map: &Map<T>,
-        now: crate::Timestamp,
         filter: &Filter,
         ready: &mut VecDeque<Event<T>>,
     ) -> Option<u32> {
         let guard = map.read(self.shard);
         let (slots, next) = guard.walk(self.next, SLICE);
-        let seen = slots.filter(|slot| !slot.is_over(now) && filter.matches_key(&slot.key));
+        let seen = slots.filter(|slot| filter.matches_key(&slot.key));
         let entries: Vec<_> = seen.map(|slot| (slot.key.clone(), slot.entry())).collect();
         drop(guard);
         for (key, entry) in entries {

@@ -1,0 +1,177 @@
+//! What several tests need.
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mainspring::journal::{AppendError, Journal, JournalError, MemoryJournal, Recover};
+use mainspring::{
+    Action, Batched, Change, ChangeKind, Condition, End, Entry, Event, Key, PendingWrite, Result,
+    Store, StoreId, Subscription, Ttl, Write, op,
+};
+
+/// A copy of a store, kept by replaying what subscribers are told.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Copied<T> {
+    pub(crate) entries: BTreeMap<Key, Entry<T>>,
+}
+
+impl<T> Default for Copied<T> {
+    fn default() -> Self {
+        Self { entries: BTreeMap::new() }
+    }
+}
+
+impl<T: Clone> Copied<T> {
+    pub(crate) fn apply(&mut self, change: &Change<T>) {
+        if matches!(change.kind, ChangeKind::Cleared { .. }) {
+            self.entries.clear();
+        } else if let Some(entry) = Entry::replay(change, self.entries.remove(&change.key)) {
+            self.entries.insert(change.key.clone(), entry);
+        }
+    }
+
+    /// Says up to which revision the event told, if it did.
+    pub(crate) fn take(&mut self, event: Event<T>) -> Option<u64> {
+        let revision = event.revision();
+        match event {
+            Event::Entry { key, entry } => drop(self.entries.insert(key, entry)),
+            Event::Change(change) => self.apply(&change),
+            Event::Batch { changes, .. } => changes.iter().for_each(|change| self.apply(change)),
+            _ => {}
+        }
+        revision
+    }
+
+    pub(crate) fn only(&self, prefix: &str) -> Self {
+        let mine = self.entries.iter().filter(|(key, _)| key.starts_with(prefix));
+        Self { entries: mine.map(|(key, entry)| (key.clone(), entry.clone())).collect() }
+    }
+}
+
+/// All changes that a subscription tells until its end, in order.
+pub(crate) async fn changes_to_the_end<T: Clone + Send + Sync + 'static>(
+    subscription: &mut Subscription<T>,
+) -> (Vec<Change<T>>, mainspring::Error) {
+    let mut told = Vec::new();
+    loop {
+        match subscription.recv().await {
+            Ok(Event::Change(change)) => told.push(change),
+            Ok(Event::Batch { changes, .. }) => told.extend(changes),
+            Ok(_) => {}
+            Err(error) => return (told, error),
+        }
+    }
+}
+
+/// Small, seeded and good enough.
+#[derive(Debug, Clone)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % n
+    }
+}
+
+/// A journal that takes its time to append.
+#[derive(Debug)]
+pub(crate) struct SlowJournal<T> {
+    pub(crate) journal: MemoryJournal<T>,
+    pub(crate) append: Duration,
+}
+
+impl<T: Clone + Send + Sync + 'static> Journal<T> for SlowJournal<T> {
+    async fn open(&mut self, recover: Recover<'_, T>) -> Result<StoreId, JournalError> {
+        self.journal.open(recover).await
+    }
+
+    async fn append(&mut self, after: u64, changes: Arc<[Change<T>]>) -> Result<(), AppendError> {
+        tokio::time::sleep(self.append).await;
+        self.journal.append(after, changes).await
+    }
+
+    async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, JournalError> {
+        self.journal.read(after).await
+    }
+
+    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<(), JournalError> {
+        self.journal.compact(snapshot).await
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        self.journal.close().await
+    }
+}
+
+/// A write by its own operation, not as a batch of one. The length is that of a push or a pop.
+pub(crate) async fn send<T: Clone + Send + Sync + 'static>(
+    store: &Store<T>,
+    write: Write<T>,
+) -> Result<Batched<T>> {
+    let (key, when, ttl) = (write.key().clone(), write.when(), write.deadline());
+    match write.action().clone() {
+        Action::Set(value) => living(under(store.set(key, value), when), ttl).await.map(revised),
+        Action::Update(value) => {
+            living(under(store.update(key, value), when), ttl).await.map(revised)
+        }
+        Action::Remove => under(store.remove(key), when).await.map(revised),
+        Action::Push { end, element } => {
+            let push = match end {
+                End::Front => store.push_front(key, element),
+                End::Back => store.push(key, element),
+            };
+            let pushed = living(under(push, when), ttl).await?;
+            Ok(Batched { length: pushed.length, ..revised(pushed.revision) })
+        }
+        Action::Pop { end } => {
+            let pop = match end {
+                End::Front => store.pop_front(key),
+                End::Back => store.pop(key),
+            };
+            let popped = under(pop, when).await?;
+            let (revision, length) = (popped.revision, popped.length);
+            Ok(Batched { revision, length, popped: Some(popped.element) })
+        }
+        Action::Touch => match ttl {
+            Ttl::After(ttl) => under(store.expire(key, ttl), when).await.map(revised),
+            _ => under(store.persist(key), when).await.map(revised),
+        },
+        other => panic!("the tests do not know {}", other.name()),
+    }
+}
+
+fn under<'a, T, K>(
+    pending: PendingWrite<'a, T, K>,
+    condition: Condition,
+) -> PendingWrite<'a, T, K> {
+    match condition {
+        Condition::IfAbsent => pending.if_absent(),
+        Condition::IfPresent => pending.if_present(),
+        Condition::IfRevision(revision) => pending.if_revision(revision),
+        _ => pending,
+    }
+}
+
+fn living<'a, T, K: op::TakesTtl>(
+    pending: PendingWrite<'a, T, K>,
+    ttl: Ttl,
+) -> PendingWrite<'a, T, K> {
+    match ttl {
+        Ttl::After(ttl) => pending.ttl(ttl),
+        Ttl::Never => pending.no_ttl(),
+        _ => pending,
+    }
+}
+
+fn revised<T>(revision: u64) -> Batched<T> {
+    Batched { revision, length: 0, popped: None }
+}

@@ -1,0 +1,180 @@
+//! Batches: all or nothing, and whole wherever they go.
+
+use std::time::Duration;
+
+use futures_util::join;
+use mainspring::{Batched, ChangeKind, Error, Write};
+
+use crate::api::{Api, Backend, Events, Filter, From, Options};
+
+pub(crate) async fn a_batch_is_all_or_nothing<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    store.set("a", "1").await;
+    store.push("l", "x").await;
+    let before = store.scan("", None, 9).await.unwrap();
+    let failed = store
+        .batch(vec![
+            Write::set("a", "2"),
+            Write::set("new", "2"),
+            Write::pop("l"),
+            Write::remove("a"),
+            Write::push("m", "y"),
+            Write::expire("l", Duration::from_secs(1)),
+            Write::pop("l"),
+        ])
+        .await
+        .unwrap_err();
+    assert_eq!((failed.index, failed.error), (6, Error::ListEmpty));
+    assert_eq!(store.scan("", None, 9).await.unwrap(), before);
+
+    let done = store.batch(vec![Write::set("a", "2"), Write::remove("l")]).await.unwrap();
+    assert_eq!(done.iter().map(|part| part.revision).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!((store.entry("a").await.revision, store.get("l").await), (3, Ok(None)));
+}
+
+pub(crate) async fn the_first_failure_is_named<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    store.set("a", "1").await;
+    let cases = [
+        (0, vec![Write::remove("none"), Write::pop("a")], Error::NotFound),
+        (1, vec![Write::persist("a"), Write::pop("a"), Write::remove("none")], Error::WrongKind),
+        (
+            2,
+            vec![
+                Write::persist("a").if_revision(1),
+                Write::set("b", "v").if_absent(),
+                Write::persist("a").if_revision(1),
+            ],
+            Error::ConditionFailed { current: Some(2) },
+        ),
+        (
+            1,
+            vec![Write::set("b", "v"), Write::set("b", "v").if_absent()],
+            Error::ConditionFailed { current: Some(2) },
+        ),
+        (
+            1,
+            vec![Write::set("b", "v"), Write::set("b", "v").ttl(Duration::ZERO)],
+            Error::InvalidTtl,
+        ),
+    ];
+    for (index, writes, error) in cases {
+        let failed = store.batch(writes).await.unwrap_err();
+        assert_eq!((failed.index, failed.error), (index, error));
+    }
+    assert_eq!(store.revision().await, 1);
+}
+
+pub(crate) async fn a_batch_sees_its_own_writes<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    let done = store
+        .batch(vec![
+            Write::push("l", "a"),
+            Write::push("l", "b").if_revision(1),
+            Write::pop_front("l"),
+            Write::set("k", "v").if_absent(),
+            Write::update("k", "w").if_revision(4),
+            Write::remove("k"),
+            Write::set("k", "x").if_absent(),
+            Write::update("l", "item"),
+        ])
+        .await
+        .unwrap();
+    let part = |revision, length, popped: Option<&str>| Batched {
+        revision,
+        length,
+        popped: popped.map(str::to_owned),
+    };
+    assert_eq!(
+        done[..4],
+        [part(1, 1, None), part(2, 2, None), part(3, 1, Some("a")), part(4, 0, None)]
+    );
+    assert_eq!(
+        done.iter().map(|part| part.revision).collect::<Vec<_>>(),
+        (1..=8).collect::<Vec<_>>()
+    );
+    assert_eq!(store.entry("k").await.item().unwrap(), "x");
+    assert_eq!(store.entry("l").await.item().unwrap(), "item");
+}
+
+pub(crate) async fn a_batch_travels_whole<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    let mut changes = store.subscribe(Filter::All, From::Now).await.unwrap();
+    store.set("z", "v").await;
+    store
+        .batch(vec![Write::set("a", "v"), Write::push("l", "v"), Write::remove("z")])
+        .await
+        .unwrap();
+    store.batch(vec![Write::set("b", "v")]).await.unwrap();
+    assert_eq!(changes.change().await.revision, 1);
+    let (parts, revision) = changes.batch().await;
+    assert_eq!(parts.iter().map(|part| part.revision).collect::<Vec<_>>(), [2, 3, 4]);
+    assert_eq!(
+        parts.iter().map(mainspring::Change::continues).collect::<Vec<_>>(),
+        [true, true, false]
+    );
+    assert_eq!(parts[2].kind, ChangeKind::Removed);
+    assert_eq!((revision, changes.token().unwrap().revision), (4, 4));
+    assert_eq!(changes.change().await.revision, 5, "one part alone is a change");
+}
+
+pub(crate) async fn an_empty_batch_does_nothing<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    assert_eq!(store.batch(vec![]).await.unwrap(), []);
+    assert_eq!(store.revision().await, 0);
+}
+
+pub(crate) async fn lengths_are_those_of_pushes_and_pops<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    let list = || vec!["a".to_owned(), "b".to_owned()];
+    let done = store
+        .batch(vec![
+            Write::set("l", list()),
+            Write::update("l", list()),
+            Write::push("l", "c"),
+            Write::pop("l"),
+            Write::persist("l"),
+        ])
+        .await
+        .unwrap();
+    let lengths: Vec<_> = done.iter().map(|part| part.length).collect();
+    assert_eq!(lengths, [0, 0, 3, 2, 0], "0 for all others");
+}
+
+pub(crate) async fn a_failed_batch_leaves_no_trace_for_the_next_command<B: Backend>() {
+    let store = B::start(Options { max_entries: Some(2), ..Options::default() }).await;
+    store.set("a", "1").await;
+    // All in one turn, where there are such turns: each rests on what the ones before it did.
+    let (pushed, failed, set, pop) = join!(
+        store.write(Write::push("l", "x")),
+        store.batch(vec![
+            Write::remove("a"),
+            Write::pop("l"),
+            Write::set("b", "v"),
+            Write::update("none", "v"),
+        ]),
+        store.write(Write::set("b", "v")),
+        store.write(Write::pop("l")),
+    );
+    assert_eq!(pushed.unwrap().revision, 2);
+    let failed = failed.unwrap_err();
+    assert_eq!((failed.index, failed.error), (3, Error::NotFound));
+    assert_eq!(set.unwrap_err(), Error::OverLimit { what: "entries", limit: 2 });
+    assert_eq!(pop.unwrap().popped.as_deref(), Some("x"));
+    assert_eq!((store.entry("a").await.revision, store.revision().await), (1, 3));
+}
+
+pub(crate) async fn nothing_comes_between<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    let both = |value: &str| vec![Write::set("a", value), Write::set("b", value)];
+    let (first, a, second, page) = join!(
+        store.batch(both("1")),
+        store.get("a"),
+        store.batch(both("2")),
+        store.scan("", None, 2),
+    );
+    assert_eq!((first.unwrap()[1].revision, second.unwrap()[0].revision), (2, 3));
+    assert_eq!(a.unwrap().unwrap().item().unwrap(), "1");
+    let page = page.unwrap().items;
+    assert_eq!(page[0].1.value, page[1].1.value, "a read sees a batch whole");
+}

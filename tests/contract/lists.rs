@@ -1,0 +1,110 @@
+//! Lists.
+
+use std::time::Duration;
+
+use mainspring::{Error, Value, Write};
+use tokio::time::advance;
+
+use crate::api::{Api, Backend, Options};
+
+pub(crate) async fn both_ends_push_and_pop<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    for (write, length) in [
+        (Write::push("l", "b"), 1),
+        (Write::push("l", "c"), 2),
+        (Write::push_front("l", "a"), 3),
+        (Write::push("l", "d"), 4),
+    ] {
+        let pushed = store.write(write).await.unwrap();
+        assert_eq!((pushed.length, pushed.revision), (length, length as u64));
+    }
+    assert_eq!(store.entry("l").await.list().unwrap(), ["a", "b", "c", "d"]);
+    for (write, element, length) in [
+        (Write::pop("l"), "d", 3),
+        (Write::pop_front("l"), "a", 2),
+        (Write::pop_front("l"), "b", 1),
+        (Write::pop("l"), "c", 0),
+    ] {
+        let popped = store.write(write).await.unwrap();
+        assert_eq!((popped.popped.as_deref(), popped.length), (Some(element), length));
+    }
+}
+
+pub(crate) async fn an_empty_list_stays<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    store.push("l", "a").await;
+    store.write(Write::pop("l")).await.unwrap();
+    assert_eq!(store.refused(Write::pop("l")).await, Error::ListEmpty);
+    assert_eq!(store.refused(Write::pop_front("l")).await, Error::ListEmpty);
+    assert_eq!(store.entry("l").await.value, Value::List(vec![]));
+    assert_eq!(store.contains("l").await, Ok(true));
+    assert_eq!((store.len("l").await, store.last("l").await), (Ok(Some(0)), Ok(None)));
+    assert_eq!(store.range("l", -5, 10).await, Ok(Some(vec![])));
+    assert_eq!(store.write(Write::push_front("l", "b")).await.unwrap().length, 1);
+}
+
+pub(crate) async fn a_set_list_can_be_pushed_to<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    let list = || vec!["a".to_owned(), "b".to_owned()];
+    store.write(Write::set("l", list())).await.unwrap();
+    assert_eq!(store.write(Write::push("l", "c")).await.unwrap().length, 3);
+    assert_eq!(store.write(Write::pop_front("l")).await.unwrap().popped.as_deref(), Some("a"));
+    store.write(Write::update("l", list())).await.unwrap();
+    assert_eq!(store.write(Write::pop("l")).await.unwrap().popped.as_deref(), Some("b"));
+    store.write(Write::update("l", "item")).await.unwrap();
+    assert_eq!(store.refused(Write::push("l", "c")).await, Error::WrongKind);
+}
+
+pub(crate) async fn ranges_count_from_both_ends<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    store.push_many("l", &["a", "b", "c", "d"]).await.unwrap();
+    for (offset, limit, found) in [
+        (0, 10, "abcd"),
+        (0, 0, ""),
+        (1, 2, "bc"),
+        (3, 10, "d"),
+        (4, 10, ""),
+        (99, 1, ""),
+        (-1, 10, "d"),
+        (-3, 2, "bc"),
+        (-99, 2, "ab"),
+        (isize::MIN, usize::MAX, "abcd"),
+        (isize::MAX, usize::MAX, ""),
+    ] {
+        let range = store.range("l", offset, limit).await.unwrap().unwrap();
+        assert_eq!(range.concat(), found, "{limit} from {offset}");
+    }
+    assert_eq!(store.last("l").await, Ok(Some("d".into())));
+    assert_eq!(store.len("l").await, Ok(Some(4)));
+    // Also after the list has wrapped around inside.
+    store.write(Write::pop_front("l")).await.unwrap();
+    store.write(Write::push("l", "e")).await.unwrap();
+    store.write(Write::push_front("l", "_")).await.unwrap();
+    assert_eq!(store.range("l", 0, 9).await.unwrap().unwrap().concat(), "_bcde");
+}
+
+pub(crate) async fn items_are_no_lists<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    store.set("k", "item").await;
+    let wrong = Error::WrongKind;
+    assert_eq!(store.len("k").await, Err(wrong.clone()));
+    assert_eq!(store.last("k").await, Err(wrong.clone()));
+    assert_eq!(store.range("k", 0, 1).await, Err(wrong));
+    assert_eq!(store.revision().await, 1);
+}
+
+pub(crate) async fn pushes_keep_created_at<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    store.push("l", "a").await;
+    let first = store.entry("l").await;
+    assert_eq!(first.created_at, first.updated_at);
+    for write in [Write::push("l", "b"), Write::push_front("l", "c"), Write::pop("l")] {
+        let before = store.entry("l").await;
+        advance(Duration::from_secs(1)).await;
+        store.write(write).await.unwrap();
+        let after = store.entry("l").await;
+        assert_eq!(after.created_at, first.created_at);
+        assert_eq!(after.updated_at, before.updated_at + Duration::from_secs(1));
+        assert_eq!(after.revision, before.revision + 1);
+    }
+}

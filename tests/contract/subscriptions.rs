@@ -1,0 +1,295 @@
+//! What subscribers are told.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::join;
+use mainspring::{ChangeKind, End, Entry, Error, Event, Key, ResumeToken, StoreId, Value, Write};
+
+use crate::api::{Api, Backend, Events, Filter, From, Options};
+
+pub(crate) async fn from_now_on<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    store.set("before", "v").await;
+    let mut changes = store.subscribe(Filter::All, From::Now).await.unwrap();
+    assert_eq!(changes.token(), Some(ResumeToken { store: store.id(), revision: 1 }));
+    store.set("after", "v").await;
+    let change = changes.change().await;
+    assert_eq!((&*change.key, change.revision), ("after", 2));
+    assert_eq!(change.at, store.entry("after").await.updated_at);
+    assert_eq!(changes.token().unwrap().revision, 2);
+}
+
+pub(crate) async fn from_a_snapshot<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    for (key, value) in [("a/1", "x"), ("a/2", "y"), ("b", "z")] {
+        store.set(key, value).await;
+    }
+    for (filter, keys) in [
+        (Filter::All, &["a/1", "a/2", "b"][..]),
+        (Filter::Prefix("a/"), &["a/1", "a/2"]),
+        (Filter::Key("b"), &["b"]),
+        (Filter::Key("none"), &[]),
+        (Filter::Prefix("none"), &[]),
+    ] {
+        let head = store.revision().await;
+        let mut told = store.subscribe(filter, From::Snapshot).await.unwrap();
+        let mut found = BTreeMap::new();
+        for _ in keys {
+            match told.next().await.unwrap() {
+                Event::Entry { key, entry } => found.insert(key, entry),
+                other => panic!("{other:?}"),
+            };
+        }
+        assert_eq!(told.next().await.unwrap(), Event::SnapshotEnd { revision: head });
+        assert_eq!(found.keys().map(Key::as_str).collect::<Vec<_>>(), keys);
+        for (key, entry) in found {
+            assert_eq!(entry, store.entry(&key).await);
+        }
+        store.set("b", "new").await;
+        store.set("a/1", "new").await;
+        if !keys.is_empty() {
+            assert!(keys.contains(&&*told.change().await.key));
+        }
+    }
+}
+
+pub(crate) async fn from_a_revision<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    for n in 0..50 {
+        store.set(["a", "b"][n % 2], "v").await;
+    }
+    for after in [0, 1, 25, 49] {
+        let mut told = store.subscribe(Filter::All, From::After(after)).await.unwrap();
+        for revision in after + 1..=50 {
+            assert_eq!(told.change().await.revision, revision);
+        }
+        let mut told = store.subscribe(Filter::Key("a"), From::After(after)).await.unwrap();
+        for revision in (after + 1..=50).filter(|revision| revision % 2 == 1) {
+            assert_eq!(told.change().await.revision, revision);
+        }
+    }
+    let mut told = store.subscribe(Filter::All, From::After(50)).await.unwrap();
+    assert_eq!(store.set("a", "v").await, told.change().await.revision);
+}
+
+pub(crate) async fn from_a_token<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    let mut told = store.subscribe(Filter::All, From::Now).await.unwrap();
+    for _ in 0..4 {
+        store.set("k", "v").await;
+    }
+    told.change().await;
+    told.change().await;
+    let text = told.token().unwrap().to_string();
+    let token: ResumeToken = text.parse().unwrap();
+    drop(told);
+    let mut told = store.subscribe(Filter::All, From::Token(token)).await.unwrap();
+    assert_eq!((told.change().await.revision, told.change().await.revision), (3, 4));
+}
+
+pub(crate) async fn of_one_key<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    let mut told = store.subscribe(Filter::Key("k"), From::Now).await.unwrap();
+    for key in ["j", "k", "kk", "k", "j"] {
+        store.set(key, "v").await;
+    }
+    assert_eq!((told.change().await.revision, told.change().await.revision), (2, 4));
+    let invalid = store.subscribe(Filter::Key(""), From::Now).await.err();
+    assert_eq!(invalid, Some(Error::InvalidKey { length: 0 }));
+}
+
+pub(crate) async fn of_a_prefix<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    let mut told = store.subscribe(Filter::Prefix("a/"), From::Now).await.unwrap();
+    let mut all = store.subscribe(Filter::Prefix(""), From::Now).await.unwrap();
+    for key in ["a", "a/1", "b/1", "a/2"] {
+        store.set(key, "v").await;
+    }
+    assert_eq!((told.change().await.revision, told.change().await.revision), (2, 4));
+    for revision in 1..=4 {
+        assert_eq!(all.change().await.revision, revision);
+    }
+}
+
+pub(crate) async fn places_that_are_refused<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    store.set("k", "v").await;
+    for filter in [Filter::All, Filter::Key("k"), Filter::Prefix("k")] {
+        let ahead = store.subscribe(filter, From::After(2)).await.err();
+        assert_eq!(ahead, Some(Error::AheadOfHead { asked: 2, head: 1 }));
+        for revision in [0, 1, 99] {
+            let token = ResumeToken { store: StoreId::random(), revision };
+            let wrong = store.subscribe(filter, From::Token(token)).await.err();
+            assert_eq!(wrong, Some(Error::WrongStore));
+        }
+        let ahead = ResumeToken { store: store.id(), revision: 7 };
+        let ahead = store.subscribe(filter, From::Token(ahead)).await.err();
+        assert_eq!(ahead, Some(Error::AheadOfHead { asked: 7, head: 1 }));
+    }
+}
+
+pub(crate) async fn the_history_has_an_end<B: Backend>() {
+    let store = B::start(Options { history_changes: Some(10), ..Options::default() }).await;
+    for _ in 0..25 {
+        store.set("k", "v").await;
+    }
+    for filter in [Filter::All, Filter::Key("k"), Filter::Prefix("x")] {
+        for after in [0, 14] {
+            let compacted = store.subscribe(filter, From::After(after)).await.err();
+            assert_eq!(compacted, Some(Error::Compacted { oldest: 15 }));
+        }
+        store.subscribe(filter, From::After(15)).await.unwrap();
+    }
+    let mut told = store.subscribe(Filter::All, From::After(15)).await.unwrap();
+    for revision in 16..=25 {
+        assert_eq!(told.change().await.revision, revision);
+    }
+}
+
+pub(crate) async fn inside_a_batch_is_no_place<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    store.set("k", "v").await;
+    store.batch((0..3).map(|_| Write::set("k", "v")).collect()).await.unwrap(); // 2, 3, 4
+    store.batch(vec![Write::set("j", "v"), Write::set("k", "v")]).await.unwrap(); // 5, 6
+    for filter in [Filter::All, Filter::Key("k"), Filter::Prefix("x")] {
+        for (asked, before) in [(2, 1), (3, 1), (5, 4)] {
+            let inside = store.subscribe(filter, From::After(asked)).await.err();
+            assert_eq!(inside, Some(Error::InsideBatch { asked, before }));
+        }
+        for place in [0, 1, 4, 6] {
+            store.subscribe(filter, From::After(place)).await.unwrap();
+        }
+    }
+    let mut told = store.subscribe(Filter::All, From::After(1)).await.unwrap();
+    assert_eq!((told.batch().await.1, told.batch().await.1), (4, 6));
+}
+
+pub(crate) async fn inside_a_batch_of_the_same_turn_is_no_place<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    let (batch, inside, after) = join!(
+        store.batch(vec![Write::set("a", "v"), Write::set("b", "v")]),
+        store.subscribe(Filter::All, From::After(1)),
+        store.subscribe(Filter::All, From::After(2)),
+    );
+    batch.unwrap();
+    assert_eq!(inside.err(), Some(Error::InsideBatch { asked: 1, before: 0 }));
+    assert_eq!(after.unwrap().token().unwrap().revision, 2);
+}
+
+pub(crate) async fn every_change_says_what_happened<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    let mut told = store.subscribe(Filter::All, From::Now).await.unwrap();
+    let second = Duration::from_secs(1);
+    let item = |text: &str| Value::Item(text.to_owned());
+    let list = |text: &str| Value::List(vec![text.to_owned()]);
+    let steps = [
+        (Write::set("k", "a"), ChangeKind::Set { value: item("a"), expires_at: None }),
+        (Write::update("k", "b"), ChangeKind::Updated { value: item("b"), expires_at: None }),
+        (Write::persist("k"), ChangeKind::Touched { expires_at: None }),
+        (Write::remove("k"), ChangeKind::Removed),
+        (Write::push("l", "x"), ChangeKind::Set { value: list("x"), expires_at: None }),
+        (
+            Write::push("l", "y"),
+            ChangeKind::Pushed { end: End::Back, element: "y".into(), length: 2, expires_at: None },
+        ),
+        (
+            Write::push_front("l", "w"),
+            ChangeKind::Pushed {
+                end: End::Front,
+                element: "w".into(),
+                length: 3,
+                expires_at: None,
+            },
+        ),
+        (Write::pop("l"), ChangeKind::Popped { end: End::Back, length: 2 }),
+        (Write::pop_front("l"), ChangeKind::Popped { end: End::Front, length: 1 }),
+    ];
+    for (write, kind) in steps {
+        let key = write.key().clone();
+        let revision = store.write(write).await.unwrap().revision;
+        let change = told.change().await;
+        assert_eq!((change.revision, change.key, change.kind), (revision, key, kind));
+    }
+    store.write(Write::expire("l", second)).await.unwrap();
+    let touched = told.change().await;
+    assert_eq!(touched.kind, ChangeKind::Touched { expires_at: Some(touched.at + second) });
+    let expired = told.change().await;
+    assert_eq!((&*expired.key, &expired.kind), ("l", &ChangeKind::Expired));
+    assert!(expired.at >= touched.at + second);
+    store.set("m", "v").await;
+    store.clear().await.unwrap();
+    told.change().await;
+    let cleared = told.change().await;
+    assert_eq!((&*cleared.key, cleared.kind), ("", ChangeKind::Cleared { count: 1 }));
+}
+
+pub(crate) async fn replaying_gives_the_store<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    let mut told = store.subscribe(Filter::All, From::After(0)).await.unwrap();
+    for n in 0..40 {
+        let key = format!("k{}", n % 7);
+        let _ = match n % 9 {
+            0 | 5 => store.write(Write::set(&key, vec!["v".to_owned()])).await,
+            1 | 2 => store.write(Write::push(&key, n.to_string())).await,
+            3 => store.write(Write::pop(&key)).await,
+            4 => store.write(Write::push_front(&key, n.to_string())).await,
+            6 => store.write(Write::update(&key, n.to_string())).await,
+            7 => store.write(Write::expire(&key, Duration::from_secs(n))).await,
+            _ => store.write(Write::remove(&key)).await,
+        };
+    }
+    let page = store.scan("", None, 100).await.unwrap();
+    let mut copy: BTreeMap<Key, Entry<String>> = BTreeMap::new();
+    for _ in 0..page.revision {
+        let change = told.change().await;
+        let before = copy.remove(&change.key);
+        copy.extend(Entry::replay(&change, before).map(|entry| (change.key, entry)));
+    }
+    assert_eq!(copy.into_iter().collect::<Vec<_>>(), page.items);
+}
+
+pub(crate) async fn a_snapshot_has_no_token_before_its_end<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    store.set("k", "v").await;
+    for filter in [Filter::All, Filter::Key("k"), Filter::Prefix("k")] {
+        let mut told = store.subscribe(filter, From::Snapshot).await.unwrap();
+        assert_eq!(told.token(), None);
+        assert!(matches!(told.next().await.unwrap(), Event::Entry { .. }));
+        assert_eq!(told.token(), None);
+        let end = told.next().await.unwrap();
+        assert_eq!(end.revision(), Some(store.revision().await));
+        assert_eq!(told.token().unwrap().revision, store.revision().await);
+        let revision = store.set("k", "v").await;
+        assert_eq!(told.change().await.revision, revision);
+    }
+}
+
+pub(crate) async fn a_clear_reaches_everybody<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    store.set("k", "v").await;
+    let mut all = store.subscribe(Filter::All, From::Now).await.unwrap();
+    let mut key = store.subscribe(Filter::Key("k"), From::Now).await.unwrap();
+    let mut prefix = store.subscribe(Filter::Prefix("x"), From::Now).await.unwrap();
+    store.clear().await.unwrap();
+    let cleared = ChangeKind::Cleared { count: 1 };
+    assert_eq!(all.change().await.kind, cleared);
+    assert_eq!(key.change().await.kind, cleared);
+    assert_eq!(prefix.change().await.kind, cleared);
+}
+
+pub(crate) async fn a_batch_is_told_as_far_as_the_filter_goes<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    let mut key = store.subscribe(Filter::Key("a/1"), From::Now).await.unwrap();
+    let mut prefix = store.subscribe(Filter::Prefix("a/"), From::Now).await.unwrap();
+    let set = |key: &str| Write::set(key, "v");
+    store.batch(vec![set("a/1"), set("b"), set("a/2"), set("c")]).await.unwrap();
+    let (changes, revision) = key.batch().await;
+    assert_eq!((changes.len(), changes[0].revision, revision), (1, 1, 4));
+    assert_eq!(key.token().unwrap().revision, 4, "the last part is where to resume");
+    let (changes, revision) = prefix.batch().await;
+    let revisions: Vec<_> = changes.iter().map(|change| change.revision).collect();
+    assert_eq!((revisions, revision), (vec![1, 3], 4));
+    store.set("a/1", "w").await;
+    assert_eq!((key.change().await.revision, prefix.change().await.revision), (5, 5));
+}

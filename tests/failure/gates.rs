@@ -1,0 +1,171 @@
+//! Gates that refuse, hang and panic.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use mainspring::{Action, Error, Event, Gate, GateOptions, Key, Refusal, Store, Value, Write};
+use tokio::join;
+use tokio::time::{Instant, sleep};
+
+use crate::common::send;
+
+/// Refuses `no`, panics at `panic`, never answers `hang`, takes a second for `slow`, and notes
+/// what it was asked.
+#[derive(Clone, Default)]
+struct Rule {
+    asked: Arc<std::sync::Mutex<Vec<String>>>,
+}
+
+impl Rule {
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+impl Gate<String> for Rule {
+    async fn admit(&mut self, write: &Write<String>) -> Result<(), Refusal> {
+        let Action::Set(Value::Item(text)) = write.action() else { return Ok(()) };
+        self.asked.lock().unwrap().push(text.clone());
+        match text.as_str() {
+            "no" => Err(Refusal::new("because")),
+            "panic" => panic!("the rule broke"),
+            "hang" => std::future::pending().await,
+            "slow" => {
+                sleep(Duration::from_secs(1)).await;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn refused(reason: &str) -> Error {
+    Error::Refused(Refusal::new(reason))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_reaches_only_its_caller() {
+    let store = Store::<String>::builder().gate("g/", Rule::default()).spawn();
+    let mut told = store.subscribe().await.unwrap();
+    let (yes, no, also, other) = join!(
+        store.set("g/1", "yes"),
+        store.set("g/2", "no"),
+        store.set("g/3", "yes"),
+        store.set("h/4", "no"),
+    );
+    assert_eq!(no, Err(refused("because")));
+    assert!(yes.is_ok() && also.is_ok() && other.is_ok());
+    let broken = store.set("g/1", "panic").await.unwrap_err();
+    assert!(broken.to_string().contains("the rule broke"), "{broken}");
+    assert!(store.set("g/1", "yes").await.is_ok(), "the gate goes on");
+    let mut keys = Vec::new();
+    for _ in 0..4 {
+        let Event::Change(change) = told.recv().await.unwrap() else { panic!() };
+        keys.push(change.key);
+    }
+    assert!(!keys.contains(&Key::from("g/2")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_hangs_delays_nobody_else() {
+    let options = GateOptions::default().timeout(Duration::from_secs(2));
+    let store = Store::<String>::builder()
+        .gate_with("hung/", Rule::default(), options)
+        .gate("fine/", Rule::default())
+        .spawn();
+    let start = Instant::now();
+    let hung = store.set("hung/1", "hang").try_send().unwrap();
+    assert!(store.set("k", "v").await.is_ok());
+    assert!(store.set("fine/1", "v").await.is_ok());
+    assert!(store.get("hung/1").await.unwrap().is_none(), "reads pass");
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    let late = hung.await.unwrap_err();
+    assert_eq!(late, refused("the gate did not answer in time"));
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
+    assert!(store.set("hung/1", "yes").await.is_ok(), "the next one has its chance");
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_in_the_queue_counts() {
+    let options = GateOptions::default().timeout(Duration::from_millis(2_500)).queue(8);
+    let store = Store::<String>::builder().gate_with("g/", Rule::default(), options).spawn();
+    let writes = (0..4).map(|n| store.set(format!("g/{n}"), "slow").try_send().unwrap());
+    let answers = join_all(writes.collect::<Vec<_>>()).await;
+    let fine: Vec<_> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(fine, [true, true, false, false], "a second each, and two and a half in all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_queue_is_bounded() {
+    let options = GateOptions::default().queue(1);
+    let rule = Rule::default();
+    let store = Store::<String>::builder().gate_with("g/", rule.clone(), options).spawn();
+    let first = store.set("g/1", "slow").try_send().unwrap();
+    let busy = store.set("g/2", "yes").try_send().unwrap_err();
+    assert_eq!(*busy.error(), Error::Busy);
+    assert!(store.set("k", "v").try_send().is_ok(), "the store's own queue has room");
+    let (first, second) = join!(first, busy.into_command());
+    assert!(first.unwrap() < second.unwrap());
+    assert_eq!(rule.asked(), ["slow", "yes"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn gated_writes_take_no_conditions_and_no_company() {
+    let rule = Rule::default();
+    let store = Store::<String>::builder().gate("g/", rule.clone()).spawn();
+    store.set("g/k", "v").await.unwrap();
+    for write in [
+        Write::set("g/k", "w").if_absent(),
+        Write::set("g/k", "w").if_present(),
+        Write::update("g/k", "w").if_revision(1),
+        Write::remove("g/none").if_present(),
+        Write::set(format!("g/{}", "x".repeat(2_000)), "w").if_absent(),
+    ] {
+        assert!(matches!(send(&store, write).await, Err(Error::Refused(_))), "the gate is first");
+    }
+    assert!(matches!(store.modify("g/k", |_| {}).await, Err(Error::Refused(_))));
+    let failed = store.batch([Write::set("k", "v"), Write::set("g/k", "w")]).await.unwrap_err();
+    assert!(failed.index == 1 && matches!(failed.error, Error::Refused(_)));
+    let many = store.set_many([("g/k", "w"), ("k", "v")]).await.unwrap();
+    assert!(matches!(many[0], Err(Error::Refused(_))) && many[1].is_ok());
+    assert_eq!(rule.asked(), ["v"]);
+    assert_eq!(store.update("g/none", "w").await, Err(Error::NotFound), "the owner is next");
+    assert!(matches!(store.set("g/", "w").ttl(Duration::ZERO).await, Err(Error::InvalidTtl)));
+    assert_eq!(store.clear().await, Ok(2), "a clear passes no gate");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_prefix_counts() {
+    let (outer, inner) = (Rule::default(), Rule::default());
+    let store =
+        Store::<String>::builder().gate("a/", outer.clone()).gate("a/b/", inner.clone()).spawn();
+    store.set("a/1", "outer").await.unwrap();
+    store.set("a/b/1", "inner").await.unwrap();
+    store.set("a", "none").await.unwrap();
+    assert_eq!((outer.asked(), inner.asked()), (vec!["outer".into()], vec!["inner".into()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn order_is_kept() {
+    let store = Store::<String>::builder().gate("g/", Rule::default()).spawn();
+    let writes = (0..60).map(|n| store.push("g/list", n.to_string()).try_send().unwrap());
+    let pushed = join_all(writes.collect::<Vec<_>>()).await;
+    let revisions: Vec<_> = pushed.into_iter().map(|pushed| pushed.unwrap().revision).collect();
+    assert!(revisions.is_sorted());
+    let list = store.range("g/list", 0, 100).await.unwrap().unwrap();
+    assert_eq!(list, (0..60).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_finishes_what_is_queued_there() {
+    let store = Store::<String>::builder().gate("g/", Rule::default()).spawn();
+    let writes: Vec<_> =
+        (0..3).map(|n| store.set(format!("g/{n}"), "slow").try_send().unwrap()).collect();
+    let hung = store.set("g/3", "hang").try_send().unwrap();
+    let start = Instant::now();
+    let (answers, hung, end) = join!(join_all(writes), hung, store.shutdown());
+    assert!(answers.iter().all(Result::is_ok) && end.is_ok());
+    assert!(hung.is_err());
+    assert!(start.elapsed() <= Duration::from_millis(5_010), "{:?}", start.elapsed());
+}

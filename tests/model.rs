@@ -1,0 +1,530 @@
+//! Random commands against a plain model: the same answers, the same errors, the same state after
+//! each step; and every way to subscribe, replayed, gives the model at every revision.
+
+mod common;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use common::{Copied, send};
+use futures_util::future::join_all;
+use mainspring::journal::MemoryJournal;
+use mainspring::{
+    Action, Batched, Change, ChangeKind, Condition, End, Entry, Error, Event, Key, Result, Store,
+    Subscription, Timestamp, Ttl, Value, Write,
+};
+use proptest::prelude::*;
+
+const KEYS: [&str; 5] = ["a/1", "a/2", "b/1", "b/2", "c"];
+const DEFAULT_TTL: Duration = Duration::from_millis(40);
+
+/// A condition on what is there when the step begins.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    Any,
+    Absent,
+    Present,
+    Revision { off_by: u64 },
+}
+
+#[derive(Debug, Clone)]
+enum Command {
+    Write(Write<String>, When),
+    Batch(Vec<(Write<String>, When)>),
+    Many(Vec<Write<String>>),
+    Clear,
+    Get(&'static str),
+    Range(&'static str, isize, usize),
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// All at once: they share turns.
+    Pipeline(Vec<Command>),
+    Advance(Duration),
+    Snapshot,
+    Compact,
+    Restart,
+}
+
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Write(Result<Batched<String>>),
+    Batch(std::result::Result<Vec<Batched<String>>, (usize, Error)>),
+    Many(Vec<Result<u64>>),
+    Clear(usize),
+    Get(Option<Entry<String>>),
+    Range(Result<Option<Vec<String>>>),
+}
+
+fn write() -> impl Strategy<Value = Write<String>> {
+    let text = || "[a-z]{0,5}";
+    let list = move || prop::collection::vec(text(), 0..4);
+    let key = prop::sample::select(&KEYS[..]);
+    let ttl = (1_u64..120).prop_map(|half_ms| Duration::from_micros(half_ms * 500));
+    let write = key.prop_flat_map(move |key| {
+        prop_oneof![
+            3 => text().prop_map(move |text| Write::set(key, text)),
+            2 => list().prop_map(move |list| Write::set(key, list)),
+            1 => text().prop_map(move |text| Write::update(key, text)),
+            1 => list().prop_map(move |list| Write::update(key, list)),
+            2 => Just(Write::remove(key)),
+            4 => text().prop_map(move |text| Write::push(key, text)),
+            2 => text().prop_map(move |text| Write::push_front(key, text)),
+            3 => Just(Write::pop(key)),
+            2 => Just(Write::pop_front(key)),
+            1 => Just(Write::expire(key, Duration::from_millis(20))),
+            1 => Just(Write::persist(key)),
+        ]
+    });
+    let ttl = prop_oneof![4 => Just(None), 3 => ttl.prop_map(Some)];
+    (write, ttl, prop::bool::weighted(0.1)).prop_map(|(write, ttl, never)| {
+        let write = ttl.map_or(write.clone(), |ttl| write.ttl(ttl));
+        if never { write.no_ttl() } else { write }
+    })
+}
+
+fn when() -> impl Strategy<Value = When> {
+    prop_oneof![
+        6 => Just(When::Any),
+        1 => Just(When::Absent),
+        1 => Just(When::Present),
+        2 => (0_u64..2).prop_map(|off_by| When::Revision { off_by }),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let key = || prop::sample::select(&KEYS[..]);
+    let command = prop_oneof![
+        10 => (write(), when()).prop_map(|(write, when)| Command::Write(write, when)),
+        3 => prop::collection::vec((write(), when()), 0..5).prop_map(Command::Batch),
+        1 => prop::collection::vec(write(), 0..4).prop_map(Command::Many),
+        1 => Just(Command::Clear),
+        3 => key().prop_map(Command::Get),
+        2 => (key(), -4_isize..4, 0_usize..4).prop_map(|(key, at, limit)| Command::Range(key, at, limit)),
+    ];
+    prop_oneof![
+        8 => prop::collection::vec(command, 1..8).prop_map(Step::Pipeline),
+        4 => (0_u64..100).prop_map(|half_ms| Step::Advance(Duration::from_micros(half_ms * 500))),
+        1 => Just(Step::Snapshot),
+        1 => Just(Step::Compact),
+        1 => Just(Step::Restart),
+    ]
+}
+
+/// What the store should be.
+#[derive(Default)]
+struct Model {
+    copy: Copied<String>,
+    /// The state at each revision, from 0 on, and whether it is a place to resume.
+    states: Vec<(Copied<String>, bool)>,
+    now: Option<Timestamp>,
+    log: VecDeque<Change<String>>,
+}
+
+impl Model {
+    fn head(&self) -> u64 {
+        self.states.len() as u64 - 1
+    }
+
+    fn is_over(&self, entry: &Entry<String>) -> bool {
+        entry.expires_at.is_some_and(|at| at <= self.now.unwrap())
+    }
+
+    fn get(&self, key: &str) -> Option<&Entry<String>> {
+        self.copy.entries.get(key).filter(|entry| !self.is_over(entry))
+    }
+
+    /// The next change that was published. Expiries in between are checked and taken.
+    fn next(&mut self) -> Option<Change<String>> {
+        while let Some(change) = self.log.pop_front() {
+            assert_eq!(change.revision, self.head() + 1, "no number twice, none skipped");
+            if change.kind != ChangeKind::Expired {
+                return Some(change);
+            }
+            let entry = self.copy.entries.get(&change.key).expect("what expires was there");
+            assert!(entry.expires_at.is_some_and(|at| at <= change.at), "{entry:?} {change:?}");
+            self.record(&change);
+        }
+        None
+    }
+
+    fn record(&mut self, change: &Change<String>) {
+        self.copy.apply(change);
+        self.states.push((self.copy.clone(), !change.continues()));
+    }
+
+    /// A write was accepted as this: then it is in the log as this.
+    fn expect(&mut self, key: &Key, kind: ChangeKind<String>, continues: bool) -> u64 {
+        let change = self.next().expect("an accepted write is published");
+        assert_eq!((&change.key, &change.kind, change.at), (key, &kind, self.now.unwrap()));
+        assert_eq!(change.continues(), continues);
+        let before = self.copy.entries.get(key);
+        assert!(before.is_none_or(|entry| !self.is_over(entry)), "it expires first");
+        self.record(&change);
+        change.revision
+    }
+
+    /// What a write does, by the rules.
+    fn decide(&self, write: &Write<String>) -> Result<(ChangeKind<String>, Batched<String>)> {
+        let current = self.get(write.key());
+        let now = self.now.unwrap();
+        let ttl = |unset| match write.deadline() {
+            Ttl::Never => None,
+            Ttl::After(ttl) => Some(now + ttl),
+            _ => unset,
+        };
+        let fresh = ttl(Some(now + DEFAULT_TTL));
+        let kept = ttl(current.and_then(|entry| entry.expires_at));
+        let list = || match current.ok_or(Error::NotFound)?.value.list() {
+            Some(list) => Ok(list.to_vec()),
+            None => Err(Error::WrongKind),
+        };
+        let mut answer = Batched { revision: 0, length: 0, popped: None };
+        let kind = match write.action().clone() {
+            Action::Set(value) => ChangeKind::Set { value, expires_at: fresh },
+            Action::Update(value) => {
+                current.ok_or(Error::NotFound)?;
+                ChangeKind::Updated { value, expires_at: kept }
+            }
+            Action::Remove => {
+                current.ok_or(Error::NotFound)?;
+                ChangeKind::Removed
+            }
+            Action::Push { element, .. } if current.is_none() => {
+                answer.length = 1;
+                let value = Value::List(vec![element]);
+                ChangeKind::Set { value, expires_at: fresh }
+            }
+            Action::Push { end, element } => {
+                let mut list = list()?;
+                list.push(element.clone());
+                answer.length = list.len();
+                ChangeKind::Pushed { end, element, length: answer.length, expires_at: kept }
+            }
+            Action::Pop { end } => {
+                let mut list = VecDeque::from(list()?);
+                let popped = if end == End::Front { list.pop_front() } else { list.pop_back() };
+                answer.popped = Some(popped.ok_or(Error::ListEmpty)?);
+                answer.length = list.len();
+                ChangeKind::Popped { end, length: answer.length }
+            }
+            Action::Touch => {
+                current.ok_or(Error::NotFound)?;
+                ChangeKind::Touched { expires_at: kept }
+            }
+            other => panic!("{other:?}"),
+        };
+        let revision = current.map(|entry| entry.revision);
+        let holds = match write.when() {
+            Condition::IfAbsent => revision.is_none(),
+            Condition::IfPresent => revision.is_some(),
+            Condition::IfRevision(asked) => revision == Some(asked),
+            _ => true,
+        };
+        if !holds {
+            return Err(Error::ConditionFailed { current: revision });
+        }
+        Ok((kind, answer))
+    }
+
+    fn write(&mut self, write: &Write<String>, continues: bool) -> Result<Batched<String>> {
+        let (kind, answer) = self.decide(write)?;
+        let revision = self.expect(write.key(), kind, continues);
+        Ok(Batched { revision, ..answer })
+    }
+
+    /// Whether every part of a batch holds is known only by doing them one after another.
+    fn batch(
+        &mut self,
+        writes: &[Write<String>],
+    ) -> std::result::Result<Vec<Batched<String>>, (usize, Error)> {
+        let overdue = |entry: &Entry<String>| self.is_over(entry);
+        let live = self.copy.entries.iter().filter(|(_, entry)| !overdue(entry));
+        let live = live.map(|(key, entry)| (key.clone(), entry.clone())).collect();
+        // Revisions inside the batch follow its own first one, after what expires before it.
+        let ahead = self.log.iter().take_while(|change| change.kind == ChangeKind::Expired).count();
+        let mut draft = Self { copy: Copied { entries: live }, now: self.now, ..Self::default() };
+        let mut revision = self.head() + ahead as u64;
+        for (index, write) in writes.iter().enumerate() {
+            let (kind, _) = draft.decide(write).map_err(|error| (index, error))?;
+            revision += 1;
+            let key = write.key().clone();
+            let change = Change::recorded(revision, self.now.unwrap(), key, kind, false);
+            draft.copy.apply(&change);
+        }
+        let last = writes.len().saturating_sub(1);
+        let part = |(index, write)| self.write(write, index < last).unwrap();
+        Ok(writes.iter().enumerate().map(part).collect())
+    }
+
+    fn answer(&mut self, command: &Command) -> Answer {
+        match command {
+            Command::Write(write, _) => Answer::Write(self.write(write, false)),
+            Command::Batch(writes) => {
+                let writes: Vec<_> = writes.iter().map(|(write, _)| write.clone()).collect();
+                Answer::Batch(self.batch(&writes))
+            }
+            Command::Many(writes) => {
+                let one = |write| self.write(write, false).map(|answer| answer.revision);
+                Answer::Many(writes.iter().map(one).collect())
+            }
+            Command::Clear => {
+                let count = KEYS.iter().filter(|key| self.get(key).is_some()).count();
+                let count = count + usize::from(self.get("probe").is_some());
+                if count > 0 {
+                    self.expect(&Key::from(""), ChangeKind::Cleared { count }, false);
+                }
+                Answer::Clear(count)
+            }
+            Command::Get(key) => Answer::Get(self.get(key).cloned()),
+            Command::Range(key, offset, limit) => {
+                Answer::Range(self.get(key).map_or(Ok(None), |entry| {
+                    let list = entry.value.list().ok_or(Error::WrongKind)?;
+                    let start = if *offset < 0 { list.len() as isize + offset } else { *offset };
+                    let start = usize::try_from(start.max(0)).unwrap();
+                    Ok(Some(list.iter().skip(start).take(*limit).cloned().collect()))
+                }))
+            }
+        }
+    }
+}
+
+/// The store as it is and everything that is checked against it.
+struct Trial {
+    store: Store<String>,
+    journal: Option<MemoryJournal<String>>,
+    told: Subscription<String>,
+    snapshots: Vec<Subscription<String>>,
+    model: Model,
+}
+
+fn start(journal: Option<&MemoryJournal<String>>) -> Store<String> {
+    let builder = Store::builder().default_ttl(DEFAULT_TTL);
+    match journal {
+        Some(journal) => builder.journal(journal.clone()).spawn(),
+        None => builder.spawn(),
+    }
+}
+
+impl Trial {
+    async fn new(journal: Option<MemoryJournal<String>>) -> Self {
+        let store = start(journal.as_ref());
+        let told = store.subscribe().await.unwrap();
+        let mut model = Model::default();
+        model.states.push((Copied::default(), true));
+        let mut trial = Self { store, journal, told, snapshots: Vec::new(), model };
+        trial.probe().await;
+        trial
+    }
+
+    /// A write that tells what time it is.
+    async fn probe(&mut self) {
+        let write = Write::set("probe", "").no_ttl();
+        self.store.batch([write.clone()]).await.unwrap();
+        self.drain().await;
+        self.model.now = self.model.log.back().map(|change| change.at);
+        self.model.write(&write, false).unwrap();
+        self.check().await;
+    }
+
+    /// Everything that was published by now goes to the model's log.
+    async fn drain(&mut self) {
+        let head = self.store.keys("").await.unwrap().revision;
+        while self.told.resume_token().unwrap().revision < head {
+            match self.told.recv().await.unwrap() {
+                Event::Change(change) => self.model.log.push_back(change),
+                Event::Batch { changes, .. } => self.model.log.extend(changes),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    async fn check(&mut self) {
+        self.drain().await;
+        assert!(self.model.next().is_none(), "nothing else was published");
+        let live = self.model.copy.entries.iter().filter(|(_, entry)| !self.model.is_over(entry));
+        let live: Vec<_> = live.map(|(key, entry)| (key.clone(), entry.clone())).collect();
+        let page = self.store.scan("").await.unwrap();
+        assert_eq!(page.items, live);
+        let view = self.store.view();
+        for key in KEYS {
+            assert_eq!(view.get(key).as_ref(), self.model.get(key), "{key}");
+        }
+    }
+
+    async fn step(&mut self, step: Step) {
+        match step {
+            Step::Pipeline(commands) => {
+                let commands: Vec<_> = commands.into_iter().map(|one| self.fix(one)).collect();
+                let calls = commands.iter().map(|command| call(&self.store, command));
+                let answers = join_all(calls).await;
+                self.drain().await;
+                for (command, answer) in commands.iter().zip(answers) {
+                    assert_eq!(answer, self.model.answer(command), "{command:?}");
+                }
+            }
+            Step::Advance(time) => {
+                tokio::time::advance(time).await;
+                self.model.now = self.model.now.map(|now| now + time);
+            }
+            Step::Snapshot => {
+                let subscribe = self.store.subscribe().from_snapshot();
+                self.snapshots.push(subscribe.await.unwrap());
+            }
+            Step::Compact => {
+                self.store.compact().await.unwrap();
+            }
+            Step::Restart => {
+                let Some(journal) = self.journal.clone() else { return };
+                self.finish_snapshots().await;
+                self.store.shutdown().await.unwrap();
+                self.store = start(Some(&journal));
+                self.drain_the_end().await;
+                let head = self.told.resume_token().unwrap();
+                self.told = self.store.subscribe().after(head).await.unwrap();
+                self.probe().await;
+            }
+        }
+        self.check().await;
+    }
+
+    /// What expired between the last check and the shutdown.
+    async fn drain_the_end(&mut self) {
+        while let Ok(event) = self.told.recv().await {
+            if let Event::Change(change) = event {
+                self.model.log.push_back(change);
+            }
+        }
+    }
+
+    /// Put in the revisions that the conditions are about.
+    fn fix(&self, command: Command) -> Command {
+        let fix = |(write, when): (Write<String>, When)| {
+            let current = self.model.get(write.key()).map_or(7, |entry| entry.revision);
+            let write = match when {
+                When::Any => write,
+                When::Absent => write.if_absent(),
+                When::Present => write.if_present(),
+                When::Revision { off_by } => write.if_revision(current + off_by),
+            };
+            (write, When::Any)
+        };
+        match command {
+            Command::Write(write, when) => {
+                let (write, when) = fix((write, when));
+                Command::Write(write, when)
+            }
+            Command::Batch(writes) => Command::Batch(writes.into_iter().map(fix).collect()),
+            other => other,
+        }
+    }
+
+    /// Every snapshot that was begun is exact at its end, and goes on from there without a gap.
+    async fn finish_snapshots(&mut self) {
+        let head = self.model.head();
+        for mut told in std::mem::take(&mut self.snapshots) {
+            let mut copy = Copied::default();
+            let end = loop {
+                match told.recv().await.unwrap() {
+                    Event::SnapshotEnd { revision } => break revision,
+                    event => drop(copy.take(event)),
+                }
+            };
+            assert_eq!(copy, self.model.states[end as usize].0, "at the end mark, {end}");
+            self.follow(told, copy, end, head).await;
+        }
+    }
+
+    async fn follow(
+        &self,
+        mut told: Subscription<String>,
+        mut copy: Copied<String>,
+        mut at: u64,
+        head: u64,
+    ) {
+        while at < head {
+            let event = told.recv().await.unwrap();
+            let first = match &event {
+                Event::Change(change) => change.revision,
+                Event::Batch { changes, .. } => changes[0].revision,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(first, at + 1);
+            at = copy.take(event).unwrap();
+            assert_eq!(copy, self.model.states[at as usize].0, "at {at}");
+        }
+    }
+
+    async fn finish(mut self) {
+        let head = self.model.head();
+        self.finish_snapshots().await;
+        for (after, (state, resumable)) in self.model.states.iter().enumerate() {
+            let after = after as u64;
+            match self.store.subscribe().after(after).await {
+                Ok(told) => {
+                    assert!(resumable, "{after} is inside a batch");
+                    self.follow(told, state.clone(), after, head).await;
+                }
+                Err(Error::InsideBatch { asked, before }) => {
+                    assert!(!resumable && self.model.states[before as usize].1 && before < asked);
+                }
+                Err(Error::Compacted { oldest }) => {
+                    assert!(self.journal.is_some() && after < oldest);
+                }
+                Err(error) => panic!("after {after}: {error}"),
+            }
+        }
+        if let Some(journal) = &self.journal {
+            self.store.shutdown().await.unwrap();
+            self.store = start(Some(&journal.survivor()));
+            self.told = self.store.subscribe().after(head).await.unwrap();
+            self.probe().await;
+        }
+    }
+}
+
+async fn call(store: &Store<String>, command: &Command) -> Answer {
+    match command {
+        Command::Write(write, _) => Answer::Write(send(store, write.clone()).await),
+        Command::Batch(writes) => {
+            let writes = writes.iter().map(|(write, _)| write.clone());
+            Answer::Batch(store.batch(writes).await.map_err(|failed| (failed.index, failed.error)))
+        }
+        Command::Many(writes) => {
+            // The store makes lists of sets; the rest one after another is the same.
+            let one =
+                writes.iter().map(async |write| Ok(send(store, write.clone()).await?.revision));
+            Answer::Many(join_all(one).await)
+        }
+        Command::Clear => Answer::Clear(store.clear().await.unwrap()),
+        Command::Get(key) => Answer::Get(store.get(*key).await.unwrap()),
+        Command::Range(key, at, limit) => Answer::Range(store.range(*key, *at, *limit).await),
+    }
+}
+
+fn run(steps: Vec<Step>, journal: Option<MemoryJournal<String>>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let mut trial = Trial::new(journal).await;
+        for step in steps {
+            trial.step(step).await;
+        }
+        trial.finish().await;
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_store_is_the_model(steps in prop::collection::vec(step(), 1..30)) {
+        run(steps, None);
+    }
+
+    #[test]
+    fn a_store_over_a_journal_is_the_model(steps in prop::collection::vec(step(), 1..30)) {
+        run(steps, Some(MemoryJournal::new()));
+    }
+}

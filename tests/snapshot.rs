@@ -1,0 +1,315 @@
+//! Snapshots are exact: what was told up to the end mark is the store at its revision, and every
+//! later change follows once.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use common::{Copied, Random, SlowJournal, changes_to_the_end, send};
+use mainspring::journal::MemoryJournal;
+use mainspring::{Change, ChangeKind, Event, Store, Subscription, Write};
+use tokio::time::{advance, sleep};
+
+const KEYS: usize = 600;
+const WRITERS: u64 = 3;
+const STEPS: usize = 1_500;
+/// How many changes after the end mark are checked.
+const AFTER: usize = 100;
+
+#[derive(Debug, Clone)]
+enum Filter {
+    All,
+    Prefix(&'static str),
+    Key(String),
+}
+
+impl Filter {
+    fn random(random: &mut Random) -> Self {
+        match random.below(4) {
+            0 | 1 => Self::All,
+            2 => Self::Prefix(["a/", "a/1", "b/2"][random.below(3)]),
+            _ => Self::Key(key(random)),
+        }
+    }
+
+    fn matches(&self, change: &Change<String>) -> bool {
+        matches!(change.kind, ChangeKind::Cleared { .. })
+            || match self {
+                Self::All => true,
+                Self::Prefix(prefix) => change.key.starts_with(prefix),
+                Self::Key(key) => change.key == **key,
+            }
+    }
+
+    fn of(&self, state: &Copied<String>) -> Copied<String> {
+        match self {
+            Self::All => state.clone(),
+            Self::Prefix(prefix) => state.only(prefix),
+            Self::Key(key) => {
+                let mut mine = Copied::default();
+                mine.entries.extend(
+                    state.entries.get_key_value(&**key).map(|(k, e)| (k.clone(), e.clone())),
+                );
+                mine
+            }
+        }
+    }
+}
+
+/// One snapshot as it was told.
+struct Told {
+    filter: Filter,
+    end: u64,
+    copy: Copied<String>,
+    after: Vec<Change<String>>,
+}
+
+fn key(random: &mut Random) -> String {
+    let n = random.below(KEYS);
+    format!("{}/{n}", ["a", "b", "c"][n % 3])
+}
+
+fn write(random: &mut Random) -> Write<String> {
+    let key = key(random);
+    let text = random.below(1_000).to_string();
+    match random.below(12) {
+        0..=2 => Write::set(key, text),
+        3 => Write::set(key, vec![text.clone(), text]),
+        4 => Write::set(key, text).ttl(Duration::from_micros(1 + random.below(6_000) as u64)),
+        5 => Write::update(key, text),
+        6 | 7 => Write::push(key, text),
+        8 => Write::pop_front(key),
+        9 => Write::pop(key),
+        10 => Write::remove(key),
+        _ => Write::persist(key),
+    }
+}
+
+async fn hammer(store: Store<String>, seed: u64) {
+    let mut random = Random::new(seed);
+    for step in 0..STEPS {
+        match random.below(40) {
+            0..=3 => {
+                let parts =
+                    (0..1 + random.below(5)).map(|_| write(&mut random)).collect::<Vec<_>>();
+                drop(store.batch(parts).await);
+            }
+            4 => {
+                let many = (0..10).map(|_| (key(&mut random), "many")).collect::<Vec<_>>();
+                drop(store.set_many(many).await);
+            }
+            5 if step % 8 == 0 => drop(store.clear().await),
+            _ => drop(send(&store, write(&mut random)).await),
+        }
+    }
+}
+
+async fn snapshot(store: &Store<String>, filter: Filter) -> Told {
+    let subscribe = store.subscribe().from_snapshot();
+    let mut told = match &filter {
+        Filter::All => subscribe.await,
+        Filter::Prefix(prefix) => subscribe.prefix(*prefix).await,
+        Filter::Key(key) => subscribe.key(key).await,
+    }
+    .unwrap();
+    let mut copy = Copied::default();
+    let end = loop {
+        match told.recv().await.unwrap() {
+            Event::SnapshotEnd { revision } => break revision,
+            event => drop(copy.take(event)),
+        }
+    };
+    let after = next_changes(&mut told, AFTER).await;
+    Told { filter, end, copy, after }
+}
+
+/// As many changes as come soon.
+async fn next_changes(told: &mut Subscription<String>, count: usize) -> Vec<Change<String>> {
+    let mut changes = Vec::new();
+    while changes.len() < count {
+        match tokio::time::timeout(Duration::from_millis(20), told.recv()).await {
+            Ok(Ok(Event::Change(change))) => changes.push(change),
+            Ok(Ok(Event::Batch { changes: parts, .. })) => changes.extend(parts),
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) | Err(_) => break,
+        }
+    }
+    changes
+}
+
+/// Replay the log once, and compare each snapshot when its revision comes by.
+fn check(log: &[Change<String>], mut snapshots: Vec<Told>) {
+    assert!(log.iter().zip(1..).all(|(change, revision)| change.revision == revision));
+    snapshots.sort_by_key(|told| told.end);
+    let mut state = Copied::default();
+    let mut at = 0;
+    for told in snapshots {
+        for change in &log[at..told.end as usize] {
+            state.apply(change);
+        }
+        at = told.end as usize;
+        let later = || log[at..].iter().filter(|change| told.filter.matches(change));
+        let expected = told.filter.of(&state);
+        if told.copy != expected {
+            // A single key that is overdue is absent already, and the next thing is that it expires.
+            assert!(matches!(told.filter, Filter::Key(_)), "{:?} at {at}", told.filter);
+            assert!(told.copy.entries.is_empty(), "{:?} at {at}", told.filter);
+            assert_eq!(later().next().map(|next| &next.kind), Some(&ChangeKind::Expired));
+        }
+        for (change, expected) in told.after.iter().zip(later()) {
+            assert_eq!(change, expected, "{:?} after {at}", told.filter);
+        }
+        assert!(told.after.len() <= later().count());
+    }
+}
+
+async fn round(store: Store<String>, seed: u64) {
+    let mut all = store.subscribe().after(0).await.unwrap();
+    let log = tokio::spawn(async move { changes_to_the_end(&mut all).await.0 });
+    for n in 0..KEYS {
+        store.set(format!("{}/{n}", ["a", "b", "c"][n % 3]), "start").await.unwrap();
+    }
+    let writing = Arc::new(AtomicBool::new(true));
+    let watchers: Vec<_> = (0..3)
+        .map(|watcher| {
+            let (store, writing) = (store.clone(), Arc::clone(&writing));
+            let mut random = Random::new(seed * 100 + watcher);
+            tokio::spawn(async move {
+                let mut told = Vec::new();
+                while writing.load(Ordering::Relaxed) {
+                    told.push(snapshot(&store, Filter::random(&mut random)).await);
+                }
+                told
+            })
+        })
+        .collect();
+    let writers: Vec<_> =
+        (0..WRITERS).map(|n| tokio::spawn(hammer(store.clone(), seed * 10 + n))).collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    writing.store(false, Ordering::Relaxed);
+    let mut snapshots = Vec::new();
+    for watcher in watchers {
+        snapshots.extend(watcher.await.unwrap());
+    }
+    snapshots.push(snapshot(&store, Filter::All).await);
+    assert!(snapshots.len() > 5, "{} snapshots", snapshots.len());
+    store.shutdown().await.unwrap();
+    check(&log.await.unwrap(), snapshots);
+}
+
+fn rooted() -> mainspring::Builder<String> {
+    Store::builder().history_changes(1 << 20).history_bytes(u64::MAX)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn snapshots_are_exact_under_load() {
+    for seed in 1..=8 {
+        round(rooted().spawn(), seed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn snapshots_are_exact_over_a_journal() {
+    for seed in 1..=4 {
+        round(rooted().journal(MemoryJournal::new()).spawn(), seed).await;
+    }
+}
+
+/// The walk takes many slices when there are more keys than one slice of each shard has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_store_is_told_whole() {
+    let store = rooted().spawn();
+    for chunk in 0..40 {
+        let many = (0..1_000).map(|n| (format!("k{}", chunk * 1_000 + n), "start"));
+        store.set_many(many).await.unwrap();
+    }
+    let writer = store.clone();
+    let writer = tokio::spawn(async move {
+        let mut random = Random::new(7);
+        for _ in 0..4_000 {
+            let key = format!("k{}", random.below(41_000));
+            let write =
+                if random.below(2) == 0 { Write::remove(key) } else { Write::set(key, "new") };
+            drop(send(&writer, write).await);
+        }
+    });
+    let told = snapshot(&store, Filter::All).await;
+    writer.await.unwrap();
+    let mut all = store.subscribe().after(0).await.unwrap();
+    store.shutdown().await.unwrap();
+    let (log, _) = changes_to_the_end(&mut all).await;
+    check(&log, vec![told]);
+}
+
+/// A reader that is slow between the entries of its snapshot.
+#[tokio::test]
+async fn a_walk_that_stops_and_goes_is_exact() {
+    let store = rooted().spawn();
+    let mut random = Random::new(3);
+    for _ in 0..3_000 {
+        drop(send(&store, write(&mut random)).await);
+    }
+    let mut told = store.subscribe().from_snapshot().await.unwrap();
+    let mut copy = Copied::default();
+    let end = loop {
+        match told.recv().await.unwrap() {
+            Event::SnapshotEnd { revision } => break revision,
+            event => drop(copy.take(event)),
+        }
+        for _ in 0..random.below(6) {
+            drop(send(&store, write(&mut random)).await);
+        }
+        if random.below(150) == 0 {
+            store.clear().await.unwrap();
+        }
+    };
+    let mut all = store.subscribe().after(0).await.unwrap();
+    store.shutdown().await.unwrap();
+    let (log, _) = changes_to_the_end(&mut all).await;
+    let (after, _) = changes_to_the_end(&mut told).await;
+    check(&log, vec![Told { filter: Filter::All, end, copy, after }]);
+}
+
+/// The deadline passes while the change that takes it away is on its way to the journal.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_saved_at_the_last_moment_is_in_the_snapshot() {
+    let (journal, append) = (MemoryJournal::new(), Duration::from_millis(50));
+    let store = Store::<String>::builder().journal(SlowJournal { journal, append }).spawn();
+    store.set("k", "v").ttl(Duration::from_secs(1)).await.unwrap();
+    let mut told = store.subscribe().from_snapshot().await.unwrap();
+    sleep(Duration::from_millis(930)).await;
+    let saved = store.persist("k").try_send().unwrap();
+    sleep(Duration::from_millis(40)).await;
+    let mut copy = Copied::default();
+    while copy.take(told.recv().await.unwrap()).is_none() {}
+    assert_eq!(saved.await, Ok(2));
+    while told.resume_token().unwrap().revision < 2 {
+        copy.take(told.recv().await.unwrap());
+    }
+    assert_eq!(copy.entries.get("k"), store.get("k").await.unwrap().as_ref());
+    assert!(copy.entries.contains_key("k"));
+}
+
+/// The log goes on with the expiry of a key, so the snapshot before it must have that key.
+#[tokio::test(start_paused = true)]
+async fn a_compaction_with_an_overdue_key_can_be_recovered() {
+    let journal = MemoryJournal::new();
+    let store = Store::<String>::builder().journal(journal.clone()).spawn();
+    let ttl = Duration::from_nanos(10_000_001);
+    store.set("k", "v").ttl(ttl).await.unwrap();
+    store.set("live", "v").await.unwrap();
+    advance(ttl).await;
+    store.compact().await.unwrap();
+    sleep(Duration::from_millis(100)).await;
+    store.set("later", "v").await.unwrap();
+    store.shutdown().await.unwrap();
+
+    let again = Store::<String>::builder().journal(journal.survivor()).spawn();
+    again.ready().await.unwrap();
+    assert_eq!(again.keys("").await.unwrap().items, ["later", "live"]);
+    assert_eq!(again.revision(), store.revision());
+}
