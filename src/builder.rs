@@ -218,7 +218,11 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
             Arc::new(Shared::new(map, history, clock, self.weigher.clone(), self.token.clone()));
         let tracker = TaskTracker::new();
         let gates = self.start_gates(&inbox, &tracker, &shared);
-        let publisher = Publisher::new(Arc::clone(&shared.history), shared.listeners.clone());
+        let publisher = Publisher::new(
+            Arc::clone(&shared.history),
+            shared.listeners.clone(),
+            shared.watchers.clone(),
+        );
         let owner = Owner {
             inbox: receiver,
             state,

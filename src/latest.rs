@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use tokio_util::sync::ReusableBoxFuture;
 
+use crate::publisher::Listening;
 use crate::shared::Shared;
 use crate::watcher::Watcher;
 use crate::{Entry, Error, Key, Result, View};
@@ -38,6 +39,7 @@ pub struct Latest<T> {
     view: View<T>,
     shared: Arc<Shared<T>>,
     watcher: Arc<Watcher<T>>,
+    _listening: Listening,
     /// The revision of the entry that was given out last; `None` when the key was absent.
     seen: Option<u64>,
     /// Waits for the watcher, when the stream is polled.
@@ -45,10 +47,15 @@ pub struct Latest<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Latest<T> {
-    pub(crate) fn new(key: Key, shared: Arc<Shared<T>>, watcher: Arc<Watcher<T>>) -> Self {
+    pub(crate) fn new(
+        key: Key,
+        shared: Arc<Shared<T>>,
+        watcher: Arc<Watcher<T>>,
+        listening: Listening,
+    ) -> Self {
         let view = View::new(&shared);
         let seen = view.revision(&key);
-        Self { key, view, shared, watcher, seen, waiting: None }
+        Self { key, view, shared, watcher, _listening: listening, seen, waiting: None }
     }
 
     /// The entry as it is now; `None` when the key is absent. Also after the store has ended.

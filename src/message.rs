@@ -57,7 +57,7 @@ pub(crate) enum Message<T> {
     Latest {
         key: Key,
         watcher: Arc<Watcher<T>>,
-        reply: Reply<()>,
+        reply: Reply<Listening>,
     },
     Compact {
         reply: Reply<()>,
@@ -106,7 +106,7 @@ pub(crate) struct Subscribed<T> {
 
 pub(crate) enum Source<T> {
     Channel { receiver: broadcast::Receiver<Turn<T>>, _listening: Listening },
-    Watcher(Arc<Watcher<T>>),
+    Watcher { watcher: Arc<Watcher<T>>, _listening: Listening },
 }
 
 impl<T> Message<T> {

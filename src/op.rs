@@ -15,6 +15,7 @@ use crate::message::{
     Envelope, Gated, Message, Reply, ScanReply, ScanRequest, SubscribeRequest, Subscribed,
 };
 use crate::pending::{Operation, WriteKind};
+use crate::publisher::Listening;
 use crate::shared::{Link, Shared};
 use crate::state::Map;
 use crate::subscription::{Filter, Start};
@@ -298,17 +299,19 @@ pub struct Watch<T> {
 }
 
 impl<T> Operation<T> for Watch<T> {
-    type Output = ();
+    type Output = Listening;
     type Error = Error;
-    type Answer = ();
+    type Answer = Listening;
 
-    fn message(self, _: &Link<T>, reply: Reply<()>) -> Result<Envelope<T>, Error> {
+    fn message(self, _: &Link<T>, reply: Reply<Listening>) -> Result<Envelope<T>, Error> {
         let Self { key, watcher } = self;
         key.validate()?;
         Ok(Message::Latest { key, watcher, reply }.into())
     }
 
-    fn output((): ()) {}
+    fn output(answer: Listening) -> Listening {
+        answer
+    }
 }
 
 /// Start a subscription.

@@ -15,7 +15,8 @@ use crate::watcher::Watcher;
 /// does the catching up, so it is short.
 const CHANNEL: usize = 64;
 
-/// Counts who listens to the broadcast channel, so that nothing is shared when nobody does.
+/// Counts who listens, to the broadcast channel or to single keys, so that nothing is shared when
+/// nobody does.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Listeners(Arc<AtomicUsize>);
 
@@ -32,7 +33,7 @@ impl Listeners {
 
 /// Held by one listener.
 #[derive(Debug)]
-pub(crate) struct Listening(Listeners);
+pub struct Listening(Listeners);
 
 impl Drop for Listening {
     fn drop(&mut self) {
@@ -43,21 +44,27 @@ impl Drop for Listening {
 pub(crate) struct Publisher<T> {
     history: Arc<History<T>>,
     channel: broadcast::Sender<Turn<T>>,
+    /// Who listens to the channel.
     listeners: Listeners,
-    /// Who watches which key.
+    /// Who watches a single key.
+    watchers: Listeners,
+    /// Who watches which.
     routes: HashMap<Key, Vec<Arc<Watcher<T>>>>,
     /// Routes that may be there before the ones without a watcher are swept out.
     sweep_at: usize,
 }
 
 impl<T> Publisher<T> {
-    pub(crate) fn new(history: Arc<History<T>>, listeners: Listeners) -> Self {
+    pub(crate) fn new(history: Arc<History<T>>, listeners: Listeners, watchers: Listeners) -> Self {
         let channel = broadcast::Sender::new(CHANNEL);
-        Self { history, channel, listeners, routes: HashMap::new(), sweep_at: 64 }
+        Self { history, channel, listeners, watchers, routes: HashMap::new(), sweep_at: 64 }
     }
 
     /// Whether anybody is told of anything.
-    pub(crate) fn has_audience(&self) -> bool {
+    pub(crate) fn has_audience(&mut self) -> bool {
+        if self.watchers.count() == 0 && !self.routes.is_empty() {
+            self.routes.clear();
+        }
         self.listeners.count() > 0 || !self.routes.is_empty()
     }
 
@@ -72,8 +79,8 @@ impl<T> Publisher<T> {
         (self.channel.subscribe(), self.listeners.join())
     }
 
-    /// Send the changes of one key here. Dropping the watcher is enough to be forgotten.
-    pub(crate) fn watch(&mut self, key: Key, watcher: Arc<Watcher<T>>) {
+    /// Send the changes of one key here, as long as the watcher is held.
+    pub(crate) fn watch(&mut self, key: Key, watcher: Arc<Watcher<T>>) -> Listening {
         if self.routes.len() >= self.sweep_at {
             self.routes.retain(|_, watchers| {
                 watchers.retain(is_held);
@@ -84,6 +91,7 @@ impl<T> Publisher<T> {
         let watchers = self.routes.entry(key).or_default();
         watchers.retain(is_held);
         watchers.push(watcher);
+        self.watchers.join()
     }
 
     /// Tell everybody what a turn has changed, and empty it.

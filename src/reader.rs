@@ -203,8 +203,9 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
     pub async fn latest(&self, key: impl Into<Key>) -> Result<Latest<T>> {
         let key = key.into();
         let watcher = Watcher::new(0);
-        self.pending(op::Watch { key: key.clone(), watcher: Arc::clone(&watcher) }).await?;
-        Ok(Latest::new(key, Arc::clone(&self.link.shared), watcher))
+        let watch = op::Watch { key: key.clone(), watcher: Arc::clone(&watcher) };
+        let listening = self.pending(watch).await?;
+        Ok(Latest::new(key, Arc::clone(&self.link.shared), watcher, listening))
     }
 
     /// Wait until what the journal holds has been recovered, and say how that went. Commands need
@@ -274,7 +275,7 @@ impl<T> Reader<T> {
             turns: counters.turns.load(Ordering::Relaxed),
             commands: counters.commands.load(Ordering::Relaxed),
             expired: counters.expired.load(Ordering::Relaxed),
-            subscribers: shared.listeners.count(),
+            subscribers: shared.listeners.count() + shared.watchers.count(),
             lagged: counters.lagged.load(Ordering::Relaxed),
             history_floor: span.floor,
             history_changes: span.changes,

@@ -24,7 +24,9 @@ pub(crate) struct Shared<T> {
     pub(crate) history: Arc<History<T>>,
     pub(crate) clock: Clock,
     pub(crate) status: Status,
+    /// Who listens to all keys or a prefix, and who to a single key.
     pub(crate) listeners: Listeners,
+    pub(crate) watchers: Listeners,
     pub(crate) counters: Counters,
     pub(crate) weigher: Weigher<T>,
     pub(crate) token: CancellationToken,
@@ -45,6 +47,7 @@ impl<T> Shared<T> {
             clock,
             status: Status::default(),
             listeners: Listeners::default(),
+            watchers: Listeners::default(),
             counters: Counters::default(),
             weigher,
             token,

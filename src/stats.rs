@@ -22,7 +22,7 @@ pub struct Stats {
     pub commands: u64,
     /// Entries that have expired.
     pub expired: u64,
-    /// Subscriptions to all keys or a prefix.
+    /// Subscriptions, those of [`latest`](crate::Reader::latest) included.
     pub subscribers: usize,
     /// How often a subscription fell behind its channel and had to read the history.
     pub lagged: u64,

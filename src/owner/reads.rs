@@ -38,8 +38,7 @@ where
                 let _ = reply.send(answer);
             }
             Message::Latest { key, watcher, reply } => {
-                self.publisher.watch(key, watcher);
-                let _ = reply.send(Ok(()));
+                let _ = reply.send(Ok(self.publisher.watch(key, watcher)));
             }
             Message::Write { .. }
             | Message::Gated(_)
@@ -79,9 +78,10 @@ where
             }
             Filter::Key(key) => {
                 let watcher = Watcher::new(UNREAD);
-                self.publisher.watch(key.clone(), Arc::clone(&watcher));
+                let listening = self.publisher.watch(key.clone(), Arc::clone(&watcher));
                 let map = self.state.map();
-                (Source::Watcher(watcher), map.get(map.hash(key), key, now))
+                let source = Source::Watcher { watcher, _listening: listening };
+                (source, map.get(map.hash(key), key, now))
             }
         };
         Ok(Subscribed { source, after, head, entry, store })

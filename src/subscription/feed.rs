@@ -54,7 +54,7 @@ impl<T> Feed<T> {
                     // Seen again by `try_next`, which reads the rest.
                     Err(RecvError::Closed) => {}
                 },
-                Source::Watcher(watcher) => {
+                Source::Watcher { watcher, .. } => {
                     if self.shared.status.has_ended() && watcher.is_empty() {
                         return Err(self.shared.status.error());
                     }
@@ -94,7 +94,7 @@ impl<T> Feed<T> {
                         self.behind = head;
                     }
                 },
-                Source::Watcher(watcher) => match watcher.take() {
+                Source::Watcher { watcher, .. } => match watcher.take() {
                     None => return Ok(None),
                     Some(News::Turn(turn)) => {
                         if let Some(turn) = self.advance(turn) {
@@ -114,7 +114,7 @@ impl<T> Feed<T> {
     /// A subscription to one key is not woken by others: when it has nothing to read, everything
     /// published so far was of no concern to it.
     pub(super) fn skip_hidden(&mut self) {
-        if let Source::Watcher(watcher) = &self.source {
+        if let Source::Watcher { watcher, .. } = &self.source {
             // In this order: what is published later sets the watcher before the head.
             let head = self.shared.history.head();
             if watcher.is_empty() && self.read.is_empty() && self.position >= self.behind {
