@@ -142,6 +142,12 @@ impl<S: Into<Arc<str>>> From<S> for Refusal {
     }
 }
 
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 /// Why a batch was refused: its first part that failed, and how. Nothing of it was applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("part {index} of the batch: {error}")]

@@ -3,20 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Span;
 use tracing::span::EnteredSpan;
 
 use crate::command::{Prepared, Written};
-use crate::history::Turn;
-use crate::op::Subscribing;
+use crate::filter::{Filter, Start};
 use crate::publisher::Listening;
-use crate::shared::Shared;
 use crate::state::Map;
-use crate::subscription::{Filter, Start};
 use crate::watcher::Watcher;
-use crate::{BatchError, Entry, Error, Key, Page, StoreId, Timestamp};
+use crate::{BatchError, Entry, Error, Key, Page, Subscription, Timestamp};
 
 /// Where the answer goes. A caller that has left is no error.
 pub(crate) type Reply<A, E = Error> = oneshot::Sender<Result<A, E>>;
@@ -88,25 +85,7 @@ pub(crate) enum ScanReply<T> {
 pub(crate) struct SubscribeRequest<T> {
     pub(crate) filter: Filter,
     pub(crate) start: Start,
-    pub(crate) shared: Arc<Shared<T>>,
-    pub(crate) reply: Reply<Subscribing<T>>,
-}
-
-/// What the owner hands to a new subscriber: all of it taken at one moment.
-pub(crate) struct Subscribed<T> {
-    pub(crate) source: Source<T>,
-    /// Tell what comes after this revision.
-    pub(crate) after: u64,
-    /// The newest revision.
-    pub(crate) head: u64,
-    /// The entry of a single key, for a snapshot of it.
-    pub(crate) entry: Option<Entry<T>>,
-    pub(crate) store: StoreId,
-}
-
-pub(crate) enum Source<T> {
-    Channel { receiver: broadcast::Receiver<Turn<T>>, _listening: Listening },
-    Watcher { watcher: Arc<Watcher<T>>, _listening: Listening },
+    pub(crate) reply: Reply<Subscription<T>>,
 }
 
 impl<T> Message<T> {

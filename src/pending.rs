@@ -7,36 +7,11 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::command::{Popped, Pushed, Write, Written};
-use crate::message::{Envelope, Reply as ReplyTo};
-use crate::shared::Link;
-use crate::{Error, Timestamp, TrySendError, op};
-
-/// What the queue needs to know of an operation. Sealed: the operations are those of [`op`].
-pub trait Operation<T>: Sized {
-    /// What it answers.
-    type Output;
-    /// How it fails.
-    type Error: From<Error>;
-    #[doc(hidden)]
-    type Answer;
-
-    #[doc(hidden)]
-    fn message(
-        self,
-        link: &Link<T>,
-        reply: ReplyTo<Self::Answer, Self::Error>,
-    ) -> Result<Envelope<T>, Self::Error>;
-
-    #[doc(hidden)]
-    fn output(answer: Self::Answer) -> Self::Output;
-
-    /// The queue it goes through.
-    #[doc(hidden)]
-    fn queue<'l>(&self, link: &'l Link<T>) -> &'l mpsc::Sender<Envelope<T>> {
-        &link.inbox
-    }
-}
+use crate::command::Write;
+use crate::link::Link;
+use crate::message::Envelope;
+use crate::op::Operation;
+use crate::{Error, TrySendError, op};
 
 /// A command that is not sent yet. Add options to it, then await it, or send it another way.
 ///
@@ -296,59 +271,6 @@ impl<T: Send + Sync + 'static, O: Operation<T>> Future for Reply<'_, T, O> {
                 }
                 State::Done => panic!("a reply was polled after it was taken"),
             }
-        }
-    }
-}
-
-/// What a kind of write answers.
-pub trait WriteKind<T> {
-    /// The answer.
-    type Output;
-
-    #[doc(hidden)]
-    fn output(written: Written<T>) -> Self::Output;
-}
-
-impl<T> WriteKind<T> for op::Set {
-    type Output = u64;
-
-    fn output(written: Written<T>) -> u64 {
-        written.revision
-    }
-}
-
-impl<T> WriteKind<T> for op::Change {
-    type Output = u64;
-
-    fn output(written: Written<T>) -> u64 {
-        written.revision
-    }
-}
-
-impl<T> WriteKind<T> for op::Modify {
-    type Output = (u64, Timestamp);
-
-    fn output(written: Written<T>) -> (u64, Timestamp) {
-        (written.revision, written.at)
-    }
-}
-
-impl<T> WriteKind<T> for op::Push {
-    type Output = Pushed;
-
-    fn output(written: Written<T>) -> Pushed {
-        Pushed { revision: written.revision, length: written.length }
-    }
-}
-
-impl<T> WriteKind<T> for op::Pop {
-    type Output = Popped<T>;
-
-    fn output(written: Written<T>) -> Popped<T> {
-        let Written { revision, length, popped, .. } = written;
-        match popped {
-            Some(element) => Popped { element, revision, length },
-            None => unreachable!("a pop that was accepted has popped"),
         }
     }
 }

@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::shared::Link;
+use crate::filter::{Filter, Start};
+use crate::link::Link;
 use crate::state::Map;
 use crate::stats::Stats;
-use crate::subscription::{Filter, Start};
 use crate::watcher::Watcher;
 use crate::{Entry, Error, Key, Latest, Pending, Result, ResumeToken, StoreId, View, op};
 

@@ -1,16 +1,13 @@
 //! What the owner and all handles of a store have in common.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::command::{Prepared, Write};
 use crate::history::History;
-use crate::message::Envelope;
 use crate::publisher::Listeners;
 use crate::state::Map;
 use crate::stats::Counters;
@@ -69,34 +66,5 @@ impl<T> Shared<T> {
         let hash = self.map.hash(write.key());
         let weight = self.weigher.weigh(write.elements())?;
         Ok(Prepared { write, hash, weight })
-    }
-}
-
-/// The way from handles to the owner. When the last one is dropped, the owner ends.
-pub struct Link<T> {
-    pub(crate) shared: Arc<Shared<T>>,
-    pub(crate) inbox: mpsc::Sender<Envelope<T>>,
-    /// The longest prefix first.
-    pub(crate) gates: Vec<GateLink<T>>,
-}
-
-/// The way through a gate.
-pub(crate) struct GateLink<T> {
-    pub(crate) prefix: Box<str>,
-    pub(crate) inbox: mpsc::Sender<Envelope<T>>,
-}
-
-impl<T> Link<T> {
-    pub(crate) fn gate_of(&self, key: &str) -> Option<&GateLink<T>> {
-        self.gates.iter().find(|gate| key.starts_with(&*gate.prefix))
-    }
-}
-
-impl<T> fmt::Debug for Link<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link")
-            .field("id", &self.shared.id())
-            .field("revision", &self.shared.history.head())
-            .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::shared::Link;
+use crate::link::Link;
 use crate::{
     Builder, Entry, Error, IntoElement, Key, Pending, PendingWrite, Reader, Result, Value, Write,
     op,

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::Owner;
+use crate::filter::{Filter, Start};
 use crate::history::Turn;
 use crate::journal::{AppendError, Journal, JournalError, Recovered};
 use crate::message::{Envelope, Message};
-use crate::subscription::{Filter, Start};
-use crate::{Error, Subscription, Timestamp};
+use crate::{Error, Timestamp};
 
 const FIRST_RETRY: Duration = Duration::from_millis(10);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
@@ -145,13 +145,10 @@ where
     /// Let the journal replace its log by a snapshot, which it takes on its own from here.
     pub(super) async fn compact(&mut self, command: Option<Envelope<T>>, now: Timestamp) {
         let Some(Envelope { message: Message::Compact { reply }, .. }) = command else { return };
-        let filter = Filter::All;
-        let result = match (self.subscribe(&filter, Start::Snapshot, now), &mut self.journal) {
+        let result = match (self.subscribe(Filter::All, Start::Snapshot, now), &mut self.journal) {
             (Err(error), _) => Err(error),
             (Ok(_), None) => Ok(()),
-            (Ok(subscribed), Some(journal)) => {
-                let shared = Arc::clone(&self.shared);
-                let snapshot = Subscription::new(shared, filter, Start::Snapshot, subscribed);
+            (Ok(snapshot), Some(journal)) => {
                 let compacted = journal.compact(snapshot).await;
                 compacted.map_err(|JournalError(cause)| Error::JournalFailed(cause))
             }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::Owner;
+use crate::filter::{Filter, Start};
 use crate::journal::Journal;
-use crate::message::{Message, ScanReply, ScanRequest, Source, SubscribeRequest, Subscribed};
-use crate::op::Subscribing;
+use crate::message::{Message, ScanReply, ScanRequest, SubscribeRequest};
 use crate::state::State;
-use crate::subscription::{Filter, Start};
+use crate::subscription::{Beginning, Source};
 use crate::watcher::Watcher;
-use crate::{Error, Timestamp};
+use crate::{Error, Subscription, Timestamp};
 
 /// How many turns a watcher of one key may leave unread before it has to read the history.
 const UNREAD: usize = 64;
@@ -31,11 +31,8 @@ where
                 self.answer_scans(now);
             }
             Message::Subscribe(request) => {
-                let SubscribeRequest { filter, start, shared, reply } = *request;
-                let answer = self.subscribe(&filter, start, now);
-                let answer =
-                    answer.map(|subscribed| Subscribing { subscribed, shared, filter, start });
-                let _ = reply.send(answer);
+                let SubscribeRequest { filter, start, reply } = *request;
+                let _ = reply.send(self.subscribe(filter, start, now));
             }
             Message::Latest { key, watcher, reply } => {
                 let _ = reply.send(Ok(self.publisher.watch(key, watcher)));
@@ -52,10 +49,10 @@ where
     /// Take the receiver and the revision that it starts from together.
     pub(super) fn subscribe(
         &mut self,
-        filter: &Filter,
+        filter: Filter,
         start: Start,
         now: Timestamp,
-    ) -> Result<Subscribed<T>, Error> {
+    ) -> Result<Subscription<T>, Error> {
         let head = self.state.totals().revision;
         let store = self.shared.id();
         let after = match start {
@@ -71,7 +68,7 @@ where
                 revision
             }
         };
-        let (source, entry) = match filter {
+        let (source, entry) = match &filter {
             Filter::All | Filter::Prefix(_) => {
                 let (receiver, listening) = self.publisher.subscribe();
                 (Source::Channel { receiver, _listening: listening }, None)
@@ -84,7 +81,8 @@ where
                 (source, map.get(map.hash(key), key, now))
             }
         };
-        Ok(Subscribed { source, after, head, entry, store })
+        let beginning = Beginning { filter, start, source, after, head, entry };
+        Ok(Subscription::new(Arc::clone(&self.shared), beginning))
     }
 
     /// Answer the scans that wait, once the index is there.

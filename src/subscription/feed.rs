@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
+use super::Source;
 use crate::Error;
 use crate::history::Turn;
-use crate::message::Source;
 use crate::shared::Shared;
 use crate::watcher::News;
 

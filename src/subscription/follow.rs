@@ -9,11 +9,11 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::feed::Feed;
 use super::walk::Walk;
-use super::{Event, Filter, Start};
+use super::{Beginning, Event};
 use crate::Error;
 use crate::change::Change;
+use crate::filter::{Filter, Start};
 use crate::history::Turn;
-use crate::message::Subscribed;
 use crate::shared::Shared;
 
 /// A progress mark comes after this many changes that the filter hid, or this long after one.
@@ -33,13 +33,8 @@ pub(super) struct Follower<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Follower<T> {
-    pub(super) fn new(
-        shared: Arc<Shared<T>>,
-        filter: Filter,
-        start: Start,
-        subscribed: Subscribed<T>,
-    ) -> Self {
-        let Subscribed { source, after, head, entry, .. } = subscribed;
+    pub(super) fn new(shared: Arc<Shared<T>>, beginning: Beginning<T>) -> Self {
+        let Beginning { filter, start, source, after, head, entry } = beginning;
         let mut ready = VecDeque::new();
         let mut walk = None;
         if start == Start::Snapshot {

@@ -2,6 +2,7 @@
 
 mod feed;
 mod follow;
+mod source;
 mod walk;
 
 use std::fmt;
@@ -13,44 +14,11 @@ use futures_core::Stream;
 use tokio_util::sync::ReusableBoxFuture;
 
 use self::follow::Follower;
+pub(crate) use self::source::{Beginning, Source};
 use crate::change::Change;
-use crate::message::Subscribed;
+use crate::filter::Start;
 use crate::shared::Shared;
 use crate::{Entry, Error, Key, ResumeToken, StoreId};
-
-/// Which changes a subscription tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Filter {
-    All,
-    Key(Key),
-    Prefix(Key),
-}
-
-impl Filter {
-    fn matches<T>(&self, change: &Change<T>) -> bool {
-        match self {
-            Self::All => true,
-            Self::Key(key) => change.concerns(key),
-            Self::Prefix(prefix) => change.key.starts_with(&**prefix) || change.concerns(""),
-        }
-    }
-
-    fn matches_key(&self, key: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Key(only) => *only == *key,
-            Self::Prefix(prefix) => key.starts_with(&**prefix),
-        }
-    }
-}
-
-/// Where a subscription starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Start {
-    Now,
-    Snapshot,
-    After { store: Option<StoreId>, revision: u64 },
-}
 
 /// What a subscription tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,15 +146,10 @@ enum State<T> {
 type Outcome<T> = (Result<Event<T>, Error>, Box<Follower<T>>);
 
 impl<T: Clone + Send + Sync + 'static> Subscription<T> {
-    pub(crate) fn new(
-        shared: Arc<Shared<T>>,
-        filter: Filter,
-        start: Start,
-        subscribed: Subscribed<T>,
-    ) -> Self {
-        let store = subscribed.store;
-        let resume = (start != Start::Snapshot).then_some(subscribed.after);
-        let follower = Follower::new(shared, filter, start, subscribed);
+    pub(crate) fn new(shared: Arc<Shared<T>>, beginning: Beginning<T>) -> Self {
+        let store = shared.id();
+        let resume = (beginning.start != Start::Snapshot).then_some(beginning.after);
+        let follower = Follower::new(shared, beginning);
         Self { state: State::Idle(Box::new(follower)), store, resume }
     }
 

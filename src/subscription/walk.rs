@@ -13,9 +13,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::Event;
 use super::feed::Feed;
-use super::{Event, Filter};
 use crate::change::{Change, ChangeKind};
+use crate::filter::Filter;
 use crate::history::Turn;
 use crate::state::{Map, SHARDS};
 use crate::{Error, Key};

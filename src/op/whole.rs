@@ -1,0 +1,40 @@
+//! What is done to the store as a whole.
+
+use super::Operation;
+use crate::Error;
+use crate::link::Link;
+use crate::message::{Envelope, Message, Reply};
+
+/// Remove everything.
+#[derive(Debug)]
+pub struct Clear {}
+
+impl<T> Operation<T> for Clear {
+    type Output = usize;
+    type Error = Error;
+    type Answer = usize;
+
+    fn message(self, _: &Link<T>, reply: Reply<usize>) -> Result<Envelope<T>, Error> {
+        Ok(Message::Clear { reply }.into())
+    }
+
+    fn output(answer: usize) -> usize {
+        answer
+    }
+}
+
+/// Replace the journal's log by a snapshot.
+#[derive(Debug)]
+pub struct Compact {}
+
+impl<T> Operation<T> for Compact {
+    type Output = ();
+    type Error = Error;
+    type Answer = ();
+
+    fn message(self, _: &Link<T>, reply: Reply<()>) -> Result<Envelope<T>, Error> {
+        Ok(Message::Compact { reply }.into())
+    }
+
+    fn output((): ()) {}
+}

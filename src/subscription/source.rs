@@ -1,0 +1,30 @@
+//! What the owner hands to a new subscriber.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use crate::Entry;
+use crate::filter::{Filter, Start};
+use crate::history::Turn;
+use crate::publisher::Listening;
+use crate::watcher::Watcher;
+
+/// Where to begin, and with what: all of it taken at one moment.
+pub(crate) struct Beginning<T> {
+    pub(crate) filter: Filter,
+    pub(crate) start: Start,
+    pub(crate) source: Source<T>,
+    /// Tell what comes after this revision.
+    pub(crate) after: u64,
+    /// The newest revision.
+    pub(crate) head: u64,
+    /// The entry of a single key, for a snapshot of it.
+    pub(crate) entry: Option<Entry<T>>,
+}
+
+/// Where changes come from.
+pub(crate) enum Source<T> {
+    Channel { receiver: broadcast::Receiver<Turn<T>>, _listening: Listening },
+    Watcher { watcher: Arc<Watcher<T>>, _listening: Listening },
+}
