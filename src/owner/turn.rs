@@ -96,15 +96,20 @@ where
     }
 
     /// A turn that is decided as a whole, recorded, and then applied.
-    async fn planned_turn(&mut self, jobs: Vec<Job<T>>, now: Timestamp) {
+    async fn planned_turn(&mut self, jobs: Vec<Job<T>>, mut now: Timestamp) {
         let (verdicts, turn) = loop {
             let mut plan = Plan::new(&self.state, now, self.rules);
             let verdicts: Vec<Verdict> = jobs.iter().map(|job| job.decide(&mut plan)).collect();
             let turn: Turn<T> = plan.into_changes().into();
             match self.record(&turn).await {
                 Recorded::Yes => break (verdicts, turn),
-                // Another owner was first, and the plan with its changes is void.
-                Recorded::Conflict => {}
+                // Another owner was first: the plan with its changes is void, and the time is later.
+                Recorded::Conflict => {
+                    now = self.shared.clock.now();
+                    if let Some(Job::Clear { .. }) = jobs.first() {
+                        self.expire_all(now).await;
+                    }
+                }
                 Recorded::No(error) => {
                     for job in jobs {
                         if let Some(read) = job.refuse(&error) {
@@ -150,29 +155,37 @@ where
     }
 
     /// Let these keys expire. Says whether that could be recorded.
-    async fn expire_keys(&mut self, keys: Vec<Key>, now: Timestamp) -> bool {
-        if keys.is_empty() {
-            return true;
-        }
-        let revisions = self.state.totals().revision + 1..;
-        let expired = |(revision, key)| Change::new(revision, now, key, ChangeKind::Expired);
-        let turn: Turn<T> = revisions.zip(keys).map(expired).collect();
-        match self.record(&turn).await {
-            Recorded::Yes => {
-                for change in turn.iter() {
-                    self.state.apply(change);
+    async fn expire_keys(&mut self, mut keys: Vec<Key>, mut now: Timestamp) -> bool {
+        while !keys.is_empty() {
+            let revisions = self.state.totals().revision + 1..;
+            let expired = |(revision, key): (u64, &Key)| {
+                Change::new(revision, now, key.clone(), ChangeKind::Expired)
+            };
+            let turn: Turn<T> = revisions.zip(&keys).map(expired).collect();
+            match self.record(&turn).await {
+                Recorded::Yes => {
+                    for change in turn.iter() {
+                        self.state.apply(change);
+                    }
+                    add(&self.shared.counters.expired, turn.len());
+                    tracing::debug!(count = turn.len(), "expired");
+                    self.publisher.publish_turn(turn);
+                    return true;
                 }
-                add(&self.shared.counters.expired, turn.len());
-                tracing::debug!(count = turn.len(), "expired");
-                self.publisher.publish_turn(turn);
-                true
-            }
-            Recorded::Conflict | Recorded::No(_) => {
-                // They are absent all the same; the change is made up for when the journal is back.
-                let again = now + std::time::Duration::from_millis(100);
-                turn.iter().for_each(|change| self.state.look_again(&change.key, again));
-                false
+                // The other owner may have let them expire, or live.
+                Recorded::Conflict => {
+                    now = self.shared.clock.now();
+                    keys.retain(|key| self.state.is_overdue(key, now));
+                }
+                Recorded::No(_) => {
+                    // They are absent all the same; the change is made up for when the journal is
+                    // back.
+                    let again = now + std::time::Duration::from_millis(100);
+                    keys.iter().for_each(|key| self.state.look_again(key, again));
+                    return false;
+                }
             }
         }
+        true
     }
 }

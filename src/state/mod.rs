@@ -102,6 +102,11 @@ impl<T> State<T> {
         keys
     }
 
+    /// Whether the key is there and its deadline has passed.
+    pub(crate) fn is_overdue(&self, key: &str, now: Timestamp) -> bool {
+        self.facts(self.map.hash(key), key).is_some_and(|facts| facts.is_over(now))
+    }
+
     /// Look at a due key again later, because its expiry could not be recorded.
     pub(crate) fn look_again(&mut self, key: &str, at: Timestamp) {
         let hash = self.map.hash(key);
