@@ -67,6 +67,8 @@ impl<T: Clone + Send + Sync + 'static> Latest<T> {
     ///
     /// Cancel safe.
     pub async fn changed(&mut self) -> Result<Option<Entry<T>>> {
+        // The stream's own waiting would take the news that is waited for here.
+        self.waiting = None;
         loop {
             // In this order, so that a change just before the end is not missed.
             let ended = self.shared.status.has_ended();
