@@ -225,6 +225,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
             rules: self.rules,
             gates: tracker,
             shutdown_deadline: self.shutdown_deadline,
+            end_by: None,
             scans: Vec::new(),
             queue: std::collections::VecDeque::new(),
             changes: Vec::new(),

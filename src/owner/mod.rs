@@ -52,6 +52,8 @@ pub(crate) struct Owner<T, J> {
     pub(crate) rules: Rules,
     pub(crate) gates: TaskTracker,
     pub(crate) shutdown_deadline: Duration,
+    /// When a shutdown that has begun is to be over.
+    pub(crate) end_by: Option<Instant>,
     /// Scans that wait for the index.
     pub(crate) scans: Vec<ScanRequest<T>>,
     /// Commands that were taken from the queue and have not had their turn.
@@ -145,7 +147,7 @@ where
     /// Refuse what is new and finish what is queued, until the deadline.
     async fn finish(&mut self) {
         self.shared.status.close();
-        let deadline = Instant::now() + self.shutdown_deadline;
+        let deadline = *self.end_by.get_or_insert_with(|| Instant::now() + self.shutdown_deadline);
         let mut batch = Vec::with_capacity(DRAIN);
         // Gates finish what is queued there; what they admit still comes in here.
         self.gates.close();
@@ -187,6 +189,11 @@ where
         add(&counters.commands, batch.len());
         self.queue.extend(batch.drain(..));
         while !self.queue.is_empty() {
+            if self.is_too_late() {
+                tracing::warn!("the shutdown deadline has passed with commands in the queue");
+                self.queue.clear(); // whoever waits is told how the store has ended
+                break;
+            }
             add(&self.shared.counters.turns, 1);
             if self.journal.is_some() {
                 // An append takes its time, and a conflict brings the times of another owner.
@@ -195,6 +202,15 @@ where
             self.turn(now).await;
         }
         self.count();
+    }
+
+    /// Whether a shutdown has begun and its deadline has passed. Without a journal turns are too short
+    /// for it to begin during one.
+    fn is_too_late(&mut self) -> bool {
+        if self.end_by.is_none() && self.journal.is_some() && self.shared.token.is_cancelled() {
+            self.end_by = Some(Instant::now() + self.shutdown_deadline);
+        }
+        self.end_by.is_some_and(|end_by| Instant::now() >= end_by)
     }
 
     /// Let `stats` see how much there is.
