@@ -165,19 +165,32 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
     }
 
     /// Put a gate in front of the keys with a prefix. Where prefixes overlap, the longest counts.
+    ///
+    /// # Panics
+    ///
+    /// If there is a gate with this prefix already.
     pub fn gate<G: Gate<T>>(self, prefix: impl Into<Box<str>>, gate: G) -> Self {
         self.gate_with(prefix, gate, GateOptions::default())
     }
 
     /// Put a gate in front of the keys with a prefix, with a time-out and a queue to measure.
+    ///
+    /// # Panics
+    ///
+    /// If there is a gate with this prefix already.
     pub fn gate_with<G: Gate<T>>(
         mut self,
         prefix: impl Into<Box<str>>,
         gate: G,
         options: GateOptions,
     ) -> Self {
+        let prefix = prefix.into();
+        assert!(
+            self.gates.iter().all(|other| other.prefix != prefix),
+            "there is a gate with the prefix {prefix:?} already"
+        );
         let start: StartGate<T> = Box::new(|task, tracker| drop(tracker.spawn(task.run(gate))));
-        self.gates.push(GatePlan { prefix: prefix.into(), options, start });
+        self.gates.push(GatePlan { prefix, options, start });
         self
     }
 
@@ -230,10 +243,13 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
             publisher,
             journal: self.journal,
             halt: None,
+            pause: None,
+            lost: None,
             shared: Arc::clone(&shared),
             rules: self.rules,
             gates: tracker,
             shutdown_deadline: self.shutdown_deadline,
+            end_by: None,
             scans: Vec::new(),
             changes: Vec::new(),
             answers: Vec::new(),

@@ -113,6 +113,6 @@ impl<T> Change<T> {
 
     /// What the change weighs in the history, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        self.weight + self.key.len() as u64
+        self.weight.saturating_add(self.key.len() as u64)
     }
 }

@@ -46,8 +46,8 @@ impl Clock {
 
     /// Never tell a time before this one, which was recorded.
     pub(crate) fn not_before(&self, recorded: Timestamp) {
-        let behind = recorded.as_nanos().saturating_sub(self.now().as_nanos());
-        self.offset.fetch_add(behind, Ordering::Relaxed);
+        let since = nanos_of(self.base.elapsed());
+        self.offset.fetch_max(recorded.as_nanos().saturating_sub(since), Ordering::Relaxed);
     }
 
     fn follow(&self, since: u64, wall: u64) {

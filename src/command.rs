@@ -267,6 +267,13 @@ pub(crate) struct Prepared<T> {
     pub(crate) weight: u64,
 }
 
+impl<T> Prepared<T> {
+    /// What it may add to the store, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.weight.saturating_add(self.write.key.len() as u64)
+    }
+}
+
 /// What a write did, whatever it was.
 #[derive(Debug)]
 pub struct Written<T> {

@@ -40,7 +40,7 @@ impl Totals {
     pub(crate) fn replace(&mut self, before: Option<Facts>, after: Option<Facts>) {
         self.entries = self.entries + usize::from(after.is_some()) - usize::from(before.is_some());
         let weight = |facts: Option<Facts>| facts.map_or(0, |facts| facts.weight);
-        self.bytes = (self.bytes + weight(after)).saturating_sub(weight(before));
+        self.bytes = self.bytes.saturating_sub(weight(before)).saturating_add(weight(after));
     }
 }
 
@@ -93,13 +93,18 @@ impl Effect {
         match *self {
             Self::Remove | Self::Expire => None,
             Self::Set { list, expires_at, weight } | Self::Update { list, expires_at, weight } => {
-                Some(Facts { length: list, revision, expires_at, weight: key_bytes + weight })
+                Some(Facts {
+                    length: list,
+                    revision,
+                    expires_at,
+                    weight: key_bytes.saturating_add(weight),
+                })
             }
             Self::Push { length, expires_at, weight, .. } => before.map(|before| Facts {
                 length: Some(length),
                 revision,
                 expires_at,
-                weight: before.weight + weight,
+                weight: before.weight.saturating_add(weight),
             }),
             Self::Pop { length, .. } => {
                 before.map(|before| Facts { length: Some(length), revision, ..before })
@@ -203,7 +208,8 @@ fn check_limits(
         let limit = rules.max_entries as u64;
         return Err(Error::OverLimit { what: "entries", limit });
     }
-    if totals.bytes - weight_before.min(totals.bytes) + after.weight > rules.max_bytes {
+    let others = totals.bytes.saturating_sub(weight_before);
+    if others.saturating_add(after.weight) > rules.max_bytes {
         return Err(Error::OverLimit { what: "bytes", limit: rules.max_bytes });
     }
     Ok(())

@@ -56,13 +56,15 @@ impl Wheel {
         self.len += 1;
         // Rounded up, so that it never fires before its deadline.
         let tick = self.tick(token.at, (1 << TICK_BITS) - 1);
+        // What is beyond the last level is looked at, and put back, when that comes to its end.
+        let tick = tick.min(self.elapsed | ((1 << (SLOT_BITS * LEVELS as u32)) - 1));
         if tick <= self.elapsed {
             self.fired.push(token);
             return;
         }
         // The level is that of the highest digit in which the tick differs from now.
         let digit = (u64::BITS - 1 - (tick ^ self.elapsed).leading_zeros()) / SLOT_BITS;
-        let level = (digit as usize).min(LEVELS - 1);
+        let level = digit as usize;
         let slot = (tick >> (SLOT_BITS * level as u32)) as usize % SLOTS;
         self.levels[level].slots[slot].push(token);
         self.levels[level].occupied |= 1 << slot;

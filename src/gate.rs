@@ -141,6 +141,8 @@ impl<T: Send + Sync + 'static> GateTask<T> {
     async fn next(&mut self) -> Option<Envelope<T>> {
         tokio::select! {
             biased;
+            // A store that has failed has nobody to admit for.
+            () = self.shared.status.ended() => None,
             () = self.shared.token.cancelled(), if !self.queue.is_closed() => {
                 self.queue.close();
                 self.queue.recv().await
@@ -157,14 +159,21 @@ impl<T: Send + Sync + 'static> GateTask<T> {
     ) {
         let Gated { prepared, reply, since } = gated;
         let deadline: Instant = since + self.timeout;
-        let asked = panics::catch(gate.admit(&prepared.write));
-        let verdict = match timeout_at(deadline, asked).await {
-            Ok(Ok(verdict)) => verdict,
-            Ok(Err(panic)) => Err(Refusal::new(format!("the gate panicked: {panic}"))),
-            Err(_) => {
-                let key = &prepared.write.key;
-                tracing::warn!(%key, timeout = ?self.timeout, "a gate took too long");
-                Err(Refusal::new(Arc::<str>::from("the gate did not answer in time")))
+        let write = &prepared.write;
+        // All of it inside, so that a panic is caught also when the gate is asked and when its future
+        // is dropped. A write that is late already is not asked about: the device would act on it.
+        let asked = panics::catch(async {
+            if Instant::now() >= deadline {
+                return None;
+            }
+            timeout_at(deadline, async { gate.admit(write).await }).await.ok()
+        });
+        let verdict = match asked.await {
+            Ok(Some(verdict)) => verdict,
+            Err(panic) => Err(Refusal::new(format!("the gate panicked: {panic}"))),
+            Ok(None) => {
+                tracing::warn!(key = %write.key, timeout = ?self.timeout, "a gate took too long");
+                Err(Refusal::new("the gate did not answer in time"))
             }
         };
         match verdict {

@@ -74,7 +74,7 @@ impl<T> Item<T> {
 impl<T> Ring<T> {
     fn push(&mut self, item: Item<T>) {
         self.changes += item.changes().len();
-        self.bytes += item.changes().iter().map(Change::bytes).sum::<u64>();
+        self.bytes = self.bytes.saturating_add(bytes_of(item.changes()));
         self.items.push_back(item);
     }
 
@@ -93,9 +93,13 @@ impl<T> Ring<T> {
         let oldest = item.changes().len();
         self.floor = item.newest();
         self.changes -= oldest;
-        self.bytes -= item.changes().iter().map(Change::bytes).sum::<u64>();
+        self.bytes = self.bytes.saturating_sub(bytes_of(item.changes()));
         Some(item)
     }
+}
+
+fn bytes_of<T>(changes: &[Change<T>]) -> u64 {
+    changes.iter().fold(0, |bytes, change| bytes.saturating_add(change.bytes()))
 }
 
 impl<T> History<T> {

@@ -74,6 +74,8 @@ impl<T: Clone + Send + Sync + 'static> Latest<T> {
     ///
     /// Cancel safe.
     pub async fn changed(&mut self) -> Result<Option<Entry<T>>> {
+        // The stream's own waiting would take the news that is waited for here.
+        self.waiting = None;
         loop {
             // In this order, so that a change just before the end is not missed.
             let ended = self.shared.status.has_ended();
@@ -88,6 +90,9 @@ impl<T: Clone + Send + Sync + 'static> Latest<T> {
     }
 
     fn news(&mut self) -> Option<Option<Entry<T>>> {
+        if self.view.revision(&self.key) == self.seen {
+            return None; // without a clone of what it holds
+        }
         let entry = self.get();
         let revision = entry.as_ref().map(|entry| entry.revision);
         if revision == self.seen {

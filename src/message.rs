@@ -119,9 +119,9 @@ impl<T> From<Message<T>> for Envelope<T> {
 impl<T> Envelope<T> {
     /// Do what follows in the span of the caller.
     pub(crate) fn enter(&self) -> Option<EnteredSpan> {
-        let span = self.span.as_deref()?.clone().entered();
+        let span = self.span.as_deref().map(|span| span.clone().entered());
         tracing::trace!(command = self.message.name(), "turn");
-        Some(span)
+        span
     }
 }
 

@@ -52,6 +52,9 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
     /// If there is no room or the store is closed, the command is given back as it was.
     pub fn try_send(self) -> Result<Reply<'a, T, O>, TrySendError<Self>> {
         let Self { link, op } = self;
+        if link.shared.status.is_closing() {
+            return Err(TrySendError::new(Self { link, op }, link.shared.status.error()));
+        }
         match op.queue(link).try_reserve() {
             Ok(permit) => Ok(send(permit, op, link)),
             Err(mpsc::error::TrySendError::Full(())) => {
@@ -93,9 +96,17 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
         let queue = op.queue(link).clone();
         let (reply, answer) = oneshot::channel();
         let message = op.message(link, reply)?;
-        let late = |_| O::Error::from(status.error());
         queue.blocking_send(message).map_err(|_| O::Error::from(status.error()))?;
-        answer.blocking_recv().map_err(late)?.map(O::output)
+        match answer.blocking_recv() {
+            Ok(answer) => answer.map(O::output),
+            Err(_) => {
+                // The owner let it go unanswered, so it is about to end, and will say why.
+                while !status.has_ended() {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+                Err(status.error().into())
+            }
+        }
     }
 }
 

@@ -134,11 +134,12 @@ impl<T> Publisher<T> {
             watchers.iter().for_each(|watcher| watcher.tell(turn));
         }
     }
+}
 
-    /// The last change has been told: let everybody see that the store has ended.
-    pub(crate) fn close(&mut self) {
+/// The last change has been told: let everybody see that the store has ended.
+impl<T> Drop for Publisher<T> {
+    fn drop(&mut self) {
         self.routes.drain().flat_map(|(_, watchers)| watchers).for_each(|watcher| watcher.wake());
-        self.channel = broadcast::Sender::new(1);
     }
 }
 

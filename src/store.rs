@@ -272,8 +272,8 @@ impl<T> Store<T> {
         self.reader.clone()
     }
 
-    /// The token that stops the store: a child of the one that the builder was given. Cancel it to
-    /// begin a shutdown without waiting for it.
+    /// The token that stops the store: a child of the one that the builder was given. When it, or its
+    /// parent, is cancelled, a shutdown begins as soon as the owner sees it, after its turn.
     pub fn token(&self) -> &CancellationToken {
         &self.link().shared.token
     }
@@ -282,6 +282,7 @@ impl<T> Store<T> {
     /// until the shutdown deadline, the journal is synced, and subscriptions end after the last
     /// change. Nothing that was acknowledged is lost.
     pub fn cancel(&self) {
+        self.link().shared.status.close();
         self.token().cancel();
     }
 

@@ -47,7 +47,8 @@ impl<T> Weigher<T> {
         let Some(weigh) = &self.weigh else {
             return Ok(size_of_val(elements) as u64);
         };
-        let total = || elements.iter().map(|element| weigh(element) as u64).sum();
+        let add = |total: u64, element| total.saturating_add(weigh(element) as u64);
+        let total = || elements.iter().fold(0, add);
         catch_unwind(AssertUnwindSafe(total))
             .map_err(|_| Error::Refused(Refusal::new("the weigher panicked on this value")))
     }

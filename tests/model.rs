@@ -1,6 +1,8 @@
 //! Random commands against a plain model: the same answers, the same errors, the same state after
 //! each step; and every way to subscribe, replayed, gives the model at every revision.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod common;
 
 use std::collections::VecDeque;
@@ -155,9 +157,9 @@ impl Model {
     }
 
     /// A write was accepted as this: then it is in the log as this.
-    fn expect(&mut self, key: &Key, kind: ChangeKind<String>, continues: bool) -> u64 {
+    fn expect(&mut self, key: &Key, kind: &ChangeKind<String>, continues: bool) -> u64 {
         let change = self.next().expect("an accepted write is published");
-        assert_eq!((&change.key, &change.kind, change.at), (key, &kind, self.now.unwrap()));
+        assert_eq!((&change.key, &change.kind, change.at), (key, kind, self.now.unwrap()));
         assert_eq!(change.continues(), continues);
         let before = self.copy.entries.get(key);
         assert!(before.is_none_or(|entry| !self.is_over(entry)), "it expires first");
@@ -230,7 +232,7 @@ impl Model {
 
     fn write(&mut self, write: &Write<String>, continues: bool) -> Result<Batched<String>> {
         let (kind, answer) = self.decide(write)?;
-        let revision = self.expect(write.key(), kind, continues);
+        let revision = self.expect(write.key(), &kind, continues);
         Ok(Batched { revision, ..answer })
     }
 
@@ -273,7 +275,7 @@ impl Model {
                 let count = KEYS.iter().filter(|key| self.get(key).is_some()).count();
                 let count = count + usize::from(self.get("probe").is_some());
                 if count > 0 {
-                    self.expect(&Key::from(""), ChangeKind::Cleared { count }, false);
+                    self.expect(&Key::from(""), &ChangeKind::Cleared { count }, false);
                 }
                 Answer::Clear(count)
             }
@@ -288,6 +290,18 @@ impl Model {
             }
         }
     }
+}
+
+/// A batch that failed may name a number that it gave out itself. Which one depends on what has
+/// expired before it, and nobody will ever know.
+fn same(answer: &Answer, expected: &Answer, head: u64) -> bool {
+    let never = |answer: &Answer| match answer {
+        Answer::Batch(Err((index, Error::ConditionFailed { current }))) => {
+            current.is_some_and(|current| current > head).then_some(*index)
+        }
+        _ => None,
+    };
+    answer == expected || never(answer).is_some_and(|index| never(expected) == Some(index))
 }
 
 /// The store as it is and everything that is checked against it.
@@ -361,7 +375,9 @@ impl Trial {
                 let answers = join_all(calls).await;
                 self.drain().await;
                 for (command, answer) in commands.iter().zip(answers) {
-                    assert_eq!(answer, self.model.answer(command), "{command:?}");
+                    let head = self.model.head();
+                    let expected = self.model.answer(command);
+                    assert!(same(&answer, &expected, head), "{command:?}: {answer:?} {expected:?}");
                 }
             }
             Step::Advance(time) => {
@@ -516,7 +532,7 @@ fn run(steps: Vec<Step>, journal: Option<MemoryJournal<String>>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_store_is_the_model(steps in prop::collection::vec(step(), 1..30)) {

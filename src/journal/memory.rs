@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{AppendError, Journal, JournalError, Recover, Recovered};
+use super::{AppendError, Journal, JournalError, ReadError, Recover, Recovered};
 use crate::{Change, ChangeKind, Entry, Event, Key, StoreId, Subscription};
 
 /// What goes wrong with an append of a [`MemoryJournal`].
@@ -106,7 +106,12 @@ impl<T> MemoryJournal<T> {
         self.log.lock().unreadable = times;
     }
 
-    /// Whether an append met a crash. Every call since then waits for ever, as those of a dead
+    /// Let the process die here and now: no call is ever answered again, whichever it is.
+    pub fn crash(&self) {
+        self.log.lock().crashed = true;
+    }
+
+    /// Whether there was a crash, or an append met one. Every call since then waits for ever, as those of a dead
     /// process do.
     pub fn has_crashed(&self) -> bool {
         self.log.lock().crashed
@@ -205,17 +210,16 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
         }
     }
 
-    async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, JournalError> {
+    async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, ReadError> {
         self.stay_dead().await;
         self.seen.mark_unchanged();
         let mut log = self.log.lock();
         if log.unreadable > 0 {
             log.unreadable -= 1;
-            return Err(JournalError::new("the journal was told not to be read"));
+            return Err(JournalError::new("the journal was told not to be read").into());
         }
         if after < log.snapshot_revision {
-            let oldest = log.snapshot_revision;
-            return Err(JournalError::new(crate::Error::Compacted { oldest }));
+            return Err(ReadError::Compacted { oldest: log.snapshot_revision });
         }
         Ok(log.changes.iter().filter(|change| change.revision > after).cloned().collect())
     }

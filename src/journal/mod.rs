@@ -58,6 +58,20 @@ impl JournalError {
     }
 }
 
+/// Why the changes after a revision could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// They were replaced by a snapshot, which this owner would have to start from: it stops.
+    #[error("compacted: the oldest place to resume is {oldest}")]
+    Compacted {
+        /// The oldest revision after which changes can be read.
+        oldest: u64,
+    },
+    /// They cannot be read now.
+    #[error(transparent)]
+    Failed(#[from] JournalError),
+}
+
 /// A log of changes in which each append names the revision that it follows.
 ///
 /// # The contract
@@ -71,7 +85,9 @@ impl JournalError {
 ///   them.
 ///
 /// The owner calls one method at a time. It drops a future of [`tail`](Self::tail) whenever
-/// something else comes up, and no other.
+/// something else comes up, one of [`open`](Self::open) if the store is shut down meanwhile, and no
+/// other. It drops the journal before anybody is told that the store has ended, so that it can be
+/// opened again.
 pub trait Journal<T>: Send + 'static {
     /// Give back everything: the newest snapshot, then every later change, in order. Called once,
     /// before anything else.
@@ -96,11 +112,12 @@ pub trait Journal<T>: Send + 'static {
     ///
     /// # Errors
     ///
-    /// As long as this fails, the store takes no writes; it asks again, at growing intervals.
+    /// As long as this [fails](ReadError::Failed), the store takes no writes; it asks again, at
+    /// growing intervals. It ends if the changes are [compacted](ReadError::Compacted).
     fn read(
         &mut self,
         after: u64,
-    ) -> impl Future<Output = Result<Vec<Change<T>>, JournalError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Change<T>>, ReadError>> + Send;
 
     /// Wait until somebody else has appended. Must be cancel safe. A journal with a single owner
     /// leaves it as it is.
@@ -141,7 +158,7 @@ impl<T: Send + Sync + 'static> Journal<T> for NoJournal {
         match *self {}
     }
 
-    async fn read(&mut self, _: u64) -> Result<Vec<Change<T>>, JournalError> {
+    async fn read(&mut self, _: u64) -> Result<Vec<Change<T>>, ReadError> {
         match *self {}
     }
 

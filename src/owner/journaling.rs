@@ -6,14 +6,18 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::Owner;
+use crate::change::Change;
 use crate::filter::{Filter, Start};
 use crate::history::Turn;
-use crate::journal::{AppendError, Journal, JournalError, Recovered};
+use crate::journal::{AppendError, Journal, JournalError, ReadError, Recovered};
 use crate::message::{Envelope, Message};
 use crate::{Error, Timestamp};
 
 const FIRST_RETRY: Duration = Duration::from_millis(10);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
+
+/// How many foreign changes are published together, if they are not one batch.
+const FOREIGN_TURN: usize = 256;
 
 /// Nothing is appended until the journal has told what it holds.
 pub(crate) struct Halt {
@@ -49,6 +53,7 @@ where
         let (state, history, clock) = (&mut self.state, &self.shared.history, &self.shared.clock);
         let mut parts = Vec::new();
         let mut count = 0_u64;
+        let mut broken = None;
         let mut recover = |recovered| match recovered {
             Recovered::Entry(key, entry) => {
                 count += 1;
@@ -58,6 +63,10 @@ where
             Recovered::SnapshotEnd(revision) => {
                 state.resume_at(revision);
                 history.start_at(revision);
+            }
+            Recovered::Change(_) if broken.is_some() => {}
+            Recovered::Change(change) if change.revision != state.totals().revision + 1 => {
+                broken = Some(skips(state.totals().revision, change.revision));
             }
             Recovered::Change(mut change) => {
                 count += 1;
@@ -73,13 +82,23 @@ where
         };
         let span = tracing::info_span!("recover");
         let id = journal.open(&mut recover).instrument(span).await?;
+        if let Some(broken) = broken {
+            return Err(broken);
+        }
+        if let Some(part) = parts.last() {
+            let revision = part.revision;
+            return Err(JournalError::new(format!(
+                "the journal ends inside a batch, at {revision}"
+            )));
+        }
         self.shared.set_id(id);
         let revision = self.state.totals().revision;
         self.shared.history.set_head(revision);
         if count > 0 {
             tracing::info!(store = %id, revision, count, "recovered");
         }
-        self.expire_all(self.shared.clock.now()).await;
+        // If that cannot be recorded, they are absent all the same.
+        let _ = self.expire_all(self.shared.clock.now()).await;
         self.count();
         Ok(())
     }
@@ -99,6 +118,13 @@ where
             Err(AppendError::Conflict) => {
                 tracing::debug!(after, "another owner has appended first");
                 self.take_foreign().await;
+                if let Some(JournalError(cause)) = &self.lost {
+                    return Recorded::No(Error::JournalFailed(cause.clone()));
+                }
+                if self.halt.is_none() && self.state.totals().revision == after {
+                    // Asking again at once would ask for ever.
+                    self.halt("it has a conflict and no newer change".into());
+                }
                 Recorded::Conflict
             }
             Err(AppendError::Full) => Recorded::No(Error::JournalFull),
@@ -115,21 +141,41 @@ where
         let Some(journal) = &mut self.journal else { return };
         let after = self.state.totals().revision;
         match journal.read(after).await {
-            Ok(mut changes) => {
+            Ok(changes) => {
                 self.halt = None;
-                for change in &mut changes {
-                    self.shared.clock.not_before(change.at);
-                    self.state.weigh_change(change);
-                    self.state.apply(change);
-                }
-                tracing::debug!(count = changes.len(), "took foreign changes");
-                self.publisher.publish_turn(changes.into());
+                self.apply_foreign(changes);
             }
-            Err(JournalError(cause)) => {
+            Err(ReadError::Compacted { oldest }) => {
+                let behind = Error::Compacted { oldest };
+                self.lost = Some(JournalError::new(format!("this owner is at {after}: {behind}")));
+            }
+            Err(ReadError::Failed(JournalError(cause))) => {
                 tracing::error!(%cause, "the journal cannot be read");
                 self.halt(cause);
             }
         }
+    }
+
+    /// In turns, so that nobody gets too much at once; a batch stays whole.
+    fn apply_foreign(&mut self, changes: Vec<Change<T>>) {
+        tracing::debug!(count = changes.len(), "took foreign changes");
+        let mut turn = Vec::new();
+        for mut change in changes {
+            let revision = self.state.totals().revision;
+            if change.revision != revision + 1 {
+                self.lost = Some(skips(revision, change.revision));
+                break;
+            }
+            self.shared.clock.not_before(change.at);
+            self.state.weigh_change(&mut change);
+            self.state.apply(&change);
+            let whole = !change.continues;
+            turn.push(change);
+            if whole && turn.len() >= FOREIGN_TURN {
+                self.publisher.publish_turn(turn.drain(..).collect());
+            }
+        }
+        self.publisher.publish_turn(turn.into());
     }
 
     /// If the journal has not told yet what became of an append, ask it again when it is time.
@@ -163,4 +209,8 @@ where
         let retry_at = now + wait.unwrap_or_default();
         self.halt = Some(Halt { cause, retry_at, wait: wait.unwrap_or(FIRST_RETRY) });
     }
+}
+
+fn skips(before: u64, after: u64) -> JournalError {
+    JournalError::new(format!("the journal goes from revision {before} to {after}"))
 }

@@ -1,5 +1,6 @@
 //! The only task that changes data: its loop, from start to end.
 
+mod expiring;
 mod job;
 mod journaling;
 mod quiet;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::TaskTracker;
 
+use self::expiring::Pause;
 use self::journaling::Halt;
 use self::quiet::Quiet;
 use crate::change::Change;
@@ -49,10 +51,15 @@ pub(crate) struct Owner<T, J> {
     pub(crate) publisher: Publisher<T>,
     pub(crate) journal: Option<J>,
     pub(crate) halt: Option<Halt>,
+    pub(crate) pause: Option<Pause>,
+    /// The journal has told something after which there is no going on.
+    pub(crate) lost: Option<JournalError>,
     pub(crate) shared: Arc<Shared<T>>,
     pub(crate) rules: Rules,
     pub(crate) gates: TaskTracker,
     pub(crate) shutdown_deadline: Duration,
+    /// When a shutdown that has begun is to be over.
+    pub(crate) end_by: Option<Instant>,
     /// Scans that wait for the index.
     pub(crate) scans: Vec<ScanRequest<T>>,
     /// The changes of the current turn.
@@ -73,6 +80,8 @@ where
     J: Journal<T>,
 {
     let shared = Arc::clone(&owner.shared);
+    // Dropped before the owner is, also when the runtime drops this future half-way.
+    let ending = Ending(Arc::clone(&shared));
     match panics::catch(owner.live()).await {
         Ok(Ok(())) => tracing::debug!(store = %shared.id(), "the store has ended"),
         Ok(Err(JournalError(cause))) => {
@@ -86,10 +95,25 @@ where
     }
     shared.status.close();
     owner.inbox.close();
-    shared.status.end();
-    owner.publisher.close();
+    // Whoever waits for the end may open the journal again.
+    let journal = owner.journal.take();
+    let _ = panics::catch(async move { drop(journal) }).await;
+    drop(ending);
     // Dropping a caller's value may panic once more.
     let _ = panics::catch(async move { drop(owner) }).await;
+}
+
+/// Tells everybody of the end of the owner.
+struct Ending<T>(Arc<Shared<T>>);
+
+impl<T> Drop for Ending<T> {
+    fn drop(&mut self) {
+        let status = &self.0.status;
+        if !status.is_closing() {
+            status.fail("the runtime that the store was spawned on was shut down");
+        }
+        status.end();
+    }
 }
 
 impl<T, J> Owner<T, J>
@@ -98,10 +122,18 @@ where
     J: Journal<T>,
 {
     async fn live(&mut self) -> Result<(), JournalError> {
-        self.recover().await?;
+        let token = self.shared.token.clone();
+        let recovered = tokio::select! {
+            biased;
+            recovered = self.recover() => Some(recovered),
+            () = token.cancelled() => None,
+        };
+        let Some(recovered) = recovered else { return Ok(()) };
+        recovered?;
         self.shared.status.set_ready();
         tracing::debug!(store = %self.shared.id(), "the store is ready");
-        self.serve_until_cancelled().await;
+        self.serve_until_cancelled().await?;
+        tracing::debug!(store = %self.shared.id(), "shutting down");
         self.finish().await;
         match &mut self.journal {
             Some(journal) => journal.close().await,
@@ -110,7 +142,7 @@ where
     }
 
     /// Serve until the store is cancelled or its last handle is gone.
-    async fn serve_until_cancelled(&mut self) {
+    async fn serve_until_cancelled(&mut self) -> Result<(), JournalError> {
         let token = self.shared.token.clone();
         let mut cancelled = pin!(Quiet::new(token.clone().cancelled_owned()));
         let mut alarm = pin!(sleep(LONGEST_SLEEP));
@@ -126,25 +158,34 @@ where
             }
             tokio::select! {
                 biased;
-                () = &mut cancelled => return,
-                taken = self.inbox.recv_many(&mut batch, DRAIN) => {
-                    if taken == 0 {
-                        return; // the last handle is gone
+                () = &mut cancelled => return Ok(()),
+                // What others have appended comes first, and then what is queued all the same.
+                () = foreign(&mut self.journal) => {
+                    self.take_foreign().await;
+                    while batch.len() < DRAIN && let Ok(envelope) = self.inbox.try_recv() {
+                        batch.push(envelope);
                     }
                 }
-                () = foreign(&mut self.journal) => self.take_foreign().await,
+                taken = self.inbox.recv_many(&mut batch, DRAIN) => {
+                    if taken == 0 {
+                        return Ok(()); // the last handle is gone
+                    }
+                }
                 // Chores are done whenever nobody asks for anything else.
                 () = tokio::task::yield_now(), if self.state.has_chores() => {}
                 () = &mut alarm, if alarm_at.is_some() => alarm_at = None,
             }
             self.take(&mut batch).await;
+            if let Some(cause) = self.lost.take() {
+                return Err(cause);
+            }
         }
     }
 
     /// Refuse what is new and finish what is queued, until the deadline.
     async fn finish(&mut self) {
         self.shared.status.close();
-        let deadline = Instant::now() + self.shutdown_deadline;
+        let deadline = *self.end_by.get_or_insert_with(|| Instant::now() + self.shutdown_deadline);
         let mut batch = Vec::with_capacity(DRAIN);
         // Gates finish what is queued there; what they admit still comes in here.
         self.gates.close();
@@ -168,9 +209,10 @@ where
                 }
             }
         }
-        while !self.scans.is_empty() {
+        while !self.scans.is_empty() && !self.is_too_late() {
             self.state.do_chore();
             self.answer_scans(self.shared.clock.now());
+            tokio::task::yield_now().await;
         }
     }
 
@@ -188,6 +230,15 @@ where
         self.count();
     }
 
+    /// Whether a shutdown has begun and its deadline has passed. Without a journal turns are too short
+    /// for it to begin during one.
+    fn is_too_late(&mut self) -> bool {
+        if self.end_by.is_none() && self.journal.is_some() && self.shared.token.is_cancelled() {
+            self.end_by = Some(Instant::now() + self.shutdown_deadline);
+        }
+        self.end_by.is_some_and(|end_by| Instant::now() >= end_by)
+    }
+
     /// Let `stats` see how much there is.
     fn count(&self) {
         let totals = self.state.totals();
@@ -199,7 +250,7 @@ where
     /// When something has to be done even if nobody asks for it.
     fn next_deadline(&self) -> Option<Timestamp> {
         let retry = self.halt.as_ref().map(Halt::retry_at);
-        self.state.next_wake().into_iter().chain(retry).min()
+        self.next_expiry().into_iter().chain(retry).min()
     }
 }
 

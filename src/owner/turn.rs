@@ -3,16 +3,17 @@
 //! Without a journal the first three are one step for each command; with one, or for a batch, all
 //! commands of the turn are decided before the first is applied.
 
+use tokio::sync::oneshot;
+
 use super::job::{Job, Verdict};
 use super::journaling::Recorded;
-use super::{EXPIRE_AT_ONCE, Owner, SHARED_TURN};
-use crate::change::{Change, ChangeKind};
+use super::{Owner, SHARED_TURN};
 use crate::history::Turn;
 use crate::journal::Journal;
 use crate::message::{Envelope, Message};
 use crate::plan::Plan;
 use crate::stats::add;
-use crate::{Key, Timestamp};
+use crate::{Error, Timestamp};
 
 /// Commands that were taken from the inbox and have not had their turn.
 pub(super) type Queue<'a, T> = std::vec::Drain<'a, Envelope<T>>;
@@ -20,42 +21,100 @@ pub(super) type Queue<'a, T> = std::vec::Drain<'a, Envelope<T>>;
 /// How many commands share a turn when there is a journal.
 const JOURNALED_TURN: usize = 256;
 
+/// How many writes of one command, at most, share a turn.
+const SLICE: usize = 256;
+
 impl<T, J> Owner<T, J>
 where
     T: Clone + Send + Sync + 'static,
     J: Journal<T>,
 {
-    /// Serve what is queued, turn by turn.
-    pub(super) async fn serve(&mut self, queue: &mut Queue<'_, T>, now: Timestamp) {
+    /// Serve what is queued, turn by turn. Leaves the rest, whose callers are told how the store has
+    /// ended, when a shutdown takes too long.
+    pub(super) async fn serve(&mut self, queue: &mut Queue<'_, T>, mut now: Timestamp) {
         while let Some(first) = queue.as_slice().first() {
+            if self.is_too_late() {
+                tracing::warn!("the shutdown deadline has passed with commands in the queue");
+                return;
+            }
             add(&self.shared.counters.turns, 1);
-            match first.message {
+            if self.journal.is_some() {
+                // An append takes its time, and a conflict brings the times of another owner.
+                now = self.shared.clock.now();
+            }
+            match &first.message {
                 Message::Compact { .. } => self.compact(queue.next(), now).await,
-                Message::Clear { .. } => {
-                    // It says how many live keys went: what is overdue goes before it, by itself.
-                    self.expire_all(now).await;
-                    self.planned_turn(queue.next().map(Job::from).into_iter().collect(), now).await;
+                Message::Many { writes, .. } if writes.len() > SLICE => {
+                    now = self.sliced(queue.next(), now).await;
                 }
-                _ if self.journal.is_some() => {
-                    let next = queue.as_slice()[1..].iter().position(begins_turn);
-                    let length = next.map_or(queue.len(), |next| next + 1).min(JOURNALED_TURN);
-                    self.planned_turn(queue.take(length).map(Job::from).collect(), now).await;
+                _ => {
+                    let planned = self.journal.is_some() || is_planned(first);
+                    let length = if !planned {
+                        if self.publisher.has_audience() { SHARED_TURN } else { 1 }
+                    } else if self.journal.is_some() {
+                        let rest = queue.as_slice().iter().skip(1);
+                        let next = rest.take(JOURNALED_TURN - 1).position(begins_turn);
+                        next.map_or(JOURNALED_TURN, |next| next + 1)
+                    } else {
+                        1
+                    };
+                    let length = length.min(queue.len());
+                    if self.may_meet_limit(&queue.as_slice()[..length]) {
+                        // What cannot be recorded is refused by the turn itself.
+                        let _ = self.expire_all(now).await;
+                    }
+                    if planned {
+                        let jobs = queue.take(length).map(Job::from).collect();
+                        self.planned_turn(jobs, now).await;
+                    } else {
+                        self.direct_turn(queue, length, now);
+                    }
                 }
-                Message::Batch { .. } => {
-                    self.planned_turn(queue.next().map(Job::from).into_iter().collect(), now).await;
-                }
-                _ => self.direct_turn(queue, now),
             }
         }
     }
 
+    /// Many writes that are independent of each other, in turns of their own, so that what is due
+    /// meanwhile need not wait for all of them. Answers what time it is then.
+    async fn sliced(&mut self, command: Option<Envelope<T>>, mut now: Timestamp) -> Timestamp {
+        let Some(Envelope { message: Message::Many { writes, reply }, .. }) = command else {
+            return now;
+        };
+        let mut results = Vec::with_capacity(writes.len());
+        let mut writes = writes.into_iter();
+        while writes.len() > 0 {
+            let slice: Vec<_> = writes.by_ref().take(SLICE).collect();
+            let length = slice.len();
+            let (part, mut answer) = oneshot::channel();
+            let part =
+                Envelope { message: Message::Many { writes: slice, reply: part }, span: None };
+            if self.may_meet_limit(std::slice::from_ref(&part)) {
+                let _ = self.expire_all(now).await;
+            }
+            if self.journal.is_some() {
+                self.planned_turn(vec![Job::from(part)], now).await;
+            } else {
+                self.direct_turn(&mut vec![part].drain(..), 1, now);
+            }
+            match answer.try_recv() {
+                Ok(Ok(answers)) => results.extend(answers),
+                Ok(Err(error)) => results.extend((0..length).map(|_| Err(error.clone()))),
+                Err(_) => return now, // a turn answers all of its commands
+            }
+            now = self.shared.clock.now();
+            self.expire(now).await;
+        }
+        let _ = reply.send(Ok(results));
+        now
+    }
+
     /// A turn without a journal: nothing can go wrong between deciding and applying, so each command
     /// is both at once.
-    fn direct_turn(&mut self, queue: &mut Queue<'_, T>, now: Timestamp) {
+    fn direct_turn(&mut self, queue: &mut Queue<'_, T>, length: usize, now: Timestamp) {
         let shared = self.publisher.has_audience();
-        let limit = if shared { SHARED_TURN } else { 1 };
-        for _ in 0..limit {
-            if queue.as_slice().first().is_some_and(is_planned) {
+        for _ in 0..length {
+            let served_alone = |next: &Envelope<T>| is_planned(next) || is_sliced(next);
+            if queue.as_slice().first().is_some_and(served_alone) {
                 break;
             }
             let Some(envelope) = queue.next() else { break };
@@ -87,29 +146,29 @@ where
             }
         }
         self.publisher.publish(&mut self.changes);
+        self.count();
         for (reply, written) in self.answers.drain(..) {
             let _ = reply.send(written);
         }
     }
 
     /// A turn that is decided as a whole, recorded, and then applied.
-    async fn planned_turn(&mut self, jobs: Vec<Job<T>>, now: Timestamp) {
+    async fn planned_turn(&mut self, jobs: Vec<Job<T>>, mut now: Timestamp) {
         let (verdicts, turn) = loop {
+            if let Some(Job::Clear { .. }) = jobs.first()
+                && let Err(error) = self.expire_all(now).await
+            {
+                // It says how many live keys went: what is overdue goes before it, by itself.
+                return self.refuse(jobs, &error, now);
+            }
             let mut plan = Plan::new(&self.state, now, self.rules);
             let verdicts: Vec<Verdict> = jobs.iter().map(|job| job.decide(&mut plan)).collect();
             let turn: Turn<T> = plan.into_changes().into();
             match self.record(&turn).await {
                 Recorded::Yes => break (verdicts, turn),
-                // Another owner was first, and the plan with its changes is void.
-                Recorded::Conflict => {}
-                Recorded::No(error) => {
-                    for job in jobs {
-                        if let Some(read) = job.refuse(&error) {
-                            self.read(read.message, now);
-                        }
-                    }
-                    return;
-                }
+                // Another owner was first: the plan with its changes is void, and the time is later.
+                Recorded::Conflict => now = self.shared.clock.now(),
+                Recorded::No(error) => return self.refuse(jobs, &error, now),
             }
         };
         let mut replies = Vec::with_capacity(jobs.len());
@@ -128,53 +187,25 @@ where
             }
         }
         self.publisher.publish_turn(Turn::clone(&turn));
+        self.count();
         for (job, verdict, start, popped) in replies {
             job.reply(verdict, start, popped, now);
         }
     }
 
-    /// Let every due key expire.
-    pub(super) async fn expire_all(&mut self, now: Timestamp) {
-        while self.expire(now).await {}
-        let keys = self.state.due_in_this_tick(now);
-        self.expire_keys(keys, now).await;
-    }
-
-    /// Let due keys expire, a bounded number of them. Says whether there may be more.
-    pub(super) async fn expire(&mut self, now: Timestamp) -> bool {
-        if self.state.next_wake().is_none_or(|next| next > now) {
-            return false;
-        }
-        let (keys, more) = self.state.due(now, EXPIRE_AT_ONCE);
-        self.expire_keys(keys, now).await && more
-    }
-
-    /// Let these keys expire. Says whether that could be recorded.
-    async fn expire_keys(&mut self, keys: Vec<Key>, now: Timestamp) -> bool {
-        if keys.is_empty() {
-            return true;
-        }
-        let revisions = self.state.totals().revision + 1..;
-        let expired = |(revision, key)| Change::new(revision, now, key, ChangeKind::Expired);
-        let turn: Turn<T> = revisions.zip(keys).map(expired).collect();
-        match self.record(&turn).await {
-            Recorded::Yes => {
-                for change in turn.iter() {
-                    self.state.apply(change);
-                }
-                add(&self.shared.counters.expired, turn.len());
-                tracing::debug!(count = turn.len(), "expired");
-                self.publisher.publish_turn(turn);
-                true
-            }
-            Recorded::Conflict | Recorded::No(_) => {
-                // They are absent all the same; the change is made up for when the journal is back.
-                let again = now + std::time::Duration::from_millis(100);
-                turn.iter().for_each(|change| self.state.look_again(&change.key, again));
-                false
+    /// Nothing of a turn could be recorded: its reads are done all the same.
+    fn refuse(&mut self, jobs: Vec<Job<T>>, error: &Error, now: Timestamp) {
+        for job in jobs {
+            if let Some(read) = job.refuse(error) {
+                self.read(read.message, now);
             }
         }
     }
+}
+
+/// Whether a command has turns of its own.
+fn is_sliced<T>(envelope: &Envelope<T>) -> bool {
+    matches!(&envelope.message, Message::Many { writes, .. } if writes.len() > SLICE)
 }
 
 /// Whether a command is planned before anything of it is applied, also without a journal.
@@ -187,5 +218,5 @@ fn is_planned<T>(envelope: &Envelope<T>) -> bool {
 /// before it in the history.
 fn begins_turn<T>(envelope: &Envelope<T>) -> bool {
     use Message::{Clear, Compact, Subscribe};
-    matches!(envelope.message, Clear { .. } | Compact { .. } | Subscribe(_))
+    matches!(envelope.message, Clear { .. } | Compact { .. } | Subscribe(_)) || is_sliced(envelope)
 }

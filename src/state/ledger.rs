@@ -28,10 +28,18 @@ impl Ledger {
         self.count(key, before, after);
         if let Some(token) = token {
             self.wheel.insert(token);
-            // Deadlines that move earlier leave stale tokens behind; far ones would stay for years.
+            // Deadlines that move earlier leave stale tokens behind, and so do keys that go before
+            // theirs; far ones would stay for years. What stays has an entry, so that the next sweep
+            // is as far away as the store is large.
             if self.wheel.len() > 4_096 + 4 * self.totals.entries {
                 self.wheel.retain(|token| {
-                    map.read(token.shard.into()).armed(token.index) == Some(token.at)
+                    let mut shard = map.write(token.shard.into());
+                    let armed = shard.armed(token.index) == Some(token.at);
+                    let vacant = shard.slot(token.index).is_none();
+                    if armed && vacant {
+                        shard.arm(token.index, None);
+                    }
+                    armed && !vacant
                 });
             }
         }

@@ -102,6 +102,11 @@ impl<T> State<T> {
         keys
     }
 
+    /// Whether the key is there and its deadline has passed.
+    pub(crate) fn is_overdue(&self, key: &str, now: Timestamp) -> bool {
+        self.facts(self.map.hash(key), key).is_some_and(|facts| facts.is_over(now))
+    }
+
     /// Look at a due key again later, because its expiry could not be recorded.
     pub(crate) fn look_again(&mut self, key: &str, at: Timestamp) {
         let hash = self.map.hash(key);
@@ -172,7 +177,8 @@ impl<T> State<T> {
 impl<T: Clone> State<T> {
     /// Put an entry of a snapshot in its place.
     pub(crate) fn restore(&mut self, key: &Key, entry: Entry<T>) {
-        let weight = self.weigher.weigh(entry.value.elements()).unwrap_or(0) + key.len() as u64;
+        let weight = self.weigher.weigh(entry.value.elements()).unwrap_or(0);
+        let weight = weight.saturating_add(key.len() as u64);
         let hash = self.map.hash(key);
         let shard = Map::<T>::shard_of(hash);
         let slot = Slot {

@@ -108,7 +108,7 @@ impl<T> Slot<T> {
             }
             (Effect::Push { end, expires_at, weight, .. }, Payload::Element(element)) => {
                 self.expires_at = expires_at;
-                self.weight += weight;
+                self.weight = self.weight.saturating_add(weight);
                 if let Stored::List(list) = &mut self.stored {
                     match end {
                         End::Front => list.push_front(element),
@@ -140,7 +140,7 @@ impl<T> Slot<T> {
         weight: u64,
     ) -> Displaced<T> {
         self.expires_at = expires_at;
-        self.weight = self.key.len() as u64 + weight;
+        self.weight = (self.key.len() as u64).saturating_add(weight);
         Displaced::Whole(std::mem::replace(&mut self.stored, new))
     }
 }

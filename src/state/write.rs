@@ -27,37 +27,41 @@ impl<T: Clone> State<T> {
         let mut guard = self.map.write(shard);
         let mut index = guard.find(hash, key);
         let mut facts = index.and_then(|index| guard.slot(index)).map(Slot::facts);
-        let mut overdue = Displaced::Nothing;
+        let mut overdue = None;
         if let (Some(over), Some(at)) = (facts.filter(|facts| facts.is_over(now)), index) {
             let revision = self.ledger.totals.revision + 1;
             self.map.announce(revision);
-            overdue = guard.remove(hash, at);
+            let removed = guard.remove(hash, at);
             (facts, index) = (None, None);
             self.ledger.count(key, Some(over), None);
             self.ledger.totals.revision = revision;
-            tell(Change::new(revision, now, key.clone(), ChangeKind::Expired));
+            let expired = Change::new(revision, now, key.clone(), ChangeKind::Expired);
+            overdue = Some((expired, removed));
         }
-        let effect = match decide(&prepared, facts, now, &self.ledger.totals, rules) {
-            Ok(effect) => effect,
-            Err(error) => {
-                drop(guard);
-                drop(overdue);
-                return Err(error);
-            }
-        };
-        let stamp = Stamp { revision: self.ledger.totals.revision + 1, at: now };
-        self.map.announce(stamp.revision);
-        let (displaced, token) = put(&mut guard, (hash, shard), key, index, effect, stamp, payload);
+        let revision = self.ledger.totals.revision + 1;
+        let decided = decide(&prepared, facts, now, &self.ledger.totals, rules).map(|effect| {
+            self.map.announce(revision);
+            let stamp = Stamp { revision, at: now };
+            (effect, put(&mut guard, (hash, shard), key, index, effect, stamp, payload))
+        });
+        // What follows may run code of `T`, its `Drop`: outside the lock, and after it was told.
         drop(guard);
-
-        self.ledger.totals.revision = stamp.revision;
-        let after = effect.after(facts, key, stamp.revision);
+        let overdue = overdue.map(|(expired, removed)| {
+            tell(expired);
+            removed
+        });
+        let (effect, (displaced, token)) = decided?;
+        self.ledger.totals.revision = revision;
+        let after = effect.after(facts, key, revision);
         self.ledger.settle(&self.map, key, (facts, after), token);
-        let popped = self.popped(hash, key, displaced);
+        let (popped, displaced) = match displaced {
+            Displaced::Element(element) => (Some(self.popped(hash, key, element)), None),
+            displaced => (None, Some(displaced)),
+        };
         let length = effect.length(&prepared.write.action);
-        let written = Written { revision: stamp.revision, at: now, length, popped };
-        tell(change_of(effect, prepared, stamp.revision, now));
-        Ok(written)
+        tell(change_of(effect, prepared, revision, now));
+        drop((overdue, displaced));
+        Ok(Written { revision, at: now, length, popped })
     }
 
     /// Apply a change that was decided and recorded before. Cannot fail: a change that does not fit
@@ -76,31 +80,32 @@ impl<T: Clone> State<T> {
         let mut guard = self.map.write(shard);
         let index = guard.find(hash, key);
         let facts = index.and_then(|index| guard.slot(index)).map(Slot::facts);
-        let fits = facts.is_some() || matches!(effect, Effect::Set { .. });
-        debug_assert!(fits, "{effect:?} on a key that is absent");
-        let (displaced, token) = if fits {
-            put(&mut guard, (hash, shard), key, index, effect, stamp, payload)
-        } else {
-            (Displaced::Nothing, None)
-        };
+        self.ledger.totals.revision = change.revision;
+        if facts.is_none() && !matches!(effect, Effect::Set { .. }) {
+            drop(guard);
+            tracing::error!(key = %key, ?effect, "the journal has a change of a key that is absent");
+            return None;
+        }
+        let (displaced, token) = put(&mut guard, (hash, shard), key, index, effect, stamp, payload);
         drop(guard);
 
-        self.ledger.totals.revision = change.revision;
         let after = effect.after(facts, key, change.revision);
         self.ledger.settle(&self.map, key, (facts, after), token);
-        self.popped(hash, key, displaced)
+        match displaced {
+            Displaced::Element(element) => Some(self.popped(hash, key, element)),
+            _ => None,
+        }
     }
 
     /// What a pop took. Its bytes are free from now on, when it is known which element it was.
-    fn popped(&mut self, hash: u64, key: &str, displaced: Displaced<T>) -> Option<T> {
-        let Displaced::Element(element) = displaced else { return None };
+    fn popped(&mut self, hash: u64, key: &str, element: T) -> T {
         // The weigher has weighed this element before; if it panics now, nothing is freed.
         let weight = self.weigher.weigh(std::slice::from_ref(&element)).unwrap_or(0);
         let mut guard = self.map.write(Map::<T>::shard_of(hash));
         let freed = guard.find(hash, key).map_or(0, |index| guard.free(index, weight));
         drop(guard);
         self.ledger.totals.bytes -= freed;
-        Some(element)
+        element
     }
 }
 

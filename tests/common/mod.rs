@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mainspring::journal::{AppendError, Journal, JournalError, MemoryJournal, Recover};
+use mainspring::journal::{AppendError, Journal, JournalError, MemoryJournal, ReadError, Recover};
 use mainspring::{
     Action, Batched, Change, ChangeKind, Condition, End, Entry, Event, Key, PendingWrite, Result,
     Store, StoreId, Subscription, Ttl, Write, op,
@@ -99,7 +99,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for SlowJournal<T> {
         self.journal.append(after, changes).await
     }
 
-    async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, JournalError> {
+    async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, ReadError> {
         self.journal.read(after).await
     }
 

@@ -1,0 +1,117 @@
+//! Letting due keys expire: a change like any other.
+
+use std::time::Duration;
+
+use super::{EXPIRE_AT_ONCE, Owner};
+use crate::change::{Change, ChangeKind};
+use crate::command::Prepared;
+use crate::history::Turn;
+use crate::journal::Journal;
+use crate::message::{Envelope, Message};
+use crate::owner::journaling::Recorded;
+use crate::stats::add;
+use crate::{Error, Key, Timestamp};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Expiry waits, because it could not be recorded. The keys are absent all the same.
+pub(crate) struct Pause {
+    pub(super) until: Timestamp,
+    length: Duration,
+}
+
+impl<T, J> Owner<T, J>
+where
+    T: Clone + Send + Sync + 'static,
+    J: Journal<T>,
+{
+    /// Let due keys expire, a bounded number of them. Says whether there may be more.
+    pub(super) async fn expire(&mut self, now: Timestamp) -> bool {
+        if self.next_expiry().is_none_or(|next| next > now) {
+            return false;
+        }
+        let (keys, more) = self.state.due(now, EXPIRE_AT_ONCE);
+        self.expire_keys(keys, now).await.is_ok() && more
+    }
+
+    /// Let every due key expire, to the nanosecond: for those who count keys.
+    pub(super) async fn expire_all(&mut self, now: Timestamp) -> Result<(), Error> {
+        loop {
+            let (keys, more) = self.state.due(now, EXPIRE_AT_ONCE);
+            self.expire_keys(keys, now).await?;
+            if !more {
+                break;
+            }
+        }
+        let keys = self.state.due_in_this_tick(now);
+        self.expire_keys(keys, now).await
+    }
+
+    async fn expire_keys(&mut self, mut keys: Vec<Key>, mut now: Timestamp) -> Result<(), Error> {
+        while !keys.is_empty() {
+            let revisions = self.state.totals().revision + 1..;
+            let expired = |(revision, key): (u64, &Key)| {
+                Change::new(revision, now, key.clone(), ChangeKind::Expired)
+            };
+            let turn: Turn<T> = revisions.zip(&keys).map(expired).collect();
+            match self.record(&turn).await {
+                Recorded::Yes => {
+                    for change in turn.iter() {
+                        self.state.apply(change);
+                    }
+                    self.pause = None;
+                    add(&self.shared.counters.expired, turn.len());
+                    tracing::debug!(count = turn.len(), "expired");
+                    self.publisher.publish_turn(turn);
+                    break;
+                }
+                // The other owner may have let them expire, or live.
+                Recorded::Conflict => {
+                    now = self.shared.clock.now();
+                    keys.retain(|key| self.state.is_overdue(key, now));
+                }
+                Recorded::No(error) => {
+                    let length = self.pause.as_ref().map_or(FIRST_PAUSE, |pause| pause.length * 2);
+                    let length = length.min(LONGEST_PAUSE);
+                    let until = now + length;
+                    self.pause = Some(Pause { until, length });
+                    keys.iter().for_each(|key| self.state.look_again(key, until));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// When to look for due keys again.
+    pub(super) fn next_expiry(&self) -> Option<Timestamp> {
+        if self.halt.is_some() {
+            return None; // nothing could be recorded
+        }
+        let next = self.state.next_wake()?;
+        Some(self.pause.as_ref().map_or(next, |pause| pause.until.max(next)))
+    }
+
+    /// Whether these commands may meet a limit, so that keys which are overdue must not count.
+    pub(super) fn may_meet_limit(&self, queue: &[Envelope<T>]) -> bool {
+        let rules = &self.rules;
+        if rules.max_entries == usize::MAX && rules.max_bytes == u64::MAX {
+            return false;
+        }
+        let (mut entries, mut bytes) = (self.state.totals().entries, self.state.totals().bytes);
+        let mut add = |prepared: &Prepared<T>| {
+            entries += 1;
+            bytes = bytes.saturating_add(prepared.bytes());
+        };
+        for envelope in queue {
+            match &envelope.message {
+                Message::Write { prepared, .. } => add(prepared),
+                Message::Many { writes, .. } => writes.iter().flatten().for_each(&mut add),
+                Message::Batch { writes, .. } => writes.iter().for_each(&mut add),
+                _ => {}
+            }
+        }
+        entries > rules.max_entries || bytes > rules.max_bytes
+    }
+}

@@ -1,0 +1,201 @@
+//! What is `Send`, `Sync`, `Unpin`, `Clone` and `Debug`, and under which conditions.
+//!
+//! As tokio's `async_send_sync.rs`: nothing here runs, it has only to compile.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(dead_code, reason = "it has only to compile")]
+
+use std::fmt::Debug;
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+
+use mainspring::journal::{
+    AppendError, Fault, Journal, JournalError, MemoryJournal, NoJournal, Recovered,
+};
+use mainspring::{
+    Action, BatchError, Batched, Builder, Call, Change, ChangeKind, Condition, End, Entry, Error,
+    Event, Gate, GateOptions, InvalidResumeToken, Key, Latest, Page, Pending, PendingWrite, Place,
+    Popped, Pushed, Reader, Refusal, Reply, ResumeToken, Stats, Store, StoreId, Subscription,
+    Timestamp, TrySendError, Ttl, Value, View, Write, op,
+};
+
+/// Can be stored, and nothing else: no `Debug`, no `Eq`, no `Default`, nothing of serde.
+#[derive(Clone)]
+struct Bare;
+
+/// Not even `Clone`.
+struct Rigid;
+
+/// Neither `Unpin` nor cheap.
+#[derive(Clone)]
+struct Pinned(std::marker::PhantomPinned);
+
+fn send<T: Send>() {}
+fn sync<T: Sync>() {}
+fn unpin<T: Unpin>() {}
+fn clone<T: Clone>() {}
+fn copy<T: Copy>() {}
+fn debug<T: Debug>() {}
+fn forever<T: 'static>() {}
+fn error<T: std::error::Error + Send + Sync + 'static>() {}
+fn send_value<T: Send>(_: T) {}
+fn sync_value<T: Sync>(_: &T) {}
+fn debug_value<T: Debug>(_: &T) {}
+
+macro_rules! all {
+    (@ [$($bound:ident)+] $type:ty) => { $($bound::<$type>();)+ };
+    ($bounds:tt $($type:ty),+ $(,)?) => { $(all!(@ $bounds $type);)+ };
+}
+
+fn handles() {
+    all!([send sync unpin clone debug forever]
+        Store<Bare>, Reader<Bare>, View<Bare>, Store<Pinned>, Reader<Pinned>, View<Pinned>,
+        Store<Rigid>, Reader<Rigid>, View<Rigid>, MemoryJournal<Bare>, MemoryJournal<Rigid>,
+    );
+    all!([send sync unpin debug forever]
+        Subscription<Bare>, Latest<Bare>, Subscription<Pinned>, Latest<Pinned>,
+    );
+    all!([send debug forever] Builder<Bare>, Builder<Bare, MemoryJournal<Bare>>);
+}
+
+fn plain_data() {
+    all!([send sync unpin clone debug forever]
+        Action<u8>, Batched<u8>, BatchError, Change<u8>, ChangeKind<u8>, Entry<u8>, Error,
+        Event<u8>, Key, Page<u8>, Popped<u8>, Refusal, Value<u8>, Write<u8>, Recovered<u8>,
+        AppendError, JournalError,
+    );
+    all!([send sync unpin copy debug forever]
+        Condition, End, Fault, GateOptions, InvalidResumeToken, NoJournal, Place, Pushed,
+        ResumeToken, Stats, StoreId, Timestamp, Ttl,
+    );
+    all!([clone] Value<Bare>, Entry<Bare>, Write<Bare>, Change<Bare>, Event<Bare>, Page<Bare>);
+    all!([error]
+        BatchError, Error, InvalidResumeToken, AppendError, JournalError,
+        TrySendError<Pending<'static, Bare, op::Get>>,
+    );
+}
+
+/// Every command: before it is sent, as a future, and when it is on its way.
+fn commands() {
+    macro_rules! commands {
+        ($($op:ty),+ $(,)?) => {$(
+            all!([send unpin debug]
+                Pending<'static, Bare, $op>, Call<'static, Bare, $op>, Reply<'static, Bare, $op>,
+                TrySendError<Pending<'static, Bare, $op>>,
+            );
+        )+};
+    }
+    commands! {
+        op::Get, op::Clear, op::Compact, op::Subscribe, op::Watch<Bare>, op::Batch<Bare>,
+        op::Scan<Key>, op::Scan<(Key, Entry<Bare>)>,
+        op::Look<Bare, bool>, op::Look<Bare, Option<usize>>, op::Look<Bare, Option<Bare>>,
+        op::Look<Bare, Option<Vec<Bare>>>,
+        op::Write<Bare, op::Set>, op::Write<Bare, op::Change>, op::Write<Bare, op::Push>,
+        op::Write<Bare, op::Pop>, op::Many<Bare, op::Set>, op::Many<Bare, op::Push>,
+    }
+    all!([sync]
+        PendingWrite<'static, Bare, op::Set>, PendingWrite<'static, Bare, op::Pop>,
+        Pending<'static, Bare, op::Get>, Pending<'static, Bare, op::Subscribe>,
+    );
+}
+
+/// The futures of the `async fn`s, which have no names.
+fn futures(store: &Store<Bare>, told: &mut Subscription<Bare>, latest: &mut Latest<Bare>) {
+    send_value(store.modify("k", |_| {}));
+    send_value(store.latest("k"));
+    send_value(store.ready());
+    send_value(store.closed());
+    send_value(store.shutdown());
+    send_value(store.set("k", Bare).into_future());
+    let recv = told.recv();
+    sync_value(&recv);
+    send_value(recv);
+    send_value(latest.changed());
+    // Inside a task of its own, which is where they live.
+    let store = store.clone();
+    send_value(async move {
+        let _ = store.set("k", Bare).if_absent().await;
+        let _ = store.push_many("k", [Bare]).await;
+        let _ = store.scan("").await;
+        let mut told = store.subscribe().from_snapshot().await?;
+        told.recv().await.map(drop)
+    });
+}
+
+/// Streams, so that combinators can take them.
+fn streams() {
+    fn stream<S: futures_util::Stream<Item = I>, I>() {}
+    stream::<Subscription<Bare>, Result<Event<Bare>, Error>>();
+    stream::<Latest<Bare>, Result<Option<Entry<Bare>>, Error>>();
+}
+
+/// `T` needs to be `Clone` to be stored, and nothing to be named.
+struct Service<T> {
+    store: Store<T>,
+    reader: Option<Reader<T>>,
+    told: Option<Subscription<T>>,
+    latest: Option<Latest<T>>,
+    _any: PhantomData<T>,
+}
+
+impl<T> Clone for Service<T> {
+    fn clone(&self) -> Self {
+        let (store, reader) = (self.store.clone(), self.reader.clone());
+        Self { store, reader, told: None, latest: None, _any: PhantomData }
+    }
+}
+
+/// A gate and a journal may be `!Sync`, and their futures need only be `Send`.
+struct Solo(std::cell::Cell<u8>);
+
+impl Gate<Bare> for Solo {
+    async fn admit(&mut self, _: &Write<Bare>) -> Result<(), Refusal> {
+        self.0.set(1);
+        Ok(())
+    }
+}
+
+fn solo() {
+    fn gate<T, G: Gate<T>>() {}
+    fn journal<T, J: Journal<T>>() {}
+    gate::<Bare, Solo>();
+    journal::<Bare, MemoryJournal<Bare>>();
+    journal::<Bare, NoJournal>();
+}
+
+#[tokio::test]
+async fn debug_says_something_without_the_elements() {
+    let store = Store::<Bare>::builder().spawn();
+    store.set("k", Bare).await.unwrap();
+    let told = store.subscribe().await.unwrap();
+    let latest = store.latest("k").await.unwrap();
+    let texts = [
+        format!("{store:?}"),
+        format!("{:?}", store.reader()),
+        format!("{:?}", store.view()),
+        format!("{told:?}"),
+        format!("{latest:?}"),
+        format!("{:?}", store.set("k", Bare)),
+        format!("{:?}", store.set("k", Bare).into_future()),
+        format!("{:?}", store.get("k").try_send().unwrap()),
+        format!("{:?}", Store::<Bare>::builder()),
+        format!("{:?}", MemoryJournal::<Bare>::new()),
+    ];
+    let names = [
+        "Store",
+        "Reader",
+        "View",
+        "Subscription",
+        "Latest",
+        "Pending",
+        "Call",
+        "Reply",
+        "Builder",
+        "MemoryJournal",
+    ];
+    for (text, name) in texts.iter().zip(names) {
+        assert!(text.starts_with(name), "{text}");
+    }
+    assert!(texts[0].contains("revision: 1"), "{}", texts[0]);
+    debug_value(&store.stats());
+}

@@ -1,0 +1,247 @@
+//! Futures that are dropped at every point where they wait: the store stays as it should be.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod common;
+
+use std::future::{Future, IntoFuture};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use common::{Copied, Random, changes_to_the_end};
+use mainspring::journal::MemoryJournal;
+use mainspring::{Entry, Error, Event, Key, Store, Subscription, Value, Write};
+use tokio::task::yield_now;
+use tokio::time::{sleep, timeout};
+
+/// Poll so many times, letting others run in between, and drop what is not done by then.
+async fn poll_and_drop<F: IntoFuture>(future: F, polls: usize) -> Option<F::Output> {
+    let mut future = pin!(future.into_future());
+    for poll in 0..polls {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return Some(output);
+        }
+        if poll + 1 < polls {
+            yield_now().await;
+        }
+    }
+    None
+}
+
+async fn entries(store: &Store<String>) -> Vec<(Key, Entry<String>)> {
+    store.scan("").await.unwrap().items
+}
+
+/// The store still works, and is what its changes say.
+async fn is_sound(store: &Store<String>, all: &mut Subscription<String>) {
+    let revision = timeout(Duration::from_secs(5), store.set("sound", "v")).await;
+    let revision = revision.expect("it answers").unwrap();
+    let mut copy = Copied::default();
+    while all.resume_token().unwrap().revision < revision {
+        copy.take(all.recv().await.unwrap());
+    }
+    assert_eq!(copy.entries.into_iter().collect::<Vec<_>>(), entries(store).await);
+}
+
+fn stores() -> [Store<String>; 3] {
+    let small = Store::builder().queue_capacity(1).spawn();
+    let journaled = Store::builder().journal(MemoryJournal::new()).spawn();
+    [Store::builder().spawn(), small, journaled]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_not_queued_does_nothing_and_one_that_was_happens_once() {
+    for polls in 0..4 {
+        for store in stores() {
+            store.ready().await.unwrap();
+            let mut all = store.subscribe().after(0).await.unwrap();
+            store.set("list", vec!["x".to_owned(), "y".to_owned()]).await.unwrap();
+            let before = store.revision();
+            let mut done = 0;
+            done += u64::from(poll_and_drop(store.set("k", "v"), polls).await.is_some());
+            done += u64::from(poll_and_drop(store.push("list", "z"), polls).await.is_some());
+            done += u64::from(poll_and_drop(store.pop("list"), polls).await.is_some());
+            let both = [Write::set("a", "1"), Write::set("b", "2")];
+            let batch = poll_and_drop(store.batch(both), polls).await.is_some();
+            done += 2 * u64::from(batch);
+            let many = store.set_many([("m", "1"), ("n", "2")]);
+            done += 2 * u64::from(poll_and_drop(many, polls).await.is_some());
+            done += u64::from(
+                poll_and_drop(store.update("sound", "w"), polls).await.is_some_and(|u| u.is_ok()),
+            );
+            drop(poll_and_drop(store.get("k"), polls).await);
+            drop(poll_and_drop(store.scan(""), polls).await);
+            is_sound(&store, &mut all).await;
+            let changes = store.revision() - before - 1;
+            assert!(changes >= done && (polls > 0 || changes == 0), "{polls} polls: {changes}");
+            let ab = (store.contains("a").await.unwrap(), store.contains("b").await.unwrap());
+            assert_eq!(ab.0, ab.1, "a batch is whole");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_room_can_be_given_up() {
+    let store = Store::<String>::builder().queue_capacity(1).spawn();
+    let mut all = store.subscribe().after(0).await.unwrap();
+    let first = store.set("first", "v").try_send().unwrap();
+    {
+        let mut waiting: Vec<_> =
+            (0..20).map(|n| Box::pin(store.set(format!("k{n}"), "v").into_future())).collect();
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(waiting.iter_mut().all(|call| call.as_mut().poll(&mut cx).is_pending()));
+        waiting.truncate(10);
+        drop(waiting.remove(0));
+        drop(waiting);
+    }
+    assert_eq!(first.await, Ok(1));
+    is_sound(&store, &mut all).await;
+    assert_eq!(store.keys("k").await.unwrap().items.len(), 0, "none was queued");
+    assert_eq!(store.stats().queued, 0);
+    // Room that came to one that has left goes to the next.
+    let filler = store.set("first", "v").try_send().unwrap();
+    let mut gone = Box::pin(store.set("gone", "v").into_future());
+    assert!(gone.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let next = tokio::spawn({
+        let store = store.clone();
+        async move { store.set("next", "v").await }
+    });
+    yield_now().await;
+    filler.await.unwrap();
+    drop(gone);
+    timeout(Duration::from_secs(1), next).await.expect("it has room").unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_modify_that_is_dropped_happens_once_or_not_at_all() {
+    for polls in 0..8 {
+        for store in stores() {
+            store.set("n", "0").await.unwrap();
+            let mut all = store.subscribe().after(0).await.unwrap();
+            let add = |value: &mut Value<String>| {
+                let Value::Item(text) = value else { panic!() };
+                *text = (text.parse::<u32>().unwrap() + 1).to_string();
+            };
+            let done = poll_and_drop(store.modify("n", add), polls).await;
+            is_sound(&store, &mut all).await;
+            let now = store.get("n").await.unwrap().unwrap();
+            let n: u64 = now.item().unwrap().parse().unwrap();
+            assert!(n <= 1 && (done.is_none() || n == 1));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_was_given_up_is_forgotten() {
+    for polls in 0..4 {
+        for store in stores() {
+            store.ready().await.unwrap();
+            for _ in 0..100 {
+                drop(poll_and_drop(store.subscribe(), polls).await);
+                drop(poll_and_drop(store.subscribe().key("k").from_snapshot(), polls).await);
+                drop(poll_and_drop(store.subscribe().prefix("k").from_snapshot(), polls).await);
+                drop(poll_and_drop(store.latest("k"), polls).await);
+            }
+            store.set("k", "v").await.unwrap();
+            assert_eq!(store.stats().subscribers, 0);
+            let mut told = store.subscribe().await.unwrap();
+            assert_eq!(store.stats().subscribers, 1);
+            store.set("k", "v").await.unwrap();
+            assert_eq!(told.recv().await.unwrap().revision(), Some(2));
+        }
+    }
+}
+
+/// Each `recv` is dropped after a random number of polls, and asked again.
+#[tokio::test(start_paused = true)]
+async fn no_event_is_lost_with_a_recv() {
+    for store in stores() {
+        let mut random = Random::new(11);
+        let mut all = store.subscribe().after(0).await.unwrap();
+        for n in 0..300 {
+            store.set(format!("k{n}"), "v").await.unwrap();
+        }
+        let mut key = store.subscribe().key("k7").await.unwrap();
+        let mut snapshot = store.subscribe().from_snapshot().await.unwrap();
+        let mut copy = Copied::default();
+        let (mut seen, mut mine) = (Vec::new(), Vec::new());
+        for n in 0..2_000 {
+            if n % 2 == 0 {
+                let key = format!("k{}", random.below(20));
+                store.set(key, n.to_string()).await.unwrap();
+            }
+            if let Some(event) = poll_and_drop(all.recv(), random.below(4)).await {
+                seen.push(event.unwrap().revision().unwrap());
+            }
+            if let Some(Ok(Event::Change(change))) =
+                poll_and_drop(key.recv(), random.below(4)).await
+            {
+                mine.push(change.revision);
+            }
+            if let Some(event) = poll_and_drop(snapshot.recv(), random.below(4)).await {
+                copy.take(event.unwrap());
+            }
+        }
+        let state = entries(&store).await;
+        assert_eq!(state.len(), 100);
+        let whole = store.scan("").limit(1_000).await.unwrap().items;
+        store.shutdown().await.unwrap();
+        let (rest, end) = changes_to_the_end(&mut all).await;
+        seen.extend(rest.iter().map(|change| change.revision));
+        assert_eq!((seen, end), ((1..=1_300).collect(), Error::Closed));
+        mine.extend(changes_to_the_end(&mut key).await.0.iter().map(|change| change.revision));
+        while let Ok(event) = snapshot.recv().await {
+            copy.take(event);
+        }
+        assert_eq!(copy.entries.into_iter().collect::<Vec<_>>(), whole);
+        assert!(mine.is_sorted() && mine.windows(2).all(|two| two[0] < two[1]));
+        assert_eq!(
+            mine.last(),
+            whole.iter().find(|(key, _)| key == "k7").map(|(_, e)| &e.revision)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_news_is_lost_with_a_changed() {
+    let store = Store::<String>::builder().spawn();
+    let mut latest = store.latest("k").await.unwrap();
+    let mut random = Random::new(5);
+    for n in 0..500 {
+        drop(poll_and_drop(latest.changed(), random.below(3)).await);
+        store.set("k", n.to_string()).await.unwrap();
+        drop(poll_and_drop(store.set("j", "v"), random.below(3)).await);
+        let entry = timeout(Duration::from_secs(1), latest.changed()).await.expect("it is told");
+        assert_eq!(entry.unwrap().unwrap().item().unwrap(), &n.to_string());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_can_be_waited_for_again() {
+    let store = Store::<String>::builder().journal(MemoryJournal::new()).spawn();
+    drop(poll_and_drop(store.ready(), 1).await);
+    drop(poll_and_drop(store.closed(), 2).await);
+    store.set("k", "v").await.unwrap();
+    drop(poll_and_drop(store.shutdown(), 1).await);
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(timeout(Duration::from_secs(1), store.closed()).await, Ok(Ok(())), "it goes on");
+    assert_eq!(store.ready().await, Ok(()));
+}
+
+/// A reply that nobody waits for any more was on its way all the same.
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_is_dropped_changes_nothing() {
+    for store in stores() {
+        store.ready().await.unwrap();
+        let mut all = store.subscribe().after(0).await.unwrap();
+        for n in 0..30 {
+            if let Ok(reply) = store.push("list", n.to_string()).try_send() {
+                drop(reply);
+            }
+            yield_now().await;
+        }
+        is_sound(&store, &mut all).await;
+        assert!(store.len("list").await.unwrap().unwrap() >= 15);
+    }
+}

@@ -1,0 +1,317 @@
+//! The end of a store: every command is answered once, and nothing that was acknowledged is lost.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use common::{SlowJournal, changes_to_the_end};
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use mainspring::journal::MemoryJournal;
+use mainspring::{ChangeKind, Error, Event, Store, Write};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Callers that go on until they are told that it is over.
+async fn under_load(store: Store<String>) {
+    let mut all = store.subscribe().after(0).await.unwrap();
+    let stream = tokio::spawn(async move { changes_to_the_end(&mut all).await });
+    let callers: Vec<_> = (0..16)
+        .map(|caller| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut acknowledged = Vec::new();
+                for n in 0.. {
+                    let text = format!("{caller}.{n}");
+                    let key = format!("k{}", n % 5);
+                    let answer = if n % 3 == 0 {
+                        let batch = store.batch([Write::push(&key, text.as_str())]).await;
+                        batch.map(|parts| parts[0].revision).map_err(|failed| failed.error)
+                    } else {
+                        store.push(&key, text.as_str()).await.map(|pushed| pushed.revision)
+                    };
+                    match answer {
+                        Ok(revision) => acknowledged.push((revision, text)),
+                        Err(error) => {
+                            assert_eq!(error, Error::Closed);
+                            return acknowledged;
+                        }
+                    }
+                }
+                unreachable!()
+            })
+        })
+        .collect();
+    sleep(Duration::from_millis(15)).await;
+    store.shutdown().await.unwrap();
+    let mut acknowledged = BTreeSet::new();
+    for caller in callers {
+        let caller = timeout(SECOND, caller).await.expect("nobody is left waiting");
+        acknowledged.extend(caller.unwrap());
+    }
+    let (changes, end) = stream.await.unwrap();
+    assert_eq!(end, Error::Closed);
+    let told: BTreeSet<_> =
+        changes.iter().map(|change| (change.revision, change.elements()[0].clone())).collect();
+    assert!(acknowledged.len() > 100);
+    // What was acknowledged has happened, and what was refused has not.
+    assert_eq!(told, acknowledged);
+    assert_eq!(told.len(), changes.len());
+    assert_eq!(store.revision(), changes.len() as u64);
+}
+
+fn long() -> mainspring::Builder<String> {
+    Store::builder().history_changes(1 << 22).history_bytes(u64::MAX)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_every_command_is_answered_once() {
+    for _ in 0..8 {
+        under_load(long().spawn()).await;
+        under_load(long().queue_capacity(4).spawn()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_with_a_journal_too() {
+    for _ in 0..8 {
+        let journal = MemoryJournal::new();
+        under_load(long().journal(journal.clone()).spawn()).await;
+        let store = long().journal(journal.clone()).spawn();
+        store.ready().await.unwrap();
+        assert_eq!(store.revision(), journal.head());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_queued_is_finished() {
+    let store = Store::<String>::builder().spawn();
+    let queued: Vec<_> =
+        (0..1_000).map(|n| store.set(format!("k{n}"), "v").try_send().unwrap()).collect();
+    let read = store.get("k999").try_send().unwrap();
+    let page = store.keys("k1").try_send().unwrap();
+    store.cancel();
+    let answers = join_all(queued).await;
+    assert!(answers.iter().zip(1..).all(|(answer, revision)| *answer == Ok(revision)));
+    assert!(read.await.unwrap().is_some());
+    assert_eq!(page.await.unwrap().items.len(), 100);
+    store.closed().await.unwrap();
+    assert_eq!(store.set("late", "v").await, Err(Error::Closed));
+    assert_eq!(store.get("k1").await, Err(Error::Closed));
+    assert_eq!(store.clear().await, Err(Error::Closed));
+    assert_eq!(store.batch([]).await.unwrap_err().error, Error::Closed);
+    assert_eq!(store.subscribe().await.err(), Some(Error::Closed));
+    assert_eq!(store.latest("k1").await.err(), Some(Error::Closed));
+    assert_eq!(store.modify("k1", |_| {}).await, Err(Error::Closed));
+    assert_eq!(*store.set("late", "v").try_send().unwrap_err().error(), Error::Closed);
+    assert!(store.is_closed());
+    assert_eq!((store.shutdown().await, store.ready().await), (Ok(()), Ok(())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_deadline_the_rest_is_closed() {
+    let (journal, append) = (MemoryJournal::new(), SECOND);
+    let store = Store::<String>::builder()
+        .shutdown_deadline(Duration::from_millis(1_500))
+        .journal(SlowJournal { journal: journal.clone(), append })
+        .spawn();
+    store.ready().await.unwrap();
+    let queued: Vec<_> =
+        (0..1_024).map(|n| store.set(format!("k{n}"), "v").try_send().unwrap()).collect();
+    let start = Instant::now();
+    let (answers, end) = tokio::join!(join_all(queued), store.shutdown());
+    let took = start.elapsed();
+    end.unwrap();
+    let done = answers.iter().take_while(|answer| answer.is_ok()).count();
+    assert!(answers[done..].iter().all(|answer| *answer == Err(Error::Closed)));
+    assert_eq!(done as u64, journal.head(), "what was refused was not recorded");
+    assert!(done > 0);
+    assert!(took <= Duration::from_millis(2_600), "one append after it at the most: {took:?}");
+}
+
+/// Cancelled before the owner has taken the commands, or while it is at work on them.
+async fn each_command_is_a_turn(cancel_after: Duration) {
+    let (journal, append) = (MemoryJournal::new(), SECOND);
+    let store = Store::<String>::builder()
+        .shutdown_deadline(Duration::from_millis(1_500))
+        .journal(SlowJournal { journal, append })
+        .spawn();
+    store.ready().await.unwrap();
+    let queued: Vec<_> = (0..20)
+        .map(|n| {
+            let set = store.set(format!("k{n}"), "v").try_send().unwrap();
+            (set, store.clear().try_send().unwrap())
+        })
+        .collect();
+    sleep(cancel_after).await;
+    let start = Instant::now();
+    store.shutdown().await.unwrap();
+    let took = start.elapsed();
+    assert!(took <= Duration::from_millis(2_600), "{took:?}");
+    let mut open = 0;
+    for (set, clear) in queued {
+        let (set, clear) = (set.await, clear.await);
+        open += usize::from(set.is_ok()) + usize::from(clear.is_ok());
+        assert!(set.is_ok() || set == Err(Error::Closed));
+        assert!(clear.is_ok() || clear == Err(Error::Closed));
+    }
+    assert!((1..=15).contains(&open), "{open}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn also_when_each_command_is_a_turn() {
+    for seconds in [0, 1, 4] {
+        each_command_is_a_turn(seconds * SECOND).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_append_is_never_cut_off() {
+    let (journal, append) = (MemoryJournal::new(), 60 * SECOND);
+    let store = Store::<String>::builder()
+        .shutdown_deadline(SECOND)
+        .journal(SlowJournal { journal: journal.clone(), append })
+        .spawn();
+    store.ready().await.unwrap();
+    let set = store.set("k", "v").try_send().unwrap();
+    sleep(SECOND).await; // it is on its way
+    let (set, end) = tokio::join!(set, store.shutdown());
+    assert_eq!((set, end, journal.head()), (Ok(1), Ok(()), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_handle_ends_the_store() {
+    let store = Store::<String>::builder().spawn();
+    let reader = store.reader();
+    let (clone, view) = (store.clone(), store.view());
+    let mut told = store.subscribe().await.unwrap();
+    let mut latest = store.latest("k").await.unwrap();
+    let reply = store.set("k", "v").await;
+    drop(store);
+    assert_eq!(clone.set("k", "w").await, Ok(2));
+    drop(clone);
+    assert!(reader.get("k").await.unwrap().is_some(), "a reader keeps it alive");
+    drop(reader);
+    let (changes, end) = timeout(SECOND, changes_to_the_end(&mut told)).await.expect("it ends");
+    assert_eq!((reply, changes.len(), end), (Ok(1), 2, Error::Closed));
+    assert_eq!(latest.changed().await.unwrap().unwrap().item().unwrap(), "w");
+    assert_eq!(latest.changed().await, Err(Error::Closed));
+    assert_eq!(view.get("k").unwrap().item().unwrap(), "w", "views outlive it");
+    assert_eq!(latest.get().unwrap().revision, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn subscribers_read_to_the_end() {
+    let store = Store::<String>::builder().spawn();
+    let mut all = store.subscribe().await.unwrap();
+    let mut key = store.subscribe().key("k0").await.unwrap();
+    let mut prefix = store.subscribe().prefix("k1").await.unwrap();
+    let mut late = store.subscribe().from_snapshot().await.unwrap();
+    let mut stream = store.subscribe().await.unwrap();
+    // More than any queue or channel holds.
+    for n in 0..1_000 {
+        store.set(format!("k{}", n % 4), n.to_string()).await.unwrap();
+    }
+    store.shutdown().await.unwrap();
+    let (changes, end) = changes_to_the_end(&mut all).await;
+    assert_eq!((changes.len(), end), (1_000, Error::Closed));
+    assert!(changes.iter().zip(1..).all(|(change, revision)| change.revision == revision));
+    for told in [&mut key, &mut prefix] {
+        let (changes, end) = changes_to_the_end(told).await;
+        assert_eq!((changes.len(), end), (250, Error::Closed));
+        assert_eq!(told.recv().await, Err(Error::Closed), "again and again");
+    }
+    let mut entries = 0;
+    loop {
+        match late.recv().await.unwrap() {
+            Event::Entry { .. } => entries += 1,
+            Event::SnapshotEnd { revision } => break assert_eq!((entries, revision), (4, 1_000)),
+            Event::Change(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(late.recv().await, Err(Error::Closed));
+    let mut count = 0;
+    while let Some(event) = stream.next().await {
+        event.unwrap();
+        count += 1;
+    }
+    assert_eq!(count, 1_000);
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_parent_token_stops_the_store_and_not_the_other_way() {
+    let parent = CancellationToken::new();
+    let make = || Store::<String>::builder().cancel_with(&parent).spawn();
+    let (one, two) = (make(), make());
+    one.shutdown().await.unwrap();
+    assert!(!parent.is_cancelled() && !two.token().is_cancelled());
+    two.set("k", "v").await.unwrap();
+    parent.cancel();
+    timeout(SECOND, two.closed()).await.expect("it ends").unwrap();
+    assert!(two.view().contains("k"));
+    assert_eq!(make().closed().await, Ok(()), "a store that is cancelled from the start");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_gives_the_command_back() {
+    let store = Store::<String>::builder().queue_capacity(2).spawn();
+    let one = store.set("a", "1").try_send().unwrap();
+    let two = store.push("l", "x").try_send().unwrap();
+    let busy = store.set("b", "2").if_absent().ttl(SECOND).try_send().unwrap_err();
+    assert_eq!(*busy.error(), Error::Busy);
+    let read = store.get("a").try_send().unwrap_err();
+    assert_eq!(*read.error(), Error::Busy);
+    let again = busy.into_command().try_send().unwrap_err();
+    assert_eq!((one.await, two.await.unwrap().length), (Ok(1), 1));
+    assert_eq!(again.into_command().await, Ok(3));
+    assert!(store.get("b").await.unwrap().unwrap().expires_at.is_some(), "with its options");
+    assert_eq!(read.into_command().await.unwrap().unwrap().revision, 1);
+    // Awaited ones wait for room instead.
+    let many = join_all((0..50).map(|n| store.set(format!("m{n}"), "v").into_future())).await;
+    assert!(many.iter().all(Result::is_ok));
+}
+
+#[test]
+fn threads_can_use_a_store() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_time().build().unwrap();
+    let store = {
+        let _in_it = runtime.enter();
+        Store::<String>::builder().queue_capacity(2).spawn()
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let store = store.clone();
+            scope.spawn(move || {
+                for n in 0..100 {
+                    store.push("l", format!("{thread}.{n}")).blocking_send().unwrap();
+                    store.get("l").blocking_send().unwrap().unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(store.len("l").blocking_send(), Ok(Some(400)));
+    assert_eq!(store.remove("none").blocking_send(), Err(Error::NotFound));
+    assert_eq!(store.set("", "v").blocking_send(), Err(Error::InvalidKey { length: 0 }));
+    runtime.block_on(store.shutdown()).unwrap();
+    assert_eq!(store.get("l").blocking_send(), Err(Error::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_comes_after_what_it_does() {
+    let store = Store::<String>::builder().spawn();
+    let mut told = store.subscribe().await.unwrap();
+    store.set("k", "v").ttl(SECOND).await.unwrap();
+    let clear = store.clear().try_send().unwrap();
+    store.cancel();
+    assert_eq!(clear.await, Ok(1));
+    let (changes, _) = changes_to_the_end(&mut told).await;
+    assert_eq!(changes.last().unwrap().kind, ChangeKind::Cleared { count: 1 });
+}

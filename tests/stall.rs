@@ -1,0 +1,279 @@
+//! Subscribers that stand still: they slow nobody, and lose nothing that the history holds.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod common;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use mainspring::{Error, Event, Store, Subscription, Write};
+use tokio::time::{Instant, advance, sleep, timeout};
+
+const WRITES: u64 = 100_000;
+
+/// Write a number of times to 100 keys, in messages of many.
+async fn write(store: &Store<u64>, from: u64, count: u64) {
+    for first in (from..from + count).step_by(500) {
+        let many = (first..first + 500).map(|n| (format!("k{}", n % 100), n));
+        assert!(store.set_many(many).await.unwrap().iter().all(Result::is_ok));
+    }
+}
+
+fn holding(changes: usize) -> Store<u64> {
+    Store::builder().history_changes(changes).history_bytes(u64::MAX).spawn()
+}
+
+async fn stalled(store: &Store<u64>) -> Vec<Subscription<u64>> {
+    let mut all = Vec::new();
+    for n in 0..20 {
+        all.push(store.subscribe().await.unwrap());
+        all.push(store.subscribe().prefix(format!("k{n}")).await.unwrap());
+        all.push(store.subscribe().key(format!("k{n}")).await.unwrap());
+    }
+    all
+}
+
+/// How long rounds of single writes take, in the middle.
+async fn median(store: &Store<u64>) -> Duration {
+    let mut rounds = Vec::new();
+    for _ in 0..41 {
+        let start = std::time::Instant::now();
+        for n in 0..200 {
+            store.set(format!("k{}", n % 100), n).await.unwrap();
+        }
+        rounds.push(start.elapsed());
+    }
+    rounds.sort_unstable();
+    rounds[rounds.len() / 2]
+}
+
+/// Sixty that stand still, compared with none at all.
+#[tokio::test]
+async fn they_slow_no_writer() {
+    let mut ratios = Vec::new();
+    // Noise comes and goes; a writer that is slowed down is slow each time.
+    for _ in 0..5 {
+        let (alone, watched) = (holding(4_096), holding(4_096));
+        let mut first = watched.subscribe().await.unwrap();
+        let subscribers = stalled(&watched).await;
+        write(&watched, 0, WRITES / 4).await; // now they are far behind
+        write(&alone, 0, WRITES / 4).await;
+        let with = median(&watched).await;
+        let without = median(&alone).await;
+        ratios.push(with.as_secs_f64() / without.as_secs_f64());
+        assert!(first.recv().await.is_err());
+        drop(subscribers);
+        if ratios.last().is_some_and(|ratio| *ratio < 2.0) {
+            return;
+        }
+    }
+    panic!("60 subscribers that stand still make writes slower: {ratios:?}");
+}
+
+#[tokio::test]
+async fn with_a_long_history_they_catch_up() {
+    let store = holding(WRITES as usize);
+    let mut subscribers = stalled(&store).await;
+    write(&store, 0, WRITES).await;
+    for (n, told) in subscribers.iter_mut().enumerate() {
+        let (index, kind) = (n as u64 / 3, n % 3);
+        let prefix = format!("k{index}");
+        let mine = |n: &u64| match kind {
+            0 => true,
+            1 => format!("k{}", n % 100).starts_with(&prefix),
+            _ => n % 100 == index,
+        };
+        if kind == 0 && index > 2 {
+            continue; // they are all alike
+        }
+        let mut expected = (0..WRITES).filter(mine);
+        let mut told_of = 0;
+        while let Ok(event) = timeout(Duration::from_millis(20), told.recv()).await {
+            if let Event::Change(change) = event.unwrap() {
+                let n = expected.next().expect("no more than there were");
+                assert_eq!((change.revision, change.elements()), (n + 1, &[n][..]));
+                told_of += 1;
+            }
+            if told_of == WRITES {
+                break;
+            }
+        }
+        assert_eq!(expected.next(), None, "subscriber {n} got {told_of}");
+    }
+    assert!(store.stats().lagged > 0);
+}
+
+#[tokio::test]
+async fn with_a_short_one_they_are_told_how_far_it_reaches() {
+    let store = holding(1_000);
+    let mut subscribers = stalled(&store).await;
+    let mut stream = store.subscribe().await.unwrap();
+    let mut other = store.subscribe().key("none").await.unwrap();
+    write(&store, 0, WRITES).await;
+    let oldest = store.stats().history_floor;
+    assert!((WRITES - 1_500..=WRITES - 1_000).contains(&oldest), "{oldest}");
+    let compacted = Error::Compacted { oldest };
+    for (n, told) in subscribers.iter_mut().enumerate() {
+        // What was in the subscription's own queue is told, in order, before the gap.
+        let mut last = 0;
+        let end = loop {
+            match told.recv().await {
+                Ok(event) => {
+                    let revision = event.revision().unwrap();
+                    assert!(revision > last && revision < oldest);
+                    last = revision;
+                }
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(end, compacted, "subscriber {n}");
+        assert_eq!(told.recv().await, Err(compacted.clone()), "again and again");
+    }
+    assert!(matches!(stream.next().await, Some(Err(Error::Compacted { .. }))));
+    assert!(stream.next().await.is_none());
+    // What it says is a place to resume; what is before it is not.
+    let mut told = store.subscribe().after(oldest).await.unwrap();
+    assert_eq!(told.recv().await.unwrap().revision(), Some(oldest + 1));
+    let early = store.subscribe().after(oldest - 1).await.err();
+    assert_eq!(early, Some(compacted));
+    // Whoever had nothing to be told has missed nothing.
+    store.set("none", 1).await.unwrap();
+    assert_eq!(other.recv().await.unwrap().revision(), Some(WRITES + 1));
+}
+
+/// A short queue of its own, and the history behind it.
+#[tokio::test(start_paused = true)]
+async fn a_subscription_to_a_key_that_misses_its_queue_reads_on() {
+    let store = holding(10_000);
+    let mut told = store.subscribe().key("k").await.unwrap();
+    let mut expected = Vec::new();
+    let mut n = 0;
+    for round in 0..5 {
+        for step in 0..300 {
+            let key = if step % 3 == 0 { "k" } else { "other" };
+            n += 1;
+            assert_eq!(store.set(key, n).await, Ok(n));
+            if key == "k" {
+                expected.push(n);
+            }
+        }
+        // A batch of which a part is ours, at the moment when the queue is full.
+        store.batch([Write::set("other", 0), Write::set("k", round)]).await.unwrap();
+        n += 2;
+        expected.push(n);
+        let leave = if round == 4 { 0 } else { 30 };
+        while expected.len() > leave {
+            let event = told.recv().await.unwrap();
+            if matches!(event, Event::Progress { .. }) {
+                continue;
+            }
+            assert_eq!(event.revision(), Some(expected.remove(0)));
+        }
+    }
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Counter(AtomicUsize);
+
+impl Wake for Counter {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_not_woken_by_others() {
+    let store = holding(4_096);
+    let mut told = store.subscribe().key("k").await.unwrap();
+    let mut latest = store.latest("k").await.unwrap();
+    let (first, second) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
+    {
+        let mut recv = pin!(told.recv());
+        let mut changed = pin!(latest.changed());
+        let (one, two) = (Waker::from(Arc::clone(&first)), Waker::from(Arc::clone(&second)));
+        assert!(recv.as_mut().poll(&mut Context::from_waker(&one)).is_pending());
+        assert!(changed.as_mut().poll(&mut Context::from_waker(&two)).is_pending());
+        for n in 0..1_000 {
+            store.set(format!("k{}", n % 9), n).await.unwrap();
+            store.batch([Write::set("a", n), Write::push("b", n)]).await.unwrap();
+        }
+        let wakes = || (first.0.load(Ordering::SeqCst), second.0.load(Ordering::SeqCst));
+        assert_eq!(wakes(), (0, 0));
+        let revision = store.set("k", 1).await.unwrap();
+        assert_eq!(wakes(), (1, 1));
+        let told = recv.as_mut().poll(&mut Context::from_waker(&one));
+        assert!(
+            matches!(told, Poll::Ready(Ok(Event::Change(change))) if change.revision == revision)
+        );
+        assert!(changed.as_mut().poll(&mut Context::from_waker(&two)).is_ready());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn hidden_changes_are_told_of_in_sum() {
+    let store = holding(4_096);
+    let mut told = store.subscribe().prefix("mine/").await.unwrap();
+    for n in 1..=1_023 {
+        store.set("other", n).await.unwrap();
+    }
+    let soon = Duration::from_millis(1);
+    assert!(timeout(soon, told.recv()).await.is_err(), "not yet");
+    store.set("other", 0).await.unwrap();
+    assert_eq!(told.recv().await, Ok(Event::Progress { revision: 1_024 }));
+    assert_eq!(told.resume_token().unwrap().revision, 1_024);
+    // Each event starts the count again.
+    store.set("mine/k", 0).await.unwrap();
+    assert_eq!(told.recv().await.unwrap().revision(), Some(1_025));
+    for n in 0..1_023 {
+        store.set("other", n).await.unwrap();
+    }
+    assert!(timeout(soon, told.recv()).await.is_err());
+    let many = (0..3_000).map(|n| ("other", n));
+    store.set_many(many).await.unwrap();
+    let event = told.recv().await.unwrap();
+    assert_eq!(event, Event::Progress { revision: 5_048 }, "as far as it goes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn and_after_some_seconds() {
+    let store = holding(4_096);
+    let mut prefix = store.subscribe().prefix("mine/").await.unwrap();
+    let mut key = store.subscribe().key("mine/k").await.unwrap();
+    let long = Duration::from_secs(60);
+    for told in [&mut prefix, &mut key] {
+        assert!(timeout(long, told.recv()).await.is_err(), "nothing has happened, nothing is told");
+    }
+    for round in 1..=3 {
+        store.set("other", 0).await.unwrap();
+        let start = Instant::now();
+        for told in [&mut prefix, &mut key] {
+            let event = timeout(long, told.recv()).await.expect("in time").unwrap();
+            assert_eq!(event, Event::Progress { revision: round });
+            assert_eq!(told.resume_token().unwrap().revision, round);
+        }
+        assert!(start.elapsed() <= Duration::from_secs(5), "{:?}", start.elapsed());
+    }
+    // A change of its own comes at once, and is not told of twice.
+    store.set("mine/k", 0).await.unwrap();
+    for told in [&mut prefix, &mut key] {
+        assert_eq!(told.recv().await.unwrap().revision(), Some(4));
+        assert!(timeout(long, told.recv()).await.is_err());
+    }
+    advance(long).await;
+    sleep(Duration::from_millis(1)).await;
+    store.set("other", 0).await.unwrap();
+    store.shutdown().await.unwrap();
+    for told in [&mut prefix, &mut key] {
+        let mut last = told.recv().await;
+        if last.is_ok() {
+            last = told.recv().await;
+        }
+        assert_eq!(last, Err(Error::Closed));
+    }
+}
