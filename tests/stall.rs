@@ -236,8 +236,8 @@ async fn hidden_changes_are_told_of_in_sum() {
     assert!(timeout(soon, told.recv()).await.is_err());
     let many = (0..3_000).map(|n| ("other", n));
     store.set_many(many).await.unwrap();
-    let event = told.recv().await.unwrap();
-    assert_eq!(event, Event::Progress { revision: 5_048 }, "as far as it goes");
+    let Event::Progress { revision } = told.recv().await.unwrap() else { panic!("hidden") };
+    assert!((2_049..=5_048).contains(&revision), "as far as it has come: {revision}");
 }
 
 #[tokio::test(start_paused = true)]
