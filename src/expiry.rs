@@ -177,6 +177,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_beyond_the_wheel_waits() {
+        for turns in [0, 1, 2] {
+            // A journal can bring deadlines that no command could set.
+            let mut wheel = Wheel::new(Timestamp::from_nanos(1));
+            let beyond = (1 << 62) + turns * (1 << 61) + 5;
+            wheel.insert(token(beyond, 1));
+            assert_eq!(wheel.pop(Timestamp::from_nanos(1 << 30)), None);
+            assert!(wheel.next_wake().unwrap().as_nanos() > 1 << 60);
+            assert_eq!(wheel.len(), 1);
+        }
+    }
+
+    #[test]
     fn sleeping_until_the_next_wake_is_prompt() {
         let mut wheel = Wheel::new(Timestamp::from_nanos(1));
         let deadline = 123_456_789_012;

@@ -8,7 +8,7 @@ use mainspring::{ChangeKind, Entry, Error, Event, Key, Store, Write};
 use tokio::join;
 use tokio::time::{Instant, advance, sleep, timeout};
 
-use crate::common::{Copied, Random, send};
+use crate::common::{BrokenJournal, Copied, Random, send};
 
 fn over(journal: &MemoryJournal<String>) -> Store<String> {
     Store::builder().journal(journal.clone()).spawn()
@@ -344,4 +344,27 @@ async fn what_cannot_be_recovered_stops_the_store() {
     sleep(Duration::from_secs(60)).await;
     assert!(matches!(store.set("k", "v").await, Err(Error::JournalFailed(_))));
     assert_eq!(store.shutdown().await, Ok(()), "a shutdown does not wait for it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_opened_stops_the_store() {
+    let store = Store::<String>::builder().journal(BrokenJournal { opens: false }).spawn();
+    let set = store.set("k", "v").try_send().unwrap();
+    let failed = Error::Failed("damaged".into());
+    assert_eq!(store.ready().await, Err(failed.clone()));
+    assert_eq!(set.await, Err(failed.clone()));
+    assert_eq!(store.get("k").await, Err(failed.clone()));
+    assert_eq!((store.closed().await, store.shutdown().await), (Err(failed.clone()), Err(failed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_closed_is_told_of() {
+    let store = Store::<String>::builder().journal(BrokenJournal { opens: true }).spawn();
+    let mut told = store.subscribe().await.unwrap();
+    assert_eq!(store.compact().await, Err(Error::JournalFailed("no room".into())));
+    assert_eq!(store.set("k", "v").await, Ok(1), "the store goes on");
+    let failed = Error::Failed("not synced".into());
+    assert_eq!(store.shutdown().await, Err(failed.clone()));
+    assert_eq!(told.recv().await.unwrap().revision(), Some(1));
+    assert_eq!(told.recv().await, Err(failed));
 }
