@@ -14,6 +14,7 @@ const LEVELS: usize = 7;
 const SLOT_BITS: u32 = 6;
 const SLOTS: usize = 1 << SLOT_BITS;
 const TICK_BITS: u32 = 20;
+const LAST_TICK: u64 = (1 << (SLOT_BITS * LEVELS as u32)) - 1;
 
 /// When to look at which slot of the map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,8 @@ impl Wheel {
     pub(crate) fn insert(&mut self, token: Token) {
         self.len += 1;
         // Rounded up, so that it never fires before its deadline.
-        let tick = self.tick(token.at, (1 << TICK_BITS) - 1);
+        // What is beyond the wheel is looked at when the wheel is through.
+        let tick = self.tick(token.at, (1 << TICK_BITS) - 1).min(LAST_TICK);
         if tick <= self.elapsed {
             self.fired.push(token);
             return;
