@@ -279,6 +279,8 @@ impl<T> Store<T> {
     /// until the shutdown deadline, the journal is synced, and subscriptions end after the last
     /// change. Nothing that was acknowledged is lost.
     pub fn cancel(&self) {
+        // At once, not when the owner comes to it: whoever sends something now gets `Closed`.
+        self.link().shared.status.close();
         self.token().cancel();
     }
 
