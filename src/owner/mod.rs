@@ -195,10 +195,7 @@ where
                 break;
             }
             add(&self.shared.counters.turns, 1);
-            if self.journal.is_some() {
-                // An append takes its time, and a conflict brings the times of another owner.
-                now = self.shared.clock.now();
-            }
+            now = self.now_after(now);
             self.turn(now).await;
         }
         self.count();
@@ -239,6 +236,12 @@ where
             self.end_by = Some(Instant::now() + self.shutdown_deadline);
         }
         self.end_by.is_some_and(|end_by| Instant::now() >= end_by)
+    }
+
+    /// The time to go on with after an await: with a journal an append took its time, and a conflict
+    /// has brought the times of another owner.
+    fn now_after(&self, now: Timestamp) -> Timestamp {
+        if self.journal.is_some() { self.shared.clock.now() } else { now }
     }
 
     /// Let `stats` see how much there is.

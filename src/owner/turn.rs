@@ -23,10 +23,11 @@ where
     J: Journal<T>,
 {
     /// One turn of what is queued.
-    pub(super) async fn turn(&mut self, now: Timestamp) {
+    pub(super) async fn turn(&mut self, mut now: Timestamp) {
         if let Some(Envelope { message: Message::Clear { .. }, .. }) = self.queue.front() {
             // A clear says how many live keys went: what is overdue goes before it, by itself.
             self.expire_all(now).await;
+            now = self.now_after(now);
         }
         if let Some(Envelope { message: Message::Compact { .. }, .. }) = self.queue.front() {
             return self.compact(now).await;
@@ -105,10 +106,10 @@ where
                 Recorded::Yes => break (verdicts, turn),
                 // Another owner was first: the plan with its changes is void, and the time is later.
                 Recorded::Conflict => {
-                    now = self.shared.clock.now();
                     if let Some(Job::Clear { .. }) = jobs.first() {
-                        self.expire_all(now).await;
+                        self.expire_all(self.now_after(now)).await;
                     }
+                    now = self.now_after(now);
                 }
                 Recorded::No(error) => {
                     for job in jobs {
@@ -157,6 +158,7 @@ where
     /// Let these keys expire. Says whether that could be recorded.
     async fn expire_keys(&mut self, mut keys: Vec<Key>, mut now: Timestamp) -> bool {
         while !keys.is_empty() {
+            now = self.now_after(now);
             let revisions = self.state.totals().revision + 1..;
             let expired = |(revision, key): (u64, &Key)| {
                 Change::new(revision, now, key.clone(), ChangeKind::Expired)
@@ -174,7 +176,7 @@ where
                 }
                 // The other owner may have let them expire, or live.
                 Recorded::Conflict => {
-                    now = self.shared.clock.now();
+                    now = self.now_after(now);
                     keys.retain(|key| self.state.is_overdue(key, now));
                 }
                 Recorded::No(_) => {
