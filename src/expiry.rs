@@ -14,6 +14,7 @@ const LEVELS: usize = 7;
 const SLOT_BITS: u32 = 6;
 const SLOTS: usize = 1 << SLOT_BITS;
 const TICK_BITS: u32 = 20;
+const LAST_TICK: u64 = (1 << (SLOT_BITS * LEVELS as u32)) - 1;
 
 /// When to look at which slot of the map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,6 +177,19 @@ mod tests {
         assert_eq!(due(&mut wheel, century - 1), []);
         assert_eq!(due(&mut wheel, century + (1 << TICK_BITS)), [1]);
         assert_eq!((wheel.len(), wheel.next_wake()), (0, None));
+    }
+
+    #[test]
+    fn what_is_beyond_the_wheel_waits() {
+        for turns in [0, 1, 2] {
+            // A journal can bring deadlines that no command could set.
+            let mut wheel = Wheel::new(Timestamp::from_nanos(1));
+            let beyond = (1 << 62) + turns * (1 << 61) + 5;
+            wheel.insert(token(beyond, 1));
+            assert_eq!(wheel.pop(Timestamp::from_nanos(1 << 30)), None);
+            assert!(wheel.next_wake().unwrap().as_nanos() > 1 << 60);
+            assert_eq!(wheel.len(), 1);
+        }
     }
 
     #[test]

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod common;
+
 use std::time::{Duration, Instant};
 
+use common::{Copied, Random, changes_to_the_end};
 use mainspring::{Store, Write};
 
 /// Sessions that ended before their deadline leave their places, and their tokens, behind.
@@ -29,4 +32,43 @@ async fn keys_that_are_gone_cost_later_ones_nothing() {
     }
     let after = time(&store).await;
     assert!(after < 20 * before.max(Duration::from_millis(10)), "{before:?}, then {after:?}");
+}
+
+/// The index is built in slices, between commands that bring keys and take them away.
+#[tokio::test]
+async fn the_first_page_is_exact() {
+    for seed in 1..=6 {
+        let store = Store::<u64>::builder().history_changes(1 << 20).spawn();
+        let mut random = Random::new(seed);
+        let many = (0..20_000).map(|n| (format!("k{n}"), n));
+        store.set_many(many).await.unwrap();
+        let first = store.keys("").limit(10_000).try_send().unwrap();
+        for step in 0..3_000 {
+            let key = format!("k{}", random.below(30_000));
+            let _ = match random.below(3) {
+                0 => store.set(key, step).await,
+                1 => store.remove(key).await,
+                _ => store.batch([Write::set(key, step)]).await.map_or(Ok(0), |_| Ok(0)),
+            };
+            if seed > 3 && step == 20 {
+                store.clear().await.unwrap();
+            }
+        }
+        let pages = [first.await.unwrap(), store.keys("").limit(10_000).await.unwrap()];
+        let entries = store.scan("k1").limit(10_000).await.unwrap();
+        let mut all = store.subscribe().after(0).await.unwrap();
+        store.shutdown().await.unwrap();
+        let (log, _) = changes_to_the_end(&mut all).await;
+        for page in pages {
+            let mut copy = Copied::default();
+            log.iter().take(page.revision as usize).for_each(|change| copy.apply(change));
+            let expected: Vec<_> = copy.entries.into_keys().take(10_000).collect();
+            assert_eq!(page.items.len(), expected.len(), "seed {seed} at {}", page.revision);
+            assert!(page.items == expected, "seed {seed} at {}", page.revision);
+        }
+        let mut copy = Copied::default();
+        log.iter().for_each(|change| copy.apply(change));
+        let expected: Vec<_> = copy.only("k1").entries.into_iter().take(10_000).collect();
+        assert!(entries.items == expected, "seed {seed}");
+    }
 }

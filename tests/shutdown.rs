@@ -315,3 +315,15 @@ async fn an_end_comes_after_what_it_does() {
     let (changes, _) = changes_to_the_end(&mut told).await;
     assert_eq!(changes.last().unwrap().kind, ChangeKind::Cleared { count: 1 });
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_new_is_refused_from_the_cancellation_on() {
+    let store = Store::<String>::builder().spawn();
+    let before = store.set("before", "v").try_send().unwrap();
+    store.cancel();
+    assert!(store.is_closed());
+    let after = store.set("after", "v").into_future();
+    assert_eq!((after.await, before.await), (Err(Error::Closed), Ok(1)));
+    assert_eq!(store.closed().await, Ok(()));
+    assert_eq!(store.view().get("after"), None);
+}

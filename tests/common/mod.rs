@@ -89,6 +89,34 @@ pub(crate) struct SlowJournal<T> {
     pub(crate) append: Duration,
 }
 
+/// A journal that cannot be opened, or cannot be closed.
+#[derive(Debug)]
+pub(crate) struct BrokenJournal {
+    pub(crate) opens: bool,
+}
+
+impl<T: Clone + Send + Sync + 'static> Journal<T> for BrokenJournal {
+    async fn open(&mut self, _: Recover<'_, T>) -> Result<StoreId, JournalError> {
+        if self.opens { Ok(StoreId::random()) } else { Err(JournalError::new("damaged")) }
+    }
+
+    async fn append(&mut self, _: u64, _: Arc<[Change<T>]>) -> Result<(), AppendError> {
+        Ok(())
+    }
+
+    async fn read(&mut self, _: u64) -> Result<Vec<Change<T>>, JournalError> {
+        Ok(Vec::new())
+    }
+
+    async fn compact(&mut self, _: Subscription<T>) -> Result<(), JournalError> {
+        Err(JournalError::new("no room"))
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        Err(JournalError::new("not synced"))
+    }
+}
+
 impl<T: Clone + Send + Sync + 'static> Journal<T> for SlowJournal<T> {
     async fn open(&mut self, recover: Recover<'_, T>) -> Result<StoreId, JournalError> {
         self.journal.open(recover).await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mainspring::{Error, Write};
-use tokio::time::sleep;
+use tokio::time::{advance, sleep};
 
 use crate::api::{Api, Backend, Options};
 
@@ -143,4 +143,25 @@ pub(crate) async fn what_was_over_the_limit_may_shrink<B: Backend>() {
     assert!(store.write(Write::update("k", "123456")).await.is_err());
     store.write(Write::expire("k", Duration::from_secs(5))).await.unwrap();
     store.write(Write::remove("k")).await.unwrap();
+}
+
+pub(crate) async fn what_is_overdue_takes_no_room<B: Backend>() {
+    // By less than the timer can tell, and more of them than expire at once.
+    for (count, ttl) in [(1, Duration::from_nanos(10_000_001)), (3_000, Duration::from_secs(1))] {
+        let (entries, bytes) = (Some(count), Some(10 * count as u64));
+        for options in [
+            Options { max_entries: entries, ..Options::default() },
+            Options { max_bytes: bytes, ..Options::default() },
+        ] {
+            let store = B::start(options).await;
+            for n in 0..count {
+                store.write(Write::set(format!("k{n:05}"), "1234").ttl(ttl)).await.unwrap();
+            }
+            assert!(store.write(Write::set("new", "1234567")).await.is_err());
+            advance(ttl).await;
+            store.write(Write::set("new", "1234567")).await.unwrap();
+            let more = (1..count).map(|n| Write::set(format!("n{n:05}"), "4321")).collect();
+            store.batch(more).await.unwrap();
+        }
+    }
 }

@@ -87,6 +87,7 @@ contract! {
         limits_come_last,
         a_batch_counts_its_own_parts,
         what_was_over_the_limit_may_shrink,
+        what_is_overdue_takes_no_room,
     }
     pages {
         pages_are_sorted_and_whole,

@@ -169,3 +169,24 @@ async fn a_shutdown_finishes_what_is_queued_there() {
     assert!(hung.is_err());
     assert!(start.elapsed() <= Duration::from_millis(5_010), "{:?}", start.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_has_left_moves_no_device() {
+    let rule = Rule::default();
+    let store = Store::<String>::builder().gate("g/", rule.clone()).spawn();
+    let first = store.set("g/1", "slow").try_send().unwrap();
+    drop(store.set("g/2", "left").try_send().unwrap());
+    first.await.unwrap();
+    store.set("g/3", "yes").await.unwrap();
+    assert_eq!(rule.asked(), ["slow", "yes"]);
+    assert_eq!(store.keys("g/").await.unwrap().items, ["g/1", "g/3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_behind_a_gate_has_limits_too() {
+    let store = Store::<String>::builder().max_entries(1).gate("g/", Rule::default()).spawn();
+    store.set("g/1", "yes").await.unwrap();
+    let full = Error::OverLimit { what: "entries", limit: 1 };
+    assert_eq!(store.set("g/2", "yes").await, Err(full));
+    assert_eq!(store.set("g/2", "no").await, Err(refused("because")), "the gate comes first");
+}

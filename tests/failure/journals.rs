@@ -8,7 +8,7 @@ use mainspring::{ChangeKind, Entry, Error, Event, Key, Store, Write};
 use tokio::join;
 use tokio::time::{Instant, advance, sleep, timeout};
 
-use crate::common::{Copied, Random, send};
+use crate::common::{BrokenJournal, Copied, Random, send};
 
 fn over(journal: &MemoryJournal<String>) -> Store<String> {
     Store::builder().journal(journal.clone()).spawn()
@@ -344,4 +344,129 @@ async fn what_cannot_be_recovered_stops_the_store() {
     sleep(Duration::from_secs(60)).await;
     assert!(matches!(store.set("k", "v").await, Err(Error::JournalFailed(_))));
     assert_eq!(store.shutdown().await, Ok(()), "a shutdown does not wait for it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_opened_stops_the_store() {
+    let store = Store::<String>::builder().journal(BrokenJournal { opens: false }).spawn();
+    let set = store.set("k", "v").try_send().unwrap();
+    let failed = Error::Failed("damaged".into());
+    assert_eq!(store.ready().await, Err(failed.clone()));
+    assert_eq!(set.await, Err(failed.clone()));
+    assert_eq!(store.get("k").await, Err(failed.clone()));
+    assert_eq!((store.closed().await, store.shutdown().await), (Err(failed.clone()), Err(failed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_closed_is_told_of() {
+    let store = Store::<String>::builder().journal(BrokenJournal { opens: true }).spawn();
+    let mut told = store.subscribe().await.unwrap();
+    assert_eq!(store.compact().await, Err(Error::JournalFailed("no room".into())));
+    assert_eq!(store.set("k", "v").await, Ok(1), "the store goes on");
+    let failed = Error::Failed("not synced".into());
+    assert_eq!(store.shutdown().await, Err(failed.clone()));
+    assert_eq!(told.recv().await.unwrap().revision(), Some(1));
+    assert_eq!(told.recv().await, Err(failed));
+}
+
+/// Everything that can be in each other's way: deadlines, clears, batches, compactions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_stores_agree_whatever_they_do() {
+    for seed in 1..=6 {
+        let journal = MemoryJournal::new();
+        let stores = [over(&journal), over(&journal)];
+        let work = |n: usize| {
+            let store = stores[n].clone();
+            tokio::spawn(async move {
+                let mut random = Random::new(seed * 10 + n as u64);
+                let mut popped = Vec::new();
+                for step in 0..400 {
+                    let key = format!("k{}", random.below(6));
+                    let short = Duration::from_micros(1 + random.below(4_000) as u64);
+                    match random.below(12) {
+                        0..=2 => drop(store.set(&key, vec![format!("{n}.{step}")]).await),
+                        3 => drop(store.set(&key, "short").ttl(short).await),
+                        4 => drop(store.push(&key, format!("{n}.{step}")).ttl(short).await),
+                        5 => {
+                            drop(store.batch([Write::persist(&key), Write::push("all", "x")]).await)
+                        }
+                        6 if step % 10 == 0 => drop(store.clear().await),
+                        7 if step % 50 == 0 => sleep(Duration::from_millis(2)).await,
+                        8 | 9 => popped.extend(store.pop(&key).await.map(|popped| popped.revision)),
+                        10 => drop(store.remove(&key).if_revision(random.below(999) as u64).await),
+                        _ => drop(store.push_front(&key, format!("{n}.{step}")).await),
+                    }
+                }
+                popped
+            })
+        };
+        let (first, second) = join!(work(0), work(1));
+        let (first, second) = (first.unwrap(), second.unwrap());
+        assert!(first.iter().all(|revision| !second.contains(revision)), "a number to one only");
+        for store in &stores {
+            // Whoever is behind reads on, at the latest when it wants to write.
+            timeout(Duration::from_secs(5), async {
+                let mut last = 0;
+                while last < journal.head() || store.revision() < journal.head() {
+                    last = store.set("last", "v").await.unwrap();
+                }
+            })
+            .await
+            .expect("it follows");
+        }
+        let _ = timeout(Duration::from_secs(5), async {
+            while stores.iter().any(|store| store.revision() < journal.head()) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let mut copy = Copied::default();
+        let changes = journal.changes();
+        changes.iter().for_each(|change| copy.apply(change));
+        assert!(changes.iter().zip(1..).all(|(change, revision)| change.revision == revision));
+        assert!(changes.windows(2).all(|two| two[0].at <= two[1].at), "time does not run back");
+        let live = |entries: Vec<(Key, Entry<String>)>| -> Vec<_> {
+            entries.into_iter().filter(|(_, entry)| entry.expires_at.is_none()).collect()
+        };
+        let expected = live(copy.entries.into_iter().collect());
+        for store in &stores {
+            assert_eq!(live(everything(store).await), expected, "seed {seed}");
+        }
+    }
+}
+
+/// Nobody sends anything: the other owner's changes come all the same.
+#[tokio::test(start_paused = true)]
+async fn foreign_changes_reach_views_and_subscribers() {
+    let journal = MemoryJournal::new();
+    let (one, two) = (over(&journal), over(&journal));
+    let mut told = two.subscribe().key("k").await.unwrap();
+    let mut latest = two.latest("k").await.unwrap();
+    one.batch([Write::set("j", "v"), Write::set("k", "v")]).await.unwrap();
+    let Event::Batch { changes, revision } = told.recv().await.unwrap() else { panic!() };
+    assert_eq!((changes.len(), revision), (1, 2));
+    assert_eq!(latest.changed().await.unwrap().unwrap().revision, 2);
+    assert_eq!(two.view().get("j").unwrap().revision, 1);
+    let token = told.resume_token().unwrap();
+    one.set("k", "w").await.unwrap();
+    let mut resumed = one.subscribe().after(token).await.unwrap();
+    assert_eq!(resumed.recv().await.unwrap().revision(), Some(3), "one stream, whoever tells it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_expired_is_counted() {
+    let second = Duration::from_secs(1);
+    for journaled in [false, true] {
+        let builder = Store::<String>::builder();
+        let store =
+            if journaled { builder.journal(MemoryJournal::new()).spawn() } else { builder.spawn() };
+        for key in ["timer", "write", "batch"] {
+            store.set(key, "v").ttl(second).await.unwrap();
+        }
+        advance(second).await;
+        store.set("write", "v").await.unwrap();
+        store.batch([Write::set("batch", "v")]).await.unwrap();
+        sleep(second).await;
+        assert_eq!((store.stats().expired, store.revision()), (3, 8), "journaled: {journaled}");
+    }
 }
