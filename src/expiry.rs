@@ -57,8 +57,8 @@ impl Wheel {
         self.len += 1;
         // Rounded up, so that it never fires before its deadline.
         let tick = self.tick(token.at, (1 << TICK_BITS) - 1);
-        // What is beyond the last level is looked at, and put back, when that comes to its end.
-        let tick = tick.min(self.elapsed | ((1 << (SLOT_BITS * LEVELS as u32)) - 1));
+        // What is beyond the wheel, which only a journal can bring, is looked at when it is through.
+        let tick = tick.min(LAST_TICK);
         if tick <= self.elapsed {
             self.fired.push(token);
             return;

@@ -109,15 +109,14 @@ impl<T> Message<T> {
 impl<T> Message<T> {
     /// How many entries and bytes its writes may add at the most.
     pub(crate) fn demand(&self) -> (usize, u64) {
-        let bytes = |prepared: &Prepared<T>| {
-            prepared.weight.saturating_add(prepared.write.key.len() as u64)
-        };
         let all = |writes: &mut dyn Iterator<Item = &Prepared<T>>| {
-            let add = |(n, sum): (usize, u64), write| (n + 1, sum.saturating_add(bytes(write)));
+            let add = |(n, sum): (usize, u64), write: &Prepared<T>| {
+                (n + 1, sum.saturating_add(write.bytes()))
+            };
             writes.fold((0, 0), add)
         };
         match self {
-            Self::Write { prepared, .. } => (1, bytes(prepared)),
+            Self::Write { prepared, .. } => (1, prepared.bytes()),
             Self::Many { writes, .. } => all(&mut writes.iter().flatten()),
             Self::Batch { writes, .. } => all(&mut writes.iter()),
             _ => (0, 0),

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::{EXPIRE_AT_ONCE, Owner};
 use crate::change::{Change, ChangeKind};
-use crate::command::Prepared;
 use crate::history::Turn;
 use crate::journal::Journal;
-use crate::message::{Envelope, Message};
+use crate::message::Envelope;
 use crate::owner::journaling::Recorded;
 use crate::stats::add;
 use crate::{Error, Key, Timestamp};
@@ -50,6 +49,7 @@ where
 
     async fn expire_keys(&mut self, mut keys: Vec<Key>, mut now: Timestamp) -> Result<(), Error> {
         while !keys.is_empty() {
+            now = self.now_after(now);
             let revisions = self.state.totals().revision + 1..;
             let expired = |(revision, key): (u64, &Key)| {
                 Change::new(revision, now, key.clone(), ChangeKind::Expired)
@@ -68,7 +68,7 @@ where
                 }
                 // The other owner may have let them expire, or live.
                 Recorded::Conflict => {
-                    now = self.shared.clock.now();
+                    now = self.now_after(now);
                     keys.retain(|key| self.state.is_overdue(key, now));
                 }
                 Recorded::No(error) => {
@@ -99,18 +99,12 @@ where
         if rules.max_entries == usize::MAX && rules.max_bytes == u64::MAX {
             return false;
         }
-        let (mut entries, mut bytes) = (self.state.totals().entries, self.state.totals().bytes);
-        let mut add = |prepared: &Prepared<T>| {
-            entries += 1;
-            bytes = bytes.saturating_add(prepared.bytes());
-        };
+        let totals = self.state.totals();
+        let (mut entries, mut bytes) = (totals.entries, totals.bytes);
         for envelope in queue {
-            match &envelope.message {
-                Message::Write { prepared, .. } => add(prepared),
-                Message::Many { writes, .. } => writes.iter().flatten().for_each(&mut add),
-                Message::Batch { writes, .. } => writes.iter().for_each(&mut add),
-                _ => {}
-            }
+            let (more, weight) = envelope.message.demand();
+            entries = entries.saturating_add(more);
+            bytes = bytes.saturating_add(weight);
         }
         entries > rules.max_entries || bytes > rules.max_bytes
     }

@@ -223,39 +223,11 @@ where
         let now = self.shared.clock.now();
         self.state.do_chore();
         self.answer_scans(now);
-        self.make_room(self.demand(batch), now).await;
+        self.expire(now).await;
         let counters = &self.shared.counters;
         add(&counters.commands, batch.len());
         self.serve(&mut batch.drain(..), now).await;
         self.count();
-    }
-
-    /// Let due keys expire: some of them, or as many as stand in the way of commands that may add
-    /// this many entries and bytes.
-    async fn make_room(&mut self, (entries, bytes): (usize, u64), now: Timestamp) {
-        let mut more = self.expire(now).await;
-        let is_short = |owner: &Self| {
-            let (totals, rules) = (owner.state.totals(), &owner.rules);
-            totals.entries.saturating_add(entries) > rules.max_entries
-                || totals.bytes.saturating_add(bytes) > rules.max_bytes
-        };
-        while more && is_short(self) {
-            more = self.expire(now).await;
-        }
-        if is_short(self) {
-            self.expire_all(now).await;
-        }
-    }
-
-    /// How many entries and bytes these commands may add at the most, if that is limited.
-    fn demand(&self, batch: &[Envelope<T>]) -> (usize, u64) {
-        if self.rules.max_entries == usize::MAX && self.rules.max_bytes == u64::MAX {
-            return (0, 0);
-        }
-        let demands = batch.iter().map(|envelope| envelope.message.demand());
-        demands.fold((0, 0), |(entries, bytes): (usize, u64), (more, weight)| {
-            (entries + more, bytes.saturating_add(weight))
-        })
     }
 
     /// Whether a shutdown has begun and its deadline has passed. Without a journal turns are too short

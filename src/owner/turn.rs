@@ -38,10 +38,7 @@ where
                 return;
             }
             add(&self.shared.counters.turns, 1);
-            if self.journal.is_some() {
-                // An append takes its time, and a conflict brings the times of another owner.
-                now = self.shared.clock.now();
-            }
+            now = self.now_after(now);
             match &first.message {
                 Message::Compact { .. } => self.compact(queue.next(), now).await,
                 Message::Many { writes, .. } if writes.len() > SLICE => {
@@ -62,6 +59,7 @@ where
                     if self.may_meet_limit(&queue.as_slice()[..length]) {
                         // What cannot be recorded is refused by the turn itself.
                         let _ = self.expire_all(now).await;
+                        now = self.now_after(now);
                     }
                     if planned {
                         let jobs = queue.take(length).map(Job::from).collect();
@@ -90,6 +88,7 @@ where
                 Envelope { message: Message::Many { writes: slice, reply: part }, span: None };
             if self.may_meet_limit(std::slice::from_ref(&part)) {
                 let _ = self.expire_all(now).await;
+                now = self.now_after(now);
             }
             if self.journal.is_some() {
                 self.planned_turn(vec![Job::from(part)], now).await;
@@ -155,11 +154,12 @@ where
     /// A turn that is decided as a whole, recorded, and then applied.
     async fn planned_turn(&mut self, jobs: Vec<Job<T>>, mut now: Timestamp) {
         let (verdicts, turn) = loop {
-            if let Some(Job::Clear { .. }) = jobs.first()
-                && let Err(error) = self.expire_all(now).await
-            {
+            if let Some(Job::Clear { .. }) = jobs.first() {
                 // It says how many live keys went: what is overdue goes before it, by itself.
-                return self.refuse(jobs, &error, now);
+                if let Err(error) = self.expire_all(now).await {
+                    return self.refuse(jobs, &error, now);
+                }
+                now = self.now_after(now);
             }
             let mut plan = Plan::new(&self.state, now, self.rules);
             let verdicts: Vec<Verdict> = jobs.iter().map(|job| job.decide(&mut plan)).collect();
@@ -167,7 +167,7 @@ where
             match self.record(&turn).await {
                 Recorded::Yes => break (verdicts, turn),
                 // Another owner was first: the plan with its changes is void, and the time is later.
-                Recorded::Conflict => now = self.shared.clock.now(),
+                Recorded::Conflict => now = self.now_after(now),
                 Recorded::No(error) => return self.refuse(jobs, &error, now),
             }
         };

@@ -104,7 +104,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for BrokenJournal {
         Ok(())
     }
 
-    async fn read(&mut self, _: u64) -> Result<Vec<Change<T>>, JournalError> {
+    async fn read(&mut self, _: u64) -> Result<Vec<Change<T>>, ReadError> {
         Ok(Vec::new())
     }
 

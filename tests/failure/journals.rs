@@ -388,7 +388,9 @@ async fn two_stores_agree_whatever_they_do() {
                         3 => drop(store.set(&key, "short").ttl(short).await),
                         4 => drop(store.push(&key, format!("{n}.{step}")).ttl(short).await),
                         5 => {
-                            drop(store.batch([Write::persist(&key), Write::push("all", "x")]).await)
+                            drop(
+                                store.batch([Write::persist(&key), Write::push("all", "x")]).await,
+                            );
                         }
                         6 if step % 10 == 0 => drop(store.clear().await),
                         7 if step % 50 == 0 => sleep(Duration::from_millis(2)).await,
