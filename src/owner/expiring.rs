@@ -76,7 +76,7 @@ where
                     let length = length.min(LONGEST_PAUSE);
                     let until = now + length;
                     self.pause = Some(Pause { until, length });
-                    keys.iter().for_each(|key| self.state.look_again(key, until));
+                    keys.iter().for_each(|key| self.state.look_again(key));
                     return Err(error);
                 }
             }

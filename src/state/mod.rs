@@ -107,12 +107,15 @@ impl<T> State<T> {
         self.facts(self.map.hash(key), key).is_some_and(|facts| facts.is_over(now))
     }
 
-    /// Look at a due key again later, because its expiry could not be recorded.
-    pub(crate) fn look_again(&mut self, key: &str, at: Timestamp) {
+    /// Give a due key back, because its expiry could not be recorded. It stays due, for whoever asks
+    /// next; when that is, the caller knows.
+    pub(crate) fn look_again(&mut self, key: &str) {
         let hash = self.map.hash(key);
         let shard = Map::<T>::shard_of(hash);
         let mut guard = self.map.write(shard);
-        if let Some(index) = guard.find(hash, key) {
+        let index = guard.find(hash, key);
+        let deadline = index.and_then(|index| guard.slot(index)?.expires_at);
+        if let (Some(index), Some(at)) = (index, deadline) {
             guard.arm(index, Some(at));
             self.ledger.wheel.insert(Token { at, shard: shard as u8, index });
         }
