@@ -74,15 +74,15 @@ pub(crate) type Answer<T> = (Reply<Written<T>>, Result<Written<T>, Error>);
 ///
 /// As in tower's buffer, the cause is told first, then the queue is closed, and then the callers that
 /// wait in it are let go; so nobody gets an answer that says less than is known.
-pub(crate) async fn run<T, J>(mut owner: Owner<T, J>)
+pub(crate) async fn run<T, J>(owner: Owner<T, J>)
 where
     T: Clone + Send + Sync + 'static,
     J: Journal<T>,
 {
     let shared = Arc::clone(&owner.shared);
-    // Dropped before the owner is, also when the runtime drops this future half-way.
-    let ending = Ending(Arc::clone(&shared));
-    match panics::catch(owner.live()).await {
+    // Dropped half-way if the runtime drops this future.
+    let mut ending = Ending(owner);
+    match panics::catch(ending.0.live()).await {
         Ok(Ok(())) => tracing::debug!(store = %shared.id(), "the store has ended"),
         Ok(Err(JournalError(cause))) => {
             tracing::error!(store = %shared.id(), %cause, "the store has failed");
@@ -94,25 +94,32 @@ where
         }
     }
     shared.status.close();
-    owner.inbox.close();
-    // Whoever waits for the end may open the journal again.
-    let journal = owner.journal.take();
-    let _ = panics::catch(async move { drop(journal) }).await;
-    drop(ending);
-    // Dropping a caller's value may panic once more.
-    let _ = panics::catch(async move { drop(owner) }).await;
+    ending.0.inbox.close();
+    // Dropping the journal, or a caller's value, may panic once more.
+    let _ = panics::catch(async move { drop(ending) }).await;
 }
 
-/// Tells everybody of the end of the owner.
-struct Ending<T>(Arc<Shared<T>>);
+/// Tells everybody of the end of the owner, and then drops it with all that waits for it.
+struct Ending<T, J>(Owner<T, J>);
 
-impl<T> Drop for Ending<T> {
+impl<T, J> Drop for Ending<T, J> {
     fn drop(&mut self) {
-        let status = &self.0.status;
-        if !status.is_closing() {
-            status.fail("the runtime that the store was spawned on was shut down");
+        let shared = Arc::clone(&self.0.shared);
+        if !shared.status.is_closing() {
+            shared.status.fail("the runtime that the store was spawned on was shut down");
         }
-        status.end();
+        // Whoever waits for the end may open the journal again; they are told also if it panics.
+        let _told = Told(shared);
+        drop(self.0.journal.take());
+    }
+}
+
+/// Tells that the owner is gone.
+struct Told<T>(Arc<Shared<T>>);
+
+impl<T> Drop for Told<T> {
+    fn drop(&mut self) {
+        self.0.status.end();
     }
 }
 
