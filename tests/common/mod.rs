@@ -2,10 +2,14 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mainspring::journal::{AppendError, Journal, JournalError, MemoryJournal, ReadError, Recover};
+use mainspring::journal::{
+    AppendError, Journal, JournalError, MemoryJournal, ReadError, Recover, Recovered,
+};
 use mainspring::{
     Action, Batched, Change, ChangeKind, Condition, End, Entry, Event, Key, PendingWrite, Result,
     Store, StoreId, Subscription, Ttl, Write, op,
@@ -137,6 +141,129 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for SlowJournal<T> {
 
     async fn close(&mut self) -> Result<(), JournalError> {
         self.journal.close().await
+    }
+}
+
+/// A journal that answers some appends itself, and that counts what it is asked. It does not say when
+/// others have appended.
+#[derive(Debug)]
+pub(crate) struct MeddledJournal<T> {
+    pub(crate) journal: MemoryJournal<T>,
+    pub(crate) meddler: Arc<Meddler>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Meddler {
+    appends: AtomicUsize,
+    reads: AtomicUsize,
+    /// Which appends are answered, and how.
+    answer: Mutex<Option<(Range<usize>, AppendError)>>,
+}
+
+impl Meddler {
+    pub(crate) fn appends(&self) -> usize {
+        self.appends.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    /// Answer the next appends, after leaving out so many, with this error.
+    pub(crate) fn answer(&self, skip: usize, count: usize, error: AppendError) {
+        let start = self.appends() + skip;
+        *self.answer.lock().unwrap() = Some((start..start.saturating_add(count), error));
+    }
+
+    pub(crate) fn stop(&self) {
+        *self.answer.lock().unwrap() = None;
+    }
+
+    fn count(counter: &AtomicUsize) -> usize {
+        let number = counter.fetch_add(1, Ordering::SeqCst);
+        assert!(number < 10_000, "a busy loop around the journal");
+        number
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Journal<T> for MeddledJournal<T> {
+    async fn open(&mut self, recover: Recover<'_, T>) -> Result<StoreId, JournalError> {
+        self.journal.open(recover).await
+    }
+
+    async fn append(&mut self, after: u64, changes: Arc<[Change<T>]>) -> Result<(), AppendError> {
+        let number = Meddler::count(&self.meddler.appends);
+        let answer = self.meddler.answer.lock().unwrap().clone();
+        match answer.filter(|(range, _)| range.contains(&number)) {
+            Some((_, error)) => Err(error),
+            None => self.journal.append(after, changes).await,
+        }
+    }
+
+    async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, ReadError> {
+        Meddler::count(&self.meddler.reads);
+        self.journal.read(after).await
+    }
+
+    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<(), JournalError> {
+        self.journal.compact(snapshot).await
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        self.journal.close().await
+    }
+}
+
+/// A journal that gives back what it was given, and takes everything.
+#[derive(Debug)]
+pub(crate) struct GivenJournal<T>(pub(crate) Vec<Recovered<T>>);
+
+impl<T: Clone + Send + Sync + 'static> Journal<T> for GivenJournal<T> {
+    async fn open(&mut self, recover: Recover<'_, T>) -> Result<StoreId, JournalError> {
+        self.0.drain(..).for_each(recover);
+        Ok(StoreId::random())
+    }
+
+    async fn append(&mut self, _: u64, _: Arc<[Change<T>]>) -> Result<(), AppendError> {
+        Ok(())
+    }
+
+    async fn read(&mut self, _: u64) -> Result<Vec<Change<T>>, ReadError> {
+        Ok(Vec::new())
+    }
+
+    async fn compact(&mut self, _: Subscription<T>) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+/// A journal whose `open` never comes back.
+#[derive(Debug)]
+pub(crate) struct HungJournal;
+
+impl<T: Clone + Send + Sync + 'static> Journal<T> for HungJournal {
+    async fn open(&mut self, _: Recover<'_, T>) -> Result<StoreId, JournalError> {
+        std::future::pending().await
+    }
+
+    async fn append(&mut self, _: u64, _: Arc<[Change<T>]>) -> Result<(), AppendError> {
+        Ok(())
+    }
+
+    async fn read(&mut self, _: u64) -> Result<Vec<Change<T>>, ReadError> {
+        Ok(Vec::new())
+    }
+
+    async fn compact(&mut self, _: Subscription<T>) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        Ok(())
     }
 }
 

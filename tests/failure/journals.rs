@@ -1,17 +1,29 @@
 //! Every fault that a journal can have.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use mainspring::journal::{Fault, MemoryJournal};
-use mainspring::{ChangeKind, Entry, Error, Event, Key, Store, Write};
+use mainspring::journal::{AppendError, Fault, MemoryJournal, Recovered};
+use mainspring::{Change, ChangeKind, Entry, Error, Event, Key, Store, Write};
 use tokio::join;
+use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep, timeout};
 
-use crate::common::{BrokenJournal, Copied, Random, send};
+use crate::common::{
+    BrokenJournal, Copied, GivenJournal, HungJournal, MeddledJournal, Meddler, Random, send,
+};
 
 fn over(journal: &MemoryJournal<String>) -> Store<String> {
     Store::builder().journal(journal.clone()).spawn()
+}
+
+/// The same, with somebody in between who meddles.
+fn meddled(journal: &MemoryJournal<String>) -> (Store<String>, Arc<Meddler>) {
+    let meddler = Arc::new(Meddler::default());
+    let journal = MeddledJournal { journal: journal.clone(), meddler: Arc::clone(&meddler) };
+    (Store::builder().journal(journal).spawn(), meddler)
 }
 
 async fn everything(store: &Store<String>) -> Vec<(Key, Entry<String>)> {
@@ -470,5 +482,224 @@ async fn what_expired_is_counted() {
         store.batch([Write::set("batch", "v")]).await.unwrap();
         sleep(second).await;
         assert_eq!((store.stats().expired, store.revision()), (3, 8), "journaled: {journaled}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conflict_over_nothing_is_no_endless_question() {
+    let journal = MemoryJournal::new();
+    let (store, meddler) = meddled(&journal);
+    store.set("k", "v").await.unwrap();
+    meddler.answer(0, usize::MAX, AppendError::Conflict);
+    for asked in 1..=3 {
+        let refused = store.set("k", "w").await;
+        assert!(matches!(refused, Err(Error::JournalFailed(_))), "{refused:?}");
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(meddler.appends(), 1 + asked, "once for each write");
+        assert!(meddler.reads() <= 3 * asked, "{} reads", meddler.reads());
+        assert_eq!(store.get("k").await.unwrap().unwrap().revision, 1, "reads go on");
+    }
+    // Nor if the journal cannot be read at all for a while.
+    journal.fail_reads(5);
+    assert!(matches!(store.set("k", "w").await, Err(Error::JournalFailed(_))));
+    assert!(matches!(store.remove("k").await, Err(Error::JournalFailed(_))));
+    meddler.stop();
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!((store.set("k", "x").await, journal.head()), (Ok(2), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_behind_a_foreign_compaction_ends() {
+    let journal = MemoryJournal::new();
+    let (behind, _) = meddled(&journal);
+    behind.ready().await.unwrap();
+    let ahead = over(&journal);
+    for n in 0..10 {
+        ahead.set("k", n.to_string()).await.unwrap();
+    }
+    ahead.compact().await.unwrap();
+    sleep(Duration::from_millis(1)).await;
+    assert!(journal.changes().is_empty());
+    let refused = behind.set("k", "v").await.unwrap_err();
+    let cause = "this owner is at 0: compacted: the oldest place to resume is 10";
+    assert!(refused.to_string().contains(cause), "{refused}");
+    let end = timeout(Duration::from_secs(1), behind.closed()).await.expect("it ends");
+    assert!(matches!(&end, Err(Error::Failed(why)) if why.starts_with(cause)), "{end:?}");
+    assert_eq!((ahead.set("k", "v").await, journal.head()), (Ok(11), 11));
+}
+
+/// Nobody asks it for anything; it reads on by itself, too late.
+#[tokio::test(start_paused = true)]
+async fn who_reads_on_behind_a_foreign_compaction_ends() {
+    let journal = MemoryJournal::new();
+    let (behind, ahead) = (over(&journal), over(&journal));
+    let mut told = behind.subscribe().await.unwrap();
+    ahead.ready().await.unwrap();
+    journal.fail_reads(usize::MAX);
+    for n in 0..10 {
+        ahead.set("k", n.to_string()).await.unwrap();
+    }
+    ahead.compact().await.unwrap();
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!((behind.revision(), behind.is_closed()), (0, false), "it tries again");
+    journal.fail_reads(0);
+    let end = timeout(Duration::from_secs(60), behind.closed()).await.expect("it ends");
+    let why = "compacted: the oldest place to resume is";
+    assert!(matches!(&end, Err(Error::Failed(cause)) if cause.contains(why)), "{end:?}");
+    let end = loop {
+        if let Err(error) = told.recv().await {
+            break error;
+        }
+    };
+    assert!(matches!(&end, Error::Failed(cause) if cause.contains(why)), "{end}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_does_not_wait_for_an_open_that_hangs() {
+    let store = Store::<String>::builder().journal(HungJournal).spawn();
+    let set = store.set("k", "v").try_send().unwrap();
+    let told = store.subscribe().try_send().unwrap();
+    sleep(Duration::from_millis(1)).await;
+    let start = Instant::now();
+    let end = timeout(Duration::from_secs(60), store.shutdown()).await.expect("it ends");
+    assert_eq!((end, start.elapsed()), (Ok(()), Duration::ZERO));
+    assert_eq!((set.await, store.ready().await), (Err(Error::Closed), Err(Error::Closed)));
+    assert_eq!(told.await.err(), Some(Error::Closed));
+    assert_eq!(store.get("k").await, Err(Error::Closed));
+}
+
+const KEYS: usize = 3_000;
+
+async fn full_with_overdue_keys() -> (Store<String>, MemoryJournal<String>, Arc<Meddler>) {
+    let journal = MemoryJournal::new();
+    let (store, meddler) = meddled(&journal);
+    let pairs = (0..KEYS).map(|n| Write::set(format!("k{n}"), "v").ttl(Duration::from_secs(1)));
+    store.batch(pairs).await.unwrap();
+    meddler.answer(0, usize::MAX, AppendError::Full);
+    sleep(Duration::from_secs(1)).await;
+    (store, journal, meddler)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expiry_that_cannot_be_recorded_waits() {
+    let (store, journal, meddler) = full_with_overdue_keys().await;
+    let before = meddler.appends();
+    for n in 0..1_000 {
+        sleep(Duration::from_millis(30)).await;
+        assert_eq!(store.get(format!("k{n}")).await, Ok(None), "absent all the same");
+    }
+    assert!(store.keys("").await.unwrap().items.is_empty() && !store.view().contains("k0"));
+    let tried = meddler.appends() - before;
+    assert!((1..=30).contains(&tried), "{tried} times in 30 seconds");
+    assert_eq!(store.stats().expired, 0);
+    meddler.stop();
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!((store.stats().entries, store.stats().expired), (0, KEYS as u64));
+    assert_eq!(journal.head(), 2 * KEYS as u64, "once each");
+    assert!(journal.changes()[KEYS..].iter().all(|change| change.kind == ChangeKind::Expired));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clear_waits_for_the_expiry_of_what_is_overdue() {
+    let (store, journal, meddler) = full_with_overdue_keys().await;
+    let before = meddler.appends();
+    for asked in 1..=3 {
+        assert_eq!(store.clear().await, Err(Error::JournalFull));
+        assert!(meddler.appends() - before <= 2 * asked);
+    }
+    meddler.stop();
+    // At once, while the expiry by itself still waits.
+    assert_eq!(store.clear().await, Ok(0), "none of them was alive");
+    assert_eq!((journal.head(), store.stats().entries), (2 * KEYS as u64, 0));
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(journal.head(), 2 * KEYS as u64, "once each");
+}
+
+/// What is overdue takes no room, also when it could not expire for a while.
+#[tokio::test(start_paused = true)]
+async fn a_limit_does_not_count_what_could_not_expire() {
+    let (journal, meddler) = (MemoryJournal::<String>::new(), Arc::new(Meddler::default()));
+    let meddled = MeddledJournal { journal: journal.clone(), meddler: Arc::clone(&meddler) };
+    let store = Store::builder().max_entries(2).journal(meddled).spawn();
+    store.set("a", "v").ttl(Duration::from_secs(1)).await.unwrap();
+    store.set("b", "v").ttl(Duration::from_secs(1)).await.unwrap();
+    meddler.answer(0, usize::MAX, AppendError::Full);
+    sleep(Duration::from_secs(2)).await;
+    meddler.stop();
+    assert!(store.set("c", "v").await.is_ok());
+    assert_eq!((store.stats().entries, store.stats().expired), (1, 2));
+}
+
+/// Puts itself back into the queue of a store each time it is read.
+struct Ball {
+    bounce: Option<Arc<OnceLock<Store<Ball>>>>,
+    bounces: Arc<AtomicBool>,
+}
+
+impl Clone for Ball {
+    fn clone(&self) -> Self {
+        let store = self.bounce.as_ref().and_then(|store| store.get());
+        if let Some(store) = store.filter(|_| self.bounces.load(Ordering::SeqCst)) {
+            drop(store.get("ball").try_send());
+        }
+        Self { bounce: self.bounce.clone(), bounces: Arc::clone(&self.bounces) }
+    }
+}
+
+#[tokio::test]
+async fn foreign_changes_are_taken_while_there_is_always_something_to_do() {
+    let journal = MemoryJournal::new();
+    let one = Store::<Ball>::builder().journal(journal.clone()).spawn();
+    let two = Store::<Ball>::builder().journal(journal.clone()).spawn();
+    let (bounce, bounces) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(false)));
+    let plain = || Ball { bounce: None, bounces: Arc::clone(&bounces) };
+    let ball = Ball { bounce: Some(Arc::clone(&bounce)), bounces: Arc::clone(&bounces) };
+    two.set("ball", ball).await.unwrap();
+    one.ready().await.unwrap();
+    assert!(bounce.set(two.clone()).is_ok());
+    bounces.store(true, Ordering::SeqCst);
+    drop(two.get("ball").try_send().unwrap());
+    yield_now().await;
+    let before = two.stats().commands;
+    one.set("k", plain()).await.unwrap();
+    for _ in 0..100 {
+        yield_now().await;
+        assert!(two.stats().queued > 0, "it is never idle");
+    }
+    assert!(two.stats().commands > before + 1_000);
+    assert!(two.view().contains("k"));
+    bounces.store(false, Ordering::SeqCst);
+    two.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_with_a_hole_or_a_torn_batch_is_not_started_over() {
+    let journal = MemoryJournal::new();
+    let store = over(&journal);
+    store.set("a", "v").await.unwrap();
+    store.batch(["b", "c", "d"].map(|key| Write::set(key, "v"))).await.unwrap();
+    store.set("e", "v").await.unwrap();
+    store.shutdown().await.unwrap();
+    let log = journal.changes();
+    let end_of = async |snapshot: u64, changes: Vec<Change<String>>| {
+        let mut recovered = vec![Recovered::SnapshotEnd(snapshot)];
+        recovered.extend(changes.into_iter().map(Recovered::Change));
+        let store = Store::<String>::builder().journal(GivenJournal(recovered)).spawn();
+        store.ready().await.map(|()| store.revision())
+    };
+    let without = |n: usize| [&log[..n], &log[n + 1..]].concat();
+    let hole = |from: u64, to: u64| {
+        Err(Error::Failed(format!("the journal goes from revision {from} to {to}").into()))
+    };
+    assert_eq!(end_of(0, log.clone()).await, Ok(5));
+    assert_eq!(end_of(1, log[1..].to_vec()).await, Ok(5));
+    assert_eq!(end_of(0, without(0)).await, hole(0, 2));
+    assert_eq!(end_of(0, without(1)).await, hole(1, 3));
+    assert_eq!(end_of(0, without(3)).await, hole(3, 5));
+    assert_eq!(end_of(3, log[4..].to_vec()).await, hole(3, 5));
+    assert_eq!(end_of(0, [&log[..2], &log[..2]].concat()).await, hole(2, 1));
+    for torn in [2, 3] {
+        let cause = format!("the journal ends inside a batch, at {torn}");
+        assert_eq!(end_of(0, log[..torn].to_vec()).await, Err(Error::Failed(cause.into())));
     }
 }

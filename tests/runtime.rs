@@ -1,0 +1,249 @@
+//! A store lives on the runtime that it was spawned on. Its handles work from any other, and from
+//! none; and when its runtime is gone, they are told.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod common;
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use common::HungJournal;
+use mainspring::journal::{AppendError, Journal, JournalError, MemoryJournal, ReadError, Recover};
+use mainspring::{Change, Error, Event, Gate, Refusal, Store, StoreId, Subscription, Write};
+use tokio::runtime::Runtime;
+use tokio::task::yield_now;
+use tokio::time::timeout;
+
+/// Runs nothing unless it is told to.
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+async fn soon<F: IntoFuture>(future: F) -> F::Output {
+    timeout(Duration::from_secs(5), future).await.expect("nobody is left waiting")
+}
+
+fn names_the_runtime(error: &Error) -> bool {
+    matches!(error, Error::Failed(cause) if cause.contains("runtime"))
+}
+
+/// Never answers.
+struct Hung;
+
+impl Gate<String> for Hung {
+    async fn admit(&mut self, _: &Write<String>) -> Result<(), Refusal> {
+        std::future::pending().await
+    }
+}
+
+/// Everybody who waits for a store, or asks it afterwards, is told how it has ended.
+fn all_are_told(journal: Option<&MemoryJournal<String>>, cancel: bool) {
+    let (home, away) = (runtime(), runtime());
+    let store = home.block_on(async {
+        let builder = Store::<String>::builder().queue_capacity(3).gate("hung/", Hung);
+        match journal {
+            Some(journal) => builder.journal(journal.clone()).spawn(),
+            None => builder.spawn(),
+        }
+    });
+    let (mut all, mut key, mut prefix, mut latest) = home.block_on(async {
+        store.set("k", "v").await.unwrap();
+        let mut prefix = store.subscribe().prefix("p").await.unwrap();
+        store.set("k", "w").await.unwrap();
+        // It has seen what it is not to tell, so that a timer of this runtime runs for it.
+        assert!(timeout(Duration::from_millis(1), prefix.recv()).await.is_err());
+        let all = store.subscribe().await.unwrap();
+        (all, store.subscribe().key("k").await.unwrap(), prefix, store.latest("k").await.unwrap())
+    });
+    // From here on the owner does not run, unless it is in the middle of an append.
+    let gated = store.set("hung/1", "v").try_send().unwrap();
+    if let Some(journal) = journal {
+        journal.crash();
+        let write = store.set("k", "x").try_send().unwrap();
+        home.block_on(async {
+            while store.stats().queued > 0 {
+                yield_now().await;
+            }
+        });
+        drop(write);
+    }
+    let set = store.set("k", "x").try_send().unwrap();
+    let get = store.get("k").try_send().unwrap();
+    let clear = store.clear().try_send().unwrap();
+    let over = |error: Error| {
+        assert!(if cancel { error == Error::Closed } else { names_the_runtime(&error) }, "{error}");
+    };
+    let handle = store.clone();
+    let waiting = away.spawn(async move { handle.set("k", "waits for room").await });
+    let handle = store.clone();
+    let closed = away.spawn(async move { handle.closed().await });
+    let told = away.spawn(async move { key.recv().await });
+    let changed = away.spawn(async move { latest.changed().await });
+    let handle = store.clone();
+    let thread = std::thread::spawn(move || handle.get("k").blocking_send());
+    away.block_on(async {
+        for _ in 0..10 {
+            yield_now().await;
+        }
+    });
+    if cancel {
+        store.cancel();
+    }
+    drop(home);
+    away.block_on(async {
+        over(soon(waiting).await.unwrap().unwrap_err());
+        over(soon(told).await.unwrap().unwrap_err());
+        over(soon(changed).await.unwrap().unwrap_err());
+        over(soon(all.recv()).await.unwrap_err());
+        over(soon(prefix.recv()).await.unwrap_err());
+        over(soon(set).await.unwrap_err());
+        over(soon(get).await.unwrap_err());
+        over(soon(clear).await.unwrap_err());
+        over(soon(gated).await.unwrap_err());
+        over(soon(store.set("k", "late")).await.unwrap_err());
+        over(soon(store.set("hung/2", "late")).await.unwrap_err());
+        over(soon(store.subscribe()).await.unwrap_err());
+        let ends =
+            [soon(closed).await.unwrap(), soon(store.closed()).await, soon(store.shutdown()).await];
+        for end in ends {
+            assert_eq!(end.is_ok(), cancel, "a shutdown that had begun is no failure: {end:?}");
+            end.err().into_iter().for_each(over);
+        }
+        assert_eq!(soon(store.ready()).await, Ok(()), "it was");
+    });
+    over(thread.join().unwrap().unwrap_err());
+    assert!(store.is_closed() && store.view().contains("k"), "views stay readable");
+}
+
+#[test]
+fn when_it_is_gone_everybody_is_told() {
+    all_are_told(None, false);
+    all_are_told(Some(&MemoryJournal::new()), false);
+}
+
+#[test]
+fn when_it_goes_during_a_shutdown_everybody_is_told_of_that() {
+    all_are_told(None, true);
+    all_are_told(Some(&MemoryJournal::new()), true);
+}
+
+#[test]
+fn when_it_is_gone_before_the_store_was_ready() {
+    let (home, away) = (runtime(), runtime());
+    let _in_it = home.enter();
+    let store = Store::<String>::builder().journal(HungJournal).spawn();
+    drop(_in_it);
+    let handle = store.clone();
+    let ready = away.spawn(async move { handle.ready().await });
+    away.block_on(yield_now());
+    home.block_on(yield_now());
+    drop(home);
+    away.block_on(async {
+        assert!(names_the_runtime(&soon(ready).await.unwrap().unwrap_err()));
+        assert!(names_the_runtime(&soon(store.ready()).await.unwrap_err()));
+        assert!(names_the_runtime(&soon(store.get("k")).await.unwrap_err()));
+    });
+}
+
+#[test]
+fn a_plain_thread_can_subscribe() {
+    let home = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .unwrap();
+    let in_it = home.enter();
+    let store = Store::<String>::builder().spawn();
+    drop(in_it);
+    store.set("k", "v").blocking_send().unwrap();
+    let mut all = store.subscribe().blocking_send().unwrap();
+    let mut key = store.subscribe().key("k").blocking_send().unwrap();
+    let mut snapshot = store.subscribe().prefix("k").from_snapshot().blocking_send().unwrap();
+    let mut latest = home.block_on(store.latest("k")).unwrap();
+    store.set("k", "w").blocking_send().unwrap();
+    // They are read wherever there is a runtime.
+    home.block_on(async {
+        assert_eq!(soon(all.recv()).await.unwrap().revision(), Some(2));
+        assert_eq!(soon(key.recv()).await.unwrap().revision(), Some(2));
+        assert!(matches!(soon(snapshot.recv()).await.unwrap(), Event::Entry { .. }));
+        assert_eq!(soon(latest.changed()).await.unwrap().unwrap().revision, 2);
+    });
+}
+
+/// Can be open once. Letting it go takes a moment.
+struct Locked {
+    journal: MemoryJournal<String>,
+    lock: Arc<AtomicBool>,
+    mine: bool,
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(30));
+        if self.mine {
+            self.lock.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Journal<String> for Locked {
+    async fn open(&mut self, recover: Recover<'_, String>) -> Result<StoreId, JournalError> {
+        self.mine = !self.lock.swap(true, Ordering::SeqCst);
+        if self.mine { self.journal.open(recover).await } else { Err(JournalError::new("locked")) }
+    }
+
+    async fn append(
+        &mut self,
+        after: u64,
+        changes: Arc<[Change<String>]>,
+    ) -> Result<(), AppendError> {
+        let fails = changes.iter().any(|change| *change.key == *"panic");
+        assert!(!fails, "the journal panics");
+        self.journal.append(after, changes).await
+    }
+
+    async fn read(&mut self, after: u64) -> Result<Vec<Change<String>>, ReadError> {
+        self.journal.read(after).await
+    }
+
+    async fn compact(&mut self, snapshot: Subscription<String>) -> Result<(), JournalError> {
+        self.journal.compact(snapshot).await
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        self.journal.close().await
+    }
+}
+
+/// Three ways to end, after each of which the next owner finds the journal free.
+#[test]
+fn the_journal_is_let_go_before_the_end_is_told() {
+    let home = || {
+        let mut home = tokio::runtime::Builder::new_multi_thread();
+        home.worker_threads(1).enable_time().build().unwrap()
+    };
+    let (journal, lock) = (MemoryJournal::new(), Arc::new(AtomicBool::new(false)));
+    let open = |home: &Runtime| {
+        let _in_it = home.enter();
+        let lock = Arc::clone(&lock);
+        let journal = Locked { journal: journal.clone(), lock, mine: false };
+        let store = Store::<String>::builder().journal(journal).spawn();
+        store.get("k").blocking_send().expect("it is not locked");
+        store
+    };
+    let (first, away) = (home(), runtime());
+    let store = open(&first);
+    away.block_on(soon(store.shutdown())).unwrap();
+    let store = open(&first);
+    assert!(store.set("panic", "v").blocking_send().is_err());
+    away.block_on(soon(store.closed())).unwrap_err();
+    let store = open(&first);
+    first.shutdown_background();
+    away.block_on(soon(store.closed())).unwrap_err();
+    let last = home();
+    let store = open(&last);
+    away.block_on(soon(store.shutdown())).unwrap();
+}
