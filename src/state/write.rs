@@ -39,18 +39,21 @@ impl<T: Clone> State<T> {
             overdue = Some((expired, removed));
         }
         let revision = self.ledger.totals.revision + 1;
-        let decided = decide(&prepared, facts, now, &self.ledger.totals, rules).map(|effect| {
-            self.map.announce(revision);
-            let stamp = Stamp { revision, at: now };
-            (effect, put(&mut guard, (hash, shard), key, index, effect, stamp, payload))
-        });
+        let decided = match decide(&prepared, facts, now, &self.ledger.totals, rules) {
+            Ok(effect) => {
+                self.map.announce(revision);
+                let stamp = Stamp { revision, at: now };
+                Ok((effect, put(&mut guard, (hash, shard), key, index, effect, stamp, payload)))
+            }
+            Err(error) => Err((error, payload)),
+        };
         // What follows may run code of `T`, its `Drop`: outside the lock, and after it was told.
         drop(guard);
         let overdue = overdue.map(|(expired, removed)| {
             tell(expired);
             removed
         });
-        let (effect, (displaced, token)) = decided?;
+        let (effect, (displaced, token)) = decided.map_err(|(error, _)| error)?;
         self.ledger.totals.revision = revision;
         let after = effect.after(facts, key, revision);
         self.ledger.settle(&self.map, key, (facts, after), token);
