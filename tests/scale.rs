@@ -4,10 +4,12 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{Copied, Random, changes_to_the_end};
-use mainspring::{Store, Write};
+use common::{Copied, MeddledJournal, Meddler, Random, changes_to_the_end};
+use mainspring::journal::{AppendError, Journal, MemoryJournal};
+use mainspring::{Builder, ChangeKind, Error, Store, Write};
 
 /// Sessions that ended before their deadline leave their places, and their tokens, behind.
 #[tokio::test]
@@ -71,4 +73,72 @@ async fn the_first_page_is_exact() {
         let expected: Vec<_> = copy.only("k1").entries.into_iter().take(10_000).collect();
         assert!(entries.items == expected, "seed {seed}");
     }
+}
+
+const MANY: usize = 100_000;
+
+/// How many writes of one command share a turn at the most.
+const SLICE: usize = 256;
+
+/// A key is due while a large command is at work, and everybody is told of all that.
+async fn a_large_command<J: Journal<u64>>(make: impl Fn() -> Builder<u64, J>) {
+    for ring in [512, 1 << 20] {
+        let store = make().history_changes(ring).history_bytes(u64::MAX).spawn();
+        let mut all = store.subscribe().await.unwrap();
+        store.set("due", 0).ttl(Duration::from_millis(1)).await.unwrap();
+        let many = (0..MANY as u64).map(|n| (format!("k{n}"), n));
+        let results = store.set_many(many).await.unwrap();
+        let stats = store.stats();
+        assert_eq!((results.len(), stats.entries, stats.expired), (MANY, MANY, 1));
+        let revisions: Vec<_> = results.into_iter().map(Result::unwrap).collect();
+        assert!(revisions.is_sorted());
+        assert_eq!(revisions[MANY - 1], MANY as u64 + 2, "what was due did not wait for the last");
+        store.shutdown().await.unwrap();
+        if ring < MANY {
+            // A turn of all of them would not fit, and a ring holds whole turns.
+            let held = stats.history_changes;
+            assert!((ring - SLICE..=ring + SLICE).contains(&held), "{held} in a ring of {ring}");
+            continue;
+        }
+        let (told, end) = changes_to_the_end(&mut all).await;
+        assert_eq!(end, Error::Closed);
+        assert!(told.iter().zip(1..).all(|(change, revision)| change.revision == revision));
+        let set = told.iter().filter(|change| change.key != "due");
+        assert!(set.map(|change| change.revision).eq(revisions));
+        let expired = told.iter().filter(|change| change.kind == ChangeKind::Expired);
+        assert_eq!(expired.count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_large_command_is_done_in_slices() {
+    a_large_command(Store::builder).await;
+}
+
+#[tokio::test]
+async fn a_large_command_is_done_in_slices_over_a_journal() {
+    a_large_command(|| Store::builder().journal(MemoryJournal::new())).await;
+}
+
+#[tokio::test]
+async fn a_slice_that_cannot_be_recorded_fails_alone() {
+    let (journal, meddler) = (MemoryJournal::new(), Arc::new(Meddler::default()));
+    let meddled = MeddledJournal { journal: journal.clone(), meddler: Arc::clone(&meddler) };
+    let store = Store::<u64>::builder().journal(meddled).spawn();
+    let mut all = store.subscribe().await.unwrap();
+    meddler.answer(2, 1, AppendError::Full);
+    let many = (0..10 * SLICE as u64).map(|n| (format!("k{n}"), n));
+    let results = store.set_many(many).await.unwrap();
+    let failed = 2 * SLICE..3 * SLICE;
+    let mut revision = 0;
+    for (n, result) in results.iter().enumerate() {
+        revision += u64::from(!failed.contains(&n));
+        let expected = if failed.contains(&n) { Err(Error::JournalFull) } else { Ok(revision) };
+        assert_eq!(*result, expected, "{n}");
+    }
+    assert_eq!((revision, journal.head()), (9 * SLICE as u64, revision));
+    assert_eq!((store.revision(), store.stats().entries), (revision, 9 * SLICE));
+    assert!(!store.view().contains(&format!("k{}", failed.start)));
+    store.shutdown().await.unwrap();
+    assert_eq!(changes_to_the_end(&mut all).await.0.len(), 9 * SLICE);
 }

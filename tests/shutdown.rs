@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::{SlowJournal, changes_to_the_end};
@@ -326,4 +327,20 @@ async fn what_is_new_is_refused_from_the_cancellation_on() {
     assert_eq!((after.await, before.await), (Err(Error::Closed), Ok(1)));
     assert_eq!(store.closed().await, Ok(()));
     assert_eq!(store.view().get("after"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_closed_gives_the_command_back() {
+    let value = Arc::new(());
+    let store = Store::<Arc<()>>::builder().spawn();
+    store.ready().await.unwrap();
+    store.cancel();
+    let refused = store.set("k", Arc::clone(&value)).if_absent().try_send().unwrap_err();
+    assert_eq!(*refused.error(), Error::Closed);
+    assert_eq!(Arc::strong_count(&value), 2, "with what it carries");
+    store.closed().await.unwrap();
+    let again = refused.into_command().try_send().unwrap_err();
+    assert_eq!((again.error(), Arc::strong_count(&value)), (&Error::Closed, 2));
+    assert_eq!(again.into_command().await, Err(Error::Closed));
+    assert_eq!(Arc::strong_count(&value), 1);
 }

@@ -1,12 +1,14 @@
 //! Gates that refuse, hang and panic.
 
+use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use mainspring::journal::{Fault, MemoryJournal};
 use mainspring::{Action, Error, Event, Gate, GateOptions, Key, Refusal, Store, Value, Write};
 use tokio::join;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::common::send;
 
@@ -189,4 +191,85 @@ async fn what_is_behind_a_gate_has_limits_too() {
     let full = Error::OverLimit { what: "entries", limit: 1 };
     assert_eq!(store.set("g/2", "yes").await, Err(full));
     assert_eq!(store.set("g/2", "no").await, Err(refused("because")), "the gate comes first");
+}
+
+/// Panics before there is a future, or while its future is dropped, and admits all the others.
+struct Broken;
+
+struct PanicsInDrop;
+
+impl Drop for PanicsInDrop {
+    fn drop(&mut self) {
+        panic!("broken in its drop");
+    }
+}
+
+impl Gate<String> for Broken {
+    fn admit(&mut self, write: &Write<String>) -> impl Future<Output = Result<(), Refusal>> + Send {
+        let Action::Set(Value::Item(text)) = write.action() else { panic!("broken at once") };
+        let guard = (text == "hang").then(|| PanicsInDrop);
+        async move {
+            if guard.is_some() {
+                std::future::pending::<()>().await;
+            }
+            Ok(())
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_may_panic_wherever_it_likes() {
+    let options = GateOptions::default().timeout(Duration::from_secs(1));
+    let store = Store::<String>::builder().gate_with("g/", Broken, options).spawn();
+    let soon = Duration::from_secs(10);
+    for _ in 0..2 {
+        let pushed = timeout(soon, store.push("g/1", "v").into_future()).await.expect("answered");
+        let refused = pushed.unwrap_err();
+        assert_eq!(refused, refused_by_panic("broken at once"));
+        assert!(store.set("g/1", "yes").await.is_ok(), "the gate goes on");
+        let hung = timeout(soon, store.set("g/1", "hang").into_future()).await.expect("answered");
+        assert_eq!(hung, Err(refused_by_panic("broken in its drop")));
+        assert!(store.set("g/1", "yes").await.is_ok(), "the gate goes on");
+    }
+    assert_eq!(store.shutdown().await, Ok(()));
+}
+
+fn refused_by_panic(message: &str) -> Error {
+    refused(&format!("the gate panicked: {message}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_is_late_already_moves_no_device() {
+    let options = GateOptions::default().timeout(Duration::from_secs(2));
+    let rule = Rule::default();
+    let store = Store::<String>::builder().gate_with("g/", rule.clone(), options).spawn();
+    let start = Instant::now();
+    let hung = store.set("g/1", "hang").try_send().unwrap();
+    let late: Vec<_> =
+        (0..10).map(|n| store.set(format!("g/{n}"), "late").try_send().unwrap()).collect();
+    let late_refusal = Err(refused("the gate did not answer in time"));
+    assert_eq!(hung.await, late_refusal);
+    assert!(join_all(late).await.iter().all(|answer| *answer == late_refusal));
+    assert_eq!((rule.asked(), start.elapsed()), (vec!["hang".into()], Duration::from_secs(2)));
+    assert!(store.set("g/1", "yes").await.is_ok());
+    assert_eq!(rule.asked(), ["hang", "yes"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_has_failed_moves_no_device() {
+    let (rule, journal) = (Rule::default(), MemoryJournal::new());
+    let store =
+        Store::<String>::builder().gate("g/", rule.clone()).journal(journal.clone()).spawn();
+    let first = store.set("g/1", "slow").try_send().unwrap();
+    let queued: Vec<_> =
+        (2..6).map(|n| store.set(format!("g/{n}"), "queued").try_send().unwrap()).collect();
+    sleep(Duration::from_millis(500)).await;
+    journal.inject(Fault::Panic);
+    let failed = store.set("k", "v").await.unwrap_err();
+    assert!(matches!(failed, Error::Failed(_)));
+    assert_eq!(first.await, Err(failed.clone()));
+    assert!(join_all(queued).await.iter().all(|answer| *answer == Err(failed.clone())));
+    assert_eq!(store.set("g/7", "late").await, Err(failed));
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(rule.asked(), ["slow"]);
 }

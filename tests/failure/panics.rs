@@ -1,13 +1,13 @@
-//! What panics in the caller's own code.
+//! What panics in the caller's own code, and what that code may do.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mainspring::journal::{Fault, MemoryJournal};
-use mainspring::{Error, Gate, Refusal, Store, Write};
+use mainspring::{Error, Gate, Refusal, Store, View, Write};
 use tokio::join;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Panics on demand.
 #[derive(Debug)]
@@ -150,4 +150,113 @@ async fn in_a_journal() {
     assert!(failed(&one.unwrap_err(), "told to panic"));
     assert!(failed(&two.unwrap_err(), "told to panic"));
     has_failed(&store, "told to panic").await;
+}
+
+/// Cannot be cloned, if it is bad; takes its time to go.
+struct Heavy {
+    bad: bool,
+}
+
+impl Clone for Heavy {
+    fn clone(&self) -> Self {
+        assert!(!self.bad, "too heavy to be cloned");
+        Self { bad: false }
+    }
+}
+
+impl Drop for Heavy {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The reply of a thread that waits is dropped well before the cause of it is known.
+#[test]
+fn a_thread_is_told_why() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let store = runtime.block_on(async { Store::<Heavy>::builder().spawn() });
+    let handle = store.clone();
+    let thread = std::thread::spawn(move || handle.set("k", Heavy { bad: true }).blocking_send());
+    while store.stats().queued == 0 {
+        std::thread::yield_now();
+    }
+    let more: Vec<_> =
+        (0..10).map(|_| store.set("k", Heavy { bad: false }).try_send().unwrap()).collect();
+    runtime.block_on(async {
+        assert!(failed(&store.closed().await.unwrap_err(), "too heavy"));
+        for reply in more {
+            assert!(failed(&reply.await.unwrap_err(), "too heavy"));
+        }
+    });
+    assert!(failed(&thread.join().unwrap().unwrap_err(), "too heavy"));
+}
+
+/// Looks at the store, at its own key, when it goes.
+#[derive(Clone)]
+struct Curious {
+    view: Arc<OnceLock<View<Curious>>>,
+    looks: Arc<AtomicUsize>,
+}
+
+impl Drop for Curious {
+    fn drop(&mut self) {
+        if let Some(view) = self.view.get() {
+            let _ = (view.contains("k"), view.len("k"), view.entries());
+            self.looks.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+async fn drop_everywhere(store: Store<Curious>, value: Curious) {
+    assert!(value.view.set(store.view()).is_ok());
+    let soon = Duration::from_millis(1);
+    store.set("k", value.clone()).await.unwrap();
+    store.set("k", value.clone()).await.unwrap();
+    store.update("k", value.clone()).await.unwrap();
+    store.remove("k").await.unwrap();
+    store.set("k", vec![value.clone(), value.clone(), value.clone()]).await.unwrap();
+    drop(store.pop("k").await.unwrap());
+    drop(store.pop("k").try_send().unwrap());
+    store.batch([Write::set("k", value.clone()), Write::remove("k")]).await.unwrap();
+    // Expired by the timer, by a write, and in a clear.
+    store.set("k", value.clone()).ttl(soon).await.unwrap();
+    while store.stats().expired < 1 {
+        sleep(soon).await;
+    }
+    store.set("k", value.clone()).ttl(soon).await.unwrap();
+    std::thread::sleep(2 * soon);
+    store.set("k", value.clone()).ttl(soon).await.unwrap();
+    std::thread::sleep(2 * soon);
+    store.clear().await.unwrap();
+    store.set("k", value.clone()).await.unwrap();
+    assert_eq!(store.clear().await, Ok(1));
+    store.set("k", value.clone()).if_absent().await.unwrap();
+    store.set("k", value.clone()).if_absent().await.unwrap_err();
+    store.shutdown().await.unwrap();
+}
+
+/// A lock that is held while a value is dropped would hold for ever.
+#[test]
+fn a_drop_may_read_the_store() {
+    for journaled in [false, true] {
+        let (done, is_done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_time().build().unwrap();
+            let looks = Arc::new(AtomicUsize::new(0));
+            let value = Curious { view: Arc::default(), looks: Arc::clone(&looks) };
+            runtime.block_on(async {
+                let builder = Store::<Curious>::builder().history_changes(1);
+                let store = if journaled {
+                    builder.journal(MemoryJournal::new()).spawn()
+                } else {
+                    builder.spawn()
+                };
+                drop_everywhere(store, value).await;
+            });
+            done.send(looks.load(Ordering::SeqCst)).unwrap();
+        });
+        let looks = is_done.recv_timeout(Duration::from_secs(10)).expect("nobody is locked out");
+        assert!(looks >= 10, "{looks}");
+    }
 }

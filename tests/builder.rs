@@ -1,0 +1,48 @@
+//! Settings that make no sense are refused where they are made.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+use std::time::Duration;
+
+use mainspring::{Gate, GateOptions, Refusal, Store, Write};
+
+struct Open;
+
+impl<T: Send + Sync + 'static> Gate<T> for Open {
+    async fn admit(&mut self, _: &Write<T>) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+#[test]
+#[should_panic(expected = "there is a gate with the prefix \"g/\" already")]
+fn two_gates_with_one_prefix() {
+    let one = Store::<String>::builder().gate("g/", Open).gate("g/inner/", Open);
+    let _ = one.gate_with("g/", Open, GateOptions::default());
+}
+
+#[tokio::test]
+#[should_panic(expected = "a limit in bytes needs a weigher for f64: see Builder::weigher")]
+async fn a_limit_in_bytes_without_a_weigher() {
+    let _ = Store::<f64>::builder().max_bytes(1_000).spawn();
+}
+
+#[tokio::test]
+#[should_panic(expected = "a limit in bytes needs a weigher for f64: see Builder::weigher")]
+async fn a_limit_for_one_entry_without_a_weigher() {
+    let _ = Store::<f64>::builder().max_entry_bytes(1_000).spawn();
+}
+
+#[tokio::test]
+async fn a_limit_in_bytes_with_one() {
+    let store = Store::<f64>::builder().max_bytes(1_000).weigher(|_| 8).spawn();
+    store.set("k", 1.0).await.unwrap();
+    let store = Store::<String>::builder().max_entry_bytes(1_000).spawn();
+    store.set("k", "it has one from the start").await.unwrap();
+}
+
+#[test]
+#[should_panic(expected = "default_ttl(0ns)")]
+fn a_life_of_nothing() {
+    let _ = Store::<String>::builder().default_ttl(Duration::ZERO);
+}
