@@ -148,3 +148,14 @@ impl<T> fmt::Debug for Envelope<T> {
         f.debug_tuple("Envelope").field(&self.message.name()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_is_small() {
+        let size = size_of::<Envelope<String>>();
+        assert!(size <= 128, "{size}: over 128 bytes the channel gets slower");
+    }
+}

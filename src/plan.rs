@@ -148,3 +148,94 @@ impl<'a, T: Clone> Plan<'a, T> {
         draft.changes.push(change(revision, self.now));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Write;
+    use crate::weigh::Weigher;
+
+    const NOW: Timestamp = Timestamp::from_nanos(1_000);
+
+    /// Three keys: `a` and `b` are alive, `old` is overdue.
+    fn state() -> State<String> {
+        let mut state = State::new(Weigher::built_in(), Timestamp::from_nanos(1));
+        let life = |key: &str| (key == "old").then_some(NOW);
+        for (revision, key) in (1..).zip(["a", "b", "old"]) {
+            let kind = ChangeKind::Set { value: "v".into(), expires_at: life(key) };
+            let mut change = Change::new(revision, Timestamp::from_nanos(1), key.into(), kind);
+            state.weigh_change(&mut change);
+            state.apply(&change);
+        }
+        state
+    }
+
+    fn prepare(state: &State<String>, write: Write<String>) -> Prepared<String> {
+        let hash = state.map().hash(write.key());
+        let weight = write.elements().iter().map(|element| element.len() as u64).sum();
+        Prepared { write, hash, weight }
+    }
+
+    fn all(state: &State<String>, writes: Vec<Write<String>>) -> Vec<Prepared<String>> {
+        writes.into_iter().map(|write| prepare(state, write)).collect()
+    }
+
+    #[test]
+    fn a_batch_that_fails_leaves_the_draft_as_it_was() {
+        let state = state();
+        let mut plan = Plan::new(&state, NOW, Rules::default());
+        plan.write(&prepare(&state, Write::set("a", "longer"))).unwrap();
+        let (facts, totals) = (plan.draft.facts.clone(), plan.draft.totals);
+        // Keys that are drafted, in the state, new, and one of them twice.
+        let writes = vec![
+            Write::remove("a"),
+            Write::remove("b"),
+            Write::set("new", "v"),
+            Write::set("a", "again"),
+            Write::remove("none"),
+        ];
+        let failed = plan.batch(&all(&state, writes)).unwrap_err();
+        assert_eq!((failed.index, failed.error), (4, Error::NotFound));
+        assert_eq!((&plan.draft.facts, plan.draft.totals, plan.len()), (&facts, totals, 1));
+        // What comes next rests on what was there before.
+        let next = plan.batch(&all(&state, vec![Write::update("a", "x"), Write::remove("b")]));
+        let revisions: Vec<_> = next.unwrap().iter().map(|write| write.revision).collect();
+        assert_eq!(revisions, [5, 6]);
+        assert_eq!(plan.draft.totals, Totals { revision: 6, entries: 2, bytes: 2 + 4 });
+        let parts = plan.into_changes();
+        assert!(parts.iter().map(Change::continues).eq([false, true, false]));
+    }
+
+    #[test]
+    fn what_is_overdue_in_a_batch_expires_before_it() {
+        let state = state();
+        let writes = vec![Write::set("a", "w"), Write::set("old", "w").if_absent()];
+        let mut plan = Plan::new(&state, NOW, Rules::default());
+        let accepted = plan.batch(&all(&state, writes)).unwrap();
+        assert_eq!(accepted.iter().map(|write| write.change).collect::<Vec<_>>(), [1, 2]);
+        let changes = plan.into_changes();
+        assert_eq!((&*changes[0].key, &changes[0].kind), ("old", &ChangeKind::Expired));
+        assert!(changes.iter().map(Change::continues).eq([false, true, false]));
+        assert!(changes.iter().map(|change| change.revision).eq(4..=6));
+        // And whatever becomes of it.
+        let writes = vec![Write::set("a", "w"), Write::update("old", "w")];
+        let mut plan = Plan::new(&state, NOW, Rules::default());
+        let failed = plan.batch(&all(&state, writes)).unwrap_err();
+        assert_eq!((failed.index, failed.error), (1, Error::NotFound));
+        assert_eq!(plan.draft.totals, Totals { revision: 4, entries: 2, bytes: 4 });
+        assert_eq!(plan.facts(state.map().hash("old"), &"old".into()), None);
+        let changes = plan.into_changes();
+        assert_eq!((changes.len(), &changes[0].kind), (1, &ChangeKind::Expired));
+    }
+
+    #[test]
+    fn after_a_clear_nothing_of_the_state_counts() {
+        let state = state();
+        let mut plan = Plan::new(&state, NOW, Rules::default());
+        assert_eq!((plan.clear(), plan.clear()), (3, 0));
+        let gone = plan.write(&prepare(&state, Write::remove("a")));
+        assert!(matches!(gone, Err(Error::NotFound)));
+        plan.write(&prepare(&state, Write::set("a", "v").if_absent())).unwrap();
+        assert_eq!(plan.draft.totals, Totals { revision: 5, entries: 1, bytes: 2 });
+    }
+}

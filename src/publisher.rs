@@ -146,3 +146,54 @@ impl<T> Drop for Publisher<T> {
 fn is_held<T>(watcher: &Arc<Watcher<T>>) -> bool {
     Arc::strong_count(watcher) > 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Timestamp;
+
+    fn publisher() -> Publisher<u64> {
+        let history = Arc::new(History::new(100, u64::MAX));
+        Publisher::new(history, Listeners::default(), Listeners::default())
+    }
+
+    fn removed(revision: u64, key: &str) -> Change<u64> {
+        Change::new(revision, Timestamp::from_nanos(1), key.into(), ChangeKind::Removed)
+    }
+
+    #[test]
+    fn routes_without_a_watcher_are_forgotten() {
+        let mut publisher = publisher();
+        let stays = Watcher::new(1);
+        let listening = publisher.watch("stays".into(), Arc::clone(&stays));
+        for n in 0..10_000 {
+            drop(publisher.watch(format!("k{n}").into(), Watcher::new(1)));
+            assert!(publisher.routes.len() <= 128, "{}", publisher.routes.len());
+        }
+        // Many on one key go too.
+        for _ in 0..100 {
+            drop(publisher.watch("one".into(), Watcher::new(1)));
+        }
+        assert_eq!(publisher.routes["one"].len(), 1);
+        publisher.publish_turn(Arc::new([removed(1, "stays")]));
+        assert!(!stays.is_empty() && publisher.has_audience());
+        drop(listening);
+        assert!(!publisher.has_audience(), "nobody is left");
+        assert!(publisher.routes.is_empty());
+    }
+
+    #[test]
+    fn a_watcher_is_told_of_its_key_and_of_clears() {
+        let mut publisher = publisher();
+        let watcher = Watcher::new(4);
+        let _listening = publisher.watch("mine".into(), Arc::clone(&watcher));
+        publisher.publish(&mut vec![removed(1, "other")]);
+        assert!(watcher.is_empty());
+        publisher.publish(&mut vec![removed(2, "mine")]);
+        assert!(watcher.take().is_some() && watcher.is_empty());
+        let kind = ChangeKind::Cleared { count: 1 };
+        publisher.publish(&mut vec![Change::new(3, Timestamp::from_nanos(1), Key::none(), kind)]);
+        assert!(watcher.take().is_some());
+        assert_eq!((publisher.history.head(), publisher.history.newest()), (3, 3));
+    }
+}

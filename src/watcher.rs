@@ -71,3 +71,68 @@ impl<T> Watcher<T> {
         self.notify.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Change, ChangeKind};
+    use crate::{Key, Timestamp};
+
+    fn turn(revision: u64) -> Turn<u64> {
+        let change = |revision| {
+            Change::new(revision, Timestamp::from_nanos(1), Key::none(), ChangeKind::Removed)
+        };
+        [change(revision), change(revision + 1)].into()
+    }
+
+    /// The first revisions of what is told, and of what was missed.
+    fn news(watcher: &Watcher<u64>) -> Vec<(u64, bool)> {
+        let news = std::iter::from_fn(|| watcher.take());
+        news.map(|news| match news {
+            News::Turn(turn) => (turn[0].revision, false),
+            News::MissedFrom(revision) => (revision, true),
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_full_queue_says_from_where_to_read() {
+        let watcher = Watcher::new(2);
+        for revision in [1, 3, 5, 7] {
+            watcher.tell(&turn(revision));
+        }
+        assert!(!watcher.is_empty());
+        assert_eq!(news(&watcher), [(1, false), (3, false), (5, true)]);
+        assert!(watcher.is_empty());
+        watcher.tell(&turn(9));
+        assert_eq!(news(&watcher), [(9, false)], "it goes on as before");
+    }
+
+    #[test]
+    fn what_follows_a_gap_is_not_told_before_it() {
+        let watcher = Watcher::new(1);
+        watcher.tell(&turn(1));
+        watcher.tell(&turn(3));
+        assert!(matches!(watcher.take(), Some(News::Turn(_))));
+        watcher.tell(&turn(5)); // there is room, but the third was missed
+        assert_eq!(news(&watcher), [(3, true)]);
+    }
+
+    #[test]
+    fn a_turn_is_told_once() {
+        let watcher = Watcher::new(2);
+        let (first, second) = (turn(1), turn(3));
+        for turn in [&first, &first, &second, &second] {
+            watcher.tell(turn);
+        }
+        assert_eq!(news(&watcher), [(1, false), (3, false)]);
+    }
+
+    #[test]
+    fn one_that_holds_nothing_learns_that_something_happened() {
+        let watcher = Watcher::new(0);
+        watcher.tell(&turn(1));
+        watcher.tell(&turn(3));
+        assert_eq!(news(&watcher), [(1, true)]);
+    }
+}

@@ -180,3 +180,85 @@ impl<T> Slot<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(key: &str, value: u64) -> Slot<u64> {
+        let stamp = Stamp { revision: value, at: Timestamp::from_nanos(1) };
+        let effect = Effect::Set { list: None, expires_at: None, weight: 8 };
+        Slot::new(key.into(), Stored::Item(value), stamp, &effect)
+    }
+
+    fn item(shard: &Shard<u64>, hash: u64, key: &str) -> Option<u64> {
+        match shard.get(hash, key)?.stored {
+            Stored::Item(item) => Some(item),
+            Stored::List(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_place_that_is_used_again_keeps_its_token() {
+        let mut shard = Shard::default();
+        let first = shard.insert(1, slot("a", 1));
+        assert_eq!(shard.armed(first), None);
+        let at = Timestamp::from_nanos(99);
+        shard.arm(first, Some(at));
+        shard.remove(1, first);
+        assert_eq!((shard.armed(first), shard.slot(first).is_none()), (Some(at), true));
+        let second = shard.insert(2, slot("b", 2));
+        assert_eq!((second, shard.cells()), (first, 1));
+        assert_eq!(shard.armed(second), Some(at), "the token is in the wheel all the same");
+        assert_eq!((item(&shard, 1, "a"), item(&shard, 2, "b")), (None, Some(2)));
+        shard.arm(second, None);
+        assert_eq!(shard.armed(second), None);
+    }
+
+    #[test]
+    fn it_grows_without_moving_anything() {
+        let mut shard = Shard::default();
+        let keys = 3 * CHUNK as u64 + 7;
+        let key = |n: u64| format!("k{n}");
+        for n in 0..keys {
+            assert_eq!(u64::from(shard.insert(n, slot(&key(n), n))), n);
+        }
+        assert!((0..keys).all(|n| item(&shard, n, &key(n)) == Some(n)));
+        let (slots, rest) = shard.walk(0, 300);
+        assert_eq!((slots.count(), rest), (300, Some(300)));
+        let (slots, rest) = shard.walk(700, 300);
+        assert_eq!((slots.count() as u64, rest), (keys - 700, None));
+        let mut slices = 1;
+        while shard.drop_some() {
+            slices += 1;
+        }
+        assert_eq!(slices, 4, "a chunk each");
+        assert_eq!(item(&shard, 0, "k0"), None);
+    }
+
+    #[test]
+    fn keys_of_one_hash_are_told_apart() {
+        let mut shard = Shard::default();
+        // The table looks at the lower half of the hash only.
+        let hashes = [7, 7, 7 | 1 << 40];
+        let places = [("a", 1), ("b", 2), ("c", 3)];
+        let places: Vec<_> = std::iter::zip(hashes, places)
+            .map(|(hash, (key, value))| shard.insert(hash, slot(key, value)))
+            .collect();
+        let Displaced::Slot(removed) = shard.remove(7, places[1]) else { panic!("it was there") };
+        assert_eq!(removed.key, "b");
+        assert_eq!((item(&shard, 7, "a"), item(&shard, 7, "b")), (Some(1), None));
+        assert_eq!(item(&shard, hashes[2], "c"), Some(3));
+        let (left, _) = shard.walk(0, u32::MAX);
+        assert_eq!(left.map(|slot| slot.revision).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(shard.insert(9, slot("d", 4)), places[1], "its place is free");
+    }
+
+    #[test]
+    fn a_slot_keeps_the_weight_of_its_key() {
+        let mut shard = Shard::default();
+        let index = shard.insert(1, slot("key", 1));
+        assert_eq!((shard.free(index, 5), shard.free(index, 5), shard.free(index, 5)), (5, 3, 0));
+        assert_eq!(shard.slot(index).map(|slot| slot.weight), Some(3));
+    }
+}
