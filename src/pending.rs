@@ -41,7 +41,7 @@ pub struct Pending<'a, T, O> {
 }
 
 /// A write that is not sent yet.
-pub type PendingWrite<'a, T, K> = Pending<'a, T, op::Write<T, K>>;
+pub type PendingWrite<'a, T, K> = Pending<'a, T, op::Single<T, K>>;
 
 impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
     /// Send the command if there is room in the queue now, without waiting. The answer can be

@@ -171,7 +171,7 @@ impl Model {
     fn decide(&self, write: &Write<String>) -> Result<(ChangeKind<String>, Batched<String>)> {
         let current = self.get(write.key());
         let now = self.now.unwrap();
-        let ttl = |unset| match write.deadline() {
+        let ttl = |unset| match write.time_to_live() {
             Ttl::Never => None,
             Ttl::After(ttl) => Some(now + ttl),
             _ => unset,
@@ -218,7 +218,7 @@ impl Model {
             other => panic!("{other:?}"),
         };
         let revision = current.map(|entry| entry.revision);
-        let holds = match write.when() {
+        let holds = match write.condition() {
             Condition::IfAbsent => revision.is_none(),
             Condition::IfPresent => revision.is_some(),
             Condition::IfRevision(asked) => revision == Some(asked),

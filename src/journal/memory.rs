@@ -34,7 +34,8 @@ pub enum Fault {
 ///
 /// Clones are the same log. Two stores over one log are two owners that share a journal: the first
 /// to append wins, and the other applies what the first has done before it decides again. That is
-/// also how to make a conflict on purpose.
+/// also how to make a conflict on purpose. What one owner reads may be behind what the other has
+/// been told by then: reads take no turn in the journal yet.
 ///
 /// # Examples
 ///
