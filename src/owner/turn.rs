@@ -11,7 +11,6 @@ use crate::history::Turn;
 use crate::journal::Journal;
 use crate::message::{Envelope, Message};
 use crate::plan::Plan;
-use crate::stats::add;
 use crate::{Key, Timestamp};
 
 /// How many commands share a turn when there is a journal.
@@ -169,7 +168,6 @@ where
                     for change in turn.iter() {
                         self.state.apply(change);
                     }
-                    add(&self.shared.counters.expired, turn.len());
                     tracing::debug!(count = turn.len(), "expired");
                     self.publisher.publish_turn(turn);
                     return true;

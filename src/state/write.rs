@@ -35,6 +35,7 @@ impl<T: Clone> State<T> {
             (facts, index) = (None, None);
             self.ledger.count(key, Some(over), None);
             self.ledger.totals.revision = revision;
+            self.ledger.expired += 1;
             changes.push(Change::new(revision, now, key.clone(), ChangeKind::Expired));
         }
         let effect = match decide(&prepared, facts, now, &self.ledger.totals, rules) {
@@ -86,6 +87,7 @@ impl<T: Clone> State<T> {
         drop(guard);
 
         self.ledger.totals.revision = change.revision;
+        self.ledger.expired += u64::from(effect == Effect::Expire);
         let after = effect.after(facts, key, change.revision);
         self.ledger.settle(&self.map, key, (facts, after), token);
         self.popped(hash, key, displaced)
