@@ -74,7 +74,7 @@ async fn the_first_page_is_exact() {
 }
 
 /// A busy queue does not starve them. How late they are in real time is the machine's business too:
-/// the 10 ms are tested in paused time, and measured by a benchmark.
+/// the 10 ms are tested in paused time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_expire_in_time_under_load() {
     let store = Store::<u64>::builder().history_changes(1 << 20).spawn();
