@@ -169,7 +169,8 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
     }
 
     /// Push many elements to the back of one list with one message and one answer: for pipelines. The
-    /// writes are independent of each other, and answered one by one, in order.
+    /// writes are independent of each other, and answered one by one, in order. Those to a gated key are
+    /// refused.
     ///
     /// # Examples
     ///
@@ -198,7 +199,9 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
     /// Change a value that is present by a closure, which runs in the caller: again, with what is
     /// there then, whenever somebody else was faster. Answers the new entry.
     ///
-    /// The closure may run many times, and should do nothing else. The deadline stays. A gated key,
+    /// The closure may run many times, and should do nothing else. It cannot say no: a value that it
+    /// leaves as it is counts as a change too, with a revision and an event; where that matters, `get`
+    /// and then [`update`](Self::update) with `if_revision`. The deadline stays. A gated key,
     /// which takes no conditions, cannot be changed like this.
     ///
     /// # Errors
@@ -319,6 +322,6 @@ impl<T> Clone for Store<T> {
 
 impl<T> fmt::Debug for Store<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Store").field(self.link()).finish()
+        self.link().debug("Store", f)
     }
 }
