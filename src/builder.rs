@@ -127,6 +127,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
     /// # Panics
     ///
     /// If the time is zero or longer than 100 years.
+    #[track_caller]
     pub fn default_ttl(mut self, ttl: Duration) -> Self {
         if let Err(error) = crate::command::validate_ttl(ttl) {
             panic!("default_ttl({ttl:?}): {error}");
@@ -169,6 +170,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
     /// # Panics
     ///
     /// If there is a gate with this prefix already.
+    #[track_caller]
     pub fn gate<G: Gate<T>>(self, prefix: impl Into<Box<str>>, gate: G) -> Self {
         self.gate_with(prefix, gate, GateOptions::default())
     }
@@ -178,6 +180,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
     /// # Panics
     ///
     /// If there is a gate with this prefix already.
+    #[track_caller]
     pub fn gate_with<G: Gate<T>>(
         mut self,
         prefix: impl Into<Box<str>>,
@@ -216,6 +219,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
     /// # Panics
     ///
     /// If there is no tokio runtime, or if there is a limit in bytes and no weigher for `T`.
+    #[track_caller]
     pub fn spawn(mut self) -> Store<T> {
         let limited = self.rules.max_bytes.min(self.rules.max_entry_bytes) < u64::MAX;
         assert!(

@@ -190,22 +190,22 @@ impl<T> Write<T> {
     /// Only if the key is absent.
     #[must_use]
     pub fn if_absent(self) -> Self {
-        self.condition(Condition::IfAbsent)
+        self.on(Condition::IfAbsent)
     }
 
     /// Only if the key is present.
     #[must_use]
     pub fn if_present(self) -> Self {
-        self.condition(Condition::IfPresent)
+        self.on(Condition::IfPresent)
     }
 
     /// Only if the last change to the key has this revision.
     #[must_use]
     pub fn if_revision(self, revision: u64) -> Self {
-        self.condition(Condition::IfRevision(revision))
+        self.on(Condition::IfRevision(revision))
     }
 
-    fn condition(mut self, condition: Condition) -> Self {
+    fn on(mut self, condition: Condition) -> Self {
         self.options().condition = condition;
         self
     }
@@ -225,12 +225,12 @@ impl<T> Write<T> {
     }
 
     /// What must hold for it to be done.
-    pub fn when(&self) -> Condition {
+    pub fn condition(&self) -> Condition {
         self.options.as_ref().map_or(Condition::Any, |options| options.condition)
     }
 
     /// What happens to the deadline.
-    pub fn deadline(&self) -> Ttl {
+    pub fn time_to_live(&self) -> Ttl {
         self.options.as_ref().map_or(Ttl::Unset, |options| options.ttl)
     }
 
@@ -246,7 +246,7 @@ impl<T> Write<T> {
     /// What can be told without looking at the store.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         self.key.validate()?;
-        match self.deadline() {
+        match self.time_to_live() {
             Ttl::After(ttl) => validate_ttl(ttl),
             Ttl::Unset | Ttl::Never => Ok(()),
         }

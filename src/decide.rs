@@ -128,7 +128,7 @@ pub(crate) fn decide<T>(
 ) -> Result<Effect, Error> {
     let write = &prepared.write;
     let effect = effect_of(prepared, facts, now, rules)?;
-    check_condition(write.when(), facts)?;
+    check_condition(write.condition(), facts)?;
     let after = effect.after(facts, &write.key, totals.revision + 1);
     check_limits(facts, after, totals, rules)?;
     Ok(effect)
@@ -142,8 +142,8 @@ fn effect_of<T>(
 ) -> Result<Effect, Error> {
     let write = &prepared.write;
     let weight = prepared.weight;
-    let fresh = || deadline(write.deadline(), rules.default_ttl.map(|ttl| now + ttl), now);
-    let kept = |facts: Facts| deadline(write.deadline(), facts.expires_at, now);
+    let fresh = || deadline(write.time_to_live(), rules.default_ttl.map(|ttl| now + ttl), now);
+    let kept = |facts: Facts| deadline(write.time_to_live(), facts.expires_at, now);
     Ok(match &write.action {
         Action::Set(value) => Effect::Set { list: list_length(value), expires_at: fresh(), weight },
         Action::Update(value) => {

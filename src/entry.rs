@@ -75,6 +75,18 @@ impl From<&str> for Value<String> {
     }
 }
 
+impl From<&String> for Value<String> {
+    fn from(item: &String) -> Self {
+        Self::Item(item.clone())
+    }
+}
+
+impl From<Vec<&str>> for Value<String> {
+    fn from(list: Vec<&str>) -> Self {
+        Self::List(list.into_iter().map(str::to_owned).collect())
+    }
+}
+
 impl From<&str> for Value<Box<str>> {
     fn from(item: &str) -> Self {
         Self::Item(item.into())
@@ -104,6 +116,12 @@ impl<T> IntoElement<T> for T {
 impl IntoElement<String> for &str {
     fn into_element(self) -> String {
         self.into()
+    }
+}
+
+impl IntoElement<String> for &String {
+    fn into_element(self) -> String {
+        self.clone()
     }
 }
 
@@ -168,34 +186,11 @@ pub struct Page<I> {
 }
 
 impl<T: Clone> Entry<T> {
-    /// What a change makes of an entry: how a subscriber keeps a copy of its own. `before` is the
-    /// entry that the key had, and the answer the one that it has, if any.
+    /// What a change of its key makes of an entry: `before` is the entry that the key had, and the
+    /// answer the one that it has then, if any.
     ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use std::collections::HashMap;
-    /// use mainspring::{Entry, Event, Store};
-    ///
-    /// let store = Store::<String>::builder().spawn();
-    /// let mut changes = store.subscribe().await?;
-    /// store.push("list", "a").await?;
-    /// store.push("list", "b").await?;
-    ///
-    /// let mut copy = HashMap::new();
-    /// for _ in 0..2 {
-    ///     if let Event::Change(change) = changes.recv().await? {
-    ///         let before = copy.remove(&change.key);
-    ///         if let Some(entry) = Entry::replay(&change, before) {
-    ///             copy.insert(change.key, entry);
-    ///         }
-    ///     }
-    /// }
-    /// assert_eq!(copy["list"], store.get("list").await?.unwrap());
-    /// # Ok(()) }
-    /// ```
+    /// This is about one key. A [`Cleared`](ChangeKind::Cleared) is about all of them, and its key is
+    /// empty; [`Event::apply_to`](crate::Event::apply_to) keeps a copy of a store and knows that.
     pub fn replay(change: &Change<T>, before: Option<Self>) -> Option<Self> {
         let stamp =
             |entry: Self| Self { revision: change.revision, updated_at: change.at, ..entry };

@@ -55,7 +55,7 @@ pub enum Error {
     #[error("refused: {0}")]
     Refused(Refusal),
     /// The queue of commands is full. Only `try_send` says this; `.await` waits for room.
-    #[error("busy: the queue of commands is full; retry, or await the command")]
+    #[error("busy: the queue of commands, or of the gate, is full; retry, or await the command")]
     Busy,
     /// The store has been shut down. The command was not done.
     #[error("the store is closed")]
@@ -197,6 +197,12 @@ impl<C> TrySendError<C> {
     /// [`Error::Busy`], or why the store takes no commands any more.
     pub fn error(&self) -> &Error {
         &self.error
+    }
+
+    /// The same without the command, which borrows its store: for `?` in functions whose error must
+    /// not borrow.
+    pub fn into_error(self) -> Error {
+        self.error
     }
 
     /// The command as it was, to be awaited or tried again.

@@ -24,6 +24,9 @@ use crate::{Error, Refusal, panics};
 ///
 /// A `clear` passes no gate; nor does the expiry of a key.
 ///
+/// A gate sees the write, and not the store. A rule about what the store holds at that moment is what
+/// conditions are for: only the owner can check it without a race.
+///
 /// # Cancel safety
 ///
 /// The future of `admit` is dropped at the time-out and at the end of a shutdown: keep what must not

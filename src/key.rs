@@ -3,6 +3,7 @@
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use compact_str::CompactString;
 
@@ -96,6 +97,18 @@ impl From<&String> for Key {
     }
 }
 
+impl From<Box<str>> for Key {
+    fn from(text: Box<str>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<Arc<str>> for Key {
+    fn from(text: Arc<str>) -> Self {
+        Self((&*text).into())
+    }
+}
+
 impl From<Cow<'_, str>> for Key {
     fn from(text: Cow<'_, str>) -> Self {
         Self(text.into())
@@ -111,6 +124,24 @@ impl From<&Key> for Key {
 impl PartialEq<str> for Key {
     fn eq(&self, other: &str) -> bool {
         self.as_str() == other
+    }
+}
+
+impl PartialEq<String> for Key {
+    fn eq(&self, other: &String) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<Key> for str {
+    fn eq(&self, other: &Key) -> bool {
+        self == other.as_str()
+    }
+}
+
+impl PartialEq<Key> for &str {
+    fn eq(&self, other: &Key) -> bool {
+        *self == other.as_str()
     }
 }
 

@@ -17,6 +17,10 @@ use crate::{Error, TrySendError, op};
 ///
 /// Awaiting waits for room in the queue, if it is full, and then for the answer.
 ///
+/// It turns into a future when it is awaited ([`IntoFuture`]); what wants a future at once, such as
+/// `join_all`, gets one from `.into_future()`. It borrows its handle, so a task that outlives it clones
+/// the handle first: `let s = store.clone(); tokio::spawn(async move { s.set("k", "v").await })`.
+///
 /// # Cancel safety
 ///
 /// Dropping the future before the command was queued does nothing. Once it was queued, the command
@@ -41,7 +45,7 @@ pub struct Pending<'a, T, O> {
 }
 
 /// A write that is not sent yet.
-pub type PendingWrite<'a, T, K> = Pending<'a, T, op::Write<T, K>>;
+pub type PendingWrite<'a, T, K> = Pending<'a, T, op::Single<T, K>>;
 
 impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
     /// Send the command if there is room in the queue now, without waiting. The answer can be
@@ -49,7 +53,8 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
     ///
     /// # Errors
     ///
-    /// If there is no room or the store is closed, the command is given back as it was.
+    /// If there is no room or the store is closed, the command is given back as it was. It borrows the
+    /// store; [`TrySendError::into_error`] does not.
     pub fn try_send(self) -> Result<Reply<'a, T, O>, TrySendError<Self>> {
         let Self { link, op } = self;
         if link.shared.status.is_closing() {
@@ -74,7 +79,8 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
     ///
     /// # Panics
     ///
-    /// If called within an asynchronous context, as tokio's own `blocking_` methods do.
+    /// If called within an asynchronous context, as tokio's own `blocking_` methods do. There, await
+    /// the command instead.
     ///
     /// # Examples
     ///

@@ -155,8 +155,8 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
     }
 
     /// Subscribe to changes: from now on and of all keys, unless said otherwise with
-    /// [`key`](Pending::key), [`prefix`](Pending::prefix), [`from_snapshot`](Pending::from_snapshot)
-    /// or [`after`](Pending::after).
+    /// [`key`](Pending::key) or [`prefix`](Pending::prefix), of which the last counts, and with
+    /// [`from_snapshot`](Pending::from_snapshot) or [`after`](Pending::after), of which the last counts.
     ///
     /// # Errors
     ///
@@ -291,7 +291,7 @@ impl<T, I> Pending<'_, T, op::Scan<I>> {
         self
     }
 
-    /// At most this many; 1 to 10,000.
+    /// At most this many. Less than 1 is taken as 1, and more than 10,000 as 10,000.
     pub fn limit(mut self, limit: usize) -> Self {
         self.op.limit = limit.clamp(1, MAX_PAGE);
         self
@@ -312,6 +312,13 @@ impl<T> Pending<'_, T, op::Subscribe> {
     }
 
     /// Tell first what is there, and then what changes, with nothing missing and nothing twice.
+    ///
+    /// While the snapshot is told, changes wait in the history. If the store changes faster than the
+    /// reader reads, and for longer than the history reaches back, the subscription ends with
+    /// [`Error::Compacted`], also before its [`SnapshotEnd`](crate::Event::SnapshotEnd). Starting over
+    /// helps only if something is different then: a
+    /// [longer history](crate::Builder::history_changes), a reader that does its slow work elsewhere, or
+    /// pages of [`scan`](Reader::scan) instead. Empty the copy before starting over.
     pub fn from_snapshot(mut self) -> Self {
         self.op.start = Start::Snapshot;
         self
@@ -353,6 +360,6 @@ impl<T> Clone for Reader<T> {
 
 impl<T> fmt::Debug for Reader<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Reader").field(&self.link).finish()
+        self.link.debug("Reader", f)
     }
 }

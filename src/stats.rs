@@ -20,7 +20,7 @@ pub struct Stats {
     pub turns: u64,
     /// Commands that it has taken.
     pub commands: u64,
-    /// Entries that have expired.
+    /// Entries that have expired, as far back as the log goes where there is a journal.
     pub expired: u64,
     /// Subscriptions, those of [`latest`](crate::Reader::latest) included.
     pub subscribers: usize,

@@ -50,7 +50,7 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
     }
 
     fn write<K>(&self, write: Write<T>) -> PendingWrite<'_, T, K> {
-        Pending { link: self.link(), op: op::Write::new(write) }
+        Pending { link: self.link(), op: op::Single::new(write) }
     }
 
     /// Set a key to a value: an item, or with a `Vec` a list. Answers the revision.
@@ -76,7 +76,7 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
     }
 
     /// Remove a key that is present. Answers the revision, or [`Error::NotFound`].
-    pub fn remove(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Change> {
+    pub fn remove(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Edit> {
         self.write(Write::remove(key))
     }
 
@@ -119,12 +119,12 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
 
     /// Let a key that is present expire after `ttl`, more than zero and at most 100 years. Answers
     /// the revision, or [`Error::NotFound`].
-    pub fn expire(&self, key: impl Into<Key>, ttl: Duration) -> PendingWrite<'_, T, op::Change> {
+    pub fn expire(&self, key: impl Into<Key>, ttl: Duration) -> PendingWrite<'_, T, op::Edit> {
         self.write(Write::expire(key, ttl))
     }
 
     /// Take the deadline from a key that is present. Answers the revision, or [`Error::NotFound`].
-    pub fn persist(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Change> {
+    pub fn persist(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Edit> {
         self.write(Write::persist(key))
     }
 
@@ -160,7 +160,7 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
     }
 
     /// Set many keys with one message and one answer: for pipelines. The writes are independent of
-    /// each other, and answered one by one, in order.
+    /// each other, and answered one by one, in order. Those to gated keys are refused.
     pub fn set_many<K: Into<Key>, V: Into<Value<T>>>(
         &self,
         pairs: impl IntoIterator<Item = (K, V)>,
@@ -169,7 +169,8 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
     }
 
     /// Push many elements to the back of one list with one message and one answer: for pipelines. The
-    /// writes are independent of each other, and answered one by one, in order.
+    /// writes are independent of each other, and answered one by one, in order. Those to a gated key are
+    /// refused.
     ///
     /// # Examples
     ///
@@ -198,7 +199,10 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
     /// Change a value that is present by a closure, which runs in the caller: again, with what is
     /// there then, whenever somebody else was faster. Answers the new entry.
     ///
-    /// The closure may run many times, and should do nothing else. The deadline stays.
+    /// The closure may run many times, and should do nothing else. It cannot say no: a value that it
+    /// leaves as it is counts as a change too, with a revision and an event; where that matters, `get`
+    /// and then [`update`](Self::update) with `if_revision`. The deadline stays. A gated key,
+    /// which takes no conditions, cannot be changed like this.
     ///
     /// # Errors
     ///
@@ -318,6 +322,6 @@ impl<T> Clone for Store<T> {
 
 impl<T> fmt::Debug for Store<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Store").field(self.link()).finish()
+        self.link().debug("Store", f)
     }
 }

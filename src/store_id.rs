@@ -7,8 +7,14 @@ use std::time::SystemTime;
 
 /// The random id of a store. A store without a journal has a new one each time; one with a journal
 /// keeps it for as long as its revisions can be relied on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StoreId(pub(crate) u64);
+
+impl fmt::Debug for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl StoreId {
     /// A new id.

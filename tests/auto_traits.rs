@@ -90,8 +90,8 @@ fn commands() {
         op::Scan<Key>, op::Scan<(Key, Entry<Bare>)>,
         op::Look<Bare, bool>, op::Look<Bare, Option<usize>>, op::Look<Bare, Option<Bare>>,
         op::Look<Bare, Option<Vec<Bare>>>,
-        op::Write<Bare, op::Set>, op::Write<Bare, op::Change>, op::Write<Bare, op::Push>,
-        op::Write<Bare, op::Pop>, op::Many<Bare, op::Set>, op::Many<Bare, op::Push>,
+        op::Single<Bare, op::Set>, op::Single<Bare, op::Edit>, op::Single<Bare, op::Push>,
+        op::Single<Bare, op::Pop>, op::Many<Bare, op::Set>, op::Many<Bare, op::Push>,
     }
     all!([sync]
         PendingWrite<'static, Bare, op::Set>, PendingWrite<'static, Bare, op::Pop>,

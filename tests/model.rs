@@ -171,7 +171,7 @@ impl Model {
     fn decide(&self, write: &Write<String>) -> Result<(ChangeKind<String>, Batched<String>)> {
         let current = self.get(write.key());
         let now = self.now.unwrap();
-        let ttl = |unset| match write.deadline() {
+        let ttl = |unset| match write.time_to_live() {
             Ttl::Never => None,
             Ttl::After(ttl) => Some(now + ttl),
             _ => unset,
@@ -218,7 +218,7 @@ impl Model {
             other => panic!("{other:?}"),
         };
         let revision = current.map(|entry| entry.revision);
-        let holds = match write.when() {
+        let holds = match write.condition() {
             Condition::IfAbsent => revision.is_none(),
             Condition::IfPresent => revision.is_some(),
             Condition::IfRevision(asked) => revision == Some(asked),
@@ -417,12 +417,14 @@ impl Trial {
     /// Put in the revisions that the conditions are about.
     fn fix(&self, command: Command) -> Command {
         let fix = |(write, when): (Write<String>, When)| {
-            let current = self.model.get(write.key()).map_or(7, |entry| entry.revision);
+            // A wrong one is too old: one that is still to come could be given out inside a batch
+            // that fails, where nobody can know.
+            let current = self.model.get(write.key()).map_or(0, |entry| entry.revision);
             let write = match when {
                 When::Any => write,
                 When::Absent => write.if_absent(),
                 When::Present => write.if_present(),
-                When::Revision { off_by } => write.if_revision(current + off_by),
+                When::Revision { off_by } => write.if_revision(current.saturating_sub(off_by)),
             };
             (write, When::Any)
         };

@@ -75,6 +75,54 @@ async fn the_first_page_is_exact() {
     }
 }
 
+/// A busy queue does not starve them. How late they are in real time is the machine's business too:
+/// the 10 ms are tested in paused time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_expire_in_time_under_load() {
+    let store = Store::<u64>::builder().history_changes(1 << 20).spawn();
+    let writers: Vec<_> = (0..16)
+        .map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut n = 0;
+                while store.set(format!("busy{writer}"), n).await.is_ok() {
+                    n += 1;
+                }
+            })
+        })
+        .collect();
+    let mut told = store.subscribe().prefix("short").await.unwrap();
+    for n in 0..200 {
+        let ttl = Duration::from_millis(20 + n % 100);
+        store.set(format!("short{n}"), n).ttl(ttl).await.unwrap();
+    }
+    let live = async || store.keys("short").await.unwrap().items.len();
+    while live().await > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Absent for all; the change follows.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    store.shutdown().await.unwrap();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let (changes, _) = changes_to_the_end(&mut told).await;
+    let mut copy = Copied::default();
+    let mut late = Vec::new();
+    for change in changes {
+        if change.kind == ChangeKind::Expired {
+            let deadline = copy.entries[&change.key].expires_at.unwrap();
+            assert!(change.at >= deadline, "not before its time");
+            late.push(change.at.saturating_since(deadline));
+        }
+        copy.apply(&change);
+    }
+    late.sort_unstable();
+    assert_eq!(copy.entries.len(), 0);
+    assert_eq!(late.len(), 200);
+    assert!(late[199] < Duration::from_secs(1), "{:?} at the worst", late[199]);
+}
+
 const MANY: usize = 100_000;
 
 /// How many writes of one command share a turn at the most.

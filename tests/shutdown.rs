@@ -48,7 +48,9 @@ async fn under_load(store: Store<String>) {
             })
         })
         .collect();
-    sleep(Duration::from_millis(15)).await;
+    while store.revision() < 500 {
+        sleep(Duration::from_millis(1)).await;
+    }
     store.shutdown().await.unwrap();
     let mut acknowledged = BTreeSet::new();
     for caller in callers {

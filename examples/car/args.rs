@@ -19,7 +19,7 @@ pub struct Args {
     pub run_for: Option<Duration>,
 
     /// Let time pass N times faster: the sleeps are shorter, the dates advance faster
-    #[arg(long, value_name = "N", default_value = "1", value_parser = speedup)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = speedup, allow_negative_numbers = true)]
     pub speedup: Speedup,
 
     /// The file to which lines are added
@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 
-    /// Play a recorded GPS drive instead of simulating a car
+    /// Play a recorded GPS drive instead of simulating a car; where its dates go back, another drive begins
     #[arg(long, value_name = "FILE")]
     pub nmea: Option<PathBuf>,
 }

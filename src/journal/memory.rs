@@ -1,6 +1,6 @@
 //! A journal in memory, with every fault that a real one can have.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::pending;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{AppendError, Journal, JournalError, ReadError, Recover, Recovered};
-use crate::{Change, ChangeKind, Entry, Event, Key, StoreId, Subscription};
+use crate::{Change, Entry, Event, Key, StoreId, Subscription};
 
 /// What goes wrong with an append of a [`MemoryJournal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,8 @@ pub enum Fault {
 ///
 /// Clones are the same log. Two stores over one log are two owners that share a journal: the first
 /// to append wins, and the other applies what the first has done before it decides again. That is
-/// also how to make a conflict on purpose.
+/// also how to make a conflict on purpose. What one owner reads may be behind what the other has
+/// been told by then: reads take no turn in the journal yet.
 ///
 /// # Examples
 ///
@@ -65,7 +66,7 @@ pub struct MemoryJournal<T> {
 
 struct Log<T> {
     store: StoreId,
-    snapshot: BTreeMap<Key, Entry<T>>,
+    snapshot: HashMap<Key, Entry<T>>,
     snapshot_revision: u64,
     changes: Vec<Change<T>>,
     faults: VecDeque<Fault>,
@@ -86,7 +87,7 @@ impl<T> MemoryJournal<T> {
         let (head, seen) = watch::channel(0);
         let log = Log {
             store: StoreId::random(),
-            snapshot: BTreeMap::new(),
+            snapshot: HashMap::new(),
             snapshot_revision: 0,
             changes: Vec::new(),
             faults: VecDeque::new(),
@@ -232,20 +233,16 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
     async fn compact(&mut self, mut snapshot: Subscription<T>) -> Result<(), JournalError> {
         let log = Arc::clone(&self.log);
         tokio::spawn(async move {
-            let mut entries = BTreeMap::new();
+            let mut entries = HashMap::new();
             while let Ok(event) = snapshot.recv().await {
-                match event {
-                    Event::Entry { key, entry } => drop(entries.insert(key, entry)),
-                    Event::Change(change) => replay(&mut entries, &change),
-                    Event::SnapshotEnd { revision } => {
-                        let mut log = log.lock();
-                        log.snapshot = entries;
-                        log.snapshot_revision = revision;
-                        log.changes.retain(|change| change.revision > revision);
-                        return;
-                    }
-                    Event::Batch { .. } | Event::Progress { .. } => {}
+                if let Event::SnapshotEnd { revision } = event {
+                    let mut log = log.lock();
+                    log.snapshot = entries;
+                    log.snapshot_revision = revision;
+                    log.changes.retain(|change| change.revision > revision);
+                    return;
                 }
+                event.apply_to(&mut entries);
             }
         });
         Ok(())
@@ -254,14 +251,5 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
     async fn close(&mut self) -> Result<(), JournalError> {
         self.stay_dead().await;
         Ok(())
-    }
-}
-
-/// Apply a change to entries outside a store.
-fn replay<T: Clone>(entries: &mut BTreeMap<Key, Entry<T>>, change: &Change<T>) {
-    if matches!(change.kind, ChangeKind::Cleared { .. }) {
-        entries.clear();
-    } else if let Some(entry) = Entry::replay(change, entries.remove(&change.key)) {
-        entries.insert(change.key.clone(), entry);
     }
 }

@@ -14,7 +14,7 @@ pub(crate) use self::read::LookAt;
 pub use self::read::{Get, Look, Scan};
 pub use self::watch::{Subscribe, Watch};
 pub use self::whole::{Clear, Compact};
-pub use self::write::{Batch, Change, Many, Modify, Pop, Push, Set, TakesTtl, Write, WriteKind};
+pub use self::write::{Batch, Edit, Many, Modify, Pop, Push, Set, Single, TakesTtl, WriteKind};
 use crate::Error;
 use crate::link::Link;
 use crate::message::{Envelope, Reply};

@@ -13,7 +13,7 @@ use crate::message::{Envelope, Gated, Message, Reply};
 use crate::{BatchError, Batched, Error, Popped, Pushed, Refusal, Timestamp};
 
 /// A write; `K` says which answer it has.
-pub struct Write<T, K> {
+pub struct Single<T, K> {
     write: crate::Write<T>,
     kind: PhantomData<fn() -> K>,
 }
@@ -32,7 +32,7 @@ pub enum Pop {}
 
 /// A remove, an expire or a persist: answers the revision.
 #[derive(Debug)]
-pub enum Change {}
+pub enum Edit {}
 
 /// An update by [`Store::modify`](crate::Store::modify).
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub trait TakesTtl {}
 impl TakesTtl for Set {}
 impl TakesTtl for Push {}
 
-impl<T, K> Write<T, K> {
+impl<T, K> Single<T, K> {
     pub(crate) fn new(write: crate::Write<T>) -> Self {
         Self { write, kind: PhantomData }
     }
@@ -55,14 +55,14 @@ impl<T, K> Write<T, K> {
     }
 }
 
-impl<T, K: WriteKind<T>> Operation<T> for Write<T, K> {
+impl<T, K: WriteKind<T>> Operation<T> for Single<T, K> {
     type Output = K::Output;
     type Error = Error;
     type Answer = Written<T>;
 
     fn message(self, link: &Link<T>, reply: Reply<Written<T>>) -> Result<Envelope<T>, Error> {
         let gated = link.gate_of(self.write.key()).is_some();
-        if gated && self.write.when() != Condition::Any {
+        if gated && self.write.condition() != Condition::Any {
             // The device would have acted before the owner could check.
             return Err(Refusal::new("a write to a gated key takes no conditions").into());
         }
@@ -162,7 +162,7 @@ impl<T> WriteKind<T> for Set {
     }
 }
 
-impl<T> WriteKind<T> for Change {
+impl<T> WriteKind<T> for Edit {
     type Output = u64;
 
     fn output(written: Written<T>) -> u64 {
@@ -198,9 +198,9 @@ impl<T> WriteKind<T> for Pop {
     }
 }
 
-impl<T, K> fmt::Debug for Write<T, K> {
+impl<T, K> fmt::Debug for Single<T, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Write").finish_non_exhaustive()
+        f.debug_struct("Single").finish_non_exhaustive()
     }
 }
 

@@ -8,7 +8,6 @@ use crate::history::Turn;
 use crate::journal::Journal;
 use crate::message::Envelope;
 use crate::owner::journaling::Recorded;
-use crate::stats::add;
 use crate::{Error, Key, Timestamp};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -61,7 +60,6 @@ where
                         self.state.apply(change);
                     }
                     self.pause = None;
-                    add(&self.shared.counters.expired, turn.len());
                     tracing::debug!(count = turn.len(), "expired");
                     self.publisher.publish_turn(turn);
                     break;

@@ -258,6 +258,7 @@ where
         let counters = &self.shared.counters;
         counters.entries.store(totals.entries as u64, Ordering::Relaxed);
         counters.bytes.store(totals.bytes, Ordering::Relaxed);
+        counters.expired.store(self.state.expired(), Ordering::Relaxed);
     }
 
     /// When something has to be done even if nobody asks for it.

@@ -37,7 +37,6 @@ where
                 tracing::warn!("the shutdown deadline has passed with commands in the queue");
                 return;
             }
-            add(&self.shared.counters.turns, 1);
             now = self.now_after(now);
             match &first.message {
                 Message::Compact { .. } => self.compact(queue.next(), now).await,
@@ -46,16 +45,7 @@ where
                 }
                 _ => {
                     let planned = self.journal.is_some() || is_planned(first);
-                    let length = if !planned {
-                        if self.publisher.has_audience() { SHARED_TURN } else { 1 }
-                    } else if self.journal.is_some() {
-                        let rest = queue.as_slice().iter().skip(1);
-                        let next = rest.take(JOURNALED_TURN - 1).position(begins_turn);
-                        next.map_or(JOURNALED_TURN, |next| next + 1)
-                    } else {
-                        1
-                    };
-                    let length = length.min(queue.len());
+                    let length = self.length_of_turn(queue.as_slice());
                     if self.may_meet_limit(&queue.as_slice()[..length]) {
                         // What cannot be recorded is refused by the turn itself.
                         let _ = self.expire_all(now).await;
@@ -70,6 +60,22 @@ where
                 }
             }
         }
+    }
+
+    /// How many of these commands are served next: in one turn, or, when nobody is told of anything
+    /// and nothing can go wrong, each in a turn of its own.
+    fn length_of_turn(&mut self, queue: &[Envelope<T>]) -> usize {
+        let length = if self.journal.is_some() {
+            let next = queue.iter().skip(1).take(JOURNALED_TURN - 1).position(begins_turn);
+            next.map_or(JOURNALED_TURN, |next| next + 1)
+        } else if queue.first().is_some_and(is_planned) {
+            1
+        } else if self.publisher.has_audience() {
+            SHARED_TURN
+        } else {
+            queue.len()
+        };
+        length.min(queue.len())
     }
 
     /// Many writes that are independent of each other, in turns of their own, so that what is due
@@ -100,6 +106,7 @@ where
                 Ok(Err(error)) => results.extend((0..length).map(|_| Err(error.clone()))),
                 Err(_) => return now, // a turn answers all of its commands
             }
+            tokio::task::coop::consume_budget().await;
             now = self.shared.clock.now();
             self.expire(now).await;
         }
@@ -107,16 +114,19 @@ where
         now
     }
 
-    /// A turn without a journal: nothing can go wrong between deciding and applying, so each command
-    /// is both at once.
+    /// Turns without a journal: nothing can go wrong between deciding and applying, so each command
+    /// is both at once. They share a turn if anybody is to be told.
     fn direct_turn(&mut self, queue: &mut Queue<'_, T>, length: usize, now: Timestamp) {
         let shared = self.publisher.has_audience();
         for _ in 0..length {
-            let served_alone = |next: &Envelope<T>| is_planned(next) || is_sliced(next);
-            if queue.as_slice().first().is_some_and(served_alone) {
+            let served_otherwise = |next: &Envelope<T>| is_planned(next) || is_sliced(next);
+            if queue.as_slice().first().is_none_or(served_otherwise) {
                 break;
             }
             let Some(envelope) = queue.next() else { break };
+            if !shared {
+                add(&self.shared.counters.turns, 1);
+            }
             let _span = envelope.enter();
             let (publisher, changes) = (&mut self.publisher, &mut self.changes);
             let mut tell = |change| {
@@ -138,12 +148,23 @@ where
                             self.state.commit(write, now, &self.rules, &mut tell)
                         }));
                     }
-                    self.publisher.publish(&mut self.changes);
+                    if shared {
+                        self.publisher.publish(&mut self.changes);
+                    }
                     let _ = reply.send(Ok(results));
                 }
-                message => self.read(message, now),
+                message => {
+                    self.read(message, now);
+                    if !shared && self.publisher.has_audience() {
+                        break; // it was a subscription
+                    }
+                }
             }
         }
+        if !shared {
+            return;
+        }
+        add(&self.shared.counters.turns, 1);
         self.publisher.publish(&mut self.changes);
         self.count();
         for (reply, written) in self.answers.drain(..) {
@@ -153,6 +174,7 @@ where
 
     /// A turn that is decided as a whole, recorded, and then applied.
     async fn planned_turn(&mut self, jobs: Vec<Job<T>>, mut now: Timestamp) {
+        add(&self.shared.counters.turns, 1);
         let (verdicts, turn) = loop {
             if let Some(Job::Clear { .. }) = jobs.first() {
                 // It says how many live keys went: what is overdue goes before it, by itself.

@@ -8,13 +8,16 @@ use crate::{Key, Timestamp};
 
 pub(super) struct Ledger {
     pub(super) totals: Totals,
+    /// Entries that have expired, whoever noticed.
+    pub(super) expired: u64,
     pub(super) wheel: Wheel,
     pub(super) index: Index,
 }
 
 impl Ledger {
     pub(super) fn new(origin: Timestamp) -> Self {
-        Self { totals: Totals::default(), wheel: Wheel::new(origin), index: Index::default() }
+        let (wheel, index) = (Wheel::new(origin), Index::default());
+        Self { totals: Totals::default(), expired: 0, wheel, index }
     }
 
     /// A key came, went or changed, from `before` to `after`; the wheel may need a token for it.

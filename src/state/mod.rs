@@ -52,6 +52,11 @@ impl<T> State<T> {
         &self.ledger.totals
     }
 
+    /// How many entries have expired, those in the journal included.
+    pub(crate) fn expired(&self) -> u64 {
+        self.ledger.expired
+    }
+
     pub(crate) fn facts(&self, hash: u64, key: &str) -> Option<Facts> {
         self.map.read(Map::<T>::shard_of(hash)).get(hash, key).map(Slot::facts)
     }

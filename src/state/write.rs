@@ -35,6 +35,7 @@ impl<T: Clone> State<T> {
             (facts, index) = (None, None);
             self.ledger.count(key, Some(over), None);
             self.ledger.totals.revision = revision;
+            self.ledger.expired += 1;
             let expired = Change::new(revision, now, key.clone(), ChangeKind::Expired);
             overdue = Some((expired, removed));
         }
@@ -92,6 +93,7 @@ impl<T: Clone> State<T> {
         let (displaced, token) = put(&mut guard, (hash, shard), key, index, effect, stamp, payload);
         drop(guard);
 
+        self.ledger.expired += u64::from(effect == Effect::Expire);
         let after = effect.after(facts, key, change.revision);
         self.ledger.settle(&self.map, key, (facts, after), token);
         match displaced {

@@ -5,7 +5,9 @@ mod follow;
 mod source;
 mod walk;
 
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,7 +17,7 @@ use tokio_util::sync::ReusableBoxFuture;
 
 use self::follow::Follower;
 pub(crate) use self::source::{Beginning, Source};
-use crate::change::Change;
+use crate::change::{Change, ChangeKind};
 use crate::filter::Start;
 use crate::shared::Shared;
 use crate::{Entry, Error, Key, ResumeToken, StoreId};
@@ -53,6 +55,52 @@ pub enum Event<T> {
         /// The revision.
         revision: u64,
     },
+}
+
+impl<T: Clone> Event<T> {
+    /// Keep a copy: do to it what the event tells. Start with an empty one, and again with an empty
+    /// one whenever a subscription starts over from a snapshot.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::collections::HashMap;
+    /// use mainspring::{Event, Store};
+    ///
+    /// let store = Store::<String>::builder().spawn();
+    /// store.set("greeting", "hello").await?;
+    /// let mut changes = store.subscribe().from_snapshot().await?;
+    /// store.push("list", "a").await?;
+    /// store.push("list", "b").await?;
+    ///
+    /// let mut copy = HashMap::new();
+    /// loop {
+    ///     let event = changes.recv().await?;
+    ///     let revision = event.revision();
+    ///     event.apply_to(&mut copy);
+    ///     if revision == Some(store.revision()) {
+    ///         break; // as far as the store is
+    ///     }
+    /// }
+    /// assert_eq!(copy["list"], store.get("list").await?.unwrap());
+    /// assert_eq!(copy.len(), 2);
+    /// # Ok(()) }
+    /// ```
+    pub fn apply_to<S: BuildHasher>(self, copy: &mut HashMap<Key, Entry<T>, S>) {
+        if let Self::Entry { key, entry } = self {
+            copy.insert(key, entry);
+            return;
+        }
+        for change in self.changes() {
+            if matches!(change.kind, ChangeKind::Cleared { .. }) {
+                copy.clear();
+            } else if let Some(entry) = Entry::replay(change, copy.remove(&change.key)) {
+                copy.insert(change.key.clone(), entry);
+            }
+        }
+    }
 }
 
 impl<T> Event<T> {

@@ -272,7 +272,7 @@ pub(crate) async fn send<T: Clone + Send + Sync + 'static>(
     store: &Store<T>,
     write: Write<T>,
 ) -> Result<Batched<T>> {
-    let (key, when, ttl) = (write.key().clone(), write.when(), write.deadline());
+    let (key, when, ttl) = (write.key().clone(), write.condition(), write.time_to_live());
     match write.action().clone() {
         Action::Set(value) => living(under(store.set(key, value), when), ttl).await.map(revised),
         Action::Update(value) => {

@@ -42,7 +42,7 @@ fn expected(write: &Write<String>, is: Is, current: Option<u64>) -> Option<Error
         (Action::Pop { .. }, Is::EmptyList) => return Some(Error::ListEmpty),
         _ => {}
     }
-    let holds = match write.when() {
+    let holds = match write.condition() {
         Condition::IfAbsent => current.is_none(),
         Condition::IfPresent => current.is_some(),
         Condition::IfRevision(revision) => current == Some(revision),

@@ -7,3 +7,4 @@ mod common;
 mod gates;
 mod journals;
 mod panics;
+mod shared_logs;
