@@ -18,7 +18,8 @@ pub(crate) async fn catch<F: Future>(future: F) -> Result<F::Output, Arc<str>> {
     .await
 }
 
-fn message(panic: &(dyn Any + Send)) -> Arc<str> {
+/// What a panic said.
+pub(crate) fn message(panic: &(dyn Any + Send)) -> Arc<str> {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("a panic without words").into()

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -11,7 +12,8 @@ use crate::command::Write;
 use crate::link::Link;
 use crate::message::Envelope;
 use crate::op::Operation;
-use crate::{Error, TrySendError, op};
+use crate::shared::Shared;
+use crate::{Error, TrySendError, op, panics};
 
 /// A command that is not sent yet. Add options to it, then await it, or send it another way.
 ///
@@ -104,7 +106,7 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
         let message = op.message(link, reply)?;
         queue.blocking_send(message).map_err(|_| O::Error::from(status.error()))?;
         match answer.blocking_recv() {
-            Ok(answer) => answer.map(O::output),
+            Ok(answer) => finish::<T, O>(link, answer),
             Err(_) => {
                 // The owner let it go unanswered, so it is about to end, and will say why.
                 while !status.has_ended() {
@@ -147,6 +149,20 @@ impl<T, K: op::TakesTtl> PendingWrite<'_, T, K> {
     pub fn no_ttl(self) -> Self {
         self.map(Write::no_ttl)
     }
+}
+
+/// Turn an answer into what the caller wants. What is left over, such as a value that was replaced,
+/// is dropped here; if that panics, the store stops, as it does wherever the code of `T` panics.
+fn finish<T, O: Operation<T>>(
+    link: &Link<T>,
+    answer: Result<O::Answer, O::Error>,
+) -> Result<O::Output, O::Error> {
+    catch_unwind(AssertUnwindSafe(|| answer.map(O::output))).unwrap_or_else(|panic| {
+        let Shared { status, token, .. } = &*link.shared;
+        status.fail(format!("a value panicked when it was dropped: {}", panics::message(&*panic)));
+        token.cancel();
+        Err(status.error().into())
+    })
 }
 
 fn send<'a, T, O: Operation<T>>(
@@ -270,7 +286,7 @@ impl<T: Send + Sync + 'static, O: Operation<T>> Future for Reply<'_, T, O> {
                 State::Waiting(answer) => match ready!(Pin::new(answer).poll(cx)) {
                     Ok(answer) => {
                         self.state = State::Done;
-                        return Poll::Ready(answer.map(O::output));
+                        return Poll::Ready(finish::<T, O>(link, answer));
                     }
                     Err(_) => self.state = State::Late(Box::pin(link.shared.status.ended())),
                 },

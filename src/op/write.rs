@@ -139,7 +139,7 @@ impl<T> Operation<T> for Batch<T> {
         let batched = |written: Written<T>| Batched {
             revision: written.revision,
             length: written.length,
-            popped: written.popped,
+            popped: written.taken.popped(),
         };
         answer.into_iter().map(batched).collect()
     }
@@ -190,8 +190,8 @@ impl<T> WriteKind<T> for Pop {
     type Output = Popped<T>;
 
     fn output(written: Written<T>) -> Popped<T> {
-        let Written { revision, length, popped, .. } = written;
-        match popped {
+        let Written { revision, length, taken, .. } = written;
+        match taken.popped() {
             Some(element) => Popped { element, revision, length },
             None => unreachable!("a pop that was accepted has popped"),
         }

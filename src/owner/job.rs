@@ -1,6 +1,6 @@
 //! The commands of a planned turn: decided together, answered together.
 
-use crate::command::{Prepared, Written};
+use crate::command::{Prepared, Taken, Written};
 use crate::message::{Envelope, Message, Reply};
 use crate::plan::{Accepted, Plan};
 use crate::{BatchError, Error, Timestamp};
@@ -100,7 +100,10 @@ impl<T> Job<T> {
             revision: accepted.revision,
             at,
             length: accepted.length,
-            popped: popped.get_mut(accepted.change - start).and_then(Option::take),
+            taken: popped
+                .get_mut(accepted.change - start)
+                .and_then(Option::take)
+                .map_or(Taken::Nothing, Taken::Popped),
         };
         match (self, verdict.kind) {
             (Self::Write { reply, .. }, Kind::Write(result)) => {

@@ -4,7 +4,7 @@ use super::shard::Shard;
 use super::slot::{Displaced, Payload, Slot, Stamp, Stored};
 use super::{Map, State};
 use crate::change::{Change, ChangeKind};
-use crate::command::{Action, Prepared, Written};
+use crate::command::{Action, Prepared, Taken, Written};
 use crate::decide::{Effect, Rules, change_of, decide, effect_of_change};
 use crate::expiry::Token;
 use crate::{Error, Key, Timestamp, Value};
@@ -58,14 +58,17 @@ impl<T: Clone> State<T> {
         self.ledger.totals.revision = revision;
         let after = effect.after(facts, key, revision);
         self.ledger.settle(&self.map, key, (facts, after), token);
-        let (popped, displaced) = match displaced {
-            Displaced::Element(element) => (Some(self.popped(hash, key, element)), None),
-            displaced => (None, Some(displaced)),
+        let (taken, displaced) = match displaced {
+            Displaced::Element(element) => {
+                (Taken::Popped(self.popped(hash, key, element)), Displaced::Nothing)
+            }
+            Displaced::Whole(Stored::Item(old)) => (Taken::Replaced(old), Displaced::Nothing),
+            displaced => (Taken::Nothing, displaced),
         };
         let length = effect.length(&prepared.write.action);
         tell(change_of(effect, prepared, revision, now));
         drop((overdue, displaced));
-        Ok(Written { revision, at: now, length, popped })
+        Ok(Written { revision, at: now, length, taken })
     }
 
     /// Apply a change that was decided and recorded before. Cannot fail: a change that does not fit
