@@ -26,7 +26,7 @@ where
 {
     /// Let due keys expire, a bounded number of them. Says whether there may be more.
     pub(super) async fn expire(&mut self, now: Timestamp) -> bool {
-        if self.next_expiry().is_none_or(|next| next > now) {
+        if !self.is_expiry_due(now) {
             return false;
         }
         let (keys, more) = self.state.due(now, EXPIRE_AT_ONCE);
@@ -80,6 +80,10 @@ where
             }
         }
         Ok(())
+    }
+
+    pub(super) fn is_expiry_due(&self, now: Timestamp) -> bool {
+        self.next_expiry().is_some_and(|next| next <= now)
     }
 
     /// When to look for due keys again.

@@ -225,12 +225,18 @@ where
 
     /// Serve what was taken from the queue, after what is due.
     async fn take(&mut self, batch: &mut Vec<Envelope<T>>) {
-        self.resolve().await;
+        if self.halt.is_some() {
+            self.resolve().await;
+        }
         // After the commands were sent, so that nobody is told of a time before their question.
         let now = self.shared.clock.now();
-        self.state.do_chore();
-        self.answer_scans(now);
-        self.expire(now).await;
+        if self.state.has_chores() || !self.scans.is_empty() {
+            self.state.do_chore();
+            self.answer_scans(now);
+        }
+        if self.is_expiry_due(now) {
+            self.expire(now).await;
+        }
         let counters = &self.shared.counters;
         add(&counters.commands, batch.len());
         self.serve(&mut batch.drain(..), now).await;
