@@ -16,7 +16,10 @@ use crate::{Entry, Result};
 /// Nothing here can write: the map's write lock is private to the owner. Under its read lock a value
 /// is cloned and nothing else, so make `T` cheap to clone (an `Arc<str>` rather than a long `String`).
 ///
-/// A view does not keep the store alive, and can be read after it has ended.
+/// A view does not keep the store alive, and can be read after it has ended. While a store with a
+/// journal recovers, a view sees what is there so far: wait until it is
+/// [`ready`](crate::Reader::ready). What is past its deadline is absent here too. There are no scans:
+/// those go through the owner, who keeps the keys in order.
 ///
 /// # Examples
 ///

@@ -2,7 +2,6 @@
 //!
 //! As tokio's `async_send_sync.rs`: nothing here runs, it has only to compile.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
 #![allow(dead_code, reason = "it has only to compile")]
 
 use std::fmt::Debug;

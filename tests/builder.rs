@@ -1,7 +1,5 @@
 //! Settings that make no sense are refused where they are made.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use std::time::Duration;
 
 use mainspring::{Gate, GateOptions, Refusal, Store, Write};

@@ -1,7 +1,5 @@
 //! Futures that are dropped at every point where they wait: the store stays as it should be.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 mod common;
 
 use std::future::{Future, IntoFuture};

@@ -1,7 +1,5 @@
 //! The newest value of one key.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};

@@ -4,8 +4,6 @@
 //! any order that agrees with real time, step the model with each, and go back when a call returned
 //! what the model would not have said. What it can see is proven on broken histories first.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

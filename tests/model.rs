@@ -1,8 +1,6 @@
 //! Random commands against a plain model: the same answers, the same errors, the same state after
 //! each step; and every way to subscribe, replayed, gives the model at every revision.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 mod common;
 
 use std::collections::VecDeque;

@@ -1,8 +1,6 @@
 //! Streams that are read fast and slowly, dropped and taken up again by their token, while writers
 //! go on: together each is the log as far as its filter goes, once and in order.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 mod common;
 
 use std::time::Duration;

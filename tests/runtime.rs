@@ -1,8 +1,6 @@
 //! A store lives on the runtime that it was spawned on. Its handles work from any other, and from
 //! none; and when its runtime is gone, they are told.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 mod common;
 
 use std::future::IntoFuture;

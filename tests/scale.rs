@@ -1,7 +1,5 @@
 //! What must not grow with what the store has seen.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 mod common;
 
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! The end of a store: every command is answered once, and nothing that was acknowledged is lost.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 mod common;
 
 use std::collections::BTreeSet;

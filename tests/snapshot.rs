@@ -1,8 +1,6 @@
 //! Snapshots are exact: what was told up to the end mark is the store at its revision, and every
 //! later change follows once.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 mod common;
 
 use std::sync::Arc;

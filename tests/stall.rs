@@ -1,7 +1,5 @@
 //! Subscribers that stand still: they slow nobody, and lose nothing that the history holds.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 mod common;
 
 use std::pin::pin;

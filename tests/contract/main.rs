@@ -2,8 +2,6 @@
 //!
 //! A new backend implements [`api::Backend`] and gets a line in [`contract`].
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
-
 mod api;
 mod backends;
 mod batches;
