@@ -214,7 +214,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         self
     }
 
-    /// Start the owner, on the current runtime.
+    /// Start the owner, on the current runtime, which needs its timers enabled.
     ///
     /// # Panics
     ///
