@@ -124,9 +124,16 @@ impl<T: Send + Sync + 'static> GateTask<T> {
             sleep(deadline).await;
         };
         // Commands that are dropped unanswered get to know how the store has ended.
+        let mut work = Box::pin(self.admit_all(&mut gate));
         tokio::select! {
-            () = self.admit_all(&mut gate) => {}
-            () = too_late => tracing::warn!("the shutdown deadline has passed with a gate at work"),
+            () = &mut work => {}
+            () = too_late => {
+                tracing::warn!("the shutdown deadline has passed with a gate at work");
+                // The gate is cut off here, and may panic at that like anywhere else.
+                if let Err(panic) = panics::catch(async move { drop(work) }).await {
+                    tracing::error!(%panic, "a gate has panicked when it was cut off");
+                }
+            }
         }
     }
 

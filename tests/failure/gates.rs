@@ -234,6 +234,18 @@ async fn a_gate_may_panic_wherever_it_likes() {
     assert_eq!(store.shutdown().await, Ok(()));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_panics_when_a_shutdown_cuts_it_off_fails_nothing() {
+    let store = Store::<String>::builder()
+        .gate("g/", Broken)
+        .shutdown_deadline(Duration::from_secs(1))
+        .spawn();
+    let hung = store.set("g/1", "hang").try_send().unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await; // the gate has it
+    assert_eq!(store.shutdown().await, Ok(()));
+    assert_eq!(hung.await, Err(Error::Closed));
+}
+
 fn refused_by_panic(message: &str) -> Error {
     refused(&format!("the gate panicked: {message}"))
 }
