@@ -150,8 +150,7 @@ where
 
     /// Serve until the store is cancelled or its last handle is gone.
     async fn serve_until_cancelled(&mut self) -> Result<(), JournalError> {
-        let token = self.shared.token.clone();
-        let mut cancelled = pin!(Quiet::new(token.clone().cancelled_owned()));
+        let mut cancelled = pin!(Quiet::new(self.shared.token.clone().cancelled_owned()));
         let mut alarm = pin!(sleep(LONGEST_SLEEP));
         let mut alarm_at = None;
         let mut batch = Vec::with_capacity(DRAIN);

@@ -96,13 +96,15 @@ impl<T: Clone + Send + Sync + 'static> Follower<T> {
             let parts = rest.iter().position(|change| !change.continues);
             let (batch, others) = rest.split_at(parts.map_or(rest.len(), |last| last + 1));
             rest = others;
-            let seen = batch.iter().filter(|change| self.filter.matches(change)).cloned();
-            let mut seen: Vec<Change<T>> = seen.collect();
-            let revision = batch.last().map_or(after, |last| last.revision);
-            match (batch.len(), seen.len()) {
-                (_, 0) => {}
-                (1, _) => self.ready.extend(seen.pop().map(Event::Change)),
-                _ => self.ready.push_back(Event::Batch { changes: seen, revision }),
+            let mut seen = batch.iter().filter(|change| self.filter.matches(change)).cloned();
+            if batch.len() == 1 {
+                self.ready.extend(seen.next().map(Event::Change));
+                continue;
+            }
+            let changes: Vec<Change<T>> = seen.collect();
+            if !changes.is_empty() {
+                let revision = batch.last().map_or(after, |last| last.revision);
+                self.ready.push_back(Event::Batch { changes, revision });
             }
         }
         if self.ready.is_empty() {
