@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -12,6 +11,7 @@ use crate::clock::Clock;
 use crate::decide::Rules;
 use crate::gate::GateTask;
 use crate::history::History;
+use crate::inbox;
 use crate::journal::{Journal, NoJournal};
 use crate::link::{GateLink, Link};
 use crate::message::Envelope;
@@ -228,7 +228,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
             std::any::type_name::<T>()
         );
         let clock = Clock::start();
-        let (inbox, receiver) = mpsc::channel(self.queue_capacity);
+        let (inbox, receiver) = inbox::channel(self.queue_capacity);
         let state = State::new(self.weigher.clone(), clock.now());
         let history = History::new(self.history.0, self.history.1);
         let map = Arc::clone(state.map());
@@ -264,12 +264,12 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
 
     fn start_gates(
         &mut self,
-        owner: &mpsc::Sender<Envelope<T>>,
+        owner: &inbox::Sender<Envelope<T>>,
         tracker: &TaskTracker,
         shared: &Arc<Shared<T>>,
     ) -> Vec<GateLink<T>> {
         let start = |GatePlan { prefix, options, start }: GatePlan<T>| {
-            let (inbox, queue) = mpsc::channel(options.queue);
+            let (inbox, queue) = inbox::channel(options.queue);
             let task = GateTask {
                 queue,
                 owner: owner.clone(),

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::Instrument;
 
 use crate::command::Write;
 use crate::message::{Envelope, Gated, Message};
 use crate::shared::Shared;
-use crate::{Error, Refusal, panics};
+use crate::{Error, Refusal, inbox, panics};
 
 /// Something that is asked before a write under its prefix goes on to the owner.
 ///
@@ -96,8 +95,8 @@ impl GateOptions {
 
 /// What the task of a gate works with.
 pub(crate) struct GateTask<T> {
-    pub(crate) queue: mpsc::Receiver<Envelope<T>>,
-    pub(crate) owner: mpsc::Sender<Envelope<T>>,
+    pub(crate) queue: inbox::Receiver<Envelope<T>>,
+    pub(crate) owner: inbox::Sender<Envelope<T>>,
     pub(crate) timeout: Duration,
     pub(crate) shared: Arc<Shared<T>>,
     pub(crate) shutdown_deadline: Duration,
@@ -155,9 +154,9 @@ impl<T: Send + Sync + 'static> GateTask<T> {
             () = self.shared.status.ended() => None,
             () = self.shared.token.cancelled(), if !self.queue.is_closed() => {
                 self.queue.close();
-                self.queue.recv().await
+                receive(&mut self.queue).await
             }
-            envelope = self.queue.recv() => envelope,
+            envelope = receive(&mut self.queue) => envelope,
         }
     }
 
@@ -194,8 +193,14 @@ impl<T: Send + Sync + 'static> GateTask<T> {
             }
             Err(refusal) => {
                 tracing::debug!(%refusal, "refused by a gate");
-                let _ = reply.send(Err(Error::Refused(refusal)));
+                reply.send(Err(Error::Refused(refusal)));
             }
         }
     }
+}
+
+async fn receive<T>(queue: &mut inbox::Receiver<Envelope<T>>) -> Option<Envelope<T>> {
+    let mut one = Vec::new();
+    queue.recv(&mut one, 1).await;
+    one.pop()
 }

@@ -3,15 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
-
+use crate::inbox;
 use crate::message::Envelope;
 use crate::shared::Shared;
 
 /// The way from handles to the owner. When the last one is dropped, the owner ends.
 pub struct Link<T> {
     pub(crate) shared: Arc<Shared<T>>,
-    pub(crate) inbox: mpsc::Sender<Envelope<T>>,
+    pub(crate) inbox: inbox::Sender<Envelope<T>>,
     /// The longest prefix first.
     pub(crate) gates: Vec<GateLink<T>>,
 }
@@ -19,7 +18,7 @@ pub struct Link<T> {
 /// The way through a gate.
 pub(crate) struct GateLink<T> {
     pub(crate) prefix: Box<str>,
-    pub(crate) inbox: mpsc::Sender<Envelope<T>>,
+    pub(crate) inbox: inbox::Sender<Envelope<T>>,
 }
 
 impl<T> Link<T> {

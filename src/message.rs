@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Span;
 use tracing::span::EnteredSpan;
@@ -13,12 +12,12 @@ use crate::filter::{Filter, Start};
 use crate::publisher::Listening;
 use crate::state::Map;
 use crate::watcher::Watcher;
-use crate::{BatchError, Entry, Error, Key, Page, Subscription, Timestamp};
+use crate::{BatchError, Entry, Error, Key, Page, Subscription, Timestamp, reply};
 
-/// Where the answer goes. A caller that has left is no error.
-pub(crate) type Reply<A, E = Error> = oneshot::Sender<Result<A, E>>;
+/// Where the answer goes.
+pub(crate) type Reply<A, E = Error> = reply::Reply<Result<A, E>>;
 
-/// A command and the span of the one who asked. Kept small: over 128 bytes the channel gets slower.
+/// A command and the span of the one who asked. Kept small: it is moved into the inbox and out of it.
 pub struct Envelope<T> {
     pub(crate) message: Message<T>,
     pub(crate) span: Option<Box<Span>>,

@@ -4,16 +4,19 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker, ready};
 
-use tokio::sync::{mpsc, oneshot};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use crate::command::Write;
+use crate::inbox::{NoRoom, Permit, Place};
 use crate::link::Link;
 use crate::message::Envelope;
 use crate::op::Operation;
 use crate::shared::Shared;
-use crate::{Error, TrySendError, op, panics};
+use crate::{Error, TrySendError, op, panics, reply};
 
 /// A command that is not sent yet. Add options to it, then await it, or send it another way.
 ///
@@ -64,10 +67,8 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
         }
         match op.queue(link).try_reserve() {
             Ok(permit) => Ok(send(permit, op, link)),
-            Err(mpsc::error::TrySendError::Full(())) => {
-                Err(TrySendError::new(Self { link, op }, Error::Busy))
-            }
-            Err(mpsc::error::TrySendError::Closed(())) => {
+            Err(NoRoom::Full) => Err(TrySendError::new(Self { link, op }, Error::Busy)),
+            Err(NoRoom::Closed) => {
                 Err(TrySendError::new(Self { link, op }, link.shared.status.error()))
             }
         }
@@ -96,24 +97,27 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
     /// # Ok(()) }
     /// ```
     pub fn blocking_send(self) -> Result<O::Output, O::Error> {
-        let Self { link, op } = self;
-        let status = &link.shared.status;
-        if status.is_closing() {
-            return Err(status.error().into());
-        }
-        let queue = op.queue(link).clone();
-        let (reply, answer) = oneshot::channel();
-        let message = op.message(link, reply)?;
-        queue.blocking_send(message).map_err(|_| O::Error::from(status.error()))?;
-        match answer.blocking_recv() {
-            Ok(answer) => finish::<T, O>(link, answer),
-            Err(_) => {
-                // The owner let it go unanswered, so it is about to end, and will say why.
-                while !status.has_ended() {
-                    std::thread::sleep(std::time::Duration::from_millis(1));
-                }
-                Err(status.error().into())
+        let mut call = self.into_future();
+        loop {
+            // The waker of a thread: tokio knows where a thread may wait, and says so where it may not.
+            let (bell, rung) = oneshot::channel();
+            let waker = Waker::from(Arc::new(Bell(Mutex::new(Some(bell)))));
+            if let Poll::Ready(answer) = Pin::new(&mut call).poll(&mut Context::from_waker(&waker))
+            {
+                return answer;
             }
+            let _ = rung.blocking_recv();
+        }
+    }
+}
+
+/// Wakes a thread that waits for an answer.
+struct Bell(Mutex<Option<oneshot::Sender<()>>>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        if let Some(bell) = self.0.lock().take() {
+            let _ = bell.send(());
         }
     }
 }
@@ -166,14 +170,11 @@ fn finish<T, O: Operation<T>>(
 }
 
 fn send<'a, T, O: Operation<T>>(
-    permit: mpsc::Permit<'_, Envelope<T>>,
+    permit: Permit<'_, Envelope<T>>,
     op: O,
     link: &'a Link<T>,
 ) -> Reply<'a, T, O> {
-    if link.shared.status.is_closing() {
-        return Reply { link, state: State::Refused(link.shared.status.error().into()) };
-    }
-    let (reply, answer) = oneshot::channel();
+    let (reply, answer) = reply::channel(None);
     let state = match op.message(link, reply) {
         Ok(message) => {
             permit.send(message);
@@ -189,68 +190,60 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> IntoFuture for Pending<'a, T
     type IntoFuture = Call<'a, T, O>;
 
     fn into_future(self) -> Call<'a, T, O> {
-        Call { link: self.link, stage: Stage::New(self.op) }
+        Call { link: self.link, stage: Stage::New(self.op), place: None }
     }
 }
-
-type Room<'a, T> = Pin<
-    Box<
-        dyn Future<Output = Result<mpsc::Permit<'a, Envelope<T>>, mpsc::error::SendError<()>>>
-            + Send
-            + 'a,
-    >,
->;
 
 /// The future of an awaited command.
 #[must_use = "futures do nothing unless polled"]
 pub struct Call<'a, T, O: Operation<T>> {
     link: &'a Link<T>,
     stage: Stage<'a, T, O>,
+    /// In the line before a full queue, which the command leaves if this is dropped.
+    place: Option<Place<'a, Envelope<T>>>,
 }
 
 enum Stage<'a, T, O: Operation<T>> {
     New(O),
-    /// The queue is full.
-    Queueing(O, Room<'a, T>),
     Sent(Reply<'a, T, O>),
     Done,
 }
 
 impl<T, O: Operation<T>> Unpin for Call<'_, T, O> {}
 
-impl<'a, T: Send + Sync + 'static, O: Operation<T>> Future for Call<'a, T, O> {
+impl<'a, T: Send + Sync + 'static, O: Operation<T>> Call<'a, T, O> {
+    /// Queue the command, or stand in line with it, with the waker of who will be told.
+    fn start(&mut self, op: O, waker: &Waker) -> Result<(), O::Error> {
+        let link = self.link;
+        let status = &link.shared.status;
+        if status.is_closing() {
+            return Err(status.error().into());
+        }
+        let queue = op.queue(link);
+        let (reply, answer) = reply::channel(Some(waker.clone()));
+        let message = op.message(link, reply)?;
+        self.place = queue.push(message).map_err(|_| O::Error::from(status.error()))?;
+        self.stage = Stage::Sent(Reply { link, state: State::Waiting(answer) });
+        Ok(())
+    }
+}
+
+impl<T: Send + Sync + 'static, O: Operation<T>> Future for Call<'_, T, O> {
     type Output = Result<O::Output, O::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let link = self.link;
-        loop {
-            // In place: moving stages about is what costs most here.
-            if let Stage::Sent(reply) = &mut self.stage {
-                return Pin::new(reply).poll(cx);
-            }
-            self.stage = match std::mem::replace(&mut self.stage, Stage::Done) {
-                Stage::New(op) => match op.queue(link).try_reserve() {
-                    Ok(permit) => Stage::Sent(send(permit, op, link)),
-                    Err(mpsc::error::TrySendError::Full(())) => {
-                        let room = Box::pin(op.queue(link).reserve());
-                        Stage::Queueing(op, room)
-                    }
-                    Err(mpsc::error::TrySendError::Closed(())) => {
-                        return Poll::Ready(Err(link.shared.status.error().into()));
-                    }
-                },
-                Stage::Queueing(op, mut room) => match room.as_mut().poll(cx) {
-                    Poll::Ready(Ok(permit)) => Stage::Sent(send(permit, op, link)),
-                    Poll::Ready(Err(_)) => {
-                        return Poll::Ready(Err(link.shared.status.error().into()));
-                    }
-                    Poll::Pending => {
-                        self.stage = Stage::Queueing(op, room);
-                        return Poll::Pending;
-                    }
-                },
-                Stage::Sent(_) | Stage::Done => unreachable!("it was looked at above"),
-            }
+        // In place: moving stages about is what costs most here.
+        if let Stage::Sent(reply) = &mut self.stage {
+            let answer = ready!(Pin::new(reply).poll(cx));
+            self.place = None;
+            return Poll::Ready(answer);
+        }
+        let Stage::New(op) = std::mem::replace(&mut self.stage, Stage::Done) else {
+            panic!("a command was polled after it was done");
+        };
+        match self.start(op, cx.waker()) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
         }
     }
 }
@@ -267,7 +260,7 @@ pub struct Reply<'a, T, O: Operation<T>> {
 }
 
 enum State<'a, A, E> {
-    Waiting(oneshot::Receiver<Result<A, E>>),
+    Waiting(reply::Answer<Result<A, E>>),
     /// The owner let the command go unanswered, so it is about to end, and will say why.
     Late(Pin<Box<dyn Future<Output = ()> + Send + 'a>>),
     Refused(E),
@@ -284,11 +277,11 @@ impl<T: Send + Sync + 'static, O: Operation<T>> Future for Reply<'_, T, O> {
         loop {
             match &mut self.state {
                 State::Waiting(answer) => match ready!(Pin::new(answer).poll(cx)) {
-                    Ok(answer) => {
+                    Some(answer) => {
                         self.state = State::Done;
                         return Poll::Ready(finish::<T, O>(link, answer));
                     }
-                    Err(_) => self.state = State::Late(Box::pin(link.shared.status.ended())),
+                    None => self.state = State::Late(Box::pin(link.shared.status.ended())),
                 },
                 State::Late(ended) => {
                     ready!(ended.as_mut().poll(cx));

@@ -8,16 +8,14 @@ mod watch;
 mod whole;
 mod write;
 
-use tokio::sync::mpsc;
-
 pub(crate) use self::read::LookAt;
 pub use self::read::{Get, Look, Scan};
 pub use self::watch::{Subscribe, Watch};
 pub use self::whole::{Clear, Compact};
 pub use self::write::{Batch, Edit, Many, Modify, Pop, Push, Set, Single, TakesTtl, WriteKind};
-use crate::Error;
 use crate::link::Link;
 use crate::message::{Envelope, Reply};
+use crate::{Error, inbox};
 
 /// What the queue needs to know of an operation. Sealed: the operations are those of this module.
 pub trait Operation<T>: Sized {
@@ -40,7 +38,7 @@ pub trait Operation<T>: Sized {
 
     /// The queue it goes through.
     #[doc(hidden)]
-    fn queue<'l>(&self, link: &'l Link<T>) -> &'l mpsc::Sender<Envelope<T>> {
+    fn queue<'l>(&self, link: &'l Link<T>) -> &'l inbox::Sender<Envelope<T>> {
         &link.inbox
     }
 }

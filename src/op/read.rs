@@ -53,7 +53,7 @@ impl<T: 'static, R: Send + 'static> Operation<T> for Look<T, R> {
         let hash = link.shared.map.hash(&key);
         Ok(Message::Look(Box::new(move |map, now| {
             // A caller that has left is no error.
-            let _ = reply.send(look(map, hash, &key, now, window));
+            reply.send(look(map, hash, &key, now, window));
         }))
         .into())
     }

@@ -3,14 +3,13 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Operation;
 use crate::command::{Condition, Prepared, Written};
 use crate::link::Link;
 use crate::message::{Envelope, Gated, Message, Reply};
-use crate::{BatchError, Batched, Error, Popped, Pushed, Refusal, Timestamp};
+use crate::{BatchError, Batched, Error, Popped, Pushed, Refusal, Timestamp, inbox};
 
 /// A write; `K` says which answer it has.
 pub struct Single<T, K> {
@@ -78,7 +77,7 @@ impl<T, K: WriteKind<T>> Operation<T> for Single<T, K> {
         K::output(written)
     }
 
-    fn queue<'l>(&self, link: &'l Link<T>) -> &'l mpsc::Sender<Envelope<T>> {
+    fn queue<'l>(&self, link: &'l Link<T>) -> &'l inbox::Sender<Envelope<T>> {
         link.gate_of(self.write.key()).map_or(&link.inbox, |gate| &gate.inbox)
     }
 }

@@ -76,12 +76,11 @@ impl<T> Job<T> {
     /// every write gets the error; a read is given back to be done.
     pub(super) fn refuse(self, error: &Error) -> Option<Envelope<T>> {
         let error = error.clone();
-        // A caller that has left is no error.
         match self {
-            Self::Write { reply, .. } => drop(reply.send(Err(error))),
-            Self::Many { reply, .. } => drop(reply.send(Err(error))),
-            Self::Batch { reply, .. } => drop(reply.send(Err(error.into()))),
-            Self::Clear { reply } => drop(reply.send(Err(error))),
+            Self::Write { reply, .. } => reply.send(Err(error)),
+            Self::Many { reply, .. } => reply.send(Err(error)),
+            Self::Batch { reply, .. } => reply.send(Err(error.into())),
+            Self::Clear { reply } => reply.send(Err(error)),
             Self::Read(envelope) => return Some(envelope),
         }
         None
@@ -107,16 +106,16 @@ impl<T> Job<T> {
         };
         match (self, verdict.kind) {
             (Self::Write { reply, .. }, Kind::Write(result)) => {
-                drop(reply.send(result.map(written)));
+                reply.send(result.map(written));
             }
             (Self::Many { reply, .. }, Kind::Many(results)) => {
                 let results = results.into_iter().map(|result| result.map(&mut written));
-                drop(reply.send(Ok(results.collect())));
+                reply.send(Ok(results.collect()));
             }
             (Self::Batch { reply, .. }, Kind::Batch(result)) => {
-                drop(reply.send(result.map(|parts| parts.into_iter().map(written).collect())));
+                reply.send(result.map(|parts| parts.into_iter().map(written).collect()));
             }
-            (Self::Clear { reply }, Kind::Clear(count)) => drop(reply.send(Ok(count))),
+            (Self::Clear { reply }, Kind::Clear(count)) => reply.send(Ok(count)),
             _ => {}
         }
     }

@@ -199,7 +199,7 @@ where
                 compacted.map_err(|JournalError(cause)| Error::JournalFailed(cause))
             }
         };
-        let _ = reply.send(result);
+        reply.send(result);
     }
 
     fn halt(&mut self, cause: Arc<str>) {

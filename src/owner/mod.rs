@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -29,7 +28,7 @@ use crate::publisher::Publisher;
 use crate::shared::Shared;
 use crate::state::State;
 use crate::stats::add;
-use crate::{Error, Timestamp, panics};
+use crate::{Error, Timestamp, inbox, panics};
 
 /// How many commands are taken from the queue at once.
 const DRAIN: usize = 256;
@@ -46,7 +45,7 @@ const EXPIRE_AT_ONCE: usize = 1_024;
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 pub(crate) struct Owner<T, J> {
-    pub(crate) inbox: mpsc::Receiver<Envelope<T>>,
+    pub(crate) inbox: inbox::Receiver<Envelope<T>>,
     pub(crate) state: State<T>,
     pub(crate) publisher: Publisher<T>,
     pub(crate) journal: Option<J>,
@@ -168,11 +167,9 @@ where
                 // What others have appended comes first, and then what is queued all the same.
                 () = foreign(&mut self.journal) => {
                     self.take_foreign().await;
-                    while batch.len() < DRAIN && let Ok(envelope) = self.inbox.try_recv() {
-                        batch.push(envelope);
-                    }
+                    self.inbox.try_recv(&mut batch, DRAIN);
                 }
-                taken = self.inbox.recv_many(&mut batch, DRAIN) => {
+                taken = self.inbox.recv(&mut batch, DRAIN) => {
                     if taken == 0 {
                         return Ok(()); // the last handle is gone
                     }
@@ -200,12 +197,12 @@ where
             tokio::select! {
                 biased;
                 _ = timeout_at(deadline, gates.wait()) => break,
-                _ = self.inbox.recv_many(&mut batch, DRAIN) => self.take(&mut batch).await,
+                _ = self.inbox.recv(&mut batch, DRAIN) => self.take(&mut batch).await,
             }
         }
         self.inbox.close();
         loop {
-            let more = timeout_at(deadline, self.inbox.recv_many(&mut batch, DRAIN)).await;
+            let more = timeout_at(deadline, self.inbox.recv(&mut batch, DRAIN)).await;
             match more {
                 Ok(0) => break,
                 Ok(_) => self.take(&mut batch).await,

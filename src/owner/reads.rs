@@ -23,7 +23,7 @@ where
     pub(super) fn read(&mut self, message: Message<T>, now: Timestamp) {
         match message {
             Message::Get { hash, key, reply } => {
-                let _ = reply.send(Ok(self.state.map().get(hash, &key, now)));
+                reply.send(Ok(self.state.map().get(hash, &key, now)));
             }
             Message::Look(look) => look(self.state.map(), now),
             Message::Scan(request) => {
@@ -32,10 +32,10 @@ where
             }
             Message::Subscribe(request) => {
                 let SubscribeRequest { filter, start, reply } = *request;
-                let _ = reply.send(self.subscribe(filter, start, now));
+                reply.send(self.subscribe(filter, start, now));
             }
             Message::Latest { key, watcher, reply } => {
-                let _ = reply.send(Ok(self.publisher.watch(key, watcher)));
+                reply.send(Ok(self.publisher.watch(key, watcher)));
             }
             Message::Write { .. }
             | Message::Gated(_)
@@ -101,10 +101,10 @@ impl<T: Clone> ScanRequest<T> {
         // A caller that has left is no error.
         match self.reply {
             ScanReply::Keys(reply) => {
-                let _ = reply.send(Ok(state.keys(prefix, after, limit, now)));
+                reply.send(Ok(state.keys(prefix, after, limit, now)));
             }
             ScanReply::Entries(reply) => {
-                let _ = reply.send(Ok(state.scan(prefix, after, limit, now)));
+                reply.send(Ok(state.scan(prefix, after, limit, now)));
             }
         }
     }

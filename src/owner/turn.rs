@@ -3,8 +3,6 @@
 //! Without a journal the first three are one step for each command; with one, or for a batch, all
 //! commands of the turn are decided before the first is applied.
 
-use tokio::sync::oneshot;
-
 use super::job::{Job, Verdict};
 use super::journaling::Recorded;
 use super::{Owner, SHARED_TURN};
@@ -13,7 +11,7 @@ use crate::journal::Journal;
 use crate::message::{Envelope, Message};
 use crate::plan::Plan;
 use crate::stats::add;
-use crate::{Error, Timestamp};
+use crate::{Error, Timestamp, reply};
 
 /// Commands that were taken from the inbox and have not had their turn.
 pub(super) type Queue<'a, T> = std::vec::Drain<'a, Envelope<T>>;
@@ -89,7 +87,7 @@ where
         while writes.len() > 0 {
             let slice: Vec<_> = writes.by_ref().take(SLICE).collect();
             let length = slice.len();
-            let (part, mut answer) = oneshot::channel();
+            let (part, answer) = reply::channel(None);
             let part =
                 Envelope { message: Message::Many { writes: slice, reply: part }, span: None };
             if self.may_meet_limit(std::slice::from_ref(&part)) {
@@ -101,16 +99,16 @@ where
             } else {
                 self.direct_turn(&mut vec![part].drain(..), 1, now);
             }
-            match answer.try_recv() {
-                Ok(Ok(answers)) => results.extend(answers),
-                Ok(Err(error)) => results.extend((0..length).map(|_| Err(error.clone()))),
-                Err(_) => return now, // a turn answers all of its commands
+            match answer.try_take() {
+                Some(Ok(answers)) => results.extend(answers),
+                Some(Err(error)) => results.extend((0..length).map(|_| Err(error.clone()))),
+                None => return now, // a turn answers all of its commands
             }
             tokio::task::coop::consume_budget().await;
             now = self.shared.clock.now();
             self.expire(now).await;
         }
-        let _ = reply.send(Ok(results));
+        reply.send(Ok(results));
         now
     }
 
@@ -138,7 +136,7 @@ where
                     if shared {
                         self.answers.push((reply, written));
                     } else {
-                        let _ = reply.send(written);
+                        reply.send(written);
                     }
                 }
                 Message::Many { writes, reply } => {
@@ -151,7 +149,7 @@ where
                     if shared {
                         self.publisher.publish(&mut self.changes);
                     }
-                    let _ = reply.send(Ok(results));
+                    reply.send(Ok(results));
                 }
                 message => {
                     self.read(message, now);
@@ -168,7 +166,7 @@ where
         self.publisher.publish(&mut self.changes);
         self.count();
         for (reply, written) in self.answers.drain(..) {
-            let _ = reply.send(written);
+            reply.send(written);
         }
     }
 

@@ -1,0 +1,99 @@
+//! The way back: one answer, from the task that works to the one that waits.
+//!
+//! What `tokio::sync::oneshot` does, with a lock around one word of state instead of a protocol of
+//! atomics: the waker is there before the command is sent, so that asking and being answered take one
+//! round of the lock each.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+use tokio::task::coop;
+
+/// A way for one answer. The waker is that of the task that will poll for it, if it is known.
+pub(crate) fn channel<A>(waker: Option<Waker>) -> (Reply<A>, Answer<A>) {
+    let cell = Arc::new(Mutex::new(waker.map_or(State::Empty, State::Waiting)));
+    (Reply(Some(Arc::clone(&cell))), Answer(cell))
+}
+
+enum State<A> {
+    Empty,
+    Waiting(Waker),
+    Ready(A),
+    /// Taken, or never to come.
+    Gone,
+}
+
+/// The end that answers. Dropped unanswered, it says so.
+pub struct Reply<A>(Option<Arc<Mutex<State<A>>>>);
+
+impl<A> Reply<A> {
+    /// A caller that has left is no error: then the answer is dropped.
+    pub(crate) fn send(mut self, answer: A) {
+        if let Some(cell) = self.0.take() {
+            settle(&cell, State::Ready(answer));
+        }
+    }
+
+    /// Whether nobody waits for the answer any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.as_ref().is_none_or(|cell| Arc::strong_count(cell) == 1)
+    }
+}
+
+impl<A> Drop for Reply<A> {
+    fn drop(&mut self) {
+        if let Some(cell) = self.0.take() {
+            settle(&cell, State::Gone);
+        }
+    }
+}
+
+fn settle<A>(cell: &Mutex<State<A>>, end: State<A>) {
+    let before = std::mem::replace(&mut *cell.lock(), end);
+    if let State::Waiting(waker) = before {
+        waker.wake();
+    }
+}
+
+/// The end that waits: the answer, or `None` if there will be none.
+pub(crate) struct Answer<A>(Arc<Mutex<State<A>>>);
+
+impl<A> Answer<A> {
+    /// The answer, if it is there.
+    pub(crate) fn try_take(&self) -> Option<A> {
+        let mut state = self.0.lock();
+        match &*state {
+            State::Ready(_) => match std::mem::replace(&mut *state, State::Gone) {
+                State::Ready(answer) => Some(answer),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl<A> Future for Answer<A> {
+    type Output = Option<A>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<A>> {
+        let coop = std::task::ready!(coop::poll_proceed(cx));
+        let mut state = self.0.lock();
+        if let State::Empty | State::Waiting(_) = &*state {
+            *state = State::Waiting(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let before = std::mem::replace(&mut *state, State::Gone);
+        drop(state);
+        coop.made_progress();
+        Poll::Ready(if let State::Ready(answer) = before { Some(answer) } else { None })
+    }
+}
+
+impl<A> fmt::Debug for Reply<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").finish_non_exhaustive()
+    }
+}
