@@ -14,6 +14,10 @@ const LEVELS: usize = 7;
 const SLOT_BITS: u32 = 6;
 const SLOTS: usize = 1 << SLOT_BITS;
 const TICK_BITS: u32 = 20;
+
+/// How much later than its deadline, at most, the token of a key fires.
+pub(crate) const TICK: Duration = Duration::from_nanos(1 << TICK_BITS);
+
 const LAST_TICK: u64 = (1 << (SLOT_BITS * LEVELS as u32)) - 1;
 
 /// When to look at which slot of the map.

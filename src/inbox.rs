@@ -235,7 +235,12 @@ impl<M> Receiver<M> {
         std::future::poll_fn(|cx| self.poll_recv(cx, into, limit)).await
     }
 
-    fn poll_recv(&self, cx: &mut Context<'_>, into: &mut Vec<M>, limit: usize) -> Poll<usize> {
+    pub(crate) fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        into: &mut Vec<M>,
+        limit: usize,
+    ) -> Poll<usize> {
         // The receiver gives way to others, however much is queued.
         let coop = std::task::ready!(coop::poll_proceed(cx));
         let taken = self.take(into, limit, Some(cx));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{EXPIRE_AT_ONCE, Owner};
 use crate::change::{Change, ChangeKind};
+use crate::expiry::TICK;
 use crate::history::Turn;
 use crate::journal::Journal;
 use crate::message::Envelope;
@@ -96,9 +97,11 @@ where
     }
 
     /// Whether these commands may meet a limit, so that keys which are overdue must not count.
-    pub(super) fn may_meet_limit(&self, queue: &[Envelope<T>]) -> bool {
+    pub(super) fn may_meet_limit(&self, queue: &[Envelope<T>], now: Timestamp) -> bool {
         let rules = &self.rules;
-        if rules.max_entries == usize::MAX && rules.max_bytes == u64::MAX {
+        let limited = rules.max_entries < usize::MAX || rules.max_bytes < u64::MAX;
+        // The wheel looks at a key when the tick of its deadline is over.
+        if !limited || self.state.next_wake().is_none_or(|next| next > now + TICK) {
             return false;
         }
         let totals = self.state.totals();

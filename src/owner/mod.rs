@@ -6,19 +6,18 @@ mod journaling;
 mod quiet;
 mod reads;
 mod turn;
+mod waiting;
 
-use std::future::pending;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use self::expiring::Pause;
 use self::journaling::Halt;
-use self::quiet::Quiet;
+use self::waiting::{Waits, Woken};
 use crate::change::Change;
 use crate::command::Written;
 use crate::decide::Rules;
@@ -30,7 +29,8 @@ use crate::state::State;
 use crate::stats::add;
 use crate::{Error, Timestamp, inbox, panics};
 
-/// How many commands are taken from the queue at once.
+/// How many commands are taken from the queue at once where there is a journal, whose turns take their
+/// time.
 const DRAIN: usize = 256;
 
 /// How many commands share a turn when somebody listens and nothing is journaled: publishing them
@@ -39,10 +39,6 @@ const SHARED_TURN: usize = 16;
 
 /// How many due keys expire before the next commands are served.
 const EXPIRE_AT_ONCE: usize = 1_024;
-
-/// The longest sleep while something waits for a deadline, so that a wall clock that ran ahead of the
-/// timers is noticed.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 pub(crate) struct Owner<T, J> {
     pub(crate) inbox: inbox::Receiver<Envelope<T>>,
@@ -149,40 +145,28 @@ where
 
     /// Serve until the store is cancelled or its last handle is gone.
     async fn serve_until_cancelled(&mut self) -> Result<(), JournalError> {
-        let mut cancelled = pin!(Quiet::new(self.shared.token.clone().cancelled_owned()));
-        let mut alarm = pin!(sleep(LONGEST_SLEEP));
-        let mut alarm_at = None;
-        let mut batch = Vec::with_capacity(DRAIN);
+        let mut waits = Waits::new(&self.shared.token);
+        let mut batch = Vec::new();
         loop {
-            // An alarm that rings too early does no harm, so it is only ever moved forward.
-            let next = self.next_deadline();
-            if next.is_some_and(|next| alarm_at.is_none_or(|at| next < at)) {
-                let nap = next.map(|next| next.saturating_since(self.shared.clock.now()));
-                alarm.as_mut().reset(Instant::now() + nap.unwrap_or_default().min(LONGEST_SLEEP));
-                alarm_at = next;
-            }
-            tokio::select! {
-                biased;
-                () = &mut cancelled => return Ok(()),
-                // What others have appended comes first, and then what is queued all the same.
-                () = foreign(&mut self.journal) => {
+            match self.woken(&mut waits, &mut batch).await {
+                Woken::Commands | Woken::Idle => {}
+                Woken::Foreign => {
+                    // What others have appended comes first, and then what is queued all the same.
                     self.take_foreign().await;
-                    self.inbox.try_recv(&mut batch, DRAIN);
+                    self.inbox.try_recv(&mut batch, self.drain());
                 }
-                taken = self.inbox.recv(&mut batch, DRAIN) => {
-                    if taken == 0 {
-                        return Ok(()); // the last handle is gone
-                    }
-                }
-                // Chores are done whenever nobody asks for anything else.
-                () = tokio::task::yield_now(), if self.state.has_chores() => {}
-                () = &mut alarm, if alarm_at.is_some() => alarm_at = None,
+                Woken::End => return Ok(()),
             }
             self.take(&mut batch).await;
             if let Some(cause) = self.lost.take() {
                 return Err(cause);
             }
         }
+    }
+
+    /// How many commands are taken from the queue at once.
+    fn drain(&self) -> usize {
+        if self.journal.is_some() { DRAIN } else { usize::MAX }
     }
 
     /// Refuse what is new and finish what is queued, until the deadline.
@@ -235,7 +219,13 @@ where
         }
         let counters = &self.shared.counters;
         add(&counters.commands, batch.len());
-        self.serve(&mut batch.drain(..), now).await;
+        let mut queue = batch.drain(..);
+        if self.journal.is_none() && !self.may_meet_limit(queue.as_slice(), now) {
+            self.direct_turns(&mut queue, now);
+        }
+        if queue.len() > 0 {
+            self.serve(&mut queue, now).await;
+        }
         self.count();
     }
 
@@ -267,13 +257,5 @@ where
     fn next_deadline(&self) -> Option<Timestamp> {
         let retry = self.halt.as_ref().map(Halt::retry_at);
         self.next_expiry().into_iter().chain(retry).min()
-    }
-}
-
-/// Until somebody else appends to a shared journal.
-async fn foreign<T: 'static, J: Journal<T>>(journal: &mut Option<J>) {
-    match journal {
-        Some(journal) => journal.tail().await,
-        None => pending().await,
     }
 }

@@ -37,6 +37,12 @@ impl<F> Quiet<F> {
         let bell = Bell { rung: AtomicBool::new(true), waker: Mutex::new(None) };
         Self { future: Box::pin(future), bell: Arc::new(bell) }
     }
+
+    /// The future, to be changed; it is polled afterwards.
+    pub(super) fn renew(&mut self) -> Pin<&mut F> {
+        self.bell.rung.store(true, Ordering::Relaxed);
+        self.future.as_mut()
+    }
 }
 
 impl<F: Future> Future for Quiet<F> {

@@ -42,9 +42,9 @@ where
                     now = self.sliced(queue.next(), now).await;
                 }
                 _ => {
-                    let planned = self.journal.is_some() || is_planned(first);
+                    let planned = self.journal.is_some() || !is_direct(first);
                     let length = self.length_of_turn(queue.as_slice());
-                    if self.may_meet_limit(&queue.as_slice()[..length]) {
+                    if self.may_meet_limit(&queue.as_slice()[..length], now) {
                         // What cannot be recorded is refused by the turn itself.
                         let _ = self.expire_all(now).await;
                         now = self.now_after(now);
@@ -53,27 +53,23 @@ where
                         let jobs = queue.take(length).map(Job::from).collect();
                         self.planned_turn(jobs, now).await;
                     } else {
-                        self.direct_turn(queue, length, now);
+                        self.direct_turns(queue, now);
                     }
                 }
             }
         }
     }
 
-    /// How many of these commands are served next: in one turn, or, when nobody is told of anything
-    /// and nothing can go wrong, each in a turn of its own.
-    fn length_of_turn(&mut self, queue: &[Envelope<T>]) -> usize {
-        let length = if self.journal.is_some() {
+    /// How many of these commands are served next, in one turn or several.
+    fn length_of_turn(&self, queue: &[Envelope<T>]) -> usize {
+        if self.journal.is_some() {
             let next = queue.iter().skip(1).take(JOURNALED_TURN - 1).position(begins_turn);
-            next.map_or(JOURNALED_TURN, |next| next + 1)
-        } else if queue.first().is_some_and(is_planned) {
-            1
-        } else if self.publisher.has_audience() {
-            SHARED_TURN
-        } else {
+            next.map_or(JOURNALED_TURN, |next| next + 1).min(queue.len())
+        } else if queue.first().is_some_and(is_direct) {
             queue.len()
-        };
-        length.min(queue.len())
+        } else {
+            1
+        }
     }
 
     /// Many writes that are independent of each other, in turns of their own, so that what is due
@@ -90,14 +86,14 @@ where
             let (part, answer) = reply::channel(None);
             let part =
                 Envelope { message: Message::Many { writes: slice, reply: part }, span: None };
-            if self.may_meet_limit(std::slice::from_ref(&part)) {
+            if self.may_meet_limit(std::slice::from_ref(&part), now) {
                 let _ = self.expire_all(now).await;
                 now = self.now_after(now);
             }
             if self.journal.is_some() {
                 self.planned_turn(vec![Job::from(part)], now).await;
             } else {
-                self.direct_turn(&mut vec![part].drain(..), 1, now);
+                self.direct_turns(&mut vec![part].drain(..), now);
             }
             match answer.try_take() {
                 Some(Ok(answers)) => results.extend(answers),
@@ -112,55 +108,70 @@ where
         now
     }
 
-    /// Turns without a journal: nothing can go wrong between deciding and applying, so each command
-    /// is both at once. They share a turn if anybody is to be told.
-    fn direct_turn(&mut self, queue: &mut Queue<'_, T>, length: usize, now: Timestamp) {
-        let shared = self.publisher.has_audience();
-        for _ in 0..length {
-            let served_otherwise = |next: &Envelope<T>| is_planned(next) || is_sliced(next);
-            if queue.as_slice().first().is_none_or(served_otherwise) {
-                break;
+    /// Turns without a journal, up to the first command that has to be planned: nothing can go wrong
+    /// between deciding and applying, so each command is both at once.
+    pub(super) fn direct_turns(&mut self, queue: &mut Queue<'_, T>, now: Timestamp) {
+        while queue.as_slice().first().is_some_and(is_direct) {
+            if self.publisher.has_audience() {
+                self.shared_turn(queue, now);
+            } else {
+                self.quiet_turns(queue, now);
             }
+        }
+    }
+
+    /// Nobody is told of anything: each command is a turn of its own.
+    fn quiet_turns(&mut self, queue: &mut Queue<'_, T>, now: Timestamp) {
+        let mut turns = 0;
+        while queue.as_slice().first().is_some_and(is_direct) {
             let Some(envelope) = queue.next() else { break };
-            if !shared {
-                add(&self.shared.counters.turns, 1);
-            }
+            turns += 1;
             let _span = envelope.enter();
-            let (publisher, changes) = (&mut self.publisher, &mut self.changes);
-            let mut tell = |change| {
-                if shared { changes.push(change) } else { publisher.record(change) }
-            };
             match envelope.message {
                 Message::Write { prepared, reply } => {
-                    let written = self.state.commit(prepared, now, &self.rules, &mut tell);
-                    if shared {
-                        self.answers.push((reply, written));
-                    } else {
-                        reply.send(written);
-                    }
+                    let mut tell = |change| self.publisher.record(change);
+                    reply.send(self.state.commit(prepared, now, &self.rules, &mut tell));
                 }
                 Message::Many { writes, reply } => {
-                    let mut results = Vec::with_capacity(writes.len());
-                    for write in writes {
-                        results.push(write.and_then(|write| {
-                            self.state.commit(write, now, &self.rules, &mut tell)
-                        }));
-                    }
-                    if shared {
-                        self.publisher.publish(&mut self.changes);
-                    }
-                    reply.send(Ok(results));
+                    let mut tell = |change| self.publisher.record(change);
+                    let mut commit = |write| self.state.commit(write, now, &self.rules, &mut tell);
+                    let results = writes.into_iter().map(|write| write.and_then(&mut commit));
+                    reply.send(Ok(results.collect()));
                 }
                 message => {
                     self.read(message, now);
-                    if !shared && self.publisher.has_audience() {
+                    if self.publisher.has_audience() {
                         break; // it was a subscription
                     }
                 }
             }
         }
-        if !shared {
-            return;
+        add(&self.shared.counters.turns, turns);
+    }
+
+    /// Somebody is told: some commands share a turn, and are answered after it is published.
+    fn shared_turn(&mut self, queue: &mut Queue<'_, T>, now: Timestamp) {
+        for _ in 0..SHARED_TURN {
+            if !queue.as_slice().first().is_some_and(is_direct) {
+                break;
+            }
+            let Some(envelope) = queue.next() else { break };
+            let _span = envelope.enter();
+            let mut tell = |change| self.changes.push(change);
+            match envelope.message {
+                Message::Write { prepared, reply } => {
+                    let written = self.state.commit(prepared, now, &self.rules, &mut tell);
+                    self.answers.push((reply, written));
+                }
+                Message::Many { writes, reply } => {
+                    let mut commit = |write| self.state.commit(write, now, &self.rules, &mut tell);
+                    let results = writes.into_iter().map(|write| write.and_then(&mut commit));
+                    let results = results.collect();
+                    self.publisher.publish(&mut self.changes);
+                    reply.send(Ok(results));
+                }
+                message => self.read(message, now),
+            }
         }
         add(&self.shared.counters.turns, 1);
         self.publisher.publish(&mut self.changes);
@@ -223,15 +234,16 @@ where
     }
 }
 
+/// Whether a command needs no plan where there is no journal.
+fn is_direct<T>(envelope: &Envelope<T>) -> bool {
+    use Message::{Batch, Clear, Compact};
+    !matches!(envelope.message, Batch { .. } | Clear { .. } | Compact { .. })
+        && !is_sliced(envelope)
+}
+
 /// Whether a command has turns of its own.
 fn is_sliced<T>(envelope: &Envelope<T>) -> bool {
     matches!(&envelope.message, Message::Many { writes, .. } if writes.len() > SLICE)
-}
-
-/// Whether a command is planned before anything of it is applied, also without a journal.
-fn is_planned<T>(envelope: &Envelope<T>) -> bool {
-    use Message::{Batch, Clear, Compact};
-    matches!(envelope.message, Batch { .. } | Clear { .. } | Compact { .. })
 }
 
 /// Whether a command begins a turn where there is a journal. A subscription has to find the turns
