@@ -1,0 +1,114 @@
+//! What the owner waits for, in the order in which it is looked at.
+
+use std::future::{pending, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::Owner;
+use super::quiet::Quiet;
+use crate::Timestamp;
+use crate::clock::Clock;
+use crate::journal::Journal;
+use crate::message::Envelope;
+
+/// The longest sleep while something waits for a deadline, so that a wall clock that ran ahead of the
+/// timers is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// Why the owner is awake.
+pub(super) enum Woken {
+    /// There are commands.
+    Commands,
+    /// Others have appended to the journal.
+    Foreign,
+    /// Something is due, or there is time for a chore.
+    Idle,
+    /// The store was cancelled, or its last handle is gone.
+    End,
+}
+
+/// What outlives a single wait.
+pub(super) struct Waits {
+    cancelled: Quiet<WaitForCancellationFutureOwned>,
+    alarm: Quiet<Sleep>,
+    alarm_at: Option<Timestamp>,
+}
+
+impl Waits {
+    pub(super) fn new(token: &CancellationToken) -> Self {
+        Self {
+            cancelled: Quiet::new(token.clone().cancelled_owned()),
+            alarm: Quiet::new(sleep(LONGEST_SLEEP)),
+            alarm_at: None,
+        }
+    }
+
+    /// Ring at this time. An alarm that rings too early does no harm, so it is only ever moved
+    /// forward.
+    fn set_alarm(&mut self, next: Option<Timestamp>, clock: &Clock) {
+        if let Some(next) = next
+            && self.alarm_at.is_none_or(|at| next < at)
+        {
+            let nap = next.saturating_since(clock.now()).min(LONGEST_SLEEP);
+            self.alarm.renew().reset(Instant::now() + nap);
+            self.alarm_at = Some(next);
+        }
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.alarm_at.is_none() {
+            return Poll::Pending;
+        }
+        let rung = Pin::new(&mut self.alarm).poll(cx);
+        if rung.is_ready() {
+            self.alarm_at = None;
+        }
+        rung
+    }
+}
+
+impl<T, J> Owner<T, J>
+where
+    T: Clone + Send + Sync + 'static,
+    J: Journal<T>,
+{
+    /// Wait for something to do. Commands are put into the batch, which is empty.
+    pub(super) async fn woken(&mut self, waits: &mut Waits, batch: &mut Vec<Envelope<T>>) -> Woken {
+        waits.set_alarm(self.next_deadline(), &self.shared.clock);
+        let (limit, has_chores) = (self.drain(), self.state.has_chores());
+        let inbox = &mut self.inbox;
+        let mut foreign = pin!(foreign(&mut self.journal));
+        // Chores are done whenever nobody asks for anything else.
+        let mut rest = pin!(tokio::task::yield_now());
+        poll_fn(|cx| {
+            if Pin::new(&mut waits.cancelled).poll(cx).is_ready() {
+                return Poll::Ready(Woken::End);
+            }
+            if foreign.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Woken::Foreign);
+            }
+            match inbox.poll_recv(cx, batch, limit) {
+                Poll::Ready(0) => return Poll::Ready(Woken::End),
+                Poll::Ready(_) => return Poll::Ready(Woken::Commands),
+                Poll::Pending => {}
+            }
+            if has_chores && rest.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Woken::Idle);
+            }
+            waits.poll_alarm(cx).map(|()| Woken::Idle)
+        })
+        .await
+    }
+}
+
+/// Until somebody else appends to a shared journal.
+async fn foreign<T: 'static, J: Journal<T>>(journal: &mut Option<J>) {
+    match journal {
+        Some(journal) => journal.tail().await,
+        None => pending().await,
+    }
+}
