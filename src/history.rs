@@ -67,21 +67,41 @@ impl<T> Item<T> {
     }
 
     fn newest(&self) -> u64 {
-        self.changes().last().map_or(0, |change| change.revision)
+        match self {
+            Self::One(change) => change.revision,
+            Self::Shared(turn) => turn.last().map_or(0, |change| change.revision),
+        }
+    }
+
+    /// How many changes, and what they weigh.
+    fn size(&self) -> (usize, u64) {
+        match self {
+            Self::One(change) => (1, change.bytes()),
+            Self::Shared(turn) => {
+                let add = |bytes: u64, change: &Change<T>| bytes.saturating_add(change.bytes());
+                (turn.len(), turn.iter().fold(0, add))
+            }
+        }
     }
 }
 
 impl<T> Ring<T> {
-    fn push(&mut self, item: Item<T>) {
-        self.changes += item.changes().len();
-        self.bytes = self.bytes.saturating_add(bytes_of(item.changes()));
+    /// Add an item. Says what leaves the ring first, so that the new one takes its place in memory,
+    /// which is warm, and whether there is more that has to leave.
+    fn push(&mut self, item: Item<T>) -> (Option<Item<T>>, bool) {
+        let (count, bytes) = item.size();
+        (self.changes, self.bytes) = (self.changes + count, self.bytes.saturating_add(bytes));
+        let evicted = self.evict();
         self.items.push_back(item);
+        (evicted, self.is_over())
     }
 
     /// Whether the ring could do without its oldest item, or has to.
     fn is_over(&self) -> bool {
-        let Some(oldest) = self.items.front() else { return false };
-        self.bytes > self.max_bytes || self.changes - oldest.changes().len() >= self.max_changes
+        let over = self.bytes > self.max_bytes || self.changes > self.max_changes;
+        over && self.items.front().is_some_and(|oldest| {
+            self.bytes > self.max_bytes || self.changes - oldest.changes().len() >= self.max_changes
+        })
     }
 
     /// The oldest item, if the ring holds more than it should.
@@ -90,16 +110,11 @@ impl<T> Ring<T> {
             return None;
         }
         let item = self.items.pop_front()?;
-        let oldest = item.changes().len();
+        let (count, bytes) = item.size();
         self.floor = item.newest();
-        self.changes -= oldest;
-        self.bytes = self.bytes.saturating_sub(bytes_of(item.changes()));
+        (self.changes, self.bytes) = (self.changes - count, self.bytes.saturating_sub(bytes));
         Some(item)
     }
-}
-
-fn bytes_of<T>(changes: &[Change<T>]) -> u64 {
-    changes.iter().fold(0, |bytes, change| bytes.saturating_add(change.bytes()))
 }
 
 impl<T> History<T> {
@@ -140,11 +155,7 @@ impl<T> History<T> {
 
     /// Put a turn in the ring. Its watchers are told next, and the head moves last.
     fn push(&self, item: Item<T>) {
-        let mut ring = self.ring.lock();
-        ring.push(item);
-        let mut evicted = ring.evict();
-        let mut more = ring.is_over();
-        drop(ring);
+        let (mut evicted, mut more) = self.ring.lock().push(item);
         // What leaves the ring is dropped outside the lock.
         while more {
             drop(evicted);
