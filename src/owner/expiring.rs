@@ -36,15 +36,14 @@ where
 
     /// Let every due key expire, to the nanosecond: for those who count keys.
     pub(super) async fn expire_all(&mut self, now: Timestamp) -> Result<(), Error> {
+        self.state.hurry();
         loop {
-            let (keys, more) = self.state.due(now, EXPIRE_AT_ONCE);
+            let (keys, more) = self.state.due_exactly(now, EXPIRE_AT_ONCE);
             self.expire_keys(keys, now).await?;
             if !more {
-                break;
+                return Ok(());
             }
         }
-        let keys = self.state.due_in_this_tick(now);
-        self.expire_keys(keys, now).await
     }
 
     async fn expire_keys(&mut self, mut keys: Vec<Key>, mut now: Timestamp) -> Result<(), Error> {

@@ -1,9 +1,9 @@
 //! What the state keeps about all keys together: how many, in which order, and when to look at them.
 
 use super::index::Index;
-use super::map::Map;
+use super::map::{Map, Place};
 use crate::decide::{Facts, Totals};
-use crate::expiry::{Token, Wheel};
+use crate::expiry::{Armed, Wheel};
 use crate::{Key, Timestamp};
 
 pub(super) struct Ledger {
@@ -20,40 +20,42 @@ impl Ledger {
         Self { totals: Totals::default(), expired: 0, wheel, index }
     }
 
-    /// A key came, went or changed, from `before` to `after`; the wheel may need a token for it.
+    /// A key came, went or changed, from `before` to `after`.
     pub(super) fn settle<T>(
         &mut self,
         map: &Map<T>,
         key: &Key,
         (before, after): (Option<Facts>, Option<Facts>),
-        token: Option<Token>,
+        place: Option<Place>,
     ) {
-        self.count(key, before, after);
-        if let Some(token) = token {
-            self.wheel.insert(token);
-            // Deadlines that move earlier leave stale tokens behind, and so do keys that go before
-            // theirs; far ones would stay for years. What stays has an entry, so that the next sweep
-            // is as far away as the store is large.
-            if self.wheel.len() > 4_096 + 4 * self.totals.entries {
-                self.wheel.retain(|token| {
-                    let mut shard = map.write(token.shard.into());
-                    let armed = shard.armed(token.index) == Some(token.at);
-                    let vacant = shard.slot(token.index).is_none();
-                    if armed && vacant {
-                        shard.arm(token.index, None);
-                    }
-                    armed && !vacant
-                });
+        self.totals.replace(before, after);
+        if let Some(place) = place {
+            match (before, after) {
+                (None, Some(_)) => self.index.insert(map, key, place),
+                (Some(_), None) => self.index.remove(key, place),
+                _ => {}
             }
+        }
+        // Deadlines that move earlier leave stale tokens behind, and so do keys that go before theirs;
+        // far ones would stay for days. What stays has an entry, so that the next sweep is as far away
+        // as the store is large.
+        if self.wheel.is_sweeping() || self.wheel.len() > 4_096 + 4 * self.totals.entries {
+            self.wheel.sweep_some(|place| {
+                let place = Place::of(place);
+                let mut shard = map.write(place.shard());
+                let armed = shard.armed(place.index());
+                if shard.slot(place.index()).is_some() {
+                    return armed;
+                }
+                shard.arm(place.index(), Armed::NO);
+                Armed::NO
+            });
         }
     }
 
-    pub(super) fn count(&mut self, key: &Key, before: Option<Facts>, after: Option<Facts>) {
-        self.totals.replace(before, after);
-        match (before, after) {
-            (None, Some(_)) => self.index.insert(key),
-            (Some(_), None) => self.index.remove(key),
-            _ => {}
-        }
+    /// A key went. The caller may hold a lock.
+    pub(super) fn lose(&mut self, key: &Key, place: Place, before: Facts) {
+        self.totals.replace(Some(before), None);
+        self.index.remove(key, place);
     }
 }

@@ -11,13 +11,49 @@ use foldhash::fast::RandomState;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::shard::Shard;
+use super::slot::Slot;
+use super::table::{PLACE_BITS, PLACES};
 use crate::{Entry, Error, Timestamp};
 
-/// One lock each. 64 cost a reader 100 ns and the writer 175 ns with both at full speed.
-pub(crate) const SHARDS: usize = 64;
+/// One lock each. As many as keep a shard small: then its table grows in microseconds, and there is
+/// hardly a cell that is not in use.
+pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
+const SHARD_BITS: u32 = 10;
+
+/// A lock and its shard: one cache line, so that readers of one do not slow down those of another.
+#[repr(align(64))]
+struct Locked<T>(RwLock<Shard<T>>);
+
+/// Where an entry is: the number of its shard, and of its place in there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place(u32);
+
+impl Place {
+    pub(super) fn new(shard: usize, index: u32) -> Self {
+        Self((shard as u32) << PLACE_BITS | index)
+    }
+
+    pub(super) fn of(number: u32) -> Self {
+        Self(number)
+    }
+
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+
+    pub(super) fn shard(self) -> usize {
+        (self.0 >> PLACE_BITS) as usize
+    }
+
+    pub(super) fn index(self) -> u32 {
+        self.0 & (PLACES - 1)
+    }
+}
+
+const _: () = assert!(SHARD_BITS + PLACE_BITS == u32::BITS);
 
 pub(crate) struct Map<T> {
-    shards: Box<[RwLock<Shard<T>>]>,
+    shards: Box<[Locked<T>]>,
     hasher: RandomState,
     /// No change after this revision is in the map yet: stored before a change is applied.
     applied: AtomicU64,
@@ -25,7 +61,7 @@ pub(crate) struct Map<T> {
 
 impl<T> Map<T> {
     pub(super) fn new() -> Self {
-        let shards = (0..SHARDS).map(|_| RwLock::default()).collect();
+        let shards = (0..SHARDS).map(|_| Locked(RwLock::default())).collect();
         Self { shards, hasher: RandomState::default(), applied: AtomicU64::new(0) }
     }
 
@@ -35,15 +71,15 @@ impl<T> Map<T> {
 
     /// The shard of a hash: its top bits, which the shard's own table does not use.
     pub(crate) fn shard_of(hash: u64) -> usize {
-        (hash >> (u64::BITS - SHARDS.trailing_zeros())) as usize
+        (hash >> (u64::BITS - SHARD_BITS)) as usize
     }
 
     pub(crate) fn read(&self, shard: usize) -> RwLockReadGuard<'_, Shard<T>> {
-        self.shards[shard].read()
+        self.shards[shard].0.read()
     }
 
     pub(super) fn write(&self, shard: usize) -> RwLockWriteGuard<'_, Shard<T>> {
-        self.shards[shard].write()
+        self.shards[shard].0.write()
     }
 
     /// An upper bound of what a reader may have seen.
@@ -62,7 +98,7 @@ impl<T> Map<T> {
     /// The revision of the last change to a key that is present.
     pub(crate) fn revision(&self, hash: u64, key: &str, now: Timestamp) -> Option<u64> {
         let shard = self.read(Self::shard_of(hash));
-        shard.get(hash, key).filter(|slot| !slot.is_over(now)).map(|slot| slot.revision)
+        shard.get(hash, key).filter(|slot| !slot.is_over(now)).map(Slot::revision)
     }
 
     pub(crate) fn len(&self, hash: u64, key: &str, now: Timestamp) -> Result<Option<usize>, Error> {
@@ -88,7 +124,7 @@ impl<T> Map<T> {
 impl<T: Clone> Map<T> {
     pub(crate) fn get(&self, hash: u64, key: &str, now: Timestamp) -> Option<Entry<T>> {
         let shard = self.read(Self::shard_of(hash));
-        shard.get(hash, key).filter(|slot| !slot.is_over(now)).map(super::slot::Slot::entry)
+        shard.get(hash, key).filter(|slot| !slot.is_over(now)).map(Slot::entry)
     }
 
     pub(crate) fn last(&self, hash: u64, key: &str, now: Timestamp) -> Result<Option<T>, Error> {
@@ -121,6 +157,19 @@ fn window(length: usize, offset: isize, limit: usize) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shard_and_its_lock_are_a_cache_line() {
+        assert_eq!(size_of::<Locked<String>>(), 64);
+    }
+
+    #[test]
+    fn a_place_has_a_number() {
+        let place = Place::new(SHARDS - 1, PLACES - 1);
+        assert_eq!(place.number(), u32::MAX);
+        assert_eq!((place.shard(), place.index()), (SHARDS - 1, PLACES - 1));
+        assert_eq!(Place::of(place.number()), place);
+    }
 
     #[test]
     fn windows_stay_inside_the_list() {

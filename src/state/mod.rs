@@ -3,20 +3,24 @@
 mod index;
 mod ledger;
 mod map;
+mod order;
 mod shard;
+mod slab;
 mod slot;
+mod table;
 mod write;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use self::ledger::Ledger;
+use self::map::Place;
 pub(crate) use self::map::{Map, SHARDS};
+use self::order::Order;
 use self::shard::Shard;
-use self::slot::Slot;
+use self::slot::{Fresh, Slot};
 use crate::change::Change;
 use crate::decide::{Facts, Totals};
-use crate::expiry::Token;
+use crate::expiry::{Armed, Wheel};
 use crate::weigh::Weigher;
 use crate::{Entry, Key, Page, Timestamp};
 
@@ -31,7 +35,7 @@ pub(crate) struct State<T> {
 
 struct Garbage<T> {
     shards: Vec<Shard<T>>,
-    keys: BTreeSet<Key>,
+    orders: Vec<Order>,
 }
 
 impl<T> State<T> {
@@ -40,7 +44,7 @@ impl<T> State<T> {
             map: Arc::new(Map::new()),
             ledger: Ledger::new(origin),
             weigher,
-            garbage: Garbage { shards: Vec::new(), keys: BTreeSet::new() },
+            garbage: Garbage { shards: Vec::new(), orders: Vec::new() },
         }
     }
 
@@ -69,42 +73,42 @@ impl<T> State<T> {
     /// Keys whose deadline has passed, at most `limit` of them. Looks at no more than `limit`
     /// tokens, so that it takes bounded time; says whether there may be more.
     pub(crate) fn due(&mut self, now: Timestamp, limit: usize) -> (Vec<Key>, bool) {
-        let mut due = Vec::new();
-        for _ in 0..limit {
-            let Some(token) = self.ledger.wheel.pop(now) else { return (due, false) };
-            let mut shard = self.map.write(token.shard.into());
-            if shard.armed(token.index) != Some(token.at) {
-                continue; // a token for an earlier moment took its place
-            }
-            let deadline = shard.slot(token.index).and_then(|slot| slot.expires_at);
-            if let Some(deadline) = deadline
-                && deadline <= now
-            {
-                due.extend(shard.slot(token.index).map(|slot| slot.key.clone()));
-            }
-            let next = deadline.filter(|deadline| *deadline > now);
-            shard.arm(token.index, next);
-            drop(shard);
-            if let Some(at) = next {
-                self.ledger.wheel.insert(Token { at, ..token });
-            }
-        }
-        (due, true)
+        self.fired(now, limit, Wheel::pop)
     }
 
-    /// Keys whose deadline has passed and whose token has not fired yet, because the wheel is coarser
-    /// than deadlines are.
-    pub(crate) fn due_in_this_tick(&self, now: Timestamp) -> Vec<Key> {
-        let key = |token: &Token| {
-            let shard = self.map.read(token.shard.into());
-            let slot = shard.slot(token.index).filter(|slot| slot.is_over(now))?;
-            (shard.armed(token.index) == Some(token.at)).then(|| slot.key.clone())
-        };
-        let mut keys: Vec<Key> = self.ledger.wheel.due_in_this_tick(now).filter_map(key).collect();
-        // A place can have two tokens for the same moment.
-        keys.sort_unstable();
-        keys.dedup();
-        keys
+    /// As `due`, but to the nanosecond: the wheel is coarser than deadlines are. To be called, after
+    /// [`hurry`](Self::hurry), until there is no more.
+    pub(crate) fn due_exactly(&mut self, now: Timestamp, limit: usize) -> (Vec<Key>, bool) {
+        self.fired(now, limit, Wheel::pop_early)
+    }
+
+    pub(crate) fn hurry(&mut self) {
+        self.ledger.wheel.hurry();
+    }
+
+    fn fired(
+        &mut self,
+        now: Timestamp,
+        limit: usize,
+        pop: fn(&mut Wheel, Timestamp) -> Option<u32>,
+    ) -> (Vec<Key>, bool) {
+        let wheel = &mut self.ledger.wheel;
+        let mut due = Vec::new();
+        for _ in 0..limit {
+            let Some(number) = pop(wheel, now) else { return (due, false) };
+            let place = Place::of(number);
+            let mut shard = self.map.write(place.shard());
+            let index = place.index();
+            if !wheel.has_fired(shard.armed(index)) {
+                continue; // a token for an earlier moment took its place
+            }
+            let slot = shard.slot(index);
+            let next = slot.and_then(Slot::expires_at).filter(|deadline| *deadline > now);
+            due.extend(slot.filter(|slot| slot.is_over(now)).map(|slot| slot.key().clone()));
+            let armed = next.map_or(Armed::NO, |at| wheel.arm(Armed::NO, at, number));
+            shard.arm(index, armed);
+        }
+        (due, true)
     }
 
     /// Whether the key is there and its deadline has passed.
@@ -118,11 +122,8 @@ impl<T> State<T> {
         let hash = self.map.hash(key);
         let shard = Map::<T>::shard_of(hash);
         let mut guard = self.map.write(shard);
-        let index = guard.find(hash, key);
-        let deadline = index.and_then(|index| guard.slot(index)?.expires_at);
-        if let (Some(index), Some(at)) = (index, deadline) {
-            guard.arm(index, Some(at));
-            self.ledger.wheel.insert(Token { at, shard: shard as u8, index });
+        if let Some(index) = guard.find(hash, key) {
+            write::arm(&mut guard, &mut self.ledger.wheel, shard, index);
         }
     }
 
@@ -130,7 +131,7 @@ impl<T> State<T> {
     pub(crate) fn has_chores(&self) -> bool {
         self.ledger.index.is_building()
             || !self.garbage.shards.is_empty()
-            || !self.garbage.keys.is_empty()
+            || !self.garbage.orders.is_empty()
     }
 
     /// One slice of it, of about a millisecond at most.
@@ -141,8 +142,10 @@ impl<T> State<T> {
         {
             self.garbage.shards.pop();
         }
-        for _ in 0..self.garbage.keys.len().min(1_024) {
-            self.garbage.keys.pop_first();
+        if let Some(order) = self.garbage.orders.last_mut()
+            && !order.drop_some()
+        {
+            self.garbage.orders.pop();
         }
     }
 
@@ -160,11 +163,35 @@ impl<T> State<T> {
         limit: usize,
         now: Timestamp,
     ) -> Page<Key> {
-        let live = |key: &&Key| self.map.contains(self.map.hash(key), key, now);
-        let mut keys = self.ledger.index.range(prefix, after).filter(live);
-        let items: Vec<Key> = keys.by_ref().take(limit).cloned().collect();
-        let next = if keys.next().is_some() { items.last().cloned() } else { None };
-        Page { items, next, revision: self.ledger.totals.revision }
+        self.page((prefix, after, limit), now, Key::clone, |slot| slot.key().clone())
+    }
+
+    fn page<I>(
+        &self,
+        (prefix, after, limit): (&str, Option<&str>, usize),
+        now: Timestamp,
+        name: impl Fn(&I) -> Key,
+        pick: impl Fn(Slot<'_, T>) -> I,
+    ) -> Page<I> {
+        let revision = self.ledger.totals.revision;
+        let (mut items, mut more) = (Vec::new(), false);
+        for place in self.ledger.index.range(&self.map, prefix, after) {
+            let shard = self.map.read(place.shard());
+            let Some(slot) = shard.slot(place.index()) else { continue };
+            if !slot.key().starts_with(prefix) {
+                break;
+            }
+            if slot.is_over(now) {
+                continue;
+            }
+            more = items.len() == limit;
+            if more {
+                break;
+            }
+            items.push(pick(slot));
+        }
+        let next = if more { items.last().map(name) } else { None };
+        Page { items, next, revision }
     }
 
     /// Remove everything. What was there is dropped in slices.
@@ -176,8 +203,8 @@ impl<T> State<T> {
                 self.garbage.shards.push(old);
             }
         }
-        self.garbage.keys.append(&mut self.ledger.index.clear());
-        self.ledger.wheel.retain(|_| false);
+        self.garbage.orders.push(self.ledger.index.clear());
+        self.ledger.wheel.clear();
         self.ledger.totals = Totals { revision, ..Totals::default() };
     }
 }
@@ -189,7 +216,7 @@ impl<T: Clone> State<T> {
         let weight = weight.saturating_add(key.len() as u64);
         let hash = self.map.hash(key);
         let shard = Map::<T>::shard_of(hash);
-        let slot = Slot {
+        let fresh = Fresh {
             key: key.clone(),
             stored: entry.value.into(),
             revision: entry.revision,
@@ -198,12 +225,12 @@ impl<T: Clone> State<T> {
             expires_at: entry.expires_at,
             weight,
         };
-        let facts = slot.facts();
         let mut guard = self.map.write(shard);
-        let index = guard.insert(hash, slot);
-        let arm = write::arm(&mut guard, shard, index, entry.expires_at);
+        let index = guard.insert(hash, fresh);
+        write::arm(&mut guard, &mut self.ledger.wheel, shard, index);
+        let facts = guard.slot(index).map(Slot::facts);
         drop(guard);
-        self.ledger.settle(&self.map, key, (None, Some(facts)), arm);
+        self.ledger.settle(&self.map, key, (None, facts), Some(Place::new(shard, index)));
     }
 
     /// Go on from this revision, after a snapshot was restored.
@@ -220,12 +247,8 @@ impl<T: Clone> State<T> {
         limit: usize,
         now: Timestamp,
     ) -> Page<(Key, Entry<T>)> {
-        let Page { items, next, revision } = self.keys(prefix, after, limit, now);
-        let entry = |key: Key| {
-            let entry = self.map.get(self.map.hash(&key), &key, now)?;
-            Some((key, entry))
-        };
-        Page { items: items.into_iter().filter_map(entry).collect(), next, revision }
+        let pick = |slot: Slot<'_, T>| (slot.key().clone(), slot.entry());
+        self.page((prefix, after, limit), now, |(key, _)| Key::clone(key), pick)
     }
 
     pub(crate) fn weigh_change(&self, change: &mut Change<T>) {

@@ -1,12 +1,12 @@
 //! The write path: one key, one lock, one change.
 
 use super::shard::Shard;
-use super::slot::{Displaced, Payload, Slot, Stamp, Stored};
-use super::{Map, State};
+use super::slot::{Displaced, Fresh, Payload, Slot, Stamp, Stored};
+use super::{Map, Place, State};
 use crate::change::{Change, ChangeKind};
 use crate::command::{Action, Prepared, Taken, Written};
 use crate::decide::{Effect, Rules, change_of, decide, effect_of_change};
-use crate::expiry::Token;
+use crate::expiry::Wheel;
 use crate::{Error, Key, Timestamp, Value};
 
 impl<T: Clone> State<T> {
@@ -33,7 +33,7 @@ impl<T: Clone> State<T> {
             self.map.announce(revision);
             let removed = guard.remove(hash, at);
             (facts, index) = (None, None);
-            self.ledger.count(key, Some(over), None);
+            self.ledger.lose(key, Place::new(shard, at), over);
             self.ledger.totals.revision = revision;
             self.ledger.expired += 1;
             let expired = Change::new(revision, now, key.clone(), ChangeKind::Expired);
@@ -44,7 +44,9 @@ impl<T: Clone> State<T> {
             Ok(effect) => {
                 self.map.announce(revision);
                 let stamp = Stamp { revision, at: now };
-                Ok((effect, put(&mut guard, (hash, shard), key, index, effect, stamp, payload)))
+                let wheel = &mut self.ledger.wheel;
+                let at = (hash, shard, index);
+                Ok((effect, put(&mut guard, wheel, at, key, effect, stamp, payload)))
             }
             Err(error) => Err((error, payload)),
         };
@@ -54,10 +56,10 @@ impl<T: Clone> State<T> {
             tell(expired);
             removed
         });
-        let (effect, (displaced, token)) = decided.map_err(|(error, _)| error)?;
+        let (effect, (displaced, place)) = decided.map_err(|(error, _)| error)?;
         self.ledger.totals.revision = revision;
         let after = effect.after(facts, key, revision);
-        self.ledger.settle(&self.map, key, (facts, after), token);
+        self.ledger.settle(&self.map, key, (facts, after), place);
         let (taken, displaced) = match displaced {
             Displaced::Element(element) => {
                 (Taken::Popped(self.popped(hash, key, element)), Displaced::Nothing)
@@ -93,12 +95,13 @@ impl<T: Clone> State<T> {
             tracing::error!(key = %key, ?effect, "the journal has a change of a key that is absent");
             return None;
         }
-        let (displaced, token) = put(&mut guard, (hash, shard), key, index, effect, stamp, payload);
+        let (wheel, at) = (&mut self.ledger.wheel, (hash, shard, index));
+        let (displaced, place) = put(&mut guard, wheel, at, key, effect, stamp, payload);
         drop(guard);
 
         self.ledger.expired += u64::from(effect == Effect::Expire);
         let after = effect.after(facts, key, change.revision);
-        self.ledger.settle(&self.map, key, (facts, after), token);
+        self.ledger.settle(&self.map, key, (facts, after), place);
         match displaced {
             Displaced::Element(element) => Some(self.popped(hash, key, element)),
             _ => None,
@@ -117,56 +120,50 @@ impl<T: Clone> State<T> {
     }
 }
 
-/// Change, create or remove one slot under the lock. Says what to drop after it, and which token the
-/// wheel needs.
+/// Change, create or remove one slot under the lock. Says what to drop after it, and where it is.
 fn put<T>(
     shard: &mut Shard<T>,
-    (hash, number): (u64, usize),
+    wheel: &mut Wheel,
+    (hash, number, index): (u64, usize, Option<u32>),
     key: &Key,
-    index: Option<u32>,
     effect: Effect,
     stamp: Stamp,
     payload: Payload<T>,
-) -> (Displaced<T>, Option<Token>) {
+) -> (Displaced<T>, Option<Place>) {
+    let place = |index| Some(Place::new(number, index));
     let (index, displaced) = match (index, effect, payload) {
         (Some(index), Effect::Remove | Effect::Expire, _) => {
-            return (shard.remove(hash, index), None);
+            return (shard.remove(hash, index), place(index));
         }
         // A push creates a list of one; a set, here or not, brings its value whole.
         (index, Effect::Set { .. }, payload) => {
             let stored = match payload {
                 Payload::Whole(stored) => stored,
-                Payload::Element(element) => Stored::List(Box::new([element].into())),
+                Payload::Element(element) => Stored::list_of_one(element),
                 Payload::Nothing => return (Displaced::Nothing, None),
             };
             match index {
                 Some(index) => (index, shard.place(index, effect, stamp, Payload::Whole(stored))),
                 None => {
-                    let slot = Slot::new(key.clone(), stored, stamp, &effect);
-                    (shard.insert(hash, slot), Displaced::Nothing)
+                    let fresh = Fresh::new(key.clone(), stored, stamp, &effect);
+                    (shard.insert(hash, fresh), Displaced::Nothing)
                 }
             }
         }
         (Some(index), effect, payload) => (index, shard.place(index, effect, stamp, payload)),
         (None, ..) => return (Displaced::Nothing, None),
     };
-    let deadline = shard.slot(index).and_then(|slot| slot.expires_at);
-    (displaced, arm(shard, number, index, deadline))
+    arm(shard, wheel, number, index);
+    (displaced, place(index))
 }
 
-/// See that the slot is looked at by its deadline; a token that fires earlier will do.
-pub(super) fn arm<T>(
-    shard: &mut Shard<T>,
-    number: usize,
-    index: u32,
-    deadline: Option<Timestamp>,
-) -> Option<Token> {
-    let at = deadline?;
-    if shard.armed(index).is_some_and(|armed| armed <= at) {
-        return None;
+/// See that the slot is looked at by its deadline.
+pub(super) fn arm<T>(shard: &mut Shard<T>, wheel: &mut Wheel, number: usize, index: u32) {
+    if let Some(deadline) = shard.slot(index).and_then(Slot::expires_at) {
+        let armed = shard.armed(index);
+        let place = Place::new(number, index).number();
+        shard.arm(index, wheel.arm(armed, deadline, place));
     }
-    shard.arm(index, Some(at));
-    Some(Token { at, shard: number as u8, index })
 }
 
 impl<T: Clone> Payload<T> {

@@ -1,13 +1,14 @@
 //! A snapshot, walked in slices beside the owner while it goes on changing things.
 //!
-//! Shard by shard, and each shard in slices of places. What happens meanwhile comes from the feed:
-//! - a change in a shard that is still to come is skipped: the walk will see it;
-//! - a change in a shard that is done is told;
-//! - a change in the current shard is kept until the shard is done, and then told if the entry was
+//! Part by part, each of some shards, and each part in slices of places. What happens meanwhile comes
+//! from the feed:
+//! - a change in a part that is still to come is skipped: the walk will see it;
+//! - a change in a part that is done is told;
+//! - a change in the current part is kept until the part is done, and then told if the entry was
 //!   told with an older revision. A key that was absent is told of from its next `set` on, because
 //!   anything else was done to it before the walk came by.
 //!
-//! A shard is done when the feed has caught up with all that the walk may have seen of it. After the
+//! A part is done when the feed has caught up with all that the walk may have seen of it. After the
 //! last one, what was told is exactly the store at the feed's position.
 
 use std::collections::{HashMap, VecDeque};
@@ -21,21 +22,26 @@ use crate::history::Turn;
 use crate::state::{Map, SHARDS};
 use crate::{Error, Key};
 
-/// Places of a shard that are looked at under one lock: some 30 us.
+/// Places that are looked at in one go, and at most under one lock: some 30 us.
 const SLICE: u32 = 256;
 
+/// Shards in a part: enough to find the end of a small store soon.
+const PART: usize = SHARDS / 64;
+
 pub(super) struct Walk<T> {
+    /// The next place to look at: its shard, and its number there.
     shard: usize,
     next: u32,
-    /// The revisions of the entries told from the current shard.
+    part: usize,
+    /// The revisions of the entries told from the current part.
     told: HashMap<Key, u64, foldhash::fast::RandomState>,
-    /// Changes in the current shard.
+    /// Changes in the current part.
     held: Vec<Change<T>>,
 }
 
 impl<T> Default for Walk<T> {
     fn default() -> Self {
-        Self { shard: 0, next: 0, told: HashMap::default(), held: Vec::new() }
+        Self { shard: 0, next: 0, part: 0, told: HashMap::default(), held: Vec::new() }
     }
 }
 
@@ -49,52 +55,52 @@ impl<T: Clone + Send + Sync + 'static> Walk<T> {
     ) -> Result<bool, Error> {
         tokio::task::coop::consume_budget().await;
         let map = Arc::clone(&feed.shared.map);
-        match self.look(&map, filter, ready) {
-            Some(next) => self.next = next,
-            None => {
-                // Nothing that was seen in this shard is newer than this.
-                let seen = map.applied();
-                while feed.position() < seen {
-                    let (turn, after) = feed.next().await?;
-                    if self.offer(&map, &turn, after, filter, ready) {
-                        return Ok(false);
-                    }
+        self.look(&map, filter, ready);
+        if self.shard / PART > self.part {
+            // Nothing that was seen in this part is newer than this.
+            let seen = map.applied();
+            while feed.position() < seen {
+                let (turn, after) = feed.next().await?;
+                if self.offer(&map, &turn, after, filter, ready) {
+                    return Ok(false);
                 }
-                self.finish_shard(ready);
             }
+            self.finish_part(ready);
         }
         while let Some((turn, after)) = feed.try_next().or_else(unless_compacted)? {
             if self.offer(&map, &turn, after, filter, ready) {
                 return Ok(false);
             }
         }
-        if self.shard < SHARDS {
+        if self.part < SHARDS / PART {
             return Ok(false);
         }
         ready.push_back(Event::SnapshotEnd { revision: feed.position() });
         Ok(true)
     }
 
-    /// Tell the entries of one slice. Says where the next one starts.
+    /// Tell the entries of one slice, which ends with the part.
     ///
     /// A key that is past its deadline is told like any other: its expiry is a change that follows.
     /// Or it does not, when the owner, whose time is that of its turn, has just moved the deadline.
-    fn look(
-        &mut self,
-        map: &Map<T>,
-        filter: &Filter,
-        ready: &mut VecDeque<Event<T>>,
-    ) -> Option<u32> {
-        let guard = map.read(self.shard);
-        let (slots, next) = guard.walk(self.next, SLICE);
-        let seen = slots.filter(|slot| filter.matches_key(&slot.key));
-        let entries: Vec<_> = seen.map(|slot| (slot.key.clone(), slot.entry())).collect();
-        drop(guard);
-        for (key, entry) in entries {
-            self.told.insert(key.clone(), entry.revision);
-            ready.push_back(Event::Entry { key, entry });
+    fn look(&mut self, map: &Map<T>, filter: &Filter, ready: &mut VecDeque<Event<T>>) {
+        let mut left = SLICE;
+        while left > 0 && self.shard / PART == self.part {
+            let guard = map.read(self.shard);
+            let (slots, next) = guard.walk(self.next, left);
+            let seen = slots.map(|(_, slot)| slot).filter(|slot| filter.matches_key(slot.key()));
+            let entries: Vec<_> = seen.map(|slot| (slot.key().clone(), slot.entry())).collect();
+            left -= next.unwrap_or(guard.cells()) - self.next;
+            drop(guard);
+            (self.shard, self.next) = match next {
+                Some(next) => (self.shard, next),
+                None => (self.shard + 1, 0),
+            };
+            for (key, entry) in entries {
+                self.told.insert(key.clone(), entry.revision);
+                ready.push_back(Event::Entry { key, entry });
+            }
         }
-        next
     }
 
     /// Tell, keep or skip what has changed. A clear starts the walk again, and says so.
@@ -113,7 +119,7 @@ impl<T: Clone + Send + Sync + 'static> Walk<T> {
                 ready.push_back(Event::Change(change.clone()));
                 restarted = true;
             } else if filter.matches(change) {
-                match Map::<T>::shard_of(map.hash(&change.key)).cmp(&self.shard) {
+                match (Map::<T>::shard_of(map.hash(&change.key)) / PART).cmp(&self.part) {
                     std::cmp::Ordering::Less => ready.push_back(Event::Change(change.clone())),
                     std::cmp::Ordering::Equal => self.held.push(change.clone()),
                     std::cmp::Ordering::Greater => {}
@@ -123,7 +129,7 @@ impl<T: Clone + Send + Sync + 'static> Walk<T> {
         restarted
     }
 
-    fn finish_shard(&mut self, ready: &mut VecDeque<Event<T>>) {
+    fn finish_part(&mut self, ready: &mut VecDeque<Event<T>>) {
         for change in self.held.drain(..) {
             let news = match self.told.get(&change.key) {
                 Some(told) => change.revision > *told,
@@ -139,7 +145,7 @@ impl<T: Clone + Send + Sync + 'static> Walk<T> {
             }
         }
         self.told.clear();
-        (self.shard, self.next) = (self.shard + 1, 0);
+        self.part += 1;
     }
 }
 

@@ -1,0 +1,69 @@
+//! A heap of tokens that costs no more than they do.
+//!
+//! A `Vec` that doubles holds up to twice what is in it, and moves a million tokens when it does.
+//! Here only the newest few hundred lie in a `Vec` that grows.
+
+/// Tokens in a chunk: a kilobyte. A sweep looks at one chunk at a time, which takes some 10 us.
+const CHUNK: usize = 256;
+
+#[derive(Debug, Default)]
+pub(super) struct Bag(Vec<Vec<u32>>);
+
+impl Bag {
+    pub(super) fn push(&mut self, token: u32) {
+        match self.0.last_mut() {
+            Some(last) if last.len() < CHUNK => last.push(token),
+            _ => self.0.push(vec![token]),
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<u32> {
+        let last = self.0.last_mut()?;
+        let token = last.pop();
+        if last.is_empty() {
+            self.0.pop();
+        }
+        token
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn chunks(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Keep some tokens of one chunk. Says how many went.
+    pub(super) fn retain(&mut self, chunk: usize, keep: impl FnMut(u32) -> bool) -> usize {
+        let Some(tokens) = self.0.get_mut(chunk) else { return 0 };
+        let before = tokens.len();
+        let mut keep = keep;
+        tokens.retain(|token| keep(*token));
+        let gone = before - tokens.len();
+        if tokens.is_empty() {
+            self.0.swap_remove(chunk);
+        }
+        gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_gives_back_what_it_was_given() {
+        let mut bag = Bag::default();
+        (0..1_000).for_each(|token| bag.push(token));
+        assert_eq!(bag.chunks(), 4);
+        assert_eq!(bag.retain(1, |token| token % 2 == 0), CHUNK / 2);
+        assert_eq!(bag.retain(2, |_| false), CHUNK);
+        assert_eq!((bag.retain(9, |_| false), bag.chunks()), (0, 3));
+        let mut rest: Vec<u32> = std::iter::from_fn(|| bag.pop()).collect();
+        rest.sort_unstable();
+        let left = (0..1_000).filter(|n| !(256..768).contains(n) || *n < 512 && n % 2 == 0);
+        assert!(rest.into_iter().eq(left));
+        assert!(bag.is_empty());
+    }
+}

@@ -1,0 +1,388 @@
+//! Places in the order of their keys, without a copy of the keys.
+//!
+//! Leaves of sorted places under a tree of the leaves' first keys. Beside each place lie eight bytes of
+//! its key, those after what all keys of the leaf have in common, so that a search hardly ever looks
+//! at a key in the map, which is not in the cache. 13 bytes a key instead of the 39 of a
+//! `BTreeSet<Key>`, and a scan finds its entries without hashing.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use crate::Key;
+
+/// Entries in a leaf, at most.
+const LEAF: usize = 256;
+
+/// A leaf with fewer joins its neighbour, if both together are not large.
+const SMALL: usize = LEAF / 4;
+
+/// How many entries a leaf has room for more than it has, at most.
+const STEP: usize = 32;
+
+/// After so many searches that had to look at keys a leaf is looked at again.
+const TIES: u8 = 16;
+
+/// Who knows the keys.
+pub(super) trait Keys {
+    /// Look at the key of a place.
+    fn look<R>(&self, place: u32, look: impl FnOnce(&str) -> R) -> R;
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    /// By a key that is not greater than any in the leaf, and greater than all in the leaves before.
+    leaves: BTreeMap<Key, Leaf>,
+}
+
+#[derive(Debug, Default)]
+struct Leaf {
+    entries: Vec<Entry>,
+    /// How many bytes all keys, and the one the leaf is known by, have in common.
+    skip: u16,
+    ties: u8,
+}
+
+/// Twelve bytes: aligned to four.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    head: [u32; 2],
+    place: u32,
+}
+
+impl Entry {
+    fn new(key: &str, skip: u16, place: u32) -> Self {
+        let head = head(key, skip);
+        Self { head: [(head >> 32) as u32, head as u32], place }
+    }
+
+    fn head(&self) -> u64 {
+        u64::from(self.head[0]) << 32 | u64::from(self.head[1])
+    }
+}
+
+/// The eight bytes after the first `skip`, so that heads are ordered as keys are. Where heads are the
+/// same, keys may differ.
+fn head(key: &str, skip: u16) -> u64 {
+    let rest = key.as_bytes().get(skip.into()..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(chunk) => u64::from_be_bytes(*chunk),
+        None => {
+            let mut bytes = [0; 8];
+            bytes[..rest.len()].copy_from_slice(rest);
+            u64::from_be_bytes(bytes)
+        }
+    }
+}
+
+fn common(one: &str, other: &str) -> u16 {
+    std::iter::zip(one.bytes(), other.bytes()).take_while(|(a, b)| a == b).count() as u16
+}
+
+impl Leaf {
+    /// Where a key is, or would be; whether keys are before or after where the heads do not tell is
+    /// what `tie` says.
+    fn position(&self, key: &str, mut tie: impl FnMut(u32) -> Ordering) -> usize {
+        let head = head(key, self.skip);
+        self.entries.partition_point(|entry| match entry.head().cmp(&head) {
+            Ordering::Equal => tie(entry.place) == Ordering::Less,
+            order => order == Ordering::Less,
+        })
+    }
+
+    fn insert(&mut self, at: usize, entry: Entry) {
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(self.entries.len().clamp(1, STEP));
+        }
+        self.entries.insert(at, entry);
+    }
+
+    /// Begin the heads somewhere else, because a key came that has less in common with the others,
+    /// or because the heads tell too little.
+    fn skip(&mut self, skip: u16, keys: &impl Keys) {
+        self.skip = skip;
+        for entry in &mut self.entries {
+            *entry = keys.look(entry.place, |key| Entry::new(key, skip, entry.place));
+        }
+    }
+
+    /// Let the heads tell more, if they can.
+    fn tighten(&mut self, known_by: &str, keys: &impl Keys) {
+        self.ties = 0;
+        if let Some(last) = self.entries.last() {
+            let skip = keys.look(last.place, |last| common(known_by, last));
+            if skip > self.skip {
+                self.skip(skip, keys);
+            }
+        }
+    }
+
+    /// Cut a leaf that is full, where it will be filled next.
+    fn split(&mut self, inserted: usize) -> Self {
+        let appended = inserted + 1 == self.entries.len();
+        let at = if appended { inserted } else { self.entries.len() / 2 };
+        let entries = self.entries.split_off(at);
+        if !appended {
+            self.entries.shrink_to(at + STEP);
+        }
+        Self { entries, skip: self.skip, ties: 0 }
+    }
+}
+
+impl Order {
+    /// Insert a key, unless it is there already.
+    pub(super) fn insert(&mut self, key: &Key, place: u32, keys: &impl Keys) {
+        let below = (Bound::Unbounded, Bound::Included(key));
+        let Some((known_by, leaf)) = self.leaves.range_mut::<Key, _>(below).next_back() else {
+            return self.insert_first(key, place, keys);
+        };
+        let shared = common(known_by, key);
+        if shared < leaf.skip {
+            leaf.skip(shared, keys);
+        }
+        let mut tied = false;
+        let at = leaf.position(key, |other| {
+            tied = true;
+            keys.look(other, |other| other.cmp(key))
+        });
+        if leaf.entries.get(at).is_some_and(|entry| entry.place == place) {
+            return;
+        }
+        leaf.insert(at, Entry::new(key, leaf.skip, place));
+        leaf.ties += u8::from(tied);
+        if leaf.ties >= TIES {
+            leaf.tighten(known_by, keys);
+        }
+        if leaf.entries.len() > LEAF {
+            let next = leaf.split(at);
+            let first =
+                next.entries.first().map(|first| keys.look(first.place, |key| Key::from(key)));
+            if let Some(first) = first {
+                self.leaves.insert(first, next);
+            }
+        }
+    }
+
+    /// Insert a key that is before all others.
+    fn insert_first(&mut self, key: &Key, place: u32, keys: &impl Keys) {
+        let first = self.leaves.first_entry();
+        let full = first.as_ref().is_none_or(|leaf| leaf.get().entries.len() >= LEAF);
+        let mut leaf = match first {
+            Some(first) if !full => {
+                let shared = common(first.key(), key);
+                let mut leaf = first.remove();
+                if shared < leaf.skip {
+                    leaf.skip(shared, keys);
+                }
+                leaf
+            }
+            _ => Leaf::default(),
+        };
+        leaf.insert(0, Entry::new(key, leaf.skip, place));
+        self.leaves.insert(key.clone(), leaf);
+    }
+
+    /// Remove a key, which need not be in the map any more. Looks at no other.
+    pub(super) fn remove(&mut self, key: &Key, place: u32) {
+        let below = (Bound::Unbounded, Bound::Included(key));
+        let Some((known_by, leaf)) = self.leaves.range_mut::<Key, _>(below).next_back() else {
+            return;
+        };
+        if common(known_by, key) < leaf.skip {
+            return;
+        }
+        let head = head(key, leaf.skip);
+        let start = leaf.position(key, |_| Ordering::Greater);
+        let mut same = leaf.entries[start..].iter().take_while(|entry| entry.head() == head);
+        let Some(at) = same.position(|entry| entry.place == place) else { return };
+        leaf.entries.remove(start + at);
+        if leaf.entries.len() < SMALL {
+            let known_by = known_by.clone();
+            self.join(&known_by);
+        }
+    }
+
+    /// Do something about a small leaf.
+    fn join(&mut self, known_by: &Key) {
+        if self.leaves.get(known_by).is_some_and(|leaf| leaf.entries.is_empty()) {
+            self.leaves.remove(known_by);
+        } else if !self.join_next(known_by) {
+            let before = (Bound::Unbounded, Bound::Excluded(known_by));
+            let previous = self.leaves.range::<Key, _>(before).next_back();
+            if let Some(previous) = previous.map(|(previous, _)| previous.clone()) {
+                self.join_next(&previous);
+            }
+        }
+    }
+
+    /// Join a leaf with the one after it, if both together are not large, and no key has to be
+    /// looked at for it.
+    fn join_next(&mut self, known_by: &Key) -> bool {
+        let from = (Bound::Included(known_by), Bound::Unbounded);
+        let mut leaves = self.leaves.range::<Key, _>(from);
+        let (Some((_, leaf)), Some((next, other))) = (leaves.next(), leaves.next()) else {
+            return false;
+        };
+        let fits = leaf.entries.len() + other.entries.len() <= LEAF - SMALL;
+        if !fits || leaf.skip != other.skip || common(known_by, next) < leaf.skip {
+            return false;
+        }
+        let next = next.clone();
+        if let Some(other) = self.leaves.remove(&next)
+            && let Some(leaf) = self.leaves.get_mut(known_by)
+        {
+            leaf.entries.reserve_exact(other.entries.len());
+            leaf.entries.extend(other.entries);
+        }
+        true
+    }
+
+    /// The places from a key on, or after it, in the order of their keys.
+    pub(super) fn range(&self, start: Bound<&str>, keys: &impl Keys) -> impl Iterator<Item = u32> {
+        let (key, tie) = match start {
+            Bound::Included(key) => (key, Ordering::Less),
+            Bound::Excluded(key) => (key, Ordering::Equal),
+            Bound::Unbounded => ("", Ordering::Less),
+        };
+        let below = (Bound::Unbounded, Bound::Included(key));
+        let found = self.leaves.range::<str, _>(below).next_back();
+        let first = found.map_or(&[][..], |(known_by, leaf)| {
+            // A key that has less in common with the others is after them, as it is not before.
+            let at = if common(known_by, key) < leaf.skip {
+                leaf.entries.len()
+            } else {
+                // `tie` is the greatest order that still is before the start.
+                leaf.position(key, |place| match keys.look(place, |other| other.cmp(key)) {
+                    order if order <= tie => Ordering::Less,
+                    order => order,
+                })
+            };
+            &leaf.entries[at..]
+        });
+        let after = match found {
+            Some((known_by, _)) => Bound::Excluded(known_by),
+            None => Bound::Unbounded,
+        };
+        let rest = self.leaves.range::<Key, _>((after, Bound::Unbounded));
+        first.iter().chain(rest.flat_map(|(_, leaf)| &leaf.entries)).map(|entry| entry.place)
+    }
+
+    /// Drop some of it. Says whether anything is left.
+    pub(super) fn drop_some(&mut self) -> bool {
+        for _ in 0..64 {
+            self.leaves.pop_first();
+        }
+        !self.leaves.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Keys by their place.
+    impl Keys for Vec<Key> {
+        fn look<R>(&self, place: u32, look: impl FnOnce(&str) -> R) -> R {
+            look(&self[place as usize])
+        }
+    }
+
+    fn keys_from(order: &Order, keys: &Vec<Key>, start: Bound<&str>) -> Vec<String> {
+        order.range(start, keys).map(|place| keys[place as usize].to_string()).collect()
+    }
+
+    fn entries(order: &Order) -> usize {
+        order.leaves.values().map(|leaf| leaf.entries.len()).sum()
+    }
+
+    #[test]
+    fn an_entry_is_small() {
+        assert_eq!(size_of::<Entry>(), 12);
+    }
+
+    #[test]
+    fn ascending_keys_fill_their_leaves() {
+        let keys: Vec<Key> = (0..5_000).map(|n| format!("key:{n:012}").into()).collect();
+        let mut order = Order::default();
+        for (place, key) in (0..).zip(&keys) {
+            order.insert(key, place, &keys);
+        }
+        assert_eq!((order.leaves.len(), entries(&order)), (5_000_usize.div_ceil(LEAF), 5_000));
+        assert!(order.range(Bound::Unbounded, &keys).eq(0..5_000));
+        // And so do descending ones.
+        let mut order = Order::default();
+        for (place, key) in (0..5_000).zip(&keys).rev() {
+            order.insert(key, place, &keys);
+        }
+        assert_eq!((order.leaves.len(), entries(&order)), (5_000_usize.div_ceil(LEAF), 5_000));
+        assert!(order.range(Bound::Unbounded, &keys).eq(0..5_000));
+    }
+
+    #[test]
+    fn leaves_that_are_nearly_empty_join() {
+        let keys: Vec<Key> =
+            (0..10_000_u64).map(|n| format!("{:08x}", n * 429_497).into()).collect();
+        let mut order = Order::default();
+        for (place, key) in (0..).zip(&keys) {
+            order.insert(key, place, &keys);
+        }
+        for (place, key) in (0..).zip(&keys).filter(|(place, _)| place % 50 != 0) {
+            order.remove(key, place);
+        }
+        assert_eq!(entries(&order), 200);
+        assert!(order.leaves.len() <= 6, "{}", order.leaves.len());
+        assert!(order.range(Bound::Unbounded, &keys).eq((0..10_000).step_by(50)));
+        let mut slices = 1;
+        while order.drop_some() {
+            slices += 1;
+        }
+        assert_eq!(slices, 1);
+    }
+
+    /// Few different keys, that are prefixes of each other, and have much in common.
+    fn any_key() -> impl Strategy<Value = String> {
+        let letter = prop::sample::select(vec!["a", "b", "\0", "aaaaaaaa", "key:", "é"]);
+        prop::collection::vec(letter, 1..7).prop_map(|letters| letters.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_sorted_set(
+            steps in prop::collection::vec((any_key(), 0_u8..10), 1..1_500),
+            starts in prop::collection::vec(any_key(), 20),
+        ) {
+            let (mut order, mut model) = (Order::default(), BTreeSet::new());
+            let mut keys: Vec<Key> = Vec::new();
+            let mut places: BTreeMap<String, u32> = BTreeMap::new();
+            for (key, choice) in steps {
+                let next = places.len() as u32;
+                let place = *places.entry(key.clone()).or_insert(next);
+                if place == next {
+                    keys.push(key.as_str().into());
+                }
+                if choice < 7 {
+                    order.insert(&key.as_str().into(), place, &keys);
+                    model.insert(key);
+                } else {
+                    order.remove(&key.as_str().into(), place);
+                    model.remove(&key);
+                }
+            }
+            prop_assert_eq!(entries(&order), model.len());
+            for start in starts.iter().chain(model.iter().step_by(7)) {
+                for bound in [Bound::Included(start.as_str()), Bound::Excluded(start.as_str())] {
+                    let expected: Vec<_> = model.range::<str, _>((bound, Bound::Unbounded)).collect();
+                    let found = keys_from(&order, &keys, bound);
+                    prop_assert!(found.iter().eq(expected), "from {bound:?}: {found:?}");
+                }
+            }
+            for leaf in order.leaves.values() {
+                prop_assert!(leaf.entries.len() <= LEAF);
+            }
+        }
+    }
+}

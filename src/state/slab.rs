@@ -1,0 +1,88 @@
+//! The cells of a shard: places for entries, numbered, in chunks.
+//!
+//! Only the last chunk grows, in small steps, so that a slab holds hardly more than what is in it and
+//! never moves much at once.
+
+use super::slot::Cell;
+use super::table::PLACES;
+
+/// Cells in a chunk.
+const CHUNK: usize = 128;
+
+/// How many cells the last chunk grows by.
+const STEP: usize = 16;
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Debug)]
+pub(super) struct Slab<T> {
+    chunks: Vec<Vec<Cell<T>>>,
+    /// The first of the vacant cells, each of which knows the next.
+    vacant: u32,
+    occupied: u32,
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self { chunks: Vec::new(), vacant: NONE, occupied: 0 }
+    }
+}
+
+impl<T> Slab<T> {
+    /// How many cells there are, vacant ones included.
+    pub(super) fn cells(&self) -> u32 {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len()) as u32
+    }
+
+    pub(super) fn occupied(&self) -> usize {
+        self.occupied as usize
+    }
+
+    pub(super) fn get(&self, place: u32) -> Option<&Cell<T>> {
+        self.chunks.get(place as usize / CHUNK)?.get(place as usize % CHUNK)
+    }
+
+    pub(super) fn get_mut(&mut self, place: u32) -> Option<&mut Cell<T>> {
+        self.chunks.get_mut(place as usize / CHUNK)?.get_mut(place as usize % CHUNK)
+    }
+
+    /// A place that is vacant, for the caller to fill.
+    pub(super) fn take_place(&mut self) -> u32 {
+        self.occupied += 1;
+        let vacant = self.vacant;
+        if let Some(cell) = self.get_mut(vacant) {
+            self.vacant = cell.next_vacant();
+            return vacant;
+        }
+        let place = self.cells();
+        assert!(place < PLACES, "a store cannot hold more than some 4,000,000,000 entries");
+        if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
+            self.chunks.push(Vec::new());
+        }
+        if let Some(last) = self.chunks.last_mut() {
+            if last.len() == last.capacity() {
+                last.reserve_exact(last.len().clamp(1, STEP));
+            }
+            last.push(Cell::vacant(NONE));
+        }
+        place
+    }
+
+    /// Give back a place whose cell was emptied.
+    pub(super) fn give_back(&mut self, place: u32) {
+        let next = self.vacant;
+        if let Some(cell) = self.get_mut(place) {
+            cell.set_next_vacant(next);
+            self.vacant = place;
+            self.occupied -= 1;
+        }
+    }
+
+    /// Take some cells off the end of a slab that nobody uses any more, so that dropping a large one
+    /// can be done in slices. Says whether anything is left.
+    pub(super) fn drop_some(&mut self) -> bool {
+        self.vacant = NONE;
+        drop(self.chunks.pop());
+        !self.chunks.is_empty()
+    }
+}
