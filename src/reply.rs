@@ -97,3 +97,56 @@ impl<A> fmt::Debug for Reply<A> {
         f.debug_struct("Reply").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_wakes_the_one_who_waits() {
+        let (reply, answer) = channel(None);
+        let waiting = tokio::spawn(answer);
+        tokio::task::yield_now().await;
+        reply.send(7);
+        assert_eq!(waiting.await.unwrap(), Some(7));
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_told_too() {
+        let (reply, answer) = channel::<u8>(None);
+        let waiting = tokio::spawn(answer);
+        tokio::task::yield_now().await;
+        drop(reply);
+        assert_eq!(waiting.await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn one_that_moved_to_another_task_is_woken_there() {
+        let (reply, mut answer) = channel(Some(Waker::noop().clone()));
+        let first = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut answer).poll(cx))).await;
+        assert!(first.is_pending());
+        let waiting = tokio::spawn(answer);
+        tokio::task::yield_now().await;
+        reply.send("there");
+        assert_eq!(waiting.await.unwrap(), Some("there"));
+    }
+
+    #[test]
+    fn who_has_left_gets_nothing() {
+        let value = Arc::new(());
+        let (reply, answer) = channel(None);
+        assert!(!reply.is_closed());
+        drop(answer);
+        assert!(reply.is_closed());
+        reply.send(Arc::clone(&value));
+        assert_eq!(Arc::strong_count(&value), 1, "it was dropped");
+    }
+
+    #[test]
+    fn an_answer_can_be_looked_for() {
+        let (reply, answer) = channel(None);
+        assert_eq!(answer.try_take(), None);
+        reply.send(1);
+        assert_eq!((answer.try_take(), answer.try_take()), (Some(1), None));
+    }
+}
