@@ -161,7 +161,7 @@ mod tests {
         while shard.drop_some() {
             slices += 1;
         }
-        assert_eq!(slices, 8, "a chunk each");
+        assert_eq!(slices, 16, "a chunk each");
         assert_eq!(item(&shard, hash(0), "k0"), None);
     }
 
