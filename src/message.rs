@@ -125,6 +125,7 @@ impl<T> Message<T> {
 
 impl<T> From<Message<T>> for Envelope<T> {
     /// A command in the span of its caller, if somebody listens to it.
+    #[inline]
     fn from(message: Message<T>) -> Self {
         // Asking for the current span costs more than all the rest when nobody listens.
         let listening = tracing::dispatcher::has_been_set();
@@ -135,6 +136,7 @@ impl<T> From<Message<T>> for Envelope<T> {
 
 impl<T> Envelope<T> {
     /// Do what follows in the span of the caller.
+    #[inline]
     pub(crate) fn enter(&self) -> Option<EnteredSpan> {
         let span = self.span.as_deref().map(|span| span.clone().entered());
         tracing::trace!(command = self.message.name(), "turn");

@@ -5,7 +5,7 @@ use super::slot::{Displaced, Fresh, Payload, Slot, Stamp, Stored};
 use super::{Map, Place, State};
 use crate::change::{Change, ChangeKind};
 use crate::command::{Action, Prepared, Taken, Written};
-use crate::decide::{Effect, Rules, change_of, decide, effect_of_change};
+use crate::decide::{Effect, Facts, Rules, change_of, decide, effect_of_change};
 use crate::expiry::Wheel;
 use crate::{Error, Key, Timestamp, Value};
 
@@ -24,43 +24,28 @@ impl<T: Clone> State<T> {
         let key = &prepared.write.key;
         let payload = Payload::of_write(&prepared.write.action);
         let shard = Map::<T>::shard_of(hash);
+        // Declared after what may run code of `T`, its `Drop`, and so let go before it.
         let mut guard = self.map.write(shard);
         let mut index = guard.find(hash, key);
         let mut facts = index.and_then(|index| guard.slot(index)).map(Slot::facts);
-        let mut overdue = None;
         if let (Some(over), Some(at)) = (facts.filter(|facts| facts.is_over(now)), index) {
-            let revision = self.ledger.totals.revision + 1;
-            self.map.announce(revision);
-            let removed = guard.remove(hash, at);
-            (facts, index) = (None, None);
-            self.ledger.lose(key, Place::new(shard, at), over);
-            self.ledger.totals.revision = revision;
-            self.ledger.expired += 1;
-            let expired = Change::new(revision, now, key.clone(), ChangeKind::Expired);
-            overdue = Some((expired, removed));
-        }
-        let revision = self.ledger.totals.revision + 1;
-        let decided = match decide(&prepared, facts, now, &self.ledger.totals, rules) {
-            Ok(effect) => {
-                self.map.announce(revision);
-                let stamp = Stamp { revision, at: now };
-                let wheel = &mut self.ledger.wheel;
-                let at = (hash, shard, index);
-                Ok((effect, put(&mut guard, wheel, at, key, effect, stamp, payload)))
-            }
-            Err(error) => Err((error, payload)),
-        };
-        // What follows may run code of `T`, its `Drop`: outside the lock, and after it was told.
-        drop(guard);
-        let overdue = overdue.map(|(expired, removed)| {
+            drop(guard);
+            let (expired, _removed) = self.expire_at((hash, shard, at), over, key, now);
             tell(expired);
-            removed
-        });
-        let (effect, (displaced, place)) = decided.map_err(|(error, _)| error)?;
+            guard = self.map.write(shard);
+            (facts, index) = (None, None);
+        }
+        let effect = decide(&prepared, facts, now, &self.ledger.totals, rules)?;
+        let revision = self.ledger.totals.revision + 1;
+        self.map.announce(revision);
+        let (wheel, stamp) = (&mut self.ledger.wheel, Stamp { revision, at: now });
+        let at = (hash, shard, index);
+        let (displaced, place) = put(&mut guard, wheel, at, key, effect, stamp, payload);
+        drop(guard);
         self.ledger.totals.revision = revision;
         let after = effect.after(facts, key, revision);
         self.ledger.settle(&self.map, key, (facts, after), place);
-        let (taken, displaced) = match displaced {
+        let (taken, _displaced) = match displaced {
             Displaced::Element(element) => {
                 (Taken::Popped(self.popped(hash, key, element)), Displaced::Nothing)
             }
@@ -69,8 +54,25 @@ impl<T: Clone> State<T> {
         };
         let length = effect.length(&prepared.write.action);
         tell(change_of(effect, prepared, revision, now));
-        drop((overdue, displaced));
         Ok(Written { revision, at: now, length, taken })
+    }
+
+    /// Let a key that is overdue expire, before a write to it.
+    #[cold]
+    fn expire_at(
+        &mut self,
+        (hash, shard, index): (u64, usize, u32),
+        over: Facts,
+        key: &Key,
+        now: Timestamp,
+    ) -> (Change<T>, Displaced<T>) {
+        let revision = self.ledger.totals.revision + 1;
+        self.map.announce(revision);
+        let removed = self.map.write(shard).remove(hash, index);
+        self.ledger.lose(key, Place::new(shard, index), over);
+        self.ledger.totals.revision = revision;
+        self.ledger.expired += 1;
+        (Change::new(revision, now, key.clone(), ChangeKind::Expired), removed)
     }
 
     /// Apply a change that was decided and recorded before. Cannot fail: a change that does not fit
