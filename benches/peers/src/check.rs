@@ -1,0 +1,1 @@
+//! Ratios to the plain actor, held against those that were recorded.

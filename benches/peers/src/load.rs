@@ -1,0 +1,82 @@
+//! What is asked: keys of 16 bytes, values of 100, and which key comes next.
+
+use std::sync::Arc;
+
+use mainspring::Value;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_distr::{Distribution, Zipf};
+
+pub const KEYS: usize = 100_000;
+pub const VALUE_BYTES: usize = 100;
+
+/// What a key and its value have between them.
+pub const ENTRY_BYTES: usize = 16 + VALUE_BYTES;
+
+/// An element: the kinds of text that a service would hold.
+pub trait Text:
+    Clone + Send + Sync + AsRef<str> + for<'a> From<&'a str> + Into<Value<Self>> + 'static
+{
+    const NAME: &'static str;
+
+    /// A value of the usual size, made anew, as a service would.
+    fn make() -> Self {
+        const BYTES: [u8; VALUE_BYTES] = [b'v'; VALUE_BYTES];
+        Self::from(std::str::from_utf8(&BYTES).expect("it is ASCII"))
+    }
+
+    fn len(&self) -> usize {
+        self.as_ref().len()
+    }
+}
+
+impl Text for String {
+    const NAME: &'static str = "String";
+}
+
+impl Text for Arc<str> {
+    const NAME: &'static str = "Arc<str>";
+}
+
+impl Text for Box<str> {
+    const NAME: &'static str = "Box<str>";
+}
+
+/// The nth key, of 16 bytes.
+pub fn key(n: usize) -> String {
+    format!("key-{n:012}")
+}
+
+/// Keys, and an endless order in which they are asked for: the same in every run.
+#[derive(Debug)]
+pub struct Load {
+    pub keys: Vec<String>,
+    draws: Vec<u32>,
+}
+
+impl Load {
+    /// The usual one: some keys are asked for much more often than others.
+    pub fn zipf(keys: usize) -> Arc<Self> {
+        let mut random = StdRng::seed_from_u64(1);
+        let mut scattered: Vec<u32> = (0..keys as u32).collect();
+        scattered.shuffle(&mut random);
+        let zipf = Zipf::new(keys as f64, 0.99).expect("a valid distribution");
+        let draw = |_| scattered[(zipf.sample(&mut random) as usize - 1).min(keys - 1)];
+        Arc::new(Self {
+            draws: (0..1 << 20).map(draw).collect(),
+            keys: (0..keys).map(key).collect(),
+        })
+    }
+
+    /// Every key equally often: the hardest for caches.
+    pub fn uniform(keys: usize) -> Arc<Self> {
+        let mut random = StdRng::seed_from_u64(1);
+        let draws = (0..1 << 20).map(|_| random.random_range(0..keys as u32)).collect();
+        Arc::new(Self { draws, keys: (0..keys).map(key).collect() })
+    }
+
+    pub fn key(&self, n: usize) -> &str {
+        &self.keys[self.draws[n % self.draws.len()] as usize]
+    }
+}

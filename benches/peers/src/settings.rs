@@ -1,0 +1,29 @@
+//! How long to measure, and where to put what comes out.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub short: bool,
+    /// How often the sides take turns; the first round does not count.
+    pub rounds: usize,
+    /// How long a side is at work before the next one is.
+    pub part: Duration,
+    /// Where plots go; none are drawn without.
+    pub plots: Option<PathBuf>,
+}
+
+impl Settings {
+    pub fn new(short: bool, rounds: Option<usize>, plots: Option<PathBuf>) -> Self {
+        let (usual, part) = if short { (7, 60) } else { (15, 150) };
+        // Odd, so that the median is a round and both orders come equally often, but for the warm-up.
+        let rounds = rounds.unwrap_or(usual) | 1;
+        Self { short, rounds, part: Duration::from_millis(part), plots }
+    }
+
+    /// For what takes a second or more each time.
+    pub fn few(&self) -> Self {
+        Self { rounds: if self.short { 3 } else { 7 }.min(self.rounds), ..self.clone() }
+    }
+}
