@@ -1,5 +1,6 @@
 //! Callers at full speed: what they do, and how it is counted.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,9 +22,10 @@ pub trait Work: Clone + Send + Sync + 'static {
     fn step(&self, n: usize) -> impl Future<Output = u64> + Send;
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
 pub enum Job {
     Get,
+    #[value(name = "90/10")]
     Mixed,
     Set,
 }
@@ -48,18 +50,23 @@ impl Job {
     }
 }
 
+/// So many callers, in words.
+pub fn who(callers: usize) -> String {
+    if callers == 1 { "one caller".into() } else { format!("{callers} callers") }
+}
+
 /// Gets and sets of the keys of a load.
 #[derive(Clone, Debug)]
 pub struct Keyed<T, A> {
-    pub actor: A,
-    pub load: Arc<Load>,
-    pub job: Job,
-    pub value: fn() -> T,
+    actor: A,
+    load: Arc<Load>,
+    job: Job,
+    element: PhantomData<fn() -> T>,
 }
 
 impl<T: Text, A: Actor<T>> Keyed<T, A> {
     pub fn new(actor: &A, load: &Arc<Load>, job: Job) -> Self {
-        Self { actor: actor.clone(), load: Arc::clone(load), job, value: T::make }
+        Self { actor: actor.clone(), load: Arc::clone(load), job, element: PhantomData }
     }
 }
 
@@ -69,9 +76,9 @@ impl<T: Text, A: Actor<T>> Work for Keyed<T, A> {
     async fn step(&self, n: usize) -> u64 {
         let key = self.load.key(n);
         if self.job.writes(n) {
-            self.actor.set(key, (self.value)()).await;
+            self.actor.set(key, self.load.value()).await;
         } else {
-            assert!(self.actor.get(key).await.len() > 0, "{key} is there");
+            assert_eq!(self.actor.get(key).await.bytes(), self.load.value_bytes());
         }
         1
     }
@@ -84,7 +91,7 @@ pub async fn fill<T: Text, A: Actor<T>>(actor: &A, load: &Arc<Load>) {
         let (actor, load) = (actor.clone(), Arc::clone(load));
         async move {
             for key in load.keys.iter().skip(filler).step_by(FILLERS) {
-                actor.set(key, T::make()).await;
+                actor.set(key, load.value()).await;
             }
         }
     };
@@ -92,9 +99,9 @@ pub async fn fill<T: Text, A: Actor<T>>(actor: &A, load: &Arc<Load>) {
 }
 
 /// Let so many callers work until the time is over.
-pub async fn drive(work: &impl Work, callers: usize, time: Duration) -> Sample {
+pub async fn drive(work: impl Work, callers: usize, time: Duration) -> Sample {
     let watch = Stopwatch::start(Cpu::Process);
-    let done = call_all::<_, false>(work, callers, time).await;
+    let done = call_all::<_, false>(&work, callers, time).await;
     watch.stop(done.iter().map(|(done, _)| done).sum())
 }
 
@@ -109,7 +116,7 @@ pub fn side<'a, W: Work>(name: &str, work: W, callers: usize) -> Side<'a> {
     let timed = work.clone();
     Side::new(name, move |time| {
         let work = work.clone();
-        async move { drive(&work, callers, time).await }
+        drive(work, callers, time)
     })
     .with_latencies(move |time| {
         let work = timed.clone();

@@ -4,6 +4,7 @@
 pub mod check;
 pub mod children;
 pub mod drive;
+pub mod instructions;
 pub mod load;
 pub mod measure;
 pub mod peers;

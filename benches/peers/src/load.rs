@@ -1,5 +1,6 @@
 //! What is asked: keys of 16 bytes, values of 100, and which key comes next.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use mainspring::Value;
@@ -20,13 +21,13 @@ pub trait Text:
 {
     const NAME: &'static str;
 
-    /// A value of the usual size, made anew, as a service would.
+    /// A value of the usual size.
     fn make() -> Self {
         const BYTES: [u8; VALUE_BYTES] = [b'v'; VALUE_BYTES];
         Self::from(std::str::from_utf8(&BYTES).expect("it is ASCII"))
     }
 
-    fn len(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.as_ref().len()
     }
 }
@@ -53,30 +54,53 @@ pub fn key(n: usize) -> String {
 pub struct Load {
     pub keys: Vec<String>,
     draws: Vec<u32>,
+    value: String,
 }
 
 impl Load {
     /// The usual one: some keys are asked for much more often than others.
     pub fn zipf(keys: usize) -> Arc<Self> {
+        Self::zipf_of(0..keys)
+    }
+
+    /// The same of other keys.
+    pub fn zipf_of(range: Range<usize>) -> Arc<Self> {
+        let keys = range.len();
         let mut random = StdRng::seed_from_u64(1);
         let mut scattered: Vec<u32> = (0..keys as u32).collect();
         scattered.shuffle(&mut random);
         let zipf = Zipf::new(keys as f64, 0.99).expect("a valid distribution");
-        let draw = |_| scattered[(zipf.sample(&mut random) as usize - 1).min(keys - 1)];
-        Arc::new(Self {
-            draws: (0..1 << 20).map(draw).collect(),
-            keys: (0..keys).map(key).collect(),
+        Self::new(range, VALUE_BYTES, || {
+            scattered[(zipf.sample(&mut random) as usize - 1).min(keys - 1)]
         })
     }
 
     /// Every key equally often: the hardest for caches.
     pub fn uniform(keys: usize) -> Arc<Self> {
+        Self::uniform_with_values_of(keys, VALUE_BYTES)
+    }
+
+    pub fn uniform_with_values_of(keys: usize, bytes: usize) -> Arc<Self> {
         let mut random = StdRng::seed_from_u64(1);
-        let draws = (0..1 << 20).map(|_| random.random_range(0..keys as u32)).collect();
-        Arc::new(Self { draws, keys: (0..keys).map(key).collect() })
+        Self::new(0..keys, bytes, || random.random_range(0..keys as u32))
+    }
+
+    fn new(keys: Range<usize>, bytes: usize, mut draw: impl FnMut() -> u32) -> Arc<Self> {
+        let draws = (0..(16 * keys.len()).min(1 << 20)).map(|_| draw()).collect();
+        let keys = keys.map(key).collect();
+        Arc::new(Self { keys, draws, value: "v".repeat(bytes) })
     }
 
     pub fn key(&self, n: usize) -> &str {
         &self.keys[self.draws[n % self.draws.len()] as usize]
+    }
+
+    pub fn value_bytes(&self) -> usize {
+        self.value.len()
+    }
+
+    /// A value, made anew, as a service would.
+    pub fn value<T: Text>(&self) -> T {
+        T::from(self.value.as_str())
     }
 }

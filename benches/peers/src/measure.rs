@@ -79,11 +79,14 @@ impl Stopwatch {
     }
 }
 
+/// What is done for some time.
+type Part<'a, S> = Box<dyn Fn(Duration) -> LocalBoxFuture<'a, S> + 'a>;
+
 /// Something that takes turns with others.
 pub struct Side<'a> {
     name: String,
-    part: Box<dyn Fn(Duration) -> LocalBoxFuture<'a, Sample> + 'a>,
-    latencies: Option<Box<dyn Fn(Duration) -> LocalBoxFuture<'a, Vec<u64>> + 'a>>,
+    part: Part<'a, Sample>,
+    latencies: Option<Part<'a, Vec<u64>>>,
 }
 
 impl<'a> Side<'a> {

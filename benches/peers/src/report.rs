@@ -73,9 +73,17 @@ impl Row {
         Self::new(what.into(), ratio, Some(goal), Better::Less)
     }
 
-    /// For the record; more is better.
-    pub fn told(what: impl Into<String>, ratio: f64) -> Self {
-        Self::new(what.into(), ratio, None, Better::More)
+    /// Without a goal.
+    pub fn for_the_record(better: Better, what: impl Into<String>, ratio: f64) -> Self {
+        Self::new(what.into(), ratio, None, better)
+    }
+
+    /// Whether this is the better one of two for the same thing.
+    pub fn is_better_than(&self, other: &Self) -> bool {
+        match self.better {
+            Better::More => self.ratio > other.ratio,
+            Better::Less => self.ratio < other.ratio,
+        }
     }
 
     pub fn unit(mut self, unit: Unit) -> Self {

@@ -1,6 +1,5 @@
-//! How long to measure, and where to put what comes out.
+//! How long to measure.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
@@ -10,16 +9,20 @@ pub struct Settings {
     pub rounds: usize,
     /// How long a side is at work before the next one is.
     pub part: Duration,
-    /// Where plots go; none are drawn without.
-    pub plots: Option<PathBuf>,
 }
 
 impl Settings {
-    pub fn new(short: bool, rounds: Option<usize>, plots: Option<PathBuf>) -> Self {
+    pub fn new(short: bool, rounds: Option<usize>) -> Self {
         let (usual, part) = if short { (7, 60) } else { (15, 150) };
         // Odd, so that the median is a round and both orders come equally often, but for the warm-up.
         let rounds = rounds.unwrap_or(usual) | 1;
-        Self { short, rounds, part: Duration::from_millis(part), plots }
+        Self { short, rounds, part: Duration::from_millis(part) }
+    }
+
+    /// For small differences on one thread: shorter parts, and more of them, so that neighbours have more
+    /// in common.
+    pub fn fine(&self) -> Self {
+        Self { rounds: 4 * self.rounds + 1, part: self.part / 4, ..self.clone() }
     }
 
     /// For what takes a second or more each time.

@@ -1,13 +1,13 @@
 //! Caches, with room for everything: no eviction and no expiry.
 
 use super::Map;
-use crate::load::Text;
+use crate::load::{KEYS, Text};
 
 pub struct Moka<T>(moka::sync::Cache<String, T>);
 
-impl<T: Text> Moka<T> {
-    pub fn new() -> Self {
-        Self(moka::sync::Cache::new(10_000_000))
+impl<T: Text> Default for Moka<T> {
+    fn default() -> Self {
+        Self(moka::sync::Cache::new(4 * KEYS as u64))
     }
 }
 
@@ -23,9 +23,9 @@ impl<T: Text> Map<T> for Moka<T> {
 
 pub struct QuickCache<T>(quick_cache::sync::Cache<String, T>);
 
-impl<T: Text> QuickCache<T> {
-    pub fn new() -> Self {
-        Self(quick_cache::sync::Cache::new(10_000_000))
+impl<T: Text> Default for QuickCache<T> {
+    fn default() -> Self {
+        Self(quick_cache::sync::Cache::new(4 * KEYS))
     }
 }
 

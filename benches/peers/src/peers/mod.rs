@@ -18,7 +18,7 @@ pub use self::kameo::Kameo;
 pub use self::locked::{InMutex, InRwLock};
 pub use self::plain::Plain;
 pub use self::ractor::Ractor;
-pub use self::store::{Beside, builder, everything_on};
+pub use self::store::{Beside, HOUR, builder, everything_on, without_deadlines};
 use crate::load::Text;
 
 /// Holds values, and is asked with messages, or in a way that looks the same.

@@ -8,11 +8,16 @@ use mainspring::{Builder, Store, View};
 use super::{Actor, Map};
 use crate::load::Text;
 
+/// How long a key lives, unless said otherwise.
+pub const HOUR: Duration = Duration::from_secs(3_600);
+
+/// Everything but deadlines.
+pub fn without_deadlines<T: Text>() -> Builder<T> {
+    Store::builder().max_entries(100_000_000).max_bytes(64 << 30)
+}
+
 pub fn builder<T: Text>() -> Builder<T> {
-    Store::builder()
-        .default_ttl(Duration::from_secs(3_600))
-        .max_entries(100_000_000)
-        .max_bytes(64 << 30)
+    without_deadlines().default_ttl(HOUR)
 }
 
 /// A store with everything on.

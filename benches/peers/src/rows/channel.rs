@@ -27,12 +27,12 @@ fn cases_of<T: Text>() -> Vec<Case> {
         for job in Job::ALL {
             let name = format!("plain {} {callers} {}", job.name(), T::NAME);
             cases.push(Case::new(name, move |settings| {
-                vec![of_the_plain_actor::<T>(settings, job, callers, false)]
+                of_the_plain_actor::<T>(settings, job, callers, false)
             }));
         }
     }
     cases.push(Case::new(format!("plain set subscriber {}", T::NAME), |settings| {
-        vec![of_the_plain_actor::<T>(settings, Job::Set, 64, true)]
+        of_the_plain_actor::<T>(settings, Job::Set, 64, true)
     }));
     cases
 }
@@ -69,11 +69,13 @@ fn of_the_plain_actor<T: Text>(
             heard_everything(&store, listening).await;
         }
         let listener = if subscriber { ", one subscriber" } else { "" };
-        let who = if callers == 1 { "one caller".into() } else { format!("{callers} callers") };
+        let who = drive::who(callers);
         let what = format!("{}, {who}{listener}, of the plain actor, {}", job.name(), T::NAME);
         let ratio = measured[0].ratio(&measured[1], Sample::per_second);
         let figures = measured.iter().map(Measured::figures);
-        Row::at_least(goal(job, callers, subscriber), what, ratio).figures(figures).recorded()
+        let row = Row::at_least(goal(job, callers, subscriber), what, ratio).figures(figures);
+        // A lone caller mostly waits for the machine to wake somebody, and is counted in instructions.
+        if callers == 1 { row } else { row.recorded() }
     })
 }
 

@@ -1,9 +1,8 @@
-//! Many tasks that add to one list, against a `Vec` in a lock.
+//! Many tasks that add to one list, against a `Vec` in a lock of the standard library.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use mainspring::Store;
-use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use super::{Case, two_workers};
@@ -21,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn case<T: Text>() -> Case {
-    Case::new(format!("fan-in {}", T::NAME), |settings| pushes::<T>(settings).into())
+    Case::new(format!("fan-in {}", T::NAME), |settings| pushes::<T>(settings))
 }
 
 /// Run the tasks on a new list, and see that nothing was lost.
@@ -68,10 +67,12 @@ fn pushes<T: Text>(settings: &Settings) -> [Row; 2] {
                 let add = |list: Arc<Mutex<Vec<T>>>| async move {
                     for _ in 0..EACH {
                         let element = T::make();
-                        list.lock().push(element);
+                        list.lock().expect("nobody panicked").push(element);
                     }
                 };
-                race(Arc::default(), add, async |list| list.lock().len() as u64)
+                race(Arc::default(), add, async |list| {
+                    list.lock().expect("nobody panicked").len() as u64
+                })
             }),
         ];
         let measured = interleave(settings, &sides).await;

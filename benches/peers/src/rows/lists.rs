@@ -11,7 +11,7 @@ use crate::report::Row;
 use crate::settings::Settings;
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![Case::new("lists", |settings| vec![long_and_short(settings)])]
+    vec![Case::new("lists", long_and_short)]
 }
 
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn case<T: Text>() -> Case {
-    Case::new(format!("set_many {}", T::NAME), |settings| vec![of_the_plain_actor::<T>(settings)])
+    Case::new(format!("set_many {}", T::NAME), |settings| of_the_plain_actor::<T>(settings))
 }
 
 /// Sets of the keys of a load, so many in one message.

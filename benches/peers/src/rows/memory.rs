@@ -12,10 +12,8 @@ use crate::measure::Figures;
 use crate::report::Row;
 
 pub(super) fn cases() -> Vec<Case> {
-    let case = |name, goal: f64| {
-        let rows = move || rows(name, goal).expect("the memory is measured");
-        Case::new(format!("memory {name}"), move |_| rows().into())
-    };
+    let case =
+        |name, goal: f64| Case::fallible(format!("memory {name}"), move |_| rows(name, goal));
     vec![case("Box<str>", 1.70), case("Arc<str>", 1.85)]
 }
 

@@ -27,8 +27,8 @@ const BURST: usize = 64;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        Case::new("publishing nobody String", |settings| vec![to_nobody::<String>(settings)]),
-        Case::new("publishing nobody Arc<str>", |settings| vec![to_nobody::<Arc<str>>(settings)]),
+        Case::new("publishing nobody String", to_nobody::<String>),
+        Case::new("publishing nobody Arc<str>", to_nobody::<Arc<str>>),
         Case::new("publishing subscribers String", to_subscribers::<String>),
         Case::new("publishing subscribers Arc<str>", to_subscribers::<Arc<str>>),
     ]
@@ -52,7 +52,7 @@ fn to_nobody<T: Text>(settings: &Settings) -> Row {
 }
 
 /// A store, and how much its subscribers were told.
-struct Watched<T> {
+pub(super) struct Watched<T> {
     store: Store<T>,
     told: Arc<AtomicU64>,
     /// How many are told of each write.
@@ -60,7 +60,7 @@ struct Watched<T> {
 }
 
 impl<T: Text> Watched<T> {
-    async fn new(listeners: &Runtime, count: usize, each_to_its_own: bool) -> Self {
+    pub(super) async fn new(listeners: &Runtime, count: usize, each_to_its_own: bool) -> Self {
         let (store, told) = (everything_on::<T>(), Arc::new(AtomicU64::new(0)));
         for n in 0..count {
             let subscribe = store.subscribe();
@@ -83,8 +83,12 @@ impl<T: Text> Watched<T> {
         Self { store, told, listeners: if each_to_its_own { 0 } else { count as u64 } }
     }
 
-    /// Bursts until about so many writes were done; only the writes are timed.
-    async fn bursts(&self, bursts: usize) -> Sample {
+    pub(super) async fn shutdown(&self) {
+        self.store.shutdown().await.expect("it ends in order");
+    }
+
+    /// So many bursts; only the writes are timed.
+    pub(super) async fn bursts(&self, bursts: usize) -> Sample {
         let keys: Vec<_> = (0..BURST).map(key).collect();
         let mut total: Option<Sample> = None;
         for _ in 0..bursts {
@@ -103,9 +107,14 @@ impl<T: Text> Watched<T> {
     }
 }
 
-fn to_subscribers<T: Text>(settings: &Settings) -> Vec<Row> {
+/// Where subscribers live.
+pub(super) fn listeners() -> Runtime {
     let listeners = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let listeners = listeners.expect("a runtime");
+    listeners.expect("a runtime")
+}
+
+fn to_subscribers<T: Text>(settings: &Settings) -> Vec<Row> {
+    let listeners = listeners();
     one_thread().block_on(async {
         let watched = [
             Watched::<T>::new(&listeners, 0, false).await,
@@ -122,8 +131,8 @@ fn to_subscribers<T: Text>(settings: &Settings) -> Vec<Row> {
         };
         let sides: Vec<_> = watched.iter().zip(names).map(side).collect();
         let measured = interleave(settings, &sides).await;
-        for Watched { store, .. } in &watched {
-            store.shutdown().await.expect("it ends in order");
+        for watched in &watched {
+            watched.shutdown().await;
         }
         let row = |goal, side: usize, what: &str| {
             let us = measured[side].less(&measured[0], Sample::cpu_cost) * 1e6;

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use std::sync::Arc;
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![Case::new("scan", |settings| vec![page(settings)])]
+    vec![Case::new("scan", page)]
 }
 
 const PAGE: usize = 100;

@@ -11,7 +11,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use super::many::SetMany;
 use super::{Case, one_thread};
 use crate::drive;
-use crate::load::{KEYS, Load};
+use crate::load::{KEYS, Load, Text, VALUE_BYTES};
 use crate::measure::{Cpu, Figures, Measured, Sample, Stopwatch, turns};
 use crate::peers::{Map, everything_on};
 use crate::report::Row;
@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         // In a thread of its own, because it stays on its core.
         thread::scope(|scope| {
             let rows = scope.spawn(|| rows(settings)).join();
-            rows.expect("it measures").into()
+            rows.expect("it measures")
         })
     })]
 }
@@ -49,7 +49,7 @@ fn read(view: &View<String>, load: &Load, time: Duration) -> Sample {
     let mut done = 0;
     while Instant::now() < end {
         for n in done..done + 256 {
-            assert!(Map::get(view, load.key(n)).len() > 0);
+            assert_eq!(Map::get(view, load.key(n)).bytes(), VALUE_BYTES);
         }
         done += 256;
     }
@@ -95,7 +95,7 @@ fn rows(settings: &Settings) -> [Row; 2] {
             });
             let written = match all[side] {
                 Reads::Alone => None,
-                _ => Some(drive::drive(&writer, 1, part).await),
+                _ => Some(drive::drive(writer.clone(), 1, part).await),
             };
             let read = reader.map(|reader| reader.join().expect("it reads"));
             if counts {

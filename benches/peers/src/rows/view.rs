@@ -23,8 +23,8 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn cases_of<T: Text>() -> Vec<Case> {
     vec![
-        Case::new(format!("view get {}", T::NAME), |settings| vec![get::<T>(settings)]),
-        Case::new(format!("view 90/10 {}", T::NAME), |settings| vec![mixed::<T>(settings)]),
+        Case::new(format!("view get {}", T::NAME), |settings| get::<T>(settings)),
+        Case::new(format!("view 90/10 {}", T::NAME), |settings| mixed::<T>(settings)),
     ]
 }
 
