@@ -1,0 +1,52 @@
+//! How much memory a store takes: run by the main program, with the kind of value and a number of entries.
+
+use std::alloc::System;
+use std::env;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use peers::load::{Text, key};
+use peers::peers::everything_on;
+use peers::rows::Taken;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn main() -> Result<()> {
+    let args: Vec<String> = env::args().collect();
+    let [_, kind, entries] = &args[..] else { bail!("usage: memory <kind of value> <entries>") };
+    let entries = entries.parse().context("the number of entries")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let taken = runtime.block_on(async {
+        match kind.as_str() {
+            "Box<str>" => measure::<Box<str>>(entries).await,
+            "Arc<str>" => measure::<Arc<str>>(entries).await,
+            "String" => measure::<String>(entries).await,
+            _ => bail!("no such kind of value: {kind}"),
+        }
+    });
+    println!("{}", serde_json::to_string(&taken?)?);
+    Ok(())
+}
+
+/// All that is allocated for the store, history and channels included.
+async fn measure<T: Text>(entries: usize) -> Result<Taken> {
+    let region = Region::new(COUNTING);
+    let held = || {
+        let change = region.change();
+        (change.bytes_allocated as f64 - change.bytes_deallocated as f64) / entries as f64
+    };
+    let store = everything_on::<T>();
+    for first in (0..entries).step_by(100) {
+        let pairs = (first..entries.min(first + 100)).map(|n| (key(n), T::make()));
+        for set in store.set_many(pairs).await? {
+            set?;
+        }
+    }
+    assert_eq!(store.stats().entries, entries);
+    let without = held();
+    let page = store.keys("").await?;
+    assert_eq!(page.items.len(), 100);
+    Ok(Taken { store: without, with_index: held() })
+}

@@ -1,0 +1,57 @@
+//! Ratios to the plain actor, held against those that were recorded.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::report::{Better, Row};
+
+/// How much worse than recorded a ratio may be: machines differ.
+const TOLERATED: f64 = 0.85;
+
+/// How often a row is measured before it counts as worse: machines have bad moments.
+pub const ATTEMPTS: usize = 3;
+
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub struct Recorded {
+    ratios: BTreeMap<String, f64>,
+}
+
+impl Recorded {
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = File::open(path).with_context(|| format!("{}: see --record", path.display()))?;
+        Ok(serde_json::from_reader(file)?)
+    }
+
+    pub fn write(&self, path: &Path) -> Result<()> {
+        Ok(fs::write(path, serde_json::to_string_pretty(self)? + "\n")?)
+    }
+
+    pub fn insert(&mut self, rows: &[Row]) {
+        let recorded = rows.iter().filter(|row| row.recorded);
+        // More digits would change with every run.
+        let rounded = |row: &Row| (row.what.clone(), (row.ratio * 100.0).round() / 100.0);
+        self.ratios.extend(recorded.map(rounded));
+    }
+
+    /// What is wrong with a row, if anything is.
+    pub fn complaint(&self, row: &Row) -> Option<String> {
+        if !row.recorded {
+            return None;
+        }
+        let Row { what, ratio, .. } = row;
+        let Some(recorded) = self.ratios.get(what) else {
+            return Some(format!("{what}: nothing is recorded; see --record"));
+        };
+        let of_recorded = match row.better {
+            Better::More => ratio / recorded,
+            Better::Less => recorded / ratio,
+        };
+        (of_recorded < TOLERATED).then(|| {
+            format!("{what}: {ratio:.2} is worse than {TOLERATED} of the recorded {recorded:.2}")
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! Sides that take turns, and the medians of what they did.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::LocalBoxFuture;
+use hdrhistogram::Histogram;
+use rustix::time::{ClockId, clock_gettime};
+use serde::Serializer;
+
+use crate::settings::Settings;
+
+/// What was done in one part, and what it took.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    pub done: u64,
+    pub wall: Duration,
+    pub cpu: Duration,
+}
+
+impl Sample {
+    pub fn per_second(&self) -> f64 {
+        self.done as f64 / self.wall.as_secs_f64()
+    }
+
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            done: self.done + other.done,
+            wall: self.wall + other.wall,
+            cpu: self.cpu + other.cpu,
+        }
+    }
+
+    /// Seconds of wall time for each operation.
+    pub fn cost(&self) -> f64 {
+        self.wall.as_secs_f64() / self.done as f64
+    }
+
+    /// Seconds of CPU time, of all threads, for each operation.
+    pub fn cpu_cost(&self) -> f64 {
+        self.cpu.as_secs_f64() / self.done as f64
+    }
+}
+
+/// Whose CPU time counts.
+#[derive(Clone, Copy, Debug)]
+pub enum Cpu {
+    Process,
+    /// The thread that asks.
+    Thread,
+}
+
+impl Cpu {
+    fn now(self) -> Duration {
+        let time = clock_gettime(match self {
+            Self::Process => ClockId::ProcessCPUTime,
+            Self::Thread => ClockId::ThreadCPUTime,
+        });
+        Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+    }
+}
+
+#[derive(Debug)]
+pub struct Stopwatch {
+    start: Instant,
+    whose: Cpu,
+    cpu: Duration,
+}
+
+impl Stopwatch {
+    pub fn start(whose: Cpu) -> Self {
+        Self { cpu: whose.now(), whose, start: Instant::now() }
+    }
+
+    pub fn stop(&self, done: u64) -> Sample {
+        let wall = self.start.elapsed();
+        assert!(done > 0, "nothing was done");
+        Sample { done, wall, cpu: self.whose.now() - self.cpu }
+    }
+}
+
+/// What is done for some time.
+type Part<'a, S> = Box<dyn Fn(Duration) -> LocalBoxFuture<'a, S> + 'a>;
+
+/// Something that takes turns with others.
+pub struct Side<'a> {
+    name: String,
+    part: Part<'a, Sample>,
+    latencies: Option<Part<'a, Vec<u64>>>,
+}
+
+impl<'a> Side<'a> {
+    pub fn new<F>(name: impl Into<String>, part: impl Fn(Duration) -> F + 'a) -> Self
+    where
+        F: Future<Output = Sample> + 'a,
+    {
+        Self {
+            name: name.into(),
+            part: Box::new(move |time| Box::pin(part(time))),
+            latencies: None,
+        }
+    }
+
+    /// With parts of their own in which every wait is looked at, in nanoseconds.
+    pub fn with_latencies<F>(mut self, part: impl Fn(Duration) -> F + 'a) -> Self
+    where
+        F: Future<Output = Vec<u64>> + 'a,
+    {
+        self.latencies = Some(Box::new(move |time| Box::pin(part(time))));
+        self
+    }
+}
+
+/// What a side did in all rounds.
+#[derive(Debug)]
+pub struct Measured {
+    pub name: String,
+    pub samples: Vec<Sample>,
+    pub latencies: Option<Histogram<u64>>,
+}
+
+impl Measured {
+    pub fn new(name: impl Into<String>, samples: Vec<Sample>) -> Self {
+        Self { name: name.into(), samples, latencies: None }
+    }
+
+    pub fn median(&self, of: impl Fn(&Sample) -> f64) -> f64 {
+        median(self.samples.iter().map(of))
+    }
+
+    /// The median over the rounds of `of` here, divided by `of` there in the same round.
+    pub fn ratio(&self, other: &Self, of: impl Fn(&Sample) -> f64) -> f64 {
+        median(self.samples.iter().zip(&other.samples).map(|(ours, theirs)| of(ours) / of(theirs)))
+    }
+
+    /// The median over the rounds of `of` here, less `of` there in the same round.
+    pub fn less(&self, other: &Self, of: impl Fn(&Sample) -> f64) -> f64 {
+        median(self.samples.iter().zip(&other.samples).map(|(ours, theirs)| of(ours) - of(theirs)))
+    }
+
+    /// What a reader of the table wants to know besides.
+    pub fn figures(&self) -> Figures {
+        let mut figures = Figures::named(&self.name)
+            .with("per_second", self.median(Sample::per_second))
+            .with("cpu_us", self.median(Sample::cpu_cost) * 1e6);
+        if let Some(latencies) = &self.latencies {
+            let us = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
+            figures = figures
+                .with("mean_us", latencies.mean() / 1e3)
+                .with("p50_us", us(0.5))
+                .with("p99_us", us(0.99))
+                .with("p99.9_us", us(0.999));
+        }
+        figures
+    }
+}
+
+/// Numbers that stand beside a ratio.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Figures {
+    pub of: String,
+    #[serde(flatten, serialize_with = "as_map")]
+    pub values: Vec<(String, f64)>,
+}
+
+impl Figures {
+    pub fn named(of: impl Into<String>) -> Self {
+        Self { of: of.into(), values: Vec::new() }
+    }
+
+    pub fn with(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.values.push((name.into(), value));
+        self
+    }
+}
+
+fn as_map<S: Serializer>(values: &[(String, f64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(values.iter().map(|(name, value)| (name, value)))
+}
+
+/// Let the sides take turns.
+pub async fn interleave(settings: &Settings, sides: &[Side<'_>]) -> Vec<Measured> {
+    let mut samples = vec![Vec::new(); sides.len()];
+    for (counts, side) in turns(settings.rounds, sides.len()) {
+        let sample = (sides[side].part)(settings.part).await;
+        if counts {
+            samples[side].push(sample);
+        }
+    }
+    let mut latencies: Vec<_> = sides.iter().map(|_| None).collect();
+    for (_, side) in turns(1, sides.len()) {
+        if let Some(part) = &sides[side].latencies {
+            let all = latencies[side].get_or_insert_with(histogram);
+            for wait in part(settings.part).await {
+                all.saturating_record(wait);
+            }
+        }
+    }
+    let names = sides.iter().map(|side| side.name.clone());
+    let measured = names.zip(samples).zip(latencies);
+    measured.map(|((name, samples), latencies)| Measured { name, samples, latencies }).collect()
+}
+
+/// Whose turn it is, the other way round every other round, and whether it counts: the first round is
+/// there to get warm.
+pub fn turns(rounds: usize, sides: usize) -> impl Iterator<Item = (bool, usize)> {
+    (0..=rounds).flat_map(move |round| {
+        let side = move |n| if round.is_multiple_of(2) { n } else { sides - 1 - n };
+        (0..sides).map(move |n| (round > 0, side(n)))
+    })
+}
+
+/// Of waits in nanoseconds, up to a minute.
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new_with_max(60_000_000_000, 3).expect("valid bounds")
+}
+
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

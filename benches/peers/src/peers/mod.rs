@@ -1,0 +1,69 @@
+//! What is measured: everything that holds values under keys and can be asked for them.
+
+mod actix;
+mod caches;
+mod concurrent;
+mod kameo;
+mod locked;
+mod plain;
+mod ractor;
+mod store;
+
+use std::sync::Arc;
+
+pub use self::actix::Actix;
+pub use self::caches::{Moka, QuickCache};
+pub use self::concurrent::{Dash, Papaya, Scc};
+pub use self::kameo::Kameo;
+pub use self::locked::{InMutex, InRwLock};
+pub use self::plain::Plain;
+pub use self::ractor::Ractor;
+pub use self::store::{Beside, HOUR, builder, everything_on, without_deadlines};
+use crate::load::Text;
+
+/// Holds values, and is asked with messages, or in a way that looks the same.
+pub trait Actor<T>: Clone + Send + Sync + 'static {
+    /// Whether an operation hands over to another task.
+    const WAITS: bool = true;
+
+    /// The value of a key that is there.
+    fn get(&self, key: &str) -> impl Future<Output = T> + Send;
+
+    fn set(&self, key: &str, value: T) -> impl Future<Output = ()> + Send;
+}
+
+/// Holds values that every thread reads and writes itself.
+pub trait Map<T>: Send + Sync + 'static {
+    /// The value of a key that is there.
+    fn get(&self, key: &str) -> T;
+
+    fn set(&self, key: &str, value: T);
+}
+
+/// A map, asked in the way of an actor; nobody waits.
+#[derive(Debug)]
+pub struct Direct<M>(Arc<M>);
+
+impl<M> Direct<M> {
+    pub fn new(map: M) -> Self {
+        Self(Arc::new(map))
+    }
+}
+
+impl<M> Clone for Direct<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Text, M: Map<T>> Actor<T> for Direct<M> {
+    const WAITS: bool = false;
+
+    async fn get(&self, key: &str) -> T {
+        self.0.get(key)
+    }
+
+    async fn set(&self, key: &str, value: T) {
+        self.0.set(key, value);
+    }
+}

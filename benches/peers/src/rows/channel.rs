@@ -1,0 +1,109 @@
+//! The way through the channel, against the plainest actor.
+
+use std::sync::Arc;
+
+use mainspring::{Error, Reader, Store};
+use tokio::task::JoinHandle;
+
+use super::{Case, two_workers};
+use crate::drive::{self, Job, Keyed};
+use crate::load::{KEYS, Load, Text};
+use crate::measure::{Measured, Sample, interleave};
+use crate::peers::{Plain, everything_on};
+use crate::report::Row;
+use crate::settings::Settings;
+
+const CALLERS: [usize; 4] = [64, 8, 512, 1];
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = cases_of::<String>();
+    cases.extend(cases_of::<Arc<str>>());
+    cases
+}
+
+fn cases_of<T: Text>() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for callers in CALLERS {
+        for job in Job::ALL {
+            let name = format!("plain {} {callers} {}", job.name(), T::NAME);
+            cases.push(Case::new(name, move |settings| {
+                of_the_plain_actor::<T>(settings, job, callers, false)
+            }));
+        }
+    }
+    cases.push(Case::new(format!("plain set subscriber {}", T::NAME), |settings| {
+        of_the_plain_actor::<T>(settings, Job::Set, 64, true)
+    }));
+    cases
+}
+
+fn goal(job: Job, callers: usize, subscriber: bool) -> f64 {
+    match (job, callers) {
+        (Job::Set, 1) => 0.9,
+        (Job::Set, _) if subscriber => 1.0,
+        (Job::Set, _) => 1.15,
+        (_, 1) => 1.0,
+        (_, 64) => 1.35,
+        _ => 1.2,
+    }
+}
+
+fn of_the_plain_actor<T: Text>(
+    settings: &Settings,
+    job: Job,
+    callers: usize,
+    subscriber: bool,
+) -> Row {
+    two_workers().block_on(async {
+        let load = Load::zipf(KEYS);
+        let (plain, store) = (Plain::<T>::spawn(), everything_on::<T>());
+        drive::fill(&plain, &load).await;
+        drive::fill(&store, &load).await;
+        let listening = if subscriber { Some(listen(&store).await) } else { None };
+        let sides = [
+            drive::side("store", Keyed::new(&store, &load, job), callers),
+            drive::side("plain", Keyed::new(&plain, &load, job), callers),
+        ];
+        let measured = interleave(settings, &sides).await;
+        if let Some(listening) = listening {
+            heard_everything(&store, listening).await;
+        }
+        let listener = if subscriber { ", one subscriber" } else { "" };
+        let who = drive::who(callers);
+        let what = format!("{}, {who}{listener}, of the plain actor, {}", job.name(), T::NAME);
+        let ratio = measured[0].ratio(&measured[1], Sample::per_second);
+        let figures = measured.iter().map(Measured::figures);
+        let row = Row::at_least(goal(job, callers, subscriber), what, ratio).figures(figures);
+        // A lone caller mostly waits for the machine to wake somebody, and is counted in instructions.
+        if callers == 1 { row } else { row.recorded() }
+    })
+}
+
+/// A subscription that reads everything; answers the revisions before the first and of the last change.
+async fn listen<T: Text>(store: &Reader<T>) -> (u64, JoinHandle<(u64, u64)>) {
+    let mut changes = store.subscribe().await.expect("the store is there");
+    let before = store.revision();
+    let listener = tokio::spawn(async move {
+        let (mut told, mut last) = (0, 0);
+        loop {
+            match changes.recv().await {
+                Ok(event) => {
+                    told += event.changes().len() as u64;
+                    last = event.revision().expect("a change has one");
+                }
+                Err(Error::Closed) => return (told, last),
+                Err(error) => panic!("it reads fast enough: {error}"),
+            }
+        }
+    });
+    (before, listener)
+}
+
+async fn heard_everything<T: Text>(
+    store: &Store<T>,
+    (before, listener): (u64, JoinHandle<(u64, u64)>),
+) {
+    store.shutdown().await.expect("it ends in order");
+    let (told, last) = listener.await.expect("it reads to the end");
+    assert_eq!((told, last), (store.revision() - before, store.revision()));
+}

@@ -1,0 +1,52 @@
+//! Lists: a push and a pop cost the same on a long list and on a short one.
+
+use mainspring::Store;
+
+use super::{Case, two_workers};
+use crate::drive::{self, Work};
+use crate::load::Text;
+use crate::measure::{Measured, Sample, interleave};
+use crate::peers::everything_on;
+use crate::report::Row;
+use crate::settings::Settings;
+
+pub(super) fn cases() -> Vec<Case> {
+    vec![Case::new("lists", long_and_short)]
+}
+
+#[derive(Clone, Debug)]
+struct PushAndPop {
+    store: Store<String>,
+    list: &'static str,
+}
+
+impl Work for PushAndPop {
+    async fn step(&self, _: usize) -> u64 {
+        self.store.push(self.list, String::make()).await.expect("there is room");
+        let popped = self.store.pop(self.list).await.expect("it was pushed");
+        assert_eq!(popped.element.len(), crate::load::VALUE_BYTES);
+        2
+    }
+}
+
+/// With 64 callers both go through the channel as fast as it goes, which is where a copy of the list
+/// would show.
+fn long_and_short(settings: &Settings) -> Row {
+    two_workers().block_on(async {
+        let store = everything_on::<String>();
+        for (list, length) in [("long", 100_000), ("short", 10)] {
+            let elements = (0..length).map(|_| String::make());
+            store.push_many(list, elements).await.expect("there is room");
+        }
+        let work = |list| PushAndPop { store: store.clone(), list };
+        let sides = [
+            drive::side("list of 100,000", work("long"), 64),
+            drive::side("list of 10", work("short"), 64),
+        ];
+        let measured = interleave(settings, &sides).await;
+        assert_eq!(store.len("long").await, Ok(Some(100_000)));
+        let ratio = measured[0].ratio(&measured[1], Sample::cost);
+        Row::at_most(1.1, "push and pop on a list of 100,000, cost on a list of 10", ratio)
+            .figures(measured.iter().map(Measured::figures))
+    })
+}
