@@ -189,6 +189,9 @@ fn check_condition(condition: Condition, facts: Option<Facts>) -> Result<(), Err
     if holds { Ok(()) } else { Err(Error::ConditionFailed { current }) }
 }
 
+/// More entries than this cannot be numbered.
+const MOST_ENTRIES: usize = 4_000_000_000;
+
 /// Only growth is refused, so that a store over its limit can be brought back under it.
 fn check_limits(
     before: Option<Facts>,
@@ -204,8 +207,9 @@ fn check_limits(
     if after.weight > rules.max_entry_bytes {
         return Err(Error::TooLarge { weight: after.weight, limit: rules.max_entry_bytes });
     }
-    if before.is_none() && totals.entries >= rules.max_entries {
-        let limit = rules.max_entries as u64;
+    let most = rules.max_entries.min(MOST_ENTRIES);
+    if before.is_none() && totals.entries >= most {
+        let limit = most as u64;
         return Err(Error::OverLimit { what: "entries", limit });
     }
     let others = totals.bytes.saturating_sub(weight_before);

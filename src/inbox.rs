@@ -5,7 +5,7 @@
 //! paid for with each message. It is small because of what it can leave out: whoever finds the queue
 //! full stands in line *with* the message, and is woken once, by the answer.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -18,7 +18,7 @@ pub(crate) fn channel<M>(capacity: usize) -> (Sender<M>, Receiver<M>) {
     let queue = Queue {
         messages: Vec::new(),
         reserved: 0,
-        line: VecDeque::new(),
+        line: BTreeMap::new(),
         next_ticket: 0,
         parked: None,
         senders: 1,
@@ -38,9 +38,9 @@ struct Queue<M> {
     messages: Vec<M>,
     /// Room that was promised to permits.
     reserved: usize,
-    /// Who waits for room, in order. A place that was left is empty.
-    line: VecDeque<Option<Waiting<M>>>,
-    /// The ticket of whoever comes to the line next; those in line have the ones before it.
+    /// Who waits for room, by ticket.
+    line: BTreeMap<u64, Waiting<M>>,
+    /// The ticket of whoever comes to the line next.
     next_ticket: u64,
     /// The receiver, if it waits for a message.
     parked: Option<Waker>,
@@ -66,18 +66,11 @@ impl<M> Queue<M> {
         self.line.is_empty() && self.messages.len() + self.reserved < capacity
     }
 
-    /// A place in the line, unless its turn has come.
-    fn place(&mut self, ticket: u64) -> Option<&mut Option<Waiting<M>>> {
-        let first = self.next_ticket - self.line.len() as u64;
-        self.line.get_mut(usize::try_from(ticket.checked_sub(first)?).ok()?)
-    }
-
     /// Let in from the line as many as there is room for. Says whom to wake.
     fn admit(&mut self, capacity: usize, wake: &mut Vec<Waker>) {
         while self.messages.len() + self.reserved < capacity
-            && let Some(waiting) = self.line.pop_front()
+            && let Some((_, Waiting { message, waker })) = self.line.pop_first()
         {
-            let Some(Waiting { message, waker }) = waiting else { continue };
             self.messages.push(message);
             wake.extend(waker);
         }
@@ -108,7 +101,7 @@ impl<M> Sender<M> {
         }
         let ticket = queue.next_ticket;
         queue.next_ticket += 1;
-        queue.line.push_back(Some(Waiting { message, waker: None }));
+        queue.line.insert(ticket, Waiting { message, waker: None });
         Ok(Some(Place { inbox: &self.0, ticket }))
     }
 
@@ -207,7 +200,7 @@ impl<M> Place<'_, M> {
     async fn queued(self) -> Result<(), NoRoom> {
         std::future::poll_fn(|cx| {
             let mut queue = self.inbox.queue.lock();
-            if let Some(Some(waiting)) = queue.place(self.ticket) {
+            if let Some(waiting) = queue.line.get_mut(&self.ticket) {
                 waiting.waker = Some(cx.waker().clone());
                 return Poll::Pending;
             }
@@ -220,7 +213,7 @@ impl<M> Place<'_, M> {
 impl<M> Drop for Place<'_, M> {
     fn drop(&mut self) {
         let mut queue = self.inbox.queue.lock();
-        let left = queue.place(self.ticket).and_then(Option::take);
+        let left = queue.line.remove(&self.ticket);
         drop(queue);
         drop(left); // outside the lock: it may be a caller's value
     }
@@ -286,7 +279,7 @@ impl<M> Receiver<M> {
         queue.closed = true;
         let line = std::mem::take(&mut queue.line);
         drop(queue);
-        for waiting in line.into_iter().flatten() {
+        for waiting in line.into_values() {
             if let Some(waker) = waiting.waker {
                 waker.wake();
             }

@@ -97,9 +97,12 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
     /// # Ok(()) }
     /// ```
     pub fn blocking_send(self) -> Result<O::Output, O::Error> {
+        // Before anything is queued, let tokio say whether this thread may wait.
+        let (bell, rung) = oneshot::channel();
+        let _ = bell.send(());
+        let _ = rung.blocking_recv();
         let mut call = self.into_future();
         loop {
-            // The waker of a thread: tokio knows where a thread may wait, and says so where it may not.
             let (bell, rung) = oneshot::channel();
             let waker = Waker::from(Arc::new(Bell(Mutex::new(Some(bell)))));
             if let Poll::Ready(answer) = Pin::new(&mut call).poll(&mut Context::from_waker(&waker))

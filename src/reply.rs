@@ -51,9 +51,12 @@ impl<A> Drop for Reply<A> {
     }
 }
 
-fn settle<A>(cell: &Mutex<State<A>>, end: State<A>) {
+fn settle<A>(cell: &Arc<Mutex<State<A>>>, end: State<A>) {
     let before = std::mem::replace(&mut *cell.lock(), end);
-    if let State::Waiting(waker) = before {
+    // Whoever has left need not be woken, and may be the one who does this.
+    if let State::Waiting(waker) = before
+        && Arc::strong_count(cell) > 1
+    {
         waker.wake();
     }
 }
@@ -129,6 +132,24 @@ mod tests {
         tokio::task::yield_now().await;
         reply.send("there");
         assert_eq!(waiting.await.unwrap(), Some("there"));
+    }
+
+    #[test]
+    fn who_has_left_is_not_woken() {
+        struct Count(std::sync::atomic::AtomicUsize);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
+        let wakes = Arc::new(Count(0.into()));
+        for (leaves, count) in [(false, 1), (true, 1)] {
+            let (reply, answer) = channel(Some(Waker::from(Arc::clone(&wakes))));
+            let answer = (!leaves).then_some(answer);
+            reply.send(());
+            drop(answer);
+            assert_eq!(wakes.0.load(std::sync::atomic::Ordering::SeqCst), count);
+        }
     }
 
     #[test]

@@ -245,3 +245,14 @@ fn the_journal_is_let_go_before_the_end_is_told() {
     let store = open(&last);
     away.block_on(soon(store.shutdown())).unwrap();
 }
+
+/// A thread that drives a runtime must not wait. Whoever tries learns it before anything is done.
+#[tokio::test]
+async fn blocking_in_a_task_panics_and_does_nothing() {
+    let store = Store::<String>::builder().spawn();
+    let handle = store.clone();
+    let task = tokio::spawn(async move { handle.set("k", "v").blocking_send() });
+    assert!(task.await.unwrap_err().is_panic());
+    assert_eq!(store.get("k").await, Ok(None));
+    assert_eq!(store.stats().commands, 1, "the get alone");
+}

@@ -29,8 +29,7 @@ use crate::state::State;
 use crate::stats::add;
 use crate::{Error, Timestamp, inbox, panics};
 
-/// How many commands are taken from the queue at once where there is a journal, whose turns take their
-/// time.
+/// How many commands are taken from the queue at once.
 const DRAIN: usize = 256;
 
 /// How many commands share a turn when somebody listens and nothing is journaled: publishing them
@@ -89,8 +88,8 @@ where
         }
     }
     shared.status.close();
-    ending.0.inbox.close();
-    // Dropping the journal, or a caller's value, may panic once more.
+    // Dropping a caller's value, or the journal, may panic once more.
+    let _ = panics::catch(async { ending.0.inbox.close() }).await;
     let _ = panics::catch(async move { drop(ending) }).await;
 }
 
@@ -153,7 +152,7 @@ where
                 Woken::Foreign => {
                     // What others have appended comes first, and then what is queued all the same.
                     self.take_foreign().await;
-                    self.inbox.try_recv(&mut batch, self.drain());
+                    self.inbox.try_recv(&mut batch, DRAIN);
                 }
                 Woken::End => return Ok(()),
             }
@@ -162,11 +161,6 @@ where
                 return Err(cause);
             }
         }
-    }
-
-    /// How many commands are taken from the queue at once.
-    fn drain(&self) -> usize {
-        if self.journal.is_some() { DRAIN } else { usize::MAX }
     }
 
     /// Refuse what is new and finish what is queued, until the deadline.
@@ -220,7 +214,8 @@ where
         let counters = &self.shared.counters;
         add(&counters.commands, batch.len());
         let mut queue = batch.drain(..);
-        if self.journal.is_none() && !self.may_meet_limit(queue.as_slice(), now) {
+        let direct = self.journal.is_none() && !self.is_too_late();
+        if direct && !self.may_meet_limit(queue.as_slice(), now) {
             self.direct_turns(&mut queue, now);
         }
         if queue.len() > 0 {

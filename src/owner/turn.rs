@@ -122,10 +122,9 @@ where
 
     /// Nobody is told of anything: each command is a turn of its own.
     fn quiet_turns(&mut self, queue: &mut Queue<'_, T>, now: Timestamp) {
-        let mut turns = 0;
         while queue.as_slice().first().is_some_and(is_direct) {
             let Some(envelope) = queue.next() else { break };
-            turns += 1;
+            add(&self.shared.counters.turns, 1);
             let _span = envelope.enter();
             match envelope.message {
                 Message::Write { prepared, reply } => {
@@ -146,7 +145,6 @@ where
                 }
             }
         }
-        add(&self.shared.counters.turns, turns);
     }
 
     /// Somebody is told: some commands share a turn, and are answered after it is published.

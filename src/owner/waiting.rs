@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::Owner;
 use super::quiet::Quiet;
+use super::{DRAIN, Owner};
 use crate::Timestamp;
 use crate::clock::Clock;
 use crate::journal::Journal;
@@ -79,7 +79,7 @@ where
     /// Wait for something to do. Commands are put into the batch, which is empty.
     pub(super) async fn woken(&mut self, waits: &mut Waits, batch: &mut Vec<Envelope<T>>) -> Woken {
         waits.set_alarm(self.next_deadline(), &self.shared.clock);
-        let (limit, has_chores) = (self.drain(), self.state.has_chores());
+        let has_chores = self.state.has_chores();
         let inbox = &mut self.inbox;
         let mut foreign = pin!(foreign(&mut self.journal));
         // Chores are done whenever nobody asks for anything else.
@@ -91,7 +91,7 @@ where
             if foreign.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Woken::Foreign);
             }
-            match inbox.poll_recv(cx, batch, limit) {
+            match inbox.poll_recv(cx, batch, DRAIN) {
                 Poll::Ready(0) => return Poll::Ready(Woken::End),
                 Poll::Ready(_) => return Poll::Ready(Woken::Commands),
                 Poll::Pending => {}

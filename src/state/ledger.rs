@@ -12,12 +12,14 @@ pub(super) struct Ledger {
     pub(super) expired: u64,
     pub(super) wheel: Wheel,
     pub(super) index: Index,
+    /// How many tokens there may be before the next sweep: twice what the last one left.
+    sweep_from: usize,
 }
 
 impl Ledger {
     pub(super) fn new(origin: Timestamp) -> Self {
         let (wheel, index) = (Wheel::new(origin), Index::default());
-        Self { totals: Totals::default(), expired: 0, wheel, index }
+        Self { totals: Totals::default(), expired: 0, wheel, index, sweep_from: 0 }
     }
 
     /// A key came, went or changed, from `before` to `after`.
@@ -39,7 +41,8 @@ impl Ledger {
         // Deadlines that move earlier leave stale tokens behind, and so do keys that go before theirs;
         // far ones would stay for days. What stays has an entry, so that the next sweep is as far away
         // as the store is large.
-        if self.wheel.is_sweeping() || self.wheel.len() > 4_096 + 4 * self.totals.entries {
+        let many = (4_096 + 4 * self.totals.entries).max(self.sweep_from);
+        if self.wheel.is_sweeping() || self.wheel.len() > many {
             self.wheel.sweep_some(|place| {
                 let place = Place::of(place);
                 let mut shard = map.write(place.shard());
@@ -50,6 +53,9 @@ impl Ledger {
                 shard.arm(place.index(), Armed::NO);
                 Armed::NO
             });
+            if !self.wheel.is_sweeping() {
+                self.sweep_from = 2 * self.wheel.len();
+            }
         }
     }
 

@@ -137,10 +137,17 @@ impl<T> State<T> {
     /// One slice of it, of about a millisecond at most.
     pub(crate) fn do_chore(&mut self) {
         self.ledger.index.build_some(&self.map);
-        if let Some(shard) = self.garbage.shards.last_mut()
-            && !shard.drop_some()
+        // So many cells; a shard of few counts for more, because it takes its time too.
+        let mut budget = 1_024_u32;
+        while budget > 0
+            && let Some(shard) = self.garbage.shards.last_mut()
         {
-            self.garbage.shards.pop();
+            let before = shard.cells();
+            let more = shard.drop_some();
+            budget = budget.saturating_sub((before - shard.cells()).max(4));
+            if !more {
+                self.garbage.shards.pop();
+            }
         }
         if let Some(order) = self.garbage.orders.last_mut()
             && !order.drop_some()

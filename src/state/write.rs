@@ -30,8 +30,9 @@ impl<T: Clone> State<T> {
         let mut facts = index.and_then(|index| guard.slot(index)).map(Slot::facts);
         if let (Some(over), Some(at)) = (facts.filter(|facts| facts.is_over(now)), index) {
             drop(guard);
-            let (expired, _removed) = self.expire_at((hash, shard, at), over, key, now);
+            let (expired, removed) = self.expire_at((hash, shard, at), over, key, now);
             tell(expired);
+            drop(removed);
             guard = self.map.write(shard);
             (facts, index) = (None, None);
         }

@@ -90,7 +90,8 @@ impl<T: Clone + Send + Sync + 'static> Walk<T> {
             let (slots, next) = guard.walk(self.next, left);
             let seen = slots.map(|(_, slot)| slot).filter(|slot| filter.matches_key(slot.key()));
             let entries: Vec<_> = seen.map(|slot| (slot.key().clone(), slot.entry())).collect();
-            left -= next.unwrap_or(guard.cells()) - self.next;
+            // A clear leaves a shard with fewer cells than there were.
+            left -= next.unwrap_or(guard.cells()).saturating_sub(self.next);
             drop(guard);
             (self.shard, self.next) = match next {
                 Some(next) => (self.shard, next),

@@ -79,22 +79,35 @@ fn of_the_plain_actor<T: Text>(
     })
 }
 
-/// A subscription that reads everything; answers the revisions before the first and of the last change.
+/// A subscription that reads everything; answers the revision before the first, how many changes there
+/// were from then on, and the last one. Where the machine stops it for longer than the history reaches, it
+/// subscribes again, and says what it has missed.
 async fn listen<T: Text>(store: &Reader<T>) -> (u64, JoinHandle<(u64, u64)>) {
     let mut changes = store.subscribe().await.expect("the store is there");
     let before = store.revision();
+    let store = store.clone();
     let listener = tokio::spawn(async move {
-        let (mut told, mut last) = (0, 0);
+        let (mut told, mut missed, mut last) = (0, 0, before);
         loop {
             match changes.recv().await {
                 Ok(event) => {
+                    let first = event.changes().first().map_or(0, |change| change.revision);
+                    missed += first - last - 1;
                     told += event.changes().len() as u64;
                     last = event.revision().expect("a change has one");
                 }
-                Err(Error::Closed) => return (told, last),
-                Err(error) => panic!("it reads fast enough: {error}"),
+                Err(Error::Closed) => break,
+                Err(Error::Compacted { .. }) => match store.subscribe().await {
+                    Ok(again) => changes = again,
+                    Err(_) => break,
+                },
+                Err(error) => panic!("a subscription fell: {error}"),
             }
         }
+        if missed > 0 {
+            eprintln!("the subscriber was told of {told} changes and missed {missed}");
+        }
+        (told + missed, last)
     });
     (before, listener)
 }
