@@ -13,7 +13,7 @@ use crate::report::{Better, Row};
 const TOLERATED: f64 = 0.85;
 
 /// How often a row is measured before it counts as worse: machines have bad moments.
-pub const ATTEMPTS: usize = 3;
+pub const ATTEMPTS: usize = 5;
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Recorded {
