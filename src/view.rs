@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::shared::Shared;
 use crate::{Entry, Result};
 
-/// Synchronous reads beside the owner, at the speed of a concurrent map.
+/// Synchronous reads beside the owner: no queue, no hand-over to another task.
 ///
 /// A view sees every write that was acknowledged before the read began. It may see a write that is
 /// not acknowledged yet, and of a batch a part: what must see a batch whole goes through the owner,
