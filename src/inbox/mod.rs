@@ -5,6 +5,9 @@
 //! paid for with each message. It is small because of what it can leave out: whoever finds the queue
 //! full stands in line *with* the message, and is woken once, by the answer.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -302,136 +305,5 @@ impl<M> Drop for Receiver<M> {
 impl<M> fmt::Debug for Sender<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender").field("capacity", &self.0.capacity).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::pin::pin;
-
-    /// What is received, at most `limit` messages.
-    async fn some<M>(receiver: &mut Receiver<M>, limit: usize) -> Vec<M> {
-        let mut into = Vec::new();
-        receiver.recv(&mut into, limit).await;
-        into
-    }
-
-    /// Poll once.
-    fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
-        future.poll(&mut Context::from_waker(Waker::noop()))
-    }
-
-    #[tokio::test]
-    async fn messages_come_in_order_as_many_as_are_asked_for() {
-        let (sender, mut receiver) = channel(10);
-        for n in 0..5 {
-            assert!(sender.push(n).unwrap().is_none());
-        }
-        assert_eq!(sender.len(), 5);
-        assert_eq!(some(&mut receiver, 2).await, [0, 1]);
-        assert_eq!(some(&mut receiver, 10).await, [2, 3, 4]);
-    }
-
-    #[tokio::test]
-    async fn who_finds_it_full_stands_in_line() {
-        let (sender, mut receiver) = channel(2);
-        let mut places: Vec<_> = (0..6).map(|n| sender.push(n).unwrap()).collect();
-        assert_eq!(places.iter().flatten().count(), 4);
-        assert_eq!(sender.len(), 2, "it is bounded");
-        assert_eq!(sender.try_reserve().err(), Some(NoRoom::Full));
-        places[3] = None; // leaves, and takes its message along
-        assert_eq!(some(&mut receiver, 10).await, [0, 1]);
-        assert_eq!(sender.try_reserve().err(), Some(NoRoom::Full), "the line comes first");
-        assert_eq!(some(&mut receiver, 10).await, [2, 4]);
-        places.clear(); // to leave when one is through does nothing
-        assert_eq!(some(&mut receiver, 10).await, [5]);
-        assert!(sender.try_reserve().is_ok());
-    }
-
-    #[tokio::test]
-    async fn a_permit_is_room_for_one() {
-        let (sender, mut receiver) = channel(1);
-        let permit = sender.try_reserve().unwrap_or_else(|_| panic!("it is empty"));
-        assert_eq!(sender.try_reserve().err(), Some(NoRoom::Full));
-        let mut waits = pin!(sender.send(7));
-        assert!(poll(waits.as_mut()).is_pending());
-        drop(permit);
-        assert_eq!(poll(waits.as_mut()), Poll::Ready(Ok(())), "the room goes to the line");
-        assert_eq!(some(&mut receiver, 1).await, [7]);
-        let permit = sender.try_reserve().unwrap_or_else(|_| panic!("it is empty"));
-        permit.send(8);
-        assert_eq!(some(&mut receiver, 1).await, [8]);
-        assert!(sender.try_reserve().is_ok(), "a permit that was used is gone");
-    }
-
-    #[tokio::test]
-    async fn closing_keeps_what_is_queued_and_lets_the_line_go() {
-        let (sender, mut receiver) = channel(1);
-        assert!(sender.push(Arc::new(0)).unwrap().is_none());
-        let in_line = Arc::new(1);
-        let mut waits = pin!(sender.send(Arc::clone(&in_line)));
-        assert!(poll(waits.as_mut()).is_pending());
-        receiver.close();
-        assert!(receiver.is_closed());
-        assert_eq!(poll(waits), Poll::Ready(Err(NoRoom::Closed)));
-        assert_eq!(Arc::strong_count(&in_line), 1);
-        assert_eq!(sender.push(Arc::new(2)).err(), Some(NoRoom::Closed));
-        assert_eq!(sender.try_reserve().err(), Some(NoRoom::Closed));
-        assert_eq!(some(&mut receiver, 10).await, [Arc::new(0)]);
-        assert!(some(&mut receiver, 10).await.is_empty());
-    }
-
-    #[tokio::test]
-    async fn the_last_sender_ends_it() {
-        let (sender, mut receiver) = channel::<u8>(1);
-        let other = sender.clone();
-        let waiting = tokio::spawn(async move { some(&mut receiver, 1).await });
-        tokio::task::yield_now().await;
-        drop(sender);
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-        drop(other);
-        assert!(waiting.await.unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_receiver_that_is_gone_drops_everything() {
-        let (sender, receiver) = channel(1);
-        let (queued, in_line) = (Arc::new(0), Arc::new(1));
-        assert!(sender.push(Arc::clone(&queued)).unwrap().is_none());
-        let place = sender.push(Arc::clone(&in_line)).unwrap();
-        drop(receiver);
-        assert_eq!((Arc::strong_count(&queued), Arc::strong_count(&in_line)), (1, 1));
-        drop(place);
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn nothing_is_lost_and_each_sender_keeps_its_order() {
-        const SENDERS: u64 = 20;
-        const EACH: u64 = 500;
-        let (sender, mut receiver) = channel(7);
-        for id in 0..SENDERS {
-            let sender = sender.clone();
-            tokio::spawn(async move {
-                for n in 0..EACH {
-                    sender.send((id, n)).await.unwrap();
-                }
-            });
-        }
-        drop(sender);
-        let mut next = [0; SENDERS as usize];
-        loop {
-            let some = some(&mut receiver, 5).await;
-            if some.is_empty() {
-                break;
-            }
-            assert!(some.len() <= 5);
-            for (id, n) in some {
-                assert_eq!(n, next[id as usize]);
-                next[id as usize] += 1;
-            }
-        }
-        assert_eq!(next, [EACH; SENDERS as usize]);
     }
 }
