@@ -64,6 +64,11 @@ where
                 state.resume_at(revision);
                 history.start_at(revision);
             }
+            Recovered::Patch(mut change) => {
+                clock.not_before(change.at);
+                state.weigh_change(&mut change);
+                state.apply(&change);
+            }
             Recovered::Change(_) if broken.is_some() => {}
             Recovered::Change(change) if change.revision != state.totals().revision + 1 => {
                 broken = Some(skips(state.totals().revision, change.revision));
@@ -128,6 +133,9 @@ where
                 Recorded::Conflict
             }
             Err(AppendError::Full) => Recorded::No(Error::JournalFull),
+            Err(AppendError::Invalid(cause)) => {
+                Recorded::No(Error::Refused(crate::Refusal::new(cause)))
+            }
             Err(AppendError::Unknown(cause)) => {
                 tracing::error!(after, %cause, "the outcome of an append is unknown");
                 self.halt(cause);

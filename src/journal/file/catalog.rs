@@ -1,0 +1,159 @@
+//! What belongs to the journal now: shared by the thread that writes, compactions, and those who read older
+//! changes.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::disk::Disk;
+use super::manifest::{Manifest, SnapshotInfo};
+use super::segment::SegmentInfo;
+use crate::journal::Meter;
+
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    disk: Arc<dyn Disk>,
+    /// As it is on the disk. Locked while it is replaced there.
+    manifest: Mutex<Manifest>,
+    /// Where the appends of the last segment end.
+    end: AtomicU64,
+    meter: Arc<Meter>,
+}
+
+impl Catalog {
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        manifest: Manifest,
+        end: u64,
+        meter: Arc<Meter>,
+    ) -> Self {
+        let catalog =
+            Self { disk, manifest: Mutex::new(manifest), end: AtomicU64::new(end), meter };
+        catalog.count();
+        catalog
+    }
+
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// The segments, oldest first, and where the appends of the last one end.
+    pub(crate) fn segments(&self) -> (Vec<SegmentInfo>, u64) {
+        let manifest = self.manifest.lock();
+        (manifest.segments.clone(), self.end.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn oldest(&self) -> u64 {
+        self.manifest.lock().oldest()
+    }
+
+    pub(crate) fn set_end(&self, end: u64) {
+        self.end.store(end, Ordering::Release);
+        self.count();
+    }
+
+    /// How much of the log a start would have to read, and how large the snapshot before it is.
+    pub(crate) fn sizes(&self) -> (u64, u64) {
+        let manifest = self.manifest.lock();
+        let base = manifest.base();
+        let later =
+            manifest.segments.iter().filter(|segment| segment.end.is_some_and(|end| end > base));
+        let log: u64 = later.filter_map(|segment| segment.bytes).sum();
+        let snapshot = manifest.snapshots.last().map_or(0, |snapshot| snapshot.bytes);
+        (log + self.end.load(Ordering::Acquire), snapshot)
+    }
+
+    /// The last segment is complete, and another one, whose file is there, goes on.
+    ///
+    /// # Errors
+    ///
+    /// With `Ok(false)` nothing has changed and there is no room.
+    pub(crate) fn rotate(&self, end: u64, bytes: u64, next: SegmentInfo) -> io::Result<bool> {
+        let mut manifest = self.manifest.lock();
+        let mut new = manifest.clone();
+        if let Some(last) = new.segments.last_mut() {
+            (last.end, last.bytes) = (Some(end), Some(bytes));
+        }
+        new.segments.push(next);
+        match new.write(&*self.disk) {
+            Ok(()) => *manifest = new,
+            Err(error)
+                if is_full(&error)
+                    && Manifest::read(&*self.disk).is_ok_and(|old| old == *manifest) =>
+            {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// A snapshot is complete: it counts from here on, and what it replaces goes, but for so many bytes of
+    /// older log.
+    pub(crate) fn install(&self, snapshot: SnapshotInfo, keep: u64) -> io::Result<()> {
+        let mut manifest = self.manifest.lock();
+        let mut new = manifest.clone();
+        let base = snapshot.revision;
+        new.snapshots.retain(|older| older.revision < base);
+        let mut budget = keep;
+        let covered =
+            new.segments.iter().filter(|segment| segment.end.is_some_and(|end| end <= base));
+        let kept =
+            covered.rev().take_while(|segment| spend(&mut budget, segment.bytes.unwrap_or(0)));
+        let oldest = kept.last().map(|segment| segment.base);
+        let is_kept = |segment: &SegmentInfo| {
+            segment.end.is_none_or(|end| end > base)
+                || oldest.is_some_and(|oldest| segment.base >= oldest)
+        };
+        new.segments.retain(is_kept);
+        let oldest = new.oldest();
+        // Of what is older, a snapshot is of use only if the log goes on from it.
+        let older: Vec<_> = std::mem::take(&mut new.snapshots).into_iter().rev().collect();
+        for snapshot in older {
+            if snapshot.revision >= oldest && spend(&mut budget, snapshot.bytes) {
+                new.snapshots.insert(0, snapshot);
+            }
+        }
+        new.snapshots.push(snapshot);
+        new.write(&*self.disk)?;
+        let old = std::mem::replace(&mut *manifest, new);
+        let names = old.segments.iter().map(SegmentInfo::file);
+        let names = names.chain(old.snapshots.iter().map(SnapshotInfo::file));
+        for name in names.filter(|name| !manifest.lists(name)) {
+            if let Err(error) = self.disk.remove(&name) {
+                // The next start removes it.
+                tracing::warn!(name, %error, "what was compacted away could not be removed");
+            }
+        }
+        drop(manifest);
+        self.count();
+        Ok(())
+    }
+
+    /// Let `stats` see how much there is.
+    fn count(&self) {
+        if let Some(manifest) = self.manifest.try_lock() {
+            let segments: u64 = manifest.segments.iter().filter_map(|segment| segment.bytes).sum();
+            let snapshots: u64 = manifest.snapshots.iter().map(|snapshot| snapshot.bytes).sum();
+            self.meter.set_bytes(segments + snapshots + self.end.load(Ordering::Acquire));
+        }
+    }
+}
+
+fn spend(budget: &mut u64, bytes: u64) -> bool {
+    match budget.checked_sub(bytes) {
+        Some(left) => {
+            *budget = left;
+            true
+        }
+        None => false,
+    }
+}
+
+/// Whether there is no room: on the disk, for this user, or for a file of this size.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}

@@ -1,0 +1,95 @@
+//! Why a file journal cannot be opened or read, and what helps.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::segment::Damage;
+use crate::journal::JournalError;
+
+/// Why a file journal could not be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The system said no.
+    #[error("{}: cannot {action}: {source}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody else has it open.
+    #[error("{}: {holder}: stop it, or use another folder", .path.display())]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+        /// Who has it.
+        holder: String,
+    },
+    /// There is no journal in this folder.
+    #[error("{}: there is no journal in this folder", .path.display())]
+    Missing {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The manifest is missing or damaged, and there are files that it should list.
+    #[error(
+        "{}: the MANIFEST {why}: `mainspring journal repair {}` shows what can be rebuilt",
+        .path.display(), .path.display()
+    )]
+    Manifest {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Something that was acknowledged is damaged. Nothing was changed.
+    #[error(
+        "{}: damaged at byte {offset}: {what}. It was acknowledged, so nothing is cut: restore a backup, or \
+         see what `mainspring journal repair {}` would keep", .path.display(), folder(.path)
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        offset: u64,
+        /// What is wrong there.
+        what: &'static str,
+    },
+    /// A line is whole, and still cannot be read.
+    #[error("{}: the line at byte {offset} is whole, and cannot be read: {why}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        offset: u64,
+        /// Why.
+        why: String,
+    },
+    /// What is asked for cannot be had from this journal.
+    #[error("{0}")]
+    Impossible(String),
+}
+
+fn folder(path: &std::path::Path) -> std::path::Display<'_> {
+    path.parent().unwrap_or(path).display()
+}
+
+impl FileError {
+    /// For `map_err`: the system said no to this.
+    pub(crate) fn io(path: PathBuf, action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { path, action, source }
+    }
+
+    pub(crate) fn damaged(path: PathBuf, damage: &Damage) -> Self {
+        Self::Damaged { path, offset: damage.offset, what: damage.what }
+    }
+}
+
+impl From<FileError> for JournalError {
+    fn from(error: FileError) -> Self {
+        Self::new(error)
+    }
+}

@@ -1,0 +1,134 @@
+//! The manifest: what belongs to the journal, in one line of JSON. It is replaced as a whole: written under
+//! another name, synced, renamed.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::disk::Disk;
+use super::line::{seal, unseal};
+use super::segment::{FORMAT, SegmentInfo};
+use crate::StoreId;
+
+/// The name of its file.
+pub(crate) const MANIFEST: &str = "MANIFEST";
+
+/// What is not complete has this name.
+const TEMPORARY: &str = "MANIFEST.tmp";
+
+/// What a snapshot is called until it is complete.
+pub(crate) const SNAPSHOT_TEMPORARY: &str = "snapshot.tmp";
+
+/// Whether a file of this name is something half done.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    [TEMPORARY, SNAPSHOT_TEMPORARY].contains(&name)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    pub(crate) format: u32,
+    pub(crate) store: String,
+    /// How it is synced: `always`, or the store may have lost something when it was not closed.
+    pub(crate) sync: String,
+    /// Oldest first. The last one counts; what is before it is kept for a restore.
+    pub(crate) snapshots: Vec<SnapshotInfo>,
+    /// Oldest first. The last one is written to.
+    pub(crate) segments: Vec<SegmentInfo>,
+}
+
+/// What the manifest says of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SnapshotInfo {
+    /// What it is the store at.
+    pub(crate) revision: u64,
+    pub(crate) bytes: u64,
+}
+
+impl SnapshotInfo {
+    /// The name of its file.
+    pub(crate) fn file(&self) -> String {
+        format!("snapshot-{:020}.jsonl", self.revision)
+    }
+}
+
+/// Whether a file of this name is a snapshot.
+pub(crate) fn is_snapshot(name: &str) -> bool {
+    name.strip_prefix("snapshot-").and_then(|rest| rest.strip_suffix(".jsonl")).is_some()
+}
+
+/// Why a manifest could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ManifestError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("it is damaged")]
+    Damaged,
+    #[error("it is of format {0}, and this version of mainspring reads format {FORMAT}")]
+    Format(u32),
+}
+
+impl Manifest {
+    pub(crate) fn new(store: StoreId, sync: String) -> Self {
+        let segments = vec![SegmentInfo::new(0, store)];
+        let store = store.to_string();
+        Self { format: FORMAT, store, sync, snapshots: Vec::new(), segments }
+    }
+
+    pub(crate) fn read(disk: &dyn Disk) -> Result<Self, ManifestError> {
+        Self::parse(&disk.open(MANIFEST)?.read_all()?)
+    }
+
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        let line = bytes.strip_suffix(b"\n").ok_or(ManifestError::Damaged)?;
+        unseal(line).ok_or(ManifestError::Damaged)?;
+        // First the format: others may have other fields.
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let Version { format } =
+            serde_json::from_slice(line).map_err(|_| ManifestError::Damaged)?;
+        if format != FORMAT {
+            return Err(ManifestError::Format(format));
+        }
+        let manifest: Self = serde_json::from_slice(line).map_err(|_| ManifestError::Damaged)?;
+        let has_order = manifest.segments.windows(2).all(|pair| pair[0].end == Some(pair[1].base))
+            && manifest.snapshots.is_sorted_by_key(|snapshot| snapshot.revision);
+        if manifest.segments.is_empty() || !has_order || manifest.store().is_none() {
+            return Err(ManifestError::Damaged);
+        }
+        Ok(manifest)
+    }
+
+    pub(crate) fn write(&self, disk: &dyn Disk) -> io::Result<()> {
+        let mut line = serde_json::to_vec(self)?;
+        line.pop(); // the brace, which the seal brings
+        seal(&mut line, 0);
+        let file = disk.create(TEMPORARY)?;
+        file.set_length(0)?;
+        file.write_all_at(&line, 0)?;
+        file.sync()?;
+        disk.rename(TEMPORARY, MANIFEST)?;
+        disk.sync_folder()
+    }
+
+    pub(crate) fn store(&self) -> Option<StoreId> {
+        u64::from_str_radix(&self.store, 16).ok().map(StoreId)
+    }
+
+    /// The snapshot to start from, as a revision.
+    pub(crate) fn base(&self) -> u64 {
+        self.snapshots.last().map_or(0, |snapshot| snapshot.revision)
+    }
+
+    /// The oldest revision after which every change is there.
+    pub(crate) fn oldest(&self) -> u64 {
+        self.segments.first().map_or(0, |segment| segment.base)
+    }
+
+    /// Whether a file of this name belongs to the journal.
+    pub(crate) fn lists(&self, name: &str) -> bool {
+        self.segments.iter().any(|segment| segment.file() == name)
+            || self.snapshots.iter().any(|snapshot| snapshot.file() == name)
+    }
+}

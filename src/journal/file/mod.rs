@@ -1,0 +1,341 @@
+//! A journal in a folder: what was acknowledged is still there after a crash, without a server to run.
+
+mod catalog;
+mod compact;
+mod disk;
+mod error;
+mod line;
+mod lines;
+mod log;
+mod manifest;
+mod past;
+mod recover;
+mod replay;
+mod segment;
+mod snapshot;
+mod writer;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use self::catalog::Catalog;
+use self::compact::Compaction;
+pub use self::disk::{Disk, DiskFile};
+pub use self::error::FileError;
+use self::past::FilePast;
+pub use self::replay::Progress;
+use self::writer::{Opening, Order, Setup, Writer};
+use super::{AppendError, Journal, JournalError, Meter, Past, ReadError, Recover};
+use crate::{Change, StoreId, Subscription};
+
+/// When what was appended is synced, so that it survives a power cut. What was acknowledged survives the end
+/// of the process whichever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sync {
+    /// Before it is acknowledged: a power cut costs nothing.
+    #[default]
+    Always,
+    /// At most this long after it was appended: a power cut costs what was acknowledged in that time.
+    /// [`JournalStats::unsynced`](super::JournalStats::unsynced) says how long that is now.
+    Every(Duration),
+    /// When the system sees fit, which is after some 30 seconds on Linux: a power cut costs what was
+    /// acknowledged in that time.
+    Os,
+}
+
+/// As `always`, `os` or the period, such as `100ms`.
+impl fmt::Display for Sync {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Always => f.write_str("always"),
+            Self::Every(period) => write!(f, "{period:?}"),
+            Self::Os => f.write_str("os"),
+        }
+    }
+}
+
+/// A text that is no [`Sync`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not when to sync: it is always, os, or a time such as 100ms")]
+pub struct InvalidSync(String);
+
+impl FromStr for Sync {
+    type Err = InvalidSync;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSync> {
+        match text {
+            "always" => Ok(Self::Always),
+            "os" => Ok(Self::Os),
+            period => {
+                let span: jiff::SignedDuration =
+                    period.parse().map_err(|_| InvalidSync(text.into()))?;
+                let period = Duration::try_from(span).map_err(|_| InvalidSync(text.into()))?;
+                Ok(Self::Every(period))
+            }
+        }
+    }
+}
+
+type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
+
+/// A journal in a folder of the file system.
+///
+/// The folder holds a manifest, the log in segments, and snapshots, all of them lines of JSON that `grep` and
+/// `jq` understand; `docs/journal.md` describes them. One process at a time has it open.
+///
+/// Every turn of the owner is one append and one sync, in a thread of its own, so that many callers share a
+/// sync. What the log holds is replaced by a snapshot once it has grown enough, while the store serves.
+///
+/// # When something fails
+///
+/// - **No room.** Writes get [`Error::JournalFull`](crate::Error::JournalFull) and nothing is lost; they go on by themselves when there
+///   is room again.
+/// - **Any other failed write or sync** is final until the store is started again: the writes of that turn
+///   get [`Error::Unknown`](crate::Error::Unknown), later ones [`Error::JournalFailed`](crate::Error::JournalFailed) with the cause. Reads go on. A sync is never
+///   tried again, because the system may have dropped what it could not write.
+/// - **A power cut** may leave the last append incomplete: it was not acknowledged, and is put aside with a
+///   warning at the next start.
+/// - **Damage** to what was acknowledged refuses to start, and nothing is changed.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = std::env::temp_dir().join(format!("mainspring-doc-{}", std::process::id()));
+/// use mainspring::Store;
+/// use mainspring::journal::FileJournal;
+///
+/// let store = Store::<String>::builder().journal(FileJournal::open(&folder)).spawn();
+/// store.set("k", "v").await?; // synced before it is acknowledged
+/// store.shutdown().await?;
+///
+/// let store = Store::<String>::builder().journal(FileJournal::open(&folder)).spawn();
+/// assert_eq!(store.get("k").await?.unwrap().revision, 1);
+/// # store.shutdown().await?;
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok(()) }
+/// ```
+pub struct FileJournal<T> {
+    disk: Arc<dyn Disk>,
+    sync: Sync,
+    segment_bytes: u64,
+    history_bytes: u64,
+    compact: (u64, f64),
+    on_progress: OnProgress,
+    meter: Arc<Meter>,
+    open: Option<Open<T>>,
+}
+
+/// What there is once it has been opened.
+struct Open<T> {
+    writer: Writer<T>,
+    catalog: Arc<Catalog>,
+    store: StoreId,
+    compaction: Option<JoinHandle<()>>,
+    /// How large the log has to be for the next compaction, after one that failed.
+    not_below: Arc<AtomicU64>,
+    stop: CancellationToken,
+}
+
+impl<T> FileJournal<T> {
+    /// The journal in this folder, which is created if it is not there. Nothing is read before the store is
+    /// [spawned](crate::Builder::spawn); what is wrong shows in [`Reader::ready`](crate::Reader::ready).
+    pub fn open(folder: impl Into<PathBuf>) -> Self {
+        Self::open_on(disk::Folder(folder.into()))
+    }
+
+    /// The journal on a disk of another kind: for tests.
+    pub fn open_on(disk: impl Disk) -> Self {
+        Self {
+            disk: Arc::new(disk),
+            sync: Sync::Always,
+            segment_bytes: 16 << 20,
+            history_bytes: 64 << 20,
+            compact: (64 << 20, 1.0),
+            on_progress: None,
+            meter: Arc::default(),
+            open: None,
+        }
+    }
+
+    /// When to sync. Default: [`Sync::Always`].
+    #[must_use]
+    pub fn sync(mut self, sync: Sync) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// How large a segment of the log grows before another one is begun. Default: 16 MiB.
+    #[must_use]
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of the log a compaction keeps for those who ask for older changes. Default: 64 MiB.
+    #[must_use]
+    pub fn history_bytes(mut self, bytes: u64) -> Self {
+        self.history_bytes = bytes;
+        self
+    }
+
+    /// Compact by itself once the log is larger than both so many bytes and so many times the snapshot before
+    /// it. Default: 64 MiB and once. A log of [`u64::MAX`] bytes never is.
+    #[must_use]
+    pub fn compact_above(mut self, bytes: u64, times_snapshot: f64) -> Self {
+        self.compact = (bytes, times_snapshot);
+        self
+    }
+
+    /// Tell this how far reading has come when the store starts, now and then, in the thread that reads.
+    #[must_use]
+    pub fn on_progress(mut self, tell: impl FnMut(Progress) + Send + 'static) -> Self {
+        self.on_progress = Some(Box::new(tell));
+        self
+    }
+}
+
+fn not_open() -> JournalError {
+    JournalError::new("the journal is not open")
+}
+
+impl<T> Journal<T> for FileJournal<T>
+where
+    T: Serialize + DeserializeOwned + Clone + Send + std::marker::Sync + 'static,
+{
+    async fn open(&mut self, recover: Recover<'_, T>) -> Result<StoreId, JournalError> {
+        let setup = Setup {
+            disk: Arc::clone(&self.disk),
+            sync: self.sync,
+            segment_bytes: self.segment_bytes,
+            meter: Arc::clone(&self.meter),
+            on_progress: self.on_progress.take(),
+        };
+        let (writer, mut opening) = writer::start(setup)
+            .map_err(|error| JournalError::new(format!("no thread for the journal: {error}")))?;
+        let (store, catalog) = loop {
+            match opening.recv().await {
+                Some(Opening::Piece(piece)) => piece.into_iter().for_each(&mut *recover),
+                Some(Opening::Done(store, catalog)) => break (store, catalog),
+                Some(Opening::Failed(error)) => return Err(error),
+                Some(Opening::Panicked(panic)) => std::panic::resume_unwind(panic),
+                None => return Err(not_open()),
+            }
+        };
+        let stop = CancellationToken::new();
+        self.open = Some(Open {
+            writer,
+            catalog,
+            store,
+            compaction: None,
+            not_below: Arc::default(),
+            stop,
+        });
+        Ok(store)
+    }
+
+    async fn append(&mut self, after: u64, changes: Arc<[Change<T>]>) -> Result<(), AppendError> {
+        let gone = || AppendError::Unknown("the thread of the journal has ended".into());
+        let open = self.open.as_ref().ok_or_else(gone)?;
+        let (reply, answer) = oneshot::channel();
+        open.writer.send(Order::Append { after, changes, reply });
+        match answer.await {
+            Ok(Ok(appended)) => appended,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(_) => Err(gone()),
+        }
+    }
+
+    async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, ReadError> {
+        // Nobody else appends, so this is only asked for when an append has failed, and that is final.
+        let open = self.open.as_ref().ok_or_else(not_open)?;
+        let (reply, answer) = oneshot::channel();
+        open.writer.send(Order::Append { after, changes: Arc::new([]), reply });
+        match answer.await {
+            Ok(Ok(Err(AppendError::Unknown(cause)))) => Err(JournalError(cause).into()),
+            _ => FilePast::new(Arc::clone(&open.catalog)).read(after, u64::MAX).await,
+        }
+    }
+
+    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<(), JournalError> {
+        let open = self.open.as_mut().ok_or_else(not_open)?;
+        if open.compaction.as_ref().is_some_and(|running| !running.is_finished()) {
+            return Err(JournalError::new("a compaction is under way: wait until it is done"));
+        }
+        let compaction = Compaction {
+            catalog: Arc::clone(&open.catalog),
+            meter: Arc::clone(&self.meter),
+            store: open.store,
+            keep: self.history_bytes,
+            stop: open.stop.clone(),
+            not_below: Arc::clone(&open.not_below),
+        };
+        let not_below = open.catalog.sizes().0.saturating_mul(3) / 2;
+        open.not_below.store(not_below, Ordering::Relaxed);
+        let started = compact::start(compaction, snapshot);
+        open.compaction =
+            Some(started.map_err(|error| {
+                JournalError::new(format!("no thread for a compaction: {error}"))
+            })?);
+        Ok(())
+    }
+
+    fn wants_compaction(&self) -> bool {
+        let Some(open) = &self.open else { return false };
+        if open.compaction.as_ref().is_some_and(|running| !running.is_finished()) {
+            return false;
+        }
+        let (log, snapshot) = open.catalog.sizes();
+        let (bytes, times) = self.compact;
+        log > bytes.max(open.not_below.load(Ordering::Relaxed))
+            && log as f64 > snapshot as f64 * times
+    }
+
+    fn past(&self) -> Option<Arc<dyn Past<T>>> {
+        let open = self.open.as_ref()?;
+        Some(Arc::new(FilePast::new(Arc::clone(&open.catalog))))
+    }
+
+    fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        let Some(mut open) = self.open.take() else { return Ok(()) };
+        open.stop.cancel();
+        if let Some(compaction) = open.compaction.take() {
+            // It has told of what went wrong.
+            let _ = compaction.await;
+        }
+        let (reply, answer) = oneshot::channel();
+        open.writer.send(Order::Close { reply });
+        answer.await.unwrap_or_else(|_| Err(not_open()))
+    }
+}
+
+/// The folder can be opened again when this is gone.
+impl<T> Drop for Open<T> {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl<T> fmt::Debug for FileJournal<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileJournal")
+            .field("disk", &self.disk)
+            .field("sync", &self.sync)
+            .finish_non_exhaustive()
+    }
+}

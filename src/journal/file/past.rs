@@ -1,0 +1,131 @@
+//! Changes that have left the history and are still in the segments, read beside the thread that writes.
+
+use std::io;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::catalog::Catalog;
+use super::disk::DiskFile;
+use super::error::FileError;
+use super::line::{Codec, Line, unseal};
+use super::lines::{LITTLE, Lines, MUCH};
+use super::segment::SegmentInfo;
+use crate::Change;
+use crate::journal::{JournalError, Past, PastChanges, ReadError};
+
+/// How many changes are read at once, if no batch has more.
+const SOME: usize = 1_024;
+
+pub(crate) struct FilePast<T> {
+    catalog: Arc<Catalog>,
+    marker: PhantomData<fn() -> T>,
+}
+
+impl<T> FilePast<T> {
+    pub(crate) fn new(catalog: Arc<Catalog>) -> Self {
+        Self { catalog, marker: PhantomData }
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Past<T> for FilePast<T> {
+    fn oldest(&self) -> u64 {
+        self.catalog.oldest()
+    }
+
+    fn read(&self, after: u64, up_to: u64) -> PastChanges<'_, T> {
+        let catalog = Arc::clone(&self.catalog);
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || read_some(&catalog, after, up_to));
+            match read.await {
+                Ok(read) => read,
+                Err(error) => Err(JournalError::new(format!("reading it: {error}")).into()),
+            }
+        })
+    }
+}
+
+/// Some changes after a revision, from the segment that has them.
+pub(crate) fn read_some<T: DeserializeOwned>(
+    catalog: &Catalog,
+    after: u64,
+    up_to: u64,
+) -> Result<Vec<Change<T>>, ReadError> {
+    let (segments, end) = catalog.segments();
+    let mut changes = Vec::new();
+    if after >= up_to {
+        return Ok(changes);
+    }
+    let oldest = segments.first().map_or(0, |segment| segment.base);
+    let segment = segments.iter().rfind(|segment| segment.base <= after);
+    let Some(segment) = segment else { return Err(ReadError::Compacted { oldest }) };
+    let path = catalog.disk().path().join(segment.file());
+    let file = match catalog.disk().open(&segment.file()) {
+        Ok(file) => file,
+        // It was compacted away this moment.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(ReadError::Compacted { oldest: catalog.oldest() });
+        }
+        Err(error) => return Err(failed(FileError::io(path, "open it")(error))),
+    };
+    let end = segment.bytes.unwrap_or(end);
+    let start = find(&file, segment, end, after).map_err(FileError::io(path.clone(), "read it"));
+    let mut lines = Lines::new(file, start.map_err(failed)?, MUCH);
+    let mut codec = Codec::default();
+    while changes.len() < SOME && lines.offset() < end {
+        let line = lines.next().map_err(FileError::io(path.clone(), "read it"));
+        let Some((offset, text)) = line.map_err(failed)? else { break };
+        if unseal(text).is_none() {
+            let what = "the checksum is not that of the line";
+            return Err(failed(FileError::Damaged { path, offset, what }));
+        }
+        let part = Line::parse(text).and_then(|line| {
+            let is_news =
+                line.revision > after && line.revision <= up_to && line.command != "close";
+            if is_news { codec.read_changes(&line) } else { Ok(Vec::new()) }
+        });
+        let unreadable = |error: super::line::Unreadable| {
+            failed(FileError::Unreadable { path: path.clone(), offset, why: error.0 })
+        };
+        changes.extend(part.map_err(unreadable)?);
+        if changes.last().is_some_and(|change: &Change<T>| change.revision >= up_to) {
+            break;
+        }
+    }
+    Ok(changes)
+}
+
+fn failed(error: FileError) -> ReadError {
+    ReadError::Failed(error.into())
+}
+
+/// An offset from which the changes after a revision are not far: their lines are in order, so half of what
+/// is left is ruled out each time.
+fn find(file: &Arc<dyn DiskFile>, segment: &SegmentInfo, end: u64, after: u64) -> io::Result<u64> {
+    const NEAR: u64 = 16 << 10;
+    let (mut low, mut high) = (segment.header().len() as u64, end);
+    while high.saturating_sub(low) > NEAR {
+        let middle = low + (high - low) / 2;
+        let mut lines = Lines::new(Arc::clone(file), middle, LITTLE);
+        // The rest of the line in the middle.
+        if lines.next()?.is_none() {
+            high = middle;
+            continue;
+        }
+        let at = lines.offset();
+        let revision = match lines.next()? {
+            Some((offset, text)) if offset < high => {
+                unseal(text).and_then(|_| Line::parse(text).ok()).map(|line| line.revision)
+            }
+            _ => None,
+        };
+        match revision {
+            Some(revision) if revision <= after => low = at,
+            Some(_) => high = middle,
+            // A long line reaches to the end, or something is wrong, which shows when it is read.
+            None => high = middle,
+        }
+    }
+    Ok(low)
+}

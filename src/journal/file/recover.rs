@@ -1,0 +1,157 @@
+//! Opening a folder to write: take the lock, read everything, and put right what a crash has left.
+
+use std::io;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::Sync;
+use super::catalog::Catalog;
+use super::disk::{Disk, LOCK};
+use super::error::FileError;
+use super::log::{Log, Writing, begin};
+use super::manifest::{MANIFEST, Manifest, ManifestError, is_snapshot, is_temporary};
+use super::replay::{Progress, Replayed, replay};
+use super::segment::{Damage, SegmentInfo, is_segment};
+use crate::StoreId;
+use crate::journal::{Meter, Recovered};
+
+/// A journal that is open: whoever holds it may write.
+pub(crate) struct Opened {
+    pub(crate) log: Log,
+    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) store: StoreId,
+    pub(crate) _lock: Box<dyn Send + std::marker::Sync>,
+}
+
+/// Open a journal, or begin one. Answers it, after everything that it holds was told.
+pub(crate) fn recover<T: DeserializeOwned>(
+    disk: &Arc<dyn Disk>,
+    (sync, segment_bytes): (Sync, u64),
+    meter: &Arc<Meter>,
+    progress: &mut dyn FnMut(Progress),
+    tell: &mut dyn FnMut(Recovered<T>) -> Result<(), FileError>,
+) -> Result<Opened, FileError> {
+    let path = disk.path();
+    disk.create_folder().map_err(FileError::io(path.clone(), "create it"))?;
+    let lock = lock(&**disk)?;
+    let (mut manifest, is_new) = match manifest(&**disk)? {
+        Some(manifest) => (manifest, false),
+        None => (Manifest::new(StoreId::random(), sync.to_string()), true),
+    };
+    let last = |manifest: &Manifest| manifest.segments.last().cloned();
+    let Some(segment) = last(&manifest) else { unreachable!("a manifest lists a segment") };
+    let replayed = if is_new {
+        Replayed { revision: 0, end: 0, closed: true, damage: None }
+    } else {
+        replay(&**disk, &manifest, progress, tell)?
+    };
+    if let Some(damage) = &replayed.damage {
+        put_aside(&**disk, &segment, damage)?;
+    }
+    let end = disk
+        .create(&segment.file())
+        .and_then(|file| begin(&*file, &segment, replayed.end))
+        .map_err(FileError::io(path.join(segment.file()), "write to it"))?;
+    let was = manifest.clone();
+    let may_have_lost = !replayed.closed && manifest.sync != Sync::Always.to_string();
+    if may_have_lost {
+        // Revisions that were told of before may be other changes from here on.
+        let store = StoreId::random();
+        tracing::warn!(old = manifest.store, new = %store, "the store was not closed: it has a new id");
+        manifest.store = store.to_string();
+    }
+    manifest.sync = sync.to_string();
+    disk.sync_folder().map_err(FileError::io(path.clone(), "sync it"))?;
+    if is_new || was != manifest {
+        manifest.write(&**disk).map_err(FileError::io(path.join(MANIFEST), "write it"))?;
+    }
+    remove_leftovers(&**disk, &manifest);
+    let store = manifest.store().unwrap_or_else(StoreId::random);
+    let catalog = Arc::new(Catalog::new(Arc::clone(disk), manifest, end, Arc::clone(meter)));
+    let writing = Writing { sync, segment_bytes, store };
+    let head = replayed.revision;
+    let log =
+        Log::new(Arc::clone(&catalog), Arc::clone(meter), writing, segment.clone(), end, head)
+            .map_err(FileError::io(path.join(segment.file()), "open it"))?;
+    Ok(Opened { log, catalog, store, _lock: lock })
+}
+
+/// Take the lock of a folder.
+pub(crate) fn lock(disk: &dyn Disk) -> Result<Box<dyn Send + std::marker::Sync>, FileError> {
+    let path = disk.path();
+    disk.lock().map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => FileError::Locked { path, holder: error.to_string() },
+        _ => FileError::io(path.join(LOCK), "lock it")(error),
+    })
+}
+
+/// The manifest; `None` if there is no journal yet.
+pub(crate) fn manifest(disk: &dyn Disk) -> Result<Option<Manifest>, FileError> {
+    let path = disk.path();
+    match Manifest::read(disk) {
+        Ok(manifest) => Ok(Some(manifest)),
+        Err(ManifestError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+            if holds_anything(disk).map_err(FileError::io(path.clone(), "read it"))? {
+                return Err(FileError::Manifest { path, why: "is missing".into() });
+            }
+            Ok(None)
+        }
+        Err(ManifestError::Io(error)) => Err(FileError::io(path.join(MANIFEST), "read it")(error)),
+        Err(error) => Err(FileError::Manifest { path, why: format!("cannot be read: {error}") }),
+    }
+}
+
+/// Whether there is a snapshot or an append in the folder: a start that was cut short leaves neither.
+fn holds_anything(disk: &dyn Disk) -> io::Result<bool> {
+    for name in disk.names()? {
+        if is_snapshot(&name) {
+            return Ok(true);
+        }
+        if is_segment(&name) {
+            let bytes = disk.open(&name)?.read_all()?;
+            if bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() > 1 {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Keep what was never acknowledged in a file of its own, before it is cut off.
+fn put_aside(disk: &dyn Disk, segment: &SegmentInfo, damage: &Damage) -> Result<(), FileError> {
+    let path = disk.path().join(segment.file());
+    let aside = || -> io::Result<Option<String>> {
+        let file = disk.open(&segment.file())?;
+        let mut cut = file.read_some(damage.start, usize::MAX)?;
+        let text = cut.iter().rposition(|byte| *byte != b'\n').map_or(0, |last| last + 2);
+        cut.truncate(text);
+        if cut.iter().all(|byte| matches!(byte, b'\n' | 0)) {
+            return Ok(None);
+        }
+        let name = format!("{}.cut-{}", segment.file(), damage.start);
+        let file = disk.create(&name)?;
+        file.set_length(0)?;
+        file.write_all_at(&cut, 0)?;
+        file.sync()?;
+        disk.sync_folder()?;
+        Ok(Some(name))
+    };
+    let kept = aside().map_err(FileError::io(path.clone(), "put aside the end of it"))?;
+    tracing::warn!(
+        file = %path.display(), offset = damage.offset, what = damage.what, aside = kept,
+        "the end of the log was not complete, and is cut off; it was never acknowledged"
+    );
+    Ok(())
+}
+
+/// Remove what a crash has left half done.
+fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) {
+    for name in disk.names().unwrap_or_default() {
+        let ours = is_segment(&name) || is_snapshot(&name) || is_temporary(&name);
+        if ours && !manifest.lists(&name) {
+            tracing::debug!(name, "removed what the manifest does not list");
+            let _ = disk.remove(&name);
+        }
+    }
+}

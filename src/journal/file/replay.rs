@@ -1,0 +1,187 @@
+//! Reading a journal from its start: the newest snapshot that is good, and every later change. Changes
+//! nothing.
+
+use serde::de::DeserializeOwned;
+
+use super::disk::Disk;
+use super::error::FileError;
+use super::line::Codec;
+use super::manifest::{Manifest, SnapshotInfo};
+use super::segment::{Damage, Scan, ScanError, SegmentInfo, scan};
+use super::snapshot;
+use crate::journal::Recovered;
+
+/// How far reading has come, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Bytes that have been read.
+    pub done: u64,
+    /// Bytes that there are to read.
+    pub total: u64,
+}
+
+/// Where the log ends.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    /// The newest revision.
+    pub(crate) revision: u64,
+    /// Where the last append of the last segment ends.
+    pub(crate) end: u64,
+    /// Whether it was closed there.
+    pub(crate) closed: bool,
+    /// What is behind the end, and was never acknowledged.
+    pub(crate) damage: Option<Damage>,
+}
+
+/// Read everything, in order.
+pub(crate) fn replay<T: DeserializeOwned>(
+    disk: &dyn Disk,
+    manifest: &Manifest,
+    progress: &mut dyn FnMut(Progress),
+    tell: &mut dyn FnMut(Recovered<T>) -> Result<(), FileError>,
+) -> Result<Replayed, FileError> {
+    let snapshot = newest_good(disk, manifest)?;
+    let base = snapshot.map_or(0, |snapshot| snapshot.revision);
+    let needed =
+        || manifest.segments.iter().filter(|segment| segment.end.is_none_or(|end| end > base));
+    if needed().next().is_none_or(|first| first.base > base) {
+        let why = format!("lists no segment that goes on from revision {base}");
+        return Err(FileError::Manifest { path: disk.path(), why });
+    }
+    let mut total = snapshot.map_or(0, |snapshot| snapshot.bytes);
+    for segment in needed() {
+        total += match segment.bytes {
+            Some(bytes) => bytes,
+            None => open(disk, segment)?.length().map_err(cannot_read(disk, segment))?,
+        };
+    }
+    let mut done = 0;
+    if let Some(snapshot) = snapshot {
+        let mut count = 0_u64;
+        snapshot::read(disk, snapshot, |offset, recovered| {
+            count += 1;
+            if count.is_multiple_of(1_024) {
+                progress(Progress { done: offset, total });
+            }
+            tell(recovered)
+        })?;
+        done = snapshot.bytes;
+    }
+    let mut codec = Codec::default();
+    let mut last = None;
+    for segment in needed() {
+        let bytes = open(disk, segment)?.read_all().map_err(cannot_read(disk, segment))?;
+        let scanned = read_segment(
+            disk,
+            segment,
+            &bytes,
+            |offset, change| {
+                // Now and then.
+                if change.revision % 1_024 == 0 {
+                    progress(Progress { done: done + offset, total });
+                }
+                if change.revision > base { tell(Recovered::Change(change)) } else { Ok(()) }
+            },
+            &mut codec,
+        )?;
+        if segment.end.is_some() {
+            check_complete(disk, segment, &scanned)?;
+        } else if let Some(damage) = scanned.damage.as_ref().filter(|damage| damage.is_final()) {
+            return Err(FileError::damaged(disk.path().join(segment.file()), damage));
+        }
+        done += bytes.len() as u64;
+        progress(Progress { done, total });
+        last = Some(scanned);
+    }
+    let Some(Scan { end, revision, closed, damage }) = last else {
+        unreachable!("there is at least one segment");
+    };
+    if revision < base {
+        let why =
+            format!("lists a log that ends at revision {revision}, before the snapshot at {base}");
+        return Err(FileError::Manifest { path: disk.path(), why });
+    }
+    Ok(Replayed { revision, end, closed, damage })
+}
+
+/// The newest snapshot; the one before it if that is damaged and the log since then is still there.
+fn newest_good<'a>(
+    disk: &dyn Disk,
+    manifest: &'a Manifest,
+) -> Result<Option<&'a SnapshotInfo>, FileError> {
+    let mut snapshots = manifest.snapshots.iter().rev().peekable();
+    while let Some(snapshot) = snapshots.next() {
+        let other = match snapshots.peek() {
+            Some(older) => older.revision,
+            None => 0,
+        };
+        if manifest.oldest() > other {
+            // There is nothing else to start from: what is wrong with it shows when it is read.
+            return Ok(Some(snapshot));
+        }
+        match snapshot::verify(disk, snapshot) {
+            Ok(()) => return Ok(Some(snapshot)),
+            Err(error) => tracing::warn!(%error, "starting from what was there before it"),
+        }
+    }
+    Ok(None)
+}
+
+/// Every change of a segment that is whole.
+pub(crate) fn read_segment<T: DeserializeOwned>(
+    disk: &dyn Disk,
+    segment: &SegmentInfo,
+    bytes: &[u8],
+    mut tell: impl FnMut(u64, crate::Change<T>) -> Result<(), FileError>,
+    codec: &mut Codec,
+) -> Result<Scan, FileError> {
+    let scanned = scan(bytes, segment, |lines| {
+        for (offset, line) in lines.iter().filter(|(_, line)| line.command != "close") {
+            let changes = codec.read_changes(line);
+            for change in changes.map_err(|error| ScanError::Unreadable(*offset, error))? {
+                tell(*offset, change).map_err(ScanError::Stopped)?;
+            }
+        }
+        Ok(())
+    });
+    scanned.map_err(|error| match error {
+        ScanError::Stopped(error) => error,
+        ScanError::Unreadable(offset, unreadable) => FileError::Unreadable {
+            path: disk.path().join(segment.file()),
+            offset,
+            why: unreadable.0,
+        },
+    })
+}
+
+/// A segment that another one follows was synced as a whole.
+pub(crate) fn check_complete(
+    disk: &dyn Disk,
+    segment: &SegmentInfo,
+    scanned: &Scan,
+) -> Result<(), FileError> {
+    let path = disk.path().join(segment.file());
+    if let Some(damage) = &scanned.damage {
+        return Err(FileError::damaged(path, damage));
+    }
+    if Some(scanned.revision) != segment.end {
+        let what = "the segment is shorter than it was";
+        return Err(FileError::Damaged { path, offset: scanned.end, what });
+    }
+    Ok(())
+}
+
+fn open(
+    disk: &dyn Disk,
+    segment: &SegmentInfo,
+) -> Result<std::sync::Arc<dyn super::disk::DiskFile>, FileError> {
+    disk.open(&segment.file()).map_err(FileError::io(disk.path().join(segment.file()), "open it"))
+}
+
+fn cannot_read(
+    disk: &dyn Disk,
+    segment: &SegmentInfo,
+) -> impl FnOnce(std::io::Error) -> FileError + use<> {
+    FileError::io(disk.path().join(segment.file()), "read it")
+}
