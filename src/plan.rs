@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::change::{Change, ChangeKind};
 use crate::command::Prepared;
 use crate::decide::{Effect, Facts, Rules, Totals, change_of, decide};
@@ -18,7 +20,7 @@ pub(crate) struct Plan<'a, T> {
 
 /// What has been decided so far.
 struct Draft<T> {
-    facts: HashMap<Key, Option<Facts>>,
+    facts: HashMap<Key, Option<Facts>, RandomState>,
     /// Everything that the state has is gone.
     cleared: bool,
     totals: Totals,
@@ -37,7 +39,8 @@ pub(crate) struct Accepted {
 impl<'a, T: Clone> Plan<'a, T> {
     pub(crate) fn new(state: &'a State<T>, now: Timestamp, rules: Rules) -> Self {
         let totals = *state.totals();
-        let draft = Draft { facts: HashMap::new(), cleared: false, totals, changes: Vec::new() };
+        let draft =
+            Draft { facts: HashMap::default(), cleared: false, totals, changes: Vec::new() };
         Self { state, now, rules, draft }
     }
 

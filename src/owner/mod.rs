@@ -32,6 +32,9 @@ use crate::{Error, Timestamp, inbox, panics};
 /// How many commands are taken from the queue at once.
 const DRAIN: usize = 256;
 
+/// How often the owner gives way before a turn that is appended to a journal.
+const GATHERINGS: usize = 2;
+
 /// How many commands share a turn when somebody listens and nothing is journaled: publishing them
 /// together costs a tenth, and holding replies back for longer idles the callers.
 const SHARED_TURN: usize = 16;
@@ -156,10 +159,25 @@ where
                 }
                 Woken::End => return Ok(()),
             }
+            if self.journal.is_some() {
+                self.gather(&mut batch).await;
+            }
             self.take(&mut batch).await;
             if let Some(cause) = self.lost.take() {
                 return Err(cause);
             }
+        }
+    }
+
+    /// Give those who were just answered the time to ask again, so that they share the next append with
+    /// those who were not: otherwise callers split into two halves that take turns.
+    async fn gather(&mut self, batch: &mut Vec<Envelope<T>>) {
+        for _ in 0..GATHERINGS {
+            if batch.len() >= DRAIN {
+                break;
+            }
+            tokio::task::yield_now().await;
+            self.inbox.try_recv(batch, DRAIN - batch.len());
         }
     }
 
