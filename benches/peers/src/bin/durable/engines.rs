@@ -1,0 +1,102 @@
+//! Stores that keep what they acknowledge, each in the mode that syncs before it answers.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use mainspring::Store;
+use mainspring::journal::FileJournal;
+use mainspring::journal::file::Sync;
+use redb::{Database, TableDefinition};
+
+/// How a write is waited for.
+pub(crate) trait Engine: Clone + Send + 'static {
+    /// Whether a write waits on a thread of its own.
+    const BLOCKS: bool;
+
+    /// Write, and return when it is durable.
+    fn write(&self, key: String, value: &str) -> impl Future<Output = Result<()>> + Send;
+}
+
+impl Engine for Store<String> {
+    const BLOCKS: bool = false;
+
+    async fn write(&self, key: String, value: &str) -> Result<()> {
+        self.set(key, value).await?;
+        Ok(())
+    }
+}
+
+/// A store over a journal in this folder.
+pub(crate) async fn mainspring(folder: &Path, sync: Sync) -> Result<Store<String>> {
+    let journal = FileJournal::open(folder).sync(sync);
+    let store = Store::builder().journal(journal).spawn();
+    store.ready().await?;
+    Ok(store)
+}
+
+const TABLE: TableDefinition<'_, &str, &str> = TableDefinition::new("table");
+
+/// One transaction a write.
+#[derive(Clone)]
+pub(crate) struct Redb(Arc<Database>);
+
+impl Redb {
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        Ok(Self(Arc::new(Database::create(folder.join("redb"))?)))
+    }
+}
+
+impl Engine for Redb {
+    const BLOCKS: bool = true;
+
+    async fn write(&self, key: String, value: &str) -> Result<()> {
+        let transaction = self.0.begin_write()?;
+        transaction.open_table(TABLE)?.insert(&*key, value)?;
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+/// An insert and a sync of its journal a write.
+#[derive(Clone)]
+pub(crate) struct Fjall(fjall::Database, fjall::Keyspace);
+
+impl Fjall {
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let database = fjall::Database::builder(folder).open()?;
+        let keyspace = database.keyspace("table", fjall::KeyspaceCreateOptions::default)?;
+        Ok(Self(database, keyspace))
+    }
+}
+
+impl Engine for Fjall {
+    const BLOCKS: bool = true;
+
+    async fn write(&self, key: String, value: &str) -> Result<()> {
+        self.1.insert(key, value)?;
+        self.0.persist(fjall::PersistMode::SyncData)?;
+        Ok(())
+    }
+}
+
+/// An insert and a flush a write; flushes are shared.
+#[derive(Clone)]
+pub(crate) struct Sled(sled::Db);
+
+impl Sled {
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        sled::open(folder).map(Self).context("sled")
+    }
+}
+
+impl Engine for Sled {
+    const BLOCKS: bool = false;
+
+    async fn write(&self, key: String, value: &str) -> Result<()> {
+        self.0.insert(key, value)?;
+        self.0.flush_async().await?;
+        Ok(())
+    }
+}

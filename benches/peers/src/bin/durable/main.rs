@@ -1,0 +1,207 @@
+//! Mainspring with a journal beside other stores that sync what they acknowledge, on the same disk, in one
+//! interleaved run.
+
+mod engines;
+mod redis;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::Parser;
+use mainspring::journal::file::Sync;
+use peers::measure::{Cpu, Figures, Measured, Sample, Side, Stopwatch, interleave};
+use peers::report::{self, Row};
+use peers::settings::Settings;
+
+use self::engines::{Engine, Fjall, Redb, Sled, mainspring};
+use self::redis::Redis;
+
+/// Measures durable writes, and how long a start takes.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Less of each
+    #[arg(long)]
+    short: bool,
+    /// Where everybody writes
+    #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/durable"))]
+    folder: PathBuf,
+    /// Write the rows
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Print the table as Markdown too
+    #[arg(long)]
+    markdown: bool,
+    /// How many entries a start reads
+    #[arg(long)]
+    entries: Option<usize>,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    std::fs::create_dir_all(&args.folder)?;
+    let folder = tempfile::tempdir_in(&args.folder)?;
+    let settings = Settings {
+        rounds: if args.short { 5 } else { 9 },
+        part: Duration::from_millis(if args.short { 150 } else { 500 }),
+        short: args.short,
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let mut rows = runtime.block_on(writes(&settings, folder.path()))?;
+    let entries = args.entries.unwrap_or(if args.short { 100_000 } else { 1_000_000 });
+    rows.extend(runtime.block_on(starts(&settings, &folder.path().join("starts"), entries))?);
+    println!("{}", report::table(&rows));
+    if args.markdown {
+        println!("{}", report::markdown(&rows));
+    }
+    if let Some(path) = &args.json {
+        report::write_json(path, &rows)?;
+    }
+    Ok(())
+}
+
+/// So many callers who each write, and wait, for some time.
+async fn drive<E: Engine>(engine: &E, callers: usize, time: Duration) -> Sample {
+    let watch = Stopwatch::start(Cpu::Process);
+    let end = Instant::now() + time;
+    let caller = |caller: usize| {
+        let engine = engine.clone();
+        async move {
+            let value = "v".repeat(100);
+            let mut done = 0_u64;
+            while Instant::now() < end {
+                let key = (caller as u64 * 7_919 + done * 104_729) % 100_000;
+                engine.write(format!("key-{key:012}"), &value).await.expect("it can be written");
+                done += 1;
+            }
+            done
+        }
+    };
+    let mut done = 0;
+    if E::BLOCKS {
+        let threads: Vec<_> = (0..callers)
+            .map(|n| {
+                let (task, runtime) = (caller(n), tokio::runtime::Handle::current());
+                std::thread::spawn(move || runtime.block_on(task))
+            })
+            .collect();
+        let all = || threads.into_iter().map(|thread| thread.join().expect("it ends")).sum::<u64>();
+        done += tokio::task::block_in_place(all);
+    } else {
+        let tasks: Vec<_> = (0..callers).map(|n| tokio::spawn(caller(n))).collect();
+        for task in tasks {
+            done += task.await.expect("it ends");
+        }
+    }
+    watch.stop(done)
+}
+
+fn side<'a, E: Engine>(name: &str, engine: &'a E, callers: usize) -> Side<'a> {
+    Side::new(name, move |time| drive(engine, callers, time))
+}
+
+async fn writes(settings: &Settings, folder: &Path) -> Result<Vec<Row>> {
+    let store = mainspring(&folder.join("always"), Sync::Always).await?;
+    let unsynced = mainspring(&folder.join("os"), Sync::Os).await?;
+    let redb = Redb::open(&folder.join("redb"))?;
+    let fjall = Fjall::open(&folder.join("fjall"))?;
+    let sled = Sled::open(&folder.join("sled"))?;
+    let redis = Redis::start(&folder.join("redis"))?;
+    let redis = &redis;
+    let redis_side = |callers: usize| {
+        Side::new("redis", move |time| async move {
+            // As many as fit the time, by what it did last time on machines of this kind.
+            let requests = (time.as_secs_f64() * 300.0 * callers as f64) as usize + 200;
+            let sets = || redis.sets(callers, requests);
+            tokio::task::block_in_place(sets).expect("redis-benchmark runs")
+        })
+    };
+    let rate = Sample::per_second;
+    let mut rows = Vec::new();
+    for callers in [64, 512] {
+        let sides = [
+            side("always", &store, callers),
+            side("always, one caller", &store, 1),
+            side("not synced", &unsynced, callers),
+            side("redb", &redb, callers),
+            side("fjall", &fjall, callers),
+            side("sled", &sled, callers),
+            redis_side(callers),
+        ];
+        let measured = interleave(settings, &sides).await;
+        let [ours, lone, unsynced, others @ ..] = &*measured else { unreachable!("seven sides") };
+        let both = |other: &Measured| [ours.figures(), other.figures()];
+        let name = format!("durable sets, {callers} callers");
+        if callers == 64 {
+            let what = format!("{name}, of those of one caller");
+            rows.push(Row::at_least(40.0, what, ours.ratio(lone, rate)).figures(both(lone)));
+        } else {
+            let what = format!("{name}, of those without a sync");
+            let ratio = ours.ratio(unsynced, rate);
+            rows.push(Row::at_least(0.65, what, ratio).figures(both(unsynced)));
+        }
+        for other in others {
+            let what = format!("{name}, of {}", other.name);
+            rows.push(Row::at_least(1.0, what, ours.ratio(other, rate)).figures(both(other)));
+        }
+    }
+    store.shutdown().await?;
+    Ok(rows)
+}
+
+/// How long it takes until a store with so many entries serves again, of the time that Redis says it took to
+/// load the same from its log.
+async fn starts(settings: &Settings, folder: &Path, entries: usize) -> Result<Vec<Row>> {
+    let (ours, theirs) = (folder.join("mainspring"), folder.join("redis"));
+    let store = mainspring(&ours, Sync::Os).await?;
+    let value = "v".repeat(100);
+    for first in (0..entries).step_by(1_000) {
+        let keys = first..entries.min(first + 1_000);
+        let pairs = keys.map(|n| (format!("key-{n:012}"), value.as_str()));
+        for set in store.set_many(pairs).await? {
+            set?;
+        }
+    }
+    let compacted = async |times: u64| -> Result<()> {
+        let store = mainspring(&ours, Sync::Always).await?;
+        store.compact().await?;
+        while store.stats().journal.compactions < times {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        store.shutdown().await?;
+        Ok(())
+    };
+    store.shutdown().await?;
+    let redis = Redis::start(&theirs)?;
+    redis.fill(entries)?;
+    redis.stop()?;
+    let mut rows = Vec::new();
+    for form in ["log", "snapshot"] {
+        if form == "snapshot" {
+            compacted(1).await?;
+        }
+        let (mut store_took, mut redis_took) = (Vec::new(), Vec::new());
+        for _ in 0..settings.few().rounds {
+            let start = Instant::now();
+            let store = mainspring(&ours, Sync::Always).await?;
+            let wall = start.elapsed();
+            ensure!(store.stats().entries == entries, "{:?}", store.stats());
+            store.shutdown().await?;
+            store_took.push(Sample { done: entries as u64, wall, cpu: wall });
+            let redis = Redis::start(&theirs)?;
+            let wall = redis.loading_took()?;
+            redis.stop()?;
+            redis_took.push(Sample { done: entries as u64, wall, cpu: wall });
+        }
+        let ours = Measured::new("store", store_took);
+        let theirs = Measured::new("redis", redis_took);
+        let what = format!("a start with {entries} entries from a {form}, time of Redis");
+        let seconds = |sample: &Sample| sample.wall.as_secs_f64();
+        let figures = Figures::named("seconds")
+            .with("store", ours.median(seconds))
+            .with("redis", theirs.median(seconds));
+        rows.push(Row::at_most(1.0, what, ours.ratio(&theirs, seconds)).figures([figures]));
+    }
+    Ok(rows)
+}
