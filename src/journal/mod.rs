@@ -5,12 +5,15 @@
 //! journal did not happen.
 
 mod memory;
+mod meter;
 
 use std::fmt;
 use std::future::pending;
+use std::pin::Pin;
 use std::sync::Arc;
 
 pub use self::memory::{Fault, MemoryJournal};
+pub use self::meter::{JournalStats, Meter};
 use crate::{Change, Entry, Key, StoreId, Subscription};
 
 /// What a journal gives back when it is opened, piece by piece: the entries of its newest snapshot,
@@ -22,6 +25,9 @@ pub enum Recovered<T> {
     Entry(Key, Entry<T>),
     /// The end of the snapshot, which is the store at this revision.
     SnapshotEnd(u64),
+    /// A change that was made while the snapshot was walked, to a key that it had told of already:
+    /// applied as it comes. Its revision is part of the snapshot's.
+    Patch(Change<T>),
     /// A change after the snapshot.
     Change(Change<T>),
 }
@@ -29,7 +35,7 @@ pub enum Recovered<T> {
 /// Takes what was recovered.
 pub type Recover<'a, T> = &'a mut (dyn FnMut(Recovered<T>) + Send);
 
-/// Why changes were not appended. Which of the three it is decides what the owner does next, so a
+/// Why changes were not appended. Which of the four it is decides what the owner does next, so a
 /// journal that is not certain says [`Unknown`](AppendError::Unknown).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
@@ -40,6 +46,10 @@ pub enum AppendError {
     /// There is no room, and certainly nothing was written. The writes of the turn fail.
     #[error("the journal is full")]
     Full,
+    /// A change cannot be put into a form that could be read back, and nothing was written. Only the
+    /// write that it came from is refused.
+    #[error("the journal cannot hold this: {0}")]
+    Invalid(Arc<str>),
     /// Everything else. The changes may be there or not; the owner appends nothing more until
     /// [`read`](Journal::read) has told.
     #[error("the journal did not say: {0}")]
@@ -137,6 +147,26 @@ pub trait Journal<T>: Send + 'static {
         snapshot: Subscription<T>,
     ) -> impl Future<Output = Result<(), JournalError>> + Send;
 
+    /// Whether the log has grown so much that it should be compacted. The owner asks after turns that were
+    /// appended, and then calls [`compact`](Self::compact). No, while that is under way.
+    fn wants_compaction(&self) -> bool {
+        false
+    }
+
+    /// Where changes that have left the history can be read. Asked for once, after
+    /// [`open`](Self::open). A journal that has none leaves it as it is, and subscriptions that ask for
+    /// changes older than the history are told so. Subscribers read it to the end, also when the store has
+    /// ended.
+    fn past(&self) -> Option<Arc<dyn Past<T>>> {
+        None
+    }
+
+    /// How the journal is doing, in numbers: for [`Reader::stats`](crate::Reader::stats). Asked for once,
+    /// before [`open`](Self::open).
+    fn meter(&self) -> Arc<Meter> {
+        Arc::default()
+    }
+
     /// Make sure that everything is written. Called once, as the last thing.
     ///
     /// # Errors
@@ -144,6 +174,27 @@ pub trait Journal<T>: Send + 'static {
     /// If something that was acknowledged may be lost.
     fn close(&mut self) -> impl Future<Output = Result<(), JournalError>> + Send;
 }
+
+/// Changes that a journal still has, for subscribers that ask for more than the history holds. Read beside
+/// the owner, by any number of them.
+pub trait Past<T>: Send + Sync {
+    /// The oldest revision after which every change can be read.
+    fn oldest(&self) -> u64;
+
+    /// Changes after a revision and up to another one, oldest first: some, but at least one unless there is
+    /// none, and whole batches. Nothing after `up_to` is read, so it is the revision of a change that does
+    /// not [continue](Change::continues). If `after` is inside a batch, the first change is the first of that
+    /// batch, which is how the reader is told.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Compacted`] if they are no longer there.
+    fn read(&self, after: u64, up_to: u64) -> PastChanges<'_, T>;
+}
+
+/// What [`Past::read`] answers.
+pub type PastChanges<'a, T> =
+    Pin<Box<dyn Future<Output = Result<Vec<Change<T>>, ReadError>> + Send + 'a>>;
 
 /// The journal of a store that has none. There are no values of it.
 #[derive(Debug, Clone, Copy)]

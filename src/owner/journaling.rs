@@ -38,6 +38,8 @@ pub(super) enum Recorded {
     Yes,
     /// Another owner was first. Its changes are applied by now.
     Conflict,
+    /// One of them cannot be, for this reason, and so none was.
+    Invalid(Arc<str>),
     /// They are not, or nobody knows: this is the answer for those who asked for them.
     No(Error),
 }
@@ -63,6 +65,11 @@ where
             Recovered::SnapshotEnd(revision) => {
                 state.resume_at(revision);
                 history.start_at(revision);
+            }
+            Recovered::Patch(mut change) => {
+                clock.not_before(change.at);
+                state.weigh_change(&mut change);
+                state.apply(&change);
             }
             Recovered::Change(_) if broken.is_some() => {}
             Recovered::Change(change) if change.revision != state.totals().revision + 1 => {
@@ -126,6 +133,10 @@ where
                     self.halt("it has a conflict and no newer change".into());
                 }
                 Recorded::Conflict
+            }
+            Err(AppendError::Invalid(cause)) => {
+                tracing::warn!(after, %cause, "the journal cannot hold a change");
+                Recorded::Invalid(cause)
             }
             Err(AppendError::Full) => Recorded::No(Error::JournalFull),
             Err(AppendError::Unknown(cause)) => {

@@ -1,5 +1,6 @@
 //! The only task that changes data: its loop, from start to end.
 
+mod apart;
 mod expiring;
 mod job;
 mod journaling;

@@ -1,0 +1,82 @@
+//! What a journal counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+/// How a journal is doing, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct JournalStats {
+    /// Appends that were acknowledged since the store was started: turns, not changes.
+    pub appends: u64,
+    /// Bytes that they took.
+    pub appended_bytes: u64,
+    /// How often the log was synced.
+    pub syncs: u64,
+    /// How long all of that syncing took.
+    pub sync_time: Duration,
+    /// How long the oldest change that was acknowledged has waited for a sync: what a power cut would cost
+    /// now. Zero where every change is synced before it is acknowledged.
+    pub unsynced: Duration,
+    /// How often the log was compacted.
+    pub compactions: u64,
+    /// Bytes that the journal takes.
+    pub bytes: u64,
+}
+
+/// Counts what a journal does; any thread may count and read.
+#[derive(Debug, Default)]
+pub struct Meter {
+    appends: AtomicU64,
+    appended_bytes: AtomicU64,
+    syncs: AtomicU64,
+    sync_nanos: AtomicU64,
+    compactions: AtomicU64,
+    bytes: AtomicU64,
+    unsynced_since: Mutex<Option<Instant>>,
+}
+
+impl Meter {
+    /// An append of so many bytes was acknowledged. If it is not synced, the time since then counts.
+    pub fn appended(&self, bytes: u64, synced: bool) {
+        self.appends.fetch_add(1, Ordering::Relaxed);
+        self.appended_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if !synced {
+            self.unsynced_since.lock().get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Everything that was appended so far has been synced, which took so long.
+    pub fn synced(&self, took: Duration) {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.sync_nanos.fetch_add(nanos, Ordering::Relaxed);
+        *self.unsynced_since.lock() = None;
+    }
+
+    /// The log was compacted.
+    pub fn compacted(&self) {
+        self.compactions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The journal takes so many bytes now.
+    pub fn set_bytes(&self, bytes: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// What was counted, read one after another.
+    pub fn stats(&self) -> JournalStats {
+        let unsynced = *self.unsynced_since.lock();
+        JournalStats {
+            appends: self.appends.load(Ordering::Relaxed),
+            appended_bytes: self.appended_bytes.load(Ordering::Relaxed),
+            syncs: self.syncs.load(Ordering::Relaxed),
+            sync_time: Duration::from_nanos(self.sync_nanos.load(Ordering::Relaxed)),
+            unsynced: unsynced.map_or(Duration::ZERO, |since| since.elapsed()),
+            compactions: self.compactions.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+}
