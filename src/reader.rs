@@ -280,6 +280,7 @@ impl<T> Reader<T> {
             history_floor: span.floor,
             history_changes: span.changes,
             history_bytes: span.bytes,
+            journal: shared.meter.stats(),
         }
     }
 }

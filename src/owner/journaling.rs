@@ -99,6 +99,9 @@ where
             )));
         }
         self.shared.set_id(id);
+        if let Some(past) = journal.past() {
+            let _ = self.shared.past.set(past); // asked for once
+        }
         let revision = self.state.totals().revision;
         self.shared.history.set_head(revision);
         if count > 0 {

@@ -2,6 +2,7 @@
 
 mod feed;
 mod follow;
+mod past;
 mod source;
 mod walk;
 
