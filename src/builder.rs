@@ -249,6 +249,8 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
             journal: self.journal,
             halt: None,
             pause: None,
+            appended: false,
+            compact_from: None,
             lost: None,
             shared: Arc::clone(&shared),
             rules: self.rules,

@@ -253,6 +253,9 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
             while let Ok(event) = snapshot.recv().await {
                 if let Event::SnapshotEnd { revision } = event {
                     let mut log = log.lock();
+                    if revision < log.snapshot_revision {
+                        return; // another one was faster
+                    }
                     log.snapshot = entries;
                     log.snapshot_revision = revision;
                     log.changes.retain(|change| change.revision > revision);

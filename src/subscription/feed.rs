@@ -1,4 +1,5 @@
-//! Every turn after a revision, in order and without a gap, from wherever it can be had.
+//! Every turn after a revision, in order and without a gap, from wherever it can be had: the journal, the
+//! history, the channel.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

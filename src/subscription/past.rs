@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio_util::sync::ReusableBoxFuture;
 
+use crate::Error;
 use crate::change::Change;
 use crate::history::Turn;
 use crate::journal::{JournalError, Past, ReadError};
 use crate::shared::Shared;
-use crate::Error;
 
 type Read<T> = Result<Vec<Change<T>>, ReadError>;
 
