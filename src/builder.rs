@@ -232,8 +232,9 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         let state = State::new(self.weigher.clone(), clock.now());
         let history = History::new(self.history.0, self.history.1);
         let map = Arc::clone(state.map());
-        let shared =
-            Arc::new(Shared::new(map, history, clock, self.weigher.clone(), self.token.clone()));
+        let meter = self.journal.as_ref().map_or_else(Arc::default, Journal::meter);
+        let (weigher, token) = (self.weigher.clone(), self.token.clone());
+        let shared = Arc::new(Shared::new(map, history, clock, weigher, token, meter));
         let tracker = TaskTracker::new();
         let gates = self.start_gates(&inbox, &tracker, &shared);
         let publisher = Publisher::new(
@@ -248,6 +249,8 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
             journal: self.journal,
             halt: None,
             pause: None,
+            appended: false,
+            compact_from: None,
             lost: None,
             shared: Arc::clone(&shared),
             rules: self.rules,

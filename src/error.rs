@@ -70,13 +70,19 @@ pub enum Error {
     /// The journal has no room. Nothing was written.
     #[error("the journal is full: nothing was written; make room and retry")]
     JournalFull,
-    /// The journal cannot be written to until it is repaired or opened again. Reads go on.
-    #[error("the journal takes no writes: {0}")]
+    /// The store is reading what its journal holds: commands wait in the queue until it is done. Only
+    /// [`Reader::health`](crate::Reader::health) says this.
+    #[error("the store is recovering what its journal holds: wait until it is ready")]
+    Recovering,
+    /// The journal cannot be written to until it is repaired or opened again, and reads go on. Or what a
+    /// subscription asked for, and the history does not have any more, cannot be read from it.
+    #[error("the journal has failed: {0}")]
     JournalFailed(Arc<str>),
-    /// The changes after the revision asked for are no longer held. Start from a snapshot.
+    /// The changes after the revision asked for are no longer held, neither in the history nor in a journal.
+    /// Start from a snapshot.
     #[error("compacted: the oldest place to resume is {oldest}; subscribe from a snapshot instead")]
     Compacted {
-        /// The oldest revision after which the history is complete.
+        /// The oldest revision after which every change can be told.
         oldest: u64,
     },
     /// The resume token is from another store, or from before a restore.

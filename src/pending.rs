@@ -237,9 +237,17 @@ impl<T: Send + Sync + 'static, O: Operation<T>> Future for Call<'_, T, O> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // In place: moving stages about is what costs most here.
         if let Stage::Sent(reply) = &mut self.stage {
-            let answer = ready!(Pin::new(reply).poll(cx));
-            self.place = None;
-            return Poll::Ready(answer);
+            let answer = Pin::new(reply).poll(cx);
+            if answer.is_ready() {
+                self.place = None;
+                return answer;
+            }
+            // The end of the store may take its time: who was never queued need not wait for it.
+            if self.place.as_ref().is_some_and(Place::is_let_go) {
+                (self.stage, self.place) = (Stage::Done, None);
+                return Poll::Ready(Err(self.link.shared.status.error().into()));
+            }
+            return Poll::Pending;
         }
         let Stage::New(op) = std::mem::replace(&mut self.stage, Stage::Done) else {
             panic!("a command was polled after it was done");

@@ -160,9 +160,10 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
     ///
     /// # Errors
     ///
-    /// Of a subscription after a revision: [`Error::Compacted`] if the history does not reach back
-    /// that far, [`Error::AheadOfHead`] and [`Error::WrongStore`] if the revision is not of this
-    /// store, [`Error::InsideBatch`] if it is inside a batch.
+    /// Of a subscription after a revision: [`Error::Compacted`] if neither the history nor the journal
+    /// reaches back that far, [`Error::AheadOfHead`] and [`Error::WrongStore`] if the revision is not of
+    /// this store, [`Error::InsideBatch`] if it is inside a batch: of a revision that only the journal has, the
+    /// subscription says that itself, as the first thing.
     ///
     /// # Examples
     ///
@@ -256,6 +257,40 @@ impl<T> Reader<T> {
         status.cause().map_or(Ok(()), |cause| Err(Error::Failed(Arc::clone(cause))))
     }
 
+    /// Whether the store is fit for work: it has recovered what its journal holds, and takes writes. For a
+    /// readiness probe; costs no more than a lock that nobody holds for long.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Recovering`] until it is [`ready`](Self::ready). [`Error::JournalFailed`] while it takes no
+    /// writes, because its journal did not say what became of one, or cannot be read: reads go on, and the store
+    /// asks the journal again by itself. [`Error::Closed`] or [`Error::Failed`] from the moment on in which
+    /// it begins to end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Error, Store};
+    ///
+    /// let store = Store::<String>::builder().spawn();
+    /// assert_eq!(store.health(), Err(Error::Recovering)); // the owner has not run yet
+    /// store.ready().await?;
+    /// assert_eq!(store.health(), Ok(()));
+    ///
+    /// store.shutdown().await?;
+    /// assert_eq!(store.health(), Err(Error::Closed));
+    /// # Ok(()) }
+    /// ```
+    pub fn health(&self) -> Result<()> {
+        let shared = &self.link.shared;
+        if shared.token.is_cancelled() {
+            return Err(shared.status.error());
+        }
+        shared.status.health()
+    }
+
     /// Whether the store takes no commands any more.
     pub fn is_closed(&self) -> bool {
         self.link.shared.status.is_closing()
@@ -280,6 +315,7 @@ impl<T> Reader<T> {
             history_floor: span.floor,
             history_changes: span.changes,
             history_bytes: span.bytes,
+            journal: shared.meter.stats(),
         }
     }
 }
@@ -313,7 +349,8 @@ impl<T> Pending<'_, T, op::Subscribe> {
 
     /// Tell first what is there, and then what changes, with nothing missing and nothing twice.
     ///
-    /// While the snapshot is told, changes wait in the history. If the store changes faster than the
+    /// While the snapshot is told, changes wait in the history, and in the journal if there is one that can be
+    /// [read](crate::journal::Journal::past). If there is none, and the store changes faster than the
     /// reader reads, and for longer than the history reaches back, the subscription ends with
     /// [`Error::Compacted`], also before its [`SnapshotEnd`](crate::Event::SnapshotEnd). Starting over
     /// helps only if something is different then: a

@@ -1,13 +1,14 @@
 //! What the owner and all handles of a store have in common.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::command::{Prepared, Write};
 use crate::history::History;
+use crate::journal::{Meter, Past};
 use crate::publisher::Listeners;
 use crate::state::Map;
 use crate::stats::Counters;
@@ -27,6 +28,10 @@ pub(crate) struct Shared<T> {
     pub(crate) counters: Counters,
     pub(crate) weigher: Weigher<T>,
     pub(crate) token: CancellationToken,
+    /// Counts what the journal does.
+    pub(crate) meter: Arc<Meter>,
+    /// Where changes that have left the history are read. Known when the journal has been recovered.
+    pub(crate) past: OnceLock<Arc<dyn Past<T>>>,
     id: AtomicU64,
 }
 
@@ -37,6 +42,7 @@ impl<T> Shared<T> {
         clock: Clock,
         weigher: Weigher<T>,
         token: CancellationToken,
+        meter: Arc<Meter>,
     ) -> Self {
         Self {
             map,
@@ -48,6 +54,8 @@ impl<T> Shared<T> {
             counters: Counters::default(),
             weigher,
             token,
+            meter,
+            past: OnceLock::new(),
             id: AtomicU64::new(StoreId::random().0),
         }
     }
@@ -58,6 +66,17 @@ impl<T> Shared<T> {
 
     pub(crate) fn set_id(&self, id: StoreId) {
         self.id.store(id.0, Ordering::Relaxed);
+    }
+
+    /// Where the changes after a revision can be read that the history, which is complete after `floor`, does
+    /// not have any more.
+    pub(crate) fn past_after(&self, revision: u64, floor: u64) -> Result<Arc<dyn Past<T>>, Error> {
+        let past = self.past.get().ok_or(Error::Compacted { oldest: floor })?;
+        let oldest = past.oldest();
+        if revision < oldest {
+            return Err(Error::Compacted { oldest: oldest.min(floor) });
+        }
+        Ok(Arc::clone(past))
     }
 
     /// Do the caller's share of a write: validate, hash and weigh it.

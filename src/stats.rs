@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::journal::JournalStats;
+
 /// A glance at a store. The numbers are read one after another, not all at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -32,6 +34,8 @@ pub struct Stats {
     pub history_changes: usize,
     /// What they weigh, in bytes by the weigher, keys included.
     pub history_bytes: u64,
+    /// What the journal counts. All zero where there is none.
+    pub journal: JournalStats,
 }
 
 /// What only the owner counts, so that counting is a plain store; `lagged` is everybody's.

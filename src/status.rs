@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
@@ -11,6 +12,8 @@ use crate::Error;
 pub(crate) struct Status {
     closing: AtomicBool,
     cause: OnceLock<Arc<str>>,
+    /// Why no writes are taken until the journal has told what it holds.
+    halted: Mutex<Option<Arc<str>>>,
     ready: CancellationToken,
     ended: CancellationToken,
 }
@@ -39,6 +42,22 @@ impl Status {
     /// Whether the owner failed.
     pub(crate) fn cause(&self) -> Option<&Arc<str>> {
         self.cause.get()
+    }
+
+    pub(crate) fn set_halted(&self, cause: Option<Arc<str>>) {
+        *self.halted.lock() = cause;
+    }
+
+    /// Whether writes are taken, and if not, why.
+    pub(crate) fn health(&self) -> Result<(), Error> {
+        if self.is_closing() {
+            return Err(self.error());
+        }
+        if !self.is_ready() {
+            return Err(Error::Recovering);
+        }
+        let halted = self.halted.lock().clone();
+        halted.map_or(Ok(()), |cause| Err(Error::JournalFailed(cause)))
     }
 
     pub(crate) fn set_ready(&self) {

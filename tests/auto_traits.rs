@@ -9,7 +9,8 @@ use std::future::IntoFuture;
 use std::marker::PhantomData;
 
 use mainspring::journal::{
-    AppendError, Fault, Journal, JournalError, MemoryJournal, NoJournal, Recovered,
+    AppendError, Fault, Journal, JournalError, JournalStats, MemoryJournal, Meter, NoJournal, Past,
+    Recovered,
 };
 use mainspring::{
     Action, BatchError, Batched, Builder, Call, Change, ChangeKind, Condition, End, Entry, Error,
@@ -65,8 +66,10 @@ fn plain_data() {
     );
     all!([send sync unpin copy debug forever]
         Condition, End, Fault, GateOptions, InvalidResumeToken, NoJournal, Place, Pushed,
-        ResumeToken, Stats, StoreId, Timestamp, Ttl,
+        ResumeToken, JournalStats, Stats, StoreId, Timestamp, Ttl,
     );
+    all!([send sync unpin debug forever] Meter);
+    all!([send sync unpin forever] Box<dyn Past<Bare>>, Box<dyn Past<Rigid>>);
     all!([clone] Value<Bare>, Entry<Bare>, Write<Bare>, Change<Bare>, Event<Bare>, Page<Bare>);
     all!([error]
         BatchError, Error, InvalidResumeToken, AppendError, JournalError,

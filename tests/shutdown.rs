@@ -135,6 +135,41 @@ async fn after_the_deadline_the_rest_is_closed() {
     assert!(took <= Duration::from_millis(2_600), "one append after it at the most: {took:?}");
 }
 
+/// Who never got into the queue was never going to be served, and learns it when that is certain.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_does_not_wait_for_the_end() {
+    let (journal, append) = (MemoryJournal::new(), SECOND);
+    let store = Store::<String>::builder()
+        .queue_capacity(2)
+        .journal(SlowJournal { journal: journal.clone(), append })
+        .spawn();
+    store.ready().await.unwrap();
+    let start = Instant::now();
+    let set = |key: &'static str| {
+        let store = store.clone();
+        tokio::spawn(async move { (store.set(key, "v").await, start.elapsed()) })
+    };
+    let first = set("first");
+    sleep(SECOND / 2).await; // its append is under way
+    let queued = [set("a"), set("b")];
+    sleep(SECOND / 10).await;
+    let in_line: Vec<_> = (0..5).map(|_| set("late")).collect();
+    sleep(SECOND / 10).await;
+    let ending = tokio::spawn({
+        let store = store.clone();
+        async move { store.shutdown().await }
+    });
+    assert_eq!(first.await.unwrap(), (Ok(1), SECOND));
+    for late in in_line {
+        assert_eq!(late.await.unwrap(), (Err(Error::Closed), SECOND), "not after another append");
+    }
+    for (set, revision) in queued.into_iter().zip(2..) {
+        assert_eq!(set.await.unwrap(), (Ok(revision), 2 * SECOND), "what was queued is finished");
+    }
+    ending.await.unwrap().unwrap();
+    assert_eq!(journal.head(), 3);
+}
+
 /// Cancelled before the owner has taken the commands, or while it is at work on them.
 async fn each_command_is_a_turn(cancel_after: Duration) {
     let (journal, append) = (MemoryJournal::new(), SECOND);

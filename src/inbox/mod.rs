@@ -26,6 +26,7 @@ pub(crate) fn channel<M>(capacity: usize) -> (Sender<M>, Receiver<M>) {
         parked: None,
         senders: 1,
         closed: false,
+        let_go_from: None,
     };
     let inbox = Arc::new(Inbox { queue: Mutex::new(queue), capacity: capacity.max(1) });
     (Sender(Arc::clone(&inbox)), Receiver(inbox))
@@ -49,6 +50,9 @@ struct Queue<M> {
     parked: Option<Waker>,
     senders: usize,
     closed: bool,
+    /// The first ticket of those who were in the line when it was closed: theirs, and all later ones, were
+    /// never queued.
+    let_go_from: Option<u64>,
 }
 
 struct Waiting<M> {
@@ -67,6 +71,11 @@ pub(crate) enum NoRoom {
 impl<M> Queue<M> {
     fn has_room(&self, capacity: usize) -> bool {
         self.line.is_empty() && self.messages.len() + self.reserved < capacity
+    }
+
+    /// Whether whoever has this ticket was still in line when the queue was closed.
+    fn has_let_go(&self, ticket: u64) -> bool {
+        self.let_go_from.is_some_and(|first| ticket >= first)
     }
 
     /// Let in from the line as many as there is room for. Says whom to wake.
@@ -207,9 +216,14 @@ impl<M> Place<'_, M> {
                 waiting.waker = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            Poll::Ready(if queue.closed { Err(NoRoom::Closed) } else { Ok(()) })
+            Poll::Ready(if queue.has_let_go(self.ticket) { Err(NoRoom::Closed) } else { Ok(()) })
         })
         .await
+    }
+
+    /// Whether the queue was closed before there was room, so that the message was never queued.
+    pub(crate) fn is_let_go(&self) -> bool {
+        self.inbox.queue.lock().has_let_go(self.ticket)
     }
 }
 
@@ -281,6 +295,9 @@ impl<M> Receiver<M> {
         let mut queue = self.0.queue.lock();
         queue.closed = true;
         let line = std::mem::take(&mut queue.line);
+        if let Some((first, _)) = line.first_key_value() {
+            queue.let_go_from.get_or_insert(*first);
+        }
         drop(queue);
         for waiting in line.into_values() {
             if let Some(waker) = waiting.waker {

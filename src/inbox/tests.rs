@@ -76,6 +76,19 @@ async fn closing_keeps_what_is_queued_and_lets_the_line_go() {
 }
 
 #[tokio::test]
+async fn a_place_knows_whether_it_was_let_go() {
+    let (sender, mut receiver) = channel(1);
+    let mut places: Vec<_> = (0..4).map(|n| sender.push(n).unwrap()).collect();
+    assert_eq!(some(&mut receiver, 1).await, [0]); // which lets the first of the line in
+    places.remove(2);
+    receiver.close();
+    receiver.close();
+    let let_go: Vec<_> = places.iter().flatten().map(Place::is_let_go).collect();
+    assert_eq!(let_go, [false, true]);
+    assert_eq!(some(&mut receiver, 10).await, [1], "what was queued can be received");
+}
+
+#[tokio::test]
 async fn the_last_sender_ends_it() {
     let (sender, mut receiver) = channel::<u8>(1);
     let other = sender.clone();

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{AppendError, Journal, JournalError, ReadError, Recover, Recovered};
+use super::{
+    AppendError, Journal, JournalError, Meter, Past, PastChanges, ReadError, Recover, Recovered,
+};
 use crate::{Change, Entry, Event, Key, StoreId, Subscription};
 
 /// What goes wrong with an append of a [`MemoryJournal`].
@@ -62,7 +64,12 @@ pub struct MemoryJournal<T> {
     head: watch::Sender<u64>,
     /// What this handle has seen of it.
     seen: watch::Receiver<u64>,
+    /// Of this handle: the same log may be under several stores.
+    meter: Arc<Meter>,
 }
+
+/// How many changes of the past are read at once, if they are not one batch.
+const SLICE: usize = 256;
 
 struct Log<T> {
     store: StoreId,
@@ -79,6 +86,18 @@ impl<T> Log<T> {
     fn head(&self) -> u64 {
         self.changes.last().map_or(self.snapshot_revision, |change| change.revision)
     }
+
+    /// Where the changes after a revision begin, if they are still there and nothing is wrong.
+    fn after(&mut self, revision: u64) -> Result<usize, ReadError> {
+        if self.unreadable > 0 {
+            self.unreadable -= 1;
+            return Err(JournalError::new("the journal was told not to be read").into());
+        }
+        if revision < self.snapshot_revision {
+            return Err(ReadError::Compacted { oldest: self.snapshot_revision });
+        }
+        Ok(self.changes.partition_point(|change| change.revision <= revision))
+    }
 }
 
 impl<T> MemoryJournal<T> {
@@ -94,7 +113,7 @@ impl<T> MemoryJournal<T> {
             unreadable: 0,
             crashed: false,
         };
-        Self { log: Arc::new(Mutex::new(log)), head, seen }
+        Self { log: Arc::new(Mutex::new(log)), head, seen, meter: Arc::default() }
     }
 
     /// Let the next append that has none yet meet this fault.
@@ -102,7 +121,7 @@ impl<T> MemoryJournal<T> {
         self.log.lock().faults.push_back(fault);
     }
 
-    /// Let the next reads fail, as many as `times`.
+    /// Let the next reads fail, as many as `times`: of the owner, and of subscribers that read the past.
     pub fn fail_reads(&self, times: usize) {
         self.log.lock().unreadable = times;
     }
@@ -140,7 +159,7 @@ impl<T: Clone> MemoryJournal<T> {
             unreadable: 0,
             crashed: false,
         };
-        Self { log: Arc::new(Mutex::new(log)), head, seen }
+        Self { log: Arc::new(Mutex::new(log)), head, seen, meter: Arc::default() }
     }
 
     /// The changes in the log, oldest first.
@@ -157,7 +176,8 @@ impl<T: Clone> MemoryJournal<T> {
 
 impl<T> Clone for MemoryJournal<T> {
     fn clone(&self) -> Self {
-        Self { log: Arc::clone(&self.log), head: self.head.clone(), seen: self.seen.clone() }
+        let (head, seen) = (self.head.clone(), self.seen.clone());
+        Self { log: Arc::clone(&self.log), head, seen, meter: Arc::default() }
     }
 }
 
@@ -196,6 +216,8 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
             let fault = log.faults.pop_front();
             if matches!(fault, None | Some(Fault::UnknownWritten | Fault::CrashAfter)) {
                 log.changes.extend(changes.iter().cloned());
+                // As much as it would weigh in the history.
+                self.meter.appended(changes.iter().map(Change::bytes).sum(), true);
                 self.head.send_replace(log.head());
                 self.seen.mark_unchanged();
             }
@@ -215,14 +237,8 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
         self.stay_dead().await;
         self.seen.mark_unchanged();
         let mut log = self.log.lock();
-        if log.unreadable > 0 {
-            log.unreadable -= 1;
-            return Err(JournalError::new("the journal was told not to be read").into());
-        }
-        if after < log.snapshot_revision {
-            return Err(ReadError::Compacted { oldest: log.snapshot_revision });
-        }
-        Ok(log.changes.iter().filter(|change| change.revision > after).cloned().collect())
+        let start = log.after(after)?;
+        Ok(log.changes[start..].to_vec())
     }
 
     async fn tail(&mut self) {
@@ -231,15 +247,19 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
     }
 
     async fn compact(&mut self, mut snapshot: Subscription<T>) -> Result<(), JournalError> {
-        let log = Arc::clone(&self.log);
+        let (log, meter) = (Arc::clone(&self.log), Arc::clone(&self.meter));
         tokio::spawn(async move {
             let mut entries = HashMap::new();
             while let Ok(event) = snapshot.recv().await {
                 if let Event::SnapshotEnd { revision } = event {
                     let mut log = log.lock();
+                    if revision < log.snapshot_revision {
+                        return; // another one was faster
+                    }
                     log.snapshot = entries;
                     log.snapshot_revision = revision;
                     log.changes.retain(|change| change.revision > revision);
+                    meter.compacted();
                     return;
                 }
                 event.apply_to(&mut entries);
@@ -248,8 +268,40 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
         Ok(())
     }
 
+    fn past(&self) -> Option<Arc<dyn Past<T>>> {
+        Some(Arc::new(self.clone()))
+    }
+
+    fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+
     async fn close(&mut self) -> Result<(), JournalError> {
         self.stay_dead().await;
         Ok(())
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Past<T> for MemoryJournal<T> {
+    fn oldest(&self) -> u64 {
+        self.log.lock().snapshot_revision
+    }
+
+    fn read(&self, after: u64, up_to: u64) -> PastChanges<'_, T> {
+        Box::pin(async move {
+            self.stay_dead().await;
+            let mut log = self.log.lock();
+            let mut start = log.after(after)?;
+            let changes = &log.changes;
+            while start > 0 && changes[start - 1].continues {
+                start -= 1; // `after` is inside a batch
+            }
+            let end = changes.partition_point(|change| change.revision <= up_to);
+            let mut slice = (start + SLICE).min(end);
+            while slice < end && changes[slice - 1].continues {
+                slice += 1;
+            }
+            Ok(changes.get(start..slice).unwrap_or_default().to_vec())
+        })
     }
 }

@@ -80,3 +80,27 @@ impl Meter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_synced_yet_grows_old() {
+        let meter = Meter::default();
+        meter.appended(10, true);
+        assert_eq!(meter.stats().unsynced, Duration::ZERO);
+        meter.appended(20, false);
+        std::thread::sleep(Duration::from_millis(2));
+        meter.appended(30, false);
+        assert!(meter.stats().unsynced >= Duration::from_millis(2), "since the oldest");
+        meter.synced(Duration::from_nanos(7));
+        meter.synced(Duration::from_nanos(3));
+        meter.compacted();
+        meter.set_bytes(99);
+        let stats = meter.stats();
+        assert_eq!((stats.appends, stats.appended_bytes, stats.syncs), (3, 60, 2));
+        assert_eq!(stats.sync_time, Duration::from_nanos(10));
+        assert_eq!((stats.unsynced, stats.compactions, stats.bytes), (Duration::ZERO, 1, 99));
+    }
+}

@@ -39,7 +39,7 @@ pub enum Recovered<T> {
 /// Takes what was recovered.
 pub type Recover<'a, T> = &'a mut (dyn FnMut(Recovered<T>) + Send);
 
-/// Why changes were not appended. Which of the three it is decides what the owner does next, so a
+/// Why changes were not appended. Which of the four it is decides what the owner does next, so a
 /// journal that is not certain says [`Unknown`](AppendError::Unknown).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
@@ -151,15 +151,16 @@ pub trait Journal<T>: Send + 'static {
         snapshot: Subscription<T>,
     ) -> impl Future<Output = Result<(), JournalError>> + Send;
 
-    /// Whether the log has grown so much that it should be compacted. The owner asks after each turn, and
-    /// then calls [`compact`](Self::compact).
+    /// Whether the log has grown so much that it should be compacted. The owner asks after turns that were
+    /// appended, and then calls [`compact`](Self::compact). No, while that is under way.
     fn wants_compaction(&self) -> bool {
         false
     }
 
     /// Where changes that have left the history can be read. Asked for once, after
     /// [`open`](Self::open). A journal that has none leaves it as it is, and subscriptions that ask for
-    /// changes older than the history are told so.
+    /// changes older than the history are told so. Subscribers read it to the end, also when the store has
+    /// ended.
     fn past(&self) -> Option<Arc<dyn Past<T>>> {
         None
     }
@@ -186,7 +187,8 @@ pub trait Past<T>: Send + Sync {
 
     /// Changes after a revision and up to another one, oldest first: some, but at least one unless there is
     /// none, and whole batches. Nothing after `up_to` is read, so it is the revision of a change that does
-    /// not [continue](Change::continues).
+    /// not [continue](Change::continues). If `after` is inside a batch, the first change is the first of that
+    /// batch, which is how the reader is told.
     ///
     /// # Errors
     ///

@@ -69,17 +69,21 @@ where
                     now = self.now_after(now);
                     keys.retain(|key| self.state.is_overdue(key, now));
                 }
-                Recorded::No(error) => {
-                    let length = self.pause.as_ref().map_or(FIRST_PAUSE, |pause| pause.length * 2);
-                    let length = length.min(LONGEST_PAUSE);
-                    let until = now + length;
-                    self.pause = Some(Pause { until, length });
-                    keys.iter().for_each(|key| self.state.look_again(key));
-                    return Err(error);
-                }
+                Recorded::No(error) => return Err(self.put_off(&keys, now, error)),
+                // No journal should say that of an expiry.
+                Recorded::Invalid(_) => return Err(self.put_off(&keys, now, Error::JournalFull)),
             }
         }
         Ok(())
+    }
+
+    /// The expiry of these keys could not be recorded, and is tried again after a pause.
+    fn put_off(&mut self, keys: &[Key], now: Timestamp, error: Error) -> Error {
+        let length = self.pause.as_ref().map_or(FIRST_PAUSE, |pause| pause.length * 2);
+        let length = length.min(LONGEST_PAUSE);
+        self.pause = Some(Pause { until: now + length, length });
+        keys.iter().for_each(|key| self.state.look_again(key));
+        error
     }
 
     pub(super) fn is_expiry_due(&self, now: Timestamp) -> bool {

@@ -38,6 +38,8 @@ pub(super) enum Recorded {
     Yes,
     /// Another owner was first. Its changes are applied by now.
     Conflict,
+    /// One of them cannot be, for this reason, and so none was.
+    Invalid(Arc<str>),
     /// They are not, or nobody knows: this is the answer for those who asked for them.
     No(Error),
 }
@@ -97,6 +99,9 @@ where
             )));
         }
         self.shared.set_id(id);
+        if let Some(past) = journal.past() {
+            let _ = self.shared.past.set(past); // asked for once
+        }
         let revision = self.state.totals().revision;
         self.shared.history.set_head(revision);
         if count > 0 {
@@ -119,7 +124,10 @@ where
         }
         let after = self.state.totals().revision;
         match journal.append(after, Turn::clone(turn)).await {
-            Ok(()) => Recorded::Yes,
+            Ok(()) => {
+                self.appended = true;
+                Recorded::Yes
+            }
             Err(AppendError::Conflict) => {
                 tracing::debug!(after, "another owner has appended first");
                 self.take_foreign().await;
@@ -132,10 +140,11 @@ where
                 }
                 Recorded::Conflict
             }
-            Err(AppendError::Full) => Recorded::No(Error::JournalFull),
             Err(AppendError::Invalid(cause)) => {
-                Recorded::No(Error::Refused(crate::Refusal::new(cause)))
+                tracing::warn!(after, %cause, "the journal cannot hold a change");
+                Recorded::Invalid(cause)
             }
+            Err(AppendError::Full) => Recorded::No(Error::JournalFull),
             Err(AppendError::Unknown(cause)) => {
                 tracing::error!(after, %cause, "the outcome of an append is unknown");
                 self.halt(cause);
@@ -152,6 +161,7 @@ where
             Ok(changes) => {
                 self.halt = None;
                 self.apply_foreign(changes);
+                self.shared.status.set_halted(None);
             }
             Err(ReadError::Compacted { oldest }) => {
                 let behind = Error::Compacted { oldest };
@@ -196,18 +206,37 @@ where
         }
     }
 
-    /// Let the journal replace its log by a snapshot, which it takes on its own from here.
+    /// Let the journal replace its log by a snapshot, because somebody has asked for it.
     pub(super) async fn compact(&mut self, command: Option<Envelope<T>>, now: Timestamp) {
         let Some(Envelope { message: Message::Compact { reply }, .. }) = command else { return };
-        let result = match (self.subscribe(Filter::All, Start::Snapshot, now), &mut self.journal) {
-            (Err(error), _) => Err(error),
-            (Ok(_), None) => Ok(()),
-            (Ok(snapshot), Some(journal)) => {
-                let compacted = journal.compact(snapshot).await;
-                compacted.map_err(|JournalError(cause)| Error::JournalFailed(cause))
-            }
-        };
-        reply.send(result);
+        reply.send(self.start_compaction(now).await);
+    }
+
+    /// Or because it has grown too much. A journal that could not start is not asked again at once: each turn
+    /// would try in vain.
+    pub(super) async fn compact_if_wanted(&mut self) {
+        let wanted = self.journal.as_ref().is_some_and(Journal::wants_compaction);
+        self.appended = false;
+        if !wanted || self.shared.status.is_closing() {
+            return;
+        }
+        let now = self.shared.clock.now();
+        if self.compact_from.is_some_and(|from| now < from) {
+            return;
+        }
+        let started = self.start_compaction(now).await;
+        self.compact_from = started.is_err().then(|| now + LONGEST_RETRY);
+        if let Err(error) = started {
+            tracing::error!(%error, "the log could not be compacted");
+        }
+    }
+
+    /// The journal takes the snapshot on its own from here.
+    async fn start_compaction(&mut self, now: Timestamp) -> Result<(), Error> {
+        let snapshot = self.subscribe(Filter::All, Start::Snapshot, now)?;
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let compacted = journal.compact(snapshot).await;
+        compacted.map_err(|JournalError(cause)| Error::JournalFailed(cause))
     }
 
     fn halt(&mut self, cause: Arc<str>) {
@@ -215,6 +244,7 @@ where
         let wait = self.halt.as_ref().map(|halt| (halt.wait * 2).min(LONGEST_RETRY));
         // The first question is asked at once: most answers that got lost can be had again.
         let retry_at = now + wait.unwrap_or_default();
+        self.shared.status.set_halted(Some(Arc::clone(&cause)));
         self.halt = Some(Halt { cause, retry_at, wait: wait.unwrap_or(FIRST_RETRY) });
     }
 }

@@ -1,5 +1,6 @@
 //! The only task that changes data: its loop, from start to end.
 
+mod apart;
 mod expiring;
 mod job;
 mod journaling;
@@ -49,6 +50,10 @@ pub(crate) struct Owner<T, J> {
     pub(crate) journal: Option<J>,
     pub(crate) halt: Option<Halt>,
     pub(crate) pause: Option<Pause>,
+    /// Something was appended since the journal was asked whether it wants to be compacted.
+    pub(crate) appended: bool,
+    /// No compaction is started by itself before this time.
+    pub(crate) compact_from: Option<Timestamp>,
     /// The journal has told something after which there is no going on.
     pub(crate) lost: Option<JournalError>,
     pub(crate) shared: Arc<Shared<T>>,
@@ -238,6 +243,9 @@ where
         }
         if queue.len() > 0 {
             self.serve(&mut queue, now).await;
+        }
+        if self.appended {
+            self.compact_if_wanted().await;
         }
         self.count();
     }

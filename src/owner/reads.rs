@@ -64,7 +64,13 @@ where
                 return Err(Error::AheadOfHead { asked, head });
             }
             Start::After { revision, .. } => {
-                self.shared.history.check_start(revision)?;
+                match self.shared.history.check_start(revision) {
+                    // Whether it is inside a batch shows when the journal is read, which is not done here.
+                    Err(Error::Compacted { oldest: floor }) => {
+                        self.shared.past_after(revision, floor)?;
+                    }
+                    checked => checked?,
+                }
                 revision
             }
         };

@@ -3,6 +3,7 @@
 //! Without a journal the first three are one step for each command; with one, or for a batch, all
 //! commands of the turn are decided before the first is applied.
 
+use super::apart::Part;
 use super::job::{Job, Verdict};
 use super::journaling::Recorded;
 use super::{Owner, SHARED_TURN};
@@ -11,7 +12,7 @@ use crate::journal::Journal;
 use crate::message::{Envelope, Message};
 use crate::plan::Plan;
 use crate::stats::add;
-use crate::{Error, Timestamp, reply};
+use crate::{Error, Timestamp};
 
 /// Commands that were taken from the inbox and have not had their turn.
 pub(super) type Queue<'a, T> = std::vec::Drain<'a, Envelope<T>>;
@@ -82,8 +83,7 @@ where
         let mut writes = writes.into_iter();
         while writes.len() > 0 {
             let slice: Vec<_> = writes.by_ref().take(SLICE).collect();
-            let length = slice.len();
-            let (part, answer) = reply::channel(None);
+            let (part, answer) = Part::of(slice.len());
             let part =
                 Envelope { message: Message::Many { writes: slice, reply: part }, span: None };
             if self.may_meet_limit(std::slice::from_ref(&part), now) {
@@ -95,10 +95,8 @@ where
             } else {
                 self.direct_turns(&mut vec![part].drain(..), now);
             }
-            match answer.try_take() {
-                Some(Ok(answers)) => results.extend(answers),
-                Some(Err(error)) => results.extend((0..length).map(|_| Err(error.clone()))),
-                None => return now, // a turn answers all of its commands
+            if !answer.add_to(&mut results) {
+                return now;
             }
             tokio::task::coop::consume_budget().await;
             now = self.shared.clock.now();
@@ -180,7 +178,7 @@ where
     }
 
     /// A turn that is decided as a whole, recorded, and then applied.
-    async fn planned_turn(&mut self, jobs: Vec<Job<T>>, mut now: Timestamp) {
+    pub(super) async fn planned_turn(&mut self, jobs: Vec<Job<T>>, mut now: Timestamp) {
         add(&self.shared.counters.turns, 1);
         let (verdicts, turn) = loop {
             if let Some(Job::Clear { .. }) = jobs.first() {
@@ -197,6 +195,7 @@ where
                 Recorded::Yes => break (verdicts, turn),
                 // Another owner was first: the plan with its changes is void, and the time is later.
                 Recorded::Conflict => now = self.now_after(now),
+                Recorded::Invalid(cause) => return self.serve_apart(jobs, cause, now).await,
                 Recorded::No(error) => return self.refuse(jobs, &error, now),
             }
         };
@@ -223,7 +222,7 @@ where
     }
 
     /// Nothing of a turn could be recorded: its reads are done all the same.
-    fn refuse(&mut self, jobs: Vec<Job<T>>, error: &Error, now: Timestamp) {
+    pub(super) fn refuse(&mut self, jobs: Vec<Job<T>>, error: &Error, now: Timestamp) {
         for job in jobs {
             if let Some(read) = job.refuse(error) {
                 self.read(read.message, now);

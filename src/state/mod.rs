@@ -217,7 +217,8 @@ impl<T> State<T> {
 }
 
 impl<T: Clone> State<T> {
-    /// Put an entry of a snapshot in its place.
+    /// Put an entry of a snapshot in its place, which is that of an earlier one of the same key: a snapshot
+    /// tells of a key twice that went and came back while it was walked.
     pub(crate) fn restore(&mut self, key: &Key, entry: Entry<T>) {
         let weight = self.weigher.weigh(entry.value.elements()).unwrap_or(0);
         let weight = weight.saturating_add(key.len() as u64);
@@ -233,10 +234,17 @@ impl<T: Clone> State<T> {
             weight,
         };
         let mut guard = self.map.write(shard);
+        let replaced = guard.find(hash, key).map(|index| {
+            if let Some(before) = guard.slot(index).map(Slot::facts) {
+                self.ledger.lose(key, Place::new(shard, index), before);
+            }
+            guard.remove(hash, index)
+        });
         let index = guard.insert(hash, fresh);
         write::arm(&mut guard, &mut self.ledger.wheel, shard, index);
         let facts = guard.slot(index).map(Slot::facts);
         drop(guard);
+        drop(replaced);
         self.ledger.settle(&self.map, key, (None, facts), Some(Place::new(shard, index)));
     }
 

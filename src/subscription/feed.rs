@@ -1,4 +1,5 @@
-//! Every turn after a revision, in order and without a gap, from wherever it can be had.
+//! Every turn after a revision, in order and without a gap, from wherever it can be had: the journal, the
+//! history, the channel.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::Source;
+use super::past::Reading;
 use crate::Error;
 use crate::history::Turn;
 use crate::shared::Shared;
@@ -22,13 +24,16 @@ pub(super) struct Feed<T> {
     position: u64,
     /// Read the history up to here before anything else.
     behind: u64,
-    /// What was read from it.
+    /// What was read from it, or from the journal.
     read: VecDeque<Turn<T>>,
+    /// The history does not reach back to the position, but the journal does.
+    reading: Option<Reading<T>>,
 }
 
-impl<T> Feed<T> {
+impl<T: Send + Sync + 'static> Feed<T> {
     pub(super) fn new(shared: Arc<Shared<T>>, source: Source<T>, after: u64, head: u64) -> Self {
-        Self { shared, source, position: after, behind: head, read: VecDeque::new() }
+        let (position, behind) = (after, head);
+        Self { shared, source, position, behind, read: VecDeque::new(), reading: None }
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -40,7 +45,7 @@ impl<T> Feed<T> {
         loop {
             // Gives way to others now and then, however much there is to read.
             tokio::task::coop::consume_budget().await;
-            if let Some(turn) = self.try_next()? {
+            if let Some(turn) = self.try_next().await? {
                 return Ok(turn);
             }
             match &mut self.source {
@@ -64,8 +69,8 @@ impl<T> Feed<T> {
         }
     }
 
-    /// The next turn, if it is there.
-    pub(super) fn try_next(&mut self) -> Result<Option<(Turn<T>, u64)>, Error> {
+    /// The next turn, if it is there: waits for the journal to be read, and not for news. Cancel safe.
+    pub(super) async fn try_next(&mut self) -> Result<Option<(Turn<T>, u64)>, Error> {
         loop {
             if let Some(turn) = self.read.pop_front() {
                 if let Some(turn) = self.advance(turn) {
@@ -74,7 +79,7 @@ impl<T> Feed<T> {
                 continue;
             }
             if self.position < self.behind {
-                self.read_history()?;
+                self.catch_up().await?;
                 continue;
             }
             match &mut self.source {
@@ -140,17 +145,28 @@ impl<T> Feed<T> {
         (last > before).then_some((turn, before))
     }
 
-    fn read_history(&mut self) -> Result<(), Error> {
-        let turns = self.shared.history.read(self.position, SLICE)?;
-        if turns.is_empty() {
-            self.behind = self.position;
+    /// Read on in the history, or where it does not reach back that far, in the journal.
+    async fn catch_up(&mut self) -> Result<(), Error> {
+        if let Some(reading) = &mut self.reading {
+            let turn = reading.done(&self.shared).await;
+            self.reading = None;
+            self.read.push_back(turn?);
+            return Ok(());
         }
-        self.read.extend(turns);
+        match self.shared.history.read(self.position, SLICE) {
+            Ok(turns) if turns.is_empty() => self.behind = self.position,
+            Ok(turns) => self.read.extend(turns),
+            Err(Error::Compacted { oldest: up_to }) => {
+                let past = self.shared.past_after(self.position, up_to)?;
+                self.reading = Some(Reading::start(past, self.position, up_to));
+            }
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 
     fn note_lag(&self) {
-        tracing::debug!(position = self.position, "a subscription lags and reads the history");
+        tracing::debug!(position = self.position, "a subscription lags and catches up");
         self.shared.counters.lagged.fetch_add(1, Ordering::Relaxed);
     }
 }

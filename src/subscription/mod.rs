@@ -2,6 +2,7 @@
 
 mod feed;
 mod follow;
+mod past;
 mod source;
 mod walk;
 
@@ -150,8 +151,8 @@ impl<T> Event<T> {
 ///
 /// Made by [`Reader::subscribe`](crate::Reader::subscribe). Every change that the filter lets through
 /// is told once, in the order of the revisions. A subscription that is read too slowly never slows
-/// the store: it catches up from the history, and only if the history does not reach back far enough
-/// it ends, with [`Error::Compacted`].
+/// the store: it catches up from the history, or from the journal if it is further behind, and only if
+/// neither reaches back far enough it ends, with [`Error::Compacted`].
 ///
 /// It is a [`Stream`] too, of `Result<Event<T>, Error>`, which ends after an error, and without one
 /// when the store is shut down.
@@ -207,7 +208,9 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
     ///
     /// [`Error::Closed`] after the last change before a shutdown, [`Error::Failed`] if the store has
     /// stopped because of a fault, and [`Error::Compacted`] if this subscription fell behind further
-    /// than the history reaches. All of them are the end: every later call gives the same error.
+    /// than the history and the journal reach. [`Error::JournalFailed`] if the journal could not be read, and
+    /// [`Error::InsideBatch`] if it shows that the place to start from was inside a batch. All of them are the
+    /// end: every later call gives the same error.
     ///
     /// # Cancel safety
     ///

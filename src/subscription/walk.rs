@@ -67,7 +67,7 @@ impl<T: Clone + Send + Sync + 'static> Walk<T> {
             }
             self.finish_part(ready);
         }
-        while let Some((turn, after)) = feed.try_next().or_else(unless_compacted)? {
+        while let Some((turn, after)) = feed.try_next().await.or_else(unless_ended)? {
             if self.offer(&map, &turn, after, filter, ready) {
                 return Ok(false);
             }
@@ -151,7 +151,7 @@ impl<T: Clone + Send + Sync + 'static> Walk<T> {
 }
 
 /// A store that has ended can still be walked: there is only nothing more to wait for.
-fn unless_compacted<T>(error: Error) -> Result<Option<T>, Error> {
+fn unless_ended<T>(error: Error) -> Result<Option<T>, Error> {
     match error {
         Error::Closed | Error::Failed(_) => Ok(None),
         error => Err(error),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mainspring::journal::{
-    AppendError, Journal, JournalError, MemoryJournal, ReadError, Recover, Recovered,
+    AppendError, Journal, JournalError, MemoryJournal, Meter, Past, ReadError, Recover, Recovered,
 };
 use mainspring::{
     Action, Batched, Change, ChangeKind, Condition, End, Entry, Event, Key, PendingWrite, Result,
@@ -132,7 +132,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for SlowJournal<T> {
     }
 
     async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, ReadError> {
-        self.journal.read(after).await
+        Journal::read(&mut self.journal, after).await
     }
 
     async fn compact(&mut self, snapshot: Subscription<T>) -> Result<(), JournalError> {
@@ -202,7 +202,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MeddledJournal<T> {
 
     async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, ReadError> {
         Meddler::count(&self.meddler.reads);
-        self.journal.read(after).await
+        Journal::read(&mut self.journal, after).await
     }
 
     async fn compact(&mut self, snapshot: Subscription<T>) -> Result<(), JournalError> {
@@ -238,6 +238,61 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for GivenJournal<T> {
 
     async fn close(&mut self) -> Result<(), JournalError> {
         Ok(())
+    }
+}
+
+/// A journal that cannot hold the text "bad", and that wants to be compacted after so many changes.
+#[derive(Debug)]
+pub(crate) struct PickyJournal {
+    pub(crate) journal: MemoryJournal<String>,
+    pub(crate) appends: Arc<AtomicUsize>,
+    pub(crate) compact_every: u64,
+    pub(crate) compact_next: u64,
+}
+
+impl PickyJournal {
+    pub(crate) fn over(journal: &MemoryJournal<String>, compact_every: u64) -> Self {
+        let (journal, appends) = (journal.clone(), Arc::default());
+        Self { journal, appends, compact_every, compact_next: compact_every }
+    }
+}
+
+impl Journal<String> for PickyJournal {
+    async fn open(&mut self, recover: Recover<'_, String>) -> Result<StoreId, JournalError> {
+        self.journal.open(recover).await
+    }
+
+    async fn append(&mut self, at: u64, turn: Arc<[Change<String>]>) -> Result<(), AppendError> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
+        if turn.iter().flat_map(Change::elements).any(|element| element == "bad") {
+            return Err(AppendError::Invalid("it is bad".into()));
+        }
+        self.journal.append(at, turn).await
+    }
+
+    async fn read(&mut self, after: u64) -> Result<Vec<Change<String>>, ReadError> {
+        Journal::read(&mut self.journal, after).await
+    }
+
+    async fn compact(&mut self, snapshot: Subscription<String>) -> Result<(), JournalError> {
+        self.compact_next = self.journal.head() + self.compact_every;
+        self.journal.compact(snapshot).await
+    }
+
+    fn wants_compaction(&self) -> bool {
+        self.journal.head() >= self.compact_next
+    }
+
+    fn past(&self) -> Option<Arc<dyn Past<String>>> {
+        self.journal.past()
+    }
+
+    fn meter(&self) -> Arc<Meter> {
+        self.journal.meter()
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        self.journal.close().await
     }
 }
 

@@ -35,6 +35,9 @@ pub(crate) enum From {
 pub(crate) trait Backend {
     type Handle: Api;
 
+    /// Whether changes that have left the history can still be told.
+    const HAS_PAST: bool = false;
+
     async fn start(options: Options) -> Self::Handle;
 }
 

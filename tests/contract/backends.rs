@@ -40,6 +40,8 @@ impl Backend for Watched {
 impl Backend for Journaled {
     type Handle = Store<String>;
 
+    const HAS_PAST: bool = true;
+
     async fn start(options: Options) -> Store<String> {
         let store = apply(&options, Store::builder().journal(MemoryJournal::new())).spawn();
         store.ready().await.unwrap();

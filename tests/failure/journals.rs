@@ -496,3 +496,73 @@ async fn a_log_with_a_hole_or_a_torn_batch_is_not_started_over() {
         assert_eq!(end_of(0, log[..torn].to_vec()).await, Err(Error::Failed(cause.into())));
     }
 }
+
+/// As a readiness probe sees it.
+#[tokio::test(start_paused = true)]
+async fn health_says_whether_writes_are_taken() {
+    let journal = MemoryJournal::new();
+    let store = over(&journal);
+    assert_eq!(store.health(), Err(Error::Recovering));
+    store.ready().await.unwrap();
+    assert_eq!(store.health(), Ok(()));
+    journal.inject(Fault::UnknownLost);
+    journal.fail_reads(3);
+    assert_eq!(store.set("k", "v").await, Err(Error::Unknown));
+    let halted = store.set("k", "v").await.unwrap_err();
+    assert!(matches!(halted, Error::JournalFailed(_)));
+    assert_eq!(store.health(), Err(halted));
+    // Nobody has to write for it to get well.
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!((store.health(), store.set("k", "v").await), (Ok(()), Ok(1)));
+    let reader = store.reader();
+    store.shutdown().await.unwrap();
+    assert_eq!(reader.health(), Err(Error::Closed));
+    let broken = Store::<String>::builder().journal(BrokenJournal { opens: false }).spawn();
+    assert!(broken.ready().await.is_err());
+    assert_eq!(broken.health(), Err(Error::Failed("damaged".into())));
+}
+
+/// The snapshot of a journal that was walked beside writers: patches, and a key that comes twice.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_with_patches_is_recovered() {
+    let journal = MemoryJournal::new();
+    let store = over(&journal);
+    store.set("a", vec!["1".to_owned()]).await.unwrap();
+    store.set("b", "b").await.unwrap();
+    let old = store.get("b").await.unwrap().unwrap();
+    let list = store.get("a").await.unwrap().unwrap();
+    store.push("a", "2").await.unwrap();
+    store.remove("b").await.unwrap();
+    store.set("b", "new").ttl(Duration::from_secs(60)).await.unwrap();
+    let new = store.get("b").await.unwrap().unwrap();
+    store.set("c", "c").await.unwrap();
+    store.remove("c").await.unwrap();
+    let log = journal.changes();
+    let recovered = vec![
+        Recovered::Entry("b".into(), old.clone()),
+        Recovered::Entry("a".into(), list.clone()),
+        Recovered::Entry("b".into(), new),
+        Recovered::Patch(log[2].clone()),
+        Recovered::SnapshotEnd(6),
+        Recovered::Change(log[6].clone()),
+    ];
+    // `c` is left out on purpose: its removal after the end finds nothing, and harms nothing.
+    let again = Store::<String>::builder().journal(GivenJournal(recovered)).spawn();
+    again.ready().await.unwrap();
+    assert_eq!(everything(&again).await, everything(&store).await);
+    assert_eq!((again.revision(), again.stats().entries), (7, 2));
+    assert_eq!(again.stats().bytes, store.stats().bytes);
+    assert_eq!(again.stats().history_floor, 6, "patches are no history");
+    // A clear among the patches.
+    store.clear().await.unwrap();
+    let recovered = vec![
+        Recovered::Entry("a".into(), list),
+        Recovered::Entry("b".into(), old),
+        Recovered::Patch(journal.changes()[7].clone()),
+        Recovered::SnapshotEnd(8),
+    ];
+    let again = Store::<String>::builder().journal(GivenJournal(recovered)).spawn();
+    again.ready().await.unwrap();
+    assert!(everything(&again).await.is_empty() && again.stats().bytes == 0);
+    assert_eq!((again.revision(), again.set("a", "v").await), (8, Ok(9)));
+}

@@ -3,6 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod gates;
+mod invalid;
 mod journals;
 mod panics;
+mod past;
 mod shared_logs;

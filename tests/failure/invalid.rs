@@ -1,0 +1,77 @@
+//! A change that the journal cannot hold: only the write that it came from is refused.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use mainspring::journal::MemoryJournal;
+use mainspring::{Error, Store, Write};
+use tokio::join;
+
+use crate::common::PickyJournal;
+use crate::journals::{everything, over};
+
+fn picky() -> (Store<String>, MemoryJournal<String>, Arc<AtomicUsize>) {
+    let journal = MemoryJournal::new();
+    let picky = PickyJournal::over(&journal, u64::MAX);
+    let appends = Arc::clone(&picky.appends);
+    (Store::builder().journal(picky).spawn(), journal, appends)
+}
+
+fn refused() -> Error {
+    Error::Refused("it is bad".into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_write_at_fault_is_refused() {
+    let (store, journal, _) = picky();
+    let many = [("a", "1"), ("b", "bad"), ("c", "3"), ("d", "4"), ("e", "bad")];
+    let (first, bad, read, batch, many, one, clear, last) = join!(
+        store.set("k", "v"),
+        store.update("k", "bad"),
+        store.get("k"),
+        store.batch([Write::set("x", "v"), Write::set("y", "bad")]),
+        store.set_many(many),
+        store.push_many("l", ["bad"]),
+        store.clear(),
+        store.update("k", "w").if_present(),
+    );
+    assert_eq!((first, bad), (Ok(1), Err(refused())));
+    assert_eq!(read.unwrap().unwrap().revision, 1, "in its place in the order");
+    assert_eq!(batch.unwrap_err().error, refused());
+    assert_eq!(many.unwrap(), [Ok(2), Err(refused()), Ok(3), Ok(4), Err(refused())]);
+    assert_eq!(one.unwrap(), [Err(refused())]);
+    assert_eq!((clear, last), (Ok(4), Err(Error::NotFound)), "decided after what was before");
+    assert_eq!(store.set("k", "x").await, Ok(6));
+    assert_eq!((store.health(), journal.head()), (Ok(()), 6));
+    assert_eq!(everything(&over(&journal)).await, everything(&store).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_in_a_full_turn_is_found_soon() {
+    for bad in [0, 77, 255] {
+        let (store, journal, appends) = picky();
+        store.ready().await.unwrap();
+        let mut sent = Vec::new();
+        for n in 0..256 {
+            let value = if n == bad { "bad" } else { "v" };
+            sent.push(store.set(format!("k{n}"), value).try_send().unwrap());
+        }
+        for (n, answer) in sent.into_iter().enumerate() {
+            assert_eq!(answer.await.err(), (n == bad).then(refused));
+        }
+        assert_eq!(journal.head(), 255);
+        let appends = appends.load(Ordering::SeqCst);
+        assert!(appends <= 17, "{appends} appends");
+    }
+}
+
+/// Over 256, so that they take several turns anyway.
+#[tokio::test(start_paused = true)]
+async fn one_among_very_many_is_found_too() {
+    let (store, ..) = picky();
+    let values = (0..1_000).map(|n| (format!("k{n}"), if n == 600 { "bad" } else { "v" }));
+    let answers = store.set_many(values).await.unwrap();
+    for (n, answer) in answers.into_iter().enumerate() {
+        assert_eq!(answer.err(), (n == 600).then(refused));
+    }
+}

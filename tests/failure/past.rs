@@ -1,0 +1,142 @@
+//! Subscriptions that read the journal, and what can go wrong with that.
+
+use std::time::Duration;
+
+use mainspring::journal::MemoryJournal;
+use mainspring::{Error, Store, Subscription};
+use tokio::task::yield_now;
+use tokio::time::sleep;
+
+use crate::common::{PickyJournal, changes_to_the_end};
+use crate::journals::{everything, over};
+
+/// A store that remembers two changes by itself.
+fn forgetful(journal: &MemoryJournal<String>) -> Store<String> {
+    Store::builder().history_changes(2).journal(journal.clone()).spawn()
+}
+
+async fn write(store: &Store<String>, times: usize) {
+    for n in 0..times {
+        store.set(format!("k{}", n % 7), n.to_string()).await.unwrap();
+    }
+}
+
+async fn next(told: &mut Subscription<String>) -> Result<u64, Error> {
+    told.recv().await.map(|event| event.revision().unwrap_or_default())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_past_that_cannot_be_read_ends_a_subscription() {
+    let journal = MemoryJournal::new();
+    let store = forgetful(&journal);
+    write(&store, 20).await;
+    let mut told = store.subscribe().after(0).await.unwrap();
+    let mut later = store.subscribe().after(10).await.unwrap();
+    let mut near = store.subscribe().after(18).await.unwrap();
+    journal.fail_reads(1);
+    let failed = Error::JournalFailed("the journal was told not to be read".into());
+    assert_eq!(next(&mut told).await, Err(failed.clone()));
+    assert_eq!(next(&mut told).await, Err(failed), "again and again");
+    assert_eq!((next(&mut later).await, next(&mut near).await), (Ok(11), Ok(19)));
+    assert_eq!(store.health(), Ok(()), "which is no matter of the owner");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compaction_ends_the_past() {
+    let journal = MemoryJournal::new();
+    let store = forgetful(&journal);
+    write(&store, 20).await;
+    let mut behind = store.subscribe().after(0).await.unwrap();
+    store.compact().await.unwrap();
+    sleep(Duration::from_millis(1)).await;
+    write(&store, 10).await;
+    let compacted = Error::Compacted { oldest: 20 };
+    assert_eq!(store.subscribe().after(19).await.err(), Some(compacted.clone()));
+    assert_eq!(next(&mut behind).await, Err(compacted));
+    let mut told = store.subscribe().after(20).await.unwrap();
+    for revision in 21..=30 {
+        assert_eq!(next(&mut told).await, Ok(revision));
+    }
+    // What the history has is told though the journal has it no more.
+    store.compact().await.unwrap();
+    sleep(Duration::from_millis(1)).await;
+    let mut told = store.subscribe().after(28).await.unwrap();
+    assert_eq!((next(&mut told).await, next(&mut told).await), (Ok(29), Ok(30)));
+    let oldest = store.subscribe().after(27).await.err();
+    assert_eq!(oldest, Some(Error::Compacted { oldest: 28 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_past_outlives_the_store() {
+    let journal = MemoryJournal::new();
+    let store = forgetful(&journal);
+    let mut all = store.subscribe().await.unwrap();
+    let mut key = store.subscribe().key("k0").await.unwrap();
+    write(&store, 1_000).await;
+    store.shutdown().await.unwrap();
+    let (told, end) = changes_to_the_end(&mut all).await;
+    assert!(told.iter().eq(journal.changes().iter()), "the same, wherever it was read");
+    assert_eq!(end, Error::Closed);
+    let (told, end) = changes_to_the_end(&mut key).await;
+    assert!(told.iter().eq(journal.changes().iter().filter(|change| change.key == *"k0")));
+    assert_eq!(end, Error::Closed);
+}
+
+/// A restart leaves nothing of the past out, however little the history holds then.
+#[tokio::test(start_paused = true)]
+async fn a_token_reaches_back_beyond_a_restart() {
+    let journal = MemoryJournal::new();
+    let store = forgetful(&journal);
+    let told = store.subscribe().await.unwrap();
+    let token = told.resume_token().unwrap();
+    write(&store, 100).await;
+    store.shutdown().await.unwrap();
+    let store = forgetful(&journal);
+    let mut told = store.subscribe().after(token).await.unwrap();
+    for revision in 1..=100 {
+        assert_eq!(next(&mut told).await, Ok(revision));
+    }
+}
+
+/// Its changes are newer than what this store has published, and already in the log.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_before_it_is_published() {
+    let journal = MemoryJournal::new();
+    let (one, two) = (forgetful(&journal), over(&journal));
+    write(&one, 10).await;
+    two.ready().await.unwrap();
+    let mut told = one.subscribe().after(0).await.unwrap();
+    let foreign: Vec<_> = (0..10).map(|_| two.set("k", "v").try_send().unwrap()).collect();
+    for answer in foreign {
+        answer.await.unwrap();
+    }
+    for revision in 1..=journal.head() {
+        assert_eq!(next(&mut told).await, Ok(revision));
+        assert!(revision <= one.revision(), "{revision} is news to its own store");
+    }
+}
+
+/// A journal that wants it is compacted by itself, also while writers outrun the history, and never loses
+/// anything for it.
+#[tokio::test]
+async fn a_log_that_grows_is_compacted() {
+    let journal = MemoryJournal::new();
+    let picky = PickyJournal::over(&journal, 500);
+    let store = Store::builder().history_changes(2).journal(picky).spawn();
+    for n in 0..3_000 {
+        store.set(format!("k{}", n % 1_000), n.to_string()).await.unwrap();
+        if n % 100 == 0 {
+            let again = over(&journal.survivor());
+            assert_eq!(everything(&again).await, everything(&store).await, "at {n}");
+        }
+    }
+    while store.stats().journal.compactions == 0 {
+        yield_now().await;
+    }
+    sleep(Duration::from_millis(50)).await;
+    let stats = store.stats().journal;
+    assert!((2..=6).contains(&stats.compactions), "{stats:?}");
+    assert_eq!((stats.appends, stats.syncs), (3_000, 0));
+    assert!(journal.changes().len() <= 1_000, "{}", journal.changes().len());
+    assert_eq!(everything(&over(&journal)).await, everything(&store).await);
+}
