@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -138,9 +139,31 @@ pub(crate) fn read<T: DeserializeOwned>(
     tell(info.bytes, Recovered::SnapshotEnd(revision))
 }
 
-/// Make sure that all of a snapshot is as it was written.
+/// Make sure that all of a snapshot is as it was written, without reading what it says.
 pub(crate) fn verify(disk: &dyn Disk, info: &SnapshotInfo) -> Result<(), FileError> {
-    walk(disk, info, |_, _| Ok(Ok(()))).map(drop)
+    let path = disk.path().join(info.file());
+    let io = |action| FileError::io(path.clone(), action);
+    let mut lines = Lines::new(disk.open(&info.file()).map_err(io("open it"))?, 0, MUCH);
+    let (mut last, mut offset) = (Vec::new(), 0);
+    while let Some((at, text)) = lines.next().map_err(io("read it"))? {
+        if unseal(text).is_none() {
+            return Err(wrong_sum(path, at));
+        }
+        // Those of entries are longer than that.
+        if text.len() < 100 {
+            (last, offset) = (text.to_vec(), at);
+        } else {
+            last.clear();
+        }
+    }
+    match Line::parse(&last) {
+        Ok(line) if line.command == "end" && line.revision == info.revision => Ok(()),
+        _ => Err(FileError::Damaged { path, offset, what: "its end is missing" }),
+    }
+}
+
+fn wrong_sum(path: PathBuf, offset: u64) -> FileError {
+    FileError::Damaged { path, offset, what: "the checksum is not that of the line" }
 }
 
 /// Every line between the first and the last. Answers the revision.
@@ -160,7 +183,7 @@ fn walk(
             return damaged(at, "its end is missing");
         };
         if unseal(text).is_none() {
-            return damaged(offset, "the checksum is not that of the line");
+            return Err(wrong_sum(path, offset));
         }
         let unreadable =
             |Unreadable(why)| FileError::Unreadable { path: path.clone(), offset, why };

@@ -92,11 +92,11 @@ impl Sled {
 }
 
 impl Engine for Sled {
-    const BLOCKS: bool = false;
+    const BLOCKS: bool = true;
 
     async fn write(&self, key: String, value: &str) -> Result<()> {
         self.0.insert(key, value)?;
-        self.0.flush_async().await?;
+        self.0.flush()?;
         Ok(())
     }
 }

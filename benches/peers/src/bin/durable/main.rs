@@ -1,6 +1,7 @@
 //! Mainspring with a journal beside other stores that sync what they acknowledge, on the same disk, in one
 //! interleaved run.
 
+mod compaction;
 mod engines;
 mod redis;
 
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use clap::Parser;
+use mainspring::Store;
 use mainspring::journal::file::Sync;
 use peers::measure::{Cpu, Figures, Measured, Sample, Side, Stopwatch, interleave};
 use peers::report::{self, Row};
@@ -32,6 +34,9 @@ struct Args {
     /// Print the table as Markdown too
     #[arg(long)]
     markdown: bool,
+    /// Only the starts
+    #[arg(long)]
+    starts: bool,
     /// How many entries a start reads
     #[arg(long)]
     entries: Option<usize>,
@@ -48,9 +53,14 @@ fn main() -> Result<()> {
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let mut rows = runtime.block_on(writes(&settings, folder.path()))?;
+    let mut rows = Vec::new();
+    if !args.starts {
+        rows.extend(runtime.block_on(writes(&settings, folder.path()))?);
+    }
     let entries = args.entries.unwrap_or(if args.short { 100_000 } else { 1_000_000 });
     rows.extend(runtime.block_on(starts(&settings, &folder.path().join("starts"), entries))?);
+    let folder = folder.path().join("compaction");
+    rows.extend(runtime.block_on(compaction::waits(&settings, &folder, entries))?);
     println!("{}", report::table(&rows));
     if args.markdown {
         println!("{}", report::markdown(&rows));
@@ -150,11 +160,8 @@ async fn writes(settings: &Settings, folder: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// How long it takes until a store with so many entries serves again, of the time that Redis says it took to
-/// load the same from its log.
-async fn starts(settings: &Settings, folder: &Path, entries: usize) -> Result<Vec<Row>> {
-    let (ours, theirs) = (folder.join("mainspring"), folder.join("redis"));
-    let store = mainspring(&ours, Sync::Os).await?;
+/// So many entries of 16-byte keys and 100-byte values.
+async fn fill(store: &Store<String>, entries: usize) -> Result<()> {
     let value = "v".repeat(100);
     for first in (0..entries).step_by(1_000) {
         let keys = first..entries.min(first + 1_000);
@@ -163,15 +170,15 @@ async fn starts(settings: &Settings, folder: &Path, entries: usize) -> Result<Ve
             set?;
         }
     }
-    let compacted = async |times: u64| -> Result<()> {
-        let store = mainspring(&ours, Sync::Always).await?;
-        store.compact().await?;
-        while store.stats().journal.compactions < times {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        store.shutdown().await?;
-        Ok(())
-    };
+    Ok(())
+}
+
+/// How long it takes until a store with so many entries serves again, of the time that Redis says it took to
+/// load the same from its log.
+async fn starts(settings: &Settings, folder: &Path, entries: usize) -> Result<Vec<Row>> {
+    let (ours, theirs) = (folder.join("mainspring"), folder.join("redis"));
+    let store = mainspring(&ours, Sync::Os).await?;
+    fill(&store, entries).await?;
     store.shutdown().await?;
     let redis = Redis::start(&theirs)?;
     redis.fill(entries)?;
@@ -179,7 +186,9 @@ async fn starts(settings: &Settings, folder: &Path, entries: usize) -> Result<Ve
     let mut rows = Vec::new();
     for form in ["log", "snapshot"] {
         if form == "snapshot" {
-            compacted(1).await?;
+            let store = mainspring(&ours, Sync::Always).await?;
+            compaction::compact(&store).await?;
+            store.shutdown().await?;
         }
         let (mut store_took, mut redis_took) = (Vec::new(), Vec::new());
         for _ in 0..settings.few().rounds {

@@ -42,8 +42,7 @@ impl Redis {
     }
 
     fn cli(&self, words: &[&str]) -> Result<String> {
-        let output =
-            Command::new("redis-cli").arg("-s").arg(&self.socket).args(words).output()?;
+        let output = Command::new("redis-cli").arg("-s").arg(&self.socket).args(words).output()?;
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
