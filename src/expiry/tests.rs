@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+const NONE: [u32; 0] = [];
+
 const TICK: u64 = 1 << TICK_BITS;
 
 /// The deadline of each place, and what it is armed for.
@@ -84,11 +86,11 @@ fn what_is_beyond_the_wheel_waits() {
     let mut places = Places::new();
     // A journal can bring deadlines that no command could set.
     places.set(1, u64::MAX);
-    assert_eq!(places.due(1 << 40), []);
+    assert_eq!(places.due(1 << 40), NONE);
     assert!(places.wheel.next_wake().unwrap().as_nanos() > 1 << 49);
     // At the end of the wheel it stays there.
-    assert_eq!(places.due(u64::MAX - 1), []);
-    assert_eq!(places.due(u64::MAX - 1), []);
+    assert_eq!(places.due(u64::MAX - 1), NONE);
+    assert_eq!(places.due(u64::MAX - 1), NONE);
     assert_eq!(places.wheel.len(), 1);
 }
 
@@ -116,12 +118,12 @@ fn what_is_due_in_this_tick_is_known() {
         let deadline = 1 + ticks * TICK + TICK / 2;
         (0..3).for_each(|n| places.set(n, deadline + u64::from(n)));
         for now in [deadline - TICK, deadline - 1] {
-            assert_eq!(places.due(now), []);
-            assert_eq!(places.due_early(now), [], "{ticks} ticks");
+            assert_eq!(places.due(now), NONE);
+            assert_eq!(places.due_early(now), NONE, "{ticks} ticks");
         }
-        assert_eq!(places.due(deadline + 1), []);
+        assert_eq!(places.due(deadline + 1), NONE);
         assert_eq!(places.due_early(deadline + 1), [0, 1], "{ticks} ticks");
-        assert_eq!(places.due_early(deadline + 1), []);
+        assert_eq!(places.due_early(deadline + 1), NONE);
         assert_eq!((places.due(deadline + TICK), places.wheel.len()), (vec![2], 0));
     }
 }
@@ -133,7 +135,7 @@ fn a_deadline_that_moves_earlier_leaves_one_token_a_slot() {
         places.set(1, (20_000 - earlier) * TICK);
     }
     assert!(places.wheel.len() <= 6, "{}", places.wheel.len());
-    assert_eq!(places.due(19_000 * TICK), []);
+    assert_eq!(places.due(19_000 * TICK), NONE);
     assert_eq!(places.due(19_002 * TICK), [1]);
 }
 
