@@ -75,17 +75,16 @@ pub fn import(
     input.read_to_end(&mut text).map_err(io)?;
     let text = without_torn_character(&text)?;
     let format = format_of(text)?;
-    let mut torn = None;
-    let entries = match format {
-        Format::Export => each_line(text, progress, take_row)?.0,
-        Format::Log002 => {
-            let (entries, left) = each_line(text, progress, Entries::follow)?;
-            torn = left;
-            entries
+    let (entries, torn) = match format {
+        Format::Export => each_line(text, progress, take_row)?,
+        Format::Log002 => each_line(text, progress, Entries::follow)?,
+        Format::Snapshot003 => {
+            let entries = Entries::of_object(text);
+            let why = |Unreadable(why)| FileError::Impossible(format!("the input: {why}"));
+            (entries.map_err(why)?, None)
         }
-        Format::Snapshot003 => Entries::of_object(text)
-            .map_err(|Unreadable(why)| FileError::Impossible(format!("the input: {why}")))?,
     };
+    // What 002 had not written to the end, it had not acknowledged. An export is written as a whole.
     if let Some(torn) = torn.as_ref().filter(|_| format == Format::Export) {
         return Err(bad_line(torn.line, "it is not complete"));
     }

@@ -15,7 +15,7 @@ use crate::journal::file::error::FileError;
 use crate::journal::file::line::{Codec, text_of, time_of};
 use crate::journal::file::manifest::{Manifest, SnapshotInfo};
 use crate::journal::file::replay::{Progress, check_complete, read_segment};
-use crate::journal::file::segment::Damage;
+use crate::journal::file::segment::{Damage, SegmentInfo};
 use crate::journal::file::snapshot;
 use crate::{Change, Timestamp};
 
@@ -76,7 +76,11 @@ pub fn restore(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Restored, FileError> {
     let disk = disk(folder.as_ref());
-    let loaded = patiently(|| load(&*disk, &manifest(&*disk)?, to, progress))?;
+    let loaded = patiently(|| {
+        let manifest = manifest(&*disk)?;
+        let place = Place::of(&*disk, &manifest, to)?;
+        load(&*disk, &manifest, place, progress)
+    })?;
     let mut new = NewJournal::create(super::disk(into.as_ref()))?;
     let mut written = Ok(());
     loaded.each(Timestamp::from_nanos(0), |key, entry| {
@@ -89,28 +93,63 @@ pub fn restore(
     Ok(Restored { revision, entries: loaded.count(), store })
 }
 
+/// Where that is.
+#[derive(Clone, Copy)]
+struct Place {
+    revision: u64,
+    /// The log does not reach back to this time, and what is before it has to be no newer.
+    not_after: Option<Timestamp>,
+}
+
+impl Place {
+    fn of(disk: &dyn Disk, manifest: &Manifest, to: Target) -> Result<Self, FileError> {
+        let time = match to {
+            Target::Revision(revision) => return Ok(Self { revision, not_after: None }),
+            Target::Time(time) => time,
+        };
+        // A removal leaves no trace in a snapshot, so only the log can tell.
+        for segment in manifest.segments.iter().rev() {
+            let mut revision = None;
+            let tell = |_, change: Change<Raw>| {
+                if change.at <= time {
+                    revision = Some(change.revision);
+                }
+                Ok(())
+            };
+            read_segment(disk, segment, &read(disk, segment)?, tell, &mut Codec::default())?;
+            if let Some(revision) = revision {
+                return Ok(Self { revision, not_after: None });
+            }
+        }
+        Ok(Self { revision: manifest.oldest(), not_after: Some(time) })
+    }
+}
+
+fn read(disk: &dyn Disk, segment: &SegmentInfo) -> Result<Vec<u8>, FileError> {
+    let io = FileError::io(disk.path().join(segment.file()), "read it");
+    disk.open(&segment.file()).and_then(|file| file.read_all()).map_err(io)
+}
+
 /// The store as it was.
 fn load(
     disk: &dyn Disk,
     manifest: &Manifest,
-    to: Target,
+    to: Place,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Loaded, FileError> {
     let oldest = manifest.oldest();
     // From nothing, if the log reaches back to the beginning, or from a snapshot that it goes on from.
     let nothing = (oldest == 0).then_some(None);
     let snapshots = manifest.snapshots.iter().filter(|snapshot| snapshot.revision >= oldest);
-    let starts: Vec<_> = nothing.into_iter().chain(snapshots.map(Some)).collect();
+    let starts = nothing.into_iter().chain(snapshots.map(Some));
     let mut first_error = None;
-    for start in starts.into_iter().rev() {
-        let base = start.map_or(0, |snapshot| snapshot.revision);
-        if matches!(to, Target::Revision(revision) if revision < base) {
+    for start in starts.rev() {
+        if start.is_some_and(|snapshot| snapshot.revision > to.revision) {
             continue;
         }
-        match load_from(disk, manifest, start, to, progress) {
-            Ok(Some(loaded)) => return Ok(loaded),
-            // Too new to go back that far.
-            Ok(None) => {}
+        match load_from(disk, manifest, start, to.revision, progress) {
+            Ok(loaded) if to.not_after.is_some_and(|time| loaded.last() > time) => break,
+            Ok(loaded) => return Ok(loaded),
             // Perhaps another snapshot is not damaged.
             Err(error @ (FileError::Damaged { .. } | FileError::Io { .. })) => {
                 first_error.get_or_insert(error);
@@ -124,60 +163,49 @@ fn load(
     })
 }
 
-/// Begin with a snapshot, and go on until the target is reached; `None` if it begins after that.
+/// Begin with a snapshot, and go on up to a revision.
 fn load_from(
     disk: &dyn Disk,
     manifest: &Manifest,
     start: Option<&SnapshotInfo>,
-    to: Target,
+    to: u64,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Option<Loaded>, FileError> {
+) -> Result<Loaded, FileError> {
     let mut loaded = Loaded::new();
     if let Some(snapshot) = start {
+        let mut count = 0_u64;
         snapshot::read(disk, snapshot, |offset, recovered| {
-            if offset % 1_024 == 0 {
+            count += 1;
+            if count.is_multiple_of(1_024) {
                 progress(Progress { done: offset, total: snapshot.bytes });
             }
             loaded.take(recovered);
             Ok(())
         })?;
     }
-    if matches!(to, Target::Time(time) if loaded.revision() > 0 && loaded.last() > time) {
-        return Ok(None);
-    }
     let base = loaded.revision();
-    let mut end = None;
-    let mut codec = Codec::default();
-    let segments = manifest.segments.iter();
-    let needed: Vec<_> =
-        segments.filter(|segment| segment.end.is_none_or(|end| end > base)).collect();
+    let needed =
+        |segment: &&SegmentInfo| segment.base < to && segment.end.is_none_or(|end| end > base);
+    let needed: Vec<_> = manifest.segments.iter().filter(needed).collect();
     for (n, segment) in needed.iter().enumerate() {
         progress(Progress { done: n as u64, total: needed.len() as u64 });
-        let io = FileError::io(disk.path().join(segment.file()), "read it");
-        let bytes = disk.open(&segment.file()).and_then(|file| file.read_all()).map_err(io)?;
-        let mut is_inside = None;
+        let mut is_inside = false;
         let tell = |_, change: Change<Raw>| {
-            let wanted = match to {
-                Target::Revision(revision) => change.revision <= revision,
-                Target::Time(time) => change.at <= time,
-            };
-            if !wanted {
-                end.get_or_insert(change.revision);
-            }
-            if wanted && end.is_none() && change.revision > base {
-                is_inside = change.continues.then_some(change.revision);
+            if change.revision > base && change.revision <= to {
+                is_inside = change.continues;
                 loaded.take(Recovered::Change(change));
             }
             Ok(())
         };
-        let scanned = read_segment(disk, segment, &bytes, tell, &mut codec)?;
-        if let Some(revision) = is_inside {
+        let bytes = read(disk, segment)?;
+        let scanned = read_segment(disk, segment, &bytes, tell, &mut Codec::default())?;
+        if is_inside {
             return Err(FileError::Impossible(format!(
-                "revision {revision} is inside a batch: restore to one that is not"
+                "revision {to} is inside a batch: restore to one that is not"
             )));
         }
-        // What is damaged after the target does not matter.
-        if end.is_some() {
+        // What is damaged after that does not matter.
+        if loaded.revision() == to {
             break;
         }
         if segment.end.is_some() {
@@ -186,16 +214,14 @@ fn load_from(
             return Err(FileError::damaged(disk.path().join(segment.file()), &damage));
         }
     }
-    match to {
-        Target::Revision(revision) if revision > loaded.revision() => {
-            Err(FileError::Impossible(format!(
-                "{}: revision {revision} is still to come: the newest is {}",
-                disk.path().display(),
-                loaded.revision()
-            )))
-        }
-        _ => Ok(Some(loaded)),
+    if loaded.revision() == to {
+        return Ok(loaded);
     }
+    Err(FileError::Impossible(format!(
+        "{}: revision {to} is still to come: the newest is {}",
+        disk.path().display(),
+        loaded.revision()
+    )))
 }
 
 /// What to say, with the oldest that is possible.
