@@ -144,4 +144,8 @@ mod docs {
 
     #[doc = include_str!("../docs/semantics.md")]
     struct Semantics;
+
+    #[cfg(feature = "file")]
+    #[doc = include_str!("../docs/journal.md")]
+    struct Journal;
 }

@@ -347,3 +347,18 @@ fn ctrl_c_ends_it_also_while_a_consumer_is_stuck() {
     assert!(error.contains("the task `log` has failed: it was stuck"), "{error}");
     assert!(!output.status.success());
 }
+
+#[cfg(feature = "file")]
+#[test]
+fn the_next_drive_goes_on_from_the_journal() {
+    let folder = fresh("journal");
+    let _ = fs::remove_dir_all(&folder);
+    let journal = folder.to_str().unwrap();
+    let drive =
+        |log| succeed(&["--for", "7s", "--speedup", "10", "--journal", journal], &fresh(log));
+    let said = drive("journal-1.txt");
+    assert!(said.contains("May I drive at 1? Yes.\n"), "{said}");
+    let said = drive("journal-2.txt");
+    assert!(said.contains("May I drive at 2? Yes.\n"), "{said}");
+    assert!(!said.contains("May I drive at 1?"), "{said}");
+}

@@ -1,7 +1,7 @@
 //! Runs the examples as `cargo test` has built them, and checks what they say.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -30,8 +30,15 @@ fn sources_of(name: &str) -> impl Iterator<Item = SystemTime> {
 
 /// Run an example to its end, which has to be a good one, and answer what it printed.
 fn run(name: &str) -> String {
+    let (ended, stdout, stderr) = run_with(name, &[]);
+    assert!(ended.success(), "{name}: {ended}:\n{stdout}{stderr}");
+    stdout
+}
+
+/// Run an example to its end, and answer how it ended and what it printed.
+fn run_with(name: &str, args: &[&Path]) -> (ExitStatus, String, String) {
     let mut command = Command::new(path_of(name));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the example starts");
     // They print less than a pipe holds, so reading can wait for the end.
     let ended = ends_in_time(&mut child);
@@ -39,8 +46,7 @@ fn run(name: &str) -> String {
     let stdout = String::from_utf8(output.stdout).expect("it prints text");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(ended, "{name} has not ended after {PATIENCE:?}:\n{stdout}{stderr}");
-    assert!(output.status.success(), "{name}: {}:\n{stdout}{stderr}", output.status);
-    stdout
+    (output.status, stdout, stderr.into_owned())
 }
 
 fn ends_in_time(child: &mut Child) -> bool {
@@ -154,6 +160,23 @@ fn chat_shows_everybody_the_same() {
     );
     assert!(lines[6].starts_with("refused: over the memory limit: "), "{output}");
     assert_eq!(lines[7..], ["the chat is closed"]);
+}
+
+#[cfg(feature = "file")]
+#[test]
+fn journal_finds_everything_after_a_crash() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example-journal");
+    let _ = std::fs::remove_dir_all(&folder);
+    for run in 0..4 {
+        let crash = (run % 2 == 0).then_some(Path::new("--crash"));
+        let args: Vec<_> = crash.into_iter().chain([&*folder]).collect();
+        let (ended, stdout, stderr) = run_with("journal", &args);
+        assert_eq!(ended.success(), crash.is_none(), "{ended}:\n{stdout}{stderr}");
+        // 1,000 of each run before, and the list of the runs.
+        let entries = if run == 0 { 0 } else { run * 1_000 + 1 };
+        assert_eq!(numbers(lines(&stdout)[0])[..2], [entries, run], "{stdout}{stderr}");
+        assert!(lines(&stdout)[1].starts_with("added 1000 entries in "), "{stdout}");
+    }
 }
 
 #[test]

@@ -33,6 +33,11 @@ pub struct Args {
     /// Play a recorded GPS drive instead of simulating a car; where its dates go back, another drive begins
     #[arg(long, value_name = "FILE")]
     pub nmea: Option<PathBuf>,
+
+    /// The folder of a journal: the next drive begins with what is known from this one
+    #[cfg(feature = "file")]
+    #[arg(long, value_name = "DIR")]
+    pub journal: Option<PathBuf>,
 }
 
 /// What a line of the log looks like.
@@ -46,6 +51,14 @@ pub enum Format {
 }
 
 impl Args {
+    /// Where the store keeps what it knows, if it does.
+    pub fn journal(&self) -> Option<PathBuf> {
+        #[cfg(feature = "file")]
+        return self.journal.clone();
+        #[cfg(not(feature = "file"))]
+        None
+    }
+
     /// When to stop, at the latest. A recording ends by itself.
     pub fn limit(&self) -> Duration {
         let unsaid = if self.nmea.is_some() { Duration::MAX } else { A_SHORT_DRIVE };

@@ -1,5 +1,7 @@
 //! The task that has the device to itself: it polls, and is the only writer of what is.
 
+use std::path::PathBuf;
+
 use mainspring::Store;
 use tokio::sync::mpsc;
 
@@ -10,13 +12,21 @@ use crate::wheel::{Wheel, Wish};
 
 /// Start the store, its gate and the driver. Hands out the store when the car has been looked at for
 /// the first time, so that whoever gets it finds something in it.
-pub async fn fire_up(tasks: &mut Tasks, device: impl Device) -> anyhow::Result<Store<Reading>> {
+pub async fn fire_up(
+    tasks: &mut Tasks,
+    device: impl Device,
+    journal: Option<PathBuf>,
+) -> anyhow::Result<Store<Reading>> {
     let (wheel, wishes) = Wheel::new();
     let car = Store::builder()
         .gate(TARGET_SPEED, wheel)
         .cancel_with(tasks.token())
-        .shutdown_deadline(GRACE / 2)
-        .spawn();
+        .shutdown_deadline(GRACE / 2);
+    let car = match journal {
+        #[cfg(feature = "file")]
+        Some(folder) => car.journal(mainspring::journal::FileJournal::open(folder)).spawn(),
+        _ => car.spawn(),
+    };
     let mut driver = Driver { device, wishes, car: car.clone(), told: Vec::new() };
     driver.tell().await?;
     tasks.start("driver", driver.drive());

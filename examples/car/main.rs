@@ -13,6 +13,7 @@
 //! cargo run --release --example car
 //! cargo run --release --example car -- --for 1m --speedup 20 --format readme
 //! cargo run --release --example car -- --nmea tests/data/gps-drive-bt451.nmea
+//! cargo run --release --features file --example car -- --journal target/car-journal
 //! ```
 
 #![allow(unreachable_pub)] // Nothing in a program can be reached from outside: `pub` is shorter.
@@ -34,6 +35,7 @@ mod terminal;
 mod wheel;
 mod wisher;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -97,9 +99,10 @@ async fn drive(args: Args, tasks: &mut Tasks) -> anyhow::Result<()> {
     terminal::say(&args.greeting()).await?;
 
     let clock = Clock::start(args.speedup);
+    let journal = args.journal();
     match recording {
-        Some(recording) => fire_up(recording, log, tasks, &clock).await?,
-        None => fire_up(SimulatedCar::new(&clock), log, tasks, &clock).await?,
+        Some(recording) => fire_up(recording, journal, log, tasks, &clock).await?,
+        None => fire_up(SimulatedCar::new(&clock), journal, log, tasks, &clock).await?,
     }
     tokio::select! {
         () = tasks.first_to_end() => {}
@@ -111,11 +114,12 @@ async fn drive(args: Args, tasks: &mut Tasks) -> anyhow::Result<()> {
 /// Start every task, and give each no more than it needs: two can only look on.
 async fn fire_up(
     device: impl Device,
+    journal: Option<PathBuf>,
     log: LogFile,
     tasks: &mut Tasks,
     clock: &Clock,
 ) -> anyhow::Result<()> {
-    let car = driver::fire_up(tasks, device).await?;
+    let car = driver::fire_up(tasks, device, journal).await?;
     log::fire_up(tasks, &car.reader(), log, clock).await?;
     printer::fire_up(tasks, &car.reader(), clock);
     wisher::fire_up(tasks, car, clock);

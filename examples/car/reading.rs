@@ -8,6 +8,7 @@ pub const TARGET_SPEED: &str = "car/target_speed";
 
 /// One thing that is known about the car, or wanted of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "file", derive(serde::Serialize, serde::Deserialize))]
 pub enum Reading {
     Connected(bool),
     Speed(f64),

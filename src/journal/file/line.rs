@@ -389,7 +389,7 @@ fn put_value<T: Serialize + DeserializeOwned>(
             buffer.extend_from_slice(b",\"kind\":1,\"value\":");
             let start = buffer.len();
             json(buffer, list)?;
-            check::<Vec<T>>(&buffer[start..])
+            check::<Vec<T>>(&mut buffer[start..])
         }
     }
 }
@@ -401,12 +401,18 @@ fn put_element<T: Serialize + DeserializeOwned>(
     buffer.extend_from_slice(b",\"kind\":0,\"value\":");
     let start = buffer.len();
     json(buffer, element)?;
-    check::<T>(&buffer[start..])
+    check::<T>(&mut buffer[start..])
 }
 
 /// JSON has no infinities and no NaN: they are written as `null`, which is no number when it is read.
 /// Whatever has a `null` in it is read back before it counts.
-fn check<T: DeserializeOwned>(written: &[u8]) -> Result<(), Unreadable> {
+///
+/// A type may bring its own JSON along, on many lines. Inside a text a newline is escaped, so any other is
+/// as good as a space, and would end the line too early.
+fn check<T: DeserializeOwned>(written: &mut [u8]) -> Result<(), Unreadable> {
+    if memchr::memchr(b'\n', written).is_some() {
+        written.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+    }
     if memchr::memmem::find(written, b"null").is_some() {
         let text = from_utf8(written).map_err(|error| Unreadable(error.to_string()))?;
         from_json::<T>(text)?;

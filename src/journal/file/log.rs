@@ -204,7 +204,12 @@ impl Log {
 
     /// Go on in another segment if this one is large enough.
     fn rotate_if_full(&mut self) -> Result<(), AppendError> {
-        if self.end < self.writing.segment_bytes || self.head == self.segment.base {
+        if self.end < self.writing.segment_bytes { Ok(()) } else { self.rotate() }
+    }
+
+    /// Go on in another segment, unless this one has no appends.
+    pub(crate) fn rotate(&mut self) -> Result<(), AppendError> {
+        if self.head == self.segment.base {
             return Ok(());
         }
         self.trim()?;

@@ -13,6 +13,7 @@ mod recover;
 mod replay;
 mod segment;
 mod snapshot;
+pub mod tools;
 mod writer;
 
 use std::fmt;

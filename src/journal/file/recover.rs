@@ -12,7 +12,7 @@ use super::error::FileError;
 use super::log::{Log, Writing, begin};
 use super::manifest::{MANIFEST, Manifest, ManifestError, is_snapshot, is_temporary};
 use super::replay::{Progress, Replayed, replay};
-use super::segment::{Damage, SegmentInfo, is_segment};
+use super::segment::{SegmentInfo, is_segment};
 use crate::StoreId;
 use crate::journal::{Meter, Recovered};
 
@@ -47,7 +47,11 @@ pub(crate) fn recover<T: DeserializeOwned>(
         replay(&**disk, &manifest, progress, tell)?
     };
     if let Some(damage) = &replayed.damage {
-        put_aside(&**disk, &segment, damage)?;
+        let aside = put_aside(&**disk, &segment, damage.start)?;
+        tracing::warn!(
+            file = %path.join(segment.file()).display(), offset = damage.offset, what = damage.what, aside,
+            "the end of the log was not complete, and is cut off; it was never acknowledged"
+        );
     }
     let end = disk
         .create(&segment.file())
@@ -118,18 +122,22 @@ fn holds_anything(disk: &dyn Disk) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Keep what was never acknowledged in a file of its own, before it is cut off.
-fn put_aside(disk: &dyn Disk, segment: &SegmentInfo, damage: &Damage) -> Result<(), FileError> {
+/// Keep what is about to be cut off in a file of its own. Answers its name, unless there is nothing to keep.
+pub(crate) fn put_aside(
+    disk: &dyn Disk,
+    segment: &SegmentInfo,
+    start: u64,
+) -> Result<Option<String>, FileError> {
     let path = disk.path().join(segment.file());
     let aside = || -> io::Result<Option<String>> {
         let file = disk.open(&segment.file())?;
-        let mut cut = file.read_some(damage.start, usize::MAX)?;
+        let mut cut = file.read_some(start, usize::MAX)?;
         let text = cut.iter().rposition(|byte| *byte != b'\n').map_or(0, |last| last + 2);
         cut.truncate(text);
         if cut.iter().all(|byte| matches!(byte, b'\n' | 0)) {
             return Ok(None);
         }
-        let name = format!("{}.cut-{}", segment.file(), damage.start);
+        let name = format!("{}.cut-{start}", segment.file());
         let file = disk.create(&name)?;
         file.set_length(0)?;
         file.write_all_at(&cut, 0)?;
@@ -137,12 +145,7 @@ fn put_aside(disk: &dyn Disk, segment: &SegmentInfo, damage: &Damage) -> Result<
         disk.sync_folder()?;
         Ok(Some(name))
     };
-    let kept = aside().map_err(FileError::io(path.clone(), "put aside the end of it"))?;
-    tracing::warn!(
-        file = %path.display(), offset = damage.offset, what = damage.what, aside = kept,
-        "the end of the log was not complete, and is cut off; it was never acknowledged"
-    );
-    Ok(())
+    aside().map_err(FileError::io(path, "put aside the end of it"))
 }
 
 /// Remove what a crash has left half done.

@@ -51,6 +51,15 @@ impl SegmentInfo {
     }
 }
 
+/// What the header of a segment says, for when the manifest cannot: the revision before its first, and the
+/// store.
+pub(crate) fn read_header(bytes: &[u8]) -> Option<SegmentInfo> {
+    let line = &bytes[..memchr::memchr(b'\n', bytes)?];
+    unseal(line)?;
+    let info: SegmentInfo = serde_json::from_slice(line).ok()?;
+    (bytes.starts_with(&info.header())).then_some(info)
+}
+
 /// Whether a file of this name is a segment.
 pub(crate) fn is_segment(name: &str) -> bool {
     name.strip_prefix("log-").and_then(|rest| rest.strip_suffix(".jsonl")).is_some()
@@ -119,7 +128,7 @@ pub(crate) fn scan<E>(
             break;
         }
         lines.clear();
-        match append_at(bytes, at, scan.revision, &mut lines)
+        match append_at(bytes, at, 0, scan.revision, &mut lines)
             .map_err(|(offset, error)| ScanError::Unreadable(offset, error))?
         {
             Ok((next, revision, known)) => {
@@ -142,13 +151,15 @@ pub(crate) fn scan<E>(
     Ok(scan)
 }
 
-type Found = Result<(usize, u64, u64), (usize, &'static str)>;
+/// An append, or where and why there is none.
+pub(crate) type Found = Result<(usize, u64, u64), (usize, &'static str)>;
 
 /// The append that begins here: where it ends, its newest revision, and up to where the file was known to be
-/// synced.
-fn append_at<'a>(
+/// synced. `origin` is where in the file the bytes begin.
+pub(crate) fn append_at<'a>(
     bytes: &'a [u8],
     start: usize,
+    origin: u64,
     mut revision: u64,
     lines: &mut Vec<(u64, Line<'a>)>,
 ) -> Result<Found, (u64, Unreadable)> {
@@ -167,7 +178,7 @@ fn append_at<'a>(
             if line.lines == 0 {
                 return Ok(Err((at, "no append begins here")));
             }
-            if line.synced > start as u64 {
+            if line.synced > origin + start as u64 {
                 return Ok(Err((at, "it says that more was synced than there was")));
             }
             (left, synced) = (line.lines, line.synced);

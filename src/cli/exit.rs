@@ -1,0 +1,54 @@
+//! How the program ends, for those who call it from a script.
+
+use std::io;
+use std::process::ExitCode;
+
+use mainspring::journal::file::FileError;
+
+/// What `--help` says of it.
+pub const HELP: &str = "\
+Exit codes:
+  0  done, and nothing is wrong
+  1  failed, or found damage to what was acknowledged
+  2  the command line makes no sense
+  3  another process has the journal open
+  4  done, but the end is incomplete: of the log, which a start cuts off, or of what was imported";
+
+/// How the program ends. That the command line makes no sense clap says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Fine = 0,
+    Failed = 1,
+    Locked = 3,
+    Incomplete = 4,
+}
+
+impl Exit {
+    /// Say what went wrong.
+    pub fn of(error: &anyhow::Error) -> Self {
+        if is_left(error) {
+            return Self::Fine;
+        }
+        eprintln!("error: {error:#}");
+        match error.downcast_ref() {
+            Some(FileError::Locked { .. }) => Self::Locked,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// Whether the reader has left, as in `| head`, which is no failure.
+fn is_left(error: &anyhow::Error) -> bool {
+    let kind = match (error.downcast_ref(), error.downcast_ref::<io::Error>()) {
+        (Some(FileError::Io { source, .. }), _) => source.kind(),
+        (_, Some(error)) => error.kind(),
+        _ => return false,
+    };
+    kind == io::ErrorKind::BrokenPipe
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        (exit as u8).into()
+    }
+}

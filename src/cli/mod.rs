@@ -1,0 +1,40 @@
+//! The commands of the program: a thin layer over the library.
+
+mod exit;
+mod journal;
+mod output;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::exit::Exit;
+
+/// An in-memory store for async Rust: many handles, one owner, many watchers.
+#[derive(Debug, Parser)]
+#[command(name = "mainspring", version, after_help = exit::HELP)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look into, repair and move the journal in a folder
+    Journal(journal::Args),
+}
+
+/// Do what the command line says.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+    let done = match args.command {
+        Command::Journal(args) => journal::run(args),
+    };
+    done.unwrap_or_else(|error| Exit::of(&error)).into()
+}

@@ -1,0 +1,87 @@
+//! A snapshot in the place of the log, while no store is running.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::load::Loaded;
+use super::new::cannot_write;
+use super::{disk, manifest};
+use crate::Timestamp;
+use crate::journal::file::Sync;
+use crate::journal::file::error::FileError;
+use crate::journal::file::recover::{Opened, recover};
+use crate::journal::file::replay::Progress;
+use crate::journal::file::snapshot::SnapshotWriter;
+use crate::journal::{AppendError, Meter};
+
+/// What [`compact`] has done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Compacted {
+    /// The revision of the snapshot.
+    pub revision: u64,
+    /// How many entries it has.
+    pub entries: u64,
+    /// The bytes of the journal before.
+    pub before: u64,
+    /// And after.
+    pub after: u64,
+}
+
+/// Write everything as a snapshot, which takes the place of the log, but for so many bytes of the newest
+/// changes that are kept for those who ask for them.
+///
+/// Needs the folder for itself, and opens it as a start does: what a crash has left incomplete is put aside. A
+/// running store compacts by itself: see [`Store::compact`](crate::Store::compact).
+///
+/// # Errors
+///
+/// If a store has it open, if a start would refuse it, or if it cannot be written to. Then the log stays.
+pub fn compact(
+    folder: impl AsRef<Path>,
+    history_bytes: u64,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Compacted, FileError> {
+    let disk = disk(folder.as_ref());
+    let path = disk.path();
+    // How it is synced is for the next start to say: until then it stays as it was.
+    let sync = manifest(&*disk)?.sync.parse().unwrap_or(Sync::Always);
+    let meter = Arc::<Meter>::default();
+    let mut loaded = Loaded::new();
+    let Opened { mut log, catalog, store, _lock } =
+        recover(&disk, (sync, u64::MAX), &meter, progress, &mut |recovered| {
+            loaded.take(recovered);
+            Ok(())
+        })?;
+    let before = meter.stats().bytes;
+    let revision = loaded.revision();
+    let mut entries = 0;
+    if revision > 0 {
+        log.rotate().map_err(|error| refused(&path, error))?;
+        let io = |action| FileError::io(path.clone(), action);
+        let mut writer = SnapshotWriter::create(Arc::clone(&disk), store)
+            .map_err(io("write a snapshot to it"))?;
+        let mut written = Ok(());
+        loaded.each(Timestamp::from_nanos(0), |key, entry| {
+            entries += 1;
+            written = writer.entry(key, entry).map_err(|error| cannot_write(&*disk, error));
+            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        written?;
+        let snapshot = writer.finish(revision).map_err(io("write a snapshot to it"))?;
+        catalog.install(snapshot, history_bytes).map_err(io("write its manifest"))?;
+    }
+    log.close().map_err(|cause| FileError::Impossible(cause.to_string()))?;
+    Ok(Compacted { revision, entries, before, after: meter.stats().bytes })
+}
+
+fn refused(path: &Path, error: AppendError) -> FileError {
+    let cause = match error {
+        AppendError::Unknown(cause) => cause.to_string(),
+        other => other.to_string(),
+    };
+    FileError::Impossible(format!("{}: {cause}", path.display()))
+}

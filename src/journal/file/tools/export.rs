@@ -1,0 +1,54 @@
+//! The entries of a store as JSON lines.
+
+use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::load::Loaded;
+use super::row::Row;
+use super::{disk, manifest, patiently};
+use crate::journal::file::error::FileError;
+use crate::journal::file::replay::Progress;
+
+/// What [`export`] has written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Exported {
+    /// How many entries.
+    pub entries: u64,
+    /// At which revision of the store.
+    pub revision: u64,
+}
+
+/// Write every entry as a line of JSON: `key`, `kind`, `value`, `revision`, `ttl`, `created_at`, `updated_at`,
+/// sorted by key. Entries whose deadline has passed are left out.
+///
+/// Changes nothing, and works beside a running store. What it writes can be [imported](super::import).
+///
+/// # Errors
+///
+/// If there is no journal, if a start would refuse it, or if `out` cannot be written to.
+pub fn export(
+    folder: impl AsRef<Path>,
+    out: impl Write,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Exported, FileError> {
+    let disk = disk(folder.as_ref());
+    let loaded = patiently(|| Loaded::read(&*disk, &manifest(&*disk)?, progress))?;
+    let mut out = BufWriter::new(out);
+    let mut entries = 0;
+    let mut written = Ok(());
+    loaded.each(loaded.now(), |key, entry| {
+        entries += 1;
+        written = serde_json::to_writer(&mut out, &Row::new(key, entry))
+            .map_err(std::io::Error::from)
+            .and_then(|()| out.write_all(b"\n"));
+        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    written
+        .and_then(|()| out.flush())
+        .map_err(FileError::io(PathBuf::from("the export"), "write it"))?;
+    Ok(Exported { entries, revision: loaded.revision() })
+}

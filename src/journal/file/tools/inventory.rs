@@ -1,0 +1,239 @@
+//! What is in a folder, and in what condition.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::Raw;
+use crate::Change;
+use crate::journal::file::disk::Disk;
+use crate::journal::file::error::FileError;
+use crate::journal::file::line::Codec;
+use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo, is_snapshot};
+use crate::journal::file::replay::{check_complete, read_segment};
+use crate::journal::file::segment::{Scan, SegmentInfo, is_segment, read_header};
+use crate::journal::file::{recover, snapshot};
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Problem {
+    /// What it means.
+    pub harm: Harm,
+    /// Where in the file it was noticed.
+    pub offset: u64,
+    /// What is wrong there.
+    pub what: String,
+}
+
+/// What a problem means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Harm {
+    /// The last append is not complete, and was never known to be synced: a start cuts it off.
+    Torn,
+    /// Something that was acknowledged is damaged or missing.
+    Damaged,
+    /// It is whole, and this version cannot read it.
+    Unreadable,
+}
+
+impl Problem {
+    fn of(error: FileError) -> Result<Self, FileError> {
+        let damaged = |offset, what| Self { harm: Harm::Damaged, offset, what };
+        Ok(match error {
+            FileError::Damaged { offset, what, .. } => damaged(offset, what.into()),
+            FileError::Unreadable { offset, why, .. } => {
+                Self { harm: Harm::Unreadable, offset, what: why }
+            }
+            FileError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                damaged(0, "the file is missing".into())
+            }
+            FileError::Manifest { why, .. } => damaged(0, format!("the MANIFEST {why}")),
+            other => return Err(other),
+        })
+    }
+}
+
+/// A file of the folder.
+pub(super) struct Found<I> {
+    pub(super) info: I,
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) problem: Option<Problem>,
+}
+
+impl<I> Found<I> {
+    fn problem(&self) -> Option<(&str, &Problem)> {
+        self.problem.as_ref().map(|problem| (&*self.name, problem))
+    }
+}
+
+pub(super) struct Segment {
+    pub(super) info: SegmentInfo,
+    /// Up to where it is good.
+    pub(super) end: u64,
+    /// The newest revision up to there.
+    pub(super) revision: u64,
+    /// The newest that any of it tells of.
+    pub(super) seen: u64,
+}
+
+pub(super) struct Inventory {
+    pub(super) manifest: Option<Manifest>,
+    /// What is wrong with the manifest.
+    pub(super) problem: Option<Problem>,
+    /// Oldest first.
+    pub(super) snapshots: Vec<Found<SnapshotInfo>>,
+    /// Oldest first.
+    pub(super) segments: Vec<Found<Segment>>,
+    /// What the manifest does not list.
+    pub(super) others: Vec<String>,
+}
+
+impl Inventory {
+    pub(super) fn take(disk: &dyn Disk, progress: &mut dyn FnMut(u64)) -> Result<Self, FileError> {
+        let path = disk.path();
+        if !path.is_dir() {
+            return Err(FileError::Missing { path });
+        }
+        let (manifest, problem) = match recover::manifest(disk) {
+            Ok(None) => return Err(FileError::Missing { path }),
+            Ok(Some(manifest)) => (Some(manifest), None),
+            Err(error) => (None, Some(Problem::of(error)?)),
+        };
+        let mut names = disk.names().map_err(FileError::io(path, "read it"))?;
+        names.sort_unstable();
+        let (snapshots, segments) = match &manifest {
+            Some(manifest) => (manifest.snapshots.clone(), manifest.segments.clone()),
+            None => (snapshots_of(&names), segments_of(disk, &names)),
+        };
+        let mut inventory = Self {
+            manifest,
+            problem,
+            snapshots: Vec::new(),
+            segments: Vec::new(),
+            others: Vec::new(),
+        };
+        for info in snapshots {
+            let found = look_at_snapshot(disk, info)?;
+            progress(found.bytes);
+            inventory.snapshots.push(found);
+        }
+        let last = segments.len().saturating_sub(1);
+        for (n, info) in segments.into_iter().enumerate() {
+            let found = look_at_segment(disk, info, n == last)?;
+            progress(found.bytes);
+            inventory.segments.push(found);
+        }
+        names.retain(|name| !inventory.has(name) && ![MANIFEST, "LOCK"].contains(&&**name));
+        inventory.others = names;
+        Ok(inventory)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.snapshots.iter().any(|found| found.name == name)
+            || self.segments.iter().any(|found| found.name == name)
+    }
+
+    /// Every problem, and the file that has it.
+    pub(super) fn problems(&self) -> impl Iterator<Item = (&str, &Problem)> {
+        let manifest = self.problem.iter().map(|problem| (MANIFEST, problem));
+        manifest
+            .chain(self.snapshots.iter().filter_map(Found::problem))
+            .chain(self.segments.iter().filter_map(Found::problem))
+    }
+}
+
+/// A snapshot has its revision in its name.
+fn snapshots_of(names: &[String]) -> Vec<SnapshotInfo> {
+    let revision =
+        |name: &String| name.strip_prefix("snapshot-")?.strip_suffix(".jsonl")?.parse().ok();
+    let revisions = names.iter().filter(|name| is_snapshot(name)).filter_map(revision);
+    revisions.map(|revision| SnapshotInfo { revision, bytes: 0 }).collect()
+}
+
+/// Those whose header is good. What a start that was cut short has created is the last, and has no appends.
+fn segments_of(disk: &dyn Disk, names: &[String]) -> Vec<SegmentInfo> {
+    let headers = names.iter().filter(|name| is_segment(name)).filter_map(|name| {
+        let start = disk.open(name).and_then(|file| file.read_some(0, 4 << 10)).ok()?;
+        read_header(&start).filter(|info| info.file() == *name)
+    });
+    let mut segments: Vec<_> = headers.collect();
+    for n in 1..segments.len() {
+        segments[n - 1].end = Some(segments[n].base);
+    }
+    segments
+}
+
+fn look_at_snapshot(
+    disk: &dyn Disk,
+    mut info: SnapshotInfo,
+) -> Result<Found<SnapshotInfo>, FileError> {
+    let name = info.file();
+    let bytes = disk.open(&name).and_then(|file| file.length()).unwrap_or(0);
+    info.bytes = bytes;
+    let read = snapshot::read::<Raw>(disk, &info, |_, _| Ok(()));
+    let problem = read.err().map(Problem::of).transpose()?;
+    Ok(Found { info, name, bytes, problem })
+}
+
+fn look_at_segment(
+    disk: &dyn Disk,
+    info: SegmentInfo,
+    is_last: bool,
+) -> Result<Found<Segment>, FileError> {
+    let name = info.file();
+    let bytes = match disk.open(&name).and_then(|file| file.read_all()) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let problem = Problem::of(FileError::io(disk.path().join(&name), "read it")(error))?;
+            let (end, revision) = (0, info.base);
+            let info = Segment { info, end, revision, seen: revision };
+            return Ok(Found { info, name, bytes: 0, problem: Some(problem) });
+        }
+    };
+    let mut seen = info.base;
+    let mut tell = |_, change: Change<Raw>| {
+        seen = seen.max(change.revision);
+        Ok(())
+    };
+    let scanned = read_segment(disk, &info, &bytes, &mut tell, &mut Codec::default());
+    let (end, revision, problem) = match scanned {
+        Ok(scan) => {
+            let problem = problem_of(disk, &info, &scan, is_last)?;
+            (scan.end, scan.revision, problem)
+        }
+        Err(error) => (0, info.base, Some(Problem::of(error)?)),
+    };
+    if let Some(problem) = problem.as_ref().filter(|problem| problem.harm == Harm::Damaged) {
+        seen = seen.max(newest_behind(&bytes, problem.offset as usize));
+    }
+    let length = bytes.len() as u64;
+    Ok(Found { info: Segment { info, end, revision, seen }, name, bytes: length, problem })
+}
+
+fn problem_of(
+    disk: &dyn Disk,
+    info: &SegmentInfo,
+    scan: &Scan,
+    is_last: bool,
+) -> Result<Option<Problem>, FileError> {
+    if is_last {
+        return Ok(scan.damage.as_ref().map(|damage| Problem {
+            harm: if damage.is_final() { Harm::Damaged } else { Harm::Torn },
+            offset: damage.offset,
+            what: damage.what.into(),
+        }));
+    }
+    check_complete(disk, info, scan).err().map(Problem::of).transpose()
+}
+
+/// The newest revision that a whole line from here on tells of.
+fn newest_behind(bytes: &[u8], from: usize) -> u64 {
+    use crate::journal::file::line::{Line, unseal};
+    let lines = bytes.get(from..).unwrap_or_default().split(|byte| *byte == b'\n');
+    let lines = lines.filter(|line| unseal(line).is_some());
+    lines.filter_map(|line| Line::parse(line).ok()).map(|line| line.revision).max().unwrap_or(0)
+}

@@ -1,0 +1,134 @@
+//! What other programs have written: the logs of document 002, and the snapshots of document 003.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::Raw;
+use super::row::{valid, value_of};
+use crate::journal::file::line::{Unreadable, time_of};
+use crate::{Entry, Key, Timestamp, Value};
+
+/// Entries on their way into a journal.
+#[derive(Default)]
+pub(super) struct Entries {
+    pub(super) map: BTreeMap<Key, Entry<Raw>>,
+    pub(super) revision: u64,
+}
+
+/// A line of such a log. No time is the year 1.
+#[derive(Deserialize)]
+struct LogLine<'a> {
+    #[serde(borrow)]
+    command: Cow<'a, str>,
+    #[serde(borrow)]
+    key: Cow<'a, str>,
+    #[serde(borrow)]
+    time: Cow<'a, str>,
+    #[serde(borrow, default)]
+    value: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    ttl: Cow<'a, str>,
+    #[serde(borrow, default)]
+    created_at: Cow<'a, str>,
+    #[serde(borrow, default)]
+    updated_at: Cow<'a, str>,
+}
+
+fn time_if_any(text: &str) -> Result<Option<Timestamp>, Unreadable> {
+    if text.is_empty() || text.starts_with("0001-01-01T") {
+        return Ok(None);
+    }
+    time_of(text).map(Some)
+}
+
+impl Entries {
+    /// Do what a line of a log of document 002 says. It has no revisions: each line gets the next one.
+    pub(super) fn follow(&mut self, line: &str) -> Result<(), Unreadable> {
+        let line: LogLine<'_> =
+            serde_json::from_str(line).map_err(|error| Unreadable(error.to_string()))?;
+        let key = valid(&line.key)?;
+        let time = time_of(&line.time)?;
+        let revision = self.revision + 1;
+        let updated_at = time_if_any(&line.updated_at)?.unwrap_or(time);
+        let value = || line.value.ok_or_else(|| Unreadable("it has no value".into()));
+        let absent = || Unreadable(format!("there is no list at {:?} by then", line.key));
+        match &*line.command {
+            "set" | "update" => {
+                let entry = Entry {
+                    value: value_of(value()?)?,
+                    revision,
+                    created_at: time_if_any(&line.created_at)?.unwrap_or(time),
+                    updated_at,
+                    expires_at: time_if_any(&line.ttl)?,
+                };
+                self.map.insert(key, entry);
+            }
+            "remove" => drop(self.map.remove(&key)),
+            "push" | "pop" => {
+                let entry = self.map.get_mut(&key).ok_or_else(absent)?;
+                let Value::List(list) = &mut entry.value else { return Err(absent()) };
+                if line.command == "push" {
+                    list.extend(value_of(value()?)?.elements().iter().cloned());
+                } else {
+                    list.pop().ok_or_else(absent)?;
+                }
+                (entry.revision, entry.updated_at) = (revision, updated_at);
+            }
+            other => return Err(Unreadable(format!("{other:?} is no command of such a log"))),
+        }
+        self.revision = revision;
+        Ok(())
+    }
+
+    /// What a snapshot of document 003 has: one object, of keys and their texts. It knows no times.
+    pub(super) fn of_object(text: &str) -> Result<Self, Unreadable> {
+        let Pairs(pairs) =
+            serde_json::from_str(text).map_err(|error| Unreadable(error.to_string()))?;
+        let now = Timestamp::from(SystemTime::now());
+        let mut entries = Self::default();
+        for (key, value) in pairs {
+            entries.revision += 1;
+            let value = value_of(value)
+                .map_err(|Unreadable(why)| Unreadable(format!("the key {key:?}: {why}")))?;
+            let entry = Entry {
+                value,
+                revision: entries.revision,
+                created_at: now,
+                updated_at: now,
+                expires_at: None,
+            };
+            entries.map.insert(valid(&key)?, entry);
+        }
+        Ok(entries)
+    }
+}
+
+/// The fields of an object, in their order.
+struct Pairs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Pairs<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object of keys and their values")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Pairs<'de>, M::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Visit)
+    }
+}

@@ -1,0 +1,105 @@
+//! Reading everything that a journal holds, as a start does. Changes nothing.
+
+use std::ops::ControlFlow;
+use std::time::SystemTime;
+
+use super::Raw;
+use crate::journal::Recovered;
+use crate::journal::file::disk::Disk;
+use crate::journal::file::error::FileError;
+use crate::journal::file::manifest::Manifest;
+use crate::journal::file::replay::{Progress, replay};
+use crate::state::{Map, SHARDS, State};
+use crate::weigh::Weigher;
+use crate::{Entry, Key, Timestamp};
+
+/// A store that nobody serves.
+pub(super) struct Loaded {
+    state: State<Raw>,
+    /// The newest time that was recorded.
+    last: Timestamp,
+}
+
+impl Loaded {
+    pub(super) fn new() -> Self {
+        let origin = Timestamp::from_nanos(0);
+        Self { state: State::new(Weigher::custom(|_| 0), origin), last: origin }
+    }
+
+    /// All of it.
+    pub(super) fn read(
+        disk: &dyn Disk,
+        manifest: &Manifest,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, FileError> {
+        let mut loaded = Self::new();
+        replay(disk, manifest, progress, &mut |recovered| {
+            loaded.take(recovered);
+            Ok(())
+        })?;
+        Ok(loaded)
+    }
+
+    /// As the owner does.
+    pub(super) fn take(&mut self, recovered: Recovered<Raw>) {
+        match recovered {
+            Recovered::Entry(key, entry) => {
+                self.last = self.last.max(entry.updated_at);
+                self.state.restore(&key, entry);
+            }
+            Recovered::SnapshotEnd(revision) => self.state.resume_at(revision),
+            Recovered::Patch(change) | Recovered::Change(change) => {
+                self.last = self.last.max(change.at);
+                self.state.apply(&change);
+                // What a clear leaves behind.
+                while self.state.has_chores() {
+                    self.state.do_chore();
+                }
+            }
+        }
+    }
+
+    pub(super) fn revision(&self) -> u64 {
+        self.state.totals().revision
+    }
+
+    /// The newest time that was recorded.
+    pub(super) fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    /// The time of the store: a clock that was put back revives nothing.
+    pub(super) fn now(&self) -> Timestamp {
+        self.last.max(SystemTime::now().into())
+    }
+
+    /// Every entry that was not over at a time, sorted by key.
+    pub(super) fn each(
+        &self,
+        now: Timestamp,
+        mut tell: impl FnMut(&Key, &Entry<Raw>) -> ControlFlow<()>,
+    ) {
+        let map = self.state.map();
+        for key in self.keys(map) {
+            let entry = map.get(map.hash(&key), &key, now);
+            if entry.is_some_and(|entry| tell(&key, &entry).is_break()) {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.keys(self.state.map()).len() as u64
+    }
+
+    fn keys(&self, map: &Map<Raw>) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for shard in 0..SHARDS {
+            let shard = map.read(shard);
+            let (slots, _) = shard.walk(0, u32::MAX);
+            keys.extend(slots.map(|(_, slot)| slot.key().clone()));
+        }
+        keys.sort_unstable();
+        keys
+    }
+}

@@ -1,0 +1,80 @@
+//! What can be done with a folder without a store: look into it, repair it, take it elsewhere.
+//!
+//! The `mainspring journal` command is made of these. Elements are taken as the JSON that they are, so every
+//! one of them works whatever the element type of the store is.
+//!
+//! | function | beside a running store | |
+//! |---|---|---|
+//! | [`check`] | yes | what is intact, and whether a start would refuse or cut |
+//! | [`stat`] | yes | numbers, without reading everything |
+//! | [`Dump`] | yes | the changes as the log has them, and those to come |
+//! | [`export`], [`import`] | export | the entries as JSON lines |
+//! | [`restore`] | yes | the store as it was at a revision or a time, in a new folder |
+//! | [`compact`] | no | put a snapshot in the place of the log |
+//! | [`repair`] | no | what can be kept of a damaged folder |
+
+mod backup;
+mod check;
+mod compact;
+mod dump;
+mod export;
+mod import;
+mod inventory;
+mod legacy;
+mod load;
+mod new;
+mod plan;
+mod repair;
+mod restore;
+mod row;
+mod stat;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+pub use self::check::{Checked, Report, Verdict, check};
+pub use self::compact::{Compacted, compact};
+pub use self::dump::{Dump, DumpLine};
+pub use self::export::{Exported, export};
+pub use self::import::{Format, Imported, Torn, import};
+pub use self::inventory::{Harm, Problem};
+pub use self::plan::Step;
+pub use self::repair::{Repair, repair};
+pub use self::restore::{InvalidTarget, Restored, Target, restore};
+pub use self::stat::{SegmentStat, SnapshotStat, Stat, stat};
+
+use super::disk::{Disk, Folder};
+use super::error::FileError;
+use super::manifest::Manifest;
+use super::recover;
+
+/// An element as it is in the file: numbers keep their digits, and texts their escapes.
+type Raw = Box<RawValue>;
+
+fn disk(folder: &Path) -> Arc<dyn Disk> {
+    Arc::new(Folder(folder.to_owned()))
+}
+
+/// The manifest of a folder that has to have one.
+fn manifest(disk: &dyn Disk) -> Result<Manifest, FileError> {
+    let missing = || FileError::Missing { path: disk.path() };
+    if !disk.path().is_dir() {
+        return Err(missing());
+    }
+    recover::manifest(disk)?.ok_or_else(missing)
+}
+
+/// What is read beside a running store may have changed while it was read. What is wrong each time is wrong.
+fn patiently<R>(mut read: impl FnMut() -> Result<R, FileError>) -> Result<R, FileError> {
+    for _ in 0..3 {
+        match read() {
+            Err(FileError::Io { .. } | FileError::Damaged { .. } | FileError::Manifest { .. }) => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            other => return other,
+        }
+    }
+    read()
+}

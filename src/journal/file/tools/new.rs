@@ -1,0 +1,86 @@
+//! A journal that begins with entries from elsewhere: a snapshot of them, and an empty log.
+
+use std::sync::Arc;
+
+use super::Raw;
+use crate::journal::file::Sync;
+use crate::journal::file::disk::Disk;
+use crate::journal::file::error::FileError;
+use crate::journal::file::log::begin;
+use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo};
+use crate::journal::file::recover;
+use crate::journal::file::segment::{FORMAT, SegmentInfo};
+use crate::journal::file::snapshot::{SnapshotWriter, WriteError};
+use crate::{Entry, Key, StoreId};
+
+/// A folder that is locked, and holds no journal, or one in which nothing ever happened.
+pub(super) struct NewJournal {
+    disk: Arc<dyn Disk>,
+    writer: SnapshotWriter,
+    store: StoreId,
+    _lock: Box<dyn Send + std::marker::Sync>,
+}
+
+impl NewJournal {
+    pub(super) fn create(disk: Arc<dyn Disk>) -> Result<Self, FileError> {
+        let path = disk.path();
+        disk.create_folder().map_err(FileError::io(path.clone(), "create it"))?;
+        let lock = recover::lock(&*disk)?;
+        if let Some(manifest) = recover::manifest(&*disk)? {
+            let loaded = super::load::Loaded::read(&*disk, &manifest, &mut |_| {})?;
+            if loaded.revision() > 0 {
+                return Err(FileError::Impossible(format!(
+                    "{}: there is a journal in this folder already, at revision {}: choose another folder",
+                    path.display(),
+                    loaded.revision()
+                )));
+            }
+        }
+        let store = StoreId::random();
+        let writer = SnapshotWriter::create(Arc::clone(&disk), store)
+            .map_err(FileError::io(path, "write a snapshot to it"))?;
+        Ok(Self { disk, writer, store, _lock: lock })
+    }
+
+    pub(super) fn entry(&mut self, key: &Key, entry: &Entry<Raw>) -> Result<(), FileError> {
+        self.writer.entry(key, entry).map_err(|error| cannot_write(&*self.disk, error))
+    }
+
+    /// It is the store at this revision. Until now the folder held no journal. Answers the store's new id.
+    pub(super) fn finish(self, revision: u64) -> Result<StoreId, FileError> {
+        let Self { disk, writer, store, _lock } = self;
+        let path = disk.path();
+        let info = writer.finish(revision);
+        let info = info.map_err(FileError::io(path.clone(), "write a snapshot to it"))?;
+        write_manifest(&*disk, store, vec![info], SegmentInfo::new(revision, store))?;
+        Ok(store)
+    }
+}
+
+fn write_manifest(
+    disk: &dyn Disk,
+    store: StoreId,
+    snapshots: Vec<SnapshotInfo>,
+    segment: SegmentInfo,
+) -> Result<(), FileError> {
+    let path = disk.path();
+    disk.create(&segment.file())
+        .and_then(|file| begin(&*file, &segment, 0))
+        .and_then(|_| disk.sync_folder())
+        .map_err(FileError::io(path.join(segment.file()), "write it"))?;
+    let manifest = Manifest {
+        format: FORMAT,
+        store: store.to_string(),
+        sync: Sync::Always.to_string(),
+        snapshots,
+        segments: vec![segment],
+    };
+    manifest.write(disk).map_err(FileError::io(path.join(MANIFEST), "write it"))
+}
+
+pub(super) fn cannot_write(disk: &dyn Disk, error: WriteError) -> FileError {
+    match error {
+        WriteError::Io(error) => FileError::io(disk.path(), "write a snapshot to it")(error),
+        WriteError::Unreadable(why) => FileError::Impossible(why.to_string()),
+    }
+}

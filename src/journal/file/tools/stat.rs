@@ -1,0 +1,144 @@
+//! Numbers about a folder, without reading all of it.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{disk, manifest, patiently};
+use crate::journal::file::disk::Disk;
+use crate::journal::file::error::FileError;
+use crate::journal::file::line::Line;
+use crate::journal::file::lines::LITTLE;
+use crate::journal::file::manifest::{MANIFEST, SnapshotInfo};
+use crate::journal::file::segment::{FORMAT, ScanError, scan};
+
+/// What [`stat`] found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Stat {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The version of the format.
+    pub format: u32,
+    /// The id of the store.
+    pub store: String,
+    /// When it is synced, as the store was started last: `always`, `os` or a period.
+    pub sync: String,
+    /// The newest revision.
+    pub revision: u64,
+    /// The oldest revision after which every change is still there.
+    pub oldest: u64,
+    /// Whether it was closed, rather than killed. A store that is running has not.
+    pub closed: bool,
+    /// Oldest first.
+    pub snapshots: Vec<SnapshotStat>,
+    /// Oldest first. The last one is written to.
+    pub segments: Vec<SegmentStat>,
+    /// What was cut off and kept.
+    pub aside: Vec<String>,
+    /// The bytes of all files that belong to the journal.
+    pub bytes: u64,
+}
+
+/// A snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SnapshotStat {
+    /// Its file.
+    pub file: String,
+    /// What it is the store at.
+    pub revision: u64,
+    /// How many entries it tells of, before the changes that were made while it was written.
+    pub entries: Option<usize>,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// A segment of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SegmentStat {
+    /// Its file.
+    pub file: String,
+    /// The revision before its first.
+    pub base: u64,
+    /// Its newest revision.
+    pub end: u64,
+    /// Its length, without what is allocated ahead.
+    pub bytes: u64,
+}
+
+/// Numbers about a journal: cheap, since only the newest segment is read.
+///
+/// Changes nothing, and works beside a running store.
+///
+/// # Errors
+///
+/// If there is no journal, or its manifest or its newest segment cannot be read.
+pub fn stat(folder: impl AsRef<Path>) -> Result<Stat, FileError> {
+    let disk = disk(folder.as_ref());
+    patiently(|| stat_once(&*disk))
+}
+
+fn stat_once(disk: &dyn Disk) -> Result<Stat, FileError> {
+    let manifest = manifest(disk)?;
+    let path = disk.path();
+    let (mut segments, mut closed) = (Vec::new(), false);
+    for info in &manifest.segments {
+        let file = info.file();
+        let (end, bytes) = match (info.end, info.bytes) {
+            (Some(end), Some(bytes)) => (end, bytes),
+            _ => {
+                let io = FileError::io(path.join(&file), "read it");
+                let bytes = disk.open(&file).and_then(|file| file.read_all()).map_err(io)?;
+                // Damage is what `check` is for.
+                match scan(&bytes, info, |_| Ok::<_, ScanError<FileError>>(())) {
+                    Ok(scan) => {
+                        closed = scan.closed;
+                        (scan.revision, scan.end)
+                    }
+                    Err(ScanError::Stopped(error)) => return Err(error),
+                    Err(ScanError::Unreadable(offset, why)) => {
+                        let path = path.join(&file);
+                        return Err(FileError::Unreadable { path, offset, why: why.0 });
+                    }
+                }
+            }
+        };
+        segments.push(SegmentStat { file, base: info.base, end, bytes });
+    }
+    let snapshots: Vec<_> =
+        manifest.snapshots.iter().map(|info| snapshot_stat(disk, info)).collect();
+    let mut aside = disk.names().map_err(FileError::io(path.clone(), "read it"))?;
+    aside.retain(|name| name.contains(".cut-"));
+    aside.sort_unstable();
+    let of_snapshots: u64 = snapshots.iter().map(|snapshot| snapshot.bytes).sum();
+    let of_segments: u64 = segments.iter().map(|segment| segment.bytes).sum();
+    let of_manifest = disk.open(MANIFEST).and_then(|file| file.length()).unwrap_or(0);
+    Ok(Stat {
+        folder: path,
+        format: FORMAT,
+        revision: segments.last().map_or(0, |segment| segment.end).max(manifest.base()),
+        oldest: manifest.oldest(),
+        closed,
+        snapshots,
+        segments,
+        aside,
+        bytes: of_snapshots + of_segments + of_manifest,
+        store: manifest.store.clone(),
+        sync: manifest.sync,
+    })
+}
+
+/// Its last line says how many entries it has.
+fn snapshot_stat(disk: &dyn Disk, info: &SnapshotInfo) -> SnapshotStat {
+    let SnapshotInfo { revision, bytes } = *info;
+    let from = bytes.saturating_sub(LITTLE as u64);
+    let end = disk.open(&info.file()).and_then(|file| file.read_some(from, LITTLE)).ok();
+    let entries = end.and_then(|end| {
+        let text = end.strip_suffix(b"\n")?;
+        let line = text.rsplit(|byte| *byte == b'\n').next()?;
+        Line::parse(line).ok().filter(|line| line.command == "end").map(|line| line.count)
+    });
+    SnapshotStat { file: info.file(), revision, entries, bytes }
+}

@@ -1,0 +1,182 @@
+//! The command, as a script would call it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use crate::folder::{files, filled, flip, fresh, open, pinned, rows};
+
+fn mainspring(args: &[&str], folders: &[&Path]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mainspring"));
+    command.arg("journal").args(args).args(folders).stdin(Stdio::null());
+    command
+}
+
+fn run(args: &[&str], folders: &[&Path]) -> (i32, String, String) {
+    ended(mainspring(args, folders).output().expect("it runs"))
+}
+
+fn ended(output: Output) -> (i32, String, String) {
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (output.status.code().expect("it ended by itself"), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn each_exit_code() {
+    let folder = filled("exit", 30).await;
+    let (code, said, _) = run(&["check"], &[&folder]);
+    assert_eq!(code, 0);
+    assert!(said.ends_with("All is well: a start goes on from revision 30\n"), "{said}");
+
+    let (code, _, error) = run(&["check"], &[&fresh("exit-nowhere")]);
+    assert_eq!(code, 1);
+    assert!(error.contains("there is no journal in this folder"), "{error}");
+
+    assert_eq!(run(&["check", "--no-such-flag"], &[&folder]).0, 2);
+    assert_eq!(run(&["restore", "--to", "yesterday", "--into", "x"], &[&folder]).0, 2);
+    assert_eq!(run(&[], &[]).0, 2);
+
+    let store = open(&folder);
+    store.ready().await.expect("it starts");
+    for command in [&["compact"][..], &["repair", "--write"]] {
+        let (code, _, error) = run(command, &[&folder]);
+        assert_eq!(code, 3, "{error}");
+        let pid = format!("process {} has it open", std::process::id());
+        assert!(error.contains(&pid), "{error}");
+    }
+    for command in ["check", "stat", "dump", "export"] {
+        assert_eq!(run(&[command], &[&folder]).0, 0, "{command} beside a store");
+    }
+    store.shutdown().await.expect("it closes");
+
+    let last = files(&folder, "log-").pop().expect("a segment");
+    let whole = fs::read(&last).expect("it can be read");
+    fs::write(&last, [&whole[..], b"{\"revision\""].concat()).expect("it can be written");
+    let (code, said, _) = run(&["check"], &[&folder]);
+    assert_eq!(code, 4);
+    assert!(said.contains("A start would cut log-"), "{said}");
+    fs::write(&last, whole).expect("it can be written");
+
+    flip(&files(&folder, "log-")[0], "value");
+    let (code, said, _) = run(&["check"], &[&folder]);
+    assert_eq!(code, 1);
+    assert!(said.contains("A start would refuse: "), "{said}");
+    let (code, said, _) = run(&["repair"], &[&folder]);
+    assert_eq!(code, 1);
+    assert!(said.contains("up to revision 0, of 30 that were seen"), "{said}");
+    assert!(said.ends_with("Nothing was changed: add --write to do it.\n"), "{said}");
+    let (code, said, _) = run(&["repair", "--write"], &[&folder]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("copied the folder to "), "{said}");
+    assert_eq!(run(&["check"], &[&folder]).0, 0);
+    let (code, said, _) = run(&["repair"], &[&folder]);
+    assert_eq!((code, &*said), (0, "There is nothing to repair.\n"));
+}
+
+#[test]
+fn help_tells_the_exit_codes() {
+    for command in ["check", "stat", "dump", "repair", "compact", "export", "import", "restore"] {
+        let (code, said, _) = run(&[command, "--help"], &[]);
+        assert_eq!(code, 0);
+        assert!(said.contains("Exit codes:\n  0  done"), "{said}");
+    }
+}
+
+#[test]
+fn numbers_are_shown_and_can_be_read_by_a_program() {
+    let folder = pinned("stat");
+    let (_, said, _) = run(&["stat"], &[&folder]);
+    assert!(said.contains("store      daa7b2f5b16def49\n"), "{said}");
+    assert!(said.contains("revision 8, 4 entries, 1080 bytes\n"), "{said}");
+    for (command, field, value) in [
+        ("stat", "revision", serde_json::json!(24)),
+        ("check", "verdict", serde_json::json!("open")),
+        ("repair", "steps", serde_json::json!([])),
+        ("compact", "entries", serde_json::json!(7)),
+    ] {
+        let (code, said, error) = run(&[command, "--json"], &[&folder]);
+        assert_eq!(code, 0, "{error}");
+        let json: serde_json::Value = serde_json::from_str(&said).expect(&said);
+        assert_eq!(json[field], value, "{said}");
+    }
+}
+
+#[test]
+fn what_is_exported_can_be_imported() {
+    let (folder, new) = (pinned("pipe"), fresh("pipe-new"));
+    let mut export = mainspring(&["export"], &[&folder]);
+    let mut export = export.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let pipe = export.stdout.take().expect("a pipe");
+    let mut import = mainspring(&["import", "--json"], &[&new, Path::new("-")]);
+    let (code, said, error) = ended(import.stdin(pipe).output().expect("it runs"));
+    assert!(export.wait().expect("it ends").success());
+    assert_eq!(code, 0, "{error}");
+    assert!(said.contains("\"format\": \"export\""), "{said}");
+    assert_eq!(rows(&new), rows(&folder));
+
+    let file = fresh("pipe-file").with_extension("jsonl");
+    let (code, said, error) = run(&["export"], &[&folder, &file]);
+    assert_eq!((code, &*said, &*error), (0, "", "7 entries at revision 24\n"));
+    let (code, _, error) = run(&["import"], &[&new, &file]);
+    assert_eq!(code, 1);
+    assert!(error.contains("there is a journal in this folder already"), "{error}");
+}
+
+#[test]
+fn a_torn_log_is_imported_and_told_of() {
+    let file = fresh("torn-log").with_extension("log");
+    let log = "{\"command\":\"set\",\"key\":\"k\",\"time\":\"2025-06-20T16:54:21Z\",\"value\":\"v\",\"kind\":0}\n";
+    fs::write(&file, [log, "{\"command\":\"se"].concat()).expect("it can be written");
+    let (code, said, error) = run(&["import"], &[&fresh("torn-log-new"), &file]);
+    assert_eq!((code, &*said), (4, "1 entries from a log of commands, at revision 1\n"));
+    assert_eq!(error, "line 2 is not complete, and was left out: {\"command\":\"se\n");
+}
+
+#[test]
+fn a_store_can_be_restored() {
+    let (folder, new) = (pinned("restore-command"), fresh("restore-command-new"));
+    let into = new.to_str().expect("text");
+    let (code, said, error) = run(&["restore", "--to", "4", "--into", into], &[&folder]);
+    assert_eq!(code, 0, "{error}");
+    assert!(said.starts_with("2 entries at revision 4, as the new store "), "{said}");
+    assert_eq!(rows(&new).len(), 2);
+    let (code, _, error) = run(&["restore", "--to", "99", "--into", into], &[&folder]);
+    assert_eq!(code, 1);
+    assert!(error.contains("still to come"), "{error}");
+}
+
+#[tokio::test]
+async fn a_dump_follows() {
+    let folder = fresh("follow-command");
+    let store = open(&folder);
+    store.set("k", "0").await.expect("it is written");
+    let mut dump = mainspring(&["dump", "--follow", "--to", "30"], &[&folder]);
+    let mut dump = dump.stdout(Stdio::piped()).spawn().expect("it runs");
+    let mut lines = BufReader::new(dump.stdout.take().expect("a pipe")).lines();
+    for n in 1..=30 {
+        let line = lines.next().expect("a line").expect("text");
+        assert!(line.starts_with(&format!("{{\"revision\":{n},")), "{line}");
+        if n < 30 {
+            store.set("k", "x".repeat(100)).await.expect("it is written");
+        }
+    }
+    assert!(dump.wait().expect("it ends").success());
+    store.shutdown().await.expect("it closes");
+
+    let (code, said, _) = run(&["dump", "--from", "29"], &[&folder]);
+    assert_eq!((code, said.lines().count()), (0, 2));
+}
+
+#[tokio::test]
+async fn a_reader_that_leaves_is_no_failure() {
+    let folder = filled("leaves", 1_000).await;
+    for command in ["dump", "export"] {
+        let mut child = mainspring(&[command], &[&folder]);
+        let mut child =
+            child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+        drop(child.stdout.take());
+        let (code, _, error) = ended(child.wait_with_output().expect("it ends"));
+        assert_eq!((code, &*error), (0, ""), "{command}");
+    }
+}

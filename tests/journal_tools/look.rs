@@ -1,0 +1,179 @@
+//! Looking into a journal, beside a store and without one.
+
+use std::fs;
+
+use mainspring::Store;
+use mainspring::journal::FileJournal;
+use mainspring::journal::file::FileError;
+use mainspring::journal::file::tools::{Dump, Harm, Verdict, check, compact, export, stat};
+use serde_json::value::RawValue;
+
+use crate::folder::{content, files, filled, flip, fresh, open, pinned, rows};
+
+const NONE: [u64; 0] = [];
+
+fn lines(dump: &mut Dump) -> Vec<u64> {
+    let next = || dump.next_line().expect("it can be read").map(|line| line.revision);
+    std::iter::from_fn(next).collect()
+}
+
+#[tokio::test]
+async fn what_is_intact_is_said_to_be_and_nothing_is_changed() {
+    let folder = filled("intact", 40).await;
+    let before = content(&folder);
+    let report = check(&folder, &mut |_| {}).expect("a journal");
+    assert_eq!((&report.verdict, report.revision), (&Verdict::Open, Some(40)));
+    assert!(!report.is_damaged());
+    assert!(report.files.len() > 3, "{report:?}");
+
+    let stat = stat(&folder).expect("a journal");
+    assert_eq!((stat.revision, stat.oldest, stat.closed), (40, 0, true));
+    assert_eq!((&*stat.sync, stat.segments.len()), ("always", report.files.len()));
+    assert_eq!(Some(stat.store), report.store);
+    assert_eq!(rows(&folder).len(), 40);
+    assert_eq!(content(&folder), before);
+}
+
+#[tokio::test]
+async fn what_only_reads_works_beside_a_running_store() {
+    let folder = fresh("beside");
+    let store = open(&folder);
+    let mut progress = 0;
+    for n in 0..30 {
+        store.set(format!("key/{n}"), "x").await.expect("it is written");
+        progress = n + 1;
+    }
+    let report = check(&folder, &mut |_| {}).expect("a journal");
+    assert_eq!((report.verdict, report.revision), (Verdict::Open, Some(progress)));
+    let stat = stat(&folder).expect("a journal");
+    assert_eq!((stat.revision, stat.closed), (30, false));
+    assert_eq!(rows(&folder).len(), 30);
+    let error = compact(&folder, 0, &mut |_| {}).expect_err("it is open");
+    assert!(matches!(error, FileError::Locked { .. }), "{error}");
+    store.shutdown().await.expect("it closes");
+}
+
+#[tokio::test]
+async fn a_torn_end_would_be_cut() {
+    let folder = filled("torn", 3).await;
+    let last = files(&folder, "log-").pop().expect("a segment");
+    let mut bytes = fs::read(&last).expect("it can be read");
+    let whole = bytes.len();
+    bytes.extend_from_slice(b"{\"revision\":4,\"command\":\"se");
+    fs::write(&last, bytes).expect("it can be written");
+    let report = check(&folder, &mut |_| {}).expect("a journal");
+    let Verdict::Cut { offset, .. } = report.verdict else { panic!("{report:?}") };
+    assert_eq!((offset, report.revision, report.is_damaged()), (whole as u64, Some(3), false));
+    assert_eq!(rows(&folder).len(), 3);
+    assert_eq!(lines(&mut Dump::open(&folder, None, None).expect("a journal")), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn damage_is_found_where_it_is() {
+    let folder = filled("damage", 40).await;
+    let segment = files(&folder, "log-").swap_remove(1);
+    flip(&segment, "value 1");
+    let report = check(&folder, &mut |_| {}).expect("a journal");
+    assert!(
+        matches!(&report.verdict, Verdict::Refuse { why } if why.contains("repair")),
+        "{report:?}"
+    );
+    let bad: Vec<_> = report.files.iter().filter(|file| file.problem.is_some()).collect();
+    assert_eq!(bad.len(), 1);
+    assert!(segment.ends_with(&bad[0].name));
+    assert_eq!(bad[0].problem.as_ref().map(|problem| problem.harm), Some(Harm::Damaged));
+    let error = export(&folder, Vec::new(), &mut |_| {}).expect_err("it is damaged");
+    assert!(matches!(error, FileError::Damaged { .. }), "{error}");
+    let mut dump = Dump::open(&folder, None, None).expect("a journal");
+    let error = std::iter::repeat_with(|| dump.next_line()).find_map(Result::err);
+    assert!(matches!(error, Some(FileError::Damaged { .. })), "{error:?}");
+}
+
+#[test]
+fn what_is_no_journal_is_said_to_be_none() {
+    for folder in [fresh("nowhere"), fresh("empty")] {
+        if folder.ends_with("journal-tools-empty") {
+            fs::create_dir_all(&folder).expect("a folder");
+        }
+        let error = check(&folder, &mut |_| {}).expect_err("there is none");
+        assert!(matches!(error, FileError::Missing { .. }), "{error}");
+        assert!(matches!(stat(&folder), Err(FileError::Missing { .. })));
+        assert!(matches!(Dump::open(&folder, None, None), Err(FileError::Missing { .. })));
+    }
+}
+
+#[test]
+fn a_dump_has_the_lines_of_the_log() {
+    let folder = pinned("dump");
+    let all: Vec<_> = files(&folder, "log-")
+        .iter()
+        .flat_map(|file| {
+            fs::read_to_string(file).expect("text").lines().map(String::from).collect::<Vec<_>>()
+        })
+        .filter(|line| line.starts_with("{\"revision\"") && !line.contains("\"close\""))
+        .collect();
+    let mut dump = Dump::open(&folder, None, None).expect("a journal");
+    let told: Vec<_> =
+        std::iter::from_fn(|| dump.next_line().expect("whole")).map(|line| line.text).collect();
+    assert_eq!(told, all);
+
+    // A batch is one line, whichever of its revisions are asked for.
+    let dump = |from, to| lines(&mut Dump::open(&folder, from, to).expect("a journal"));
+    assert_eq!(dump(Some(15), Some(17)), [15, 18]);
+    assert_eq!(dump(Some(23), None), [23, 24]);
+    assert_eq!(dump(Some(25), None), NONE);
+}
+
+#[tokio::test]
+async fn a_dump_follows_a_store_through_its_segments() {
+    let folder = fresh("follow");
+    let store = open(&folder);
+    store.set("first", "x").await.expect("it is written");
+    let mut dump = Dump::open(&folder, None, Some(50)).expect("a journal");
+    let mut told = lines(&mut dump);
+    for _ in 1..50 {
+        store.set("key", "x".repeat(100)).await.expect("it is written");
+        told.extend(lines(&mut dump));
+    }
+    assert_eq!(told, (1..=50).collect::<Vec<_>>());
+    assert!(dump.is_done());
+    store.shutdown().await.expect("it closes");
+    assert!(files(&folder, "log-").len() > 3);
+}
+
+#[tokio::test]
+async fn a_dump_says_what_was_compacted_away() {
+    let folder = filled("compacted", 40).await;
+    let done = compact(&folder, 0, &mut |_| {}).expect("nobody has it open");
+    assert_eq!((done.revision, done.entries), (40, 40));
+    assert!(done.after < done.before, "{done:?}");
+    assert_eq!(rows(&folder).len(), 40);
+    let error = Dump::open(&folder, Some(1), None).expect_err("it is gone").to_string();
+    assert!(error.contains("its oldest change is revision 41"), "{error}");
+    assert_eq!(lines(&mut Dump::open(&folder, None, None).expect("a journal")), NONE);
+
+    // Again, and the store goes on.
+    compact(&folder, 0, &mut |_| {}).expect("nobody has it open");
+    let store = open(&folder);
+    assert_eq!(store.set("key/0000", "y").await.expect("it is written"), 41);
+    store.shutdown().await.expect("it closes");
+    assert_eq!(check(&folder, &mut |_| {}).expect("a journal").verdict, Verdict::Open);
+}
+
+/// Elements that are JSON of their own, of many lines, are written as one.
+#[tokio::test]
+async fn a_newline_in_an_element_does_not_end_its_line() {
+    let folder = fresh("raw");
+    let start = || Store::<Box<RawValue>>::builder().journal(FileJournal::open(&folder)).spawn();
+    let store = start();
+    let raw = |text: &str| RawValue::from_string(text.into()).expect("JSON");
+    store.set("item", raw("{\n\t\"pi\": 3.1400\n}")).await.expect("it is written");
+    store.set("list", vec![raw("[\n1e400]"), raw("\"a\\nb\"")]).await.expect("it is written");
+    store.shutdown().await.expect("it closes");
+    let store = start();
+    let item = store.get("item").await.expect("it starts").expect("it is there");
+    assert_eq!(item.item().map(|raw| raw.get()), Some("{ \t\"pi\": 3.1400 }"));
+    store.shutdown().await.expect("it closes");
+    assert_eq!(rows(&folder).len(), 2);
+    assert!(rows(&folder)[1].contains(r#""kind":"json_slice","value":[[ 1e400],"a\nb"]"#));
+}

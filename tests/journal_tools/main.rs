@@ -1,0 +1,9 @@
+//! The tools for journals, as functions and as the command.
+
+mod command;
+mod folder;
+mod format;
+mod import;
+mod look;
+mod repair;
+mod restore;

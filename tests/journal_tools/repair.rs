@@ -1,0 +1,182 @@
+//! Repairing damaged journals.
+
+use std::fs;
+use std::path::Path;
+
+use mainspring::journal::file::FileError;
+use mainspring::journal::file::tools::{Step, Verdict, check, compact, repair, stat};
+
+use crate::folder::{backup_of, content, files, filled, flip, open, rows};
+
+/// The repair keeps everything up to a revision, and everything that was there is in the backup.
+async fn repairs(folder: &Path, revision: u64, seen: u64) -> Vec<Step> {
+    let before = content(folder);
+    let old = stat(folder).ok().map(|stat| stat.store);
+    let planned = repair(folder, false).expect("something can be kept");
+    assert_eq!((planned.revision, planned.seen), (revision, seen));
+    assert_eq!((&planned.backup, &planned.store), (&None, &None));
+    assert_eq!(content(folder), before, "nothing was changed");
+
+    let done = repair(folder, true).expect("something can be kept");
+    let steps = |steps: &[Step]| steps.len();
+    assert_eq!(steps(&done.steps), steps(&planned.steps));
+    assert_eq!((done.revision, done.seen), (revision, seen));
+    assert_ne!(done.store, old);
+    assert_eq!(done.backup.as_deref(), Some(&*backup_of(folder)));
+    let names = |content: Vec<(std::path::PathBuf, Vec<u8>)>| -> Vec<_> {
+        content
+            .into_iter()
+            .map(|(path, bytes)| (path.file_name().map(Into::into), bytes))
+            .collect::<Vec<(Option<std::ffi::OsString>, _)>>()
+    };
+    assert_eq!(names(content(&backup_of(folder))), names(before));
+
+    let report = check(folder, &mut |_| {}).expect("a journal");
+    assert_eq!((report.verdict.clone(), report.revision), (Verdict::Open, Some(revision)));
+    assert!(!report.is_damaged(), "{report:?}");
+    assert!(repair(folder, true).expect("it is whole").steps.is_empty());
+    let store = open(folder);
+    assert_eq!(store.set("after", "x").await.expect("it starts"), revision + 1);
+    store.shutdown().await.expect("it closes");
+    done.steps
+}
+
+#[tokio::test]
+async fn the_changes_before_the_damage_are_kept() {
+    let folder = filled("repair-prefix", 40).await;
+    let segments = files(&folder, "log-");
+    // In the third change of the second segment.
+    let text = fs::read_to_string(&segments[1]).expect("text");
+    let third = text.lines().nth(3).expect("a line").to_owned();
+    let revision: u64 =
+        third[12..].split(',').next().and_then(|n| n.parse().ok()).expect("a number");
+    flip(&segments[1], &third[20..]);
+    let steps = repairs(&folder, revision - 1, 40).await;
+    assert!(matches!(&steps[0], Step::Cut { .. }), "{steps:?}");
+    let cut =
+        files(&folder, "log-").into_iter().find(|file| file.to_string_lossy().contains(".cut-"));
+    let cut = fs::read_to_string(cut.expect("it is kept")).expect("text");
+    assert_eq!(cut.lines().next().map(str::len), Some(third.len()));
+    assert_eq!(rows(&folder).len() as u64, revision);
+}
+
+#[tokio::test]
+async fn a_snapshot_after_the_damage_saves_everything() {
+    let folder = filled("repair-snapshot", 40).await;
+    let store = open(&folder);
+    let done = {
+        store.shutdown().await.expect("it closes");
+        compact(&folder, u64::MAX, &mut |_| {}).expect("nobody has it open")
+    };
+    assert_eq!(done.revision, 40);
+    flip(&files(&folder, "log-")[0], "value 3");
+    let report = check(&folder, &mut |_| {}).expect("a journal");
+    // A start does not read it: only those who ask for old changes would.
+    assert_eq!(report.verdict, Verdict::Open);
+    assert!(report.is_damaged());
+    repairs(&folder, 40, 40).await;
+    assert_eq!(rows(&folder).len(), 41);
+}
+
+#[tokio::test]
+async fn a_missing_manifest_is_rebuilt() {
+    for (name, damage) in [("missing", None), ("damaged", Some("\"sync\""))] {
+        let folder = filled(&format!("repair-{name}"), 40).await;
+        compact(&folder, 3_000, &mut |_| {}).expect("nobody has it open");
+        let store = open(&folder);
+        for n in 0..20 {
+            store.set(format!("later/{n}"), "x".repeat(100)).await.expect("it is written");
+        }
+        store.shutdown().await.expect("it closes");
+        let expected = rows(&folder);
+        let manifest = folder.join("MANIFEST");
+        match damage {
+            None => fs::remove_file(manifest).expect("it was there"),
+            Some(text) => drop(flip(&manifest, text)),
+        }
+        let report = check(&folder, &mut |_| {}).expect("a journal");
+        assert!(matches!(report.verdict, Verdict::Refuse { .. }), "{report:?}");
+        repairs(&folder, 60, 60).await;
+        assert_eq!(rows(&folder)[1..], expected[..]);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_left_if_the_log_reaches_back() {
+    let folder = filled("repair-log", 40).await;
+    compact(&folder, u64::MAX, &mut |_| {}).expect("nobody has it open");
+    flip(&files(&folder, "snapshot-")[0], "value 7");
+    assert_eq!(rows(&folder).len(), 40, "a start does without");
+    let steps = repairs(&folder, 40, 40).await;
+    assert!(matches!(&steps[0], Step::Drop { file } if file.starts_with("snapshot-")), "{steps:?}");
+    assert_eq!(rows(&folder).len(), 41);
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_kept_that_is_said() {
+    let folder = filled("repair-nothing", 40).await;
+    compact(&folder, 0, &mut |_| {}).expect("nobody has it open");
+    flip(&files(&folder, "snapshot-")[0], "value 7");
+    let before = content(&folder);
+    let error = repair(&folder, true).expect_err("there is no prefix").to_string();
+    assert!(error.contains("nothing can be kept"), "{error}");
+    assert_eq!(content(&folder), before);
+}
+
+#[tokio::test]
+async fn what_a_start_puts_right_is_left_to_it() {
+    let folder = filled("repair-torn", 4).await;
+    let last = files(&folder, "log-").pop().expect("a segment");
+    let mut bytes = fs::read(&last).expect("it can be read");
+    bytes.extend_from_slice(b"{\"revision\":5,");
+    fs::write(&last, bytes).expect("it can be written");
+    let done = repair(&folder, true).expect("a journal");
+    assert!(done.steps.is_empty() && done.backup.is_none(), "{done:?}");
+    assert_eq!(done.revision, 4);
+}
+
+#[tokio::test]
+async fn a_running_store_is_not_repaired() {
+    let folder = filled("repair-running", 4).await;
+    let store = open(&folder);
+    store.ready().await.expect("it starts");
+    let error = repair(&folder, true).expect_err("it is open");
+    assert!(matches!(error, FileError::Locked { .. }), "{error}");
+    store.shutdown().await.expect("it closes");
+}
+
+#[tokio::test]
+async fn damage_of_every_byte_of_a_segment_can_be_repaired() {
+    let folder = filled("repair-every", 12).await;
+    let whole = content(&folder);
+    let first = files(&folder, "log-")[0].clone();
+    let length = fs::read(&first).expect("it can be read").len();
+    for at in (0..length).step_by(7) {
+        let _ = fs::remove_dir_all(backup_of(&folder));
+        for file in files(&folder, "") {
+            fs::remove_file(file).expect("it can be removed");
+        }
+        for (path, bytes) in &whole {
+            fs::write(path, bytes).expect("it can be written");
+        }
+        let mut bytes = fs::read(&first).expect("it can be read");
+        bytes[at] ^= 4;
+        fs::write(&first, bytes).expect("it can be written");
+        let done = match repair(&folder, true) {
+            Ok(done) => done,
+            // The header of the very first segment: there is no good prefix.
+            Err(error) => {
+                assert!(at < 70, "byte {at}: {error}");
+                continue;
+            }
+        };
+        assert!(!done.steps.is_empty(), "byte {at}");
+        let report = check(&folder, &mut |_| {}).expect("a journal");
+        assert_eq!(
+            (report.verdict, report.revision),
+            (Verdict::Open, Some(done.revision)),
+            "byte {at}"
+        );
+        assert_eq!(rows(&folder).len() as u64, done.revision, "byte {at}");
+    }
+}

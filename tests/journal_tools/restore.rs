@@ -1,0 +1,105 @@
+//! Going back.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use mainspring::Write;
+use mainspring::journal::file::FileError;
+use mainspring::journal::file::tools::{Restored, Target, compact, restore, stat};
+
+use crate::folder::{content, files, filled, flip, fresh, open, rows};
+
+fn back(from: &Path, to: Target, into: &Path) -> Result<Restored, FileError> {
+    let _ = std::fs::remove_dir_all(into);
+    restore(from, to, into, &mut |_| {})
+}
+
+#[tokio::test]
+async fn to_every_revision() {
+    let (folder, into) = (filled("restore", 20).await, fresh("restore-into"));
+    compact(&folder, u64::MAX, &mut |_| {}).expect("nobody has it open");
+    let before = content(&folder);
+    for revision in 0..=20 {
+        let done = back(&folder, Target::Revision(revision), &into).expect("it reaches back");
+        assert_eq!((done.revision, done.entries), (revision, revision));
+        assert_eq!(rows(&into).len() as u64, revision);
+        let new = stat(&into).expect("a journal");
+        assert_eq!((new.store == done.store, new.revision), (true, revision));
+        assert_ne!(Some(done.store), stat(&folder).ok().map(|stat| stat.store));
+    }
+    let error = back(&folder, Target::Revision(21), &into).expect_err("there is none").to_string();
+    assert!(error.contains("revision 21 is still to come: the newest is 20"), "{error}");
+    assert_eq!(content(&folder), before);
+
+    back(&folder, Target::Revision(20), &into).expect("it is the newest");
+    let store = open(&into);
+    assert_eq!(store.set("on", "x").await, Ok(21));
+    store.shutdown().await.expect("it closes");
+}
+
+#[tokio::test]
+async fn to_a_time() {
+    let (folder, into) = (filled("restore-time", 10).await, fresh("restore-time-into"));
+    std::thread::sleep(Duration::from_millis(20));
+    let between = SystemTime::now();
+    std::thread::sleep(Duration::from_millis(20));
+    let store = open(&folder);
+    store.remove("key/0003").await.expect("it is there");
+    store.shutdown().await.expect("it closes");
+    for compacted in [false, true] {
+        if compacted {
+            compact(&folder, u64::MAX, &mut |_| {}).expect("nobody has it open");
+        }
+        let done = back(&folder, Target::Time(between.into()), &into).expect("it reaches back");
+        assert_eq!((done.revision, done.entries), (10, 10));
+        let done = back(&folder, Target::Time(SystemTime::now().into()), &into);
+        assert_eq!(done.map(|done| done.revision).ok(), Some(11));
+    }
+    let text = jiff::Timestamp::try_from(between).expect("in range").to_string();
+    let to = text.parse().expect("a time");
+    assert_eq!(back(&folder, to, &into).map(|done| done.revision).ok(), Some(10));
+}
+
+#[tokio::test]
+async fn as_far_back_as_there_is_something() {
+    let (folder, into) = (filled("restore-far", 10).await, fresh("restore-far-into"));
+    let past = SystemTime::now() - Duration::from_secs(3_600);
+    compact(&folder, 0, &mut |_| {}).expect("nobody has it open");
+    for to in [Target::Revision(9), Target::Time(past.into())] {
+        let error = back(&folder, to, &into).expect_err("it was compacted").to_string();
+        assert!(error.contains("the oldest possible is revision 10, of 20"), "{error}");
+    }
+    assert_eq!(back(&folder, Target::Revision(10), &into).map(|done| done.entries).ok(), Some(10));
+}
+
+#[tokio::test]
+async fn not_into_a_batch_and_not_over_a_journal() {
+    let (folder, into) = (filled("restore-batch", 1).await, fresh("restore-batch-into"));
+    let store = open(&folder);
+    store.batch(vec![Write::set("a", "1"), Write::set("b", "2")]).await.expect("it is written");
+    store.shutdown().await.expect("it closes");
+    let error = back(&folder, Target::Revision(2), &into).expect_err("a batch").to_string();
+    assert!(error.contains("revision 2 is inside a batch"), "{error}");
+    assert_eq!(back(&folder, Target::Revision(3), &into).map(|done| done.entries).ok(), Some(3));
+
+    let error = restore(&folder, Target::Revision(1), &into, &mut |_| {}).expect_err("it is taken");
+    assert!(error.to_string().contains("choose another folder"), "{error}");
+}
+
+#[tokio::test]
+async fn to_before_the_damage() {
+    let (folder, into) = (filled("restore-damage", 40).await, fresh("restore-damage-into"));
+    let segment = files(&folder, "log-").swap_remove(2);
+    flip(&segment, "value");
+    assert_eq!(back(&folder, Target::Revision(5), &into).map(|done| done.entries).ok(), Some(5));
+    let error = back(&folder, Target::Revision(40), &into).expect_err("it is damaged");
+    assert!(matches!(error, FileError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn a_target_is_a_revision_or_a_time() {
+    assert_eq!("12".parse(), Ok(Target::Revision(12)));
+    assert!(matches!("2026-01-31T12:00:00+01:00".parse(), Ok(Target::Time(_))));
+    let error = "yesterday".parse::<Target>().expect_err("neither").to_string();
+    assert!(error.contains("it is a revision, or a time such as"), "{error}");
+}
