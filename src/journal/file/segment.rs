@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::line::{Line, Text, Unreadable, seal, unseal};
+use super::line::{Line, SEAL, Text, Unreadable, seal, unseal};
 use crate::StoreId;
 
 /// The version of the format, in every header. A journal of another one is refused.
@@ -195,7 +195,18 @@ fn line_at(bytes: &[u8], at: usize) -> Option<Range<usize>> {
 /// The highest offset that any whole line from here on says was synced.
 fn known_behind(bytes: &[u8], from: usize) -> u64 {
     let behind = bytes.get(from..).unwrap_or_default();
-    let lines = behind.split(|byte| *byte == b'\n').filter(|line| unseal(line).is_some());
+    let lines = behind.split(|byte| *byte == b'\n').filter_map(|line| match unseal(line) {
+        Some(_) => Some(line),
+        None => joined(line),
+    });
     let parsed = lines.filter_map(|line| Line::parse(line).ok());
     parsed.map(|line| line.synced).filter(|synced| *synced <= bytes.len() as u64).max().unwrap_or(0)
+}
+
+/// The line behind another one, where the newline between them is something else: it may be the only one
+/// that tells that the other was synced.
+fn joined(lines: &[u8]) -> Option<&[u8]> {
+    let mut sums = memchr::memmem::find_iter(lines, b",\"crc\":\"");
+    // The sum, its end, and what should be a newline.
+    sums.find_map(|sum| lines.get(sum + SEAL + 1..).filter(|line| unseal(line).is_some()))
 }
