@@ -42,16 +42,18 @@ pub(crate) fn recover<T: DeserializeOwned>(
     let last = |manifest: &Manifest| manifest.segments.last().cloned();
     let Some(segment) = last(&manifest) else { unreachable!("a manifest lists a segment") };
     let replayed = if is_new {
-        Replayed { revision: 0, end: 0, closed: true, damage: None }
+        Replayed { revision: 0, end: 0, unmarked: 0, closed: true, damage: None }
     } else {
         replay(&**disk, &manifest, progress, tell)?
     };
     if let Some(damage) = &replayed.damage {
         put_aside(&**disk, &segment, damage)?;
     }
+    // A mark must not outlive changes that were acknowledged after it and lost.
+    let end = if sync == Sync::Always { replayed.end } else { replayed.unmarked };
     let end = disk
         .create(&segment.file())
-        .and_then(|file| begin(&*file, &segment, replayed.end))
+        .and_then(|file| begin(&*file, &segment, end))
         .map_err(FileError::io(path.join(segment.file()), "write to it"))?;
     let was = manifest.clone();
     let may_have_lost = !replayed.closed && manifest.sync != Sync::Always.to_string();

@@ -63,6 +63,8 @@ pub(crate) struct Scan {
     pub(crate) end: u64,
     /// The newest revision up to there.
     pub(crate) revision: u64,
+    /// The end of the last append of changes: behind it are only marks that the journal was closed.
+    pub(crate) unmarked: u64,
     /// The last line says that the journal was closed there.
     pub(crate) closed: bool,
     pub(crate) damage: Option<Damage>,
@@ -105,13 +107,13 @@ pub(crate) fn scan<E>(
     mut tell: impl FnMut(&[(u64, Line<'_>)]) -> Result<(), ScanError<E>>,
 ) -> Result<Scan, ScanError<E>> {
     let header = info.header();
-    let mut scan = Scan { end: 0, revision: info.base, closed: false, damage: None };
+    let mut scan = Scan { end: 0, revision: info.base, unmarked: 0, closed: false, damage: None };
     let mut synced = 0;
     let mut at = header.len();
     let mut problem =
         (!bytes.starts_with(&header)).then_some((0, "the header is not as it should be"));
     if problem.is_none() {
-        (scan.end, synced) = (at as u64, at as u64);
+        (scan.end, scan.unmarked, synced) = (at as u64, at as u64, at as u64);
     }
     let mut lines = Vec::new();
     while problem.is_none() && at < bytes.len() {
@@ -126,6 +128,9 @@ pub(crate) fn scan<E>(
                 tell(&lines)?;
                 scan.closed = lines.iter().any(|(_, line)| line.command == "close");
                 (scan.end, scan.revision) = (next as u64, revision);
+                if !scan.closed {
+                    scan.unmarked = scan.end;
+                }
                 (at, synced) = (next, known.max(synced));
             }
             Err(found) => problem = Some(found),
