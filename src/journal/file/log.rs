@@ -194,7 +194,7 @@ impl Log {
 
     pub(crate) fn sync(&mut self) -> Result<(), AppendError> {
         let start = Instant::now();
-        if let Err(error) = self.file.sync() {
+        if let Err(error) = self.catalog.sync(&*self.file) {
             return Err(self.fail("sync it", &error));
         }
         self.meter.synced(start.elapsed());
