@@ -54,7 +54,7 @@ where
             }
             Ok(None) => tracing::debug!("a compaction was given up"),
             Err(error) => {
-                tracing::error!(%error, "the log could not be compacted, and stays as it is")
+                tracing::error!(%error, "the log could not be compacted, and stays as it is");
             }
         }
         if !matches!(result, Ok(Some(_))) {
