@@ -75,44 +75,41 @@ pub(crate) async fn flips(lies: Lies) -> Result<[u64; 3], String> {
         (Setting { segment_bytes: 300, history_bytes: 1 << 20, ..Setting::default() }, true, true),
     ];
     for (n, (setting, compacts, closes)) in settings.into_iter().enumerate() {
-        {
-            let (disk, ledger) = small(setting, compacts, closes).await;
-            let whole = look(setting.journal(&disk.copy())).await?;
-            ledger.check(&whole)?;
-            let names = disk.file_names();
-            let last_log = names.iter().rfind(|name| name.starts_with("log-")).unwrap();
-            for name in &names {
-                let content = disk.content(name);
-                let text = content.iter().rposition(|byte| *byte != b'\n').unwrap() + 2;
-                // Some of what was allocated ahead too.
-                let content = &content[..content.len().min(text + 4)];
-                // The last append, which is the mark where it was closed.
-                let lines = || content.split_inclusive(|byte| *byte == b'\n');
-                let first = |line: &&[u8]| line.windows(9).any(|part| part == b",\"lines\":");
-                let appends = lines().take_while(|line| line.len() > 1);
-                let last = appends.clone().collect::<Vec<_>>();
-                let last = last.iter().rposition(|line| first(line)).unwrap_or(0);
-                let last: usize = appends.take(last).map(<[u8]>::len).sum();
-                for bit in 0..content.len() * 8 {
-                    let mut flipped = content.to_vec();
-                    flipped[bit / 8] ^= 1 << (bit % 8);
-                    let disk = disk.copy().lie(lies);
-                    disk.set_content(name, &flipped);
-                    let place = format!("setting {n}, closed {closes}, {name}, bit {bit}");
-                    match look(setting.journal(&disk)).await {
-                        Err(_) => counts[0] += 1,
-                        Ok(found) if found == whole => counts[2] += 1,
-                        Ok(found) if name == last_log && bit / 8 >= last => {
-                            check_cut(&ledger, &found)
-                                .map_err(|error| format!("{place}: {error}"))?;
-                            counts[1] += 1;
-                        }
-                        Ok(found) => {
-                            return Err(format!(
-                                "{place}: a wrong state at {}: {:?}",
-                                found.revision, disk
-                            ));
-                        }
+        let (disk, ledger) = small(setting, compacts, closes).await;
+        let whole = look(setting.journal(&disk.copy())).await?;
+        ledger.check(&whole)?;
+        let names = disk.file_names();
+        let last_log = names.iter().rfind(|name| name.starts_with("log-")).unwrap();
+        for name in &names {
+            let content = disk.content(name);
+            let text = content.iter().rposition(|byte| *byte != b'\n').unwrap() + 2;
+            // Some of what was allocated ahead too.
+            let content = &content[..content.len().min(text + 4)];
+            // The last append, which is the mark where it was closed.
+            let lines = || content.split_inclusive(|byte| *byte == b'\n');
+            let first = |line: &&[u8]| line.windows(9).any(|part| part == b",\"lines\":");
+            let appends = lines().take_while(|line| line.len() > 1);
+            let last = appends.clone().collect::<Vec<_>>();
+            let last = last.iter().rposition(first).unwrap_or(0);
+            let last: usize = appends.take(last).map(<[u8]>::len).sum();
+            for bit in 0..content.len() * 8 {
+                let mut flipped = content.to_vec();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                let disk = disk.copy().lie(lies);
+                disk.set_content(name, &flipped);
+                let place = format!("setting {n}, closed {closes}, {name}, bit {bit}");
+                match look(setting.journal(&disk)).await {
+                    Err(_) => counts[0] += 1,
+                    Ok(found) if found == whole => counts[2] += 1,
+                    Ok(found) if name == last_log && bit / 8 >= last => {
+                        check_cut(&ledger, &found).map_err(|error| format!("{place}: {error}"))?;
+                        counts[1] += 1;
+                    }
+                    Ok(found) => {
+                        return Err(format!(
+                            "{place}: a wrong state at {}: {:?}",
+                            found.revision, disk
+                        ));
                     }
                 }
             }

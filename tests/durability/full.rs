@@ -16,7 +16,7 @@ const INSIDE: &str = "MAINSPRING_TEST_MOUNT";
 /// Run one of the tests below with a tmpfs of 2 MiB of its own.
 fn with_small_disk(test: &str) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let folder = folder.join(format!("full-{}", std::process::id()));
+    let folder = folder.join(format!("{}-{}", test.replace("::", "-"), std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let script = r#"mount -t tmpfs -o size=2m tmpfs "$1" && shift && exec "$@""#;
     let run = |unshare: &[&str]| {

@@ -150,7 +150,7 @@ fn kill_9_loses_nothing_and_invents_nothing() {
     let mut before = BTreeMap::new();
     let mut folder = base.clone();
     for run in first..first + kills {
-        if (run - first) % 20 == 0 {
+        if (run - first).is_multiple_of(20) {
             let _ = std::fs::remove_dir_all(&folder);
             folder = base.join(format!("{}-{run}", std::process::id()));
             std::fs::create_dir_all(&base).unwrap();

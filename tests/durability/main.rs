@@ -3,10 +3,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod corpus;
 mod damage;
 mod faults;
 #[cfg(target_os = "linux")]
 mod full;
+mod fuzzed;
 #[cfg(unix)]
 mod kill;
 mod ledger;

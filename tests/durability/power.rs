@@ -16,7 +16,7 @@ pub(crate) async fn lives(seed: u64, sync: Sync, lies: Lies) -> Result<u64, Stri
     let mut disk = SimDisk::new().lie(lies);
     let mut ledger = Ledger { may_lose: sync != Sync::Always, ..Ledger::default() };
     let mut acknowledged = 0;
-    for _ in 0..1 + random.below(3) {
+    for _ in 0..1 + random.below(2) {
         let setting = Setting { sync, ..Setting::random(&mut random) };
         if random.below(8) == 0 {
             disk.cut_power_in(1 + random.below(30) as u64); // while it starts

@@ -38,7 +38,7 @@ async fn hash(store: &Store<String>) -> (u64, u64) {
     let page = store.scan("").limit(usize::MAX).await.unwrap();
     for (key, entry) in &page.items {
         let times = [Some(entry.created_at), Some(entry.updated_at), entry.expires_at];
-        (key.as_str(), entry.revision, times.map(|time| time.map(|time| time.as_nanos())))
+        (key.as_str(), entry.revision, times.map(|time| time.map(mainspring::Timestamp::as_nanos)))
             .hash(&mut hasher);
         match &entry.value {
             Value::Item(item) => item.hash(&mut hasher),

@@ -280,10 +280,6 @@ impl SimDisk {
         self.inner().off
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.inner().full
-    }
-
     /// There is room again, or none.
     pub(crate) fn set_full(&self, full: bool) {
         self.inner().full = full;
@@ -346,6 +342,16 @@ impl SimDisk {
     pub(crate) fn content(&self, name: &str) -> Vec<u8> {
         let inner = self.inner();
         inner.files[inner.names[name]].live.clone()
+    }
+
+    pub(crate) fn add(&self, name: &str, content: &[u8]) {
+        let mut inner = self.inner();
+        let file = inner.files.len();
+        inner.files.push(File::default());
+        inner.names.insert(name.into(), file);
+        inner.durable.insert(name.into(), file);
+        drop(inner);
+        self.set_content(name, content);
     }
 
     pub(crate) fn set_content(&self, name: &str, content: &[u8]) {
