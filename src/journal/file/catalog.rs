@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::disk::Disk;
+use super::Sync;
+use super::disk::{Disk, DiskFile};
 use super::manifest::{Manifest, SnapshotInfo};
 use super::segment::SegmentInfo;
 use crate::journal::Meter;
@@ -19,6 +20,8 @@ pub(crate) struct Catalog {
     manifest: Mutex<Manifest>,
     /// Where the appends of the last segment end.
     end: AtomicU64,
+    /// Held while the log is synced. Whether that has failed: a sync after it proves nothing.
+    sync_failed: Mutex<bool>,
     meter: Arc<Meter>,
 }
 
@@ -29,8 +32,8 @@ impl Catalog {
         end: u64,
         meter: Arc<Meter>,
     ) -> Self {
-        let catalog =
-            Self { disk, manifest: Mutex::new(manifest), end: AtomicU64::new(end), meter };
+        let (manifest, end) = (Mutex::new(manifest), AtomicU64::new(end));
+        let catalog = Self { disk, manifest, end, sync_failed: Mutex::new(false), meter };
         catalog.count();
         catalog
     }
@@ -90,6 +93,34 @@ impl Catalog {
         Ok(true)
     }
 
+    /// Sync the segment that is written to.
+    pub(crate) fn sync(&self, file: &dyn DiskFile) -> io::Result<()> {
+        let mut failed = self.sync_failed.lock();
+        if *failed {
+            return Err(io::Error::other("a sync of the log has failed before"));
+        }
+        let synced = file.sync();
+        *failed = synced.is_err();
+        synced
+    }
+
+    /// Before a snapshot counts, the log has to be as safe up to there: it would end before the snapshot
+    /// otherwise, after a power cut.
+    pub(crate) fn sync_before_snapshot(&self) -> io::Result<()> {
+        let last = {
+            let manifest = self.manifest.lock();
+            if manifest.sync == Sync::Always.to_string() {
+                return Ok(());
+            }
+            manifest.segments.last().map(SegmentInfo::file)
+        };
+        match last {
+            // What is written to was synced up to where it began.
+            Some(last) => self.sync(&*self.disk.create(&last)?),
+            None => Ok(()),
+        }
+    }
+
     /// A snapshot is complete: it counts from here on, and what it replaces goes, but for so many bytes of
     /// older log.
     pub(crate) fn install(&self, snapshot: SnapshotInfo, keep: u64) -> io::Result<()> {
@@ -116,8 +147,17 @@ impl Catalog {
                 new.snapshots.insert(0, snapshot);
             }
         }
+        let file = snapshot.file();
         new.snapshots.push(snapshot);
-        new.write(&*self.disk)?;
+        if let Err(error) = new.write(&*self.disk) {
+            // It takes room, perhaps the last.
+            if !manifest.lists(&file)
+                && Manifest::read(&*self.disk).is_ok_and(|old| old == *manifest)
+            {
+                let _ = self.disk.remove(&file);
+            }
+            return Err(error);
+        }
         let old = std::mem::replace(&mut *manifest, new);
         let names = old.segments.iter().map(SegmentInfo::file);
         let names = names.chain(old.snapshots.iter().map(SnapshotInfo::file));

@@ -110,6 +110,7 @@ fn compact<T: Serialize + DeserializeOwned>(
             match event {
                 Event::Entry { key, entry } => writer.entry(key, entry)?,
                 Event::SnapshotEnd { revision } => {
+                    catalog.sync_before_snapshot()?;
                     let info = writer.finish(*revision)?;
                     catalog.install(info, *keep)?;
                     return Ok(Some(*revision));

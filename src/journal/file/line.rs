@@ -15,7 +15,7 @@ use crate::change::{Change, ChangeKind};
 use crate::{End, Entry, Key, Timestamp, Value};
 
 /// What follows the bytes that are summed: `,"crc":"xxxxxxxx"}`.
-const SEAL: usize = 18;
+pub(crate) const SEAL: usize = 18;
 
 /// How large a line may grow in memory before its buffer is given back.
 const KEEP: usize = 1 << 20;

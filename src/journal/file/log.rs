@@ -139,8 +139,9 @@ impl Log {
         }
         if end > self.length {
             self.length = end;
-            // If there is no room for it, it can be done without.
-            if let Err(error) = self.file.write_all_at(&NEWLINES, end) {
+            // No further than this segment grows. If there is no room for it, it can be done without.
+            let ahead = self.writing.segment_bytes.saturating_sub(end).min(AHEAD as u64);
+            if let Err(error) = self.file.write_all_at(&NEWLINES[..ahead as usize], end) {
                 if !is_full(&error) {
                     return Err(self.fail("write to it", &error));
                 }
@@ -148,7 +149,7 @@ impl Log {
                     return Err(self.fail("cut it", &error));
                 }
             } else {
-                self.length += AHEAD as u64;
+                self.length += ahead;
             }
         }
         self.end = end;
@@ -193,7 +194,7 @@ impl Log {
 
     pub(crate) fn sync(&mut self) -> Result<(), AppendError> {
         let start = Instant::now();
-        if let Err(error) = self.file.sync() {
+        if let Err(error) = self.catalog.sync(&*self.file) {
             return Err(self.fail("sync it", &error));
         }
         self.meter.synced(start.elapsed());

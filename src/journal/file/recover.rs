@@ -42,7 +42,7 @@ pub(crate) fn recover<T: DeserializeOwned>(
     let last = |manifest: &Manifest| manifest.segments.last().cloned();
     let Some(segment) = last(&manifest) else { unreachable!("a manifest lists a segment") };
     let replayed = if is_new {
-        Replayed { revision: 0, end: 0, closed: true, damage: None }
+        Replayed { revision: 0, end: 0, unmarked: 0, closed: true, damage: None }
     } else {
         replay(&**disk, &manifest, progress, tell)?
     };
@@ -53,9 +53,11 @@ pub(crate) fn recover<T: DeserializeOwned>(
             "the end of the log was not complete, and is cut off; it was never acknowledged"
         );
     }
+    // A mark must not outlive changes that were acknowledged after it and lost.
+    let end = if sync == Sync::Always { replayed.end } else { replayed.unmarked };
     let end = disk
         .create(&segment.file())
-        .and_then(|file| begin(&*file, &segment, replayed.end))
+        .and_then(|file| begin(&*file, &segment, end))
         .map_err(FileError::io(path.join(segment.file()), "write to it"))?;
     let was = manifest.clone();
     let may_have_lost = !replayed.closed && manifest.sync != Sync::Always.to_string();

@@ -28,6 +28,8 @@ pub(crate) struct Replayed {
     pub(crate) revision: u64,
     /// Where the last append of the last segment ends.
     pub(crate) end: u64,
+    /// The same without the marks behind it that say that it was closed.
+    pub(crate) unmarked: u64,
     /// Whether it was closed there.
     pub(crate) closed: bool,
     /// What is behind the end, and was never acknowledged.
@@ -94,7 +96,7 @@ pub(crate) fn replay<T: DeserializeOwned>(
         progress(Progress { done, total });
         last = Some(scanned);
     }
-    let Some(Scan { end, revision, closed, damage }) = last else {
+    let Some(Scan { end, revision, unmarked, closed, damage }) = last else {
         unreachable!("there is at least one segment");
     };
     if revision < base {
@@ -102,7 +104,7 @@ pub(crate) fn replay<T: DeserializeOwned>(
             format!("lists a log that ends at revision {revision}, before the snapshot at {base}");
         return Err(FileError::Manifest { path: disk.path(), why });
     }
-    Ok(Replayed { revision, end, closed, damage })
+    Ok(Replayed { revision, end, unmarked, closed, damage })
 }
 
 /// The newest snapshot; the one before it if that is damaged and the log since then is still there.

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::line::{Line, Text, Unreadable, seal, unseal};
+use super::line::{Line, SEAL, Text, Unreadable, seal, unseal};
 use crate::StoreId;
 
 /// The version of the format, in every header. A journal of another one is refused.
@@ -72,6 +72,8 @@ pub(crate) struct Scan {
     pub(crate) end: u64,
     /// The newest revision up to there.
     pub(crate) revision: u64,
+    /// The end of the last append of changes: behind it are only marks that the journal was closed.
+    pub(crate) unmarked: u64,
     /// The last line says that the journal was closed there.
     pub(crate) closed: bool,
     pub(crate) damage: Option<Damage>,
@@ -114,13 +116,13 @@ pub(crate) fn scan<E>(
     mut tell: impl FnMut(&[(u64, Line<'_>)]) -> Result<(), ScanError<E>>,
 ) -> Result<Scan, ScanError<E>> {
     let header = info.header();
-    let mut scan = Scan { end: 0, revision: info.base, closed: false, damage: None };
+    let mut scan = Scan { end: 0, revision: info.base, unmarked: 0, closed: false, damage: None };
     let mut synced = 0;
     let mut at = header.len();
     let mut problem =
         (!bytes.starts_with(&header)).then_some((0, "the header is not as it should be"));
     if problem.is_none() {
-        (scan.end, synced) = (at as u64, at as u64);
+        (scan.end, scan.unmarked, synced) = (at as u64, at as u64, at as u64);
     }
     let mut lines = Vec::new();
     while problem.is_none() && at < bytes.len() {
@@ -135,6 +137,9 @@ pub(crate) fn scan<E>(
                 tell(&lines)?;
                 scan.closed = lines.iter().any(|(_, line)| line.command == "close");
                 (scan.end, scan.revision) = (next as u64, revision);
+                if !scan.closed {
+                    scan.unmarked = scan.end;
+                }
                 (at, synced) = (next, known.max(synced));
             }
             Err(found) => problem = Some(found),
@@ -206,7 +211,18 @@ fn line_at(bytes: &[u8], at: usize) -> Option<Range<usize>> {
 /// The highest offset that any whole line from here on says was synced.
 fn known_behind(bytes: &[u8], from: usize) -> u64 {
     let behind = bytes.get(from..).unwrap_or_default();
-    let lines = behind.split(|byte| *byte == b'\n').filter(|line| unseal(line).is_some());
+    let lines = behind.split(|byte| *byte == b'\n').filter_map(|line| match unseal(line) {
+        Some(_) => Some(line),
+        None => joined(line),
+    });
     let parsed = lines.filter_map(|line| Line::parse(line).ok());
     parsed.map(|line| line.synced).filter(|synced| *synced <= bytes.len() as u64).max().unwrap_or(0)
+}
+
+/// The line behind another one, where the newline between them is something else: it may be the only one
+/// that tells that the other was synced.
+fn joined(lines: &[u8]) -> Option<&[u8]> {
+    let mut sums = memchr::memmem::find_iter(lines, b",\"crc\":\"");
+    // The sum, its end, and what should be a newline.
+    sums.find_map(|sum| lines.get(sum + SEAL + 1..).filter(|line| unseal(line).is_some()))
 }

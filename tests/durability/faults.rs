@@ -1,0 +1,154 @@
+//! Every single call to the disk fails, in turn.
+
+use mainspring::Error;
+use mainspring::journal::file::Sync;
+
+use crate::figures;
+use crate::ledger::{Ledger, look};
+use crate::sim::{CUTS, Fault, SimDisk};
+use crate::work::{Life, Setting, runtime};
+
+async fn writes(life: &mut Life, from: usize) {
+    for n in from..from + 4 {
+        let store = life.store.clone();
+        let set = store.set(format!("key/{}", n % 3), "x".repeat(70 * n)).await;
+        life.told(set);
+        let sent = [store.push("list", "a"), store.push("list", "b")];
+        for pushed in futures_util::future::join_all(sent.map(IntoFuture::into_future)).await {
+            life.told(pushed.map(|pushed| pushed.revision));
+        }
+        if n % 4 == 1 {
+            let _ = life.compact(true).await;
+        }
+    }
+}
+
+/// One life with one fault in it. Answers whether the fault has come up.
+async fn one(setting: Setting, step: u64, fault: Fault) -> Result<bool, String> {
+    let disk = SimDisk::new();
+    let mut ledger = Ledger { may_lose: setting.sync != Sync::Always, ..Ledger::default() };
+    // So that the faults meet a recovery as well.
+    let mut life = Life::start(&disk, setting.journal(&disk), &mut ledger).await?;
+    writes(&mut life, 0).await;
+    life.end(&mut ledger);
+    drop(life);
+    let disk = disk.copy().fail_at(step, fault);
+    let mut life = match Life::start(&disk, setting.journal(&disk), &mut ledger).await {
+        Ok(life) => life,
+        Err(error) if disk.steps() < step => return Err(format!("before the fault: {error}")),
+        Err(error) if error.starts_with("it does not start") => {
+            // It says why, and nothing is lost by it.
+            for (seed, cut) in CUTS.into_iter().enumerate() {
+                let left = disk.survivor(cut, seed as u64);
+                let found = look(setting.journal(&left)).await?;
+                ledger.check(&found)?;
+            }
+            return Ok(true);
+        }
+        Err(error) => return Err(error),
+    };
+    writes(&mut life, 4).await;
+    if disk.steps() < step {
+        // It meets the end, or nothing.
+        let _ = life.store.shutdown().await;
+        life.end(&mut ledger);
+        let has_met = disk.steps() >= step;
+        return left_is_right(&disk, setting, &ledger, step).await.map(|()| has_met);
+    }
+    life.compare(&ledger).await?; // reads go on
+    let full_only = life.errors.iter().all(|error| *error == Error::JournalFull);
+    match fault {
+        Fault::Short | Fault::Interrupted
+            if disk.step_name(step).starts_with("write") && !life.errors.is_empty() =>
+        {
+            return Err(format!("a {fault:?} write is no failure: {:?}", life.errors));
+        }
+        Fault::Full | Fault::FullHalf if !full_only => {
+            return Err(format!("where there is no room it is full: {:?}", life.errors));
+        }
+        _ => {}
+    }
+    let is_answer = |error: &Error| {
+        matches!(error, Error::JournalFull | Error::Unknown | Error::JournalFailed(_))
+    };
+    if !life.errors.iter().all(is_answer) {
+        return Err(format!("what is this? {:?}", life.errors));
+    }
+    if full_only {
+        disk.set_full(false);
+        // By itself, and without a restart.
+        let set = life.store.set("again", "x").await;
+        if !life.told(set.clone()) {
+            return Err(format!("there is room again, and a write gets {set:?}"));
+        }
+    } else {
+        let failed = life.store.set("again", "x").await;
+        if !matches!(failed, Err(Error::JournalFailed(_))) {
+            return Err(format!("it has failed, and a write gets {failed:?}"));
+        }
+    }
+    life.compare(&ledger).await?;
+    life.end(&mut ledger);
+    left_is_right(&disk, setting, &ledger, step).await?;
+    let closed = life.store.shutdown().await;
+    if full_only && closed.is_err() {
+        return Err(format!("it does not close: {closed:?}"));
+    }
+    Ok(true)
+}
+
+/// Whatever a power cut leaves now has all that was acknowledged.
+async fn left_is_right(
+    disk: &SimDisk,
+    setting: Setting,
+    ledger: &Ledger,
+    step: u64,
+) -> Result<(), String> {
+    for (seed, cut) in CUTS.into_iter().enumerate() {
+        let left = disk.survivor(cut, step * 10 + seed as u64);
+        let found = look(setting.journal(&left)).await;
+        let found = found.map_err(|error| format!("{cut:?}: {error}\n{left:?}"))?;
+        ledger.check(&found).map_err(|error| format!("{cut:?}: {error}\n{left:?}"))?;
+    }
+    Ok(())
+}
+
+fn every_call(setting: Setting, faults: &[Fault]) {
+    let runtime = runtime();
+    for fault in faults {
+        let mut calls = 0;
+        for step in 1.. {
+            match runtime.block_on(one(setting, step, *fault)) {
+                Ok(true) => calls += 1,
+                Ok(false) => break,
+                Err(error) => panic!("{fault:?} at {step}: {error}"),
+            }
+        }
+        figures(format_args!("{fault:?} at {calls} calls, one at a time: nothing lost"));
+    }
+}
+
+fn setting() -> Setting {
+    Setting { segment_bytes: 700, history_bytes: 500, ..Setting::default() }
+}
+
+#[test]
+fn an_error_at_every_call() {
+    every_call(setting(), &[Fault::Io, Fault::IoHalf]);
+}
+
+#[test]
+fn no_room_from_every_call_on() {
+    every_call(setting(), &[Fault::Full, Fault::FullHalf, Fault::FullOnce]);
+}
+
+#[test]
+fn a_short_or_interrupted_call_is_gone_on_with() {
+    every_call(setting(), &[Fault::Short, Fault::Interrupted]);
+}
+
+#[test]
+fn an_error_at_every_call_without_a_sync_each_time() {
+    let setting = Setting { sync: Sync::Os, ..setting() };
+    every_call(setting, &[Fault::Io, Fault::IoHalf, Fault::Full, Fault::FullOnce]);
+}

@@ -1,0 +1,81 @@
+//! Files of any content: what the fuzz targets in `fuzz` do with what they are given. The corpus there is run by
+//! the tests.
+//!
+//! A line needs no checksum: each that ends in a brace gets the right one, or hardly anything would come
+//! further than that.
+
+use mainspring::journal::FileJournal;
+
+use crate::ledger::look;
+use crate::sim::SimDisk;
+
+const LOG: &str = "log-00000000000000000000.jsonl";
+
+/// The lines behind the header of a log.
+pub(crate) fn lines(bytes: &[u8]) {
+    let disk = disk();
+    let mut content = disk.content(LOG);
+    content.extend_from_slice(&sealed(bytes));
+    disk.set_content(LOG, &content);
+    open(&disk);
+}
+
+/// The snapshot before an empty log. The manifest says that it is of revision 3.
+pub(crate) fn snapshot(bytes: &[u8]) {
+    let disk = disk();
+    let manifest = disk.content("MANIFEST");
+    let line = std::str::from_utf8(&manifest).unwrap();
+    let (start, _) = line.rsplit_once(",\"crc\"").unwrap();
+    let line = start.replace("\"snapshots\":[]", "\"snapshots\":[{\"revision\":3,\"bytes\":100}]");
+    let line = line.replace("\"base\":0", "\"base\":3") + "}";
+    disk.set_content("MANIFEST", &sealed(line.as_bytes()));
+    let header = String::from_utf8(disk.content(LOG)).unwrap();
+    let (start, _) = header.rsplit_once(",\"crc\"").unwrap();
+    let header = start.replace("\"base\":0", "\"base\":3") + "}";
+    disk.add("log-00000000000000000003.jsonl", &sealed(header.as_bytes()));
+    disk.add("snapshot-00000000000000000003.jsonl", &sealed(bytes));
+    open(&disk);
+}
+
+/// The manifest of a log that is not there, or that is.
+pub(crate) fn manifest(bytes: &[u8]) {
+    let disk = disk();
+    disk.set_content("MANIFEST", &sealed(bytes));
+    open(&disk);
+}
+
+/// A journal that was just begun.
+fn disk() -> SimDisk {
+    let disk = SimDisk::new();
+    block_on(look(FileJournal::open_on(disk.clone()))).unwrap();
+    disk
+}
+
+/// It is refused with a reason, or it opens; and then it opens again, and is the same.
+fn open(disk: &SimDisk) {
+    if let Ok(once) = block_on(look(FileJournal::open_on(disk.clone()))) {
+        let again =
+            block_on(look(FileJournal::open_on(disk.clone()))).expect("it has opened before");
+        assert!(again == once, "{again:#?} was {once:#?}");
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+fn sealed(bytes: &[u8]) -> Vec<u8> {
+    let mut sealed = Vec::new();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        match text.strip_suffix(b"}") {
+            Some(start) => {
+                let sum = crc32c::crc32c(start);
+                sealed.extend_from_slice(start);
+                sealed.extend_from_slice(format!(",\"crc\":\"{sum:08x}\"}}\n").as_bytes());
+            }
+            None => sealed.extend_from_slice(line),
+        }
+    }
+    sealed
+}

@@ -1,0 +1,31 @@
+//! What is acknowledged is never lost: the proofs of the file journal. `docs/reliability.md` says what each of
+//! them has shown.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod corpus;
+mod damage;
+mod faults;
+#[cfg(target_os = "linux")]
+mod full;
+mod fuzzed;
+#[cfg(unix)]
+mod kill;
+mod ledger;
+mod lock;
+mod planted;
+mod power;
+mod replay;
+mod sim;
+mod steps;
+mod work;
+
+/// A number from the environment, for longer runs than those of every day.
+fn number(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().expect("a number"))
+}
+
+/// What a test has measured: with `--no-capture`.
+fn figures(figures: std::fmt::Arguments<'_>) {
+    println!("{figures}");
+}

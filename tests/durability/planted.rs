@@ -1,0 +1,102 @@
+//! Bugs that were planted: each is one that the other tests have to notice, by the very code that they run.
+
+use std::sync::Arc;
+
+use mainspring::journal::file::Sync;
+use mainspring::journal::{AppendError, Journal, JournalError, Meter, Past, ReadError, Recover};
+use mainspring::{Change, StoreId, Subscription};
+
+use crate::damage::flips;
+use crate::ledger::{Ledger, look};
+use crate::power::lives;
+use crate::sim::{Cut, Lies, SimDisk};
+use crate::work::{Life, Setting, runtime};
+
+/// The first seed that notices, and what it says.
+fn noticed(lies: Lies) -> String {
+    let runtime = runtime();
+    let mut failed =
+        (0..500).filter_map(|seed| runtime.block_on(lives(seed, Sync::Always, lies)).err());
+    failed.next().expect("500 seeds have noticed nothing")
+}
+
+#[test]
+fn a_sync_that_does_nothing_is_noticed_by_the_power_cut() {
+    let error = noticed(Lies { sync: true, ..Lies::default() });
+    println!("{}", error.lines().next().unwrap_or_default());
+}
+
+#[test]
+fn a_folder_that_is_not_synced_is_noticed_by_the_power_cut() {
+    let error = noticed(Lies { sync_folder: true, ..Lies::default() });
+    println!("{}", error.lines().next().unwrap_or_default());
+}
+
+#[test]
+fn a_checksum_that_is_not_checked_is_noticed_by_the_flipped_bits() {
+    let flipped = runtime().block_on(flips(Lies { sums: true, ..Lies::default() }));
+    let error = flipped.expect_err("every flip was noticed by something else");
+    assert!(error.contains("a wrong state"), "{error}");
+}
+
+/// Answers before it has written: each append goes to the log with the next one.
+struct Early<J> {
+    journal: J,
+    held: Option<(u64, Arc<[Change<String>]>)>,
+}
+
+impl<J: Journal<String>> Journal<String> for Early<J> {
+    async fn open(&mut self, recover: Recover<'_, String>) -> Result<StoreId, JournalError> {
+        self.journal.open(recover).await
+    }
+
+    async fn append(
+        &mut self,
+        after: u64,
+        changes: Arc<[Change<String>]>,
+    ) -> Result<(), AppendError> {
+        match self.held.replace((after, changes)) {
+            Some((after, changes)) => self.journal.append(after, changes).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn read(&mut self, after: u64) -> Result<Vec<Change<String>>, ReadError> {
+        self.journal.read(after).await
+    }
+
+    async fn compact(&mut self, snapshot: Subscription<String>) -> Result<(), JournalError> {
+        self.journal.compact(snapshot).await
+    }
+
+    fn past(&self) -> Option<Arc<dyn Past<String>>> {
+        self.journal.past()
+    }
+
+    fn meter(&self) -> Arc<Meter> {
+        self.journal.meter()
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        self.journal.close().await
+    }
+}
+
+#[test]
+fn an_early_acknowledgement_is_noticed_by_the_power_cut() {
+    runtime().block_on(async {
+        let (disk, mut ledger) = (SimDisk::new(), Ledger::default());
+        let journal = Early { journal: Setting::default().journal(&disk), held: None };
+        let mut life = Life::start(&disk, journal, &mut ledger).await.unwrap();
+        for n in 0..5 {
+            let set = life.store.set("k", n.to_string()).await;
+            assert!(life.told(set));
+        }
+        disk.cut_power();
+        life.end(&mut ledger);
+        let left = disk.survivor(Cut::Nothing, 1);
+        let found = look(Setting::default().journal(&left)).await.unwrap();
+        let error = ledger.check(&found).unwrap_err();
+        assert!(error.starts_with("lost: 5 was acknowledged, and it ends at 4"), "{error}");
+    });
+}

@@ -1,0 +1,102 @@
+//! The power goes off at a random moment, again and again.
+
+use std::time::Duration;
+
+use mainspring::journal::file::Sync;
+
+use crate::common::Random;
+use crate::ledger::Ledger;
+use crate::sim::{CUTS, Lies, SimDisk};
+use crate::work::{Life, Setting, runtime};
+use crate::{figures, number};
+
+/// Some lives of one store, each of which ends with a power cut, or as it should.
+pub(crate) async fn lives(seed: u64, sync: Sync, lies: Lies) -> Result<u64, String> {
+    let mut random = Random::new(seed);
+    let mut disk = SimDisk::new().lie(lies);
+    let mut ledger = Ledger { may_lose: sync != Sync::Always, ..Ledger::default() };
+    let mut acknowledged = 0;
+    for _ in 0..1 + random.below(2) {
+        let setting = Setting { sync, ..Setting::random(&mut random) };
+        if random.below(8) == 0 {
+            disk.cut_power_in(1 + random.below(30) as u64); // while it starts
+        }
+        let life = Life::start(&disk, setting.journal(&disk), &mut ledger).await;
+        let mut life = match life {
+            Ok(life) => life,
+            Err(_) if disk.is_off() => {
+                disk = disk.survivor(CUTS[random.below(4)], random.below(1 << 30) as u64);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let ends_well = random.below(4) == 0;
+        if !ends_well {
+            disk.cut_power_in(random.below(90) as u64);
+        }
+        for _ in 0..6 {
+            life.step(&mut random).await;
+            if disk.is_off() {
+                break;
+            }
+        }
+        life.compare(&ledger).await?;
+        if ends_well {
+            match life.store.shutdown().await {
+                Err(error) if !disk.is_off() => return Err(format!("it does not close: {error}")),
+                _ => {}
+            }
+        } else if random.below(2) == 0 {
+            disk.cut_power();
+        }
+        life.end(&mut ledger);
+        acknowledged += life.acknowledged;
+        let was_closed = ends_well && !disk.is_off();
+        let left = disk.survivor(CUTS[random.below(4)], random.below(1 << 30) as u64);
+        drop(life);
+        disk = left;
+        if was_closed {
+            // Whatever the policy: what was closed is all there, and still the same store.
+            let strict = Ledger { may_lose: false, ..ledger.clone() };
+            let found = crate::ledger::look(setting.journal(&disk.copy())).await?;
+            strict.check(&found)?;
+        }
+    }
+    let life =
+        Life::start(&disk, Setting { sync, ..Setting::default() }.journal(&disk), &mut ledger);
+    life.await?.store.shutdown().await.map_err(|error| error.to_string())?;
+    Ok(acknowledged)
+}
+
+/// So many seeds, each of which has to hold.
+fn seeds(name: &str, from: u64, count: u64, sync: impl Fn(u64) -> Sync) {
+    let count = number("SEEDS", count);
+    let start = std::time::Instant::now();
+    let runtime = runtime();
+    let mut acknowledged = 0;
+    for seed in from..from + count {
+        match runtime.block_on(lives(seed, sync(seed), Lies::default())) {
+            Ok(more) => acknowledged += more,
+            Err(error) => panic!("seed {seed}, {:?}: {error}", sync(seed)),
+        }
+    }
+    let took = start.elapsed();
+    figures(format_args!(
+        "{name}: {count} seeds, {acknowledged} changes, 0 lost, 0 invented, {took:.1?}"
+    ));
+}
+
+#[test]
+fn a_power_cut_costs_nothing_that_was_acknowledged() {
+    seeds("always", 0, 6_000, |_| Sync::Always);
+}
+
+#[test]
+fn without_a_sync_each_time_a_power_cut_leaves_a_prefix() {
+    seeds("every and os", 1_000_000, 4_000, |seed| match seed % 4 {
+        0 => Sync::Every(Duration::ZERO),
+        1 => Sync::Every(Duration::from_micros(300)),
+        2 => Sync::Every(Duration::from_secs(60)),
+        _ => Sync::Os,
+    });
+}
