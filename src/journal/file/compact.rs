@@ -104,7 +104,7 @@ fn compact<T: Serialize + DeserializeOwned>(
     mut pieces: mpsc::Receiver<Vec<Event<T>>>,
 ) -> Result<Option<u64>, WriteError> {
     let Compaction { catalog, store, keep, .. } = compaction;
-    let mut writer = SnapshotWriter::create(Arc::clone(catalog.disk()), *store)?;
+    let mut writer = SnapshotWriter::create(Arc::clone(catalog.disk()), *store)?.paced();
     while let Some(piece) = pieces.blocking_recv() {
         for event in &piece {
             match event {

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,7 +24,10 @@ use crate::{Change, Entry, Key, StoreId};
 const PIECE: usize = 256 << 10;
 
 /// How much is written between two syncs, so that the last one is short and others need not wait for it.
-const SYNC_EVERY: u64 = 4 << 20;
+const SYNC_EVERY: u64 = 512 << 10;
+
+/// The longest rest: what took longer was waiting for something else.
+const LONGEST_REST: Duration = Duration::from_millis(20);
 
 /// A snapshot that is being written, under a temporary name.
 pub(crate) struct SnapshotWriter {
@@ -33,6 +38,8 @@ pub(crate) struct SnapshotWriter {
     synced: u64,
     entries: usize,
     codec: Codec,
+    /// When it last rested, if it makes way for others.
+    rested: Option<Instant>,
 }
 
 /// Why a snapshot could not be written.
@@ -52,7 +59,13 @@ impl SnapshotWriter {
         let _ = write!(Text(&mut buffer), "{{\"format\":{FORMAT},\"store\":\"{store}\"");
         seal(&mut buffer, 0);
         let codec = Codec::default();
-        Ok(Self { disk, file, buffer, written: 0, synced: 0, entries: 0, codec })
+        Ok(Self { disk, file, buffer, written: 0, synced: 0, entries: 0, codec, rested: None })
+    }
+
+    /// Rest as long as it works, so that a store that serves meanwhile has half of the disk, and half of a
+    /// core, to itself at any time.
+    pub(crate) fn paced(self) -> Self {
+        Self { rested: Some(Instant::now()), ..self }
     }
 
     pub(crate) fn entry<T: Serialize + DeserializeOwned>(
@@ -87,6 +100,10 @@ impl SnapshotWriter {
             if self.written - self.synced >= SYNC_EVERY {
                 self.file.sync()?;
                 self.synced = self.written;
+                if let Some(rested) = &mut self.rested {
+                    thread::sleep(rested.elapsed().min(LONGEST_REST));
+                    *rested = Instant::now();
+                }
             }
         }
         Ok(())

@@ -29,7 +29,7 @@ impl Engine for Store<String> {
 
 /// A store over a journal in this folder.
 pub(crate) async fn mainspring(folder: &Path, sync: Sync) -> Result<Store<String>> {
-    let journal = FileJournal::open(folder).sync(sync);
+    let journal = FileJournal::open(folder).sync(sync).compact_above(u64::MAX, 1.0);
     let store = Store::builder().journal(journal).spawn();
     store.ready().await?;
     Ok(store)

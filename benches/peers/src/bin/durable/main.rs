@@ -34,12 +34,20 @@ struct Args {
     /// Print the table as Markdown too
     #[arg(long)]
     markdown: bool,
-    /// Only the starts
-    #[arg(long)]
-    starts: bool,
+    /// Only this
+    #[arg(long, value_enum)]
+    only: Option<Only>,
     /// How many entries a start reads
     #[arg(long)]
     entries: Option<usize>,
+}
+
+/// A part of what is measured.
+#[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
+enum Only {
+    Writes,
+    Starts,
+    Compaction,
 }
 
 fn main() -> Result<()> {
@@ -53,14 +61,19 @@ fn main() -> Result<()> {
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let entries = args.entries.unwrap_or(if args.short { 100_000 } else { 1_000_000 });
+    let wants = |part| args.only.is_none_or(|only| only == part);
     let mut rows = Vec::new();
-    if !args.starts {
+    if wants(Only::Writes) {
         rows.extend(runtime.block_on(writes(&settings, folder.path()))?);
     }
-    let entries = args.entries.unwrap_or(if args.short { 100_000 } else { 1_000_000 });
-    rows.extend(runtime.block_on(starts(&settings, &folder.path().join("starts"), entries))?);
-    let folder = folder.path().join("compaction");
-    rows.extend(runtime.block_on(compaction::waits(&settings, &folder, entries))?);
+    if wants(Only::Starts) {
+        rows.extend(runtime.block_on(starts(&settings, &folder.path().join("starts"), entries))?);
+    }
+    if wants(Only::Compaction) {
+        let folder = folder.path().join("compaction");
+        rows.extend(runtime.block_on(compaction::waits(&settings, &folder, entries))?);
+    }
     println!("{}", report::table(&rows));
     if args.markdown {
         println!("{}", report::markdown(&rows));
