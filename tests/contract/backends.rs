@@ -9,6 +9,9 @@ use mainspring::{
 use crate::api::{Api, Backend, Events, Filter, From, Options};
 use crate::common::send;
 
+#[cfg(feature = "file")]
+pub(crate) use crate::folder::Filed;
+
 /// A store and nothing else: a turn is one command.
 pub(crate) struct Plain;
 
@@ -49,7 +52,7 @@ impl Backend for Journaled {
     }
 }
 
-fn apply<J: Journal<String>>(
+pub(crate) fn apply<J: Journal<String>>(
     options: &Options,
     mut builder: Builder<String, J>,
 ) -> Builder<String, J> {

@@ -9,6 +9,8 @@ mod batches;
 mod common;
 mod conditions;
 mod expiry;
+#[cfg(feature = "file")]
+mod folder;
 mod limits;
 mod lists;
 mod pages;
@@ -20,6 +22,8 @@ macro_rules! contract {
         contract!(@backend plain Plain $($subject { $($test),+ })+);
         contract!(@backend watched Watched $($subject { $($test),+ })+);
         contract!(@backend journaled Journaled $($subject { $($test),+ })+);
+        #[cfg(feature = "file")]
+        contract!(@backend filed Filed $($subject { $($test),+ })+);
     };
     (@backend $name:ident $backend:ident $($subject:ident { $($test:ident),+ })+) => {
         mod $name {

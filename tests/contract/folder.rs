@@ -1,0 +1,88 @@
+//! A store over a journal in a folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+
+use mainspring::journal::{
+    AppendError, FileJournal, Journal, JournalError, Meter, Past, ReadError, Recover,
+};
+use mainspring::{Change, Store, StoreId, Subscription};
+
+use crate::api::{Backend, Options};
+use crate::backends::apply;
+
+pub(crate) struct Filed;
+
+impl Backend for Filed {
+    const HAS_PAST: bool = true;
+    type Handle = Store<String>;
+
+    async fn start(options: Options) -> Store<String> {
+        let journal = Awaited(FileJournal::open(fresh_folder()));
+        let store = apply(&options, Store::builder().journal(journal)).spawn();
+        store.ready().await.unwrap();
+        store
+    }
+}
+
+/// A folder for each store, and for each process, which may be one for all tests or one for each.
+fn fresh_folder() -> PathBuf {
+    static STORES: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("{}-{}", std::process::id(), STORES.fetch_add(1, Ordering::Relaxed));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("contract").join(name);
+    // Of a process that had the same number.
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+/// The thread of the journal is awaited in real time: paused time stands still meanwhile, as it does
+/// wherever something runs that blocks.
+async fn awaited<O>(future: impl Future<Output = O>) -> O {
+    let (release, held) = mpsc::channel::<()>();
+    let hold = tokio::task::spawn_blocking(move || held.recv().is_ok());
+    let answer = future.await;
+    drop(release);
+    hold.await.unwrap();
+    answer
+}
+
+struct Awaited(FileJournal<String>);
+
+impl Journal<String> for Awaited {
+    async fn open(&mut self, recover: Recover<'_, String>) -> Result<StoreId, JournalError> {
+        awaited(self.0.open(recover)).await
+    }
+
+    async fn append(
+        &mut self,
+        after: u64,
+        changes: Arc<[Change<String>]>,
+    ) -> Result<(), AppendError> {
+        awaited(self.0.append(after, changes)).await
+    }
+
+    async fn read(&mut self, after: u64) -> Result<Vec<Change<String>>, ReadError> {
+        awaited(Journal::read(&mut self.0, after)).await
+    }
+
+    async fn compact(&mut self, snapshot: Subscription<String>) -> Result<(), JournalError> {
+        awaited(self.0.compact(snapshot)).await
+    }
+
+    fn wants_compaction(&self) -> bool {
+        self.0.wants_compaction()
+    }
+
+    fn past(&self) -> Option<Arc<dyn Past<String>>> {
+        self.0.past()
+    }
+
+    fn meter(&self) -> Arc<Meter> {
+        self.0.meter()
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        awaited(self.0.close()).await
+    }
+}
