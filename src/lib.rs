@@ -34,6 +34,7 @@
 //! | [`Latest`] | the newest value of one key |
 //! | [`Gate`] | a device or a rule that may refuse writes |
 //! | [`Journal`](journal::Journal) | the log that makes a store durable |
+//! | `FileJournal` (feature `file`) | that log in a folder |
 //! | [`Entry`], [`Value`] | what a key holds: an item or a list, with its revision and times |
 //! | [`Change`], [`Event`] | what was done; what a subscription tells |
 //! | [`Error`] | why a command was not done |
@@ -139,6 +140,7 @@ pub use self::view::View;
 /// The code of the README and the docs, run with the other documented examples.
 #[cfg(doctest)]
 mod docs {
+    #[cfg(feature = "file")]
     #[doc = include_str!("../README.md")]
     struct Readme;
 
