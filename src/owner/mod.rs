@@ -137,13 +137,20 @@ where
             recovered = self.recover() => Some(recovered),
             () = token.cancelled() => None,
         };
-        let Some(recovered) = recovered else { return Ok(()) };
-        recovered?;
+        match recovered {
+            Some(recovered) => recovered?,
+            // It may have been opened, and have something to put in order.
+            None => return self.close_journal().await,
+        }
         self.shared.status.set_ready();
         tracing::debug!(store = %self.shared.id(), "the store is ready");
         self.serve_until_cancelled().await?;
         tracing::debug!(store = %self.shared.id(), "shutting down");
         self.finish().await;
+        self.close_journal().await
+    }
+
+    async fn close_journal(&mut self) -> Result<(), JournalError> {
         match &mut self.journal {
             Some(journal) => journal.close().await,
             None => Ok(()),

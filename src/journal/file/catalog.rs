@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -20,6 +20,9 @@ pub(crate) struct Catalog {
     manifest: Mutex<Manifest>,
     /// Where the appends of the last segment end.
     end: AtomicU64,
+    /// The oldest revision after which every change is there: subscribing asks, and waits for nobody.
+    oldest: AtomicU64,
+    retired: AtomicBool,
     /// Held while the log is synced. Whether that has failed: a sync after it proves nothing.
     sync_failed: Mutex<bool>,
     meter: Arc<Meter>,
@@ -32,8 +35,11 @@ impl Catalog {
         end: u64,
         meter: Arc<Meter>,
     ) -> Self {
-        let (manifest, end) = (Mutex::new(manifest), AtomicU64::new(end));
-        let catalog = Self { disk, manifest, end, sync_failed: Mutex::new(false), meter };
+        let (oldest, end) = (AtomicU64::new(manifest.oldest()), AtomicU64::new(end));
+        let manifest = Mutex::new(manifest);
+        let retired = AtomicBool::new(false);
+        let catalog =
+            Self { disk, manifest, end, oldest, retired, sync_failed: Mutex::new(false), meter };
         catalog.count();
         catalog
     }
@@ -49,7 +55,7 @@ impl Catalog {
     }
 
     pub(crate) fn oldest(&self) -> u64 {
-        self.manifest.lock().oldest()
+        self.oldest.load(Ordering::Acquire)
     }
 
     pub(crate) fn set_end(&self, end: u64) {
@@ -104,6 +110,32 @@ impl Catalog {
         synced
     }
 
+    pub(crate) fn has_sync_failed(&self) -> bool {
+        // Nobody waits for one that is under way.
+        self.sync_failed.try_lock().is_some_and(|failed| *failed)
+    }
+
+    /// The folder may have another owner from here on: nothing in it is renamed, removed or listed any more.
+    pub(crate) fn retire(&self) {
+        // Whatever is being done there now is done by then.
+        let _manifest = self.manifest.lock();
+        self.retired.store(true, Ordering::Release);
+    }
+
+    /// Do something to the names in the folder, unless it has [another owner](Self::retire).
+    pub(crate) fn unless_retired<R>(&self, act: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        let _manifest = self.manifest.lock();
+        self.check_retired()?;
+        act()
+    }
+
+    fn check_retired(&self) -> io::Result<()> {
+        if self.retired.load(Ordering::Acquire) {
+            return Err(io::Error::other("the journal was closed meanwhile"));
+        }
+        Ok(())
+    }
+
     /// Before a snapshot counts, the log has to be as safe up to there: it would end before the snapshot
     /// otherwise, after a power cut.
     pub(crate) fn sync_before_snapshot(&self) -> io::Result<()> {
@@ -125,6 +157,7 @@ impl Catalog {
     /// older log.
     pub(crate) fn install(&self, snapshot: SnapshotInfo, keep: u64) -> io::Result<()> {
         let mut manifest = self.manifest.lock();
+        self.check_retired()?;
         let mut new = manifest.clone();
         let base = snapshot.revision;
         new.snapshots.retain(|older| older.revision < base);
@@ -159,15 +192,18 @@ impl Catalog {
             return Err(error);
         }
         let old = std::mem::replace(&mut *manifest, new);
+        self.oldest.store(manifest.oldest(), Ordering::Release);
         let names = old.segments.iter().map(SegmentInfo::file);
         let names = names.chain(old.snapshots.iter().map(SnapshotInfo::file));
-        for name in names.filter(|name| !manifest.lists(name)) {
+        let gone: Vec<_> = names.filter(|name| !manifest.lists(name)).collect();
+        // Appends need not wait for that.
+        drop(manifest);
+        for name in gone {
             if let Err(error) = self.disk.remove(&name) {
                 // The next start removes it.
                 tracing::warn!(name, %error, "what was compacted away could not be removed");
             }
         }
-        drop(manifest);
         self.count();
         Ok(())
     }

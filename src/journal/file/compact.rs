@@ -1,6 +1,7 @@
 //! Compaction: the store is written as a snapshot, beside everything else, and then takes the place of the
 //! log before it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -14,6 +15,7 @@ use super::catalog::Catalog;
 use super::manifest::SNAPSHOT_TEMPORARY;
 use super::snapshot::{SnapshotWriter, WriteError};
 use crate::journal::Meter;
+use crate::panics;
 use crate::{Event, StoreId, Subscription};
 
 /// How many events travel together, and how many such pieces wait to be written.
@@ -28,7 +30,9 @@ pub(crate) struct Compaction {
     /// How many bytes of log before the snapshot are kept.
     pub(crate) keep: u64,
     pub(crate) stop: CancellationToken,
-    /// Where a failure leaves how large the log has to be for the next one.
+    /// How much more log there has to be for the next one.
+    pub(crate) more: u64,
+    /// How large the log has to be for the next one.
     pub(crate) not_below: Arc<AtomicU64>,
 }
 
@@ -45,21 +49,28 @@ where
     let (done, is_done) = tokio::sync::oneshot::channel();
     let write = move || {
         let started = std::time::Instant::now();
-        let result = compact(&compaction, receiver);
+        let result = catch_unwind(AssertUnwindSafe(|| compact(&compaction, receiver)));
+        let catalog = &compaction.catalog;
         match &result {
-            Ok(Some(revision)) => {
+            Ok(Ok(Some(revision))) => {
                 compaction.meter.compacted();
-                compaction.not_below.store(0, Ordering::Relaxed);
+                // What is left is the segment that is written to, however large.
+                let left = catalog.sizes().0.saturating_add(compaction.more);
+                compaction.not_below.store(left, Ordering::Relaxed);
                 tracing::info!(revision, took = ?started.elapsed(), "compacted");
             }
-            Ok(None) => tracing::debug!("a compaction was given up"),
-            Err(error) => {
+            Ok(Ok(None)) => tracing::debug!("a compaction was given up"),
+            Ok(Err(error)) => {
                 tracing::error!(%error, "the log could not be compacted, and stays as it is");
             }
+            Err(panic) => {
+                let panic = panics::message(&**panic);
+                tracing::error!(%panic, "a compaction has panicked, and the log stays as it is");
+            }
         }
-        if !matches!(result, Ok(Some(_))) {
+        if !matches!(result, Ok(Ok(Some(_)))) {
             // Above all where there is no room left. The next start removes it if this cannot.
-            let _ = compaction.catalog.disk().remove(SNAPSHOT_TEMPORARY);
+            let _ = catalog.unless_retired(|| catalog.disk().remove(SNAPSHOT_TEMPORARY));
         }
         let _ = done.send(());
     };
@@ -104,14 +115,15 @@ fn compact<T: Serialize + DeserializeOwned>(
     mut pieces: mpsc::Receiver<Vec<Event<T>>>,
 ) -> Result<Option<u64>, WriteError> {
     let Compaction { catalog, store, keep, .. } = compaction;
-    let mut writer = SnapshotWriter::create(Arc::clone(catalog.disk()), *store)?.paced();
+    let create = || SnapshotWriter::create(Arc::clone(catalog.disk()), *store);
+    let mut writer = catalog.unless_retired(create)?.paced();
     while let Some(piece) = pieces.blocking_recv() {
         for event in &piece {
             match event {
                 Event::Entry { key, entry } => writer.entry(key, entry)?,
                 Event::SnapshotEnd { revision } => {
                     catalog.sync_before_snapshot()?;
-                    let info = writer.finish(*revision)?;
+                    let info = catalog.unless_retired(|| writer.finish(*revision))?;
                     catalog.install(info, *keep)?;
                     return Ok(Some(*revision));
                 }

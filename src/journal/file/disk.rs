@@ -119,13 +119,17 @@ impl Folder {
 
 impl Disk for Folder {
     fn create_folder(&self) -> io::Result<()> {
-        if self.0.is_dir() {
-            return Ok(());
-        }
+        let exists = self.0.is_dir();
+        let missing: Vec<_> = self.0.ancestors().take_while(|folder| !folder.is_dir()).collect();
         std::fs::create_dir_all(&self.0)?;
-        match self.0.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
-            _ => sync_folder(Path::new(".")),
+        // Each of the new names is in the folder above it. The last one may be there because an earlier start
+        // was cut short, so it is synced in any case; a parent that may not be read is none of that.
+        for folder in missing.iter().filter(|folder| !folder.as_os_str().is_empty()) {
+            sync_folder(parent(folder))?;
+        }
+        match sync_folder(parent(&self.0)) {
+            Err(error) if !exists || error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -182,6 +186,14 @@ impl Disk for Folder {
 
     fn path(&self) -> PathBuf {
         self.0.clone()
+    }
+}
+
+/// The folder that a folder is in.
+fn parent(folder: &Path) -> &Path {
+    match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::str::from_utf8;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::change::{Change, ChangeKind};
@@ -16,6 +16,9 @@ use crate::{End, Entry, Key, Timestamp, Value};
 
 /// What follows the bytes that are summed: `,"crc":"xxxxxxxx"}`.
 pub(crate) const SEAL: usize = 18;
+
+/// A value with no more brackets than that is not nested too deeply to be read: serde_json goes 128 levels deep.
+const MANY_BRACKETS: usize = 100;
 
 /// How large a line may grow in memory before its buffer is given back.
 const KEEP: usize = 1 << 20;
@@ -34,7 +37,7 @@ pub(crate) struct Line<'a> {
     time: Cow<'a, str>,
     #[serde(default)]
     kind: u8,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "present")]
     value: Option<&'a RawValue>,
     #[serde(borrow, default)]
     ttl: Cow<'a, str>,
@@ -56,6 +59,11 @@ pub(crate) struct Line<'a> {
     /// The first line of an append: the offset in this file that was known to be synced before it.
     #[serde(default)]
     pub(crate) synced: u64,
+}
+
+/// A `null` is a value too: that of `()`, or of a `None`.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(value).map(Some)
 }
 
 /// A line that is whole, and that this version or this element type cannot read all the same. Never cut.
@@ -98,7 +106,7 @@ impl Codec {
     ///
     /// # Errors
     ///
-    /// If a value cannot be written as JSON that can be read back. The buffer is of no use then.
+    /// If a value cannot be written as JSON that can be read back, as far as [`check`] can tell. The buffer is of no use then.
     pub(crate) fn append<T: Serialize + DeserializeOwned>(
         &mut self,
         buffer: &mut Vec<u8>,
@@ -404,8 +412,9 @@ fn put_element<T: Serialize + DeserializeOwned>(
     check::<T>(&mut buffer[start..])
 }
 
-/// JSON has no infinities and no NaN: they are written as `null`, which is no number when it is read.
-/// Whatever has a `null` in it is read back before it counts.
+/// JSON has no infinities and no NaN: they are written as `null`, which is no number when it is read. And
+/// what is nested deeply can be written and not be read. Whatever has a `null` in it, or many brackets, is read
+/// back before it counts. (A NaN in an `Option` comes back as `None`, which only its owner could tell.)
 ///
 /// A type may bring its own JSON along, on many lines. Inside a text a newline is escaped, so any other is
 /// as good as a space, and would end the line too early.
@@ -413,7 +422,8 @@ fn check<T: DeserializeOwned>(written: &mut [u8]) -> Result<(), Unreadable> {
     if memchr::memchr(b'\n', written).is_some() {
         written.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
     }
-    if memchr::memmem::find(written, b"null").is_some() {
+    let brackets = memchr::memchr2_iter(b'[', b'{', written).count();
+    if brackets > MANY_BRACKETS || memchr::memmem::find(written, b"null").is_some() {
         let text = from_utf8(written).map_err(|error| Unreadable(error.to_string()))?;
         from_json::<T>(text)?;
     }
@@ -443,5 +453,59 @@ impl std::fmt::Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         self.0.extend_from_slice(text.as_bytes());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod read_back {
+    use serde_json::Value as Json;
+
+    use super::*;
+
+    /// What a set of this value is once it was written and read.
+    fn through<T: Serialize + DeserializeOwned>(value: Value<T>) -> Result<Value<T>, Unreadable> {
+        let kind = ChangeKind::Set { value, expires_at: None };
+        let change = Change::recorded(1, Timestamp::from_nanos(1), "k".into(), kind, false);
+        let (mut codec, mut buffer) = (Codec::default(), Vec::new());
+        codec.append(&mut buffer, &[change], 0)?;
+        let text = buffer.strip_suffix(b"\n").expect("a line");
+        assert!(unseal(text).is_some());
+        match codec.read_changes(&Line::parse(text)?)?.pop().map(|change| change.kind) {
+            Some(ChangeKind::Set { value, .. }) => Ok(value),
+            other => panic!("{:?}", other.is_some()),
+        }
+    }
+
+    #[test]
+    fn nothing_is_a_value_too() {
+        assert_eq!(through(Value::Item(())), Ok(Value::Item(())));
+        assert_eq!(through(Value::Item(None::<u8>)), Ok(Value::Item(None)));
+        assert_eq!(through(Value::Item(Json::Null)), Ok(Value::Item(Json::Null)));
+        assert_eq!(through(Value::List(vec![(), ()])), Ok(Value::List(vec![(), ()])));
+        assert!(through(Value::Item(f64::NAN)).is_err());
+    }
+
+    #[test]
+    fn floats_are_the_same_to_the_last_bit() {
+        let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..100_000 {
+            bits = bits
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let float = f64::from_bits(bits);
+            if float.is_finite() {
+                assert_eq!(through(Value::Item(float)), Ok(Value::Item(float)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_nested_too_deeply_is_refused_and_not_only_when_it_is_read() {
+        let nested =
+            |depth: usize| (0..depth).fold(Json::Bool(true), |inner, _| Json::Array(vec![inner]));
+        assert!(through(Value::Item(nested(100))).is_ok());
+        assert!(through(Value::Item(nested(200))).is_err());
+        let wide = Json::Array(vec![Json::Array(Vec::new()); 1_000]);
+        assert_eq!(through(Value::Item(wide.clone())), Ok(Value::Item(wide)));
     }
 }

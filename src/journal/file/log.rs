@@ -103,6 +103,10 @@ impl Log {
         if let Some(cause) = &self.failed {
             return Err(AppendError::Unknown(Arc::clone(cause)));
         }
+        if self.catalog.has_sync_failed() {
+            // That of a compaction: what was appended before it may be gone.
+            return Err(self.fail("sync it", &io::Error::other("a sync has failed before")));
+        }
         let Some(last) = changes.last() else { return Ok(()) };
         if after != self.head {
             return Err(AppendError::Conflict);
@@ -278,11 +282,16 @@ impl Log {
                 .as_bytes(),
         );
         seal(&mut self.buffer, 0);
-        if let Err(error) = self.file.write_all_at(&self.buffer, self.end) {
-            return Err(self.cut_back("write to it", &error));
+        let end = self.end + self.buffer.len() as u64;
+        let marked = self.file.write_all_at(&self.buffer, self.end).and_then(|()| self.file.sync());
+        match marked {
+            Ok(()) => (self.end, self.length) = (end, end),
+            // Everything is synced all the same. Without the mark the next start has to be careful.
+            Err(error) => {
+                tracing::warn!(%error, "the journal could not be marked as closed");
+                let _ = self.file.set_length(self.end);
+            }
         }
-        self.end += self.buffer.len() as u64;
-        self.length = self.end;
-        self.sync()
+        Ok(())
     }
 }

@@ -17,6 +17,7 @@ pub mod tools;
 mod writer;
 
 use std::fmt;
+use std::future::pending;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -144,9 +145,11 @@ struct Open<T> {
     catalog: Arc<Catalog>,
     store: StoreId,
     compaction: Option<JoinHandle<()>>,
-    /// How large the log has to be for the next compaction, after one that failed.
+    /// How large the log has to be for the next compaction.
     not_below: Arc<AtomicU64>,
     stop: CancellationToken,
+    /// Cancelled when a sync has failed that nobody waited for; nothing once that is known.
+    failed: Option<CancellationToken>,
 }
 
 impl<T> FileJournal<T> {
@@ -225,10 +228,10 @@ where
         };
         let (writer, mut opening) = writer::start(setup)
             .map_err(|error| JournalError::new(format!("no thread for the journal: {error}")))?;
-        let (store, catalog) = loop {
+        let (store, catalog, failed) = loop {
             match opening.recv().await {
                 Some(Opening::Piece(piece)) => piece.into_iter().for_each(&mut *recover),
-                Some(Opening::Done(store, catalog)) => break (store, catalog),
+                Some(Opening::Done(store, catalog, failed)) => break (store, catalog, failed),
                 Some(Opening::Failed(error)) => return Err(error),
                 Some(Opening::Panicked(panic)) => std::panic::resume_unwind(panic),
                 None => return Err(not_open()),
@@ -242,6 +245,7 @@ where
             compaction: None,
             not_below: Arc::default(),
             stop,
+            failed: Some(failed),
         });
         Ok(store)
     }
@@ -265,7 +269,8 @@ where
         open.writer.send(Order::Append { after, changes: Arc::new([]), reply });
         match answer.await {
             Ok(Ok(Err(AppendError::Unknown(cause)))) => Err(JournalError(cause).into()),
-            _ => FilePast::new(Arc::clone(&open.catalog)).read(after, u64::MAX).await,
+            Err(_) => Err(JournalError::new("the thread of the journal has ended").into()),
+            Ok(_) => FilePast::new(Arc::clone(&open.catalog)).read(after, u64::MAX).await,
         }
     }
 
@@ -280,6 +285,7 @@ where
             store: open.store,
             keep: self.history_bytes,
             stop: open.stop.clone(),
+            more: self.compact.0,
             not_below: Arc::clone(&open.not_below),
         };
         let not_below = open.catalog.sizes().0.saturating_mul(3) / 2;
@@ -290,6 +296,17 @@ where
                 JournalError::new(format!("no thread for a compaction: {error}"))
             })?);
         Ok(())
+    }
+
+    /// There are no others: it is the journal itself that has failed, in a sync that nobody waited for.
+    async fn tail(&mut self) {
+        match self.open.as_mut().and_then(|open| open.failed.as_mut()) {
+            Some(failed) => failed.cancelled().await,
+            None => pending().await,
+        }
+        if let Some(open) = &mut self.open {
+            open.failed = None; // once
+        }
     }
 
     fn wants_compaction(&self) -> bool {
@@ -325,10 +342,11 @@ where
     }
 }
 
-/// The folder can be opened again when this is gone.
+/// The folder can be opened again when this is gone, also if a compaction is still at work.
 impl<T> Drop for Open<T> {
     fn drop(&mut self) {
         self.stop.cancel();
+        self.catalog.retire();
     }
 }
 

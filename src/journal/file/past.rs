@@ -65,7 +65,9 @@ pub(crate) fn read_some<T: DeserializeOwned>(
         Ok(file) => file,
         // It was compacted away this moment.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(ReadError::Compacted { oldest: catalog.oldest() });
+            // Perhaps by another process, if the store has ended: then the catalog does not know.
+            let oldest = catalog.oldest().max(segment.end.unwrap_or(up_to));
+            return Err(ReadError::Compacted { oldest });
         }
         Err(error) => return Err(failed(FileError::io(path, "open it")(error))),
     };

@@ -38,6 +38,8 @@ pub(crate) struct SnapshotWriter {
     synced: u64,
     entries: usize,
     codec: Codec,
+    /// How many more entries than changes there were since it last rested.
+    told: i64,
     /// When it last rested, if it makes way for others.
     rested: Option<Instant>,
 }
@@ -59,7 +61,17 @@ impl SnapshotWriter {
         let _ = write!(Text(&mut buffer), "{{\"format\":{FORMAT},\"store\":\"{store}\"");
         seal(&mut buffer, 0);
         let codec = Codec::default();
-        Ok(Self { disk, file, buffer, written: 0, synced: 0, entries: 0, codec, rested: None })
+        Ok(Self {
+            disk,
+            file,
+            buffer,
+            written: 0,
+            synced: 0,
+            entries: 0,
+            codec,
+            told: 0,
+            rested: None,
+        })
     }
 
     /// Rest as long as it works, so that a store that serves meanwhile has half of the disk, and half of a
@@ -77,6 +89,7 @@ impl SnapshotWriter {
         self.codec.entry(&mut self.buffer, key, entry)?;
         seal(&mut self.buffer, start);
         self.entries += 1;
+        self.told += 1;
         Ok(self.write_if_full()?)
     }
 
@@ -85,6 +98,7 @@ impl SnapshotWriter {
         &mut self,
         changes: &[Change<T>],
     ) -> Result<(), WriteError> {
+        self.told -= changes.len() as i64;
         for change in changes {
             // One by one: those of a batch that a filter left need not follow one another.
             let start = self.buffer.len();
@@ -101,8 +115,12 @@ impl SnapshotWriter {
                 self.file.sync()?;
                 self.synced = self.written;
                 if let Some(rested) = &mut self.rested {
-                    thread::sleep(rested.elapsed().min(LONGEST_REST));
-                    *rested = Instant::now();
+                    // Changes do not wait: more would come, and a snapshot that is slower than they are has no
+                    // end.
+                    if self.told > 0 {
+                        thread::sleep(rested.elapsed().min(LONGEST_REST));
+                    }
+                    (*rested, self.told) = (Instant::now(), 0);
                 }
             }
         }

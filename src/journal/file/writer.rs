@@ -9,6 +9,7 @@ use std::thread;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc as pieces, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::catalog::Catalog;
 use super::disk::Disk;
@@ -36,7 +37,8 @@ pub(crate) type Appended = Result<Result<(), AppendError>, Box<dyn Any + Send>>;
 /// What opening tells, in order.
 pub(crate) enum Opening<T> {
     Piece(Vec<Recovered<T>>),
-    Done(StoreId, Arc<Catalog>),
+    /// With a token that is cancelled when a sync has failed that nobody waited for.
+    Done(StoreId, Arc<Catalog>, CancellationToken),
     Failed(JournalError),
     Panicked(Box<dyn Any + Send>),
 }
@@ -88,12 +90,16 @@ where
         let _span = span.enter();
         let opened = catch_unwind(AssertUnwindSafe(|| open(setup, &tell)));
         match opened {
-            Ok(Ok(opened)) => {
-                let done = Opening::Done(opened.store, Arc::clone(&opened.catalog));
-                // Nobody waits any more: the store was shut down meanwhile.
+            Ok(Ok(mut opened)) => {
+                let failed = CancellationToken::new();
+                let catalog = Arc::clone(&opened.catalog);
+                let done = Opening::Done(opened.store, catalog, failed.clone());
                 if tell.blocking_send(done).is_ok() {
                     drop(tell);
-                    serve(opened, &queue);
+                    serve(opened, &queue, &failed);
+                } else if let Err(error) = opened.log.close() {
+                    // The store was shut down meanwhile.
+                    tracing::warn!(%error, "the journal could not be closed as it should be");
                 }
             }
             Ok(Err(error)) => drop(tell.blocking_send(Opening::Failed(error.into()))),
@@ -129,7 +135,11 @@ where
 }
 
 /// Do as ordered until nobody orders any more, and sync when it is time.
-fn serve<T: Serialize + DeserializeOwned>(opened: Opened, queue: &mpsc::Receiver<Order<T>>) {
+fn serve<T: Serialize + DeserializeOwned>(
+    opened: Opened,
+    queue: &mpsc::Receiver<Order<T>>,
+    failed: &CancellationToken,
+) {
     let Opened { mut log, _lock, .. } = opened;
     loop {
         let order = match log.sync_in() {
@@ -137,8 +147,8 @@ fn serve<T: Serialize + DeserializeOwned>(opened: Opened, queue: &mpsc::Receiver
                 Ok(order) => order,
                 Err(RecvTimeoutError::Timeout) => {
                     if let Err(error) = log.sync() {
-                        // The next append gets it as its answer.
                         tracing::error!(%error, "acknowledged changes may be lost");
+                        failed.cancel();
                     }
                     continue;
                 }
