@@ -98,6 +98,12 @@ type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 /// Every turn of the owner is one append and one sync, in a thread of its own, so that many callers share a
 /// sync. What the log holds is replaced by a snapshot once it has grown enough, while the store serves.
 ///
+/// # Elements
+///
+/// They are written as JSON, so `T` has to be something that JSON can say: numbers that are not finite, and more
+/// than 127 levels of nesting, are refused with [`Error::Refused`](crate::Error::Refused). A type that serializes to
+/// something that it does not deserialize from cannot be recovered; a NaN in an `Option` comes back as `None`.
+///
 /// # When something fails
 ///
 /// - **No room.** Writes get [`Error::JournalFull`](crate::Error::JournalFull) and nothing is lost; they go on by themselves when there
@@ -105,8 +111,8 @@ type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 /// - **Any other failed write or sync** is final until the store is started again: the writes of that turn
 ///   get [`Error::Unknown`](crate::Error::Unknown), later ones [`Error::JournalFailed`](crate::Error::JournalFailed) with the cause. Reads go on. A sync is never
 ///   tried again, because the system may have dropped what it could not write.
-/// - **A power cut** may leave the last append incomplete: it was not acknowledged, and is put aside with a
-///   warning at the next start.
+/// - **A power cut** may leave the last append incomplete: it was not acknowledged (under [`Sync::Always`]; what
+///   the others can lose, they say), and is put aside with a warning at the next start.
 /// - **Damage** to what was acknowledged refuses to start, and nothing is changed.
 ///
 /// # Examples

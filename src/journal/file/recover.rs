@@ -50,7 +50,8 @@ pub(crate) fn recover<T: DeserializeOwned>(
         let aside = put_aside(&**disk, &segment, damage.start)?;
         tracing::warn!(
             file = %path.join(segment.file()).display(), offset = damage.offset, what = damage.what, aside,
-            "the end of the log was not complete, and is cut off; it was never acknowledged"
+            sync = manifest.sync,
+            "the end of the log was not known to be synced and is not complete: it is cut off"
         );
     }
     // A mark must not outlive changes that were acknowledged after it and lost.
@@ -139,12 +140,24 @@ pub(crate) fn put_aside(
         if cut.iter().all(|byte| matches!(byte, b'\n' | 0)) {
             return Ok(None);
         }
-        let name = format!("{}.cut-{start}", segment.file());
+        // Another one was perhaps cut off at the same place before.
+        let names = disk.names()?;
+        let plain = format!("{}.cut-{start}", segment.file());
+        let mut others = (2..).map(|n| format!("{plain}.{n}"));
+        let mut name = plain.clone();
+        while names.contains(&name) {
+            if disk.open(&name)?.read_all()? == cut {
+                return Ok(Some(name));
+            }
+            name = others.next().unwrap_or_default();
+        }
         let file = disk.create(&name)?;
-        file.set_length(0)?;
-        file.write_all_at(&cut, 0)?;
-        file.sync()?;
-        disk.sync_folder()?;
+        let written = file.write_all_at(&cut, 0).and_then(|()| file.sync());
+        if let Err(error) = written.and_then(|()| disk.sync_folder()) {
+            // It takes room that there is not.
+            let _ = disk.remove(&name);
+            return Err(error);
+        }
         Ok(Some(name))
     };
     aside().map_err(FileError::io(path, "put aside the end of it"))

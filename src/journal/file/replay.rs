@@ -32,7 +32,7 @@ pub(crate) struct Replayed {
     pub(crate) unmarked: u64,
     /// Whether it was closed there.
     pub(crate) closed: bool,
-    /// What is behind the end, and was never acknowledged.
+    /// What is behind the end, and was not known to be synced.
     pub(crate) damage: Option<Damage>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! An append is written only when the one before it is as safe as the journal makes them, and says up to
 //! which offset the file was known to be synced. So damage below the highest such offset is damage to what
-//! was acknowledged, and what lies behind other damage was not.
+//! was acknowledged, and what lies behind other damage was not known to be synced.
 
 use std::fmt::Write as _;
 use std::ops::Range;
