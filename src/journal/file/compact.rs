@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use serde::Serialize;
@@ -34,6 +34,8 @@ pub(crate) struct Compaction {
     pub(crate) more: u64,
     /// How large the log has to be for the next one.
     pub(crate) not_below: Arc<AtomicU64>,
+    /// Whether one is under way: what it writes is its own until then.
+    pub(crate) is_running: Arc<AtomicBool>,
 }
 
 /// Start it. What is answered ends with it.
@@ -51,6 +53,11 @@ where
         let started = std::time::Instant::now();
         let result = catch_unwind(AssertUnwindSafe(|| compact(&compaction, receiver)));
         let catalog = &compaction.catalog;
+        if !matches!(result, Ok(Ok(Some(_)))) {
+            // Above all where there is no room left. The next start removes it if this cannot.
+            let _ = catalog.unless_retired(|| catalog.disk().remove(SNAPSHOT_TEMPORARY));
+        }
+        compaction.is_running.store(false, Ordering::Release);
         match &result {
             Ok(Ok(Some(revision))) => {
                 compaction.meter.compacted();
@@ -67,10 +74,6 @@ where
                 let panic = panics::message(&**panic);
                 tracing::error!(%panic, "a compaction has panicked, and the log stays as it is");
             }
-        }
-        if !matches!(result, Ok(Ok(Some(_)))) {
-            // Above all where there is no room left. The next start removes it if this cannot.
-            let _ = catalog.unless_retired(|| catalog.disk().remove(SNAPSHOT_TEMPORARY));
         }
         let _ = done.send(());
     };

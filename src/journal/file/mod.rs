@@ -21,7 +21,7 @@ use std::future::pending;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -153,6 +153,7 @@ struct Open<T> {
     compaction: Option<JoinHandle<()>>,
     /// How large the log has to be for the next compaction.
     not_below: Arc<AtomicU64>,
+    is_compacting: Arc<AtomicBool>,
     stop: CancellationToken,
     /// Cancelled when a sync has failed that nobody waited for; nothing once that is known.
     failed: Option<CancellationToken>,
@@ -250,6 +251,7 @@ where
             store,
             compaction: None,
             not_below: Arc::default(),
+            is_compacting: Arc::default(),
             stop,
             failed: Some(failed),
         });
@@ -282,7 +284,7 @@ where
 
     async fn compact(&mut self, snapshot: Subscription<T>) -> Result<(), JournalError> {
         let open = self.open.as_mut().ok_or_else(not_open)?;
-        if open.compaction.as_ref().is_some_and(|running| !running.is_finished()) {
+        if open.is_compacting.swap(true, Ordering::AcqRel) {
             return Ok(()); // which is what was asked for
         }
         let compaction = Compaction {
@@ -293,14 +295,15 @@ where
             stop: open.stop.clone(),
             more: self.compact.0,
             not_below: Arc::clone(&open.not_below),
+            is_running: Arc::clone(&open.is_compacting),
         };
         let not_below = open.catalog.sizes().0.saturating_mul(3) / 2;
         open.not_below.store(not_below, Ordering::Relaxed);
         let started = compact::start(compaction, snapshot);
-        open.compaction =
-            Some(started.map_err(|error| {
-                JournalError::new(format!("no thread for a compaction: {error}"))
-            })?);
+        open.compaction = Some(started.map_err(|error| {
+            open.is_compacting.store(false, Ordering::Release);
+            JournalError::new(format!("no thread for a compaction: {error}"))
+        })?);
         Ok(())
     }
 
@@ -317,7 +320,7 @@ where
 
     fn wants_compaction(&self) -> bool {
         let Some(open) = &self.open else { return false };
-        if open.compaction.as_ref().is_some_and(|running| !running.is_finished()) {
+        if open.is_compacting.load(Ordering::Acquire) {
             return false;
         }
         let (log, snapshot) = open.catalog.sizes();
