@@ -1,0 +1,55 @@
+//! What is written is read back.
+
+use serde_json::Value as Json;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::*;
+use crate::Value;
+use crate::change::{Change, ChangeKind};
+
+/// What a set of this value is once it was written and read.
+fn through<T: Serialize + DeserializeOwned>(value: Value<T>) -> Result<Value<T>, Unreadable> {
+    let kind = ChangeKind::Set { value, expires_at: None };
+    let change = Change::recorded(1, Timestamp::from_nanos(1), "k".into(), kind, false);
+    let (mut codec, mut buffer) = (Codec::default(), Vec::new());
+    codec.append(&mut buffer, &[change], 0)?;
+    let text = buffer.strip_suffix(b"\n").expect("a line");
+    assert!(unseal(text).is_some());
+    match codec.read_changes(&Line::parse(text)?)?.pop().map(|change| change.kind) {
+        Some(ChangeKind::Set { value, .. }) => Ok(value),
+        other => panic!("{:?}", other.is_some()),
+    }
+}
+
+#[test]
+fn nothing_is_a_value_too() {
+    assert_eq!(through(Value::Item(())), Ok(Value::Item(())));
+    assert_eq!(through(Value::Item(None::<u8>)), Ok(Value::Item(None)));
+    assert_eq!(through(Value::Item(Json::Null)), Ok(Value::Item(Json::Null)));
+    assert_eq!(through(Value::List(vec![(), ()])), Ok(Value::List(vec![(), ()])));
+    assert!(through(Value::Item(f64::NAN)).is_err());
+}
+
+#[test]
+fn floats_are_the_same_to_the_last_bit() {
+    let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+    for _ in 0..100_000 {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let float = f64::from_bits(bits);
+        if float.is_finite() {
+            assert_eq!(through(Value::Item(float)), Ok(Value::Item(float)));
+        }
+    }
+}
+
+#[test]
+fn what_is_nested_too_deeply_is_refused_and_not_only_when_it_is_read() {
+    let nested =
+        |depth: usize| (0..depth).fold(Json::Bool(true), |inner, _| Json::Array(vec![inner]));
+    assert!(through(Value::Item(nested(100))).is_ok());
+    assert!(through(Value::Item(nested(200))).is_err());
+    let wide = Json::Array(vec![Json::Array(Vec::new()); 1_000]);
+    assert_eq!(through(Value::Item(wide.clone())), Ok(Value::Item(wide)));
+}
