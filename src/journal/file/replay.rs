@@ -87,11 +87,7 @@ pub(crate) fn replay<T: DeserializeOwned>(
             },
             &mut codec,
         )?;
-        if segment.end.is_some() {
-            check_complete(disk, segment, &scanned)?;
-        } else if let Some(damage) = scanned.damage.as_ref().filter(|damage| damage.is_final()) {
-            return Err(FileError::damaged(disk.path().join(segment.file()), damage));
-        }
+        check_acknowledged(disk, segment, &scanned)?;
         done += bytes.len() as u64;
         progress(Progress { done, total });
         last = Some(scanned);
@@ -155,6 +151,21 @@ pub(crate) fn read_segment<T: DeserializeOwned>(
             why: unreadable.0,
         },
     })
+}
+
+/// What was acknowledged is all there: of the last segment, which may have a torn end, or of another one.
+pub(crate) fn check_acknowledged(
+    disk: &dyn Disk,
+    segment: &SegmentInfo,
+    scanned: &Scan,
+) -> Result<(), FileError> {
+    if segment.end.is_some() {
+        return check_complete(disk, segment, scanned);
+    }
+    match scanned.damage.as_ref().filter(|damage| damage.is_final()) {
+        Some(damage) => Err(FileError::damaged(disk.path().join(segment.file()), damage)),
+        None => Ok(()),
+    }
 }
 
 /// A segment that another one follows was synced as a whole.
