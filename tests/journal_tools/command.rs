@@ -58,13 +58,14 @@ async fn each_exit_code() {
     assert!(said.contains("A start would cut log-"), "{said}");
     fs::write(&last, whole).expect("it can be written");
 
-    flip(&files(&folder, "log-")[0], "value");
+    flip(&files(&folder, "log-")[0], "value 3");
     let (code, said, _) = run(&["check"], &[&folder]);
     assert_eq!(code, 1);
     assert!(said.contains("A start would refuse: "), "{said}");
     let (code, said, _) = run(&["repair"], &[&folder]);
     assert_eq!(code, 1);
-    assert!(said.contains("up to revision 0, of 30 that were seen"), "{said}");
+    assert!(said.contains("Revisions 4 to 30 would be lost, 27 in all"), "{said}");
+    assert!(said.contains("would be kept, up to revision 3."), "{said}");
     assert!(said.ends_with("Nothing was changed: add --write to do it.\n"), "{said}");
     let (code, said, _) = run(&["repair", "--write"], &[&folder]);
     assert_eq!(code, 0, "{said}");

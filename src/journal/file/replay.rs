@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 use super::disk::Disk;
 use super::error::FileError;
 use super::line::Codec;
+use super::lines::LITTLE;
 use super::manifest::{Manifest, SnapshotInfo};
-use super::segment::{Damage, Scan, ScanError, SegmentInfo, scan};
+use super::segment::{Damage, Scan, ScanError, SegmentInfo, other_format, scan};
 use super::snapshot;
 use crate::journal::Recovered;
 
@@ -61,7 +62,7 @@ pub(crate) fn replay<T: DeserializeOwned>(
     let mut done = 0;
     if let Some(snapshot) = snapshot {
         let mut count = 0_u64;
-        snapshot::read(disk, snapshot, |offset, recovered| {
+        read_snapshot(disk, snapshot, |offset, recovered| {
             count += 1;
             if count.is_multiple_of(1_024) {
                 progress(Progress { done: offset, total });
@@ -110,6 +111,7 @@ fn newest_good<'a>(
 ) -> Result<Option<&'a SnapshotInfo>, FileError> {
     let mut snapshots = manifest.snapshots.iter().rev().peekable();
     while let Some(snapshot) = snapshots.next() {
+        check_format(disk, snapshot)?;
         let other = match snapshots.peek() {
             Some(older) => older.revision,
             None => 0,
@@ -124,6 +126,26 @@ fn newest_good<'a>(
         }
     }
     Ok(None)
+}
+
+/// A snapshot of another format is not damaged, and is not to be passed over. What else is wrong shows when it
+/// is read.
+fn check_format(disk: &dyn Disk, snapshot: &SnapshotInfo) -> Result<(), FileError> {
+    let start = disk.open(&snapshot.file()).and_then(|file| file.read_some(0, LITTLE));
+    match start.ok().as_deref().and_then(other_format) {
+        Some(format) => Err(FileError::Format { path: disk.path().join(snapshot.file()), format }),
+        None => Ok(()),
+    }
+}
+
+/// All of a snapshot, if it is of this format.
+pub(crate) fn read_snapshot<T: DeserializeOwned>(
+    disk: &dyn Disk,
+    info: &SnapshotInfo,
+    tell: impl FnMut(u64, Recovered<T>) -> Result<(), FileError>,
+) -> Result<(), FileError> {
+    check_format(disk, info)?;
+    snapshot::read(disk, info, tell)
 }
 
 /// Every change of a segment that is whole.
@@ -145,6 +167,9 @@ pub(crate) fn read_segment<T: DeserializeOwned>(
     });
     scanned.map_err(|error| match error {
         ScanError::Stopped(error) => error,
+        ScanError::Format(format) => {
+            FileError::Format { path: disk.path().join(segment.file()), format }
+        }
         ScanError::Unreadable(offset, unreadable) => FileError::Unreadable {
             path: disk.path().join(segment.file()),
             offset,

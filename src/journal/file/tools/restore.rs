@@ -12,12 +12,11 @@ use super::new::NewJournal;
 use super::{Raw, disk, manifest, patiently};
 use crate::journal::Recovered;
 use crate::journal::file::disk::Disk;
-use crate::journal::file::error::FileError;
+use crate::journal::file::error::{Argument, FileError};
 use crate::journal::file::line::{Codec, text_of, time_of};
 use crate::journal::file::manifest::{Manifest, SnapshotInfo};
-use crate::journal::file::replay::{Progress, check_acknowledged, read_segment};
+use crate::journal::file::replay::{Progress, check_acknowledged, read_segment, read_snapshot};
 use crate::journal::file::segment::SegmentInfo;
-use crate::journal::file::snapshot;
 use crate::{Change, Timestamp};
 
 /// What to restore a store to.
@@ -214,7 +213,7 @@ fn load_from(
     let total = of_snapshot + needed.iter().filter_map(length).sum::<u64>();
     if let Some(snapshot) = start {
         let mut count = 0_u64;
-        snapshot::read(disk, snapshot, |offset, recovered| {
+        read_snapshot(disk, snapshot, |offset, recovered| {
             count += 1;
             if count.is_multiple_of(1_024) {
                 progress(Progress { done: offset, total });
@@ -265,11 +264,11 @@ fn too_old(disk: &dyn Disk, manifest: &Manifest, oldest: u64) -> Result<FileErro
         return Ok(FileError::Impossible(format!(
             "{}: there is nothing to start from: `mainspring journal check {}` tells why",
             disk.path().display(),
-            disk.path().display()
+            Argument(&disk.path())
         )));
     };
     let mut loaded = Loaded::new();
-    snapshot::read(disk, snapshot, |_, recovered| {
+    read_snapshot(disk, snapshot, |_, recovered| {
         loaded.take(recovered);
         Ok(())
     })?;
