@@ -169,6 +169,55 @@ async fn a_dump_follows() {
     assert_eq!((code, said.lines().count()), (0, 2));
 }
 
+/// What was found out is the same whether anybody listens to it.
+#[tokio::test]
+async fn damage_is_damage_when_the_reader_leaves() {
+    let folder = filled("leaves-damage", 30).await;
+    flip(&files(&folder, "log-")[1], "value");
+    let torn = fresh("leaves-torn-log").with_extension("log");
+    let log = "{\"command\":\"set\",\"key\":\"k\",\"time\":\"2025-06-20T16:54:21Z\",\"value\":\"v\",\"kind\":0}\n";
+    fs::write(&torn, [log, "{\"command\":\"se"].concat()).expect("it can be written");
+    let new = fresh("leaves-import");
+    for (args, folders, expected) in [
+        (&["check"][..], &[&*folder][..], 1),
+        (&["check", "--json"], &[&folder], 1),
+        (&["repair"], &[&folder], 1),
+        (&["repair", "--json"], &[&folder], 1),
+        (&["export"], &[&folder], 1),
+        (&["import"], &[&new, &torn], 4),
+        (&["stat"], &[&folder], 0),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        // With `2>&1`.
+        let mut command = mainspring(args, folders);
+        command.stdout(writer.try_clone().expect("a pipe")).stderr(writer);
+        let status = command.status().expect("it runs");
+        assert_eq!(status.code(), Some(expected), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_export_that_fails_leaves_nothing() {
+    let folder = filled("export-fails", 3).await;
+    let out = fresh("export-fails-out");
+    fs::create_dir_all(&out).expect("a folder where the file should be");
+    let (code, _, error) = run(&["export"], &[&folder, &out]);
+    assert_eq!(code, 1);
+    assert!(error.starts_with("error: cannot write "), "{error}");
+    let part = out.with_file_name("journal-tools-export-fails-out.part");
+    assert!(!part.exists(), "{error}");
+}
+
+#[tokio::test]
+async fn a_hint_can_be_pasted() {
+    let folder = filled("hint's folder", 30).await;
+    flip(&files(&folder, "log-")[1], "value");
+    let (code, said, _) = run(&["check"], &[&folder]);
+    assert_eq!(code, 1);
+    assert!(said.contains(r"journal-tools-hint'\''s folder'`"), "{said}");
+}
+
 #[tokio::test]
 async fn a_reader_that_leaves_is_no_failure() {
     let folder = filled("leaves", 1_000).await;
