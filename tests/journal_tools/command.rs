@@ -4,6 +4,9 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use crate::folder::{files, filled, flip, fresh, open, pinned, rows};
 
@@ -155,6 +158,14 @@ async fn a_dump_follows() {
     let mut dump = mainspring(&["dump", "--follow", "--to", "30"], &[&folder]);
     let mut dump = dump.stdout(Stdio::piped()).spawn().expect("it runs");
     let mut lines = BufReader::new(dump.stdout.take().expect("a pipe")).lines();
+    // If it says nothing, or the test has failed.
+    let (ended, has_ended) = mpsc::channel();
+    let killer = thread::spawn(move || {
+        if has_ended.recv_timeout(Duration::from_secs(30)).is_err() {
+            dump.kill().expect("it can be killed");
+        }
+        dump.wait()
+    });
     for n in 1..=30 {
         let line = lines.next().expect("a line").expect("text");
         assert!(line.starts_with(&format!("{{\"revision\":{n},")), "{line}");
@@ -162,7 +173,9 @@ async fn a_dump_follows() {
             store.set("k", "x".repeat(100)).await.expect("it is written");
         }
     }
-    assert!(dump.wait().expect("it ends").success());
+    assert!(lines.next().is_none(), "it ends");
+    ended.send(()).expect("it was not killed");
+    assert!(killer.join().expect("it does not panic").expect("it ends").success());
     store.shutdown().await.expect("it closes");
 
     let (code, said, _) = run(&["dump", "--from", "29"], &[&folder]);
