@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use mainspring::journal::file::FileError;
 
+use super::output::tell;
+
 /// What `--help` says of it.
 pub const HELP: &str = "\
 Exit codes:
@@ -26,10 +28,7 @@ pub enum Exit {
 impl Exit {
     /// Say what went wrong.
     pub fn of(error: &anyhow::Error) -> Self {
-        if is_left(error) {
-            return Self::Fine;
-        }
-        eprintln!("error: {error:#}");
+        tell(format_args!("error: {error:#}"));
         match error.downcast_ref() {
             Some(FileError::Locked { .. }) => Self::Locked,
             _ => Self::Failed,
@@ -37,7 +36,14 @@ impl Exit {
     }
 }
 
-/// Whether the reader has left, as in `| head`, which is no failure.
+/// For commands that do nothing but print: that the reader leaves, as in `| head`, is no failure.
+pub fn unless_left(done: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    match done {
+        Err(error) if is_left(&error) => Ok(Exit::Fine),
+        other => other,
+    }
+}
+
 fn is_left(error: &anyhow::Error) -> bool {
     let kind = match (error.downcast_ref(), error.downcast_ref::<io::Error>()) {
         (Some(FileError::Io { source, .. }), _) => source.kind(),

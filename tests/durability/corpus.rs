@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::fuzzed::{lines, manifest, snapshot};
+use crate::fuzzed::{import, lines, manifest, snapshot};
 
 fn run(name: &str, target: impl Fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
@@ -19,4 +19,5 @@ fn the_corpus_of_the_fuzz_targets() {
     run("lines", lines);
     run("snapshot", snapshot);
     run("manifest", manifest);
+    run("import", import);
 }

@@ -5,11 +5,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
 
 use mainspring::journal::FileJournal;
 use mainspring::{Error, Store};
 
-use crate::figures;
+use crate::{figures, until};
 
 const INSIDE: &str = "MAINSPRING_TEST_MOUNT";
 
@@ -58,6 +59,20 @@ fn disk() -> Option<PathBuf> {
     std::env::var_os(INSIDE).map(PathBuf::from)
 }
 
+/// What is logged.
+struct Words(mpsc::Sender<String>);
+
+impl std::io::Write for Words {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let _ = self.0.send(String::from_utf8_lossy(bytes).into_owned());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 async fn fill(store: &Store<String>, bytes: usize) -> (u64, Error) {
     let mut acknowledged = 0;
     for n in 0.. {
@@ -103,6 +118,9 @@ async fn inside_fill_and_free() {
 async fn inside_compaction() {
     let Some(disk) = disk() else { return };
     let ballast = disk.join("ballast");
+    // The file of a compaction is there for some milliseconds; what it says of itself is a sure sign.
+    let (words, said) = mpsc::channel();
+    tracing_subscriber::fmt().with_writer(move || Words(words.clone())).init();
     let store = Store::builder().journal(journal(&disk)).spawn();
     for n in 0..250 {
         store.set(format!("key/{n}"), "x".repeat(3_000)).await.unwrap();
@@ -115,21 +133,16 @@ async fn inside_compaction() {
         let mut files = std::fs::read_dir(&journal_folder).unwrap();
         files.any(|file| file.unwrap().file_name().to_string_lossy().starts_with(name))
     };
-    while !has("snapshot") {
-        tokio::time::sleep(std::time::Duration::from_micros(200)).await;
-    }
-    while has("snapshot.tmp") {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
+    let failed = || said.try_iter().any(|words| words.contains("the log could not be compacted"));
+    until("the compaction fails", failed).await;
+    until("what it has written is removed", || !has("snapshot.tmp")).await;
     assert!(!has("snapshot-"), "there was no room for it");
     // What it took it has given back, so that the log goes on.
     let before = store.revision();
     assert_eq!(store.set("k", "x").await, Ok(before + 1));
     std::fs::remove_file(&ballast).unwrap();
     store.compact().await.unwrap();
-    while !has("snapshot-") {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
+    until("there is a snapshot", || has("snapshot-")).await;
     store.shutdown().await.unwrap();
     let store = Store::<String>::builder().journal(journal(&disk)).spawn();
     store.ready().await.unwrap();

@@ -5,6 +5,7 @@
 //! further than that.
 
 use mainspring::journal::FileJournal;
+use mainspring::journal::file::tools;
 
 use crate::ledger::look;
 use crate::sim::SimDisk;
@@ -42,6 +43,34 @@ pub(crate) fn manifest(bytes: &[u8]) {
     let disk = disk();
     disk.set_content("MANIFEST", &sealed(bytes));
     open(&disk);
+}
+
+/// What is imported: any bytes. No checksum is needed.
+pub(crate) fn import(bytes: &[u8]) {
+    let folder =
+        |name| std::env::temp_dir().join(format!("mainspring-{name}-{}", std::process::id()));
+    let (once, again) = (folder("import"), folder("import-again"));
+    for folder in [&once, &again] {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    let rows = |folder: &std::path::Path| {
+        let mut out = Vec::new();
+        tools::export(folder, &mut out, &mut |_| {}).expect("it was just written");
+        out
+    };
+    if let Ok(done) = tools::import(bytes, &once, &mut |_| {}) {
+        let report = tools::check(&once, &mut |_| {}).expect("it was just written");
+        assert_eq!((report.verdict, report.revision), (tools::Verdict::Open, Some(done.revision)));
+        let first = rows(&once);
+        // What has no rows is no export.
+        if !first.is_empty() {
+            tools::import(&first[..], &again, &mut |_| {}).expect("it is an export");
+            assert!(rows(&again) == first, "an export comes back as it was");
+        }
+    }
+    for folder in [&once, &again] {
+        let _ = std::fs::remove_dir_all(folder);
+    }
 }
 
 /// A journal that was just begun.

@@ -1,12 +1,12 @@
 //! One process at a time.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
 
 use mainspring::journal::FileJournal;
 
 use crate::ledger::look;
+use crate::until;
 
 const FOLDER: &str = "MAINSPRING_TEST_FOLDER";
 
@@ -21,25 +21,32 @@ async fn holder() {
     std::future::pending::<()>().await;
 }
 
+/// Whichever way the test ends.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[tokio::test]
 async fn a_second_process_is_told_of_the_first_and_a_killed_one_has_no_lock() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let folder = folder.join(format!("lock-{}", std::process::id()));
-    let mut holder = Command::new(std::env::current_exe().unwrap())
+    let _ = std::fs::remove_dir_all(&folder); // of another process that had this number
+    let holder = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "lock::holder", "--ignored", "--nocapture"])
         .env(FOLDER, &folder)
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !folder.join("ready").exists() {
-        assert!(Instant::now() < deadline, "the other process does not start");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let holder = Killed(holder);
+    until("the other process has started", || folder.join("ready").exists()).await;
     let refused = look(FileJournal::open(&folder)).await.unwrap_err();
-    assert!(refused.contains(&format!("process {} has it open", holder.id())), "{refused}");
-    holder.kill().unwrap();
-    holder.wait().unwrap();
+    assert!(refused.contains(&format!("process {} has it open", holder.0.id())), "{refused}");
+    drop(holder);
     look(FileJournal::open(&folder)).await.unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -29,3 +29,12 @@ fn number(name: &str, usual: u64) -> u64 {
 fn figures(figures: std::fmt::Arguments<'_>) {
     println!("{figures}");
 }
+
+/// Wait until it is so.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "after half a minute still not: {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+}

@@ -8,7 +8,7 @@ use mainspring::journal::FileJournal;
 use mainspring::{Store, Value, Write};
 
 use crate::common::Random;
-use crate::{figures, number};
+use crate::{figures, number, until};
 
 fn journal(folder: &Path) -> FileJournal<String> {
     // What is hashed is what is read back, not what survives a power cut.
@@ -58,15 +58,12 @@ async fn opened(folder: &Path) -> (u64, u64) {
 
 /// The snapshot, once it is there.
 async fn snapshot(folder: &Path) -> PathBuf {
-    loop {
-        for file in std::fs::read_dir(folder).unwrap() {
-            let path = file.unwrap().path();
-            if path.file_name().unwrap().to_string_lossy().starts_with("snapshot-") {
-                return path;
-            }
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    let find = || {
+        let mut files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        files.find(|path| path.file_name().unwrap().to_string_lossy().starts_with("snapshot-"))
+    };
+    until("there is a snapshot", || find().is_some()).await;
+    find().unwrap()
 }
 
 #[tokio::test]
@@ -74,6 +71,7 @@ async fn a_replay_has_the_hash_of_the_live_store() {
     let commands = number("COMMANDS", 30_000) as usize;
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let folder = folder.join(format!("replay-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder); // of another process that had this number
     let mut random = Random::new(7);
     let start = Instant::now();
     let store = Store::builder().journal(journal(&folder)).spawn();

@@ -4,6 +4,9 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use crate::folder::{files, filled, flip, fresh, open, pinned, rows};
 
@@ -58,13 +61,14 @@ async fn each_exit_code() {
     assert!(said.contains("A start would cut log-"), "{said}");
     fs::write(&last, whole).expect("it can be written");
 
-    flip(&files(&folder, "log-")[0], "value");
+    flip(&files(&folder, "log-")[0], "value 3");
     let (code, said, _) = run(&["check"], &[&folder]);
     assert_eq!(code, 1);
     assert!(said.contains("A start would refuse: "), "{said}");
     let (code, said, _) = run(&["repair"], &[&folder]);
     assert_eq!(code, 1);
-    assert!(said.contains("up to revision 0, of 30 that were seen"), "{said}");
+    assert!(said.contains("Revisions 4 to 30 would be lost, 27 in all"), "{said}");
+    assert!(said.contains("would be kept, up to revision 3."), "{said}");
     assert!(said.ends_with("Nothing was changed: add --write to do it.\n"), "{said}");
     let (code, said, _) = run(&["repair", "--write"], &[&folder]);
     assert_eq!(code, 0, "{said}");
@@ -154,6 +158,14 @@ async fn a_dump_follows() {
     let mut dump = mainspring(&["dump", "--follow", "--to", "30"], &[&folder]);
     let mut dump = dump.stdout(Stdio::piped()).spawn().expect("it runs");
     let mut lines = BufReader::new(dump.stdout.take().expect("a pipe")).lines();
+    // If it says nothing, or the test has failed.
+    let (ended, has_ended) = mpsc::channel();
+    let killer = thread::spawn(move || {
+        if has_ended.recv_timeout(Duration::from_secs(30)).is_err() {
+            dump.kill().expect("it can be killed");
+        }
+        dump.wait()
+    });
     for n in 1..=30 {
         let line = lines.next().expect("a line").expect("text");
         assert!(line.starts_with(&format!("{{\"revision\":{n},")), "{line}");
@@ -161,11 +173,62 @@ async fn a_dump_follows() {
             store.set("k", "x".repeat(100)).await.expect("it is written");
         }
     }
-    assert!(dump.wait().expect("it ends").success());
+    assert!(lines.next().is_none(), "it ends");
+    ended.send(()).expect("it was not killed");
+    assert!(killer.join().expect("it does not panic").expect("it ends").success());
     store.shutdown().await.expect("it closes");
 
     let (code, said, _) = run(&["dump", "--from", "29"], &[&folder]);
     assert_eq!((code, said.lines().count()), (0, 2));
+}
+
+/// What was found out is the same whether anybody listens to it.
+#[tokio::test]
+async fn damage_is_damage_when_the_reader_leaves() {
+    let folder = filled("leaves-damage", 30).await;
+    flip(&files(&folder, "log-")[1], "value");
+    let torn = fresh("leaves-torn-log").with_extension("log");
+    let log = "{\"command\":\"set\",\"key\":\"k\",\"time\":\"2025-06-20T16:54:21Z\",\"value\":\"v\",\"kind\":0}\n";
+    fs::write(&torn, [log, "{\"command\":\"se"].concat()).expect("it can be written");
+    let new = fresh("leaves-import");
+    for (args, folders, expected) in [
+        (&["check"][..], &[&*folder][..], 1),
+        (&["check", "--json"], &[&folder], 1),
+        (&["repair"], &[&folder], 1),
+        (&["repair", "--json"], &[&folder], 1),
+        (&["export"], &[&folder], 1),
+        (&["import"], &[&new, &torn], 4),
+        (&["stat"], &[&folder], 0),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        // With `2>&1`.
+        let mut command = mainspring(args, folders);
+        command.stdout(writer.try_clone().expect("a pipe")).stderr(writer);
+        let status = command.status().expect("it runs");
+        assert_eq!(status.code(), Some(expected), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_export_that_fails_leaves_nothing() {
+    let folder = filled("export-fails", 3).await;
+    let out = fresh("export-fails-out");
+    fs::create_dir_all(&out).expect("a folder where the file should be");
+    let (code, _, error) = run(&["export"], &[&folder, &out]);
+    assert_eq!(code, 1);
+    assert!(error.starts_with("error: cannot write "), "{error}");
+    let part = out.with_file_name("journal-tools-export-fails-out.part");
+    assert!(!part.exists(), "{error}");
+}
+
+#[tokio::test]
+async fn a_hint_can_be_pasted() {
+    let folder = filled("hint's folder", 30).await;
+    flip(&files(&folder, "log-")[1], "value");
+    let (code, said, _) = run(&["check"], &[&folder]);
+    assert_eq!(code, 1);
+    assert!(said.contains(r"journal-tools-hint'\''s folder'`"), "{said}");
 }
 
 #[tokio::test]

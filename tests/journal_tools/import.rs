@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mainspring::journal::file::tools::{Format, Imported, Torn, import};
+use mainspring::journal::file::tools::{Format, Imported, Torn, Verdict, check, import};
 
 use crate::folder::{filled, fresh, open, pinned, rows};
 
@@ -136,6 +136,28 @@ async fn what_is_there_is_not_written_over() {
     let folder = filled("import-over-empty", 0).await;
     assert_eq!(take(LOG, &folder).map(|done| done.entries), Ok(1));
     assert_eq!(rows(&folder).len(), 1);
+}
+
+#[tokio::test]
+async fn an_import_that_is_cut_short_can_be_run_again() {
+    // Of nothing into a journal in which nothing happened: the log is as the manifest of before has it.
+    let folder = filled("import-cut-empty", 0).await;
+    let manifest = fs::read(folder.join("MANIFEST")).expect("it can be read");
+    take("{}", &folder).expect("it is a snapshot");
+    assert_eq!(rows(&folder).len(), 0);
+    fs::write(folder.join("MANIFEST"), manifest).expect("it can be written");
+    let report = check(&folder, &mut |_| {}).expect("a journal");
+    assert_eq!(report.verdict, Verdict::Open);
+    assert_eq!(take(LOG, &folder).map(|done| done.entries), Ok(1));
+
+    // Into a new folder, killed before there was a manifest.
+    let folder = fresh("import-cut");
+    take(LOG, &folder).expect("it is a log");
+    fs::remove_file(folder.join("MANIFEST")).expect("it is there");
+    let error = take(LOG, &folder).expect_err("there is something");
+    assert!(error.contains("delete the folder and run the command again"), "{error}");
+    fs::remove_dir_all(&folder).expect("it is there");
+    assert_eq!(take(LOG, &folder).map(|done| done.entries), Ok(1));
 }
 
 #[test]

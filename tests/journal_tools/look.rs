@@ -160,6 +160,36 @@ async fn a_dump_says_what_was_compacted_away() {
     assert_eq!(check(&folder, &mut |_| {}).expect("a journal").verdict, Verdict::Open);
 }
 
+#[tokio::test]
+async fn a_dump_that_has_told_everything_outlives_a_compaction() {
+    let folder = filled("dump-compacted", 40).await;
+    let mut all = Dump::open(&folder, None, None).expect("a journal");
+    assert_eq!(lines(&mut all), (1..=40).collect::<Vec<_>>());
+    let mut behind = Dump::open(&folder, None, None).expect("a journal");
+    behind.next_line().expect("it can be read");
+    compact(&folder, 0, &mut |_| {}).expect("nobody has it open");
+    assert_eq!(lines(&mut all), NONE);
+    let store = open(&folder);
+    store.set("key", "x").await.expect("it is written");
+    assert_eq!(lines(&mut all), [41]);
+    store.shutdown().await.expect("it closes");
+    let error = std::iter::repeat_with(|| behind.next_line()).find_map(Result::err);
+    let error = error.expect("it was compacted away").to_string();
+    assert!(error.contains("its oldest change is revision 41"), "{error}");
+}
+
+#[tokio::test]
+async fn a_compaction_that_fails_closes_the_log() {
+    let folder = filled("compact-fails", 10).await;
+    // A folder where its file should be.
+    fs::create_dir(folder.join("snapshot.tmp")).expect("a folder");
+    compact(&folder, 0, &mut |_| {}).expect_err("it cannot be written");
+    fs::remove_dir(folder.join("snapshot.tmp")).expect("it is there");
+    let stat = stat(&folder).expect("a journal");
+    assert_eq!((stat.closed, stat.revision), (true, 10));
+    assert_eq!(rows(&folder).len(), 10);
+}
+
 /// Elements that are JSON of their own, of many lines, are written as one.
 #[tokio::test]
 async fn a_newline_in_an_element_does_not_end_its_line() {

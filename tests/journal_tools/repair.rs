@@ -4,9 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use mainspring::journal::file::FileError;
-use mainspring::journal::file::tools::{Step, Verdict, check, compact, repair, stat};
+use mainspring::journal::file::tools::{Harm, Repair, Step, Verdict, check, compact, import, stat};
 
 use crate::folder::{backup_of, content, files, filled, flip, open, rows};
+
+fn repair(folder: &Path, write: bool) -> Result<Repair, FileError> {
+    mainspring::journal::file::tools::repair(folder, write, &mut |_| {})
+}
 
 /// The repair keeps everything up to a revision, and everything that was there is in the backup.
 async fn repairs(folder: &Path, revision: u64, seen: u64) -> Vec<Step> {
@@ -150,7 +154,9 @@ async fn damage_of_every_byte_of_a_segment_can_be_repaired() {
     let folder = filled("repair-every", 12).await;
     let whole = content(&folder);
     let first = files(&folder, "log-")[0].clone();
-    let length = fs::read(&first).expect("it can be read").len();
+    let bytes = fs::read(&first).expect("it can be read");
+    let length = bytes.len();
+    let header = bytes.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
     for at in (0..length).step_by(7) {
         let _ = fs::remove_dir_all(backup_of(&folder));
         for file in files(&folder, "") {
@@ -162,14 +168,10 @@ async fn damage_of_every_byte_of_a_segment_can_be_repaired() {
         let mut bytes = fs::read(&first).expect("it can be read");
         bytes[at] ^= 4;
         fs::write(&first, bytes).expect("it can be written");
-        let done = match repair(&folder, true) {
-            Ok(done) => done,
-            // The header of the very first segment: there is no good prefix.
-            Err(error) => {
-                assert!(at < 70, "byte {at}: {error}");
-                continue;
-            }
-        };
+        let done = repair(&folder, true).expect("something can be kept");
+        if at < header {
+            assert_eq!(done.revision, 12, "byte {at}: all of it is there but for the header");
+        }
         assert!(!done.steps.is_empty(), "byte {at}");
         let report = check(&folder, &mut |_| {}).expect("a journal");
         assert_eq!(
@@ -178,5 +180,105 @@ async fn damage_of_every_byte_of_a_segment_can_be_repaired() {
             "byte {at}"
         );
         assert_eq!(rows(&folder).len() as u64, done.revision, "byte {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_header_costs_nothing() {
+    // Of the first, of one in the middle, and of the last; with the manifest and without.
+    for (lost, which) in [(false, 0), (false, 2), (false, 9), (true, 0), (true, 2), (true, 9)] {
+        let folder = filled(&format!("repair-header-{lost}-{which}"), 40).await;
+        let segments = files(&folder, "log-");
+        let segment = &segments[which.min(segments.len() - 1)];
+        flip(segment, "store");
+        if lost {
+            fs::remove_file(folder.join("MANIFEST")).expect("it was there");
+        }
+        let report = check(&folder, &mut |_| {}).expect("a journal");
+        let name = segment.file_name().expect("a name").to_string_lossy();
+        let checked = report.files.iter().find(|file| file.name == name).expect("it is seen");
+        assert_eq!(checked.problem.as_ref().map(|problem| problem.harm), Some(Harm::Damaged));
+        let steps = repairs(&folder, 40, 40).await;
+        let header = |step: &&Step| matches!(step, Step::Header { file } if *file == name);
+        assert_eq!(steps.iter().filter(header).count(), 1, "{steps:?}");
+        assert!(!steps.iter().any(|step| matches!(step, Step::Cut { .. })), "{steps:?}");
+        assert_eq!(rows(&folder).len(), 41);
+    }
+}
+
+#[tokio::test]
+async fn a_segment_whose_beginning_is_gone_ends_the_prefix() {
+    let folder = filled("repair-beginning", 40).await;
+    let segment = files(&folder, "log-").swap_remove(2);
+    let bytes = fs::read(&segment).expect("it can be read");
+    fs::write(&segment, vec![b'x'; bytes.len()]).expect("it can be written");
+    fs::remove_file(folder.join("MANIFEST")).expect("it was there");
+    let base: u64 = segment.file_stem().expect("a name").to_string_lossy()[4..].parse().expect("n");
+    repairs(&folder, base, 40).await;
+
+    let folder = filled("repair-no-beginning", 40).await;
+    let segment = files(&folder, "log-").swap_remove(0);
+    fs::write(&segment, "").expect("it can be written");
+    let error = repair(&folder, true).expect_err("there is no prefix").to_string();
+    assert!(error.contains("nothing can be kept"), "{error}");
+}
+
+/// The first line says that it is of the next version of the format.
+fn of_next_format(file: &Path) {
+    let bytes = fs::read(file).expect("it can be read");
+    let end = bytes.iter().position(|byte| *byte == b'\n').expect("a line");
+    let line = std::str::from_utf8(&bytes[..end]).expect("text");
+    let (start, _) = line.rsplit_once(",\"crc\"").expect("a sum");
+    let line = start.replace("\"format\":1", "\"format\":2");
+    assert_ne!(line, start);
+    let line = format!("{line},\"crc\":\"{:08x}\"}}", crc32c::crc32c(line.as_bytes()));
+    fs::write(file, [line.as_bytes(), &bytes[end..]].concat()).expect("it can be written");
+}
+
+#[tokio::test]
+async fn another_format_is_left_to_the_version_that_knows_it() {
+    for (name, prefix, lost) in [
+        ("manifest", "MANIFEST", false),
+        ("segment", "log-", false),
+        ("last", "log-", false),
+        ("snapshot", "snapshot-", false),
+        ("lost", "log-", true),
+        ("lost-snapshot", "snapshot-", true),
+    ] {
+        let folder = filled(&format!("repair-format-{name}"), 40).await;
+        if prefix == "snapshot-" {
+            compact(&folder, u64::MAX, &mut |_| {}).expect("nobody has it open");
+        }
+        let mut of_these = files(&folder, prefix);
+        let file = if name == "last" { of_these.pop().expect("one") } else { of_these.remove(0) };
+        of_next_format(&file);
+        if lost {
+            fs::remove_file(folder.join("MANIFEST")).expect("it was there");
+        }
+        let before = content(&folder);
+
+        let report = check(&folder, &mut |_| {}).expect("a journal");
+        assert!(report.is_damaged(), "{name}: {report:?}");
+        let problems = report.files.iter().filter_map(|file| file.problem.as_ref());
+        let is_it = |problem: &mainspring::journal::file::tools::Problem| {
+            problem.harm == Harm::Unreadable
+                && problem.what.contains("it is of format 2")
+                && problem.what.contains("use a version of mainspring that reads it")
+        };
+        assert!(problems.chain(&report.manifest).any(is_it), "{name}: {report:?}");
+
+        let error = repair(&folder, true).expect_err("it is not damaged").to_string();
+        assert!(error.contains("it is of format 2"), "{name}: {error}");
+        let store = open(&folder);
+        let error = store.ready().await.expect_err("it cannot be read").to_string();
+        match lost {
+            true => assert!(error.contains("the MANIFEST is missing"), "{name}: {error}"),
+            false => assert!(error.contains("it is of format 2"), "{name}: {error}"),
+        }
+        drop(store);
+        let error = import(&b"{}"[..], &folder, &mut |_| {}).expect_err("there is a journal");
+        assert!(!matches!(error, FileError::Damaged { .. }), "{name}: {error}");
+        assert_eq!(content(&folder), before, "{name}: nothing was changed");
+        assert!(!backup_of(&folder).exists(), "{name}");
     }
 }

@@ -89,11 +89,44 @@ async fn not_into_a_batch_and_not_over_a_journal() {
 #[tokio::test]
 async fn to_before_the_damage() {
     let (folder, into) = (filled("restore-damage", 40).await, fresh("restore-damage-into"));
-    let segment = files(&folder, "log-").swap_remove(2);
-    flip(&segment, "value");
+    let segments = files(&folder, "log-");
+    // The first change of the third segment; each has some five.
+    let newest = |file: &Path| {
+        let text = std::fs::read_to_string(file).expect("text");
+        let last = text.lines().rfind(|line| line.contains("\"set\"")).expect("a change");
+        let line: serde_json::Value = serde_json::from_str(last).expect("JSON");
+        let time: jiff::Timestamp = line["time"].as_str().expect("a text").parse().expect("a time");
+        (line["revision"].as_u64().expect("a number"), SystemTime::from(time))
+    };
+    let ends = [0, 1, 3].map(|n| newest(&segments[n]));
+    flip(&segments[2], "value");
     assert_eq!(back(&folder, Target::Revision(5), &into).map(|done| done.entries).ok(), Some(5));
     let error = back(&folder, Target::Revision(40), &into).expect_err("it is damaged");
     assert!(matches!(error, FileError::Damaged { .. }), "{error}");
+
+    // A time is before it, or it cannot be told which revision was the newest by then.
+    let (revision, time) = ends[0];
+    let to = Target::Time(time.into());
+    assert_eq!(back(&folder, to, &into).map(|done| done.revision).ok(), Some(revision));
+    let between = ends[1].1 + Duration::from_nanos(1);
+    for time in [between, ends[2].1, SystemTime::now()] {
+        let error = back(&folder, Target::Time(time.into()), &into).expect_err("it is damaged");
+        assert!(matches!(error, FileError::Damaged { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn progress_is_in_bytes_and_never_goes_back() {
+    let (folder, into) = (filled("restore-progress", 40).await, fresh("restore-progress-into"));
+    for to in [Target::Revision(39), Target::Time(SystemTime::now().into())] {
+        let _ = std::fs::remove_dir_all(&into);
+        let mut told = Vec::new();
+        restore(&folder, to, &into, &mut |now| told.push((now.done, now.total)))
+            .expect("it reaches back");
+        assert!(told.len() > 3 && told.is_sorted_by_key(|(done, _)| *done), "{told:?}");
+        assert!(told.iter().all(|(done, total)| done <= total && *total == told[0].1), "{told:?}");
+        assert!(told[0].1 > 5_000, "{told:?}");
+    }
 }
 
 #[test]

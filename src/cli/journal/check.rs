@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mainspring::journal::file::tools::{Report, Verdict, check};
 
 use crate::cli::exit::Exit;
-use crate::cli::output::{say, say_json};
+use crate::cli::output::{argument, say, say_json};
 use crate::cli::progress::Bar;
 
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ fn tell(report: &Report) -> anyhow::Result<()> {
     for name in &report.others {
         say(format!("{name}: does not belong to the journal"))?;
     }
-    let dir = report.folder.display();
+    let dir = argument(&report.folder);
     match (&report.verdict, report.revision) {
         (Verdict::Refuse { why }, _) => say(format!("A start would refuse: {why}"))?,
         (Verdict::Cut { file, offset, what }, revision) => say(format!(

@@ -1,14 +1,13 @@
 //! `mainspring journal export`.
 
-use std::fs::{File, rename};
-use std::io::stdout;
-use std::path::PathBuf;
+use std::fs::{File, remove_file, rename};
+use std::io::{self, stdout};
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use mainspring::journal::file::tools::export;
 
 use crate::cli::exit::Exit;
-use crate::cli::output::is_standard;
+use crate::cli::output::{is_standard, tell};
 use crate::cli::progress::Bar;
 
 #[derive(Debug, clap::Args)]
@@ -27,19 +26,38 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let done = if is_standard(&args.out) {
         export(&args.dir, stdout().lock(), &mut show)?
     } else {
-        // Under its name there is never half an export.
-        let mut part = args.out.clone().into_os_string();
-        part.push(".part");
         let cannot = || format!("cannot write {}", args.out.display());
-        let file = File::create(&part).with_context(cannot)?;
-        let done = export(&args.dir, &file, &mut show).inspect_err(|_| {
-            let _ = std::fs::remove_file(&part);
-        })?;
-        file.sync_all().with_context(cannot)?;
-        rename(&part, &args.out).with_context(cannot)?;
-        done
+        write_whole(&args.out, |file| Ok(export(&args.dir, file, &mut show)?)).map_err(|error| {
+            match error.downcast::<io::Error>() {
+                Ok(error) => anyhow::Error::new(error).context(cannot()),
+                Err(error) => error,
+            }
+        })?
     };
     drop(bar);
-    eprintln!("{} entries at revision {}", done.entries, done.revision);
+    tell(format_args!("{} entries at revision {}", done.entries, done.revision));
     Ok(Exit::Fine)
+}
+
+/// Under its name there is never half a file, and it is there after a power cut.
+fn write_whole<R>(
+    path: &Path,
+    write: impl FnOnce(&File) -> anyhow::Result<R>,
+) -> anyhow::Result<R> {
+    let mut part = path.to_owned().into_os_string();
+    part.push(".part");
+    let file = File::create(&part)?;
+    let written = write(&file).and_then(|done| {
+        file.sync_all()?;
+        rename(&part, path)?;
+        Ok(done)
+    });
+    let done = written.inspect_err(|_| drop(remove_file(&part)))?;
+    // Elsewhere a folder cannot be opened.
+    #[cfg(unix)]
+    {
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(done)
 }

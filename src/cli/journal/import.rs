@@ -8,7 +8,7 @@ use anyhow::Context;
 use mainspring::journal::file::tools::{Format, import};
 
 use crate::cli::exit::Exit;
-use crate::cli::output::{is_standard, say, say_json};
+use crate::cli::output::{is_standard, say, say_json, tell};
 use crate::cli::progress::Bar;
 
 #[derive(Debug, clap::Args)]
@@ -46,6 +46,6 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         say(format!("{} entries from {what}, at revision {}", done.entries, done.revision))?;
     }
     let Some(torn) = &done.torn else { return Ok(Exit::Fine) };
-    eprintln!("line {} is not complete, and was left out: {}", torn.line, torn.text);
+    tell(format_args!("line {} is not complete, and was left out: {}", torn.line, torn.text));
     Ok(Exit::Incomplete)
 }

@@ -39,7 +39,8 @@ enum Command {
     /// Write the entries as JSON lines; works beside a running store
     #[command(after_help = exit::HELP)]
     Export(export::Args),
-    /// Make a journal of an export, a log of document 002 or a snapshot of document 003
+    /// Make a journal of an export, a log of document 002 or a snapshot of document 003; needs two to three times
+    /// the size of the input in memory
     #[command(after_help = exit::HELP)]
     Import(import::Args),
     /// Make a journal of what a store was at a revision or a time; works beside a running store
@@ -51,10 +52,10 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Command::Check(args) => check::run(&args),
         Command::Stat(args) => stat::run(&args),
-        Command::Dump(args) => dump::run(&args),
+        Command::Dump(args) => exit::unless_left(dump::run(&args)),
         Command::Repair(args) => repair::run(&args),
         Command::Compact(args) => compact::run(&args),
-        Command::Export(args) => export::run(&args),
+        Command::Export(args) => exit::unless_left(export::run(&args)),
         Command::Import(args) => import::run(&args),
         Command::Restore(args) => restore::run(&args),
     }

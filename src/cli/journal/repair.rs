@@ -6,6 +6,7 @@ use mainspring::journal::file::tools::{Repair, repair};
 
 use crate::cli::exit::Exit;
 use crate::cli::output::{say, say_json};
+use crate::cli::progress::Bar;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -22,7 +23,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let done = repair(&args.dir, args.write)?;
+    let mut bar = Bar::new("reading");
+    let done = repair(&args.dir, args.write, &mut |progress| bar.show(progress))?;
+    drop(bar);
     if args.json {
         say_json(&done)?;
     } else {
@@ -43,11 +46,16 @@ fn tell(done: &Repair, args: &Args) -> anyhow::Result<()> {
     for step in &done.steps {
         say(step)?;
     }
-    let Repair { revision, seen, .. } = done;
-    let kept = if args.write { "Everything is kept" } else { "Everything would be kept" };
+    let (kept, lost) =
+        if args.write { ("is kept", "are lost") } else { ("would be kept", "would be lost") };
+    let Repair { revision, seen, .. } = *done;
     match seen - revision {
-        0 => say(format!("{kept} up to revision {revision}, the newest that was seen."))?,
-        _ => say(format!("{kept} up to revision {revision}, of {seen} that were seen."))?,
+        0 => say(format!("Everything {kept}, up to revision {revision}."))?,
+        n => say(format!(
+            "Revisions {} to {seen} {lost}, {n} in all; what is left of them is in the backup. What is before \
+             them {kept}, up to revision {revision}.",
+            revision + 1
+        ))?,
     }
     match &done.store {
         Some(store) => say(format!("The store has a new id: {store}."))?,

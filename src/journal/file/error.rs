@@ -1,9 +1,10 @@
 //! Why a file journal cannot be opened or read, and what helps.
 
+use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::segment::Damage;
+use super::segment::{Damage, FORMAT};
 use crate::journal::JournalError;
 
 /// Why a file journal could not be opened, read or written.
@@ -37,7 +38,7 @@ pub enum FileError {
     /// The manifest is missing or damaged, and there are files that it should list.
     #[error(
         "{}: the MANIFEST {why}: `mainspring journal repair {}` shows what can be rebuilt",
-        .path.display(), .path.display()
+        .path.display(), Argument(.path)
     )]
     Manifest {
         /// The folder.
@@ -45,10 +46,18 @@ pub enum FileError {
         /// What is wrong with it.
         why: String,
     },
+    /// It was written by another version, in another format.
+    #[error("{}: {}", .path.display(), unknown_format(*.format))]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// The version of the format that it is of.
+        format: u32,
+    },
     /// Something that was acknowledged is damaged. Nothing was changed.
     #[error(
         "{}: damaged at byte {offset}: {what}. It was acknowledged, so nothing is cut: restore a backup, or \
-         see what `mainspring journal repair {}` would keep", .path.display(), folder(.path)
+         see what `mainspring journal repair {}` would keep", .path.display(), Argument(.path.parent().unwrap_or(.path))
     )]
     Damaged {
         /// The file.
@@ -73,8 +82,26 @@ pub enum FileError {
     Impossible(String),
 }
 
-fn folder(path: &std::path::Path) -> std::path::Display<'_> {
-    path.parent().unwrap_or(path).display()
+/// What is to be said of it, in one place.
+pub(crate) fn unknown_format(format: u32) -> String {
+    format!(
+        "it is of format {format}, and this version of mainspring reads format {FORMAT}: use a version of \
+         mainspring that reads it"
+    )
+}
+
+/// A path as a shell takes it.
+pub(crate) struct Argument<'a>(pub(crate) &'a Path);
+
+impl fmt::Display for Argument<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.0.to_string_lossy();
+        let is_plain = |c: char| c.is_alphanumeric() || "/.-_+:,@%".contains(c);
+        if !path.is_empty() && path.chars().all(is_plain) {
+            return f.write_str(&path);
+        }
+        write!(f, "'{}'", path.replace('\'', r"'\''"))
+    }
 }
 
 impl FileError {

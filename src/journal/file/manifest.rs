@@ -63,7 +63,7 @@ pub(crate) enum ManifestError {
     Io(#[from] io::Error),
     #[error("it is damaged")]
     Damaged,
-    #[error("it is of format {0}, and this version of mainspring reads format {FORMAT}")]
+    #[error("it is of format {0}")]
     Format(u32),
 }
 

@@ -105,6 +105,10 @@ pub(crate) fn manifest(disk: &dyn Disk) -> Result<Option<Manifest>, FileError> {
             Ok(None)
         }
         Err(ManifestError::Io(error)) => Err(FileError::io(path.join(MANIFEST), "read it")(error)),
+        // Which is no damage: there is nothing to repair.
+        Err(ManifestError::Format(format)) => {
+            Err(FileError::Format { path: path.join(MANIFEST), format })
+        }
         Err(error) => Err(FileError::Manifest { path, why: format!("cannot be read: {error}") }),
     }
 }

@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 use super::disk::Disk;
 use super::error::FileError;
 use super::line::Codec;
+use super::lines::LITTLE;
 use super::manifest::{Manifest, SnapshotInfo};
-use super::segment::{Damage, Scan, ScanError, SegmentInfo, scan};
+use super::segment::{Damage, Scan, ScanError, SegmentInfo, other_format, scan};
 use super::snapshot;
 use crate::journal::Recovered;
 
@@ -61,7 +62,7 @@ pub(crate) fn replay<T: DeserializeOwned>(
     let mut done = 0;
     if let Some(snapshot) = snapshot {
         let mut count = 0_u64;
-        snapshot::read(disk, snapshot, |offset, recovered| {
+        read_snapshot(disk, snapshot, |offset, recovered| {
             count += 1;
             if count.is_multiple_of(1_024) {
                 progress(Progress { done: offset, total });
@@ -87,11 +88,7 @@ pub(crate) fn replay<T: DeserializeOwned>(
             },
             &mut codec,
         )?;
-        if segment.end.is_some() {
-            check_complete(disk, segment, &scanned)?;
-        } else if let Some(damage) = scanned.damage.as_ref().filter(|damage| damage.is_final()) {
-            return Err(FileError::damaged(disk.path().join(segment.file()), damage));
-        }
+        check_acknowledged(disk, segment, &scanned)?;
         done += bytes.len() as u64;
         progress(Progress { done, total });
         last = Some(scanned);
@@ -114,6 +111,7 @@ fn newest_good<'a>(
 ) -> Result<Option<&'a SnapshotInfo>, FileError> {
     let mut snapshots = manifest.snapshots.iter().rev().peekable();
     while let Some(snapshot) = snapshots.next() {
+        check_format(disk, snapshot)?;
         let other = match snapshots.peek() {
             Some(older) => older.revision,
             None => 0,
@@ -128,6 +126,26 @@ fn newest_good<'a>(
         }
     }
     Ok(None)
+}
+
+/// A snapshot of another format is not damaged, and is not to be passed over. What else is wrong shows when it
+/// is read.
+fn check_format(disk: &dyn Disk, snapshot: &SnapshotInfo) -> Result<(), FileError> {
+    let start = disk.open(&snapshot.file()).and_then(|file| file.read_some(0, LITTLE));
+    match start.ok().as_deref().and_then(other_format) {
+        Some(format) => Err(FileError::Format { path: disk.path().join(snapshot.file()), format }),
+        None => Ok(()),
+    }
+}
+
+/// All of a snapshot, if it is of this format.
+pub(crate) fn read_snapshot<T: DeserializeOwned>(
+    disk: &dyn Disk,
+    info: &SnapshotInfo,
+    tell: impl FnMut(u64, Recovered<T>) -> Result<(), FileError>,
+) -> Result<(), FileError> {
+    check_format(disk, info)?;
+    snapshot::read(disk, info, tell)
 }
 
 /// Every change of a segment that is whole.
@@ -149,12 +167,30 @@ pub(crate) fn read_segment<T: DeserializeOwned>(
     });
     scanned.map_err(|error| match error {
         ScanError::Stopped(error) => error,
+        ScanError::Format(format) => {
+            FileError::Format { path: disk.path().join(segment.file()), format }
+        }
         ScanError::Unreadable(offset, unreadable) => FileError::Unreadable {
             path: disk.path().join(segment.file()),
             offset,
             why: unreadable.0,
         },
     })
+}
+
+/// What was acknowledged is all there: of the last segment, which may have a torn end, or of another one.
+pub(crate) fn check_acknowledged(
+    disk: &dyn Disk,
+    segment: &SegmentInfo,
+    scanned: &Scan,
+) -> Result<(), FileError> {
+    if segment.end.is_some() {
+        return check_complete(disk, segment, scanned);
+    }
+    match scanned.damage.as_ref().filter(|damage| damage.is_final()) {
+        Some(damage) => Err(FileError::damaged(disk.path().join(segment.file()), damage)),
+        None => Ok(()),
+    }
 }
 
 /// A segment that another one follows was synced as a whole.

@@ -60,6 +60,19 @@ pub(crate) fn read_header(bytes: &[u8]) -> Option<SegmentInfo> {
     (bytes.starts_with(&info.header())).then_some(info)
 }
 
+/// The version of the format that a file begins with, if its first line is whole and it is another one.
+pub(crate) fn other_format(bytes: &[u8]) -> Option<u32> {
+    // Others may have other fields.
+    #[derive(Deserialize)]
+    struct Version {
+        format: u32,
+    }
+    let line = &bytes[..memchr::memchr(b'\n', bytes)?];
+    unseal(line)?;
+    let Version { format } = serde_json::from_slice(line).ok()?;
+    (format != FORMAT).then_some(format)
+}
+
 /// Whether a file of this name is a segment.
 pub(crate) fn is_segment(name: &str) -> bool {
     name.strip_prefix("log-").and_then(|rest| rest.strip_suffix(".jsonl")).is_some()
@@ -102,6 +115,8 @@ impl Damage {
 /// Why a segment could not be scanned to its end.
 #[derive(Debug)]
 pub(crate) enum ScanError<E> {
+    /// The header is whole, and is that of another version of the format.
+    Format(u32),
     /// A line is whole, and cannot be read by this version or with this element type.
     Unreadable(u64, Unreadable),
     /// The caller wants no more.
@@ -115,6 +130,9 @@ pub(crate) fn scan<E>(
     info: &SegmentInfo,
     mut tell: impl FnMut(&[(u64, Line<'_>)]) -> Result<(), ScanError<E>>,
 ) -> Result<Scan, ScanError<E>> {
+    if let Some(format) = other_format(bytes) {
+        return Err(ScanError::Format(format));
+    }
     let header = info.header();
     let mut scan = Scan { end: 0, revision: info.base, unmarked: 0, closed: false, damage: None };
     let mut synced = 0;

@@ -153,7 +153,8 @@ fn check_once(disk: &dyn Disk, progress: &mut dyn FnMut(Progress)) -> Result<Rep
     Ok(report)
 }
 
-fn bytes_in(disk: &dyn Disk) -> u64 {
+/// How much there is to read.
+pub(super) fn bytes_in(disk: &dyn Disk) -> u64 {
     let names = disk.names().unwrap_or_default();
     let lengths = names.iter().filter_map(|name| disk.open(name).ok()?.length().ok());
     lengths.sum()

@@ -9,13 +9,17 @@ use serde::Serialize;
 use super::load::Loaded;
 use super::new::cannot_write;
 use super::{disk, manifest};
-use crate::Timestamp;
 use crate::journal::file::Sync;
+use crate::journal::file::catalog::Catalog;
+use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
+use crate::journal::file::log::Log;
+use crate::journal::file::manifest::SNAPSHOT_TEMPORARY;
 use crate::journal::file::recover::{Opened, recover};
 use crate::journal::file::replay::Progress;
 use crate::journal::file::snapshot::SnapshotWriter;
 use crate::journal::{AppendError, Meter};
+use crate::{StoreId, Timestamp};
 
 /// What [`compact`] has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,7 +50,6 @@ pub fn compact(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Compacted, FileError> {
     let disk = disk(folder.as_ref());
-    let path = disk.path();
     // How it is synced is for the next start to say: until then it stays as it was.
     let sync = manifest(&*disk)?.sync.parse().unwrap_or(Sync::Always);
     let meter = Arc::<Meter>::default();
@@ -58,24 +61,45 @@ pub fn compact(
         })?;
     let before = meter.stats().bytes;
     let revision = loaded.revision();
-    let mut entries = 0;
-    if revision > 0 {
-        log.rotate().map_err(|error| refused(&path, error))?;
-        let io = |action| FileError::io(path.clone(), action);
-        let mut writer = SnapshotWriter::create(Arc::clone(&disk), store)
-            .map_err(io("write a snapshot to it"))?;
-        let mut written = Ok(());
-        loaded.each(Timestamp::from_nanos(0), |key, entry| {
-            entries += 1;
-            written = writer.entry(key, entry).map_err(|error| cannot_write(&*disk, error));
-            if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
-        written?;
-        let snapshot = writer.finish(revision).map_err(io("write a snapshot to it"))?;
-        catalog.install(snapshot, history_bytes).map_err(io("write its manifest"))?;
+    let written = if revision > 0 {
+        write(&disk, (&mut log, &catalog), store, &loaded, history_bytes)
+    } else {
+        Ok(0)
+    };
+    if written.is_err() {
+        // Above all where there is no room left.
+        let _ = disk.remove(SNAPSHOT_TEMPORARY);
     }
-    log.close().map_err(|cause| FileError::Impossible(cause.to_string()))?;
+    // Also if it stays as it was: nothing is lost.
+    let closed = log.close();
+    let entries = written?;
+    closed.map_err(|cause| FileError::Impossible(cause.to_string()))?;
     Ok(Compacted { revision, entries, before, after: meter.stats().bytes })
+}
+
+/// A snapshot of everything, in the place of the log. Answers the number of its entries.
+fn write(
+    disk: &Arc<dyn Disk>,
+    (log, catalog): (&mut Log, &Catalog),
+    store: StoreId,
+    loaded: &Loaded,
+    history_bytes: u64,
+) -> Result<u64, FileError> {
+    let path = disk.path();
+    let io = |action| FileError::io(path.clone(), action);
+    log.rotate().map_err(|error| refused(&path, error))?;
+    let mut writer =
+        SnapshotWriter::create(Arc::clone(disk), store).map_err(io("write a snapshot to it"))?;
+    let (mut entries, mut written) = (0, Ok(()));
+    loaded.each(Timestamp::from_nanos(0), |key, entry| {
+        entries += 1;
+        written = writer.entry(key, entry).map_err(|error| cannot_write(&**disk, error));
+        if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    written?;
+    let snapshot = writer.finish(loaded.revision()).map_err(io("write a snapshot to it"))?;
+    catalog.install(snapshot, history_bytes).map_err(io("write its manifest"))?;
+    Ok(entries)
 }
 
 fn refused(path: &Path, error: AppendError) -> FileError {

@@ -118,7 +118,13 @@ impl Dump {
             )));
         }
         let listed = manifest.segments.iter().find(|listed| listed.base == self.segment.base);
-        let Some(listed) = listed else { return Err(compacted(&*disk, manifest.oldest())) };
+        let Some(listed) = listed else {
+            // It was read to its end, perhaps: then what follows is still there.
+            if self.go_on(&manifest)? {
+                return Ok(true);
+            }
+            return Err(compacted(&*disk, manifest.oldest()));
+        };
         self.segment = listed.clone();
         let path = disk.path().join(self.segment.file());
         let io = |action| FileError::io(path.clone(), action);

@@ -5,14 +5,14 @@ use std::io;
 use serde::Serialize;
 
 use super::Raw;
-use crate::Change;
 use crate::journal::file::disk::Disk;
-use crate::journal::file::error::FileError;
+use crate::journal::file::error::{FileError, unknown_format};
 use crate::journal::file::line::Codec;
 use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo, is_snapshot};
-use crate::journal::file::replay::{check_complete, read_segment};
-use crate::journal::file::segment::{Scan, SegmentInfo, is_segment, read_header};
-use crate::journal::file::{recover, snapshot};
+use crate::journal::file::recover;
+use crate::journal::file::replay::{check_complete, read_segment, read_snapshot};
+use crate::journal::file::segment::{Scan, SegmentInfo, is_segment, other_format, read_header};
+use crate::{Change, StoreId};
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,6 +47,9 @@ impl Problem {
             FileError::Unreadable { offset, why, .. } => {
                 Self { harm: Harm::Unreadable, offset, what: why }
             }
+            FileError::Format { format, .. } => {
+                Self { harm: Harm::Unreadable, offset: 0, what: unknown_format(format) }
+            }
             FileError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 damaged(0, "the file is missing".into())
             }
@@ -78,6 +81,10 @@ pub(super) struct Segment {
     pub(super) revision: u64,
     /// The newest that any of it tells of.
     pub(super) seen: u64,
+    /// The header is damaged, and what is behind it was read as if it were not.
+    pub(super) needs_header: bool,
+    /// All of it is good, but for the header.
+    pub(super) is_whole: bool,
 }
 
 pub(super) struct Inventory {
@@ -154,17 +161,39 @@ fn snapshots_of(names: &[String]) -> Vec<SnapshotInfo> {
     revisions.map(|revision| SnapshotInfo { revision, bytes: 0 }).collect()
 }
 
-/// Those whose header is good. What a start that was cut short has created is the last, and has no appends.
+/// A segment has its base in its name, and in its header, which may be damaged. What a start that was cut short
+/// has created is the last, and has no appends.
 fn segments_of(disk: &dyn Disk, names: &[String]) -> Vec<SegmentInfo> {
-    let headers = names.iter().filter(|name| is_segment(name)).filter_map(|name| {
-        let start = disk.open(name).and_then(|file| file.read_some(0, 4 << 10)).ok()?;
-        read_header(&start).filter(|info| info.file() == *name)
-    });
-    let mut segments: Vec<_> = headers.collect();
+    let mut segments = Vec::new();
+    let mut is_begun = true;
+    for name in names.iter().filter(|name| is_segment(name)) {
+        let start = disk.open(name).and_then(|file| file.read_some(0, 4 << 10)).unwrap_or_default();
+        let (info, is_good) = match read_header(&start).filter(|info| info.file() == *name) {
+            Some(info) => (Some(info), true),
+            None => (named(name), false),
+        };
+        let Some(info) = info else { continue };
+        is_begun = is_good || other_format(&start).is_some() || has_two_lines(&start);
+        segments.push(info);
+    }
+    if !is_begun {
+        segments.pop();
+    }
     for n in 1..segments.len() {
         segments[n - 1].end = Some(segments[n].base);
     }
     segments
+}
+
+/// Which store began it only the header tells.
+fn named(name: &str) -> Option<SegmentInfo> {
+    let base = name.strip_prefix("log-")?.strip_suffix(".jsonl")?.parse().ok()?;
+    let info = SegmentInfo::new(base, StoreId(0));
+    (info.file() == name).then_some(info)
+}
+
+fn has_two_lines(bytes: &[u8]) -> bool {
+    bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() > 1
 }
 
 fn look_at_snapshot(
@@ -174,7 +203,7 @@ fn look_at_snapshot(
     let name = info.file();
     let bytes = disk.open(&name).and_then(|file| file.length()).unwrap_or(0);
     info.bytes = bytes;
-    let read = snapshot::read::<Raw>(disk, &info, |_, _| Ok(()));
+    let read = read_snapshot::<Raw>(disk, &info, |_, _| Ok(()));
     let problem = read.err().map(Problem::of).transpose()?;
     Ok(Found { info, name, bytes, problem })
 }
@@ -185,21 +214,53 @@ fn look_at_segment(
     is_last: bool,
 ) -> Result<Found<Segment>, FileError> {
     let name = info.file();
-    let bytes = match disk.open(&name).and_then(|file| file.read_all()) {
+    let mut bytes = match disk.open(&name).and_then(|file| file.read_all()) {
         Ok(bytes) => bytes,
         Err(error) => {
             let problem = Problem::of(FileError::io(disk.path().join(&name), "read it")(error))?;
             let (end, revision) = (0, info.base);
-            let info = Segment { info, end, revision, seen: revision };
+            let info = Segment {
+                info,
+                end,
+                revision,
+                seen: revision,
+                needs_header: false,
+                is_whole: false,
+            };
             return Ok(Found { info, name, bytes: 0, problem: Some(problem) });
         }
     };
+    let length = bytes.len() as u64;
+    let (mut segment, mut problem) = read_through(disk, info, &bytes, is_last)?;
+    let is_damaged = problem.as_ref().is_some_and(|problem| problem.harm == Harm::Damaged);
+    let header = segment.info.header();
+    if is_damaged
+        && segment.end == 0
+        && let Some(start) = bytes.get_mut(..header.len())
+    {
+        // All that the header says is known. With it, what is behind it can be read: each append says itself
+        // which revision it follows.
+        start.copy_from_slice(&header);
+        let behind = read_through(disk, segment.info, &bytes, is_last)?;
+        segment = Segment { needs_header: true, ..behind.0 };
+        problem = behind.1.filter(|problem| problem.harm == Harm::Unreadable).or(problem);
+    }
+    Ok(Found { info: segment, name, bytes: length, problem })
+}
+
+/// What a segment holds, and what is wrong with it.
+fn read_through(
+    disk: &dyn Disk,
+    info: SegmentInfo,
+    bytes: &[u8],
+    is_last: bool,
+) -> Result<(Segment, Option<Problem>), FileError> {
     let mut seen = info.base;
     let mut tell = |_, change: Change<Raw>| {
         seen = seen.max(change.revision);
         Ok(())
     };
-    let scanned = read_segment(disk, &info, &bytes, &mut tell, &mut Codec::default());
+    let scanned = read_segment(disk, &info, bytes, &mut tell, &mut Codec::default());
     let (end, revision, problem) = match scanned {
         Ok(scan) => {
             let problem = problem_of(disk, &info, &scan, is_last)?;
@@ -208,10 +269,10 @@ fn look_at_segment(
         Err(error) => (0, info.base, Some(Problem::of(error)?)),
     };
     if let Some(problem) = problem.as_ref().filter(|problem| problem.harm == Harm::Damaged) {
-        seen = seen.max(newest_behind(&bytes, problem.offset as usize));
+        seen = seen.max(newest_behind(bytes, problem.offset as usize));
     }
-    let length = bytes.len() as u64;
-    Ok(Found { info: Segment { info, end, revision, seen }, name, bytes: length, problem })
+    let is_whole = problem.is_none();
+    Ok((Segment { info, end, revision, seen, needs_header: false, is_whole }, problem))
 }
 
 fn problem_of(

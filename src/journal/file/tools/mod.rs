@@ -66,15 +66,25 @@ fn manifest(disk: &dyn Disk) -> Result<Manifest, FileError> {
     recover::manifest(disk)?.ok_or_else(missing)
 }
 
-/// What is read beside a running store may have changed while it was read. What is wrong each time is wrong.
+/// What is read beside a running store may have changed while it was read. What is wrong in the same way twice
+/// is wrong.
 fn patiently<R>(mut read: impl FnMut() -> Result<R, FileError>) -> Result<R, FileError> {
+    let mut before = None;
     for _ in 0..3 {
-        match read() {
-            Err(FileError::Io { .. } | FileError::Damaged { .. } | FileError::Manifest { .. }) => {
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
+        let error = match read() {
+            Err(
+                error @ (FileError::Io { .. }
+                | FileError::Damaged { .. }
+                | FileError::Manifest { .. }),
+            ) => error,
             other => return other,
+        };
+        let text = Some(error.to_string());
+        if before == text {
+            return Err(error);
         }
+        before = text;
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
     read()
 }

@@ -1,5 +1,6 @@
 //! A journal that begins with entries from elsewhere: a snapshot of them, and an empty log.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Raw;
@@ -18,6 +19,9 @@ pub(super) struct NewJournal {
     disk: Arc<dyn Disk>,
     writer: SnapshotWriter,
     store: StoreId,
+    /// The log of a journal in which nothing ever happened. It stays as it is, or a crash would leave the manifest
+    /// of that journal with another log.
+    begun: Option<SegmentInfo>,
     _lock: Box<dyn Send + std::marker::Sync>,
 }
 
@@ -26,7 +30,10 @@ impl NewJournal {
         let path = disk.path();
         disk.create_folder().map_err(FileError::io(path.clone(), "create it"))?;
         let lock = recover::lock(&*disk)?;
-        if let Some(manifest) = recover::manifest(&*disk)? {
+        let mut begun = None;
+        if let Some(manifest) =
+            recover::manifest(&*disk).map_err(|error| cut_short(error, &path))?
+        {
             let loaded = super::load::Loaded::read(&*disk, &manifest, &mut |_| {})?;
             if loaded.revision() > 0 {
                 return Err(FileError::Impossible(format!(
@@ -35,11 +42,12 @@ impl NewJournal {
                     loaded.revision()
                 )));
             }
+            begun = manifest.segments.last().cloned();
         }
         let store = StoreId::random();
         let writer = SnapshotWriter::create(Arc::clone(&disk), store)
             .map_err(FileError::io(path, "write a snapshot to it"))?;
-        Ok(Self { disk, writer, store, _lock: lock })
+        Ok(Self { disk, writer, store, begun, _lock: lock })
     }
 
     pub(super) fn entry(&mut self, key: &Key, entry: &Entry<Raw>) -> Result<(), FileError> {
@@ -48,13 +56,37 @@ impl NewJournal {
 
     /// It is the store at this revision. Until now the folder held no journal. Answers the store's new id.
     pub(super) fn finish(self, revision: u64) -> Result<StoreId, FileError> {
-        let Self { disk, writer, store, _lock } = self;
+        let Self { disk, writer, store, begun, _lock } = self;
         let path = disk.path();
         let info = writer.finish(revision);
         let info = info.map_err(FileError::io(path.clone(), "write a snapshot to it"))?;
-        write_manifest(&*disk, store, vec![info], SegmentInfo::new(revision, store))?;
+        let segment = match begun.filter(|begun| begun.base == revision) {
+            Some(begun) => begun,
+            None => begin_segment(&*disk, SegmentInfo::new(revision, store))?,
+        };
+        write_manifest(&*disk, store, vec![info], segment)?;
         Ok(store)
     }
+}
+
+fn begin_segment(disk: &dyn Disk, segment: SegmentInfo) -> Result<SegmentInfo, FileError> {
+    disk.create(&segment.file())
+        .and_then(|file| begin(&*file, &segment, 0))
+        .and_then(|_| disk.sync_folder())
+        .map_err(FileError::io(disk.path().join(segment.file()), "write it"))?;
+    Ok(segment)
+}
+
+/// Without a manifest there may be a journal that has lost it, or what a killed import has left.
+fn cut_short(error: FileError, path: &Path) -> FileError {
+    if matches!(error, FileError::Manifest { .. }) && !path.join(MANIFEST).exists() {
+        return FileError::Impossible(format!(
+            "{}: there are files of a journal, and no MANIFEST. If an import or a restore into this folder was cut \
+             short, delete the folder and run the command again; if not, choose another folder",
+            path.display()
+        ));
+    }
+    error
 }
 
 fn write_manifest(
@@ -64,10 +96,6 @@ fn write_manifest(
     segment: SegmentInfo,
 ) -> Result<(), FileError> {
     let path = disk.path();
-    disk.create(&segment.file())
-        .and_then(|file| begin(&*file, &segment, 0))
-        .and_then(|_| disk.sync_folder())
-        .map_err(FileError::io(path.join(segment.file()), "write it"))?;
     let manifest = Manifest {
         format: FORMAT,
         store: store.to_string(),

@@ -23,6 +23,11 @@ pub enum Step {
         /// From where on.
         offset: u64,
     },
+    /// Write the header of a segment anew: it is damaged, and what it says is known.
+    Header {
+        /// The file.
+        file: String,
+    },
     /// Leave a file out of the journal. It is in the backup.
     Drop {
         /// The file.
@@ -47,6 +52,7 @@ impl fmt::Display for Step {
             Self::Cut { file, offset } => {
                 write!(f, "cut {file} at byte {offset}, and keep the rest in {file}.cut-{offset}")
             }
+            Self::Header { file } => write!(f, "write the header of {file} anew"),
             Self::Drop { file } => write!(f, "drop {file}"),
             Self::Begin { file } => write!(f, "begin an empty {file}"),
             Self::Manifest { files } => {
@@ -62,6 +68,8 @@ pub(super) struct Plan {
     /// The last segment, and up to where it is good.
     pub(super) last: SegmentInfo,
     pub(super) end: u64,
+    /// The segments that need a new header.
+    pub(super) headers: Vec<SegmentInfo>,
     /// The newest revision that is kept, and the newest that anything tells of.
     pub(super) revision: u64,
     pub(super) seen: u64,
@@ -87,8 +95,8 @@ impl Plan {
             only_torn &= problem.harm == Harm::Torn;
             if problem.harm == Harm::Unreadable {
                 return Err(FileError::Impossible(format!(
-                    "{folder}/{file}: the line at byte {} is whole, and this version cannot read it ({}): use \
-                     the version that wrote it",
+                    "{folder}/{file}: what is at byte {} is whole, and this version cannot read it ({}): \
+                     nothing is repaired, use the version that wrote it",
                     problem.offset, problem.what
                 )));
             }
@@ -110,12 +118,15 @@ impl Plan {
     fn of(chain: &Chain<'_>, inventory: &Inventory) -> Self {
         let store = StoreId::random();
         let mut steps = Vec::new();
+        let damaged = chain.segments.iter().filter(|found| found.info.needs_header);
+        let headers: Vec<_> = damaged.map(|found| found.info.info.clone()).collect();
+        steps.extend(headers.iter().map(|info| Step::Header { file: info.file() }));
         let mut segments: Vec<_> =
             chain.segments.iter().map(|found| found.info.info.clone()).collect();
         let last = match (chain.segments.last(), segments.last_mut()) {
             (Some(found), Some(last)) => {
                 (last.end, last.bytes) = (None, None);
-                if found.problem.is_some() {
+                if !found.info.is_whole {
                     steps.push(Step::Cut { file: found.name.clone(), offset: found.info.end });
                 }
                 (last.clone(), found.info.end)
@@ -153,7 +164,7 @@ impl Plan {
         let seen = seen.chain(inventory.snapshots.iter().map(|found| found.info.revision));
         let seen = seen.max().unwrap_or(0).max(chain.revision);
         let (last, end) = last;
-        Self { manifest, last, end, revision: chain.revision, seen, steps }
+        Self { manifest, last, end, headers, revision: chain.revision, seen, steps }
     }
 }
 
@@ -161,7 +172,8 @@ impl Plan {
 fn chains(inventory: &Inventory) -> impl Iterator<Item = Chain<'_>> {
     let good = inventory.snapshots.iter().filter(|found| found.problem.is_none());
     let starts = good.map(|found| Some(&found.info));
-    let nothing = inventory.segments.iter().any(|found| found.info.info.base == 0);
+    let begins = |found: &Found<Segment>| found.info.info.base == 0 && found.info.end > 0;
+    let nothing = inventory.segments.iter().any(begins);
     let starts = starts.chain(nothing.then_some(None));
     starts.map(|start| chain_from(inventory, start))
 }
@@ -175,7 +187,7 @@ fn chain_from<'a>(inventory: &'a Inventory, start: Option<&'a SnapshotInfo>) -> 
         return Chain { start, segments: &[], revision: base };
     };
     let goes_on = |n: usize| {
-        all[n].problem.is_none()
+        all[n].info.is_whole
             && all.get(n + 1).is_some_and(|next| {
                 next.info.end > 0 && next.info.info.base == all[n].info.revision
             })

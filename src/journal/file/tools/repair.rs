@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::check::bytes_in;
 use super::inventory::Inventory;
 use super::plan::{Plan, Step};
 use super::{backup, disk};
-use crate::journal::file::disk::Disk;
+use crate::journal::file::disk::{Disk, DiskFile};
 use crate::journal::file::error::FileError;
 use crate::journal::file::log::begin;
 use crate::journal::file::manifest::MANIFEST;
 use crate::journal::file::recover;
+use crate::journal::file::replay::Progress;
 
 /// What [`repair`] would do, or has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,19 +37,28 @@ pub struct Repair {
 ///
 /// It keeps the longest good prefix of the changes that begins at a good snapshot or at the very beginning,
 /// and rebuilds the manifest if that is missing or damaged. Before it writes it copies the folder to
-/// `<folder>.backup-1`, or the first such name that is free. The store gets a new id, so that nobody who was
+/// `<folder>.backup-1`, or the first such name that is free. The header of a segment is written anew where that
+/// alone is damaged. The store gets a new id, so that nobody who was
 /// told of what is lost goes on from there.
 ///
 /// # Errors
 ///
-/// If nothing can be kept, if a store has the folder open, or if it cannot be written to.
-pub fn repair(folder: impl AsRef<Path>, write: bool) -> Result<Repair, FileError> {
+/// If nothing can be kept, if it was written by another version in a format that this one cannot read, if a store has the folder open, or if it cannot be written to.
+pub fn repair(
+    folder: impl AsRef<Path>,
+    write: bool,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Repair, FileError> {
     let disk = disk(folder.as_ref());
     if !disk.path().is_dir() {
         return Err(FileError::Missing { path: disk.path() });
     }
     let _lock = if write { Some(recover::lock(&*disk)?) } else { None };
-    let inventory = Inventory::take(&*disk, &mut |_| {})?;
+    let (total, mut done) = (bytes_in(&*disk), 0);
+    let inventory = Inventory::take(&*disk, &mut |bytes| {
+        done += bytes;
+        progress(Progress { done: done.min(total), total });
+    })?;
     let name = disk.path().display().to_string();
     let Some(plan) = Plan::make(&inventory, &name)? else {
         let newest = inventory.segments.last().map_or(0, |found| found.info.revision);
@@ -67,6 +78,14 @@ pub fn repair(folder: impl AsRef<Path>, write: bool) -> Result<Repair, FileError
 
 /// If this is cut short, the backup is there, and another repair goes on.
 fn carry_out(disk: &Arc<dyn Disk>, plan: &Plan) -> Result<(), FileError> {
+    for segment in &plan.headers {
+        let io = FileError::io(disk.path().join(segment.file()), "write its header");
+        let write = |file: Arc<dyn DiskFile>| {
+            file.write_all_at(&segment.header(), 0)?;
+            file.sync()
+        };
+        disk.create(&segment.file()).and_then(write).map_err(io)?;
+    }
     let path = disk.path().join(plan.last.file());
     if disk.path().join(plan.last.file()).exists() {
         recover::put_aside(&**disk, &plan.last, plan.end)?;

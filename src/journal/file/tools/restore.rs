@@ -6,17 +6,17 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use super::check::bytes_in;
 use super::load::Loaded;
 use super::new::NewJournal;
 use super::{Raw, disk, manifest, patiently};
 use crate::journal::Recovered;
 use crate::journal::file::disk::Disk;
-use crate::journal::file::error::FileError;
+use crate::journal::file::error::{Argument, FileError};
 use crate::journal::file::line::{Codec, text_of, time_of};
 use crate::journal::file::manifest::{Manifest, SnapshotInfo};
-use crate::journal::file::replay::{Progress, check_complete, read_segment};
-use crate::journal::file::segment::{Damage, SegmentInfo};
-use crate::journal::file::snapshot;
+use crate::journal::file::replay::{Progress, check_acknowledged, read_segment, read_snapshot};
+use crate::journal::file::segment::SegmentInfo;
 use crate::{Change, Timestamp};
 
 /// What to restore a store to.
@@ -78,8 +78,21 @@ pub fn restore(
     let disk = disk(folder.as_ref());
     let loaded = patiently(|| {
         let manifest = manifest(&*disk)?;
-        let place = Place::of(&*disk, &manifest, to)?;
-        load(&*disk, &manifest, place, progress)
+        match to {
+            Target::Revision(revision) => {
+                let place = Place { revision, not_after: None };
+                load(&*disk, &manifest, place, progress)
+            }
+            // The log is read twice: to find the place, and up to there.
+            Target::Time(time) => {
+                let once = bytes_in(&*disk);
+                let mut report = |done: u64| {
+                    progress(Progress { done: done.min(2 * once), total: 2 * once });
+                };
+                let place = Place::at(&*disk, &manifest, time, &mut report)?;
+                load(&*disk, &manifest, place, &mut |now| report(once + now.done))
+            }
+        }
     })?;
     let mut new = NewJournal::create(super::disk(into.as_ref()))?;
     let mut written = Ok(());
@@ -102,32 +115,51 @@ struct Place {
 }
 
 impl Place {
-    fn of(disk: &dyn Disk, manifest: &Manifest, to: Target) -> Result<Self, FileError> {
-        let time = match to {
-            Target::Revision(revision) => return Ok(Self { revision, not_after: None }),
-            Target::Time(time) => time,
-        };
+    /// The newest change that is no newer than this.
+    fn at(
+        disk: &dyn Disk,
+        manifest: &Manifest,
+        time: Timestamp,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Self, FileError> {
+        // Damage hides changes, among which may be the one that is looked for, unless one before it is newer.
+        let mut hidden = Ok(());
+        let mut done = 0;
         // A removal leaves no trace in a snapshot, so only the log can tell.
         for segment in manifest.segments.iter().rev() {
-            let mut revision = None;
+            let (mut revision, mut goes_beyond) = (None, false);
             let tell = |_, change: Change<Raw>| {
                 if change.at <= time {
                     revision = Some(change.revision);
+                } else {
+                    goes_beyond = true;
                 }
                 Ok(())
             };
-            read_segment(disk, segment, &read(disk, segment)?, tell, &mut Codec::default())?;
+            let bytes = read(disk, segment)?;
+            let scanned = read_segment(disk, segment, &bytes, tell, &mut Codec::default())?;
+            done += bytes.len() as u64;
+            progress(done);
+            if goes_beyond {
+                hidden = Ok(());
+            } else if let Err(damage) = check_acknowledged(disk, segment, &scanned) {
+                hidden = Err(damage);
+            }
             if let Some(revision) = revision {
-                return Ok(Self { revision, not_after: None });
+                return hidden.map(|()| Self { revision, not_after: None });
             }
         }
-        Ok(Self { revision: manifest.oldest(), not_after: Some(time) })
+        hidden.map(|()| Self { revision: manifest.oldest(), not_after: Some(time) })
     }
 }
 
 fn read(disk: &dyn Disk, segment: &SegmentInfo) -> Result<Vec<u8>, FileError> {
     let io = FileError::io(disk.path().join(segment.file()), "read it");
     disk.open(&segment.file()).and_then(|file| file.read_all()).map_err(io)
+}
+
+fn length_of(disk: &dyn Disk, segment: &SegmentInfo) -> Option<u64> {
+    disk.open(&segment.file()).and_then(|file| file.length()).ok()
 }
 
 /// The store as it was.
@@ -172,23 +204,26 @@ fn load_from(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Loaded, FileError> {
     let mut loaded = Loaded::new();
+    let base = start.map_or(0, |snapshot| snapshot.revision);
+    let needed =
+        |segment: &&SegmentInfo| segment.base < to && segment.end.is_none_or(|end| end > base);
+    let needed: Vec<_> = manifest.segments.iter().filter(needed).collect();
+    let of_snapshot = start.map_or(0, |snapshot| snapshot.bytes);
+    let length = |segment: &&SegmentInfo| segment.bytes.or_else(|| length_of(disk, segment));
+    let total = of_snapshot + needed.iter().filter_map(length).sum::<u64>();
     if let Some(snapshot) = start {
         let mut count = 0_u64;
-        snapshot::read(disk, snapshot, |offset, recovered| {
+        read_snapshot(disk, snapshot, |offset, recovered| {
             count += 1;
             if count.is_multiple_of(1_024) {
-                progress(Progress { done: offset, total: snapshot.bytes });
+                progress(Progress { done: offset, total });
             }
             loaded.take(recovered);
             Ok(())
         })?;
     }
-    let base = loaded.revision();
-    let needed =
-        |segment: &&SegmentInfo| segment.base < to && segment.end.is_none_or(|end| end > base);
-    let needed: Vec<_> = manifest.segments.iter().filter(needed).collect();
-    for (n, segment) in needed.iter().enumerate() {
-        progress(Progress { done: n as u64, total: needed.len() as u64 });
+    let mut done = of_snapshot;
+    for segment in needed {
         let mut is_inside = false;
         let tell = |_, change: Change<Raw>| {
             if change.revision > base && change.revision <= to {
@@ -208,11 +243,9 @@ fn load_from(
         if loaded.revision() == to {
             break;
         }
-        if segment.end.is_some() {
-            check_complete(disk, segment, &scanned)?;
-        } else if let Some(damage) = scanned.damage.filter(Damage::is_final) {
-            return Err(FileError::damaged(disk.path().join(segment.file()), &damage));
-        }
+        check_acknowledged(disk, segment, &scanned)?;
+        done += bytes.len() as u64;
+        progress(Progress { done: done.min(total), total });
     }
     if loaded.revision() == to {
         return Ok(loaded);
@@ -231,11 +264,11 @@ fn too_old(disk: &dyn Disk, manifest: &Manifest, oldest: u64) -> Result<FileErro
         return Ok(FileError::Impossible(format!(
             "{}: there is nothing to start from: `mainspring journal check {}` tells why",
             disk.path().display(),
-            disk.path().display()
+            Argument(&disk.path())
         )));
     };
     let mut loaded = Loaded::new();
-    snapshot::read(disk, snapshot, |_, recovered| {
+    read_snapshot(disk, snapshot, |_, recovered| {
         loaded.take(recovered);
         Ok(())
     })?;
