@@ -70,6 +70,10 @@ impl Journal<String> for Awaited {
         awaited(self.0.compact(snapshot)).await
     }
 
+    async fn tail(&mut self) {
+        self.0.tail().await;
+    }
+
     fn wants_compaction(&self) -> bool {
         self.0.wants_compaction()
     }

@@ -1,5 +1,7 @@
 //! Every single call to the disk fails, in turn.
 
+use std::time::{Duration, Instant};
+
 use mainspring::Error;
 use mainspring::journal::file::Sync;
 
@@ -151,4 +153,30 @@ fn a_short_or_interrupted_call_is_gone_on_with() {
 fn an_error_at_every_call_without_a_sync_each_time() {
     let setting = Setting { sync: Sync::Os, ..setting() };
     every_call(setting, &[Fault::Io, Fault::IoHalf, Fault::Full, Fault::FullOnce]);
+}
+
+/// Under `every` the log is synced when it is time, and no caller waits for that.
+#[test]
+fn a_failed_sync_that_nobody_waited_for_shows() {
+    runtime().block_on(async {
+        let (disk, mut ledger) = (SimDisk::new(), Ledger { may_lose: true, ..Ledger::default() });
+        let setting =
+            Setting { sync: Sync::Every(Duration::from_millis(50)), ..Setting::default() };
+        let life = Life::start(&disk, setting.journal(&disk), &mut ledger).await.unwrap();
+        life.store.set("key/1", "x").await.unwrap();
+        let disk = disk.clone().fail_at(disk.steps() + 1, Fault::Io);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let health = loop {
+            match life.store.health() {
+                Err(error) => break error,
+                Ok(()) => assert!(Instant::now() < deadline, "{disk:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        };
+        assert!(disk.step_name(disk.steps()).starts_with("sync"), "{disk:?}");
+        assert!(matches!(&health, Error::JournalFailed(cause) if cause.contains("sync")));
+        assert_eq!(life.store.set("key/1", "y").await, Err(health.clone()), "known, not unknown");
+        assert!(life.store.get("key/1").await.unwrap().is_some(), "reads go on");
+        assert_eq!(life.store.health(), Err(health), "it is final");
+    });
 }

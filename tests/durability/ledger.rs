@@ -63,6 +63,10 @@ impl<J: Journal<String>> Journal<String> for Recorded<J> {
         self.journal.compact(snapshot).await
     }
 
+    async fn tail(&mut self) {
+        self.journal.tail().await;
+    }
+
     fn wants_compaction(&self) -> bool {
         self.journal.wants_compaction()
     }

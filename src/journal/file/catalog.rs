@@ -233,3 +233,26 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StoreId;
+    use crate::journal::file::disk::Folder;
+
+    #[test]
+    fn what_is_retired_changes_nothing_in_the_folder() {
+        let name = format!("mainspring-retired-{}", std::process::id());
+        let disk: Arc<dyn Disk> = Arc::new(Folder(std::env::temp_dir().join(name).join("deep")));
+        disk.create_folder().unwrap();
+        let manifest = Manifest::new(StoreId::random(), "always".into());
+        manifest.write(&*disk).unwrap();
+        let snapshot = SnapshotInfo { revision: 0, bytes: 1 };
+        let catalog = Catalog::new(Arc::clone(&disk), manifest.clone(), 0, Arc::default());
+        catalog.retire();
+        assert!(catalog.install(snapshot, 0).is_err());
+        assert!(catalog.unless_retired::<()>(|| panic!("somebody else has the folder")).is_err());
+        assert_eq!(Manifest::read(&*disk).unwrap(), manifest);
+        std::fs::remove_dir_all(disk.path().parent().unwrap()).unwrap();
+    }
+}
