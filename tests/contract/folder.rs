@@ -19,7 +19,8 @@ impl Backend for Filed {
     type Handle = Store<String>;
 
     async fn start(options: Options) -> Store<String> {
-        let journal = Awaited(FileJournal::open(fresh_folder()));
+        let folder = fresh_folder();
+        let journal = Awaited { journal: FileJournal::open(&folder), folder };
         let store = apply(&options, Store::builder().journal(journal)).spawn();
         store.ready().await.unwrap();
         store
@@ -47,11 +48,21 @@ async fn awaited<O>(future: impl Future<Output = O>) -> O {
     answer
 }
 
-struct Awaited(FileJournal<String>);
+struct Awaited {
+    journal: FileJournal<String>,
+    folder: PathBuf,
+}
+
+/// Nothing is left of a test.
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
 
 impl Journal<String> for Awaited {
     async fn open(&mut self, recover: Recover<'_, String>) -> Result<StoreId, JournalError> {
-        awaited(self.0.open(recover)).await
+        awaited(self.journal.open(recover)).await
     }
 
     async fn append(
@@ -59,34 +70,34 @@ impl Journal<String> for Awaited {
         after: u64,
         changes: Arc<[Change<String>]>,
     ) -> Result<(), AppendError> {
-        awaited(self.0.append(after, changes)).await
+        awaited(self.journal.append(after, changes)).await
     }
 
     async fn read(&mut self, after: u64) -> Result<Vec<Change<String>>, ReadError> {
-        awaited(Journal::read(&mut self.0, after)).await
+        awaited(Journal::read(&mut self.journal, after)).await
     }
 
     async fn compact(&mut self, snapshot: Subscription<String>) -> Result<(), JournalError> {
-        awaited(self.0.compact(snapshot)).await
+        awaited(self.journal.compact(snapshot)).await
     }
 
     async fn tail(&mut self) {
-        self.0.tail().await;
+        self.journal.tail().await;
     }
 
     fn wants_compaction(&self) -> bool {
-        self.0.wants_compaction()
+        self.journal.wants_compaction()
     }
 
     fn past(&self) -> Option<Arc<dyn Past<String>>> {
-        self.0.past()
+        self.journal.past()
     }
 
     fn meter(&self) -> Arc<Meter> {
-        self.0.meter()
+        self.journal.meter()
     }
 
     async fn close(&mut self) -> Result<(), JournalError> {
-        awaited(self.0.close()).await
+        awaited(self.journal.close()).await
     }
 }

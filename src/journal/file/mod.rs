@@ -55,7 +55,20 @@ pub enum Sync {
     Os,
 }
 
-/// As `always`, `os` or the period, such as `100ms`.
+/// As `always`, `os` or the period, such as `100ms`, which can be parsed again.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use mainspring::journal::file::Sync;
+///
+/// assert_eq!("100ms".parse(), Ok(Sync::Every(Duration::from_millis(100))));
+/// for sync in [Sync::Always, Sync::Os, Sync::Every(Duration::from_micros(1_500_300))] {
+///     assert_eq!(sync.to_string().parse(), Ok(sync));
+/// }
+/// assert!("soon".parse::<Sync>().is_err());
+/// ```
 impl fmt::Display for Sync {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,11 +119,12 @@ type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 ///
 /// # When something fails
 ///
-/// - **No room.** Writes get [`Error::JournalFull`](crate::Error::JournalFull) and nothing is lost; they go on by themselves when there
-///   is room again.
+/// - **No room.** Writes get [`JournalFull`](crate::Error::JournalFull) and nothing is lost; they go on by
+///   themselves when there is room again.
 /// - **Any other failed write or sync** is final until the store is started again: the writes of that turn
-///   get [`Error::Unknown`](crate::Error::Unknown), later ones [`Error::JournalFailed`](crate::Error::JournalFailed) with the cause. Reads go on. A sync is never
-///   tried again, because the system may have dropped what it could not write.
+///   get [`Unknown`](crate::Error::Unknown), later ones [`JournalFailed`](crate::Error::JournalFailed) with the
+///   cause. Reads go on. A sync is never tried again, because the system may have dropped what it could not
+///   write.
 /// - **A power cut** may leave the last append incomplete: it was not acknowledged (under [`Sync::Always`]; what
 ///   the others can lose, they say), and is put aside with a warning at the next start.
 /// - **Damage** to what was acknowledged refuses to start, and nothing is changed.

@@ -39,8 +39,9 @@ pub(crate) fn recover<T: DeserializeOwned>(
         Some(manifest) => (manifest, false),
         None => (Manifest::new(StoreId::random(), sync.to_string()), true),
     };
-    let last = |manifest: &Manifest| manifest.segments.last().cloned();
-    let Some(segment) = last(&manifest) else { unreachable!("a manifest lists a segment") };
+    let Some(segment) = manifest.segments.last().cloned() else {
+        unreachable!("a manifest lists a segment");
+    };
     let replayed = if is_new {
         Replayed { revision: 0, end: 0, unmarked: 0, closed: true, damage: None }
     } else {

@@ -166,7 +166,6 @@ pub(crate) fn scan<E>(
     if let Some((offset, what)) = problem {
         let start = scan.end;
         let behind = known_behind(bytes, start as usize);
-        // What it says of an offset behind itself is not from here.
         let synced = synced.max(behind);
         scan.closed = false;
         scan.damage = Some(Damage { start, offset: offset as u64, what, synced });
@@ -226,7 +225,7 @@ fn line_at(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     Some(at..at + length)
 }
 
-/// The highest offset that any whole line from here on says was synced.
+/// The highest offset that any whole line from here on says was synced. One beyond the file is not from here.
 fn known_behind(bytes: &[u8], from: usize) -> u64 {
     let behind = bytes.get(from..).unwrap_or_default();
     let lines = behind.split(|byte| *byte == b'\n').filter_map(|line| match unseal(line) {

@@ -184,12 +184,9 @@ pub(crate) fn verify(disk: &dyn Disk, info: &SnapshotInfo) -> Result<(), FileErr
         if unseal(text).is_none() {
             return Err(wrong_sum(path, at));
         }
-        // Those of entries are longer than that.
-        if text.len() < 100 {
-            (last, offset) = (text.to_vec(), at);
-        } else {
-            last.clear();
-        }
+        offset = at;
+        last.clear();
+        last.extend_from_slice(text);
     }
     match Line::parse(&last) {
         Ok(line) if line.command == "end" && line.revision == info.revision => Ok(()),
