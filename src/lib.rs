@@ -94,6 +94,8 @@ mod expiry;
 mod filter;
 mod gate;
 mod history;
+#[cfg(feature = "server")]
+pub mod http;
 mod inbox;
 pub mod journal;
 mod key;

@@ -1,0 +1,1 @@
+//! Connections: who gets one, and how they end.
