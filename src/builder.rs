@@ -262,7 +262,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
             answers: Vec::new(),
         };
         tokio::spawn(owner::run(owner));
-        Store::new(Arc::new(Link { shared, inbox, gates }))
+        Store::over(Arc::new(Link { shared, inbox, gates }))
     }
 
     fn start_gates(

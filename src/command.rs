@@ -276,7 +276,7 @@ impl<T> Prepared<T> {
 
 /// What a write did, whatever it was.
 #[derive(Debug)]
-pub struct Written<T> {
+pub struct Outcome<T> {
     pub(crate) revision: u64,
     pub(crate) at: Timestamp,
     /// The length of the list after a push or a pop.
@@ -294,6 +294,13 @@ pub(crate) enum Taken<T> {
     Nothing,
     Popped(T),
     Replaced(T),
+}
+
+impl<T> From<Outcome<T>> for Written<T> {
+    fn from(accepted: Outcome<T>) -> Self {
+        let Outcome { revision, at, length, taken } = accepted;
+        Self { revision, updated_at: at, length, popped: taken.popped() }
+    }
 }
 
 impl<T> Taken<T> {
@@ -325,11 +332,13 @@ pub struct Popped<T> {
     pub length: usize,
 }
 
-/// What one write of a batch did.
+/// What a write did, whichever it was: alone by [`Store::write`](crate::Store::write), or in a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batched<T> {
-    /// The revision of the change. That of the last write is the place to resume.
+pub struct Written<T> {
+    /// The revision of the change. That of the last write of a batch is the place to resume.
     pub revision: u64,
+    /// When it was decided: the `updated_at` of the entry, if there is one.
+    pub updated_at: Timestamp,
     /// The length of the list after a push or a pop, and 0 otherwise.
     pub length: usize,
     /// The element that a pop took.

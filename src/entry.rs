@@ -185,6 +185,17 @@ pub struct Page<I> {
     pub revision: u64,
 }
 
+/// A part of a list, as it was when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice<T> {
+    /// The elements, front first.
+    pub(crate) elements: Vec<T>,
+    /// The length of the whole list.
+    pub(crate) length: usize,
+    /// The revision of the last change to it.
+    pub(crate) revision: u64,
+}
+
 impl<T: Clone> Entry<T> {
     /// What a change of its key makes of an entry: `before` is the entry that the key had, and the
     /// answer the one that it has then, if any.

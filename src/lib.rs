@@ -84,6 +84,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod builder;
+mod carrier;
 mod change;
 mod clock;
 mod command;
@@ -123,8 +124,9 @@ mod watcher;
 mod weigh;
 
 pub use self::builder::Builder;
+pub use self::carrier::{Carrier, Carries};
 pub use self::change::{Change, ChangeKind};
-pub use self::command::{Action, Batched, Condition, End, Popped, Pushed, Ttl, Write};
+pub use self::command::{Action, Condition, End, Popped, Pushed, Ttl, Write, Written};
 pub use self::entry::{Entry, IntoElement, Page, Value};
 pub use self::error::{BatchError, Error, Refusal, Result, TrySendError};
 pub use self::gate::{Gate, GateOptions};

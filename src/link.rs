@@ -27,18 +27,11 @@ impl<T> Link<T> {
     }
 }
 
-impl<T> Link<T> {
-    /// The `Debug` of a handle.
-    pub(crate) fn debug(&self, handle: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct(handle)
+impl<T> fmt::Debug for Link<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
             .field("id", &self.shared.id())
             .field("revision", &self.shared.history.head())
             .finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Debug for Link<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.debug("Link", f)
     }
 }

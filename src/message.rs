@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tracing::Span;
 use tracing::span::EnteredSpan;
 
-use crate::command::{Prepared, Written};
+use crate::command::{Outcome, Prepared};
 use crate::filter::{Filter, Start};
 use crate::publisher::Listening;
 use crate::state::Map;
@@ -31,17 +31,17 @@ pub(crate) enum Message<T> {
     },
     Write {
         prepared: Prepared<T>,
-        reply: Reply<Written<T>>,
+        reply: Reply<Outcome<T>>,
     },
     /// A write on its way through a gate. Only gates get these.
     Gated(Box<Gated<T>>),
     Many {
         writes: Vec<Result<Prepared<T>, Error>>,
-        reply: Reply<Vec<Result<Written<T>, Error>>>,
+        reply: Reply<Vec<Result<Outcome<T>, Error>>>,
     },
     Batch {
         writes: Vec<Prepared<T>>,
-        reply: Reply<Vec<Written<T>>, BatchError>,
+        reply: Reply<Vec<Outcome<T>>, BatchError>,
     },
     Clear {
         reply: Reply<usize>,
@@ -65,7 +65,7 @@ pub(crate) type Look<T> = Box<dyn FnOnce(&Map<T>, Timestamp) + Send>;
 
 pub(crate) struct Gated<T> {
     pub(crate) prepared: Prepared<T>,
-    pub(crate) reply: Reply<Written<T>>,
+    pub(crate) reply: Reply<Outcome<T>>,
     pub(crate) since: Instant,
 }
 

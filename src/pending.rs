@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::carrier::Carries;
 use crate::command::Write;
 use crate::inbox::{NoRoom, Permit, Place};
 use crate::link::Link;
@@ -44,13 +46,20 @@ use crate::{Error, TrySendError, op, panics, reply};
 /// # Ok(()) }
 /// ```
 #[must_use = "a command does nothing until it is awaited or sent"]
-pub struct Pending<'a, T, O> {
-    pub(crate) link: &'a Link<T>,
+pub struct Pending<'a, T, O, C = Link<T>> {
+    pub(crate) carrier: &'a C,
     pub(crate) op: O,
+    pub(crate) element: PhantomData<fn() -> T>,
 }
 
 /// A write that is not sent yet.
-pub type PendingWrite<'a, T, K> = Pending<'a, T, op::Single<T, K>>;
+pub type PendingWrite<'a, T, K, C = Link<T>> = Pending<'a, T, op::Single<T, K>, C>;
+
+impl<'a, T, O, C> Pending<'a, T, O, C> {
+    pub(crate) fn new(carrier: &'a C, op: O) -> Self {
+        Self { carrier, op, element: PhantomData }
+    }
+}
 
 impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
     /// Send the command if there is room in the queue now, without waiting. The answer can be
@@ -61,17 +70,18 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
     /// If there is no room or the store is closed, the command is given back as it was. It borrows the
     /// store; [`TrySendError::into_error`] does not.
     pub fn try_send(self) -> Result<Reply<'a, T, O>, TrySendError<Self>> {
-        let Self { link, op } = self;
-        if link.shared.status.is_closing() {
-            return Err(TrySendError::new(Self { link, op }, link.shared.status.error()));
-        }
-        match op.queue(link).try_reserve() {
-            Ok(permit) => Ok(send(permit, op, link)),
-            Err(NoRoom::Full) => Err(TrySendError::new(Self { link, op }, Error::Busy)),
-            Err(NoRoom::Closed) => {
-                Err(TrySendError::new(Self { link, op }, link.shared.status.error()))
+        let Self { carrier: link, op, .. } = self;
+        let status = &link.shared.status;
+        let error = if status.is_closing() {
+            status.error()
+        } else {
+            match op.queue(link).try_reserve() {
+                Ok(permit) => return Ok(send(permit, op, link)),
+                Err(NoRoom::Full) => Error::Busy,
+                Err(NoRoom::Closed) => status.error(),
             }
-        }
+        };
+        Err(TrySendError::new(Self::new(link, op), error))
     }
 
     /// Send the command and wait for the answer, on a thread that no runtime drives.
@@ -101,7 +111,7 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
         let (bell, rung) = oneshot::channel();
         let _ = bell.send(());
         let _ = rung.blocking_recv();
-        let mut call = self.into_future();
+        let mut call = self.carrier.call(self.op);
         loop {
             let (bell, rung) = oneshot::channel();
             let waker = Waker::from(Arc::new(Bell(Mutex::new(Some(bell)))));
@@ -125,9 +135,9 @@ impl Wake for Bell {
     }
 }
 
-impl<T, K> PendingWrite<'_, T, K> {
+impl<T, K, C> PendingWrite<'_, T, K, C> {
     fn map(self, option: impl FnOnce(Write<T>) -> Write<T>) -> Self {
-        Self { link: self.link, op: self.op.map(option) }
+        Self::new(self.carrier, self.op.map(option))
     }
 
     /// Only if the key is absent; otherwise [`Error::ConditionFailed`].
@@ -146,7 +156,7 @@ impl<T, K> PendingWrite<'_, T, K> {
     }
 }
 
-impl<T, K: op::TakesTtl> PendingWrite<'_, T, K> {
+impl<T, K: op::TakesTtl, C> PendingWrite<'_, T, K, C> {
     /// Let the key expire this long after the write. More than zero, at most 100 years.
     pub fn ttl(self, ttl: std::time::Duration) -> Self {
         self.map(|write| write.ttl(ttl))
@@ -188,12 +198,20 @@ fn send<'a, T, O: Operation<T>>(
     Reply { link, state }
 }
 
-impl<'a, T: Send + Sync + 'static, O: Operation<T>> IntoFuture for Pending<'a, T, O> {
+impl<'a, T, O: Operation<T>, C: Carries<T, O>> IntoFuture for Pending<'a, T, O, C> {
     type Output = Result<O::Output, O::Error>;
-    type IntoFuture = Call<'a, T, O>;
+    type IntoFuture = C::Call<'a>;
 
-    fn into_future(self) -> Call<'a, T, O> {
-        Call { link: self.link, stage: Stage::New(self.op), place: None }
+    fn into_future(self) -> C::Call<'a> {
+        self.carrier.call(self.op)
+    }
+}
+
+impl<T: Send + Sync + 'static, O: Operation<T>> Carries<T, O> for Link<T> {
+    type Call<'a> = Call<'a, T, O>;
+
+    fn call(&self, op: O) -> Call<'_, T, O> {
+        Call { link: self, stage: Stage::New(op), place: None }
     }
 }
 
@@ -323,7 +341,7 @@ macro_rules! opaque_debug {
 }
 
 opaque_debug! {
-    Pending ['_, T, O] [T, O],
+    Pending ['_, T, O, C] [T, O, C],
     Call ['_, T, O] [T, O: Operation<T>],
     Reply ['_, T, O] [T, O: Operation<T>],
 }

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 
 use crate::filter::{Filter, Start};
 use crate::link::Link;
-use crate::state::Map;
 use crate::stats::Stats;
 use crate::watcher::Watcher;
 use crate::{Entry, Error, Key, Latest, Pending, Result, ResumeToken, StoreId, View, op};
@@ -43,22 +42,26 @@ const DEFAULT_PAGE: usize = 100;
 /// print_speed(store.reader()).await?;
 /// # Ok(()) }
 /// ```
-pub struct Reader<T> {
-    pub(crate) link: Arc<Link<T>>,
+pub struct Reader<T, C = Link<T>> {
+    pub(crate) carrier: Arc<C>,
+    pub(crate) element: PhantomData<fn() -> T>,
 }
 
-impl<T: Clone + Send + Sync + 'static> Reader<T> {
-    fn pending<O>(&self, op: O) -> Pending<'_, T, O> {
-        Pending { link: &self.link, op }
+impl<T, C> Reader<T, C> {
+    pub(crate) fn new(carrier: Arc<C>) -> Self {
+        Self { carrier, element: PhantomData }
     }
 
-    fn look<R>(
+    fn pending<O>(&self, op: O) -> Pending<'_, T, O, C> {
+        Pending::new(&*self.carrier, op)
+    }
+
+    fn look<K>(
         &self,
         key: impl Into<Key>,
-        look: op::LookAt<T, R>,
         window: (isize, usize),
-    ) -> Pending<'_, T, op::Look<T, R>> {
-        self.pending(op::Look { key: key.into(), window, look })
+    ) -> Pending<'_, T, op::Look<K>, C> {
+        self.pending(op::Look { key: key.into(), window, kind: PhantomData })
     }
 
     /// The entry of a key; `None` when it is absent.
@@ -76,24 +79,24 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
     /// assert_eq!(store.get("none").await?, None);
     /// # Ok(()) }
     /// ```
-    pub fn get(&self, key: impl Into<Key>) -> Pending<'_, T, op::Get> {
+    pub fn get(&self, key: impl Into<Key>) -> Pending<'_, T, op::Get, C> {
         self.pending(op::Get { key: key.into() })
     }
 
     /// Whether the key is present.
-    pub fn contains(&self, key: impl Into<Key>) -> Pending<'_, T, op::Look<T, bool>> {
-        self.look(key, |map, hash, key, now, _| Ok(map.contains(hash, key, now)), (0, 0))
+    pub fn contains(&self, key: impl Into<Key>) -> Pending<'_, T, op::Look<op::Contains>, C> {
+        self.look(key, (0, 0))
     }
 
     /// The length of a list; `None` when the key is absent. [`Error::WrongKind`] if it is an item.
-    pub fn len(&self, key: impl Into<Key>) -> Pending<'_, T, op::Look<T, Option<usize>>> {
-        self.look(key, |map, hash, key, now, _| map.len(hash, key, now), (0, 0))
+    pub fn len(&self, key: impl Into<Key>) -> Pending<'_, T, op::Look<op::Len>, C> {
+        self.look(key, (0, 0))
     }
 
     /// The last element of a list, without copying the list; `None` when the key is absent or the
     /// list is empty. [`Error::WrongKind`] if it is an item.
-    pub fn last(&self, key: impl Into<Key>) -> Pending<'_, T, op::Look<T, Option<T>>> {
-        self.look(key, |map, hash, key, now, _| map.last(hash, key, now), (0, 0))
+    pub fn last(&self, key: impl Into<Key>) -> Pending<'_, T, op::Look<op::Last>, C> {
+        self.look(key, (-1, 1))
     }
 
     /// Elements of a list from `offset` (negative: counted from the end), at most `limit`; `None`
@@ -115,8 +118,19 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
         key: impl Into<Key>,
         offset: isize,
         limit: usize,
-    ) -> Pending<'_, T, op::Look<T, Option<Vec<T>>>> {
-        self.look(key, Map::range, (offset, limit))
+    ) -> Pending<'_, T, op::Look<op::Range>, C> {
+        self.look(key, (offset, limit))
+    }
+
+    /// As [`range`](Self::range), with the length and the revision of the list.
+    #[cfg(feature = "server")]
+    pub(crate) fn part(
+        &self,
+        key: impl Into<Key>,
+        offset: isize,
+        limit: usize,
+    ) -> Pending<'_, T, op::Look<op::Part>, C> {
+        self.look(key, (offset, limit))
     }
 
     /// A sorted page of the keys with a prefix (`""`: of all keys).
@@ -140,16 +154,16 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
     /// assert_eq!((page.items, page.next), (vec!["a/3".into()], None));
     /// # Ok(()) }
     /// ```
-    pub fn keys(&self, prefix: impl Into<Key>) -> Pending<'_, T, op::Scan<Key>> {
+    pub fn keys(&self, prefix: impl Into<Key>) -> Pending<'_, T, op::Scan<Key>, C> {
         self.page(prefix)
     }
 
     /// A sorted page of the entries whose keys have a prefix (`""`: all). As [`keys`](Self::keys).
-    pub fn scan(&self, prefix: impl Into<Key>) -> Pending<'_, T, op::Scan<(Key, Entry<T>)>> {
+    pub fn scan(&self, prefix: impl Into<Key>) -> Pending<'_, T, op::Scan<(Key, Entry<T>)>, C> {
         self.page(prefix)
     }
 
-    fn page<I>(&self, prefix: impl Into<Key>) -> Pending<'_, T, op::Scan<I>> {
+    fn page<I>(&self, prefix: impl Into<Key>) -> Pending<'_, T, op::Scan<I>, C> {
         let prefix = prefix.into();
         self.pending(op::Scan { prefix, after: None, limit: DEFAULT_PAGE, items: PhantomData })
     }
@@ -188,10 +202,12 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
     /// # drop(resumed);
     /// # Ok(()) }
     /// ```
-    pub fn subscribe(&self) -> Pending<'_, T, op::Subscribe> {
+    pub fn subscribe(&self) -> Pending<'_, T, op::Subscribe, C> {
         self.pending(op::Subscribe { filter: Filter::All, start: Start::Now })
     }
+}
 
+impl<T: Clone + Send + Sync + 'static> Reader<T> {
     /// Follow the newest value of one key.
     ///
     /// # Errors
@@ -206,7 +222,7 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
         let watcher = Watcher::new(0);
         let watch = op::Watch { key: key.clone(), watcher: Arc::clone(&watcher) };
         let listening = self.pending(watch).await?;
-        Ok(Latest::new(key, Arc::clone(&self.link.shared), watcher, listening))
+        Ok(Latest::new(key, Arc::clone(&self.carrier.shared), watcher, listening))
     }
 
     /// Wait until what the journal holds has been recovered, and say how that went. Commands need
@@ -220,7 +236,7 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
     ///
     /// Cancel safe.
     pub async fn ready(&self) -> Result<()> {
-        let status = &self.link.shared.status;
+        let status = &self.carrier.shared.status;
         status.ready().await;
         if status.is_ready() { Ok(()) } else { Err(status.error()) }
     }
@@ -229,17 +245,17 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
 impl<T> Reader<T> {
     /// Synchronous reads beside the owner.
     pub fn view(&self) -> View<T> {
-        View::new(&self.link.shared)
+        View::new(&self.carrier.shared)
     }
 
     /// The id of the store. With a journal, it is known once the store is [`ready`](Self::ready).
     pub fn id(&self) -> StoreId {
-        self.link.shared.id()
+        self.carrier.shared.id()
     }
 
     /// The newest revision that has been published.
     pub fn revision(&self) -> u64 {
-        self.link.shared.history.head()
+        self.carrier.shared.history.head()
     }
 
     /// Wait until the store has ended: it was shut down, or it has failed.
@@ -252,7 +268,7 @@ impl<T> Reader<T> {
     ///
     /// Cancel safe.
     pub async fn closed(&self) -> Result<()> {
-        let status = &self.link.shared.status;
+        let status = &self.carrier.shared.status;
         status.ended().await;
         status.cause().map_or(Ok(()), |cause| Err(Error::Failed(Arc::clone(cause))))
     }
@@ -284,7 +300,7 @@ impl<T> Reader<T> {
     /// # Ok(()) }
     /// ```
     pub fn health(&self) -> Result<()> {
-        let shared = &self.link.shared;
+        let shared = &self.carrier.shared;
         if shared.token.is_cancelled() {
             return Err(shared.status.error());
         }
@@ -293,12 +309,12 @@ impl<T> Reader<T> {
 
     /// Whether the store takes no commands any more.
     pub fn is_closed(&self) -> bool {
-        self.link.shared.status.is_closing()
+        self.carrier.shared.status.is_closing()
     }
 
     /// How the store is doing, in numbers.
     pub fn stats(&self) -> Stats {
-        let Link { shared, inbox, .. } = &*self.link;
+        let Link { shared, inbox, .. } = &*self.carrier;
         let span = shared.history.span();
         let counters = &shared.counters;
         Stats {
@@ -320,7 +336,7 @@ impl<T> Reader<T> {
     }
 }
 
-impl<T, I> Pending<'_, T, op::Scan<I>> {
+impl<T, I, C> Pending<'_, T, op::Scan<I>, C> {
     /// Start after this key, which need not exist: the [`next`](crate::Page::next) of the page before.
     pub fn after(mut self, key: impl Into<Key>) -> Self {
         self.op.after = Some(key.into());
@@ -334,7 +350,7 @@ impl<T, I> Pending<'_, T, op::Scan<I>> {
     }
 }
 
-impl<T> Pending<'_, T, op::Subscribe> {
+impl<T, C> Pending<'_, T, op::Subscribe, C> {
     /// Only the changes of one key. Changes of other keys do not even wake the subscriber.
     pub fn key(mut self, key: impl Into<Key>) -> Self {
         self.op.filter = Filter::Key(key.into());
@@ -389,14 +405,14 @@ impl From<ResumeToken> for Place {
     }
 }
 
-impl<T> Clone for Reader<T> {
+impl<T, C> Clone for Reader<T, C> {
     fn clone(&self) -> Self {
-        Self { link: Arc::clone(&self.link) }
+        Self::new(Arc::clone(&self.carrier))
     }
 }
 
-impl<T> fmt::Debug for Reader<T> {
+impl<T, C: fmt::Debug> fmt::Debug for Reader<T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.link.debug("Reader", f)
+        f.debug_tuple("Reader").field(&self.carrier).finish()
     }
 }

@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::link::Link;
 use crate::{
-    Builder, Entry, Error, IntoElement, Key, Pending, PendingWrite, Reader, Result, Value, Write,
-    op,
+    Builder, Carrier, Entry, Error, IntoElement, Key, Pending, PendingWrite, Reader, Result, Value,
+    Write, Written, op,
 };
 
 /// A cloneable handle to a store: sends commands to the owner and awaits the answers.
@@ -39,8 +39,8 @@ use crate::{
 /// store.shutdown().await?;
 /// # Ok(()) }
 /// ```
-pub struct Store<T> {
-    reader: Reader<T>,
+pub struct Store<T, C = Link<T>> {
+    reader: Reader<T, C>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Store<T> {
@@ -48,9 +48,19 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
     pub fn builder() -> Builder<T> {
         Builder::new()
     }
+}
 
-    fn write<K>(&self, write: Write<T>) -> PendingWrite<'_, T, K> {
-        Pending { link: self.link(), op: op::Single::new(write) }
+impl<T, C> Store<T, C> {
+    pub(crate) fn over(carrier: Arc<C>) -> Self {
+        Self { reader: Reader::new(carrier) }
+    }
+
+    fn pending<O>(&self, op: O) -> Pending<'_, T, O, C> {
+        Pending::new(&*self.reader.carrier, op)
+    }
+
+    fn single<K>(&self, write: Write<T>) -> PendingWrite<'_, T, K, C> {
+        self.pending(op::Single::new(write))
     }
 
     /// Set a key to a value: an item, or with a `Vec` a list. Answers the revision.
@@ -61,8 +71,8 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
         &self,
         key: impl Into<Key>,
         value: impl Into<Value<T>>,
-    ) -> PendingWrite<'_, T, op::Set> {
-        self.write(Write::set(key, value))
+    ) -> PendingWrite<'_, T, op::Set, C> {
+        self.single(Write::set(key, value))
     }
 
     /// Replace the value of a key that is present; its kind may change, and its deadline stays unless
@@ -71,13 +81,13 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
         &self,
         key: impl Into<Key>,
         value: impl Into<Value<T>>,
-    ) -> PendingWrite<'_, T, op::Set> {
-        self.write(Write::update(key, value))
+    ) -> PendingWrite<'_, T, op::Set, C> {
+        self.single(Write::update(key, value))
     }
 
     /// Remove a key that is present. Answers the revision, or [`Error::NotFound`].
-    pub fn remove(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Edit> {
-        self.write(Write::remove(key))
+    pub fn remove(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Edit, C> {
+        self.single(Write::remove(key))
     }
 
     /// Add an element to the back of a list, which is created if it is absent, with the store's
@@ -89,8 +99,8 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
         &self,
         key: impl Into<Key>,
         element: impl IntoElement<T>,
-    ) -> PendingWrite<'_, T, op::Push> {
-        self.write(Write::push(key, element))
+    ) -> PendingWrite<'_, T, op::Push, C> {
+        self.single(Write::push(key, element))
     }
 
     /// Add an element to the front of a list. As [`push`](Self::push).
@@ -98,8 +108,8 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
         &self,
         key: impl Into<Key>,
         element: impl IntoElement<T>,
-    ) -> PendingWrite<'_, T, op::Push> {
-        self.write(Write::push_front(key, element))
+    ) -> PendingWrite<'_, T, op::Push, C> {
+        self.single(Write::push_front(key, element))
     }
 
     /// Take the last element of a list. Answers it with the revision and the length, or
@@ -108,24 +118,47 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
     /// # Cancel safety
     ///
     /// If the future is dropped after the command was queued, the element is popped and lost.
-    pub fn pop(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Pop> {
-        self.write(Write::pop(key))
+    pub fn pop(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Pop, C> {
+        self.single(Write::pop(key))
     }
 
     /// Take the first element of a list. As [`pop`](Self::pop).
-    pub fn pop_front(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Pop> {
-        self.write(Write::pop_front(key))
+    pub fn pop_front(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Pop, C> {
+        self.single(Write::pop_front(key))
     }
 
     /// Let a key that is present expire after `ttl`, more than zero and at most 100 years. Answers
     /// the revision, or [`Error::NotFound`].
-    pub fn expire(&self, key: impl Into<Key>, ttl: Duration) -> PendingWrite<'_, T, op::Edit> {
-        self.write(Write::expire(key, ttl))
+    pub fn expire(&self, key: impl Into<Key>, ttl: Duration) -> PendingWrite<'_, T, op::Edit, C> {
+        self.single(Write::expire(key, ttl))
     }
 
     /// Take the deadline from a key that is present. Answers the revision, or [`Error::NotFound`].
-    pub fn persist(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Edit> {
-        self.write(Write::persist(key))
+    pub fn persist(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Edit, C> {
+        self.single(Write::persist(key))
+    }
+
+    /// Do a write that is a value already: one that was read from somewhere, or is kept to be done again.
+    /// Answers what it did, whichever it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Store, Write};
+    ///
+    /// let store = Store::<String>::builder().spawn();
+    /// for write in [Write::push("visitors", "ada"), Write::push("visitors", "grace").if_present()] {
+    ///     store.write(write).await?;
+    /// }
+    /// let popped = store.write(Write::pop("visitors")).await?;
+    /// assert_eq!((popped.revision, popped.length), (3, 1));
+    /// assert_eq!(popped.popped.unwrap(), "grace");
+    /// # Ok(()) }
+    /// ```
+    pub fn write(&self, write: Write<T>) -> PendingWrite<'_, T, op::Any, C> {
+        self.single(write)
     }
 
     /// Do several writes, all or nothing, with nothing of others in between. Answers what each did.
@@ -155,8 +188,8 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
     pub fn batch(
         &self,
         writes: impl IntoIterator<Item = Write<T>>,
-    ) -> Pending<'_, T, op::Batch<T>> {
-        Pending { link: self.link(), op: op::Batch { writes: writes.into_iter().collect() } }
+    ) -> Pending<'_, T, op::Batch<T>, C> {
+        self.pending(op::Batch { writes: writes.into_iter().collect() })
     }
 
     /// Set many keys with one message and one answer: for pipelines. The writes are independent of
@@ -164,7 +197,7 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
     pub fn set_many<K: Into<Key>, V: Into<Value<T>>>(
         &self,
         pairs: impl IntoIterator<Item = (K, V)>,
-    ) -> Pending<'_, T, op::Many<T, op::Set>> {
+    ) -> Pending<'_, T, op::Many<T, op::Set>, C> {
         self.many(pairs.into_iter().map(|(key, value)| Write::set(key, value)).collect())
     }
 
@@ -186,14 +219,14 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
         &self,
         key: impl Into<Key>,
         elements: impl IntoIterator<Item = E>,
-    ) -> Pending<'_, T, op::Many<T, op::Push>> {
+    ) -> Pending<'_, T, op::Many<T, op::Push>, C> {
         let key = key.into();
         let push = |element: E| Write::push(&key, element);
         self.many(elements.into_iter().map(push).collect())
     }
 
-    fn many<K>(&self, writes: Vec<Write<T>>) -> Pending<'_, T, op::Many<T, K>> {
-        Pending { link: self.link(), op: op::Many { writes, kind: PhantomData } }
+    fn many<K>(&self, writes: Vec<Write<T>>) -> Pending<'_, T, op::Many<T, K>, C> {
+        self.pending(op::Many { writes, kind: PhantomData })
     }
 
     /// Change a value that is present by a closure, which runs in the caller: again, with what is
@@ -233,14 +266,18 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
         &self,
         key: impl Into<Key>,
         mut change: impl FnMut(&mut Value<T>),
-    ) -> Result<Entry<T>> {
+    ) -> Result<Entry<T>>
+    where
+        T: Clone + Send + Sync + 'static,
+        C: Carrier<T>,
+    {
         let key = key.into();
         loop {
             let mut entry = self.get(&key).await?.ok_or(Error::NotFound)?;
             change(&mut entry.value);
-            let update = self.write::<op::Modify>(Write::update(&key, entry.value.clone()));
-            match update.if_revision(entry.revision).await {
-                Ok((revision, updated_at)) => {
+            let update = Write::update(&key, entry.value.clone()).if_revision(entry.revision);
+            match self.write(update).await {
+                Ok(Written { revision, updated_at, .. }) => {
                     return Ok(Entry { revision, updated_at, ..entry });
                 }
                 Err(Error::ConditionFailed { .. }) => {}
@@ -251,29 +288,27 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
 
     /// Remove everything. Answers how many live keys went. Takes one revision, or none if the store
     /// was empty.
-    pub fn clear(&self) -> Pending<'_, T, op::Clear> {
-        Pending { link: self.link(), op: op::Clear {} }
+    pub fn clear(&self) -> Pending<'_, T, op::Clear, C> {
+        self.pending(op::Clear {})
     }
 
     /// Let the journal replace its log by a snapshot. Answers as soon as that has begun; it goes on
     /// beside other work. Does nothing without a journal.
-    pub fn compact(&self) -> Pending<'_, T, op::Compact> {
-        Pending { link: self.link(), op: op::Compact {} }
+    pub fn compact(&self) -> Pending<'_, T, op::Compact, C> {
+        self.pending(op::Compact {})
+    }
+}
+
+impl<T, C> Store<T, C> {
+    /// A handle that cannot write.
+    pub fn reader(&self) -> Reader<T, C> {
+        self.reader.clone()
     }
 }
 
 impl<T> Store<T> {
-    pub(crate) fn new(link: Arc<Link<T>>) -> Self {
-        Self { reader: Reader { link } }
-    }
-
     fn link(&self) -> &Link<T> {
-        &self.reader.link
-    }
-
-    /// A handle that cannot write.
-    pub fn reader(&self) -> Reader<T> {
-        self.reader.clone()
+        &self.reader.carrier
     }
 
     /// The token that stops the store: a child of the one that the builder was given. When it, or its
@@ -306,22 +341,22 @@ impl<T> Store<T> {
     }
 }
 
-impl<T> Deref for Store<T> {
-    type Target = Reader<T>;
+impl<T, C> Deref for Store<T, C> {
+    type Target = Reader<T, C>;
 
-    fn deref(&self) -> &Reader<T> {
+    fn deref(&self) -> &Reader<T, C> {
         &self.reader
     }
 }
 
-impl<T> Clone for Store<T> {
+impl<T, C> Clone for Store<T, C> {
     fn clone(&self) -> Self {
         Self { reader: self.reader.clone() }
     }
 }
 
-impl<T> fmt::Debug for Store<T> {
+impl<T, C: fmt::Debug> fmt::Debug for Store<T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.link().debug("Store", f)
+        f.debug_tuple("Store").field(&self.reader.carrier).finish()
     }
 }

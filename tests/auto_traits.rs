@@ -13,10 +13,10 @@ use mainspring::journal::{
     Recovered,
 };
 use mainspring::{
-    Action, BatchError, Batched, Builder, Call, Change, ChangeKind, Condition, End, Entry, Error,
-    Event, Gate, GateOptions, InvalidResumeToken, Key, Latest, Page, Pending, PendingWrite, Place,
-    Popped, Pushed, Reader, Refusal, Reply, ResumeToken, Stats, Store, StoreId, Subscription,
-    Timestamp, TrySendError, Ttl, Value, View, Write, op,
+    Action, BatchError, Builder, Call, Change, ChangeKind, Condition, End, Entry, Error, Event,
+    Gate, GateOptions, InvalidResumeToken, Key, Latest, Page, Pending, PendingWrite, Place, Popped,
+    Pushed, Reader, Refusal, Reply, ResumeToken, Stats, Store, StoreId, Subscription, Timestamp,
+    TrySendError, Ttl, Value, View, Write, Written, op,
 };
 
 /// Can be stored, and nothing else: no `Debug`, no `Eq`, no `Default`, nothing of serde.
@@ -60,7 +60,7 @@ fn handles() {
 
 fn plain_data() {
     all!([send sync unpin clone debug forever]
-        Action<u8>, Batched<u8>, BatchError, Change<u8>, ChangeKind<u8>, Entry<u8>, Error,
+        Action<u8>, Written<u8>, BatchError, Change<u8>, ChangeKind<u8>, Entry<u8>, Error,
         Event<u8>, Key, Page<u8>, Popped<u8>, Refusal, Value<u8>, Write<u8>, Recovered<u8>,
         AppendError, JournalError,
     );
@@ -90,10 +90,9 @@ fn commands() {
     commands! {
         op::Get, op::Clear, op::Compact, op::Subscribe, op::Watch<Bare>, op::Batch<Bare>,
         op::Scan<Key>, op::Scan<(Key, Entry<Bare>)>,
-        op::Look<Bare, bool>, op::Look<Bare, Option<usize>>, op::Look<Bare, Option<Bare>>,
-        op::Look<Bare, Option<Vec<Bare>>>,
+        op::Look<op::Contains>, op::Look<op::Len>, op::Look<op::Last>, op::Look<op::Range>,
         op::Single<Bare, op::Set>, op::Single<Bare, op::Edit>, op::Single<Bare, op::Push>,
-        op::Single<Bare, op::Pop>, op::Many<Bare, op::Set>, op::Many<Bare, op::Push>,
+        op::Single<Bare, op::Pop>, op::Single<Bare, op::Any>, op::Many<Bare, op::Set>, op::Many<Bare, op::Push>,
     }
     all!([sync]
         PendingWrite<'static, Bare, op::Set>, PendingWrite<'static, Bare, op::Pop>,

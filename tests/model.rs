@@ -6,11 +6,11 @@ mod common;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use common::{Copied, send};
+use common::{Copied, Did, dids, send};
 use futures_util::future::join_all;
 use mainspring::journal::MemoryJournal;
 use mainspring::{
-    Action, Batched, Change, ChangeKind, Condition, End, Entry, Error, Event, Key, Result, Store,
+    Action, Change, ChangeKind, Condition, End, Entry, Error, Event, Key, Result, Store,
     Subscription, Timestamp, Ttl, Value, Write,
 };
 use proptest::prelude::*;
@@ -49,8 +49,8 @@ enum Step {
 
 #[derive(Debug, PartialEq)]
 enum Answer {
-    Write(Result<Batched<String>>),
-    Batch(std::result::Result<Vec<Batched<String>>, (usize, Error)>),
+    Write(Result<Did<String>>),
+    Batch(std::result::Result<Vec<Did<String>>, (usize, Error)>),
     Many(Vec<Result<u64>>),
     Clear(usize),
     Get(Option<Entry<String>>),
@@ -166,7 +166,7 @@ impl Model {
     }
 
     /// What a write does, by the rules.
-    fn decide(&self, write: &Write<String>) -> Result<(ChangeKind<String>, Batched<String>)> {
+    fn decide(&self, write: &Write<String>) -> Result<(ChangeKind<String>, Did<String>)> {
         let current = self.get(write.key());
         let now = self.now.unwrap();
         let ttl = |unset| match write.time_to_live() {
@@ -180,7 +180,7 @@ impl Model {
             Some(list) => Ok(list.to_vec()),
             None => Err(Error::WrongKind),
         };
-        let mut answer = Batched { revision: 0, length: 0, popped: None };
+        let mut answer = Did { revision: 0, length: 0, popped: None };
         let kind = match write.action().clone() {
             Action::Set(value) => ChangeKind::Set { value, expires_at: fresh },
             Action::Update(value) => {
@@ -228,17 +228,17 @@ impl Model {
         Ok((kind, answer))
     }
 
-    fn write(&mut self, write: &Write<String>, continues: bool) -> Result<Batched<String>> {
+    fn write(&mut self, write: &Write<String>, continues: bool) -> Result<Did<String>> {
         let (kind, answer) = self.decide(write)?;
         let revision = self.expect(write.key(), &kind, continues);
-        Ok(Batched { revision, ..answer })
+        Ok(Did { revision, ..answer })
     }
 
     /// Whether every part of a batch holds is known only by doing them one after another.
     fn batch(
         &mut self,
         writes: &[Write<String>],
-    ) -> std::result::Result<Vec<Batched<String>>, (usize, Error)> {
+    ) -> std::result::Result<Vec<Did<String>>, (usize, Error)> {
         let overdue = |entry: &Entry<String>| self.is_over(entry);
         let live = self.copy.entries.iter().filter(|(_, entry)| !overdue(entry));
         let live = live.map(|(key, entry)| (key.clone(), entry.clone())).collect();
@@ -505,7 +505,9 @@ async fn call(store: &Store<String>, command: &Command) -> Answer {
         Command::Write(write, _) => Answer::Write(send(store, write.clone()).await),
         Command::Batch(writes) => {
             let writes = writes.iter().map(|(write, _)| write.clone());
-            Answer::Batch(store.batch(writes).await.map_err(|failed| (failed.index, failed.error)))
+            Answer::Batch(
+                store.batch(writes).await.map(dids).map_err(|failed| (failed.index, failed.error)),
+            )
         }
         Command::Many(writes) => {
             // The store makes lists of sets; the rest one after another is the same.

@@ -8,23 +8,22 @@ mod watch;
 mod whole;
 mod write;
 
-pub(crate) use self::read::LookAt;
-pub use self::read::{Get, Look, Scan};
+pub use self::read::{Contains, Get, Last, Len, Look, LookKind, Part, Range, Scan};
 pub use self::watch::{Subscribe, Watch};
 pub use self::whole::{Clear, Compact};
-pub use self::write::{Batch, Edit, Many, Modify, Pop, Push, Set, Single, TakesTtl, WriteKind};
+pub use self::write::{Any, Batch, Edit, Many, Pop, Push, Set, Single, TakesTtl, WriteKind};
 use crate::link::Link;
 use crate::message::{Envelope, Reply};
 use crate::{Error, inbox};
 
 /// What the queue needs to know of an operation. Sealed: the operations are those of this module.
-pub trait Operation<T>: Sized {
+pub trait Operation<T>: Sized + Send {
     /// What it answers.
-    type Output;
+    type Output: Send;
     /// How it fails.
-    type Error: From<Error>;
+    type Error: From<Error> + Send;
     #[doc(hidden)]
-    type Answer;
+    type Answer: Send;
 
     #[doc(hidden)]
     fn message(

@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use super::Operation;
+use crate::entry::Slice;
 use crate::link::Link;
 use crate::message::{Envelope, Message, Reply, ScanReply, ScanRequest};
 use crate::state::Map;
@@ -15,7 +16,7 @@ pub struct Get {
     pub(crate) key: Key,
 }
 
-impl<T> Operation<T> for Get {
+impl<T: Send + Sync + 'static> Operation<T> for Get {
     type Output = Option<Entry<T>>;
     type Error = Error;
     type Answer = Option<Entry<T>>;
@@ -31,34 +32,93 @@ impl<T> Operation<T> for Get {
     }
 }
 
-/// How a read looks at its key.
-pub(crate) type LookAt<T, R> =
-    fn(&Map<T>, u64, &str, Timestamp, (isize, usize)) -> Result<R, Error>;
-
-/// Read something about one key.
-pub struct Look<T, R> {
+/// Read something about one key; `K` says what.
+#[derive(Debug)]
+pub struct Look<K> {
     pub(crate) key: Key,
+    /// What is looked at of a list: from where (negative: from the end), and at most how much.
     pub(crate) window: (isize, usize),
-    pub(crate) look: LookAt<T, R>,
+    pub(crate) kind: PhantomData<fn() -> K>,
 }
 
-impl<T: 'static, R: Send + 'static> Operation<T> for Look<T, R> {
-    type Output = R;
-    type Error = Error;
-    type Answer = R;
+/// Whether the key is present.
+#[derive(Debug)]
+pub enum Contains {}
 
-    fn message(self, link: &Link<T>, reply: Reply<R>) -> Result<Envelope<T>, Error> {
-        let Self { key, window, look } = self;
+/// The length of a list.
+#[derive(Debug)]
+pub enum Len {}
+
+/// The last element of a list.
+#[derive(Debug)]
+pub enum Last {}
+
+/// Elements of a list.
+#[derive(Debug)]
+pub enum Range {}
+
+/// Elements of a list, with the list's length and revision, all of one moment.
+#[derive(Debug)]
+pub enum Part {}
+
+/// What a read of a key looks at, and answers.
+pub trait LookKind<T> {
+    /// The answer.
+    type Output: Send + 'static;
+
+    #[doc(hidden)]
+    fn look(
+        map: &Map<T>,
+        hash: u64,
+        key: &str,
+        now: Timestamp,
+        window: (isize, usize),
+    ) -> Result<Self::Output, Error>;
+}
+
+macro_rules! look {
+    ($($kind:ident($bound:path) -> $output:ty = $look:expr;)+) => {$(
+        impl<T: $bound + Send + 'static> LookKind<T> for $kind {
+            type Output = $output;
+
+            fn look(
+                map: &Map<T>,
+                hash: u64,
+                key: &str,
+                now: Timestamp,
+                window: (isize, usize),
+            ) -> Result<$output, Error> {
+                $look(map, hash, key, now, window)
+            }
+        }
+    )+};
+}
+
+look! {
+    Contains(Send) -> bool = |map: &Map<T>, hash, key, now, _| Ok(map.contains(hash, key, now));
+    Len(Send) -> Option<usize> = |map: &Map<T>, hash, key, now, _| map.len(hash, key, now);
+    Last(Clone) -> Option<T> = |map: &Map<T>, hash, key, now, _| map.last(hash, key, now);
+    Range(Clone) -> Option<Vec<T>> = Map::range;
+    Part(Clone) -> Option<Slice<T>> = Map::part;
+}
+
+impl<T: 'static, K: LookKind<T> + 'static> Operation<T> for Look<K> {
+    type Output = K::Output;
+    type Error = Error;
+    type Answer = K::Output;
+
+    fn message(self, link: &Link<T>, reply: Reply<K::Output>) -> Result<Envelope<T>, Error> {
+        let Self { key, window, .. } = self;
         key.validate()?;
         let hash = link.shared.map.hash(&key);
         Ok(Message::Look(Box::new(move |map, now| {
             // A caller that has left is no error.
-            reply.send(look(map, hash, &key, now, window));
+            reply.send(K::look(map, hash, &key, now, window));
         }))
         .into())
     }
 
-    fn output(answer: R) -> R {
+    fn output(answer: K::Output) -> K::Output {
         answer
     }
 }
@@ -78,7 +138,7 @@ impl<I> Scan<I> {
     }
 }
 
-impl<T> Operation<T> for Scan<Key> {
+impl<T: Send + Sync + 'static> Operation<T> for Scan<Key> {
     type Output = Page<Key>;
     type Error = Error;
     type Answer = Page<Key>;
@@ -92,7 +152,7 @@ impl<T> Operation<T> for Scan<Key> {
     }
 }
 
-impl<T> Operation<T> for Scan<(Key, Entry<T>)> {
+impl<T: Send + Sync + 'static> Operation<T> for Scan<(Key, Entry<T>)> {
     type Output = Page<(Key, Entry<T>)>;
     type Error = Error;
     type Answer = Page<(Key, Entry<T>)>;
@@ -103,12 +163,6 @@ impl<T> Operation<T> for Scan<(Key, Entry<T>)> {
 
     fn output(answer: Self::Answer) -> Self::Answer {
         answer
-    }
-}
-
-impl<T, R> fmt::Debug for Look<T, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Look").finish_non_exhaustive()
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Watch<T> {
     pub(crate) watcher: Arc<Watcher<T>>,
 }
 
-impl<T> Operation<T> for Watch<T> {
+impl<T: Send + Sync + 'static> Operation<T> for Watch<T> {
     type Output = Listening;
     type Error = Error;
     type Answer = Listening;

@@ -9,7 +9,7 @@ use crate::message::{Envelope, Message, Reply};
 #[derive(Debug)]
 pub struct Clear {}
 
-impl<T> Operation<T> for Clear {
+impl<T: Send + Sync + 'static> Operation<T> for Clear {
     type Output = usize;
     type Error = Error;
     type Answer = usize;
@@ -27,7 +27,7 @@ impl<T> Operation<T> for Clear {
 #[derive(Debug)]
 pub struct Compact {}
 
-impl<T> Operation<T> for Compact {
+impl<T: Send + Sync + 'static> Operation<T> for Compact {
     type Output = ();
     type Error = Error;
     type Answer = ();

@@ -6,10 +6,10 @@ use std::marker::PhantomData;
 use tokio::time::Instant;
 
 use super::Operation;
-use crate::command::{Condition, Prepared, Written};
+use crate::command::{Condition, Outcome, Prepared};
 use crate::link::Link;
 use crate::message::{Envelope, Gated, Message, Reply};
-use crate::{BatchError, Batched, Error, Popped, Pushed, Refusal, Timestamp, inbox};
+use crate::{BatchError, Error, Popped, Pushed, Refusal, Written, inbox};
 
 /// A write; `K` says which answer it has.
 pub struct Single<T, K> {
@@ -33,16 +33,16 @@ pub enum Pop {}
 #[derive(Debug)]
 pub enum Edit {}
 
-/// An update by [`Store::modify`](crate::Store::modify).
+/// Any write, as a value: answers [`Written`](crate::Written), takes a time to live.
 #[derive(Debug)]
-#[doc(hidden)]
-pub enum Modify {}
+pub enum Any {}
 
 /// Writes to which a time to live can be added.
 pub trait TakesTtl {}
 
 impl TakesTtl for Set {}
 impl TakesTtl for Push {}
+impl TakesTtl for Any {}
 
 impl<T, K> Single<T, K> {
     pub(crate) fn new(write: crate::Write<T>) -> Self {
@@ -54,12 +54,12 @@ impl<T, K> Single<T, K> {
     }
 }
 
-impl<T, K: WriteKind<T>> Operation<T> for Single<T, K> {
+impl<T: Send + Sync + 'static, K: WriteKind<T>> Operation<T> for Single<T, K> {
     type Output = K::Output;
     type Error = Error;
-    type Answer = Written<T>;
+    type Answer = Outcome<T>;
 
-    fn message(self, link: &Link<T>, reply: Reply<Written<T>>) -> Result<Envelope<T>, Error> {
+    fn message(self, link: &Link<T>, reply: Reply<Outcome<T>>) -> Result<Envelope<T>, Error> {
         let gated = link.gate_of(self.write.key()).is_some();
         if gated && self.write.condition() != Condition::Any {
             // The device would have acted before the owner could check.
@@ -73,8 +73,8 @@ impl<T, K: WriteKind<T>> Operation<T> for Single<T, K> {
         })
     }
 
-    fn output(written: Written<T>) -> K::Output {
-        K::output(written)
+    fn output(accepted: Outcome<T>) -> K::Output {
+        K::output(accepted.into())
     }
 
     fn queue<'l>(&self, link: &'l Link<T>) -> &'l inbox::Sender<Envelope<T>> {
@@ -97,10 +97,10 @@ pub struct Many<T, K> {
     pub(crate) kind: PhantomData<fn() -> K>,
 }
 
-impl<T, K: WriteKind<T>> Operation<T> for Many<T, K> {
+impl<T: Send + Sync + 'static, K: WriteKind<T>> Operation<T> for Many<T, K> {
     type Output = Vec<Result<K::Output, Error>>;
     type Error = Error;
-    type Answer = Vec<Result<Written<T>, Error>>;
+    type Answer = Vec<Result<Outcome<T>, Error>>;
 
     fn message(self, link: &Link<T>, reply: Reply<Self::Answer>) -> Result<Envelope<T>, Error> {
         let writes = self.writes.into_iter().map(|write| prepare_ungated(link, write)).collect();
@@ -108,7 +108,8 @@ impl<T, K: WriteKind<T>> Operation<T> for Many<T, K> {
     }
 
     fn output(answer: Self::Answer) -> Self::Output {
-        answer.into_iter().map(|written| written.map(K::output)).collect()
+        let output = |accepted: Outcome<T>| K::output(accepted.into());
+        answer.into_iter().map(|accepted| accepted.map(output)).collect()
     }
 }
 
@@ -117,15 +118,15 @@ pub struct Batch<T> {
     pub(crate) writes: Vec<crate::Write<T>>,
 }
 
-impl<T> Operation<T> for Batch<T> {
-    type Output = Vec<Batched<T>>;
+impl<T: Send + Sync + 'static> Operation<T> for Batch<T> {
+    type Output = Vec<Written<T>>;
     type Error = BatchError;
-    type Answer = Vec<Written<T>>;
+    type Answer = Vec<Outcome<T>>;
 
     fn message(
         self,
         link: &Link<T>,
-        reply: Reply<Vec<Written<T>>, BatchError>,
+        reply: Reply<Vec<Outcome<T>>, BatchError>,
     ) -> Result<Envelope<T>, BatchError> {
         let prepare = |(index, write)| {
             prepare_ungated(link, write).map_err(|error| BatchError { index, error })
@@ -134,26 +135,21 @@ impl<T> Operation<T> for Batch<T> {
         Ok(Message::Batch { writes, reply }.into())
     }
 
-    fn output(answer: Vec<Written<T>>) -> Vec<Batched<T>> {
-        let batched = |written: Written<T>| Batched {
-            revision: written.revision,
-            length: written.length,
-            popped: written.taken.popped(),
-        };
-        answer.into_iter().map(batched).collect()
+    fn output(answer: Vec<Outcome<T>>) -> Vec<Written<T>> {
+        answer.into_iter().map(Written::from).collect()
     }
 }
 
 /// What a kind of write answers.
 pub trait WriteKind<T> {
     /// The answer.
-    type Output;
+    type Output: Send;
 
     #[doc(hidden)]
     fn output(written: Written<T>) -> Self::Output;
 }
 
-impl<T> WriteKind<T> for Set {
+impl<T: Send> WriteKind<T> for Set {
     type Output = u64;
 
     fn output(written: Written<T>) -> u64 {
@@ -161,7 +157,7 @@ impl<T> WriteKind<T> for Set {
     }
 }
 
-impl<T> WriteKind<T> for Edit {
+impl<T: Send> WriteKind<T> for Edit {
     type Output = u64;
 
     fn output(written: Written<T>) -> u64 {
@@ -169,15 +165,15 @@ impl<T> WriteKind<T> for Edit {
     }
 }
 
-impl<T> WriteKind<T> for Modify {
-    type Output = (u64, Timestamp);
+impl<T: Send> WriteKind<T> for Any {
+    type Output = Written<T>;
 
-    fn output(written: Written<T>) -> (u64, Timestamp) {
-        (written.revision, written.at)
+    fn output(written: Written<T>) -> Written<T> {
+        written
     }
 }
 
-impl<T> WriteKind<T> for Push {
+impl<T: Send> WriteKind<T> for Push {
     type Output = Pushed;
 
     fn output(written: Written<T>) -> Pushed {
@@ -185,12 +181,12 @@ impl<T> WriteKind<T> for Push {
     }
 }
 
-impl<T> WriteKind<T> for Pop {
+impl<T: Send> WriteKind<T> for Pop {
     type Output = Popped<T>;
 
     fn output(written: Written<T>) -> Popped<T> {
-        let Written { revision, length, taken, .. } = written;
-        match taken.popped() {
+        let Written { revision, length, popped, .. } = written;
+        match popped {
             Some(element) => Popped { element, revision, length },
             None => unreachable!("a pop that was accepted has popped"),
         }

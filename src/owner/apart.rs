@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::Owner;
 use super::job::Job;
-use crate::command::{Prepared, Written};
+use crate::command::{Outcome, Prepared};
 use crate::journal::Journal;
 use crate::message::Reply;
 use crate::{Error, Timestamp, reply};
 
 type Writes<T> = Vec<Result<Prepared<T>, Error>>;
-type Answers<T> = Vec<Result<Written<T>, Error>>;
+type Answers<T> = Vec<Result<Outcome<T>, Error>>;
 
 impl<T, J> Owner<T, J>
 where

@@ -1,6 +1,6 @@
 //! The commands of a planned turn: decided together, answered together.
 
-use crate::command::{Prepared, Taken, Written};
+use crate::command::{Outcome, Prepared, Taken};
 use crate::message::{Envelope, Message, Reply};
 use crate::plan::{Accepted, Plan};
 use crate::{BatchError, Error, Timestamp};
@@ -9,15 +9,15 @@ use crate::{BatchError, Error, Timestamp};
 pub(super) enum Job<T> {
     Write {
         prepared: Prepared<T>,
-        reply: Reply<Written<T>>,
+        reply: Reply<Outcome<T>>,
     },
     Many {
         writes: Vec<Result<Prepared<T>, Error>>,
-        reply: Reply<Vec<Result<Written<T>, Error>>>,
+        reply: Reply<Vec<Result<Outcome<T>, Error>>>,
     },
     Batch {
         writes: Vec<Prepared<T>>,
-        reply: Reply<Vec<Written<T>>, BatchError>,
+        reply: Reply<Vec<Outcome<T>>, BatchError>,
     },
     Clear {
         reply: Reply<usize>,
@@ -95,7 +95,7 @@ impl<T> Job<T> {
         mut popped: Vec<Option<T>>,
         at: Timestamp,
     ) {
-        let mut written = |accepted: Accepted| Written {
+        let mut written = |accepted: Accepted| Outcome {
             revision: accepted.revision,
             at,
             length: accepted.length,

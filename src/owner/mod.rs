@@ -20,7 +20,7 @@ use self::expiring::Pause;
 use self::journaling::Halt;
 use self::waiting::{Waits, Woken};
 use crate::change::Change;
-use crate::command::Written;
+use crate::command::Outcome;
 use crate::decide::Rules;
 use crate::journal::{Journal, JournalError};
 use crate::message::{Envelope, Reply, ScanRequest};
@@ -70,7 +70,7 @@ pub(crate) struct Owner<T, J> {
     pub(crate) answers: Vec<Answer<T>>,
 }
 
-pub(crate) type Answer<T> = (Reply<Written<T>>, Result<Written<T>, Error>);
+pub(crate) type Answer<T> = (Reply<Outcome<T>>, Result<Outcome<T>, Error>);
 
 /// Run an owner to its end, whatever that is, and tell everybody.
 ///

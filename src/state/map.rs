@@ -3,6 +3,7 @@
 //! Anyone may hold a `Map`; only [`State`](super::State) can write to it, because the method that
 //! takes a write lock is private to this module's parent, and only the owner has the state.
 
+use std::fmt;
 use std::hash::BuildHasher;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,7 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::shard::Shard;
 use super::slot::Slot;
 use super::table::{PLACE_BITS, PLACES};
+use crate::entry::Slice;
 use crate::{Entry, Error, Timestamp};
 
 /// One lock each. As many as keep a shard small: then its table grows in microseconds, and there is
@@ -52,11 +54,17 @@ impl Place {
 
 const _: () = assert!(SHARD_BITS + PLACE_BITS == u32::BITS);
 
-pub(crate) struct Map<T> {
+pub struct Map<T> {
     shards: Box<[Locked<T>]>,
     hasher: RandomState,
     /// No change after this revision is in the map yet: stored before a change is applied.
     applied: AtomicU64,
+}
+
+impl<T> fmt::Debug for Map<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map").finish_non_exhaustive()
+    }
 }
 
 impl<T> Map<T> {
@@ -102,21 +110,24 @@ impl<T> Map<T> {
     }
 
     pub(crate) fn len(&self, hash: u64, key: &str, now: Timestamp) -> Result<Option<usize>, Error> {
-        self.with_list(hash, key, now, std::collections::VecDeque::len)
+        self.with_list(hash, key, now, |list, _| list.len())
     }
 
-    /// Look at a list under the lock; absent is `None`, an item is an error.
+    /// Look at a list and its revision under the lock; absent is `None`, an item is an error.
     fn with_list<R>(
         &self,
         hash: u64,
         key: &str,
         now: Timestamp,
-        look: impl FnOnce(&std::collections::VecDeque<T>) -> R,
+        look: impl FnOnce(&std::collections::VecDeque<T>, u64) -> R,
     ) -> Result<Option<R>, Error> {
         let shard = self.read(Self::shard_of(hash));
         match shard.get(hash, key).filter(|slot| !slot.is_over(now)) {
             None => Ok(None),
-            Some(slot) => slot.list().map(look).map(Some).ok_or(Error::WrongKind),
+            Some(slot) => {
+                let list = slot.list().ok_or(Error::WrongKind)?;
+                Ok(Some(look(list, slot.revision())))
+            }
         }
     }
 }
@@ -128,7 +139,7 @@ impl<T: Clone> Map<T> {
     }
 
     pub(crate) fn last(&self, hash: u64, key: &str, now: Timestamp) -> Result<Option<T>, Error> {
-        Ok(self.with_list(hash, key, now, |list| list.back().cloned())?.flatten())
+        Ok(self.with_list(hash, key, now, |list, _| list.back().cloned())?.flatten())
     }
 
     /// Elements from `offset` (negative: from the end), at most `limit`.
@@ -137,10 +148,23 @@ impl<T: Clone> Map<T> {
         hash: u64,
         key: &str,
         now: Timestamp,
-        (offset, limit): (isize, usize),
+        window: (isize, usize),
     ) -> Result<Option<Vec<T>>, Error> {
-        self.with_list(hash, key, now, |list| {
-            list.range(window(list.len(), offset, limit)).cloned().collect()
+        Ok(self.part(hash, key, now, window)?.map(|part| part.elements))
+    }
+
+    /// The same with the length and the revision of the whole list.
+    pub(crate) fn part(
+        &self,
+        hash: u64,
+        key: &str,
+        now: Timestamp,
+        (offset, limit): (isize, usize),
+    ) -> Result<Option<Slice<T>>, Error> {
+        self.with_list(hash, key, now, |list, revision| {
+            let length = list.len();
+            let elements = list.range(window(length, offset, limit)).cloned().collect();
+            Slice { elements, length, revision }
         })
     }
 }

@@ -4,7 +4,7 @@ use super::shard::Shard;
 use super::slot::{Displaced, Fresh, Payload, Slot, Stamp, Stored};
 use super::{Map, Place, State};
 use crate::change::{Change, ChangeKind};
-use crate::command::{Action, Prepared, Taken, Written};
+use crate::command::{Action, Outcome, Prepared, Taken};
 use crate::decide::{Effect, Facts, Rules, change_of, decide, effect_of_change};
 use crate::expiry::Wheel;
 use crate::{Error, Key, Timestamp, Value};
@@ -19,7 +19,7 @@ impl<T: Clone> State<T> {
         now: Timestamp,
         rules: &Rules,
         tell: &mut impl FnMut(Change<T>),
-    ) -> Result<Written<T>, Error> {
+    ) -> Result<Outcome<T>, Error> {
         let hash = prepared.hash;
         let key = &prepared.write.key;
         let payload = Payload::of_write(&prepared.write.action);
@@ -55,7 +55,7 @@ impl<T: Clone> State<T> {
         };
         let length = effect.length(&prepared.write.action);
         tell(change_of(effect, prepared, revision, now));
-        Ok(Written { revision, at: now, length, taken })
+        Ok(Outcome { revision, at: now, length, taken })
     }
 
     /// Let a key that is overdue expire, before a write to it.

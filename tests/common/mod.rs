@@ -11,8 +11,8 @@ use mainspring::journal::{
     AppendError, Journal, JournalError, MemoryJournal, Meter, Past, ReadError, Recover, Recovered,
 };
 use mainspring::{
-    Action, Batched, Change, ChangeKind, Condition, End, Entry, Event, Key, PendingWrite, Result,
-    Store, StoreId, Subscription, Ttl, Write, op,
+    Action, Change, ChangeKind, Condition, End, Entry, Event, Key, PendingWrite, Result, Store,
+    StoreId, Subscription, Ttl, Write, Written, op,
 };
 
 /// A copy of a store, kept by replaying what subscribers are told.
@@ -67,6 +67,26 @@ pub(crate) async fn changes_to_the_end<T: Clone + Send + Sync + 'static>(
             Err(error) => return (told, error),
         }
     }
+}
+
+/// What a write did, but for the time.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Did<T> {
+    pub(crate) revision: u64,
+    pub(crate) length: usize,
+    pub(crate) popped: Option<T>,
+}
+
+impl<T> From<Written<T>> for Did<T> {
+    fn from(written: Written<T>) -> Self {
+        let Written { revision, length, popped, .. } = written;
+        Self { revision, length, popped }
+    }
+}
+
+/// What the writes of a batch did, but for the time.
+pub(crate) fn dids<T>(written: Vec<Written<T>>) -> Vec<Did<T>> {
+    written.into_iter().map(Did::from).collect()
 }
 
 /// Small, seeded and good enough.
@@ -326,7 +346,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for HungJournal {
 pub(crate) async fn send<T: Clone + Send + Sync + 'static>(
     store: &Store<T>,
     write: Write<T>,
-) -> Result<Batched<T>> {
+) -> Result<Did<T>> {
     let (key, when, ttl) = (write.key().clone(), write.condition(), write.time_to_live());
     match write.action().clone() {
         Action::Set(value) => living(under(store.set(key, value), when), ttl).await.map(revised),
@@ -340,7 +360,7 @@ pub(crate) async fn send<T: Clone + Send + Sync + 'static>(
                 End::Back => store.push(key, element),
             };
             let pushed = living(under(push, when), ttl).await?;
-            Ok(Batched { length: pushed.length, ..revised(pushed.revision) })
+            Ok(Did { length: pushed.length, ..revised(pushed.revision) })
         }
         Action::Pop { end } => {
             let pop = match end {
@@ -349,7 +369,7 @@ pub(crate) async fn send<T: Clone + Send + Sync + 'static>(
             };
             let popped = under(pop, when).await?;
             let (revision, length) = (popped.revision, popped.length);
-            Ok(Batched { revision, length, popped: Some(popped.element) })
+            Ok(Did { revision, length, popped: Some(popped.element) })
         }
         Action::Touch => match ttl {
             Ttl::After(ttl) => under(store.expire(key, ttl), when).await.map(revised),
@@ -382,6 +402,6 @@ fn living<'a, T, K: op::TakesTtl>(
     }
 }
 
-fn revised<T>(revision: u64) -> Batched<T> {
-    Batched { revision, length: 0, popped: None }
+fn revised<T>(revision: u64) -> Did<T> {
+    Did { revision, length: 0, popped: None }
 }

@@ -2,12 +2,12 @@
 
 use mainspring::journal::{Journal, MemoryJournal};
 use mainspring::{
-    Batched, Builder, Entry, Event, Key, Page, Result, ResumeToken, Store, StoreId, Subscription,
-    Value, Write,
+    Builder, Entry, Event, Key, Page, Result, ResumeToken, Store, StoreId, Subscription, Value,
+    Write,
 };
 
 use crate::api::{Api, Backend, Events, Filter, From, Options};
-use crate::common::send;
+use crate::common::{Did, dids, send};
 
 #[cfg(feature = "file")]
 pub(crate) use crate::folder::Filed;
@@ -122,15 +122,15 @@ impl Api for Store<String> {
         }
     }
 
-    async fn write(&self, write: Write<String>) -> Result<Batched<String>> {
+    async fn write(&self, write: Write<String>) -> Result<Did<String>> {
         send(self, write).await
     }
 
     async fn batch(
         &self,
         writes: Vec<Write<String>>,
-    ) -> Result<Vec<Batched<String>>, mainspring::BatchError> {
-        Store::batch(self, writes).await
+    ) -> Result<Vec<Did<String>>, mainspring::BatchError> {
+        Store::batch(self, writes).await.map(dids)
     }
 
     async fn set_many(&self, pairs: &[(&str, &str)]) -> Result<Vec<Result<u64>>> {

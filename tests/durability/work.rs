@@ -142,7 +142,7 @@ impl Life {
                 let writes: Vec<_> = (0..1 + random.below(4)).map(|_| write(random)).collect();
                 let batch = self.store.batch(writes).await;
                 let last =
-                    |answers: Vec<mainspring::Batched<String>>| answers.last().unwrap().revision;
+                    |answers: Vec<mainspring::Written<String>>| answers.last().unwrap().revision;
                 self.told(batch.map(last).map_err(|error| error.error));
             }
             _ => {
