@@ -122,6 +122,8 @@ mod timestamp;
 mod view;
 mod watcher;
 mod weigh;
+#[cfg(any(feature = "file", feature = "server", feature = "client"))]
+pub mod wire;
 
 pub use self::builder::Builder;
 pub use self::carrier::{Carrier, Carries};
