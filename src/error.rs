@@ -63,9 +63,11 @@ pub enum Error {
     /// The store has stopped because of a fault, which is the cause given.
     #[error("the store has failed: {0}")]
     Failed(Arc<str>),
-    /// The journal could not say whether the write was recorded. It may or may not have happened:
+    /// The journal, or the server, did not say whether the write was done. It may or may not have happened:
     /// read the key to find out.
-    #[error("outcome unknown: the journal did not answer; read the key to find out")]
+    #[error(
+        "outcome unknown: the journal, or the server, did not answer; read the key to find out"
+    )]
     Unknown,
     /// The journal has no room. Nothing was written.
     #[error("the journal is full: nothing was written; make room and retry")]
@@ -78,6 +80,18 @@ pub enum Error {
     /// subscription asked for, and the history does not have any more, cannot be read from it.
     #[error("the journal has failed: {0}")]
     JournalFailed(Arc<str>),
+    /// The server could not be reached, so it did not get the command.
+    #[error("the server cannot be reached: {0}")]
+    Unreachable(Arc<str>),
+    /// The server did not take the request, for a reason that has no variant of its own.
+    #[error("the server refused the request: {0}")]
+    Rejected(Arc<str>),
+    /// The server wants to know who asks.
+    #[error("unauthorized: log in, or give a token that is still valid")]
+    Unauthorized,
+    /// The server knows who asks, and does not allow it.
+    #[error("forbidden: this account may not do that")]
+    Forbidden,
     /// The changes after the revision asked for are no longer held, neither in the history nor in a journal.
     /// Start from a snapshot.
     #[error("compacted: the oldest place to resume is {oldest}; subscribe from a snapshot instead")]

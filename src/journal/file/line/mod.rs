@@ -14,7 +14,9 @@ use std::str::from_utf8;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::Timestamp;
+pub(crate) use self::read::valid;
+pub(crate) use crate::wire::{Text, text_of};
+use crate::{Timestamp, wire};
 
 /// What follows the bytes that are summed: `,"crc":"xxxxxxxx"}`.
 pub(crate) const SEAL: usize = 18;
@@ -97,28 +99,7 @@ pub(crate) struct Codec {
     read: Option<(String, Timestamp)>,
 }
 
-/// A moment as RFC 3339.
-pub(crate) fn text_of(time: Timestamp) -> String {
-    match jiff::Timestamp::from_nanosecond(i128::from(time.as_nanos())) {
-        Ok(time) => time.to_string(),
-        Err(_) => unreachable!("64 bits of nanoseconds are in range"),
-    }
-}
-
-/// A moment that was written as RFC 3339. What is out of range becomes the nearest that is not.
+/// A moment that was written as RFC 3339.
 pub(crate) fn time_of(text: &str) -> Result<Timestamp, Unreadable> {
-    let time: jiff::Timestamp =
-        text.parse().map_err(|error| Unreadable(format!("{text:?} is no time: {error}")))?;
-    let nanos = time.as_nanosecond().clamp(1, i128::from(u64::MAX));
-    Ok(Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
-}
-
-/// Formats into bytes.
-pub(crate) struct Text<'a>(pub(crate) &'a mut Vec<u8>);
-
-impl std::fmt::Write for Text<'_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.0.extend_from_slice(text.as_bytes());
-        Ok(())
-    }
+    wire::time_of(text).map_err(|error| Unreadable(error.to_string()))
 }

@@ -125,7 +125,7 @@ impl Line<'_> {
     }
 }
 
-fn valid(key: &str) -> Result<Key, Unreadable> {
+pub(crate) fn valid(key: &str) -> Result<Key, Unreadable> {
     let key = Key::from(key);
     key.validate().map_err(|error| Unreadable(error.to_string()))?;
     Ok(key)

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::load::Loaded;
-use super::row::Row;
 use super::{disk, manifest, patiently};
 use crate::journal::file::error::FileError;
 use crate::journal::file::replay::Progress;
+use crate::wire::put_row;
 
 /// What [`export`] has written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,12 +39,14 @@ pub fn export(
     let loaded = patiently(|| Loaded::read(&*disk, &manifest(&*disk)?, progress))?;
     let mut out = BufWriter::new(out);
     let mut entries = 0;
-    let mut written = Ok(());
+    let (mut row, mut written) = (Vec::new(), Ok(()));
     loaded.each(loaded.now(), |key, entry| {
         entries += 1;
-        written = serde_json::to_writer(&mut out, &Row::new(key, entry))
+        row.clear();
+        written = put_row(&mut row, key, entry)
             .map_err(std::io::Error::from)
-            .and_then(|()| out.write_all(b"\n"));
+            .and_then(|()| out.write_all(&row))
+            .and_then(|()| out.write_all(b"}\n"));
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     written

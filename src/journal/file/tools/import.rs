@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::disk;
 use super::legacy::Entries;
 use super::new::NewJournal;
-use super::row::ReadRow;
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::Unreadable;
 use crate::journal::file::replay::Progress;
+use crate::wire::ReadRow;
 
 /// What an import was made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -173,7 +173,7 @@ fn bad_line(number: u64, why: &str) -> FileError {
 fn take_row(entries: &mut Entries, line: &str) -> Result<(), Unreadable> {
     let row: ReadRow<'_> =
         serde_json::from_str(line).map_err(|error| Unreadable(error.to_string()))?;
-    let (key, entry) = row.entry()?;
+    let (key, entry) = row.entry().map_err(|error| Unreadable(error.to_string()))?;
     entries.revision = entries.revision.max(entry.revision);
     match entries.map.insert(key, entry) {
         Some(_) => Err(Unreadable("there is another line with this key before it".into())),

@@ -9,9 +9,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Raw;
-use super::row::{valid, value_of};
-use crate::journal::file::line::{Unreadable, time_of};
-use crate::{Entry, Key, Timestamp, Value};
+use crate::journal::file::line::{Unreadable, time_of, valid};
+use crate::{Entry, Key, Timestamp, Value, wire};
 
 /// Entries on their way into a journal.
 #[derive(Default)]
@@ -44,6 +43,10 @@ fn time_if_any(text: &str) -> Result<Option<Timestamp>, Unreadable> {
         return Ok(None);
     }
     time_of(text).map(Some)
+}
+
+fn value_of(value: &RawValue) -> Result<Value<Raw>, Unreadable> {
+    wire::value_of(value).map_err(|error| Unreadable(error.to_string()))
 }
 
 impl Entries {

@@ -26,7 +26,6 @@ mod new;
 mod plan;
 mod repair;
 mod restore;
-mod row;
 mod stat;
 
 use std::path::Path;

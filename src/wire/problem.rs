@@ -1,0 +1,201 @@
+//! Errors as JSON: `code`, `message`, and what a program needs to know besides.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::{Error, Refusal};
+
+/// An error as it is sent. Which members are there besides the first two depends on the code.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Problem {
+    pub(crate) code: Cow<'static, str>,
+    pub(crate) message: Cow<'static, str>,
+    /// Of a batch: which of its commands failed, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) index: Option<usize>,
+    /// Of a condition: the revision that the key has, or `null` when it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    current: Option<Option<u64>>,
+    /// The oldest revision after which every change can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    oldest: Option<u64>,
+    /// Of a resumption: the revision that was asked for, and where the store is, or where it could resume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    head: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<u64>,
+    /// Of a key, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    length: Option<usize>,
+    /// Of a limit: which, how much it allows, and what there would be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    what: Option<Cow<'static, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weight: Option<u64>,
+    /// Why a gate, a journal or the store itself said no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Cow<'static, str>>,
+}
+
+/// A `null` that is there is not the same as nothing.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u64>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}
+
+impl Problem {
+    pub(crate) fn new(
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { code: code.into(), message: message.into(), ..Self::default() }
+    }
+
+    /// The HTTP status that goes with the code.
+    pub(crate) fn status(&self) -> u16 {
+        match &*self.code {
+            "unauthorized" => 401,
+            "forbidden" => 403,
+            "item_not_found" | "not_found" => 404,
+            "method_not_allowed" => 405,
+            "timeout" => 408,
+            "invalid_data_type" | "list_empty" | "refused" | "wrong_store" => 409,
+            "compacted" => 410,
+            "revision_mismatch" => 412,
+            "too_large" => 413,
+            "busy" | "shutting_down" | "recovering" | "journal_failed" | "failed" => 503,
+            "memory_limit" | "storage_full" => 507,
+            "outcome_unknown" | "internal" => 500,
+            _ => 400,
+        }
+    }
+
+    /// The error that it tells of.
+    pub(crate) fn into_error(self) -> Error {
+        let reason = self.reason.as_deref().unwrap_or(&self.message);
+        match &*self.code {
+            "item_not_found" => Error::NotFound,
+            "invalid_data_type" => Error::WrongKind,
+            "list_empty" => Error::ListEmpty,
+            "revision_mismatch" => Error::ConditionFailed { current: self.current.flatten() },
+            "invalid_ttl" => Error::InvalidTtl,
+            "too_large" => match (self.weight, self.limit) {
+                (Some(weight), Some(limit)) => Error::TooLarge { weight, limit },
+                _ => Error::Rejected(self.message.into()),
+            },
+            "memory_limit" => Error::OverLimit {
+                what: if self.what.as_deref() == Some("bytes") { "bytes" } else { "entries" },
+                limit: self.limit.unwrap_or_default(),
+            },
+            "storage_full" => Error::JournalFull,
+            "refused" => Refusal::new(reason).into(),
+            "busy" => Error::Busy,
+            "shutting_down" => Error::Closed,
+            "recovering" => Error::Recovering,
+            "journal_failed" => Error::JournalFailed(reason.into()),
+            "failed" => Error::Failed(reason.into()),
+            "outcome_unknown" | "internal" => Error::Unknown,
+            "compacted" => Error::Compacted { oldest: self.oldest.unwrap_or_default() },
+            "wrong_store" => Error::WrongStore,
+            "invalid_request" => match (self.length, self.asked, self.head, self.before) {
+                (Some(length), ..) => Error::InvalidKey { length },
+                (_, Some(asked), Some(head), _) => Error::AheadOfHead { asked, head },
+                (_, Some(asked), _, Some(before)) => Error::InsideBatch { asked, before },
+                _ => Error::Rejected(self.message.into()),
+            },
+            "unauthorized" => Error::Unauthorized,
+            "forbidden" => Error::Forbidden,
+            _ => Error::Rejected(self.message.into()),
+        }
+    }
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        let problem = |code: &'static str| Self::new(code, error.to_string());
+        let because =
+            |code, reason: &str| Self { reason: Some(reason.to_owned().into()), ..problem(code) };
+        match error {
+            Error::NotFound => problem("item_not_found"),
+            Error::WrongKind => problem("invalid_data_type"),
+            Error::ListEmpty => problem("list_empty"),
+            Error::ConditionFailed { current } => {
+                Self { current: Some(*current), ..problem("revision_mismatch") }
+            }
+            Error::InvalidKey { length } => {
+                Self { length: Some(*length), ..problem("invalid_request") }
+            }
+            Error::InvalidTtl => problem("invalid_ttl"),
+            Error::TooLarge { weight, limit } => {
+                Self { weight: Some(*weight), limit: Some(*limit), ..problem("too_large") }
+            }
+            Error::OverLimit { what, limit } => {
+                let what = Some(Cow::Borrowed(*what));
+                Self { what, limit: Some(*limit), ..problem("memory_limit") }
+            }
+            Error::Refused(refusal) => because("refused", refusal.reason()),
+            Error::Busy => problem("busy"),
+            Error::Closed => problem("shutting_down"),
+            Error::Failed(cause) => because("failed", cause),
+            Error::Unknown => problem("outcome_unknown"),
+            Error::JournalFull => problem("storage_full"),
+            Error::Recovering => problem("recovering"),
+            Error::JournalFailed(cause) => because("journal_failed", cause),
+            Error::Compacted { oldest } => Self { oldest: Some(*oldest), ..problem("compacted") },
+            Error::WrongStore => problem("wrong_store"),
+            Error::AheadOfHead { asked, head } => {
+                Self { asked: Some(*asked), head: Some(*head), ..problem("invalid_request") }
+            }
+            Error::InsideBatch { asked, before } => {
+                Self { asked: Some(*asked), before: Some(*before), ..problem("invalid_request") }
+            }
+            Error::Unauthorized => problem("unauthorized"),
+            Error::Forbidden => problem("forbidden"),
+            Error::Rejected(_) => problem("invalid_request"),
+            Error::Unreachable(_) => problem("internal"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_comes_back_as_it_was_sent() {
+        for error in [
+            Error::NotFound,
+            Error::WrongKind,
+            Error::ListEmpty,
+            Error::ConditionFailed { current: None },
+            Error::ConditionFailed { current: Some(7) },
+            Error::InvalidKey { length: 1025 },
+            Error::InvalidTtl,
+            Error::TooLarge { weight: 9, limit: 8 },
+            Error::OverLimit { what: "entries", limit: 8 },
+            Error::OverLimit { what: "bytes", limit: 8 },
+            Error::Refused(Refusal::new("the brake is on")),
+            Error::Busy,
+            Error::Closed,
+            Error::Failed("it panicked".into()),
+            Error::Unknown,
+            Error::JournalFull,
+            Error::Recovering,
+            Error::JournalFailed("no disk".into()),
+            Error::Compacted { oldest: 12 },
+            Error::WrongStore,
+            Error::AheadOfHead { asked: 9, head: 8 },
+            Error::InsideBatch { asked: 9, before: 8 },
+            Error::Unauthorized,
+            Error::Forbidden,
+        ] {
+            let sent = serde_json::to_string(&Problem::from(&error)).unwrap();
+            let read: Problem = serde_json::from_str(&sent).unwrap();
+            assert_eq!(read.into_error(), error, "{sent}");
+        }
+    }
+}
