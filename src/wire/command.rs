@@ -50,8 +50,7 @@ impl<'a> Command<'a> {
         let commands: Vec<&RawValue> =
             serde_json::from_slice(body).map_err(|error| not_json(&error))?;
         let read = |(index, command): (usize, &'a RawValue)| {
-            Self::read(command.get().as_bytes())
-                .map_err(|problem| Problem { index: Some(index), ..problem })
+            Self::read(command.get().as_bytes()).map_err(|problem| problem.at(index))
         };
         commands.into_iter().enumerate().map(read).collect()
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Error, Refusal};
+use crate::{BatchError, Error, Refusal};
 
 /// An error as it is sent. Which members are there besides the first two depends on the code.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,11 @@ impl Problem {
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self { code: code.into(), message: message.into(), ..Self::default() }
+    }
+
+    /// The same, of one command of a batch.
+    pub(crate) fn at(self, index: usize) -> Self {
+        Self { index: Some(index), ..self }
     }
 
     /// The HTTP status that goes with the code.
@@ -111,6 +116,12 @@ impl Problem {
             "forbidden" => Error::Forbidden,
             _ => Error::Rejected(self.message.into()),
         }
+    }
+}
+
+impl From<&BatchError> for Problem {
+    fn from(failed: &BatchError) -> Self {
+        Self::from(&failed.error).at(failed.index)
     }
 }
 
