@@ -1,6 +1,15 @@
 //! The store over HTTP: routes for a service of one's own, and a server.
 
 mod accept;
+mod answer;
+mod app;
+mod extract;
 mod limits;
+mod options;
+mod routes;
+mod server;
 
+pub use self::app::Element;
 pub use self::limits::Limits;
+pub use self::options::Options;
+pub use self::server::{router, serve};
