@@ -35,6 +35,8 @@ pub fn level(text: &str) -> Result<String, String> {
 /// Log what the process does from here on.
 pub fn start(level: &str, format: Format) -> anyhow::Result<()> {
     let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(level)?);
+    // When nobody reads it any more, saying so on the standard error would panic.
+    let log = log.log_internal_errors(false);
     let log = log.with_writer(stderr).with_ansi(stderr().is_terminal() && !is_colour_unwanted());
     let started = match format {
         Format::Text => log.try_init(),

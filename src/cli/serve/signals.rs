@@ -17,8 +17,8 @@ pub fn cancel(token: &CancellationToken) -> io::Result<()> {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         };
-        tracing::info!(signal = name, "stopping");
         token.cancel();
+        tracing::info!(signal = name, "stopping");
     });
     Ok(())
 }
@@ -28,8 +28,8 @@ pub fn cancel(token: &CancellationToken) -> io::Result<()> {
     let token = token.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
-            tracing::info!("stopping");
             token.cancel();
+            tracing::info!("stopping");
         }
     });
     Ok(())
