@@ -4,6 +4,7 @@ mod crowd;
 mod descriptors;
 mod drain;
 mod framed;
+mod overhead;
 mod room;
 mod slow;
 mod work;
