@@ -18,8 +18,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use mainspring::journal::FileJournal;
-use mainspring::{Builder, Store};
-use serde_json::value::RawValue;
+use mainspring::wire::Json;
+use mainspring::{Builder, Store, http};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::given::Given;
@@ -27,9 +28,6 @@ use self::journal::JournalUrl;
 use self::settings::Settings;
 use super::exit::Exit;
 use super::output::tell;
-
-/// What the store holds: JSON that is not parsed again on its way out.
-type Element = Box<RawValue>;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -78,9 +76,9 @@ async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
 }
 
 /// The store, which recovers what its journal holds from here on.
-fn open(settings: &Settings) -> Store<Element> {
-    let mut builder: Builder<Element> = Store::builder()
-        .weigher(|element: &Element| element.get().len())
+fn open(settings: &Settings) -> Store<Json> {
+    let mut builder: Builder<Json> = Store::builder()
+        .weigher(|element: &Json| element.as_str().len())
         .queue_capacity(settings.queue_capacity)
         .history_changes(settings.history_changes)
         .history_bytes(settings.history_bytes)
@@ -102,7 +100,7 @@ fn open(settings: &Settings) -> Store<Element> {
 /// Until the token is cancelled, or the store has ended.
 async fn run_store(
     settings: &Settings,
-    store: &Store<Element>,
+    store: &Store<Json>,
     token: &CancellationToken,
 ) -> anyhow::Result<()> {
     let journal = &settings.journal;
@@ -112,9 +110,29 @@ async fn run_store(
     }
     tracing::info!(%journal, revision = store.revision(), "ready");
 
-    // Here `http::serve(...)` will be called.
+    let address = (settings.host, settings.port);
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen at {}:{}: choose another --port, or --host", address.0, address.1)
+    })?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    let serving = http::serve(listener, store.clone(), options(settings), token.clone());
     tokio::select! {
-        () = token.cancelled() => Ok(()),
+        drained = serving => {
+            if drained.cut > 0 {
+                tracing::warn!(connections = drained.cut, "cut connections that took too long to end");
+            }
+            Ok(())
+        }
         ended = store.closed() => Ok(ended?),
     }
+}
+
+fn options(settings: &Settings) -> http::Options {
+    let mut options = http::Options::default();
+    options.limits = settings.limits();
+    options.heartbeat = settings.heartbeat;
+    options.compression = settings.compression;
+    options.cors_origins.clone_from(&settings.cors_origins);
+    options.api_version.clone_from(&settings.api_version);
+    options
 }

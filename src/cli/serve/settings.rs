@@ -77,6 +77,10 @@ settings! {
         body_timeout: Duration = TIME("30s");
         /// How long a connection may stay without a request
         idle_timeout: Duration = TIME("1m");
+        /// How long a client may take nothing more of an answer
+        write_timeout: Duration = TIME("30s");
+        /// How long a watcher may take nothing more of its stream
+        stall_timeout: Duration = TIME("5m");
         /// How long a shutdown waits for requests that are worked on
         drain_timeout: Duration = WAIT("10s");
     }
@@ -90,7 +94,6 @@ settings! {
 
 impl Settings {
     /// What the server takes on.
-    #[allow(dead_code, reason = "for the server")]
     pub fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         limits.max_connections = self.max_connections;
@@ -100,6 +103,8 @@ impl Settings {
         limits.header_timeout = self.header_timeout;
         limits.body_timeout = self.body_timeout;
         limits.idle_timeout = self.idle_timeout;
+        limits.write_timeout = self.write_timeout;
+        limits.stall_timeout = self.stall_timeout;
         limits.drain_timeout = self.drain_timeout;
         limits
     }

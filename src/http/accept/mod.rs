@@ -42,11 +42,12 @@ const SAY_SO: Duration = Duration::from_secs(10);
 /// How long after the drain time-out to wait for connections to notice it.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
-/// How the connections ended.
+/// How the connections of a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Drained {
+#[non_exhaustive]
+pub struct Drained {
     /// Connections that the drain time-out cut: they were still working on requests.
-    pub(crate) cut: usize,
+    pub cut: usize,
 }
 
 /// What all connections share.
