@@ -9,6 +9,7 @@ pub(crate) const MAX_TTL: Duration = Duration::from_secs(100 * 36_525 * 864);
 
 /// An end of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "server", derive(serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum End {
     /// Where `push_front` and `pop_front` work.
     Front,

@@ -225,6 +225,15 @@ impl<T, C> Store<T, C> {
         self.many(elements.into_iter().map(push).collect())
     }
 
+    /// Do many writes with one message and one answer, each for itself. As [`set_many`](Self::set_many).
+    #[cfg(feature = "server")]
+    pub(crate) fn write_many(
+        &self,
+        writes: Vec<Write<T>>,
+    ) -> Pending<'_, T, op::Many<T, op::Any>, C> {
+        self.many(writes)
+    }
+
     fn many<K>(&self, writes: Vec<Write<T>>) -> Pending<'_, T, op::Many<T, K>, C> {
         self.pending(op::Many { writes, kind: PhantomData })
     }

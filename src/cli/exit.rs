@@ -12,15 +12,16 @@ pub const HELP: &str = "\
 Exit codes:
   0  done, and nothing is wrong
   1  failed, or found damage to what was acknowledged
-  2  the command line makes no sense
+  2  the command line or the configuration makes no sense
   3  another process has the journal open
   4  done, but the end is incomplete: of the log, which a start cuts off, or of what was imported";
 
-/// How the program ends. That the command line makes no sense clap says.
+/// How the program ends. That the command line makes no sense clap says, with the same code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Fine = 0,
     Failed = 1,
+    Misused = 2,
     Locked = 3,
     Incomplete = 4,
 }

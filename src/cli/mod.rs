@@ -4,6 +4,7 @@ mod exit;
 mod journal;
 mod output;
 mod progress;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -23,18 +24,29 @@ struct Args {
 enum Command {
     /// Look into, repair and move the journal in a folder
     Journal(journal::Args),
+    /// Serve a store over HTTP
+    #[command(after_help = exit::HELP)]
+    Serve(Box<serve::Args>),
 }
 
 /// Do what the command line says.
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    let done = match args.command {
+        Command::Journal(args) => {
+            warn();
+            journal::run(args)
+        }
+        Command::Serve(args) => serve::run(*args),
+    };
+    done.unwrap_or_else(|error| Exit::of(&error)).into()
+}
+
+/// Tell what the library warns of: for commands that have no log.
+fn warn() {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)
         .with_writer(std::io::stderr)
         .without_time()
         .init();
-    let done = match args.command {
-        Command::Journal(args) => journal::run(args),
-    };
-    done.unwrap_or_else(|error| Exit::of(&error)).into()
 }

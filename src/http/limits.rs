@@ -3,24 +3,48 @@
 use std::time::Duration;
 
 /// How much a server takes on, and how long it waits for those who are slow.
+///
+/// Every field has a default that suits a server on one machine; change what differs.
+///
+/// ```
+/// use std::time::Duration;
+/// use mainspring::http::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.max_connections_per_address = 100;
+/// limits.idle_timeout = Duration::from_secs(120);
+/// assert_eq!(limits.max_requests, 4_096);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections in total. 16,384.
+    /// Connections in total; those beyond get 503 `busy` and are closed. 16,384.
+    ///
+    /// Each takes a file descriptor: `ulimit -n` must leave room for them.
     pub max_connections: usize,
-    /// Connections from one address; 0 is no limit, for a server behind a proxy. 0.
+    /// Connections from one address, or from one /64 of IPv6 addresses; those beyond get 503 `busy`
+    /// and are closed. 0 is no limit, for a server behind a proxy. 0.
     pub max_connections_per_address: usize,
     /// Requests that are worked on at once; those beyond get 503 `busy` at once. 4,096.
+    ///
+    /// A request counts until its answer has been handed to the socket. A watch counts only until its
+    /// answer begins, since thousands may stay open.
     pub max_requests: usize,
-    /// The longest body of a request, in bytes. 1 MiB.
+    /// The longest body of a request, in bytes; a longer one gets 413 `too_large`. 1 MiB.
     pub max_body_bytes: usize,
-    /// How long the head of a request may take, from its first byte or from the connection's start. 10 s.
+    /// How long the head of a request may take, from its first byte or from the connection's start;
+    /// then the connection is closed. 10 s.
     pub header_timeout: Duration,
-    /// How long the body of a request may take. 30 s.
+    /// How long the body of a request may take, from when it is first waited for; then the answer is
+    /// 408 `timeout`. 30 s.
     pub body_timeout: Duration,
-    /// How long a connection may stay without a request. 60 s.
+    /// How long a connection may stay without a request; then it is closed. 60 s.
     pub idle_timeout: Duration,
-    /// How long a shutdown waits for requests that are worked on. 10 s.
+    /// How long a client may take nothing more of an answer; then the connection is closed. 30 s.
+    pub write_timeout: Duration,
+    /// The same for a watch, whose reader may be busy for a while; then the connection is closed. 5 min.
+    pub stall_timeout: Duration,
+    /// How long a shutdown waits for requests that are worked on; then they are cut. 10 s.
     pub drain_timeout: Duration,
 }
 
@@ -34,6 +58,8 @@ impl Default for Limits {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(300),
             drain_timeout: Duration::from_secs(10),
         }
     }

@@ -1,6 +1,17 @@
 //! The store over HTTP: routes for a service of one's own, and a server.
 
 mod accept;
+mod answer;
+mod app;
+mod extract;
+mod layers;
 mod limits;
+mod options;
+mod routes;
+mod server;
 
+pub use self::accept::Drained;
+pub use self::app::Element;
 pub use self::limits::Limits;
+pub use self::options::Options;
+pub use self::server::{router, serve};

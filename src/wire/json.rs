@@ -13,7 +13,8 @@ use crate::{IntoElement, Value};
 /// An element that is JSON: a text, a number, a boolean or an object, as it was written.
 ///
 /// What the server of the command line stores. It is read once, when it comes in, and goes out as it came:
-/// with its spaces, the order of its members, and every digit of its numbers. Cloning it copies a pointer.
+/// with its spaces, the order of its members, and every digit of its numbers; only line breaks between its parts
+/// become spaces, because a stream of events cannot carry them. Cloning it copies a pointer.
 ///
 /// `null` is no element, and neither is a list, because a list of elements is what a key may hold.
 ///
@@ -41,6 +42,12 @@ pub struct Json(Arc<RawValue>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidJson(Box<str>);
+
+impl From<serde_json::Error> for InvalidJson {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.to_string().into())
+    }
+}
 
 impl Json {
     /// A text as an element.
@@ -70,6 +77,12 @@ impl Json {
         let reason = match raw.get().as_bytes().first() {
             Some(b'[') => "a list cannot be inside a list",
             Some(b'n') => "null is no value",
+            _ if raw.get().contains(['\r', '\n']) => {
+                // Inside of a text there are none: JSON does not allow it.
+                let text = raw.get().replace(['\r', '\n'], " ");
+                let raw = RawValue::from_string(text);
+                return raw.map(|raw| Self(raw.into())).map_err(InvalidJson::from);
+            }
             _ => return Ok(Self(raw.into())),
         };
         Err(InvalidJson(reason.into()))
@@ -80,8 +93,7 @@ impl FromStr for Json {
     type Err = InvalidJson;
 
     fn from_str(text: &str) -> Result<Self, InvalidJson> {
-        let raw = serde_json::from_str(text).map_err(|error| InvalidJson(error.to_string().into()));
-        raw.and_then(Self::new)
+        Self::new(serde_json::from_str(text)?)
     }
 }
 
@@ -134,5 +146,16 @@ impl From<&str> for Value<Json> {
 impl IntoElement<Json> for &str {
     fn into_element(self) -> Json {
         Json::text(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_breaks_become_spaces() {
+        let json: Json = "{\r\n \"a\":\n\"b\\n\"}".parse().unwrap();
+        assert_eq!(json.as_str(), "{   \"a\": \"b\\n\"}");
     }
 }

@@ -101,7 +101,7 @@ async fn a_snapshot_of_document_003() {
     assert_eq!((done.format, done.entries), (Format::Snapshot003, 0));
     refused("import-003-torn", &text[..40], "the input: ");
     refused("import-003-null", "{\"a\": null}", "the key \"a\": null is no value");
-    refused("import-003-nested", "{\"a\": [[1]]}", "is no element of a list");
+    refused("import-003-nested", "{\"a\": [[1]]}", "a list cannot be inside a list");
 }
 
 #[test]

@@ -1,0 +1,20 @@
+# The server as an image: built in one stage, run in another that holds nothing but the program.
+FROM rust:1.95.0-slim-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked --features full --bin mainspring
+
+FROM debian:12.11-slim
+# Numbers, so that a cluster can see that it is not root. A volume on /data takes its owner from the image.
+RUN install -d -o 65532 -g 65532 /data
+COPY --from=build /src/target/release/mainspring /usr/local/bin/mainspring
+USER 65532:65532
+WORKDIR /data
+# Nobody outside reaches the loopback address of a container.
+ENV HOST=0.0.0.0
+EXPOSE 8080 8081
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["mainspring", "ready", "--url", "http://127.0.0.1:8081"]
+ENTRYPOINT ["mainspring"]
+CMD ["serve"]

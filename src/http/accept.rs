@@ -1,1 +1,0 @@
-//! Connections: who gets one, and how they end.

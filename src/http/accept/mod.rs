@@ -1,0 +1,150 @@
+//! Connections: who gets one, and how they end.
+//!
+//! `axum::serve` has no limits and sets no timer, so this is an accept loop of its own over
+//! hyper-util. `seats` says who gets a connection, `pace` how long a client may take for what,
+//! `service` which requests reach the routes.
+
+mod bodies;
+mod connection;
+mod counts;
+mod pace;
+mod refusal;
+mod refuse;
+mod seats;
+mod service;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::server::conn::auto;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use self::counts::Counts;
+use self::refuse::Refuser;
+use self::seats::Seats;
+use super::Limits;
+
+/// How long to wait when no connection can be accepted: some may end meanwhile.
+const BACK_OFF: Duration = Duration::from_millis(100);
+/// How often at most to say so.
+const SAY_SO: Duration = Duration::from_secs(10);
+/// How long after the drain time-out to wait for connections to notice it.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// How the connections of a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Connections that the drain time-out cut: they were still working on requests.
+    pub cut: usize,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+struct Server {
+    app: Router,
+    limits: Limits,
+    protocol: auto::Builder<TokioExecutor>,
+    counts: Arc<Counts>,
+    /// Connections that the drain time-out cut.
+    cut: AtomicUsize,
+}
+
+impl Server {
+    fn max_body(&self) -> u64 {
+        u64::try_from(self.limits.max_body_bytes).unwrap_or(u64::MAX)
+    }
+}
+
+/// Accept connections and have `app` answer their requests, until `shutdown` is cancelled; then
+/// finish what is worked on and return.
+///
+/// The listener is closed first. Connections without a request close at once; the others are told
+/// to close, finish within `drain_timeout`, or are cut. Streams are expected to end by themselves:
+/// their handlers see the same token. `counts` is kept up to date throughout.
+///
+/// Requests have the peer's address as [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo).
+///
+/// # Cancel safety
+///
+/// Dropping this closes the listener; connections go on until they end or `shutdown` is cancelled.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    app: Router,
+    limits: &Limits,
+    counts: Arc<Counts>,
+    shutdown: CancellationToken,
+) -> Drained {
+    let server = Arc::new(Server {
+        // Makes the routes now and not again with each request.
+        app: app.with_state(()),
+        limits: limits.clone(),
+        protocol: connection::protocol(),
+        counts: Arc::clone(&counts),
+        cut: AtomicUsize::new(0),
+    });
+    let connections = TaskTracker::new();
+    let per_address = limits.max_connections_per_address;
+    let seats = Seats::new(Arc::clone(&counts), limits.max_connections, per_address);
+    let refuser = Refuser::new();
+    let mut said = None;
+
+    while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if is_of_one_connection(&error) => continue,
+            Err(error) => {
+                counts.accept_failed.fetch_add(1, Relaxed);
+                complain(&error, &mut said);
+                let _ = shutdown.run_until_cancelled(sleep(BACK_OFF)).await;
+                continue;
+            }
+        };
+        let Some(seat) = seats.take(peer) else {
+            refuser.refuse(stream);
+            continue;
+        };
+        // A child: to look at a token is to lock it, and connections look often.
+        let stop = shutdown.child_token();
+        let server = Arc::clone(&server);
+        connections.spawn(connection::serve(server, stream, peer, seat, stop));
+    }
+
+    drop(listener);
+    connections.close();
+    // Each connection keeps the time-out itself; one whose handler blocks cannot.
+    if timeout(limits.drain_timeout + LAST_CALL, connections.wait()).await.is_err() {
+        return Drained { cut: server.cut.load(Relaxed) + counts.open.load(Relaxed) };
+    }
+    Drained { cut: server.cut.load(Relaxed) }
+}
+
+/// Whether only the connection that was about to be accepted failed.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// Log, not too often, that no connection can be accepted.
+fn complain(error: &io::Error, said: &mut Option<Instant>) {
+    if said.is_some_and(|said: Instant| said.elapsed() < SAY_SO) {
+        return;
+    }
+    *said = Some(Instant::now());
+    tracing::error!(
+        %error,
+        "no connection can be accepted; if files are too many, raise the limit (ulimit -n) \
+         above max_connections or lower max_connections"
+    );
+}

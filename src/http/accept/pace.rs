@@ -1,0 +1,264 @@
+//! Whose turn it is on a connection, and until when: what all its time limits rest on.
+//!
+//! hyper has one time limit, for the head of a request; it counts idle time too, allocates a timer
+//! for each request, and begins only once the version is known, after up to 24 bytes. So nothing of
+//! it is used. The socket, the service and the bodies note here what the client owes, and the
+//! connection has one timer, which is moved only when something is due earlier than it rings.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::http::Limits;
+
+/// How long a connection that was told to close may take to do so when nothing is asked of it.
+const CLOSING: Duration = Duration::from_secs(1);
+/// How long a connection is read from after the last answer, so that a client that is still sending
+/// gets to read it: closing a socket with unread bytes would reset it.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What is to be done about a client that is late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// The body of this request is not there yet.
+    Body(u64),
+    /// No request for too long: say goodbye.
+    Idle,
+    /// The head of a request is not there yet.
+    Head,
+    /// An answer is not read.
+    Stalled,
+    /// It was told to close and did not.
+    Closing,
+}
+
+/// Whose turn it is on one connection.
+#[derive(Debug)]
+pub(super) struct Pace(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    exchanges: Vec<Progress>,
+    next_id: u64,
+    /// Since when a head is being sent, while no request is worked on.
+    head: Option<Instant>,
+    /// Since when there has been neither a request nor anything to write.
+    idle: Instant,
+    /// HTTP/2 sends frames between requests; they begin no head.
+    framed: bool,
+    /// Since when the socket takes no bytes.
+    blocked: Option<Instant>,
+    /// When it has been told to close.
+    closing: Option<Instant>,
+    unread: bool,
+    lingering: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    id: u64,
+    /// Since when the rest of the body is waited for, and who waits.
+    body: Option<(Instant, Waker)>,
+    body_late: bool,
+    body_too_large: bool,
+    /// Since when a part of the answer waits to be sent.
+    sending: Option<Instant>,
+    stream: bool,
+}
+
+impl Pace {
+    /// Of a connection that begins now.
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self(Mutex::new(State {
+            exchanges: Vec::new(),
+            next_id: 0,
+            head: Some(now),
+            idle: now,
+            framed: false,
+            blocked: None,
+            closing: None,
+            unread: false,
+            lingering: None,
+        }))
+    }
+
+    /// The client has sent something.
+    pub(super) fn read(&self) {
+        let mut state = self.0.lock();
+        if state.exchanges.is_empty() && state.head.is_none() && !state.framed {
+            state.head = Some(Instant::now());
+        }
+    }
+
+    /// The socket takes no bytes, or takes them again.
+    pub(super) fn blocked(&self, blocked: bool) {
+        let now = Instant::now();
+        let mut state = self.0.lock();
+        state.blocked = blocked.then_some(now);
+        state.idle = now;
+    }
+
+    /// A request has arrived, at least its head.
+    pub(super) fn begin(self: &Arc<Self>, framed: bool) -> Exchange {
+        let mut state = self.0.lock();
+        let id = state.next_id;
+        state.next_id += 1;
+        state.head = None;
+        state.framed = framed;
+        let (body, sending) = (None, None);
+        let (body_late, body_too_large, stream) = (false, false, false);
+        let progress = Progress { id, body, body_late, body_too_large, sending, stream };
+        state.exchanges.push(progress);
+        Exchange { pace: Arc::clone(self), id }
+    }
+
+    /// It has been told to close, or told so before.
+    pub(super) fn close(&self, now: Instant) {
+        self.0.lock().closing.get_or_insert(now);
+    }
+
+    /// The connection ends before all of a request has been read.
+    pub(super) fn leave_unread(&self) {
+        self.0.lock().unread = true;
+    }
+
+    /// Whether to go on reading after the last answer.
+    pub(super) fn linger(&self) -> bool {
+        let mut state = self.0.lock();
+        if state.unread {
+            state.lingering.get_or_insert_with(Instant::now);
+        }
+        state.unread
+    }
+
+    /// The next time limit that the client may break.
+    pub(super) fn due(&self, limits: &Limits) -> Option<(Instant, Late)> {
+        let state = self.0.lock();
+        let patience = |stream| if stream { limits.stall_timeout } else { limits.write_timeout };
+        let mut due: Option<(Instant, Late)> = None;
+        let mut at = |instant: Instant, late| {
+            if due.is_none_or(|(earliest, _)| instant < earliest) {
+                due = Some((instant, late));
+            }
+        };
+        for exchange in &state.exchanges {
+            if let Some((since, _)) = exchange.body {
+                at(since + limits.body_timeout, Late::Body(exchange.id));
+            }
+            if let Some(since) = exchange.sending {
+                at(since + patience(exchange.stream), Late::Stalled);
+            }
+        }
+        if let Some(since) = state.lingering {
+            at(since + LINGER, Late::Closing);
+        } else if let Some(since) = state.blocked {
+            let stream = state.exchanges.iter().any(|exchange| exchange.stream);
+            at(since + patience(stream), Late::Stalled);
+        } else if state.exchanges.is_empty() {
+            match (state.closing, state.head) {
+                (Some(since), _) => at(since.max(state.idle) + CLOSING, Late::Closing),
+                (None, Some(since)) => at(since + limits.header_timeout, Late::Head),
+                (None, None) => at(state.idle + limits.idle_timeout, Late::Idle),
+            }
+        }
+        due
+    }
+
+    /// Tell whoever waits for the body of a request that it is late.
+    pub(super) fn give_up_body(&self, id: u64) {
+        let mut state = self.0.lock();
+        let waiting = state.exchange(id).and_then(|exchange| {
+            exchange.body_late = true;
+            exchange.body.take()
+        });
+        drop(state);
+        if let Some((_, waker)) = waiting {
+            waker.wake();
+        }
+    }
+
+    /// The body of a request is waited for. False: it is late.
+    pub(super) fn await_body(&self, id: u64, waker: &Waker) -> bool {
+        let mut state = self.0.lock();
+        let Some(exchange) = state.exchange(id) else { return true };
+        match &mut exchange.body {
+            _ if exchange.body_late => return false,
+            Some((_, waiting)) => waiting.clone_from(waker),
+            None => exchange.body = Some((Instant::now(), waker.clone())),
+        }
+        true
+    }
+
+    /// The body of a request is there, or nobody wants it.
+    pub(super) fn end_body(&self, id: u64) {
+        if let Some(exchange) = self.0.lock().exchange(id) {
+            exchange.body = None;
+        }
+    }
+
+    /// The body of a request is longer than the limit.
+    pub(super) fn exceed_body(&self, id: u64) {
+        if let Some(exchange) = self.0.lock().exchange(id) {
+            exchange.body_too_large = true;
+        }
+    }
+}
+
+impl State {
+    fn exchange(&mut self, id: u64) -> Option<&mut Progress> {
+        self.exchanges.iter_mut().find(|exchange| exchange.id == id)
+    }
+}
+
+/// One request and its answer; over when it is dropped.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pace: Arc<Pace>,
+    pub(super) id: u64,
+}
+
+/// What was wrong with the body of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    Late,
+    TooLarge,
+}
+
+impl Exchange {
+    /// What was wrong with the body of the request, as far as it has been read.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        match self.pace.0.lock().exchange(self.id)? {
+            exchange if exchange.body_too_large => Some(Fault::TooLarge),
+            exchange if exchange.body_late => Some(Fault::Late),
+            _ => None,
+        }
+    }
+
+    /// The answer is a stream, which may stay open for long.
+    pub(super) fn stream(&self) {
+        if let Some(exchange) = self.pace.0.lock().exchange(self.id) {
+            exchange.stream = true;
+        }
+    }
+
+    /// A part of the answer waits to be sent, or none does.
+    pub(super) fn sending(&self, sending: bool) {
+        let now = sending.then(Instant::now);
+        if let Some(exchange) = self.pace.0.lock().exchange(self.id) {
+            exchange.sending = now;
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let mut state = self.pace.0.lock();
+        state.exchanges.retain(|exchange| exchange.id != self.id);
+        state.idle = now;
+    }
+}

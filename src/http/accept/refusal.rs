@@ -1,0 +1,36 @@
+//! The answers that are given before, or instead of, a handler's.
+
+use std::borrow::Cow;
+
+use axum::response::{IntoResponse, Response};
+
+use crate::http::answer::Failure;
+
+/// What a connection beyond the limits is told, whatever it asks.
+pub(super) const NO_CONNECTION: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+    content-type: application/json\r\n\
+    content-length: 74\r\n\
+    retry-after: 1\r\n\
+    connection: close\r\n\r\n\
+    {\"code\":\"busy\",\"message\":\"too many connections: close some, or try later\"}";
+
+pub(super) fn busy() -> Response {
+    refusal("busy", "too many requests at once: try again after a second")
+}
+
+pub(super) fn too_large(max: usize) -> Response {
+    refusal("too_large", format!("the body is longer than {max} bytes: send less at a time"))
+}
+
+pub(super) fn timeout() -> Response {
+    let message = "the body did not arrive in time: send it again, faster or in smaller parts";
+    refusal("timeout", message)
+}
+
+pub(super) fn internal() -> Response {
+    refusal("internal", "the server failed on this request; its log says why")
+}
+
+fn refusal(code: &'static str, message: impl Into<Cow<'static, str>>) -> Response {
+    Failure::new(code, message).into_response()
+}

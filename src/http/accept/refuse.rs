@@ -1,0 +1,50 @@
+//! Telling a connection that there is no room for it, without spending much on it.
+
+use std::future::poll_fn;
+use std::io::Write;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::refusal::NO_CONNECTION;
+use super::socket::poll_discard;
+
+/// Refused connections that are kept for a moment at once. Those beyond are closed at once.
+const AT_ONCE: usize = 256;
+/// How long one is kept, so that its client reads the answer: closing a socket with unread bytes
+/// resets it, and a request is mostly on its way by then.
+const KEPT: Duration = Duration::from_millis(500);
+
+/// Says no.
+#[derive(Debug)]
+pub(super) struct Refuser(Arc<Semaphore>);
+
+impl Refuser {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
+    }
+
+    /// Answer 503 and close. Never waits.
+    pub(super) fn refuse(&self, stream: TcpStream) {
+        if let Ok(room) = Arc::clone(&self.0).try_acquire_owned() {
+            tokio::spawn(async { timeout(KEPT, tell(stream, room)).await });
+        } else if let Ok(mut stream) = stream.into_std() {
+            // Most clients still get to read it.
+            let _ = stream.write(NO_CONNECTION);
+        }
+    }
+}
+
+async fn tell(mut stream: TcpStream, _room: OwnedSemaphorePermit) {
+    let written = poll_fn(|cx| Pin::new(&mut stream).poll_write(cx, NO_CONNECTION)).await;
+    // The buffer of a new socket takes it whole, or something is wrong with it.
+    if written.is_ok_and(|length| length == NO_CONNECTION.len()) {
+        let _ = poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await;
+        poll_fn(|cx| poll_discard(&mut stream, cx)).await;
+    }
+}

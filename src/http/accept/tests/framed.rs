@@ -1,0 +1,183 @@
+//! HTTP/2, frame by frame.
+
+use std::io;
+
+use super::*;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GOAWAY: u8 = 7;
+
+struct Framed(Client);
+
+impl Framed {
+    /// With windows for answers of this many bytes.
+    async fn connect(site: &Site, window: u32) -> Self {
+        let mut client = Self(site.connect().await);
+        client.0.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        let mut settings = vec![0, 4];
+        settings.extend(window.to_be_bytes());
+        client.send(SETTINGS, 0, 0, &settings).await;
+        client
+    }
+
+    async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        self.try_send(kind, flags, stream, payload).await.unwrap();
+    }
+
+    async fn try_send(
+        &mut self,
+        kind: u8,
+        flags: u8,
+        stream: u32,
+        payload: &[u8],
+    ) -> io::Result<()> {
+        let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
+        frame.extend([kind, flags]);
+        frame.extend(stream.to_be_bytes());
+        frame.extend(payload);
+        self.0.0.write_all(&frame).await
+    }
+
+    async fn get(&mut self, stream: u32, path: &str) {
+        // Of HPACK's static table: GET, http; then :path as a literal.
+        let mut head = vec![0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+        head.extend(path.as_bytes());
+        self.send(HEADERS, 0x5, stream, &head).await;
+    }
+
+    /// The next frame of this kind, acknowledging settings on the way: its stream, flags and payload.
+    async fn next(&mut self, wanted: u8) -> Option<(u32, u8, Vec<u8>)> {
+        let reading = async {
+            loop {
+                let mut head = [0; 9];
+                self.0.0.read_exact(&mut head).await.ok()?;
+                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+                let mut payload = vec![0; length as usize];
+                self.0.0.read_exact(&mut payload).await.ok()?;
+                let (kind, flags) = (head[3], head[4]);
+                if kind == SETTINGS && flags == 0 {
+                    self.send(SETTINGS, 1, 0, &[]).await;
+                }
+                if kind == PING && flags == 0 {
+                    self.send(PING, 1, 0, &payload).await;
+                }
+                if kind == wanted {
+                    let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+                    return Some((stream, flags, payload));
+                }
+            }
+        };
+        timeout(PATIENCE, reading).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn requests_are_answered_and_an_idle_connection_is_closed() {
+    let site = Site::start(|limits| {
+        limits.header_timeout = ms(200);
+        limits.idle_timeout = ms(700);
+    });
+    let site = site.await;
+    let mut client = Framed::connect(&site, 65_535).await;
+    for stream in [1, 3] {
+        client.get(stream, "/").await;
+        assert_eq!(client.next(DATA).await.unwrap(), (stream, 1, b"ok".to_vec()));
+    }
+    let begun = Instant::now();
+    // Frames between requests are no heads, and do not keep a connection either.
+    for _ in 0..4 {
+        sleep(ms(100)).await;
+        client.send(PING, 0, 0, b"are you?").await;
+    }
+    assert!(client.next(GOAWAY).await.is_some());
+    assert_within(begun.elapsed(), ms(650), ms(3_000));
+    client.0.closed().await;
+    site.until(|counts| &counts.closed_idle, 1).await;
+    assert_eq!(site.counts.closed_slow.load(Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_connection_without_a_request_is_closed() {
+    let site = Site::start(|limits| limits.header_timeout = ms(200)).await;
+    let mut client = Framed::connect(&site, 65_535).await;
+    assert_within(client.0.closed().await, ms(190), ms(1_500));
+    assert_eq!(site.counts.closed_slow.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_no_window_lets_through_is_a_stall() {
+    let site = Site::start(|limits| {
+        limits.write_timeout = ms(300);
+        limits.idle_timeout = ms(60_000);
+    });
+    let site = site.await;
+    let mut client = Framed::connect(&site, 0).await;
+    client.get(1, "/big").await;
+    assert_eq!(client.next(HEADERS).await.unwrap().0, 1);
+    assert_eq!(site.counts.in_flight.load(Relaxed), 1);
+    // Not even one that other requests keep busy.
+    let mut stream = 3;
+    let begun = Instant::now();
+    while site.counts.closed_stalled.load(Relaxed) == 0 {
+        assert!(begun.elapsed() < PATIENCE);
+        // An error is the closing that is waited for.
+        let _ = client.try_send(HEADERS, 5, stream, &[0x82, 0x86, 0x84]).await;
+        stream += 2;
+        sleep(ms(30)).await;
+    }
+    assert_within(begun.elapsed(), ms(250), ms(2_000));
+    site.until(|counts| &counts.in_flight, 0).await;
+    site.until(|counts| &counts.open, 0).await;
+}
+
+#[tokio::test]
+async fn a_stuck_watcher_has_longer_and_a_quiet_one_for_ever() {
+    let site = Site::start(|limits| {
+        limits.write_timeout = ms(100);
+        limits.idle_timeout = ms(100);
+        limits.stall_timeout = ms(700);
+    });
+    let site = site.await;
+    let mut quiet = Framed::connect(&site, 65_535).await;
+    quiet.get(1, "/quiet").await;
+    assert!(quiet.next(DATA).await.is_some());
+    let begun = Instant::now();
+    let mut stuck = Framed::connect(&site, 1_000).await;
+    stuck.get(1, "/flood").await;
+    site.until(|counts| &counts.closed_stalled, 1).await;
+    assert_within(begun.elapsed(), ms(700), ms(5_000));
+    sleep(ms(300)).await;
+    assert_eq!(site.counts.open.load(Relaxed), 1, "the quiet one is still there");
+}
+
+#[tokio::test]
+async fn a_slow_body_is_told_so() {
+    let site = Site::start(|limits| limits.body_timeout = ms(200)).await;
+    let mut client = Framed::connect(&site, 65_535).await;
+    // POST, http, and the path; the stream stays open for a body.
+    let mut head = vec![0x83, 0x86, 0x04, 7];
+    head.extend(b"/length");
+    client.send(HEADERS, 0x4, 1, &head).await;
+    let answer = client.next(DATA).await.unwrap().2;
+    let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(answer["code"], "timeout");
+    client.get(3, "/").await;
+    assert_eq!(client.next(DATA).await.unwrap().2, b"ok", "others on the connection go on");
+}
+
+#[tokio::test]
+async fn a_shutdown_finishes_what_is_worked_on() {
+    let site = Site::start(|_| {}).await;
+    let mut client = Framed::connect(&site, 65_535).await;
+    client.get(1, "/wait").await;
+    site.until(|counts| &counts.in_flight, 1).await;
+    site.shutdown.cancel();
+    assert!(client.next(GOAWAY).await.is_some());
+    site.answers.add_permits(1);
+    assert_eq!(client.next(DATA).await.unwrap().2, b"waited");
+    client.0.closed().await;
+    assert_eq!(site.stop().await, Drained { cut: 0 });
+}

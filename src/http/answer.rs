@@ -1,0 +1,159 @@
+//! Answers: bodies, statuses and headers.
+
+use std::fmt::Write;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, ETAG, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::wire::{Problem, Text, put_row, text_of};
+use crate::{BatchError, Entry, Error, ResumeToken, StoreId, Written};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// A request that was not done, and why.
+#[derive(Debug)]
+pub(super) struct Failure(pub(super) Problem);
+
+impl Failure {
+    pub(super) fn new(
+        code: &'static str,
+        message: impl Into<std::borrow::Cow<'static, str>>,
+    ) -> Self {
+        Self(Problem::new(code, message))
+    }
+
+    /// The same for those who read text.
+    pub(super) fn into_text(self) -> Response {
+        let message = match &*self.0.code {
+            // As document 003 has it.
+            "item_not_found" => "given key not found",
+            _ => &self.0.message,
+        };
+        let body = format!("{message}\n");
+        self.respond(PLAIN, body.into())
+    }
+
+    fn respond(&self, content_type: HeaderValue, body: Body) -> Response {
+        let status = StatusCode::from_u16(self.0.status());
+        let mut response = Response::new(body);
+        *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        // Texts and numbers can always be written.
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        self.respond(JSON, body.into())
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(problem)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(Problem::from(&error))
+    }
+}
+
+impl From<BatchError> for Failure {
+    fn from(failed: BatchError) -> Self {
+        Self(Problem::from(&failed))
+    }
+}
+
+/// A value of the store that is no JSON: a fault of its type.
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        tracing::error!(%error, "a value of the store cannot be written as JSON");
+        Self::new("internal", "the value cannot be written as JSON")
+    }
+}
+
+/// A body of JSON.
+pub(super) fn json(body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+/// A body of text, which no browser shall take for anything else.
+pub(super) fn text(body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, PLAIN);
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    response
+}
+
+/// What identifies an entry as it is now.
+pub(super) fn etag(store: StoreId, revision: u64) -> String {
+    format!("\"{}\"", ResumeToken { store, revision })
+}
+
+/// State what identifies the entry.
+pub(super) fn with_etag(mut response: Response, etag: &str) -> Response {
+    if let Ok(etag) = HeaderValue::from_str(etag) {
+        response.headers_mut().insert(ETAG, etag);
+    }
+    response
+}
+
+/// An entry, with what identifies it.
+pub(super) fn row<T: Serialize>(
+    store: StoreId,
+    key: &str,
+    entry: &Entry<T>,
+) -> Result<Response, Failure> {
+    let mut body = Vec::new();
+    put_row(&mut body, key, entry)?;
+    body.push(b'}');
+    Ok(with_etag(json(body), &etag(store, entry.revision)))
+}
+
+/// What a write did, as members of an object.
+pub(super) fn put_written<T: Serialize>(
+    out: &mut Vec<u8>,
+    written: &Written<T>,
+    with_length: bool,
+) -> Result<(), Failure> {
+    if let Some(element) = &written.popped {
+        out.extend_from_slice(b"\"popped\":");
+        serde_json::to_writer(&mut *out, element)?;
+        out.push(b',');
+    }
+    let (revision, updated_at) = (written.revision, text_of(written.updated_at));
+    let _ = write!(Text(out), "\"revision\":{revision},\"updated_at\":\"{updated_at}\"");
+    if with_length {
+        let _ = write!(Text(out), ",\"length\":{}", written.length);
+    }
+    Ok(())
+}
+
+/// That a write was done.
+pub(super) fn done<T: Serialize>(
+    written: &Written<T>,
+    with_length: bool,
+) -> Result<Response, Failure> {
+    let mut body = Vec::with_capacity(128);
+    body.push(b'{');
+    if written.popped.is_none() {
+        body.extend_from_slice(b"\"message\":\"ok\",");
+    }
+    put_written(&mut body, written, with_length)?;
+    body.push(b'}');
+    Ok(json(body))
+}

@@ -1,0 +1,45 @@
+//! What every handler has.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+
+use super::Options;
+use super::answer::Failure;
+use crate::op::Operation;
+use crate::{Pending, Store};
+
+/// What a store must hold to be served: elements that are read from JSON and written as JSON.
+///
+/// Every type that can do it is one. Its JSON is not `null` and not a list, because what begins with a
+/// bracket is a list of elements.
+pub trait Element: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Element for T {}
+
+/// What every handler has.
+pub(super) struct App<T> {
+    pub(super) store: Store<T>,
+    pub(super) options: Options,
+    /// When it is cancelled, streams end.
+    pub(super) shutdown: CancellationToken,
+}
+
+pub(super) type AppState<T> = State<Arc<App<T>>>;
+
+/// Send a command, if there is room for it in the queue: who asks over a network can ask again, and is told
+/// to, rather than made to wait.
+pub(super) async fn send<T, O>(pending: Pending<'_, T, O>) -> Result<O::Output, Failure>
+where
+    T: Send + Sync + 'static,
+    O: Operation<T>,
+    Failure: From<O::Error>,
+{
+    match pending.try_send() {
+        Ok(reply) => Ok(reply.await?),
+        Err(refused) => Err(refused.into_error().into()),
+    }
+}

@@ -1,0 +1,155 @@
+//! What handlers take out of requests, with errors that are ours.
+
+use std::sync::Arc;
+
+use axum::body::{Bytes, to_bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use axum::http::request::Parts;
+use http_body_util::LengthLimitError;
+use serde::de::DeserializeOwned;
+
+use super::answer::Failure;
+use super::app::App;
+use crate::{Condition, Key, ResumeToken, StoreId, Write};
+
+/// The key that the path names. Where a path has no parameter, its last segment is the key: `/api/v1/set` is
+/// also the entry `set`.
+pub(super) struct PathKey(pub(super) Key);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathKey {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let no_text = |_| Failure::new("invalid_request", "the key is not UTF-8");
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(no_text)?;
+        let key = match params.iter().next() {
+            Some((_, key)) => Key::from(key),
+            None => Key::from(parts.uri.path().rsplit('/').next().unwrap_or_default()),
+        };
+        key.validate()?;
+        Ok(Self(key))
+    }
+}
+
+/// The query of a request.
+pub(super) struct Query<Q>(pub(super) Q);
+
+impl<Q: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<Q> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let failed = |error: QueryRejection| Failure::new("invalid_request", error.body_text());
+        let axum::extract::Query(query) =
+            axum::extract::Query::try_from_uri(&parts.uri).map_err(failed)?;
+        Ok(Self(query))
+    }
+}
+
+/// The whole body of a request.
+pub(super) struct Whole(pub(super) Bytes);
+
+impl<T: Send + Sync + 'static> FromRequest<Arc<App<T>>> for Whole {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &Arc<App<T>>) -> Result<Self, Failure> {
+        let limit = app.options.limits.max_body_bytes;
+        to_bytes(request.into_body(), limit).await.map(Self).map_err(|error| {
+            let is_too_long = std::error::Error::source(&error)
+                .is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
+            if is_too_long {
+                let message = format!("the body is longer than {limit} bytes");
+                return Failure::new("too_large", message);
+            }
+            Failure::new("invalid_request", format!("the body could not be read: {error}"))
+        })
+    }
+}
+
+/// The condition that the headers of a request ask for.
+pub(super) struct When(Condition, Option<StoreId>);
+
+impl When {
+    /// Only if the key is present.
+    pub(super) const PRESENT: Self = Self(Condition::IfPresent, None);
+
+    /// Whether the request asks for none.
+    pub(super) fn is_any(&self) -> bool {
+        self.0 == Condition::Any
+    }
+
+    /// The write under this condition.
+    ///
+    /// # Errors
+    ///
+    /// If the body names one too, or the condition is about another store.
+    pub(super) fn on<T>(self, write: Write<T>, store: StoreId) -> Result<Write<T>, Failure> {
+        let Self(condition, of) = self;
+        if condition == Condition::Any {
+            return Ok(write);
+        }
+        if write.condition() != Condition::Any {
+            let both = "a write takes one condition: in the headers, or in the body";
+            return Err(Failure::new("invalid_request", both));
+        }
+        Ok(match condition {
+            Condition::IfAbsent => write.if_absent(),
+            Condition::IfPresent => write.if_present(),
+            // What was read from another store is not what is here: no revision is 0.
+            Condition::IfRevision(_) if of.is_some_and(|of| of != store) => write.if_revision(0),
+            Condition::IfRevision(revision) => write.if_revision(revision),
+            Condition::Any => write,
+        })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for When {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let only = |name| header(&parts.headers, name);
+        match (only(&IF_MATCH)?, only(&IF_NONE_MATCH)?) {
+            (None, None) => Ok(Self(Condition::Any, None)),
+            (Some("*"), None) => Ok(Self(Condition::IfPresent, None)),
+            (None, Some("*")) => Ok(Self(Condition::IfAbsent, None)),
+            (Some(tag), None) => match tag_of(tag) {
+                Some((store, revision)) => Ok(Self(Condition::IfRevision(revision), store)),
+                None => Err(Failure::new(
+                    "invalid_request",
+                    "If-Match is *, or the one ETag that a GET has answered",
+                )),
+            },
+            _ => Err(Failure::new(
+                "invalid_request",
+                "a write takes If-Match, or If-None-Match: *, and not both",
+            )),
+        }
+    }
+}
+
+/// A header that may be there once.
+pub(super) fn header<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'h str>, Failure> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(|text| Some(text.trim())).map_err(|_| {
+            Failure::new("invalid_request", format!("the header {name} is not plain text"))
+        }),
+        _ => Err(Failure::new("invalid_request", format!("there is more than one header {name}"))),
+    }
+}
+
+/// What an ETag says: a revision, and of which store, unless it is a bare number.
+fn tag_of(tag: &str) -> Option<(Option<StoreId>, u64)> {
+    let text = tag.strip_prefix('"')?.strip_suffix('"')?;
+    if let Ok(ResumeToken { store, revision }) = text.parse() {
+        return Some((Some(store), revision));
+    }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { Some((None, text.parse().ok()?)) } else { None }
+}

@@ -1,0 +1,33 @@
+//! How a server behaves.
+
+use std::time::Duration;
+
+use super::Limits;
+
+/// How a server behaves. Start from [`Options::default`] and change what should be otherwise.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// How much it takes on.
+    pub limits: Limits,
+    /// How often a stream without news says that it is alive. 15 s.
+    pub heartbeat: Duration,
+    /// Compress answers, for those who ask for it. On.
+    pub compression: bool,
+    /// Whose pages may use it from a browser: origins such as `https://example.org`, or `*`. None.
+    pub cors_origins: Vec<String>,
+    /// The version that its description states. That of this crate.
+    pub api_version: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            heartbeat: Duration::from_secs(15),
+            compression: true,
+            cors_origins: Vec::new(),
+            api_version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}

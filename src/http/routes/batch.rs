@@ -1,0 +1,68 @@
+//! Several writes in one request.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+
+use crate::http::answer::{Failure, json, put_written};
+use crate::http::app::{App, AppState, Element, send};
+use crate::http::extract::{Query, Whole};
+use crate::wire::{Command, Problem};
+use crate::{Action, Write, Written};
+
+/// How the writes belong together.
+#[derive(Debug, Deserialize)]
+pub(super) struct Together {
+    /// Each for itself, rather than all or nothing.
+    #[serde(default)]
+    independent: bool,
+}
+
+pub(super) async fn batch<T: Element>(
+    State(app): AppState<T>,
+    Query(Together { independent }): Query<Together>,
+    Whole(body): Whole,
+) -> Result<Response, Failure> {
+    let read = |(index, command): (usize, Command<'_>)| {
+        let write: Result<Write<T>, Problem> = command
+            .key()
+            .and_then(|key| command.write(&command.command, key))
+            .map_err(|problem| problem.at(index));
+        write
+    };
+    let commands = Command::read_all(&body)?;
+    let writes = commands.into_iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    let has_length: Vec<bool> = writes
+        .iter()
+        .map(|write| matches!(write.action(), Action::Push { .. } | Action::Pop { .. }))
+        .collect();
+    let results = if independent { each(&app, writes).await? } else { all(&app, writes).await? };
+
+    let mut body = vec![b'['];
+    for (n, (result, has_length)) in results.iter().zip(has_length).enumerate() {
+        if n > 0 {
+            body.push(b',');
+        }
+        match result {
+            Ok(written) => {
+                body.push(b'{');
+                put_written(&mut body, written, has_length)?;
+                body.push(b'}');
+            }
+            Err(problem) => serde_json::to_writer(&mut body, problem)?,
+        }
+    }
+    body.push(b']');
+    Ok(json(body))
+}
+
+type Results<T> = Vec<Result<Written<T>, Problem>>;
+
+async fn all<T: Element>(app: &App<T>, writes: Vec<Write<T>>) -> Result<Results<T>, Failure> {
+    Ok(send(app.store.batch(writes)).await?.into_iter().map(Ok).collect())
+}
+
+async fn each<T: Element>(app: &App<T>, writes: Vec<Write<T>>) -> Result<Results<T>, Failure> {
+    let results = send(app.store.write_many(writes)).await?;
+    Ok(results.into_iter().map(|result| result.map_err(|error| Problem::from(&error))).collect())
+}

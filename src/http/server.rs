@@ -1,0 +1,80 @@
+//! The routes as a router, and the router as a server.
+
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::accept::{Counts, Drained, accept};
+use super::app::{App, Element};
+use super::routes::routes;
+use super::{Options, layers};
+use crate::Store;
+
+/// The store as routes, to be mounted in a service of one's own.
+///
+/// They are those of the contract, and limit the length of bodies; everything else that a server limits is up to
+/// the service. Its streams end when the store does.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use axum::{Router, routing::get};
+/// use mainspring::{Store, http};
+///
+/// let car = Store::<f64>::builder().spawn(); // a body that is not a number is refused
+/// let app: Router = Router::new()
+///     .route("/", get(|| async { "hello" }))
+///     .nest("/car", http::router(car.clone()));
+/// # drop(app);
+/// # Ok(()) }
+/// ```
+pub fn router<T: Element>(store: Store<T>) -> Router {
+    let app = App { store, options: Options::default(), shutdown: CancellationToken::new() };
+    routes(Arc::new(app))
+}
+
+/// Serve a store until `shutdown` is cancelled, within the limits of the options. Shut the store down after it, not
+/// before.
+///
+/// Then nobody new is let in, streams end, requests that are worked on are finished for as long as the
+/// [drain time-out](super::Limits::drain_timeout) allows, and what is left is cut.
+///
+/// # Cancel safety
+///
+/// If the future is dropped, the connections that there are go on until `shutdown` is cancelled.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use mainspring::wire::Json;
+/// use mainspring::{Store, http};
+/// use tokio::net::TcpListener;
+/// use tokio_util::sync::CancellationToken;
+///
+/// let store = Store::<Json>::builder().spawn();
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let shutdown = CancellationToken::new();
+/// # shutdown.cancel();
+///
+/// let drained = http::serve(listener, store.clone(), http::Options::default(), shutdown).await;
+/// store.shutdown().await?;
+/// assert_eq!(drained.cut, 0);
+/// # Ok(()) }
+/// ```
+pub async fn serve<T: Element>(
+    listener: TcpListener,
+    store: Store<T>,
+    options: Options,
+    shutdown: CancellationToken,
+) -> Drained {
+    let limits = options.limits.clone();
+    let app = Arc::new(App { store, options, shutdown: shutdown.clone() });
+    let router = layers::around(routes(Arc::clone(&app)), &app.options);
+    accept(listener, router, &limits, Arc::new(Counts::default()), shutdown).await
+}
