@@ -88,6 +88,8 @@
 mod builder;
 mod carrier;
 mod change;
+#[cfg(feature = "client")]
+pub mod client;
 mod clock;
 mod command;
 mod decide;
@@ -130,6 +132,8 @@ pub mod wire;
 pub use self::builder::Builder;
 pub use self::carrier::{Carrier, Carries};
 pub use self::change::{Change, ChangeKind};
+#[cfg(feature = "client")]
+pub use self::client::Client;
 pub use self::command::{Action, Condition, End, Popped, Pushed, Ttl, Write, Written};
 pub use self::entry::{Entry, IntoElement, Page, Value};
 pub use self::error::{BatchError, Error, Refusal, Result, TrySendError};
