@@ -35,7 +35,8 @@
 //! | [`Gate`] | a device or a rule that may refuse writes |
 //! | [`Journal`](journal::Journal) | the log that makes a store durable |
 //! | `FileJournal` (feature `file`) | that log in a folder |
-//! | `Client` (feature `client`) | the handle of a store in a server |
+//! | `http` (feature `server`) | the store as routes, and as a server |
+//! | `Client` (feature `client`) | the same methods, of a store in a server; [`Carrier`] is what both have |
 //! | [`Entry`], [`Value`] | what a key holds: an item or a list, with its revision and times |
 //! | [`Change`], [`Event`] | what was done; what a subscription tells |
 //! | [`Error`] | why a command was not done |

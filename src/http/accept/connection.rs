@@ -23,9 +23,14 @@ use crate::http::Limits;
 
 /// Requests that one HTTP/2 connection may have open.
 const MAX_STREAMS: u32 = 128;
-/// What a connection may buffer in each direction, in bytes. hyper's 400 KiB times thousands of
-/// watchers who do not read would be gigabytes.
-const BUFFER: usize = 64 << 10;
+/// What an HTTP/1 connection may buffer in each direction, in bytes: also the longest head of a request. hyper's
+/// 400 KiB times thousands of watchers who do not read would be gigabytes.
+const BUFFER: usize = 16 << 10;
+/// The same for each stream of HTTP/2.
+const STREAM_BUFFER: usize = 64 << 10;
+/// How much may wait in the system to be sent, in bytes. Without it a socket takes megabytes that nobody reads.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 32 << 10;
 /// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15));
 
@@ -38,7 +43,7 @@ pub(super) fn protocol() -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .max_send_buf_size(BUFFER)
+        .max_send_buf_size(STREAM_BUFFER)
         .keep_alive_interval(PING.0)
         .keep_alive_timeout(PING.1);
     builder
@@ -54,6 +59,10 @@ pub(super) async fn serve(
     shutdown: CancellationToken,
 ) {
     // Small answers must not wait for the client's acknowledgement of the ones before.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT) {
+        tracing::debug!(%error, "cannot limit what waits to be sent");
+    }
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
     }
