@@ -123,6 +123,37 @@ fn futures(store: &Store<Bare>, told: &mut Subscription<Bare>, latest: &mut Late
     });
 }
 
+/// A store in a server: the same types over another carrier.
+#[cfg(feature = "client")]
+fn client(store: &mainspring::Client<String>) {
+    use mainspring::client::{Options, Remote};
+    use mainspring::{Carrier, Client, wire};
+
+    fn carrier<T: Clone + Send + Sync + 'static, C: Carrier<T>>() {}
+    carrier::<String, Remote>();
+    carrier::<wire::Json, Remote>();
+    all!([send sync unpin clone debug forever]
+        Client<Bare>, Client<Rigid>, Client<Pinned>, Reader<Bare, Remote>, Remote, Options<Bare>,
+    );
+    all!([send sync unpin debug]
+        Pending<'static, Bare, op::Get, Remote>, Pending<'static, Bare, op::Subscribe, Remote>,
+        PendingWrite<'static, Bare, op::Set, Remote>,
+    );
+    send_value(store.set("k", "v").into_future());
+    send_value(store.subscribe().into_future());
+    send_value(store.modify("k", |_| {}));
+    send_value(store.stats());
+    send_value(store.id());
+    send_value(store.ready());
+    let store = store.clone();
+    send_value(async move {
+        let _ = store.set("k", "v").if_absent().await;
+        let _ = store.push_many("k", ["v"]).await;
+        let mut told = store.subscribe().from_snapshot().await?;
+        told.recv().await.map(drop)
+    });
+}
+
 /// Streams, so that combinators can take them.
 fn streams() {
     fn stream<S: futures_util::Stream<Item = I>, I>() {}

@@ -8,6 +8,7 @@ use futures_util::{StreamExt, stream};
 use reqwest::Response;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::de::DeserializeOwned;
+use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
 
 use super::Remote;
@@ -136,6 +137,8 @@ impl<T: DeserializeOwned> Follow<T> {
     /// The next event. An error is the end.
     async fn next(&mut self) -> Result<Event<T>, Error> {
         loop {
+            // Gives way to others now and then, however much there is to read: sockets are not asked about it here.
+            consume_budget().await;
             let Some(connection) = &mut self.connection else {
                 self.reconnect().await?;
                 continue;

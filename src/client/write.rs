@@ -71,8 +71,9 @@ where
         let wanted = Wanted::of(&op.write);
         let request = self.request(&op.write);
         Box::pin(async move {
-            let read = |answer: &super::remote::Answer| answer::written(&answer.body, wanted);
-            self.send(&request?, read).await.map(K::output)
+            self.send(&request?, |answer| answer::written(&answer.body, wanted))
+                .await
+                .map(K::output)
         })
     }
 }
