@@ -127,6 +127,10 @@ mod view;
 mod watcher;
 mod weigh;
 #[cfg(any(feature = "file", feature = "server", feature = "client"))]
+#[cfg_attr(
+    not(all(feature = "server", feature = "client")),
+    allow(dead_code, unused_imports, reason = "one side reads what the other writes")
+)]
 pub mod wire;
 
 pub use self::builder::Builder;
@@ -152,7 +156,7 @@ pub use self::view::View;
 /// The code of the README and the docs, run with the other documented examples.
 #[cfg(doctest)]
 mod docs {
-    #[cfg(feature = "file")]
+    #[cfg(all(feature = "file", feature = "client"))]
     #[doc = include_str!("../README.md")]
     struct Readme;
 

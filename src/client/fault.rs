@@ -32,7 +32,7 @@ pub(super) enum Fault {
     /// There was one, and no whole answer came back. The server may have done what was asked.
     Lost(String),
     /// The server, or something before it, said no.
-    Refused { status: StatusCode, problem: Option<Box<Problem>>, after: Option<Duration> },
+    Refused { status: StatusCode, problem: Option<Problem>, after: Option<Duration> },
 }
 
 impl Fault {
@@ -50,7 +50,7 @@ impl Fault {
     /// An answer that is no success.
     pub(super) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let after = headers.get(RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse().ok());
-        let problem = serde_json::from_slice(body).ok().map(Box::new);
+        let problem = serde_json::from_slice(body).ok();
         Self::Refused { status, problem, after: after.map(Duration::from_secs) }
     }
 
@@ -64,7 +64,7 @@ impl Fault {
     /// Of a batch: which of its writes failed.
     pub(super) fn index(&self) -> usize {
         match self {
-            Self::Refused { problem: Some(problem), .. } => problem.index.unwrap_or_default(),
+            Self::Refused { problem: Some(problem), .. } => problem.index().unwrap_or_default(),
             _ => 0,
         }
     }

@@ -181,7 +181,7 @@ fn raw_value<T: Serialize>(value: &Value<T>) -> Result<Cow<'static, RawValue>, E
 }
 
 /// A time to live as it is asked for: `1h30m`, or `none`.
-pub(crate) fn ttl_of(text: &str) -> Result<Ttl, Problem> {
+fn ttl_of(text: &str) -> Result<Ttl, Problem> {
     if text == "none" {
         return Ok(Ttl::Never);
     }
@@ -192,7 +192,7 @@ pub(crate) fn ttl_of(text: &str) -> Result<Ttl, Problem> {
 }
 
 /// The same the other way round.
-pub(crate) fn ttl_text(ttl: Ttl) -> Option<String> {
+fn ttl_text(ttl: Ttl) -> Option<String> {
     match ttl {
         Ttl::Unset => None,
         Ttl::Never => Some("none".to_owned()),
@@ -201,7 +201,7 @@ pub(crate) fn ttl_text(ttl: Ttl) -> Option<String> {
 }
 
 /// The name of an end in a query.
-pub(crate) fn end_name(end: End) -> &'static str {
+pub(super) fn end_name(end: End) -> &'static str {
     match end {
         End::Front => "front",
         End::Back => "back",

@@ -18,7 +18,7 @@ pub use self::duration::{InvalidDuration, format_duration, parse_duration};
 pub use self::json::{InvalidJson, Json};
 
 #[cfg(any(feature = "server", feature = "client"))]
-pub(crate) use self::command::{Command, end_name, ttl_of, ttl_text};
+pub(crate) use self::command::Command;
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::event::{event_name, read_event, write_event};
 #[cfg(any(feature = "server", feature = "client"))]

@@ -11,9 +11,17 @@ use crate::{BatchError, Error, Refusal};
 pub(crate) struct Problem {
     pub(crate) code: Cow<'static, str>,
     pub(crate) message: Cow<'static, str>,
+    /// Most problems have none.
+    #[serde(flatten)]
+    details: Option<Box<Details>>,
+}
+
+/// What a program needs to know besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Details {
     /// Of a batch: which of its commands failed, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) index: Option<usize>,
+    index: Option<usize>,
     /// Of a condition: the revision that the key has, or `null` when it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     current: Option<Option<u64>>,
@@ -56,8 +64,14 @@ impl Problem {
     }
 
     /// The same, of one command of a batch.
-    pub(crate) fn at(self, index: usize) -> Self {
-        Self { index: Some(index), ..self }
+    pub(crate) fn at(mut self, index: usize) -> Self {
+        self.details.get_or_insert_default().index = Some(index);
+        self
+    }
+
+    /// Of a batch: which of its commands it is of, from 0.
+    pub(crate) fn index(&self) -> Option<usize> {
+        self.details.as_ref()?.index
     }
 
     /// The HTTP status that goes with the code.
@@ -81,20 +95,33 @@ impl Problem {
 
     /// The error that it tells of.
     pub(crate) fn into_error(self) -> Error {
-        let reason = self.reason.as_deref().unwrap_or(&self.message);
+        let Details {
+            current,
+            oldest,
+            asked,
+            head,
+            before,
+            length,
+            what,
+            limit,
+            weight,
+            reason,
+            ..
+        } = self.details.map_or_else(Details::default, |details| *details);
+        let reason = reason.as_deref().unwrap_or(&self.message);
         match &*self.code {
             "item_not_found" => Error::NotFound,
             "invalid_data_type" => Error::WrongKind,
             "list_empty" => Error::ListEmpty,
-            "revision_mismatch" => Error::ConditionFailed { current: self.current.flatten() },
+            "revision_mismatch" => Error::ConditionFailed { current: current.flatten() },
             "invalid_ttl" => Error::InvalidTtl,
-            "too_large" => match (self.weight, self.limit) {
+            "too_large" => match (weight, limit) {
                 (Some(weight), Some(limit)) => Error::TooLarge { weight, limit },
                 _ => Error::Rejected(self.message.into()),
             },
             "memory_limit" => Error::OverLimit {
-                what: if self.what.as_deref() == Some("bytes") { "bytes" } else { "entries" },
-                limit: self.limit.unwrap_or_default(),
+                what: if what.as_deref() == Some("bytes") { "bytes" } else { "entries" },
+                limit: limit.unwrap_or_default(),
             },
             "storage_full" => Error::JournalFull,
             "refused" => Refusal::new(reason).into(),
@@ -104,9 +131,9 @@ impl Problem {
             "journal_failed" => Error::JournalFailed(reason.into()),
             "failed" => Error::Failed(reason.into()),
             "outcome_unknown" | "internal" => Error::Unknown,
-            "compacted" => Error::Compacted { oldest: self.oldest.unwrap_or_default() },
+            "compacted" => Error::Compacted { oldest: oldest.unwrap_or_default() },
             "wrong_store" => Error::WrongStore,
-            "invalid_request" => match (self.length, self.asked, self.head, self.before) {
+            "invalid_request" => match (length, asked, head, before) {
                 (Some(length), ..) => Error::InvalidKey { length },
                 (_, Some(asked), Some(head), _) => Error::AheadOfHead { asked, head },
                 (_, Some(asked), _, Some(before)) => Error::InsideBatch { asked, before },
@@ -128,25 +155,29 @@ impl From<&BatchError> for Problem {
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         let problem = |code: &'static str| Self::new(code, error.to_string());
-        let because =
-            |code, reason: &str| Self { reason: Some(reason.to_owned().into()), ..problem(code) };
+        let detailed = |code, details| Self { details: Some(Box::new(details)), ..problem(code) };
+        let none = Details::default;
+        let because = |code, reason: &str| {
+            detailed(code, Details { reason: Some(reason.to_owned().into()), ..none() })
+        };
         match error {
             Error::NotFound => problem("item_not_found"),
             Error::WrongKind => problem("invalid_data_type"),
             Error::ListEmpty => problem("list_empty"),
             Error::ConditionFailed { current } => {
-                Self { current: Some(*current), ..problem("revision_mismatch") }
+                detailed("revision_mismatch", Details { current: Some(*current), ..none() })
             }
             Error::InvalidKey { length } => {
-                Self { length: Some(*length), ..problem("invalid_request") }
+                detailed("invalid_request", Details { length: Some(*length), ..none() })
             }
             Error::InvalidTtl => problem("invalid_ttl"),
             Error::TooLarge { weight, limit } => {
-                Self { weight: Some(*weight), limit: Some(*limit), ..problem("too_large") }
+                let (weight, limit) = (Some(*weight), Some(*limit));
+                detailed("too_large", Details { weight, limit, ..none() })
             }
             Error::OverLimit { what, limit } => {
-                let what = Some(Cow::Borrowed(*what));
-                Self { what, limit: Some(*limit), ..problem("memory_limit") }
+                let (what, limit) = (Some(Cow::Borrowed(*what)), Some(*limit));
+                detailed("memory_limit", Details { what, limit, ..none() })
             }
             Error::Refused(refusal) => because("refused", refusal.reason()),
             Error::Busy => problem("busy"),
@@ -156,13 +187,17 @@ impl From<&Error> for Problem {
             Error::JournalFull => problem("storage_full"),
             Error::Recovering => problem("recovering"),
             Error::JournalFailed(cause) => because("journal_failed", cause),
-            Error::Compacted { oldest } => Self { oldest: Some(*oldest), ..problem("compacted") },
+            Error::Compacted { oldest } => {
+                detailed("compacted", Details { oldest: Some(*oldest), ..none() })
+            }
             Error::WrongStore => problem("wrong_store"),
             Error::AheadOfHead { asked, head } => {
-                Self { asked: Some(*asked), head: Some(*head), ..problem("invalid_request") }
+                let (asked, head) = (Some(*asked), Some(*head));
+                detailed("invalid_request", Details { asked, head, ..none() })
             }
             Error::InsideBatch { asked, before } => {
-                Self { asked: Some(*asked), before: Some(*before), ..problem("invalid_request") }
+                let (asked, before) = (Some(*asked), Some(*before));
+                detailed("invalid_request", Details { asked, before, ..none() })
             }
             Error::Unauthorized => problem("unauthorized"),
             Error::Forbidden => problem("forbidden"),

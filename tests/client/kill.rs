@@ -98,7 +98,7 @@ async fn a_watch_of_100_000_changes_survives_servers_that_are_killed() {
     let mut end = u64::MAX;
     while head < end {
         let Ok(event) = timeout(Duration::from_millis(100), told.recv()).await else {
-            if writers.iter().all(|writer| writer.is_finished()) {
+            if writers.iter().all(tokio::task::JoinHandle::is_finished) {
                 store.ready().await.unwrap();
                 end = store.stats().await.unwrap().revision;
             }
