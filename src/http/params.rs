@@ -21,7 +21,7 @@ pub(super) struct Conditions {
     )]
     if_match: Option<String>,
     /// Only if the key is absent. Not together with `If-Match`.
-    #[param(rename = "If-None-Match", required = false, value_type = String, pattern = r"^\*$", example = "*")]
+    #[param(rename = "If-None-Match", required = false, value_type = Any, inline, example = "*")]
     if_none_match: Option<String>,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Conditions {
 pub(super) struct Known {
     /// What is known already: `ETag`s, or `*`. If the entry is one of them, the answer is 304.
     #[param(
-        rename = "If-None-Match", required = false, value_type = String, pattern = "^[!-~]*$",
+        rename = "If-None-Match", required = false, value_type = String, pattern = r"^[\t -~]*$",
         example = "\"5f0c9a1b2c3d4e5f-7\"",
     )]
     if_none_match: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct Known {
 pub(super) struct Resumes {
     /// The `id` of the last event that was read. Wins over `from`.
     #[param(
-        rename = "Last-Event-ID", required = false, value_type = String, pattern = "^[0-9a-f]{16}-[0-9]{1,19}$",
+        rename = "Last-Event-ID", required = false, value_type = String, pattern = "^([0-9a-f]{16}-[0-9]{1,19})?$",
         example = "5f0c9a1b2c3d4e5f-7",
     )]
     last_event_id: Option<String>,
@@ -53,4 +53,11 @@ pub(super) struct Resumes {
 pub(super) enum EndName {
     Front,
     Back,
+}
+
+/// Any entry.
+#[derive(ToSchema)]
+pub(super) enum Any {
+    #[schema(rename = "*")]
+    Any,
 }

@@ -199,8 +199,8 @@ pub(super) struct Condition {
     #[schema(nullable = false)]
     if_present: Option<bool>,
     /// Only if the entry has this revision.
-    #[schema(minimum = 0)]
-    if_revision: Option<u64>,
+    #[schema(minimum = 0, maximum = 18_446_744_073_709_551_615usize)]
+    if_revision: Option<usize>,
 }
 
 /// A value for a key.
@@ -232,7 +232,7 @@ pub(super) struct NewElement {
     condition: Condition,
 }
 
-/// When an entry expires.
+/// When an entry expires; `none` or `null`: never.
 #[derive(ToSchema)]
 pub(super) struct NewTtl {
     #[schema(nullable = true)]
@@ -429,6 +429,31 @@ pub(super) struct Change {
     /// Of `cleared`: how many keys went.
     #[schema(nullable = false)]
     count: Option<u64>,
+}
+
+/// The name of an event.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum EventName {
+    Entry,
+    SnapshotEnd,
+    Change,
+    Batch,
+    Progress,
+    End,
+}
+
+/// One event of a stream, by its fields. One without a name only says where the stream began.
+#[derive(ToSchema)]
+pub(super) struct ServerSentEvent {
+    #[schema(nullable = false)]
+    event: Option<EventName>,
+    /// A place to resume.
+    #[schema(nullable = false, pattern = "^[0-9a-f]{16}-[0-9]+$")]
+    id: Option<String>,
+    /// JSON, and which depends on the event: a `Row`, a `Mark`, a `Change`, a `Batch` or a `Problem`.
+    #[schema(nullable = false, content_media_type = "application/json")]
+    data: Option<String>,
 }
 
 /// The data of the event `batch`: changes that happened together.

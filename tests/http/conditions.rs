@@ -13,7 +13,11 @@ async fn a_read_of_what_is_known_has_no_body() {
     for known in [etag.clone(), "*".into(), format!("W/{etag}"), format!("\"other\", {etag}")] {
         let request = server.request("GET", "/api/v1/k").header("if-none-match", &known);
         let told = answer(request).await;
-        assert_eq!((told.status.as_u16(), told.text(), told.header("etag")), (304, "", &*etag), "{known}");
+        assert_eq!(
+            (told.status.as_u16(), told.text(), told.header("etag")),
+            (304, "", &*etag),
+            "{known}"
+        );
     }
     server.ask("PATCH", "/api/v1/k", r#"{"value":"y"}"#).await;
     let told = answer(server.request("GET", "/api/v1/k").header("if-none-match", &etag)).await;

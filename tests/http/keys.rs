@@ -38,7 +38,9 @@ async fn what_is_no_key_is_refused() {
     for path in ["/api/v1/%FF", "/api/v1/a%C3", "/api/v1/%C3%28/push", &long] {
         for method in ["GET", "PUT", "DELETE", "PATCH", "POST"] {
             let is_push = path.ends_with("/push");
-            if is_push == matches!(method, "GET" | "PUT" | "DELETE") || (!is_push && method == "POST") {
+            if is_push == matches!(method, "GET" | "PUT" | "DELETE")
+                || (!is_push && method == "POST")
+            {
                 continue;
             }
             let refused = server.ask(method, path, r#"{"value":"x"}"#).await;

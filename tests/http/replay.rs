@@ -18,10 +18,12 @@ mod because {
     pub(super) const TEXT: &str = "an empty text is a text";
     pub(super) const NULL: &str = "null is no value";
     pub(super) const JSON: &str = "other JSON than texts is stored too";
-    pub(super) const TTL: &str = "a time to live that is none is 400 invalid_ttl: a text, a unit of Go's, more than zero";
+    pub(super) const TTL: &str =
+        "a time to live that is none is 400 invalid_ttl: a text, a unit of Go's, more than zero";
     pub(super) const TRAILING: &str = "text after the JSON value is 400";
     pub(super) const DECODED: &str = "keys are percent-decoded";
-    pub(super) const METHOD: &str = "there are more methods: PUT of an entry, HEAD of everything that is read";
+    pub(super) const METHOD: &str =
+        "there are more methods: PUT of an entry, HEAD of everything that is read";
     pub(super) const JSON_ERRORS: &str = "errors that no handler gives are JSON too, with a code";
     pub(super) const BEFORE: &str = "follows from a difference before it";
     pub(super) const PLAIN: &str = "plain text, whatever it looks like, with nosniff";
@@ -185,7 +187,9 @@ async fn replay(server: &Server, observed: impl Iterator<Item = Observed>, table
             Some((_, status, part, _)) => {
                 let is_so = now.status == *status && told.text().contains(part);
                 if !is_so || (part.is_empty() && !told.body.is_empty()) {
-                    wrong.push(format!("{n}: {method} {path}: should be {status} {part}, is {told:?}"));
+                    wrong.push(format!(
+                        "{n}: {method} {path}: should be {status} {part}, is {told:?}"
+                    ));
                 }
             }
         }

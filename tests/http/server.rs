@@ -19,7 +19,11 @@ async fn long_answers_are_compressed_for_those_who_ask_and_streams_never() {
 
     let row = answer(get("/api/v1/long")).await;
     assert_eq!(row.header("content-encoding"), "gzip");
-    assert!(row.body.starts_with(&[0x1f, 0x8b]) && row.body.len() < 1_000, "{} bytes", row.body.len());
+    assert!(
+        row.body.starts_with(&[0x1f, 0x8b]) && row.body.len() < 1_000,
+        "{} bytes",
+        row.body.len()
+    );
     assert_eq!(answer(get("/api/v1/short")).await.header("content-encoding"), "");
     assert_eq!(server.ask("GET", "/api/v1/long", "").await.header("content-encoding"), "");
 
@@ -37,7 +41,8 @@ async fn pages_of_others_may_use_it_only_if_they_are_named() {
     let name = "access-control-allow-origin";
     let server = Server::start().await;
     assert_eq!(answer(asked(&server)).await.header(name), "");
-    let preflight = server.request("OPTIONS", "/api/v1/k").header("origin", "https://app.example.org");
+    let preflight =
+        server.request("OPTIONS", "/api/v1/k").header("origin", "https://app.example.org");
     assert_refused(&answer(preflight).await, 405, "method_not_allowed");
 
     let mut options = http::Options::default();
@@ -48,7 +53,8 @@ async fn pages_of_others_may_use_it_only_if_they_are_named() {
     assert_eq!(told.header("access-control-expose-headers"), "*");
     let other = server.request("GET", "/stats").header("origin", "https://other.example.org");
     assert_eq!(answer(other).await.header(name), "");
-    let preflight = server.request("OPTIONS", "/api/v1/k").header("origin", "https://app.example.org");
+    let preflight =
+        server.request("OPTIONS", "/api/v1/k").header("origin", "https://app.example.org");
     let told = answer(preflight.header("access-control-request-method", "PATCH")).await;
     assert_eq!((told.status.as_u16(), told.header("access-control-allow-methods")), (200, "*"));
 }
@@ -97,7 +103,10 @@ async fn the_description_and_its_pages_need_nothing_from_elsewhere() {
     options.api_version = "v9.8.7".into();
     let server = Server::of(Store::<Json>::builder().spawn(), options).await;
     let json = server.ask("GET", "/openapi.json", "").await;
-    assert_eq!((&json.json()["openapi"], &json.json()["info"]["version"]), (&"3.1.0".into(), &"v9.8.7".into()));
+    assert_eq!(
+        (&json.json()["openapi"], &json.json()["info"]["version"]),
+        (&"3.1.0".into(), &"v9.8.7".into())
+    );
     let yaml = server.ask("GET", "/api/v1/docs/swagger.yaml", "").await;
     assert!(yaml.text().starts_with("openapi: 3.1.0\n") && yaml.text().contains("version: v9.8.7"));
 
@@ -107,9 +116,16 @@ async fn the_description_and_its_pages_need_nothing_from_elsewhere() {
         ("/api/v1/docs/swagger/index.html", "/api/v1/docs/swagger/", "../swagger.yaml"),
     ] {
         let told = server.ask("GET", page, "").await;
-        assert_eq!((told.status.as_u16(), told.header("content-type").split(';').next()), (200, Some("text/html")));
+        assert_eq!(
+            (told.status.as_u16(), told.header("content-type").split(';').next()),
+            (200, Some("text/html"))
+        );
         assert!(!told.text().contains("//"), "{page} names another place: {}", told.text());
-        for file in told.text().split(['"', '\'']).filter(|part| part.ends_with(".js") || part.ends_with(".css")) {
+        for file in told
+            .text()
+            .split(['"', '\''])
+            .filter(|part| part.ends_with(".js") || part.ends_with(".css"))
+        {
             let name = file.trim_start_matches("./");
             let found = server.ask("GET", &format!("{folder}{name}"), "").await;
             assert_eq!(found.status, 200, "{page} needs {folder}{name}");
@@ -119,4 +135,32 @@ async fn the_description_and_its_pages_need_nothing_from_elsewhere() {
         }
     }
     assert_refused(&server.ask("GET", "/docs/nothing", "").await, 404, "not_found");
+}
+
+#[tokio::test]
+async fn the_pages_work_wherever_the_routes_are_mounted() {
+    use tower::ServiceExt as _;
+
+    let mounted = http::router(Store::<Json>::builder().spawn());
+    let service = axum::Router::new().nest("/car", mounted);
+    for path in [
+        "/car/docs",
+        "/car/docs/swagger-initializer.js",
+        "/car/openapi.json",
+        "/car/api/v1/docs/swagger/index.html",
+        "/car/api/v1/docs/swagger.yaml",
+    ] {
+        let request = axum::http::Request::builder().uri(path).body(axum::body::Body::empty());
+        let told = service.clone().oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(told.status(), 200, "{path}");
+        let body = axum::body::to_bytes(told.into_body(), 1 << 20).await.unwrap();
+        let text = std::str::from_utf8(&body).unwrap();
+        // From there on everything is relative.
+        match path {
+            "/car/docs" => assert!(text.contains("<base href=\"docs/\">"), "{text}"),
+            "/car/docs/swagger-initializer.js" => assert!(text.contains("\"../openapi.json\"")),
+            "/car/openapi.json" => assert!(text.contains(r#""servers":[{"url":"."}]"#), "{text}"),
+            _ => assert!(!text.contains("\"/"), "{path}"),
+        }
+    }
 }

@@ -140,7 +140,10 @@ async fn a_batch_is_one_event() {
     assert_eq!(server.ask("POST", "/batch", body).await.status, 200);
     let told = stream.next().await;
     assert_eq!((&*told.event, told.json()["changes"].as_array().unwrap().len()), ("batch", 3));
-    assert_eq!((&told.json()["revision"], told.id), (&3.into(), format!("{}-3", server.store.id())));
+    assert_eq!(
+        (&told.json()["revision"], told.id),
+        (&3.into(), format!("{}-3", server.store.id()))
+    );
 
     let inside = server.ask("GET", "/watch?from=2", "").await;
     assert_refused(&inside, 400, "invalid_request");
@@ -163,7 +166,11 @@ async fn what_cannot_be_told_is_refused_before_the_stream() {
     assert_refused(&ahead, 400, "invalid_request");
     assert_eq!((&ahead.json()["asked"], &ahead.json()["head"]), (&99_999.into(), &10_000.into()));
     for query in ["?key=a&prefix=b", "?from=yesterday", "?from=-1", "?key="] {
-        assert_refused(&server.ask("GET", &format!("/watch{query}"), "").await, 400, "invalid_request");
+        assert_refused(
+            &server.ask("GET", &format!("/watch{query}"), "").await,
+            400,
+            "invalid_request",
+        );
     }
     let wrong = server.request("GET", "/watch").header("last-event-id", "7");
     assert_refused(&answer(wrong).await, 400, "invalid_request");

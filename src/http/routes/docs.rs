@@ -29,8 +29,8 @@ pub(in crate::http) async fn json<T: Element>(State(app): AppState<T>) -> Respon
 #[utoipa::path(
     get, path = "/api/v1/docs/swagger.yaml", tag = "description", operation_id = "openapi_yaml",
     responses((
-        status = 200, description = "The description.", body = String, content_type = "application/yaml",
-        example = "openapi: 3.1.0\n",
+        status = 200, description = "The description.", body = Object, content_type = "application/yaml",
+        example = json!({"openapi": "3.1.0"}),
     )),
 )]
 pub(in crate::http) async fn yaml<T: Element>(State(app): AppState<T>) -> Response {

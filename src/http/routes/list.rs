@@ -181,7 +181,7 @@ pub(in crate::http) struct Window {
     #[param(required = false, value_type = i64, example = -1)]
     offset: isize,
     /// How many elements at most: all unless said.
-    #[param(required = false, value_type = u64, minimum = 0, example = 1)]
+    #[param(required = false, value_type = usize, minimum = 0, maximum = 18_446_744_073_709_551_615usize, example = 1)]
     limit: Option<usize>,
 }
 

@@ -26,7 +26,7 @@ pub(in crate::http) struct Which {
     #[param(required = false, value_type = String, example = "car/location")]
     after: Option<String>,
     /// How many at most: 1 to 10,000, and what is beyond is taken as the nearest.
-    #[param(required = false, value_type = u64, minimum = 0, example = 100)]
+    #[param(required = false, value_type = usize, minimum = 0, maximum = 18_446_744_073_709_551_615usize, example = 100)]
     limit: Option<usize>,
     /// Whether the entries are wanted, rather than the keys.
     #[serde(default)]

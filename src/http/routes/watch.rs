@@ -16,6 +16,7 @@ use crate::http::answer::Failure;
 use crate::http::app::{App, AppState, Element, send};
 use crate::http::extract::{Query, header};
 use crate::http::params::Resumes;
+use crate::http::schema::ServerSentEvent;
 use crate::wire::{Problem, event_name, write_event};
 use crate::{Error, Event, ResumeToken, Subscription};
 
@@ -59,8 +60,8 @@ pub(in crate::http) struct Which {
                 ("Mainspring-Store" = String, description = "The id of the store."),
                 ("Mainspring-Resume" = String, description = "After which place it begins to tell. Not there from a snapshot."),
             ),
-            body = String, content_type = "text/event-stream",
-            example = "id: 5f0c9a1b2c3d4e5f-7\nevent: change\ndata: {\"revision\":7,\"time\":\"2026-11-21T08:42:39.299482077Z\",\"key\":\"car/speed\",\"change\":\"removed\"}\n\n",
+            body = ServerSentEvent, content_type = "text/event-stream",
+            example = json!({"event": "change", "id": "5f0c9a1b2c3d4e5f-7", "data": "{\"revision\":7,\"time\":\"2026-11-21T08:42:39.299482077Z\",\"key\":\"car/speed\",\"change\":\"removed\"}"}),
         ),
     ),
     extensions(("x-errors" = json!(["store", "compacted", "wrong_store", "journal_failed"]))),
