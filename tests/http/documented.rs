@@ -29,6 +29,10 @@ fn shown() -> Vec<Shown> {
 
 /// Without what is different in every run: times, and the id of the store.
 fn alike(line: &str) -> String {
+    // The last zeros of a time are not written.
+    if line.starts_with("content-length: ") {
+        return "LENGTH".to_owned();
+    }
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || ":.-".contains(letter);
     let mut out = String::new();
     for part in line.split_inclusive(|letter| !is_part(letter)) {
@@ -73,6 +77,7 @@ async fn every_path_is_on_the_page() {
     let described = server.ask("GET", "/openapi.json", "").await.json();
     let page = include_str!("../../docs/http.md");
     for path in described["paths"].as_object().unwrap().keys() {
-        assert!(page.contains(&format!("{path}`")), "{path} is not in docs/http.md");
+        let is_there = page.contains(&format!("{path}`"));
+        assert!(is_there, "{path} is not in docs/http.md");
     }
 }

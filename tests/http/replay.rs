@@ -104,14 +104,15 @@ struct Shape {
 }
 
 /// What 002 answered more or less of, everywhere: an `ok` now has a revision and a time, a row a revision, a pop the
-/// element; times are not the same ones; and the words of an error are for people, its code for programs.
+/// element; times are not the same ones; and the words of an error are for people, its
+/// code for programs, and there may be more besides.
 fn comparable(body: &[u8]) -> Value {
     let text = String::from_utf8_lossy(body).into_owned();
     let Ok(Value::Object(mut members)) = serde_json::from_slice(body) else { return text.into() };
     members.remove("revision");
     members.remove("popped");
-    if members.contains_key("code") {
-        members.remove("message");
+    if let Some(code) = members.remove("code") {
+        return code;
     } else if members.contains_key("message") {
         members.remove("updated_at");
     }
@@ -141,15 +142,14 @@ fn observed_003(line: &'static str) -> Observed {
     let (asked, answered) = line.split_once(" -> ").unwrap();
     let (method, asked) = asked.split_once(' ').unwrap();
     let (path, body) = asked.split_once(' ').unwrap_or((asked, ""));
-    let parts: Vec<&str> = answered.splitn(2, ' ').collect();
-    let texts: Vec<String> = parts.get(1).map_or(Vec::new(), |quoted| {
-        quoted.trim_matches('"').split("\" \"").map(|text| text.replace("\\n", "\n")).collect()
-    });
+    // The status, the content type and the body, the last two in quotes.
+    let parts: Vec<&str> = answered.split('"').collect();
+    let part = |n: usize| parts.get(n).map_or(String::new(), |text| text.replace("\\n", "\n"));
     let answer = Shape {
         // "HANGS" is no status.
-        status: parts[0].parse().unwrap_or_default(),
-        content_type: texts.first().cloned().unwrap_or_default(),
-        body: texts.get(1).cloned().unwrap_or_default().into(),
+        status: part(0).trim().parse().unwrap_or_default(),
+        content_type: part(1),
+        body: part(3).into(),
     };
     Observed { method, path, body: unescaped(body), answer }
 }

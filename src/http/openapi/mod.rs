@@ -7,8 +7,8 @@ mod tests;
 use std::sync::OnceLock;
 
 use axum::body::Bytes;
-use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::{Info, License, OpenApi, RefOr, ServerBuilder};
+use utoipa::openapi::path::{Operation, Parameter, PathItem};
+use utoipa::openapi::{Info, License, OpenApi, RefOr, Required, ServerBuilder};
 use utoipa::{Modify, OpenApi as _};
 
 use self::errors::Errors;
@@ -61,6 +61,8 @@ fn describe(version: &str, root: &str) -> OpenApi {
     described.servers = Some(vec![ServerBuilder::new().url(root).build()]);
     Errors.modify(&mut described);
     Heads.modify(&mut described);
+    Set.modify(&mut described);
+    NoBody.modify(&mut described);
     described
 }
 
@@ -97,6 +99,47 @@ impl Modify for Heads {
                 }
             }
             item.head = Some(head);
+        }
+    }
+}
+
+/// `/api/v1/set` is also the entry of that name.
+struct Set;
+
+impl Modify for Set {
+    fn modify(&self, openapi: &mut OpenApi) {
+        let paths = &mut openapi.paths.paths;
+        let Some(mut entry) = paths.get("/api/v1/{key}").cloned() else { return };
+        for (_, operation) in operations(&mut entry) {
+            operation.operation_id =
+                operation.operation_id.as_ref().map(|id| format!("{id}_of_set"));
+            operation.summary =
+                operation.summary.as_ref().map(|text| format!("{text} (The key `set`.)"));
+            let is_other = |parameter: &RefOr<Parameter>| match parameter {
+                RefOr::T(parameter) => parameter.name != "key",
+                RefOr::Ref(_) => true,
+            };
+            operation.parameters.iter_mut().for_each(|parameters| parameters.retain(is_other));
+            for response in operation.responses.responses.values_mut() {
+                if let RefOr::T(response) = response {
+                    response.links.clear();
+                }
+            }
+        }
+        if let Some(set) = paths.get_mut("/api/v1/set") {
+            set.merge_operations(entry);
+        }
+    }
+}
+
+/// An empty text is a text, and a request without a body has an empty one.
+struct NoBody;
+
+impl Modify for NoBody {
+    fn modify(&self, openapi: &mut OpenApi) {
+        let plain = openapi.paths.paths.get_mut("/v1/{key}").and_then(|item| item.put.as_mut());
+        if let Some(RefOr::T(body)) = plain.and_then(|put| put.request_body.as_mut()) {
+            body.required = Some(Required::False);
         }
     }
 }

@@ -51,9 +51,9 @@ macro_rules! table {
         )]
         pub(super) struct Described;
 
-        /// Every path, with the methods that are described with it.
+        /// Every path, with its methods.
         #[cfg(test)]
-        pub(super) const TABLE: &[(&str, &[&str])] = &[$(($path, &[$(stringify!($method)),+])),+];
+        pub(super) const TABLE: &[(&str, &[&str])] = &[$(($path, &[$(stringify!($method)),+ $($(, stringify!($also))+)?])),+];
     };
 }
 
