@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Options;
 use super::answer::Failure;
+use super::openapi::Description;
 use crate::op::Operation;
 use crate::{Pending, Store};
 
@@ -26,6 +27,14 @@ pub(super) struct App<T> {
     pub(super) options: Options,
     /// When it is cancelled, streams end.
     pub(super) shutdown: CancellationToken,
+    pub(super) description: Description,
+}
+
+impl<T> App<T> {
+    pub(super) fn new(store: Store<T>, options: Options, shutdown: CancellationToken) -> Self {
+        let description = Description::new(&options.api_version);
+        Self { store, options, shutdown, description }
+    }
 }
 
 pub(super) type AppState<T> = State<Arc<App<T>>>;

@@ -6,8 +6,11 @@ mod app;
 mod extract;
 mod layers;
 mod limits;
+mod openapi;
 mod options;
+mod params;
 mod routes;
+mod schema;
 mod server;
 
 pub use self::accept::Drained;

@@ -33,7 +33,7 @@ use crate::Store;
 /// # Ok(()) }
 /// ```
 pub fn router<T: Element>(store: Store<T>) -> Router {
-    let app = App { store, options: Options::default(), shutdown: CancellationToken::new() };
+    let app = App::new(store, Options::default(), CancellationToken::new());
     routes(Arc::new(app))
 }
 
@@ -74,7 +74,7 @@ pub async fn serve<T: Element>(
     shutdown: CancellationToken,
 ) -> Drained {
     let limits = options.limits.clone();
-    let app = Arc::new(App { store, options, shutdown: shutdown.clone() });
+    let app = Arc::new(App::new(store, options, shutdown.clone()));
     let router = layers::around(routes(Arc::clone(&app)), &app.options);
     accept(listener, router, &limits, Arc::new(Counts::default()), shutdown).await
 }

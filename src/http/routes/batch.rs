@@ -3,22 +3,41 @@
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::http::answer::{Failure, json, put_written};
 use crate::http::app::{App, AppState, Element, send};
 use crate::http::extract::{Query, Whole};
+use crate::http::schema;
 use crate::wire::{Command, Problem};
 use crate::{Action, Write, Written};
 
 /// How the writes belong together.
-#[derive(Debug, Deserialize)]
-pub(super) struct Together {
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct Together {
     /// Each for itself, rather than all or nothing.
     #[serde(default)]
+    #[param(required = false, example = true)]
     independent: bool,
 }
 
-pub(super) async fn batch<T: Element>(
+/// Several writes in one request.
+///
+/// All or nothing, at one moment, and one event to those who watch: the first that fails is the error, with its `index`.
+/// With `independent` each is for itself, and its error is in its place in the answer.
+#[utoipa::path(
+    post, path = "/batch", tag = "store", operation_id = "batch",
+    params(Together),
+    request_body(content = Vec<schema::Command>, example = json!([{"command": "set", "key": "car/speed", "value": 42.5}, {"command": "push", "key": "laps", "value": "b"}])),
+    responses(
+        (
+            status = 200, description = "What each did, in their order.", body = Vec<schema::Outcome>, example = json!([{"revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}, {"revision": 8, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 2}]),
+        ),
+    ),
+    extensions(("x-errors" = json!(["write", "body", "item_not_found", "invalid_data_type", "list_empty"]))),
+)]
+pub(in crate::http) async fn batch<T: Element>(
     State(app): AppState<T>,
     Query(Together { independent }): Query<Together>,
     Whole(body): Whole,

@@ -8,10 +8,27 @@ use axum::response::{IntoResponse, Response};
 use crate::http::answer::{self, Failure, done};
 use crate::http::app::{App, AppState, Element, send};
 use crate::http::extract::{PathKey, When, Whole, header};
+use crate::http::params::{Conditions, KeyParam, Known};
+use crate::http::schema::{Done, NewEntry, NewTtl, NewValue, Row, RowOrDone};
 use crate::wire::Command;
 use crate::{Error, Key, Write, Written};
 
-pub(super) async fn get<T: Element>(
+/// Read an entry.
+///
+/// Ordered after every request that was answered before.
+#[utoipa::path(
+    get, path = "/api/v1/{key}", tag = "entries", operation_id = "get",
+    params(KeyParam, Known),
+    responses(
+        (
+            status = 200, description = "The entry.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            body = Row, example = json!({"key": "car/speed", "kind": "json", "value": 42.5, "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
+        ),
+        (status = 304, description = "It is what `If-None-Match` names.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`."))),
+    ),
+    extensions(("x-errors" = json!(["store", "item_not_found"]))),
+)]
+pub(in crate::http) async fn get<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
     headers: HeaderMap,
@@ -27,7 +44,26 @@ pub(super) async fn get<T: Element>(
     answer::row(app.store.id(), &key, &entry)
 }
 
-pub(super) async fn set<T: Element>(
+/// Set a key.
+///
+/// Creates the entry or replaces it, with a new `created_at`. Without a `ttl` the store's default is taken, which is
+/// none unless configured.
+#[utoipa::path(
+    post, path = "/api/v1/set", tag = "entries", operation_id = "set",
+    params(Conditions),
+    request_body(content = NewEntry, example = json!({"key": "car/speed", "value": 42.5, "ttl": "1h"})),
+    responses(
+        (
+            status = 200, description = "It was set.", links(
+                ("get" = (operation_id = "get", description = "Read it.", parameters(("key" = "$request.body#/key")))),
+                ("remove" = (operation_id = "remove", description = "Remove it.", parameters(("key" = "$request.body#/key")))),
+            ),
+            body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["write", "body"]))),
+)]
+pub(in crate::http) async fn set<T: Element>(
     State(app): AppState<T>,
     when: When,
     Whole(body): Whole,
@@ -38,7 +74,25 @@ pub(super) async fn set<T: Element>(
     written(&app, when, command.write("set", key)?).await.and_then(|written| done(&written, false))
 }
 
-pub(super) async fn put<T: Element>(
+/// Set the key of the path.
+///
+/// As `POST /api/v1/set`.
+#[utoipa::path(
+    put, path = "/api/v1/{key}", tag = "entries", operation_id = "put",
+    params(KeyParam, Conditions),
+    request_body(content = NewValue, example = json!({"value": ["a", "b"]})),
+    responses(
+        (
+            status = 200, description = "It was set.", links(
+                ("get" = (operation_id = "get", description = "Read it.", parameters(("key" = "$request.path.key")))),
+                ("remove" = (operation_id = "remove", description = "Remove it.", parameters(("key" = "$request.path.key")))),
+            ),
+            body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["write", "body"]))),
+)]
+pub(in crate::http) async fn put<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
     when: When,
@@ -48,7 +102,22 @@ pub(super) async fn put<T: Element>(
     written(&app, when, write).await.and_then(|written| done(&written, false))
 }
 
-pub(super) async fn patch<T: Element>(
+/// Update an entry.
+///
+/// It has to be there, and keeps its `created_at`, and its deadline unless there is a `ttl`. May change its kind.
+#[utoipa::path(
+    patch, path = "/api/v1/{key}", tag = "entries", operation_id = "update",
+    params(KeyParam, Conditions),
+    request_body(content = NewValue, example = json!({"value": "fast", "ttl": "none"})),
+    responses(
+        (
+            status = 200, description = "It was updated.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["write", "body", "item_not_found"]))),
+)]
+pub(in crate::http) async fn patch<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
     when: When,
@@ -58,7 +127,20 @@ pub(super) async fn patch<T: Element>(
     written(&app, when, write).await.and_then(|written| done(&written, false))
 }
 
-pub(super) async fn delete<T: Element>(
+/// Remove an entry.
+///
+/// It has to be there.
+#[utoipa::path(
+    delete, path = "/api/v1/{key}", tag = "entries", operation_id = "remove",
+    params(KeyParam, Conditions),
+    responses(
+        (
+            status = 200, description = "It was removed.", body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["write", "item_not_found"]))),
+)]
+pub(in crate::http) async fn delete<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
     when: When,
@@ -66,7 +148,21 @@ pub(super) async fn delete<T: Element>(
     written(&app, when, Write::remove(key)).await.and_then(|written| done(&written, false))
 }
 
-pub(super) async fn expire<T: Element>(
+/// Let an entry expire, or never.
+///
+/// The answer does not grow with the entry.
+#[utoipa::path(
+    post, path = "/api/v1/{key}/ttl", tag = "entries", operation_id = "expire",
+    params(KeyParam, Conditions),
+    request_body(content = NewTtl, example = json!({"ttl": "90s"})),
+    responses(
+        (
+            status = 200, description = "Its deadline was moved.", body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["write", "body", "item_not_found"]))),
+)]
+pub(in crate::http) async fn expire<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
     when: When,
@@ -76,7 +172,21 @@ pub(super) async fn expire<T: Element>(
     written(&app, when, write).await.and_then(|written| done(&written, false))
 }
 
-pub(super) async fn expire_row<T: Element>(
+/// Let an entry expire, or never, and answer it.
+///
+/// As `POST`, but for the answer.
+#[utoipa::path(
+    patch, path = "/api/v1/{key}/ttl", tag = "entries", operation_id = "expire_row",
+    params(KeyParam, Conditions),
+    request_body(content = NewTtl, example = json!({"ttl": "none"})),
+    responses(
+        (
+            status = 200, description = "The entry.", body = RowOrDone, example = json!({"key": "car/speed", "kind": "json", "value": 42.5, "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["write", "body", "item_not_found"]))),
+)]
+pub(in crate::http) async fn expire_row<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
     when: When,

@@ -5,19 +5,25 @@ use std::fmt::Write as _;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::entry::{row_after, written};
 use crate::entry::Slice;
 use crate::http::answer::{Failure, done, etag, json, with_etag};
 use crate::http::app::{App, AppState, Element, send};
 use crate::http::extract::{PathKey, Query, When, Whole};
+use crate::http::params::{Conditions, EndName, KeyParam};
+use crate::http::schema::{Done, NewElement, Part, Popped, RowOrDone, RowOrPopped};
 use crate::wire::{Command, Text, put_row, put_value};
 use crate::{End, Error, Key, Value, Write, Written};
 
 /// Which end of the list.
-#[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct Side {
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct Side {
+    /// The end of the list: `front`, or `back` unless said.
     #[serde(default = "Side::back")]
+    #[param(required = false, value_type = EndName, inline, example = "front")]
     end: End,
 }
 
@@ -41,7 +47,22 @@ async fn pushed<T: Element>(
     written(app, when, Command::read(body)?.write(operation, key)?).await
 }
 
-pub(super) async fn push<T: Element>(
+/// Push an element to a list.
+///
+/// Creates the list if the key is absent. The answer does not grow with the list.
+#[utoipa::path(
+    post, path = "/api/v1/{key}/push", tag = "lists", operation_id = "push",
+    params(KeyParam, Side, Conditions),
+    request_body(content = NewElement, example = json!({"value": "b"})),
+    responses(
+        (
+            status = 200, description = "It was pushed.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 2}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["write", "body", "invalid_data_type"]))),
+)]
+pub(in crate::http) async fn push<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
     Query(side): Query<Side>,
@@ -51,7 +72,21 @@ pub(super) async fn push<T: Element>(
     done(&pushed(&app, key, side, when, &body).await?, true)
 }
 
-pub(super) async fn push_row<T: Element>(
+/// Push an element to a list that is there, and answer the list.
+///
+/// As document 002 has it.
+#[utoipa::path(
+    patch, path = "/api/v1/{key}/push", tag = "lists", operation_id = "push_row",
+    params(KeyParam, Side, Conditions),
+    request_body(content = NewElement, example = json!({"value": "b", "ttl": "24h"})),
+    responses(
+        (
+            status = 200, description = "The list.", body = RowOrDone, example = json!({"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["write", "body", "invalid_data_type", "item_not_found"]))),
+)]
+pub(in crate::http) async fn push_row<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
     Query(side): Query<Side>,
@@ -83,7 +118,21 @@ async fn popped<T: Element>(
     written(app, when, write).await
 }
 
-pub(super) async fn pop<T: Element>(
+/// Pop an element from a list.
+///
+/// The answer does not grow with the list.
+#[utoipa::path(
+    post, path = "/api/v1/{key}/pop", tag = "lists", operation_id = "pop",
+    params(KeyParam, Side, Conditions),
+    responses(
+        (
+            status = 200, description = "It was popped.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            body = Popped, example = json!({"popped": "b", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 1}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["write", "invalid_data_type", "item_not_found", "list_empty"]))),
+)]
+pub(in crate::http) async fn pop<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
     Query(side): Query<Side>,
@@ -92,7 +141,20 @@ pub(super) async fn pop<T: Element>(
     done(&popped(&app, key, side, when).await?, true)
 }
 
-pub(super) async fn pop_row<T: Element>(
+/// Pop an element from a list, and answer the list.
+///
+/// As document 002 has it, with the element besides.
+#[utoipa::path(
+    patch, path = "/api/v1/{key}/pop", tag = "lists", operation_id = "pop_row",
+    params(KeyParam, Side, Conditions),
+    responses(
+        (
+            status = 200, description = "The list, and what was popped.", body = RowOrPopped, example = json!({"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z", "popped": "b"}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["write", "invalid_data_type", "item_not_found", "list_empty"]))),
+)]
+pub(in crate::http) async fn pop_row<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
     Query(side): Query<Side>,
@@ -111,14 +173,33 @@ pub(super) async fn pop_row<T: Element>(
 }
 
 /// A part of a list: from where (negative: from the end), and how much.
-#[derive(Debug, Deserialize)]
-pub(super) struct Window {
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct Window {
+    /// From which element on: from 0, and negative from the end.
     #[serde(default)]
+    #[param(required = false, value_type = i64, example = -1)]
     offset: isize,
+    /// How many elements at most: all unless said.
+    #[param(required = false, value_type = usize, minimum = 0, maximum = 18_446_744_073_709_551_615usize, example = 1)]
     limit: Option<usize>,
 }
 
-pub(super) async fn range<T: Element>(
+/// Read a part of a list.
+///
+/// `limit=0` asks for the length alone, `offset=-1&limit=1` for the last element.
+#[utoipa::path(
+    get, path = "/api/v1/{key}/range", tag = "lists", operation_id = "range",
+    params(KeyParam, Window),
+    responses(
+        (
+            status = 200, description = "The part.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            body = Part, example = json!({"elements": ["a", "b"], "length": 3, "revision": 7}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["store", "invalid_data_type", "item_not_found"]))),
+)]
+pub(in crate::http) async fn range<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
     Query(Window { offset, limit }): Query<Window>,

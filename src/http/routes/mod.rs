@@ -1,6 +1,7 @@
-//! The handlers: one file a subject.
+//! The handlers: one file a subject, and the list of all routes.
 
 mod batch;
+mod docs;
 mod entry;
 mod list;
 mod pages;
@@ -11,33 +12,77 @@ mod whole;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::routing::MethodRouter;
+use utoipa::OpenApi;
 
 use super::answer::Failure;
 use super::app::{App, Element};
+use super::schema::{Batch, Change, Element as ElementSchema, Held, Mark, Problem};
+
+/// One list of what is served: it makes the router, and says what the description is made from.
+macro_rules! table {
+    ($(
+        $path:literal =>
+            $($method:ident: $file:ident::$handler:ident$(::<$t:ident>)?),+
+            $(; described elsewhere: $($also:ident: $its_file:ident::$other:ident$(::<$u:ident>)?),+)?;
+    )+) => {
+        fn table<T: Element>() -> Router<Arc<App<T>>> {
+            Router::new()
+                $(.route(
+                    $path,
+                    MethodRouter::new()
+                        $(.$method($file::$handler$(::<$t>)?))+
+                        $($(.$also($its_file::$other$(::<$u>)?))+)?,
+                ))+
+        }
+
+        /// The description of the handlers, without what all have in common.
+        #[derive(OpenApi)]
+        #[openapi(
+            paths($($($file::$handler),+),+),
+            components(schemas(Batch, Change, ElementSchema, Held, Mark, Problem)),
+            tags(
+                (name = "entries", description = "What a key holds: read, set, update, remove, expire."),
+                (name = "lists", description = "Lists of elements: push, pop, read a part."),
+                (name = "store", description = "The store as a whole: pages, batches, changes as they come."),
+                (name = "plain", description = "Texts without JSON around them, as document 003 has it."),
+                (name = "description", description = "What you read."),
+            ),
+        )]
+        pub(super) struct Described;
+
+        /// Every path, with its methods.
+        #[cfg(test)]
+        pub(super) const TABLE: &[(&str, &[&str])] = &[$(($path, &[$(stringify!($method)),+ $($(, stringify!($also))+)?])),+];
+    };
+}
+
+table! {
+    "/api/v1/set" => post: entry::set::<T>; described elsewhere: get: entry::get::<T>,
+        put: entry::put::<T>, patch: entry::patch::<T>, delete: entry::delete::<T>;
+    "/api/v1/{key}" => get: entry::get::<T>, put: entry::put::<T>, patch: entry::patch::<T>,
+        delete: entry::delete::<T>;
+    "/api/v1/{key}/push" => post: list::push::<T>, patch: list::push_row::<T>;
+    "/api/v1/{key}/pop" => post: list::pop::<T>, patch: list::pop_row::<T>;
+    "/api/v1/{key}/range" => get: list::range::<T>;
+    "/api/v1/{key}/ttl" => post: entry::expire::<T>, patch: entry::expire_row::<T>;
+    "/keys" => get: pages::keys::<T>;
+    "/batch" => post: batch::batch::<T>;
+    "/watch" => get: watch::watch::<T>;
+    "/stats" => get: whole::stats::<T>;
+    "/compact" => post: whole::compact::<T>;
+    "/flush" => delete: whole::flush::<T>;
+    "/v1/{key}" => get: raw::get::<T>, put: raw::put::<T>, delete: raw::delete::<T>;
+    "/openapi.json" => get: docs::json::<T>;
+    "/api/v1/docs/swagger.yaml" => get: docs::yaml::<T>;
+    "/docs" => get: docs::page;
+    "/docs/{file}" => get: docs::file;
+    "/api/v1/docs/swagger/{file}" => get: docs::swagger;
+}
 
 /// All routes.
 pub(super) fn routes<T: Element>(app: Arc<App<T>>) -> Router {
-    let entry = || {
-        get(entry::get::<T>)
-            .put(entry::put::<T>)
-            .patch(entry::patch::<T>)
-            .delete(entry::delete::<T>)
-    };
-    Router::new()
-        .route("/api/v1/set", entry().post(entry::set::<T>))
-        .route("/api/v1/{key}", entry())
-        .route("/api/v1/{key}/push", post(list::push::<T>).patch(list::push_row::<T>))
-        .route("/api/v1/{key}/pop", post(list::pop::<T>).patch(list::pop_row::<T>))
-        .route("/api/v1/{key}/range", get(list::range::<T>))
-        .route("/api/v1/{key}/ttl", post(entry::expire::<T>).patch(entry::expire_row::<T>))
-        .route("/keys", get(pages::keys::<T>))
-        .route("/batch", post(batch::batch::<T>))
-        .route("/watch", get(watch::watch::<T>))
-        .route("/stats", get(whole::stats::<T>))
-        .route("/compact", post(whole::compact::<T>))
-        .route("/flush", delete(whole::flush::<T>))
-        .route("/v1/{key}", get(raw::get::<T>).put(raw::put::<T>).delete(raw::delete::<T>))
+    table::<T>()
         .fallback(async || Failure::new("not_found", "there is nothing at this path: see /docs"))
         .method_not_allowed_fallback(async || {
             Failure::new("method_not_allowed", "this path does not take this method: see /docs")

@@ -5,26 +5,49 @@ use std::fmt::Write as _;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::Page;
 use crate::http::answer::{Failure, json};
 use crate::http::app::{AppState, Element, send};
 use crate::http::extract::Query;
+use crate::http::schema::Page as PageSchema;
 use crate::wire::{Text, put_row, put_text};
 
 /// Which page.
-#[derive(Debug, Deserialize)]
-pub(super) struct Which {
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct Which {
+    /// What the keys begin with: all keys unless said.
     #[serde(default)]
+    #[param(required = false, example = "car/")]
     prefix: String,
+    /// After which key the page begins: the `next` of the page before. It need not be there.
+    #[param(required = false, value_type = String, example = "car/location")]
     after: Option<String>,
+    /// How many at most: 1 to 10,000, and what is beyond is taken as the nearest.
+    #[param(required = false, value_type = usize, minimum = 0, maximum = 18_446_744_073_709_551_615usize, example = 100)]
     limit: Option<usize>,
-    /// Whether the entries are wanted too.
+    /// Whether the entries are wanted, rather than the keys.
     #[serde(default)]
+    #[param(required = false, example = true)]
     entries: bool,
 }
 
-pub(super) async fn keys<T: Element>(
+/// A sorted page of keys, or of entries.
+///
+/// Costs what it returns, not what the store holds.
+#[utoipa::path(
+    get, path = "/keys", tag = "store", operation_id = "keys",
+    params(Which),
+    responses(
+        (
+            status = 200, description = "A page.", body = PageSchema, example = json!({"keys": ["car/location", "car/speed"], "next": "car/speed", "revision": 7}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["store"]))),
+)]
+pub(in crate::http) async fn keys<T: Element>(
     State(app): AppState<T>,
     Query(Which { prefix, after, limit, entries }): Query<Which>,
 ) -> Result<Response, Failure> {

@@ -8,10 +8,25 @@ use super::entry::written;
 use crate::http::answer::{Failure, text};
 use crate::http::app::{App, AppState, Element, send};
 use crate::http::extract::{PathKey, When, Whole};
+use crate::http::params::{Conditions, KeyParam};
 use crate::wire::put_value;
 use crate::{Error, Key, Value, Write};
 
-pub(super) async fn get<T: Element>(
+/// Read a text.
+///
+/// What is no text is answered as JSON, lists too.
+#[utoipa::path(
+    get, path = "/v1/{key}", tag = "plain", operation_id = "raw_get",
+    params(KeyParam),
+    responses(
+        (
+            status = 200, description = "The text.", headers(("X-Content-Type-Options" = String, description = "`nosniff`: it is text, whatever it looks like.")),
+            body = String, content_type = "text/plain", example = "Hello World",
+        ),
+    ),
+    extensions(("x-errors" = json!(["store", "item_not_found"]))),
+)]
+pub(in crate::http) async fn get<T: Element>(
     State(app): AppState<T>,
     key: Result<PathKey, Failure>,
 ) -> Response {
@@ -31,7 +46,19 @@ async fn read<T: Element>(
     Ok(text(body))
 }
 
-pub(super) async fn put<T: Element>(
+/// Set a key to the body.
+///
+/// It never expires.
+#[utoipa::path(
+    put, path = "/v1/{key}", tag = "plain", operation_id = "raw_put",
+    params(KeyParam, Conditions),
+    request_body(content = String, content_type = "text/plain", example = "Hello World"),
+    responses(
+        (status = 201, description = "It was set."),
+    ),
+    extensions(("x-errors" = json!(["write"]))),
+)]
+pub(in crate::http) async fn put<T: Element>(
     State(app): AppState<T>,
     key: Result<PathKey, Failure>,
     when: Result<When, Failure>,
@@ -58,7 +85,18 @@ fn value_of<T: Element>(body: &[u8]) -> Result<T, Failure> {
         .map_err(|error| no(format!("the body is no value of this store: {error}")))
 }
 
-pub(super) async fn delete<T: Element>(
+/// Remove a key.
+///
+/// Gone is gone: it need not be there.
+#[utoipa::path(
+    delete, path = "/v1/{key}", tag = "plain", operation_id = "raw_delete",
+    params(KeyParam, Conditions),
+    responses(
+        (status = 200, description = "It is gone."),
+    ),
+    extensions(("x-errors" = json!(["write"]))),
+)]
+pub(in crate::http) async fn delete<T: Element>(
     State(app): AppState<T>,
     key: Result<PathKey, Failure>,
     when: Result<When, Failure>,
@@ -69,8 +107,8 @@ pub(super) async fn delete<T: Element>(
     };
     match write().await {
         // Gone is gone.
-        Ok(_) => text(()),
-        Err(Failure(problem)) if problem.code == "item_not_found" => text(()),
+        Ok(_) => StatusCode::OK.into_response(),
+        Err(Failure(problem)) if problem.code == "item_not_found" => StatusCode::OK.into_response(),
         Err(failure) => failure.into_text(),
     }
 }

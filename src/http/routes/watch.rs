@@ -10,10 +10,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
+use utoipa::IntoParams;
 
 use crate::http::answer::Failure;
 use crate::http::app::{App, AppState, Element, send};
 use crate::http::extract::{Query, header};
+use crate::http::params::Resumes;
+use crate::http::schema::ServerSentEvent;
 use crate::wire::{Problem, event_name, write_event};
 use crate::{Error, Event, ResumeToken, Subscription};
 
@@ -24,14 +27,46 @@ const RESUME: HeaderName = HeaderName::from_static("mainspring-resume");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What is watched, and from where on.
-#[derive(Debug, Deserialize)]
-pub(super) struct Which {
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::http) struct Which {
+    /// Only the changes of this key.
+    #[param(required = false, value_type = String, min_length = 1, max_length = 1024, example = "car/speed")]
     key: Option<String>,
+    /// Only the changes of keys that begin like this. Not together with `key`.
+    #[param(required = false, value_type = String, example = "car/")]
     prefix: Option<String>,
+    /// From where on: `now` (unless said), `snapshot` (everything there is, then every change), a revision, or the `id`
+    /// of an event.
+    #[param(
+        required = false, value_type = String, pattern = r"^(now|snapshot|[0-9]{1,19}|[0-9a-f]{16}-[0-9]{1,19})?$",
+        example = "snapshot",
+    )]
     from: Option<String>,
 }
 
-pub(super) async fn watch<T: Element>(
+/// Changes as they come.
+///
+/// A stream of server-sent events, in order, without a gap and without doubles: `entry` (a `Row`) and `snapshot_end` (a
+/// `Mark`) if it starts from a snapshot, `change` (a `Change`), `batch` (a `Batch`), `progress` (a `Mark`) when a filter has
+/// hidden many, and `end` (a `Problem`) when the server ends it. Where there is an `id`, it is a place to resume: browsers
+/// do it by themselves. A comment is sent when there was no news for a while.
+#[utoipa::path(
+    get, path = "/watch", tag = "store", operation_id = "watch",
+    params(Which, Resumes),
+    responses(
+        (
+            status = 200, description = "The stream.", headers(
+                ("Mainspring-Store" = String, description = "The id of the store."),
+                ("Mainspring-Resume" = String, description = "After which place it begins to tell. Not there from a snapshot."),
+            ),
+            body = ServerSentEvent, content_type = "text/event-stream",
+            example = json!({"event": "change", "id": "5f0c9a1b2c3d4e5f-7", "data": "{\"revision\":7,\"time\":\"2026-11-21T08:42:39.299482077Z\",\"key\":\"car/speed\",\"change\":\"removed\"}"}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["store", "compacted", "wrong_store", "journal_failed"]))),
+)]
+pub(in crate::http) async fn watch<T: Element>(
     State(app): AppState<T>,
     Query(Which { key, prefix, from }): Query<Which>,
     headers: HeaderMap,

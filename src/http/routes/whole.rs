@@ -1,33 +1,64 @@
 //! The store as a whole.
 
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::response::Response;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::Reader;
-use crate::http::answer::{Failure, json, text};
+use crate::http::answer::{Failure, json};
 use crate::http::app::{AppState, Element, send};
+use crate::http::schema::Ok as OkSchema;
 use crate::journal::JournalStats;
 
 /// Says how many keys a flush has removed.
 pub(super) const CLEARED: &str = "mainspring-cleared";
 
-pub(super) async fn flush<T: Element>(State(app): AppState<T>) -> Result<Response, Response> {
+/// Remove everything.
+///
+/// As one change, and none if the store is empty already.
+#[utoipa::path(
+    delete, path = "/flush", tag = "plain", operation_id = "flush",
+    responses(
+        (
+            status = 200, description = "It is empty.", headers(("Mainspring-Cleared" = u64, description = "How many keys there were.")),
+        ),
+    ),
+    extensions(("x-errors" = json!(["write"]))),
+)]
+pub(in crate::http) async fn flush<T: Element>(
+    State(app): AppState<T>,
+) -> Result<Response, Response> {
     let cleared = send(app.store.clear()).await.map_err(Failure::into_text)?;
-    let mut response = text(());
+    let mut response = StatusCode::OK.into_response();
     response.headers_mut().insert(CLEARED, HeaderValue::from(cleared));
     Ok(response)
 }
 
-pub(super) async fn compact<T: Element>(State(app): AppState<T>) -> Result<Response, Failure> {
+/// Let the journal replace its log by a snapshot.
+///
+/// Answers when it has begun. Does nothing without a journal.
+#[utoipa::path(
+    post, path = "/compact", tag = "store", operation_id = "compact",
+    responses(
+        (
+            status = 200, description = "It has begun.", body = OkSchema, example = json!({"message": "ok"}),
+        ),
+    ),
+    extensions(("x-errors" = json!(["store", "journal_failed", "storage_full", "outcome_unknown"]))),
+)]
+pub(in crate::http) async fn compact<T: Element>(
+    State(app): AppState<T>,
+) -> Result<Response, Failure> {
     send(app.store.compact()).await?;
     Ok(json("{\"message\":\"ok\"}"))
 }
 
 /// How a store is doing.
-#[derive(Debug, Serialize)]
-struct Glance {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Stats)]
+pub(in crate::http) struct Glance {
     id: String,
     revision: u64,
     entries: usize,
@@ -46,8 +77,9 @@ struct Glance {
 }
 
 /// How its journal is doing.
-#[derive(Debug, Serialize)]
-struct JournalGlance {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = JournalStats)]
+pub(in crate::http) struct JournalGlance {
     appends: u64,
     appended_bytes: u64,
     syncs: u64,
@@ -57,7 +89,20 @@ struct JournalGlance {
     bytes: u64,
 }
 
-pub(super) async fn stats<T: Element>(State(app): AppState<T>) -> Result<Response, Failure> {
+/// How the store is doing.
+///
+/// Counters are since its start, sizes are in bytes, times in seconds.
+#[utoipa::path(
+    get, path = "/stats", tag = "store", operation_id = "stats",
+    responses(
+        (
+            status = 200, description = "Its figures.", body = Glance, example = json!({"id": "5f0c9a1b2c3d4e5f", "revision": 7, "entries": 2, "bytes": 120, "queued": 0, "queue_capacity": 1024, "turns": 9, "commands": 9, "expired": 0, "subscribers": 1, "lagged": 0, "history_floor": 0, "history_changes": 7, "history_bytes": 420, "journal": {"appends": 0, "appended_bytes": 0, "syncs": 0, "sync_seconds": 0.0, "unsynced_seconds": 0.0, "compactions": 0, "bytes": 0}}),
+        ),
+    ),
+)]
+pub(in crate::http) async fn stats<T: Element>(
+    State(app): AppState<T>,
+) -> Result<Response, Failure> {
     Ok(json(serde_json::to_vec(&glance(&app.store))?))
 }
 

@@ -1,0 +1,54 @@
+//! Keys are one percent-encoded segment of a path.
+
+use super::{Server, assert_refused};
+
+#[tokio::test]
+async fn a_key_is_what_its_segment_decodes_to() {
+    let server = Server::start().await;
+    for (segment, key) in [
+        ("a%2Fb", "a/b"),
+        ("gr%C3%BC%C3%9Fe", "grüße"),
+        ("gr%c3%bc%c3%9fe", "grüße"),
+        ("%00", "\0"),
+        ("a%20b", "a b"),
+        ("a+b", "a+b"),
+        ("%25", "%"),
+        ("a%3Fb%23c", "a?b#c"),
+        ("docs", "docs"),
+        ("swagger", "swagger"),
+        ("set", "set"),
+        ("push", "push"),
+    ] {
+        let path = format!("/api/v1/{segment}");
+        let put = server.ask("PUT", &path, r#"{"value":["x"]}"#).await;
+        assert_eq!(put.status, 200, "{segment}: {put:?}");
+        assert!(server.store.get(key).await.unwrap().is_some(), "{segment} is not {key:?}");
+        assert_eq!(server.ask("GET", &path, "").await.json()["key"], key);
+        let pushed = server.ask("POST", &format!("{path}/push"), r#"{"value":"y"}"#).await;
+        assert_eq!(pushed.json()["length"], 2, "{segment}: {pushed:?}");
+        let raw = server.ask("GET", &format!("/v1/{segment}"), "").await;
+        assert_eq!((raw.status.as_u16(), raw.text()), (200, r#"["x","y"]"#));
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_key_is_refused() {
+    let server = Server::start().await;
+    let long = format!("/api/v1/{}", "k".repeat(1_025));
+    for path in ["/api/v1/%FF", "/api/v1/a%C3", "/api/v1/%C3%28/push", &long] {
+        for method in ["GET", "PUT", "DELETE", "PATCH", "POST"] {
+            let is_push = path.ends_with("/push");
+            if is_push == matches!(method, "GET" | "PUT" | "DELETE")
+                || (!is_push && method == "POST")
+            {
+                continue;
+            }
+            let refused = server.ask(method, path, r#"{"value":"x"}"#).await;
+            assert_refused(&refused, 400, "invalid_request");
+        }
+    }
+    let plain = server.ask("GET", "/v1/%FF", "").await;
+    assert_eq!((plain.status.as_u16(), plain.text()), (400, "the key is not UTF-8\n"));
+    let longest = format!("/api/v1/{}", "k".repeat(1_024));
+    assert_eq!(server.ask("PUT", &longest, r#"{"value":"x"}"#).await.status, 200);
+}
