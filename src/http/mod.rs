@@ -4,14 +4,18 @@ mod accept;
 mod answer;
 mod app;
 mod extract;
+mod health;
 mod layers;
 mod limits;
+mod metrics;
 mod options;
 mod routes;
 mod server;
 
 pub use self::accept::Drained;
 pub use self::app::Element;
+pub use self::health::{health, serve_health};
 pub use self::limits::Limits;
+pub use self::metrics::Metrics;
 pub use self::options::Options;
 pub use self::server::{router, serve};
