@@ -40,7 +40,7 @@ fn read(text: &str) -> BTreeMap<String, f64> {
                     family = (name, rest);
                 }
                 "UNIT" => {
-                    assert!(name == family.0 && name.ends_with(&format!("_{rest}")), "{line}")
+                    assert!(name == family.0 && name.ends_with(&format!("_{rest}")), "{line}");
                 }
                 _ => panic!("{line}"),
             }

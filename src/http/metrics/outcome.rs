@@ -63,9 +63,9 @@ impl Outcome {
             None => None,
         };
         let found = found.unwrap_or(match status {
-            ..300 => 4,
-            ..400 => 5,
-            ..500 => OUTCOMES.len() - 2,
+            0..300 => 4,
+            300..400 => 5,
+            400..500 => OUTCOMES.len() - 2,
             _ => OUTCOMES.len() - 1,
         });
         Self(found as u8)

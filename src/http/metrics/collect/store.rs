@@ -1,6 +1,7 @@
 //! The store: what `Stats` says.
 
 use std::fmt;
+use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
@@ -67,7 +68,7 @@ impl<T: Send + Sync + 'static> Collector for Store<T> {
         to.counter("journal_appends", None, "Appends to the journal", appends)?;
         let help = "Bytes appended to the journal";
         to.counter("journal_appended", Some(&Bytes), help, appended_bytes)?;
-        let limits = SYNC_TIMES.iter().map(|limit| limit.as_secs_f64()).chain([f64::INFINITY]);
+        let limits = SYNC_TIMES.iter().map(Duration::as_secs_f64).chain([f64::INFINITY]);
         let classes: Vec<_> = limits.zip(spreads.syncs).collect();
         let (help, sum) = ("Time of a sync of the journal", sync_time.as_secs_f64());
         to.histogram("journal_sync_duration", Some(&Seconds), help, sum, &classes)?;

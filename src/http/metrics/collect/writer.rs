@@ -15,6 +15,7 @@ const NO_EXEMPLAR: Option<&Exemplar<NoLabelSet, f64>> = None;
 /// Names and values, side by side.
 pub(super) struct Writer<'e>(pub(super) DescriptorEncoder<'e>);
 
+#[expect(clippy::needless_pass_by_value, reason = "they are numbers")]
 impl Writer<'_> {
     /// The name gets `_total`, and before that the unit if there is one.
     pub(super) fn counter(
