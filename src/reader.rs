@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 
 use crate::filter::{Filter, Start};
 use crate::link::Link;
+#[cfg(feature = "server")]
+use crate::stats::Spreads;
 use crate::stats::Stats;
 use crate::watcher::Watcher;
 use crate::{Entry, Error, Key, Latest, Pending, Result, ResumeToken, StoreId, View, op};
@@ -333,6 +335,20 @@ impl<T> Reader<T> {
             history_bytes: span.bytes,
             journal: shared.meter.stats(),
         }
+    }
+
+    /// How many turns had how many commands, and how long syncs took.
+    #[cfg(feature = "server")]
+    pub(crate) fn spreads(&self, turns: u64) -> Spreads {
+        let shared = &self.carrier.shared;
+        let (turns, commands) = shared.counters.sizes.of(turns);
+        Spreads { turns, commands, syncs: shared.meter.sync_times() }
+    }
+
+    /// Whether what the journal holds has been recovered.
+    #[cfg(feature = "server")]
+    pub(crate) fn has_recovered(&self) -> bool {
+        self.carrier.shared.status.is_ready()
     }
 }
 

@@ -295,6 +295,9 @@ fn what_is_printed_can_be_given_back() {
         "--body-timeout=9us",
         "--idle-timeout=10h",
         "--drain-timeout=0s",
+        "--drain-delay=11s",
+        "--write-timeout=12s",
+        "--stall-timeout=13s",
         "--log-level=WARN,mainspring=trace",
         "--log-format=json",
     ];
@@ -404,7 +407,8 @@ fn a_log_that_nobody_reads_keeps_it_from_nothing() {
 #[test]
 fn a_journal_that_cannot_be_opened_is_named() {
     let folder = &file("not-a-folder", "");
-    let (code, _, error) = run(&["serve", &format!("--journal=file:{folder}/journal")], &[]);
+    let journal = format!("--journal=file:{folder}/journal");
+    let (code, _, error) = run(&["serve", "--port=0", "--health-port=0", &journal], &[]);
     assert_eq!(code, 1);
     assert!(
         error.contains(&format!("error: cannot start from the journal file:{folder}/journal")),

@@ -11,10 +11,11 @@ use super::output::tell;
 pub const HELP: &str = "\
 Exit codes:
   0  done, and nothing is wrong
-  1  failed, or found damage to what was acknowledged
+  1  failed, or found damage to what was acknowledged; of serve, also that its journal has failed
   2  the command line or the configuration makes no sense
   3  another process has the journal open
-  4  done, but the end is incomplete: of the log, which a start cuts off, or of what was imported";
+  4  done, but the end is incomplete: of the log, which a start cuts off, or of what was imported;
+     of serve, that requests were cut off when it stopped";
 
 /// How the program ends. That the command line makes no sense clap says, with the same code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@ mod exit;
 mod journal;
 mod output;
 mod progress;
+mod ready;
 mod serve;
 
 use std::process::ExitCode;
@@ -24,6 +25,8 @@ struct Args {
 enum Command {
     /// Look into, repair and move the journal in a folder
     Journal(journal::Args),
+    /// Ask a server whether it is ready: exit code 0 if it is, and 1 if not
+    Ready(ready::Args),
     /// Serve a store over HTTP
     #[command(after_help = exit::HELP)]
     Serve(Box<serve::Args>),
@@ -37,6 +40,7 @@ pub fn main() -> ExitCode {
             warn();
             journal::run(args)
         }
+        Command::Ready(args) => ready::run(&args),
         Command::Serve(args) => serve::run(*args),
     };
     done.unwrap_or_else(|error| Exit::of(&error)).into()

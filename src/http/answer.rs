@@ -38,7 +38,8 @@ impl Failure {
         self.respond(PLAIN, body.into())
     }
 
-    fn respond(&self, content_type: HeaderValue, body: Body) -> Response {
+    /// The answer keeps the problem for what counts and logs it.
+    fn respond(self, content_type: HeaderValue, body: Body) -> Response {
         let status = StatusCode::from_u16(self.0.status());
         let mut response = Response::new(body);
         *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -46,6 +47,7 @@ impl Failure {
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        response.extensions_mut().insert(self.0);
         response
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Limits;
+use super::{Limits, Metrics};
 
 /// How a server behaves. Start from [`Options::default`] and change what should be otherwise.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct Options {
     pub cors_origins: Vec<String>,
     /// The version that its description states. That of this crate.
     pub api_version: String,
+    /// What it counts, for [`health`](super::health) to show.
+    pub metrics: Metrics,
 }
 
 impl Default for Options {
@@ -28,6 +30,7 @@ impl Default for Options {
             compression: true,
             cors_origins: Vec::new(),
             api_version: env!("CARGO_PKG_VERSION").to_owned(),
+            metrics: Metrics::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::accept::{Counts, Drained, accept};
+use super::accept::{Drained, accept};
 use super::app::{App, Element};
 use super::routes::routes;
 use super::{Options, layers};
@@ -73,8 +73,8 @@ pub async fn serve<T: Element>(
     options: Options,
     shutdown: CancellationToken,
 ) -> Drained {
-    let limits = options.limits.clone();
+    let (limits, metrics) = (options.limits.clone(), options.metrics.clone());
     let app = Arc::new(App::new(store, options, shutdown.clone()));
     let router = layers::around(routes(Arc::clone(&app)), &app.options);
-    accept(listener, router, &limits, Arc::new(Counts::default()), shutdown).await
+    accept(listener, router, &limits, metrics, shutdown).await
 }

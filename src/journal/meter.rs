@@ -26,6 +26,24 @@ pub struct JournalStats {
     pub bytes: u64,
 }
 
+/// Up to how long a sync of each class takes; one more class is for those beyond.
+pub(crate) const SYNC_TIMES: [Duration; 14] = [
+    Duration::from_micros(100),
+    Duration::from_micros(200),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_millis(2),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
+
 /// Counts what a journal does; any thread may count and read.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -35,6 +53,8 @@ pub struct Meter {
     sync_nanos: AtomicU64,
     compactions: AtomicU64,
     bytes: AtomicU64,
+    /// How many syncs took how long.
+    sync_times: [AtomicU64; SYNC_TIMES.len() + 1],
     unsynced_since: Mutex<Option<Instant>>,
 }
 
@@ -53,6 +73,8 @@ impl Meter {
         self.syncs.fetch_add(1, Ordering::Relaxed);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.sync_nanos.fetch_add(nanos, Ordering::Relaxed);
+        let class = SYNC_TIMES.partition_point(|limit| *limit < took);
+        self.sync_times[class].fetch_add(1, Ordering::Relaxed);
         *self.unsynced_since.lock() = None;
     }
 
@@ -78,6 +100,11 @@ impl Meter {
             compactions: self.compactions.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
         }
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn sync_times(&self) -> [u64; SYNC_TIMES.len() + 1] {
+        self.sync_times.each_ref().map(|count| count.load(Ordering::Relaxed))
     }
 }
 

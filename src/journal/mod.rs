@@ -17,6 +17,8 @@ use std::sync::Arc;
 #[cfg(feature = "file")]
 pub use self::file::FileJournal;
 pub use self::memory::{Fault, MemoryJournal};
+#[cfg(feature = "server")]
+pub(crate) use self::meter::SYNC_TIMES;
 pub use self::meter::{JournalStats, Meter};
 use crate::{Change, Entry, Key, StoreId, Subscription};
 

@@ -147,6 +147,7 @@ where
 
     /// Somebody is told: some commands share a turn, and are answered after it is published.
     fn shared_turn(&mut self, queue: &mut Queue<'_, T>, now: Timestamp) {
+        let before = queue.len();
         for _ in 0..SHARED_TURN {
             if !queue.as_slice().first().is_some_and(is_direct) {
                 break;
@@ -170,6 +171,7 @@ where
             }
         }
         add(&self.shared.counters.turns, 1);
+        self.shared.counters.sizes.add(before - queue.len());
         self.publisher.publish(&mut self.changes);
         self.count();
         for (reply, written) in self.answers.drain(..) {
@@ -180,6 +182,7 @@ where
     /// A turn that is decided as a whole, recorded, and then applied.
     pub(super) async fn planned_turn(&mut self, jobs: Vec<Job<T>>, mut now: Timestamp) {
         add(&self.shared.counters.turns, 1);
+        self.shared.counters.sizes.add(jobs.len());
         let (verdicts, turn) = loop {
             if let Some(Job::Clear { .. }) = jobs.first() {
                 // It says how many live keys went: what is overdue goes before it, by itself.

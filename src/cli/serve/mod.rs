@@ -5,27 +5,30 @@ mod file;
 mod given;
 mod journal;
 mod kind;
+mod listeners;
 mod logs;
 mod print;
 mod resolve;
 mod settings;
 mod signals;
 mod source;
+mod store;
 mod table;
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
-use mainspring::journal::FileJournal;
 use mainspring::wire::Json;
-use mainspring::{Builder, Store, http};
+use mainspring::{Error, Store, http};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::given::Given;
-use self::journal::JournalUrl;
+use self::listeners::Listeners;
 use self::settings::Settings;
+use self::signals::Asked;
 use super::exit::Exit;
 use super::output::tell;
 
@@ -62,69 +65,92 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     runtime.block_on(serve(&resolved.settings))
 }
 
-/// Serve until a signal comes or the store ends: the server stops before the store.
+/// Serve until a signal comes or the store ends. The last to start is the first to stop: the API, the store, the
+/// health checks.
 async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
-    let token = CancellationToken::new();
-    signals::cancel(&token).context("cannot listen for signals")?;
-    let store = open(settings);
-    let served = run_store(settings, &store, &token).await;
+    let asked = Asked::by_signals().context("cannot listen for signals")?;
+    let listeners = Listeners::bind(settings).await?;
+    let from = || format!("cannot start from the journal {}", settings.journal);
+    let store = store::open(settings).with_context(from)?;
+    listeners.say()?;
+
+    let options = options(settings);
+    let metrics = options.metrics.clone();
+    let over = CancellationToken::new();
+    let health = http::health((*store).clone(), metrics.clone(), asked.stop.clone());
+    let health = tokio::spawn(http::serve_health(listeners.health, health, over.clone()));
+
+    let served = serve_api(settings, &store, listeners.api, options, &asked).await;
+    // What it could not keep is known before the end, and not after it.
+    let journal = match store.health() {
+        Err(error @ Error::JournalFailed(_)) => Err(error),
+        _ => Ok(()),
+    };
     let closed = store.shutdown().await;
-    served?;
-    closed?;
+    over.cancel();
+    // Whoever reads from it still is told nothing new.
+    let _ = health.await;
+
+    let cut = served?;
+    journal.context("what is in memory may be more than what is in the journal")?;
+    closed.context("the journal could not be closed")?;
     tracing::info!(revision = store.revision(), "stopped");
-    Ok(Exit::Fine)
+    Ok(if cut == 0 { Exit::Fine } else { Exit::Incomplete })
 }
 
-/// The store, which recovers what its journal holds from here on.
-fn open(settings: &Settings) -> Store<Json> {
-    let mut builder: Builder<Json> = Store::builder()
-        .weigher(|element: &Json| element.as_str().len())
-        .queue_capacity(settings.queue_capacity)
-        .history_changes(settings.history_changes)
-        .history_bytes(settings.history_bytes)
-        .max_entries(settings.max_entries.unwrap_or(usize::MAX))
-        .max_bytes(settings.max_bytes.unwrap_or(u64::MAX))
-        .max_entry_bytes(settings.max_entry_bytes.unwrap_or(u64::MAX))
-        .shutdown_deadline(settings.shutdown_deadline);
-    if let Some(ttl) = settings.default_ttl {
-        builder = builder.default_ttl(ttl);
-    }
-    match &settings.journal {
-        JournalUrl::None => builder.spawn(),
-        JournalUrl::File(folder) => {
-            builder.journal(FileJournal::open(folder).sync(settings.sync)).spawn()
-        }
-    }
-}
-
-/// Until the token is cancelled, or the store has ended.
-async fn run_store(
+/// Serve the API from when the store is ready. Answers how many connections were cut at the end.
+async fn serve_api(
     settings: &Settings,
     store: &Store<Json>,
-    token: &CancellationToken,
-) -> anyhow::Result<()> {
+    listener: TcpListener,
+    options: http::Options,
+    asked: &Asked,
+) -> anyhow::Result<usize> {
     let journal = &settings.journal;
     tokio::select! {
-        ready = store.ready() => ready.with_context(|| format!("cannot start from the journal {journal}"))?,
-        () = token.cancelled() => return Ok(()),
+        ready = store.ready() => {
+            ready.with_context(|| format!("cannot start from the journal {journal}"))?;
+        }
+        () = asked.stop.cancelled() => return Ok(0),
     }
     tracing::info!(%journal, revision = store.revision(), "ready");
 
-    let address = (settings.host, settings.port);
-    let listener = TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen at {}:{}: choose another --port, or --host", address.0, address.1)
-    })?;
-    tracing::info!(address = %listener.local_addr()?, "listening");
-    let serving = http::serve(listener, store.clone(), options(settings), token.clone());
-    tokio::select! {
-        drained = serving => {
-            if drained.cut > 0 {
-                tracing::warn!(connections = drained.cut, "cut connections that took too long to end");
+    let metrics = options.metrics.clone();
+    let drain = CancellationToken::new();
+    let serving = http::serve(listener, store.clone(), options, drain.clone());
+    let drained = async {
+        let stop = async {
+            asked.stop.cancelled().await;
+            tokio::select! {
+                () = tokio::time::sleep(settings.drain_delay) => {}
+                () = asked.hurry.cancelled() => {}
             }
-            Ok(())
+            drain.cancel();
+            // Only `serving` ends this.
+            std::future::pending().await
+        };
+        tokio::select! {
+            drained = serving => drained.cut,
+            never = stop => never,
         }
-        ended = store.closed() => Ok(ended?),
+    };
+    let cut = tokio::select! {
+        biased;
+        cut = drained => cut,
+        // What is left then ends with the process.
+        () = hurried(asked) => metrics.connections(),
+        ended = store.closed() => return Ok(ended.map(|()| 0)?),
+    };
+    if cut > 0 {
+        tracing::warn!(connections = cut, "cut connections that took too long to end");
     }
+    Ok(cut)
+}
+
+/// Until a second signal, and a moment longer: connections without a request close by themselves.
+async fn hurried(asked: &Asked) {
+    asked.hurry.cancelled().await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
 fn options(settings: &Settings) -> http::Options {

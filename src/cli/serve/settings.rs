@@ -81,6 +81,9 @@ settings! {
         write_timeout: Duration = TIME("30s");
         /// How long a watcher may take nothing more of its stream
         stall_timeout: Duration = TIME("5m");
+        /// How long a server that is asked to stop goes on as before, and only its readiness says so: for load
+        /// balancers that notice late
+        drain_delay: Duration = WAIT("0s");
         /// How long a shutdown waits for requests that are worked on
         drain_timeout: Duration = WAIT("10s");
     }

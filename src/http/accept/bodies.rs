@@ -103,6 +103,31 @@ impl Drop for Permit {
     }
 }
 
+/// An open stream, counted until it is dropped.
+#[derive(Debug)]
+pub(super) struct Stream(Arc<Counts>);
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What a body holds while it is being sent.
+#[derive(Debug)]
+pub(super) enum Holds {
+    Nothing,
+    Permit(#[expect(dead_code, reason = "it is there to be dropped")] Permit),
+    Stream(#[expect(dead_code, reason = "it is there to be dropped")] Stream),
+}
+
+impl Holds {
+    pub(super) fn stream(counts: &Arc<Counts>) -> Self {
+        counts.streams.fetch_add(1, Relaxed);
+        Self::Stream(Stream(Arc::clone(counts)))
+    }
+}
+
 /// The body of an answer. Dropped when the last of it has gone to the connection, or the client left.
 #[derive(Debug)]
 pub(super) struct Outgoing {
@@ -112,13 +137,13 @@ pub(super) struct Outgoing {
     /// Whether the exchange has been told that a part waits to be sent.
     sending: bool,
     exchange: Exchange,
-    _permit: Option<Permit>,
+    _holds: Holds,
 }
 
 impl Outgoing {
-    pub(super) fn new(inner: Body, exchange: Exchange, permit: Option<Permit>) -> Self {
+    pub(super) fn new(inner: Body, exchange: Exchange, holds: Holds) -> Self {
         exchange.sending(true);
-        Self { inner, rest: Bytes::new(), sending: true, exchange, _permit: permit }
+        Self { inner, rest: Bytes::new(), sending: true, exchange, _holds: holds }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicUsize;
 
 /// Numbers that only the accept loop and its connections change. Read them with `Relaxed`.
 ///
-/// `open` and `in_flight` go up and down; the others only up.
+/// `open`, `in_flight` and `streams` go up and down; the others only up.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     /// Connections that are open now, without those that are being refused.
@@ -19,6 +19,8 @@ pub(crate) struct Counts {
     pub(crate) accept_failed: AtomicUsize,
     /// Requests that are worked on now: what `max_requests` limits.
     pub(crate) in_flight: AtomicUsize,
+    /// Streams of events that are open.
+    pub(crate) streams: AtomicUsize,
     /// Requests answered 503 because there were too many at once.
     pub(crate) shed: AtomicUsize,
     /// Requests answered 413.

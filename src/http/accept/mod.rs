@@ -10,6 +10,8 @@ mod counts;
 mod pace;
 mod refusal;
 mod refuse;
+mod request;
+mod request_id;
 mod seats;
 mod service;
 mod socket;
@@ -32,8 +34,9 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use self::counts::Counts;
 use self::refuse::Refuser;
+use self::request::Requests;
 use self::seats::Seats;
-use super::Limits;
+use super::{Limits, Metrics};
 
 /// How long to wait when no connection can be accepted: some may end meanwhile.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -57,11 +60,26 @@ struct Server {
     limits: Limits,
     protocol: auto::Builder<TokioExecutor>,
     counts: Arc<Counts>,
+    metrics: Metrics,
+    requests: Requests,
     /// Connections that the drain time-out cut.
     cut: AtomicUsize,
 }
 
 impl Server {
+    fn new(app: Router, limits: &Limits, metrics: Metrics) -> Self {
+        Self {
+            // Makes the routes now and not again with each request.
+            app: app.with_state(()),
+            limits: limits.clone(),
+            protocol: connection::protocol(),
+            counts: Arc::clone(metrics.counts()),
+            metrics,
+            requests: Requests::new(),
+            cut: AtomicUsize::new(0),
+        }
+    }
+
     fn max_body(&self) -> u64 {
         u64::try_from(self.limits.max_body_bytes).unwrap_or(u64::MAX)
     }
@@ -72,7 +90,7 @@ impl Server {
 ///
 /// The listener is closed first. Connections without a request close at once; the others are told
 /// to close, finish within `drain_timeout`, or are cut. Streams are expected to end by themselves:
-/// their handlers see the same token. `counts` is kept up to date throughout.
+/// their handlers see the same token. `metrics` is kept up to date throughout.
 ///
 /// Requests have the peer's address as [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo).
 ///
@@ -83,17 +101,11 @@ pub(crate) async fn accept(
     listener: TcpListener,
     app: Router,
     limits: &Limits,
-    counts: Arc<Counts>,
+    metrics: Metrics,
     shutdown: CancellationToken,
 ) -> Drained {
-    let server = Arc::new(Server {
-        // Makes the routes now and not again with each request.
-        app: app.with_state(()),
-        limits: limits.clone(),
-        protocol: connection::protocol(),
-        counts: Arc::clone(&counts),
-        cut: AtomicUsize::new(0),
-    });
+    let counts = Arc::clone(metrics.counts());
+    let server = Arc::new(Server::new(app, limits, metrics));
     let connections = TaskTracker::new();
     let per_address = limits.max_connections_per_address;
     let seats = Seats::new(Arc::clone(&counts), limits.max_connections, per_address);

@@ -17,11 +17,13 @@ use axum::http::{HeaderValue, Method, Request, Response, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tower::Service;
+use tracing::Instrument;
 
 use super::Server;
-use super::bodies::{Limited, Outgoing, Permit};
+use super::bodies::{Holds, Limited, Outgoing, Permit};
 use super::pace::{Exchange, Fault, Pace};
 use super::refusal;
+use super::request::Asked;
 use crate::panics;
 
 /// Answers the requests of one connection.
@@ -40,13 +42,15 @@ impl hyper::service::Service<Request<Incoming>> for Answers {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
+        let asked = Asked::new(&self.server, &request);
         let framed = request.version() == Version::HTTP_2;
         let exchange = self.pace.begin(framed);
         let complete = request.body().is_end_stream();
         if !complete && request.body().size_hint().lower() > self.server.max_body() {
             self.server.counts.too_large.fetch_add(1, Relaxed);
             let answer = refusal::too_large(self.server.limits.max_body_bytes);
-            return at_once(last(answer, &self.pace, framed), exchange);
+            let answer = last(answer, &self.pace, framed);
+            return at_once(&self.server, asked, answer, exchange);
         }
         let max_requests = self.server.limits.max_requests;
         let Some(permit) = Permit::take(&self.server.counts, max_requests) else {
@@ -54,7 +58,7 @@ impl hyper::service::Service<Request<Incoming>> for Answers {
             if !complete {
                 self.pace.leave_unread();
             }
-            return at_once(refusal::busy(), exchange);
+            return at_once(&self.server, asked, refusal::busy(), exchange);
         };
         let (mut head, body) = request.into_parts();
         head.extensions.insert(ConnectInfo(self.peer));
@@ -69,19 +73,22 @@ impl hyper::service::Service<Request<Incoming>> for Answers {
             // axum's own limit of 2 MB would else stand in front of a longer one that is asked for.
             DefaultBodyLimit::disable().apply(&mut request);
         }
-        Box::pin(answer(
-            Arc::clone(&self.server),
-            Arc::clone(&self.pace),
-            request,
-            exchange,
-            permit,
-        ))
+        let span = asked.span();
+        let (server, pace) = (Arc::clone(&self.server), Arc::clone(&self.pace));
+        Box::pin(answer(server, pace, asked, request, exchange, permit).instrument(span))
     }
 }
 
 /// An answer that no route was asked for.
-fn at_once(answer: Response<Body>, exchange: Exchange) -> Answer {
-    Box::pin(std::future::ready(Ok(answer.map(|body| Outgoing::new(body, exchange, None)))))
+fn at_once(
+    server: &Server,
+    asked: Asked,
+    mut answer: Response<Body>,
+    exchange: Exchange,
+) -> Answer {
+    asked.answered(server, &mut answer);
+    let answer = answer.map(|body| Outgoing::new(body, exchange, Holds::Nothing));
+    Box::pin(std::future::ready(Ok(answer)))
 }
 
 /// The last answer of a connection, for the rest of a body will not be read. Not so of an HTTP/2
@@ -98,6 +105,7 @@ fn last(mut answer: Response<Body>, pace: &Pace, framed: bool) -> Response<Body>
 async fn answer(
     server: Arc<Server>,
     pace: Arc<Pace>,
+    asked: Asked,
     request: Request<Body>,
     exchange: Exchange,
     permit: Permit,
@@ -110,7 +118,7 @@ async fn answer(
     let routed = panics::catch(async move { app_call(&mut app, request).await }).await;
     let mut answer = match routed {
         Ok(answer) => answer,
-        Err(words) => panicked(&server, &method, &uri, &words),
+        Err(words) => panicked(&server, &asked, &method, &uri, &words),
     };
     if bodied && let Some(fault) = exchange.fault() {
         let framed = version == Version::HTTP_2;
@@ -130,9 +138,10 @@ async fn answer(
     if streams {
         exchange.stream();
     }
-    // Dropped here for a stream: there may be more watchers than requests.
-    let permit = (!streams).then_some(permit);
-    Ok(answer.map(|body| Outgoing::new(body, exchange, permit)))
+    // The permit of a stream is dropped here: there may be more watchers than requests.
+    let holds = if streams { Holds::stream(&server.counts) } else { Holds::Permit(permit) };
+    asked.answered(&server, &mut answer);
+    Ok(answer.map(|body| Outgoing::new(body, exchange, holds)))
 }
 
 async fn app_call(app: &mut Router, request: Request<Body>) -> Response<Body> {
@@ -142,10 +151,16 @@ async fn app_call(app: &mut Router, request: Request<Body>) -> Response<Body> {
     }
 }
 
-fn panicked(server: &Server, method: &Method, uri: &Uri, words: &str) -> Response<Body> {
+fn panicked(
+    server: &Server,
+    asked: &Asked,
+    method: &Method,
+    uri: &Uri,
+    words: &str,
+) -> Response<Body> {
     server.counts.panicked.fetch_add(1, Relaxed);
     // Not the query: it may hold what should not be in a log.
-    tracing::error!(%method, path = uri.path(), panic = words, "a handler panicked");
+    tracing::error!(id = asked.id(), %method, path = uri.path(), panic = words, "a handler panicked");
     refusal::internal()
 }
 

@@ -35,6 +35,7 @@ use self::compact::Compaction;
 pub use self::disk::{Disk, DiskFile};
 pub use self::error::FileError;
 use self::past::FilePast;
+use self::recover::Lock;
 pub use self::replay::Progress;
 use self::writer::{Opening, Order, Setup, Writer};
 use super::{AppendError, Journal, JournalError, Meter, Past, ReadError, Recover};
@@ -156,6 +157,7 @@ pub struct FileJournal<T> {
     compact: (u64, f64),
     on_progress: OnProgress,
     meter: Arc<Meter>,
+    lock: Option<Lock>,
     open: Option<Open<T>>,
 }
 
@@ -190,6 +192,7 @@ impl<T> FileJournal<T> {
             compact: (64 << 20, 1.0),
             on_progress: None,
             meter: Arc::default(),
+            lock: None,
             open: None,
         }
     }
@@ -223,6 +226,35 @@ impl<T> FileJournal<T> {
         self
     }
 
+    /// Take the lock of the folder now, and create the folder if it is not there, rather than when the store
+    /// is spawned: for programs that want to know for sure whether another process has the journal open.
+    ///
+    /// Waits for the disk, a few calls long.
+    ///
+    /// # Errors
+    ///
+    /// [`FileError::Locked`] if another has it, and [`FileError::Io`] if the folder cannot be created or locked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir().join(format!("mainspring-lock-{}", std::process::id()));
+    /// use mainspring::journal::{FileJournal, file::FileError};
+    ///
+    /// let ours = FileJournal::<String>::open(&folder).lock()?;
+    /// let theirs = FileJournal::<String>::open(&folder).lock();
+    /// assert!(matches!(theirs, Err(FileError::Locked { .. })));
+    /// # drop(ours);
+    /// # std::fs::remove_dir_all(&folder).unwrap();
+    /// # Ok::<(), FileError>(())
+    /// ```
+    pub fn lock(mut self) -> Result<Self, FileError> {
+        if self.lock.is_none() {
+            self.lock = Some(recover::create_and_lock(&*self.disk)?);
+        }
+        Ok(self)
+    }
+
     /// Tell this how far reading has come when the store starts, now and then, in the thread that reads.
     #[must_use]
     pub fn on_progress(mut self, tell: impl FnMut(Progress) + Send + 'static) -> Self {
@@ -246,6 +278,7 @@ where
             segment_bytes: self.segment_bytes,
             meter: Arc::clone(&self.meter),
             on_progress: self.on_progress.take(),
+            lock: self.lock.take(),
         };
         let (writer, mut opening) = writer::start(setup)
             .map_err(|error| JournalError::new(format!("no thread for the journal: {error}")))?;

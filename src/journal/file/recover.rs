@@ -21,20 +21,23 @@ pub(crate) struct Opened {
     pub(crate) log: Log,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) store: StoreId,
-    pub(crate) _lock: Box<dyn Send + std::marker::Sync>,
+    pub(crate) _lock: Lock,
 }
 
 /// Open a journal, or begin one. Answers it, after everything that it holds was told.
 pub(crate) fn recover<T: DeserializeOwned>(
     disk: &Arc<dyn Disk>,
+    held: Option<Lock>,
     (sync, segment_bytes): (Sync, u64),
     meter: &Arc<Meter>,
     progress: &mut dyn FnMut(Progress),
     tell: &mut dyn FnMut(Recovered<T>) -> Result<(), FileError>,
 ) -> Result<Opened, FileError> {
     let path = disk.path();
-    disk.create_folder().map_err(FileError::io(path.clone(), "create it"))?;
-    let lock = lock(&**disk)?;
+    let lock = match held {
+        Some(lock) => lock,
+        None => create_and_lock(&**disk)?,
+    };
     let (mut manifest, is_new) = match manifest(&**disk)? {
         Some(manifest) => (manifest, false),
         None => (Manifest::new(StoreId::random(), sync.to_string()), true),
@@ -85,8 +88,17 @@ pub(crate) fn recover<T: DeserializeOwned>(
     Ok(Opened { log, catalog, store, _lock: lock })
 }
 
+/// The lock of a folder, until it is dropped.
+pub(crate) type Lock = Box<dyn Send + std::marker::Sync>;
+
+/// Take the lock of a folder, which is created if it is not there.
+pub(crate) fn create_and_lock(disk: &dyn Disk) -> Result<Lock, FileError> {
+    disk.create_folder().map_err(FileError::io(disk.path(), "create it"))?;
+    lock(disk)
+}
+
 /// Take the lock of a folder.
-pub(crate) fn lock(disk: &dyn Disk) -> Result<Box<dyn Send + std::marker::Sync>, FileError> {
+pub(crate) fn lock(disk: &dyn Disk) -> Result<Lock, FileError> {
     let path = disk.path();
     disk.lock().map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => FileError::Locked { path, holder: error.to_string() },

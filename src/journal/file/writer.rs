@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::catalog::Catalog;
 use super::disk::Disk;
 use super::error::FileError;
-use super::recover::{Opened, recover};
+use super::recover::{Lock, Opened, recover};
 use super::replay::Progress;
 use super::{OnProgress, Sync};
 use crate::StoreId;
@@ -76,6 +76,8 @@ pub(crate) struct Setup {
     pub(crate) segment_bytes: u64,
     pub(crate) meter: Arc<Meter>,
     pub(crate) on_progress: OnProgress,
+    /// The lock of the folder, if it was taken before.
+    pub(crate) lock: Option<Lock>,
 }
 
 /// Start the thread. It reads at once, and tells what it has read.
@@ -114,7 +116,7 @@ fn open<T>(setup: Setup, tell: &pieces::Sender<Opening<T>>) -> Result<Opened, Fi
 where
     T: DeserializeOwned,
 {
-    let Setup { disk, sync, segment_bytes, meter, mut on_progress } = setup;
+    let Setup { disk, sync, segment_bytes, meter, mut on_progress, lock } = setup;
     let mut piece = Vec::with_capacity(PIECE);
     let send = |piece: &mut Vec<_>| {
         let full = std::mem::replace(piece, Vec::with_capacity(PIECE));
@@ -126,10 +128,11 @@ where
             on_progress(progress);
         }
     };
-    let opened = recover(&disk, (sync, segment_bytes), &meter, &mut progress, &mut |recovered| {
+    let mut tell = |recovered| {
         piece.push(recovered);
         if piece.len() == PIECE { send(&mut piece) } else { Ok(()) }
-    })?;
+    };
+    let opened = recover(&disk, lock, (sync, segment_bytes), &meter, &mut progress, &mut tell)?;
     send(&mut piece)?;
     Ok(opened)
 }

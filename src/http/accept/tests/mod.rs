@@ -30,7 +30,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Counts, Drained, accept};
-use crate::http::Limits;
+use crate::http::{Limits, Metrics};
 
 /// More than sockets buffer on both sides.
 const BIG: usize = 64 << 20;
@@ -58,11 +58,12 @@ impl Site {
         listener.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let listener = listener.listen(4_096).unwrap();
         let address = listener.local_addr().unwrap();
-        let (counts, shutdown) = (Arc::new(Counts::default()), CancellationToken::new());
+        let (metrics, shutdown) = (Metrics::default(), CancellationToken::new());
+        let counts = Arc::clone(metrics.counts());
         let answers = Arc::new(Semaphore::new(0));
-        let (app, counted, stop) = (app(answers.clone()), counts.clone(), shutdown.clone());
+        let (app, stop) = (app(answers.clone()), shutdown.clone());
         let server =
-            tokio::spawn(async move { accept(listener, app, &limits, counted, stop).await });
+            tokio::spawn(async move { accept(listener, app, &limits, metrics, stop).await });
         Self { address, counts, shutdown, server, answers }
     }
 

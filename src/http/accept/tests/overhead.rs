@@ -1,13 +1,17 @@
 //! What the limits cost a request, beside hyper and axum alone on the same thread.
 //!
-//! `cargo test --release --features server --lib overhead -- --ignored --nocapture`
+//! `cargo test --release --features server --lib overhead -- --ignored --nocapture --test-threads 1`
 
+use axum::http::{HeaderValue, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::http::accept::Server;
+use crate::http::accept::request::Asked;
+use crate::http::accept::request_id::REQUEST_ID;
 
 const ROUNDS: usize = 21;
 const REQUESTS: u32 = 10_000;
@@ -51,4 +55,37 @@ async fn round(client: &mut TcpStream) -> Duration {
         assert!(buf[..read].ends_with(b"\r\n\r\nok"));
     }
     begun.elapsed() / REQUESTS
+}
+
+/// What ids, counts and the log cost a request, when the log tells nothing of it: on one thread, and on two that
+/// count in the same place.
+#[test]
+#[ignore = "measures, and asserts little"]
+fn bookkeeping() {
+    const REQUESTS: u32 = 1_000_000;
+    let server = Arc::new(Server::new(Router::new(), &Limits::default(), Metrics::default()));
+    let work = |server: &Server| {
+        let request = Request::get("/api/v1/some%20key").body(()).unwrap();
+        let mut answer = Response::new(());
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        let begun = std::time::Instant::now();
+        for _ in 0..REQUESTS {
+            let asked = Asked::new(server, &request);
+            let _span = asked.span().entered();
+            asked.answered(server, &mut answer);
+            answer.headers_mut().remove(REQUEST_ID);
+        }
+        begun.elapsed() / REQUESTS
+    };
+    let alone = (0..ROUNDS).map(|_| work(&server)).min().unwrap();
+    let beside = (0..ROUNDS).map(|_| {
+        let other = Arc::clone(&server);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(move || work(&other));
+            work(&server).max(other.join().unwrap())
+        })
+    });
+    let beside = beside.min().unwrap();
+    println!("a request: {alone:?} on one thread, {beside:?} on each of two (best of {ROUNDS})");
+    assert!(alone < Duration::from_micros(10));
 }

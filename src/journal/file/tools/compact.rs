@@ -55,7 +55,7 @@ pub fn compact(
     let meter = Arc::<Meter>::default();
     let mut loaded = Loaded::new();
     let Opened { mut log, catalog, store, _lock } =
-        recover(&disk, (sync, u64::MAX), &meter, progress, &mut |recovered| {
+        recover(&disk, None, (sync, u64::MAX), &meter, progress, &mut |recovered| {
             loaded.take(recovered);
             Ok(())
         })?;

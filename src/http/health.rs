@@ -1,0 +1,209 @@
+//! The second port: how the server is, for those who look after it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::accept::{Drained, accept};
+use super::answer::{Failure, json as json_answer};
+use super::metrics::{Metrics, registry};
+use super::{Limits, Options};
+use crate::wire::Problem;
+use crate::{Error, Reader};
+
+/// Those who look after a server are few.
+const CONNECTIONS: usize = 256;
+const REQUESTS: usize = 64;
+const BODY: usize = 4 << 10;
+
+const OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// The health checks and the metrics of a store and its server as routes.
+///
+/// | path | 200 | otherwise |
+/// |---|---|---|
+/// | `/healthz` | the process serves | 500: the store has failed, and only a restart helps |
+/// | `/readyz` | send requests here | 503, with why: `recovering`, `stopping`, `journal_failed`, `failed` |
+/// | `/started` | the store has recovered, once | 503 |
+/// | `/health` | as `/readyz`, with details | as `/readyz`, with details |
+/// | `/metrics` | `metrics`, the store's and the process's, as OpenMetrics text | |
+///
+/// All but the last answer JSON. `stopping` is cancelled when nobody should send any more requests, which may be
+/// before the server stops taking them. The routes keep the store alive, as every [`Reader`] does.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use mainspring::{Store, http};
+/// use tokio_util::sync::CancellationToken;
+///
+/// let store = Store::<String>::builder().spawn();
+/// let options = http::Options::default();
+/// let health: axum::Router =
+///     http::health((*store).clone(), options.metrics.clone(), CancellationToken::new());
+/// # drop(health);
+/// # }
+/// ```
+pub fn health<T>(store: Reader<T>, metrics: Metrics, stopping: CancellationToken) -> Router
+where
+    T: Clone + Send + Sync + 'static,
+{
+    let registry = registry(store.clone(), metrics);
+    let of = Health { store, stopping, registry, began: Instant::now() };
+    Router::new()
+        .route("/health", get(details::<T>))
+        .route("/healthz", get(alive::<T>))
+        .route("/readyz", get(ready::<T>))
+        .route("/started", get(started::<T>))
+        .route("/metrics", get(show::<T>))
+        .fallback(async || {
+            let paths = "/health, /healthz, /readyz, /started and /metrics";
+            Failure::new("not_found", format!("there is nothing at this path: try {paths}"))
+        })
+        .method_not_allowed_fallback(async || {
+            Failure::new("method_not_allowed", "this path takes GET and HEAD")
+        })
+        .with_state(Arc::new(of))
+}
+
+/// Serve [`health`] until `shutdown` is cancelled, within limits of its own. Start it before the
+/// [server](super::serve), and stop it after the store, so that it tells of both.
+///
+/// # Cancel safety
+///
+/// As [`serve`](super::serve).
+pub async fn serve_health(
+    listener: TcpListener,
+    health: Router,
+    shutdown: CancellationToken,
+) -> Drained {
+    let mut options = Options::default();
+    options.limits.max_connections = CONNECTIONS;
+    options.limits.max_requests = REQUESTS;
+    options.limits.max_body_bytes = BODY;
+    // Nothing here takes long.
+    options.limits.drain_timeout = Limits::default().drain_timeout / 10;
+    accept(listener, health, &options.limits, options.metrics, shutdown).await
+}
+
+struct Health<T> {
+    store: Reader<T>,
+    stopping: CancellationToken,
+    registry: Registry,
+    began: Instant,
+}
+
+type Of<T> = State<Arc<Health<T>>>;
+
+impl<T: Send + Sync + 'static> Health<T> {
+    /// What is in the way of being ready: what it is called, and the error.
+    fn obstacle(&self) -> Option<(&'static str, Error)> {
+        let error = match self.store.health() {
+            Err(error @ Error::Failed(_)) => error,
+            _ if self.stopping.is_cancelled() => Error::Closed,
+            Ok(()) => return None,
+            Err(error) => error,
+        };
+        let status = match &error {
+            Error::Closed => "stopping",
+            Error::Recovering => "recovering",
+            Error::JournalFailed(_) => "journal_failed",
+            _ => "failed",
+        };
+        Some((status, error))
+    }
+}
+
+/// An answer about a state, with the error that is behind it.
+fn told(status: StatusCode, mut body: serde_json::Value, error: Option<&Error>) -> Response {
+    let problem = error.map(Problem::from);
+    if let Some(Problem { code, message, .. }) = &problem {
+        body["code"] = code.as_ref().into();
+        body["message"] = message.as_ref().into();
+    }
+    let mut response = json_answer(body.to_string());
+    *response.status_mut() = status;
+    if let Some(problem) = problem {
+        response.extensions_mut().insert(problem);
+    }
+    response
+}
+
+async fn alive<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
+    match of.obstacle() {
+        Some(("failed", error)) => {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            told(status, json!({ "status": "failed" }), Some(&error))
+        }
+        _ => told(StatusCode::OK, json!({ "status": "alive" }), None),
+    }
+}
+
+async fn ready<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
+    match of.obstacle() {
+        None => told(StatusCode::OK, json!({ "status": "ready" }), None),
+        Some((status, error)) => {
+            told(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": status }), Some(&error))
+        }
+    }
+}
+
+async fn started<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
+    if of.store.has_recovered() {
+        return told(StatusCode::OK, json!({ "status": "started" }), None);
+    }
+    let error = of.obstacle().map_or(Error::Recovering, |(_, error)| error);
+    told(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "starting" }), Some(&error))
+}
+
+async fn details<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
+    let obstacle = of.obstacle();
+    let stats = of.store.stats();
+    let body = json!({
+        "status": obstacle.as_ref().map_or("ready", |(status, _)| status),
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": of.began.elapsed().as_secs(),
+        "id": of.store.id().to_string(),
+        "revision": stats.revision,
+        "entries": stats.entries,
+        "bytes": stats.bytes,
+        "queued": stats.queued,
+        "subscribers": stats.subscribers,
+        "journal": {
+            "bytes": stats.journal.bytes,
+            "appends": stats.journal.appends,
+            "syncs": stats.journal.syncs,
+            "unsynced_seconds": stats.journal.unsynced.as_secs_f64(),
+            "compactions": stats.journal.compactions,
+        },
+    });
+    let status = match obstacle {
+        None => StatusCode::OK,
+        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    told(status, body, obstacle.as_ref().map(|(_, error)| error))
+}
+
+async fn show<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
+    let mut text = String::with_capacity(16 << 10);
+    if encode(&mut text, &of.registry).is_err() {
+        return Failure::new("internal", "the metrics cannot be written").into_response();
+    }
+    let mut response = Response::new(text.into());
+    response.headers_mut().insert(CONTENT_TYPE, OPEN_METRICS);
+    response
+}

@@ -1,0 +1,11 @@
+//! Running a server: its start, its end, and what it tells of itself in between. All with the real program.
+
+#![cfg(unix)]
+
+mod documented;
+mod health;
+mod metrics;
+mod process;
+mod requests;
+mod starting;
+mod stopping;
