@@ -54,7 +54,8 @@ pub enum Error {
     /// A gate, or a rule of the store, refused the write.
     #[error("refused: {0}")]
     Refused(Refusal),
-    /// The queue of commands is full. Only `try_send` says this; `.await` waits for room.
+    /// The queue of commands is full. `.await` waits for room, so only `try_send` says this, and a server, which
+    /// has been asked again by then.
     #[error("busy: the queue of commands, or of the gate, is full; retry, or await the command")]
     Busy,
     /// The store has been shut down. The command was not done.
@@ -73,14 +74,15 @@ pub enum Error {
     #[error("the journal is full: nothing was written; make room and retry")]
     JournalFull,
     /// The store is reading what its journal holds: commands wait in the queue until it is done. Only
-    /// [`Reader::health`](crate::Reader::health) says this.
+    /// [`Reader::health`](crate::Reader::health) says this, and a server.
     #[error("the store is recovering what its journal holds: wait until it is ready")]
     Recovering,
     /// The journal cannot be written to until it is repaired or opened again, and reads go on. Or what a
     /// subscription asked for, and the history does not have any more, cannot be read from it.
     #[error("the journal has failed: {0}")]
     JournalFailed(Arc<str>),
-    /// The server could not be reached, so it did not get the command.
+    /// The server could not be reached, so it did not get the command; or it did not answer a read, or was lost while
+    /// it told a snapshot.
     #[error("the server cannot be reached: {0}")]
     Unreachable(Arc<str>),
     /// The server did not take the request, for a reason that has no variant of its own.

@@ -35,6 +35,7 @@
 //! | [`Gate`] | a device or a rule that may refuse writes |
 //! | [`Journal`](journal::Journal) | the log that makes a store durable |
 //! | `FileJournal` (feature `file`) | that log in a folder |
+//! | `Client` (feature `client`) | the handle of a store in a server |
 //! | [`Entry`], [`Value`] | what a key holds: an item or a list, with its revision and times |
 //! | [`Change`], [`Event`] | what was done; what a subscription tells |
 //! | [`Error`] | why a command was not done |
@@ -86,6 +87,8 @@
 mod builder;
 mod carrier;
 mod change;
+#[cfg(feature = "client")]
+pub mod client;
 mod clock;
 mod command;
 mod decide;
@@ -128,6 +131,8 @@ pub mod wire;
 pub use self::builder::Builder;
 pub use self::carrier::{Carrier, Carries};
 pub use self::change::{Change, ChangeKind};
+#[cfg(feature = "client")]
+pub use self::client::Client;
 pub use self::command::{Action, Condition, End, Popped, Pushed, Ttl, Write, Written};
 pub use self::entry::{Entry, IntoElement, Page, Value};
 pub use self::error::{BatchError, Error, Refusal, Result, TrySendError};

@@ -13,7 +13,7 @@ use crate::{BatchError, Error, Popped, Pushed, Refusal, Written, inbox};
 
 /// A write; `K` says which answer it has.
 pub struct Single<T, K> {
-    write: crate::Write<T>,
+    pub(crate) write: crate::Write<T>,
     kind: PhantomData<fn() -> K>,
 }
 

@@ -189,8 +189,15 @@ enum State<T> {
     /// Waiting for something to tell. The future has the follower, so that dropping the caller's
     /// future loses nothing.
     Waiting(ReusableBoxFuture<'static, Outcome<T>>),
+    /// Told by a server. Never locked: the lock makes it `Sync`, which the stream need not be.
+    #[cfg(feature = "client")]
+    Far(parking_lot::Mutex<FarEvents<T>>),
     Ended(Error),
 }
+
+/// What a server tells, until an error ends it. Polling it is cancel safe, as it is for every stream.
+#[cfg(feature = "client")]
+pub(crate) type FarEvents<T> = Pin<Box<dyn Stream<Item = Result<Event<T>, Error>> + Send>>;
 
 type Outcome<T> = (Result<Event<T>, Error>, Box<Follower<T>>);
 
@@ -202,6 +209,12 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
         Self { state: State::Idle(Box::new(follower)), store, resume }
     }
 
+    /// A subscription to what a server tells.
+    #[cfg(feature = "client")]
+    pub(crate) fn far(store: StoreId, resume: Option<u64>, events: FarEvents<T>) -> Self {
+        Self { state: State::Far(parking_lot::Mutex::new(events)), store, resume }
+    }
+
     /// The next event.
     ///
     /// # Errors
@@ -210,7 +223,8 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
     /// stopped because of a fault, and [`Error::Compacted`] if this subscription fell behind further
     /// than the history and the journal reach. [`Error::JournalFailed`] if the journal could not be read, and
     /// [`Error::InsideBatch`] if it shows that the place to start from was inside a batch. All of them are the
-    /// end: every later call gives the same error.
+    /// end: every later call gives the same error. A subscription to a server reconnects where that helps, and ends
+    /// otherwise as is said of its `Client`.
     ///
     /// # Cancel safety
     ///
@@ -249,6 +263,15 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
                         Err(error) => self.state = State::Ended(error),
                     }
                 }
+                #[cfg(feature = "client")]
+                State::Far(events) => match ready!(events.get_mut().as_mut().poll_next(cx)) {
+                    Some(Ok(event)) => {
+                        self.note(&event);
+                        return Poll::Ready(Ok(event));
+                    }
+                    Some(Err(error)) => self.state = State::Ended(error),
+                    None => self.state = State::Ended(Error::Closed),
+                },
             }
         }
     }

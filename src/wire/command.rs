@@ -162,6 +162,12 @@ impl Command<'static> {
         }
         Ok(command)
     }
+
+    /// Without what the path and the headers of a request of its own say.
+    #[cfg(feature = "client")]
+    pub(crate) fn body(self) -> Self {
+        Self { value: self.value, ttl: self.ttl, ..Self::default() }
+    }
 }
 
 fn raw_value<T: Serialize>(value: &Value<T>) -> Result<Cow<'static, RawValue>, Error> {

@@ -1,0 +1,228 @@
+//! The answers of a server, as they are read.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::journal::JournalStats;
+use crate::wire::{Problem, ReadRow, time_of};
+use crate::{Action, Entry, Error, Key, Page, ResumeToken, Stats, StoreId, Write, Written};
+
+type Read<A> = Result<A, String>;
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// What a write did.
+#[derive(Deserialize)]
+struct ReadWritten<'a> {
+    revision: u64,
+    #[serde(borrow)]
+    updated_at: Cow<'a, str>,
+    #[serde(default)]
+    length: usize,
+    #[serde(borrow, default)]
+    popped: Option<&'a RawValue>,
+}
+
+/// What has to be in the answer to a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Revision,
+    Element,
+}
+
+impl Wanted {
+    pub(super) fn of<T>(write: &Write<T>) -> Self {
+        match write.action() {
+            Action::Pop { .. } => Self::Element,
+            _ => Self::Revision,
+        }
+    }
+}
+
+pub(super) fn written<T: DeserializeOwned>(body: &[u8], wanted: Wanted) -> Read<Written<T>> {
+    let ReadWritten { revision, updated_at, length, popped } =
+        serde_json::from_slice(body).map_err(text)?;
+    if popped.is_none() && wanted == Wanted::Element {
+        return Err("it does not have the element".to_owned());
+    }
+    let popped = popped.map(|element| serde_json::from_str(element.get())).transpose();
+    let updated_at = time_of(&updated_at).map_err(text)?;
+    Ok(Written { revision, updated_at, length, popped: popped.map_err(text)? })
+}
+
+/// What each of several writes did.
+pub(super) fn all<T: DeserializeOwned>(body: &[u8], wanted: &[Wanted]) -> Read<Vec<Written<T>>> {
+    parts(body, wanted)?.map(|(part, wanted)| written(part, wanted)).collect()
+}
+
+/// What each of several independent writes did, or why it was not done.
+pub(super) fn each<T: DeserializeOwned>(
+    body: &[u8],
+    wanted: &[Wanted],
+) -> Read<Vec<Result<Written<T>, Error>>> {
+    let read = |(part, wanted): (&[u8], Wanted)| match serde_json::from_slice::<Problem>(part) {
+        Ok(problem) => Ok(Err(problem.into_error())),
+        Err(_) => written(part, wanted).map(Ok),
+    };
+    parts(body, wanted)?.map(read).collect()
+}
+
+fn parts<'a>(
+    body: &'a [u8],
+    wanted: &'a [Wanted],
+) -> Read<impl Iterator<Item = (&'a [u8], Wanted)>> {
+    let parts: Vec<&RawValue> = serde_json::from_slice(body).map_err(text)?;
+    if parts.len() != wanted.len() {
+        return Err(format!("it has {} results for {} writes", parts.len(), wanted.len()));
+    }
+    Ok(parts.into_iter().map(|part| part.get().as_bytes()).zip(wanted.iter().copied()))
+}
+
+/// The entry of a key.
+pub(super) fn entry<T: DeserializeOwned>(body: &[u8]) -> Read<Entry<T>> {
+    let row: ReadRow<'_> = serde_json::from_slice(body).map_err(text)?;
+    row.entry().map(|(_, entry)| entry).map_err(text)
+}
+
+/// A part of a list.
+#[derive(Deserialize)]
+pub(super) struct Part<T> {
+    pub(super) elements: Vec<T>,
+    pub(super) length: usize,
+}
+
+pub(super) fn part<T: DeserializeOwned>(body: &[u8]) -> Read<Part<T>> {
+    serde_json::from_slice(body).map_err(text)
+}
+
+#[derive(Deserialize)]
+struct ReadPage<'a> {
+    #[serde(default)]
+    keys: Vec<String>,
+    #[serde(borrow, default)]
+    entries: Vec<ReadRow<'a>>,
+    next: Option<String>,
+    revision: u64,
+}
+
+/// A page of keys.
+pub(super) fn keys(body: &[u8]) -> Read<Page<Key>> {
+    let ReadPage { keys, next, revision, .. } = serde_json::from_slice(body).map_err(text)?;
+    let items = keys.into_iter().map(Key::from).collect();
+    Ok(Page { items, next: next.map(Key::from), revision })
+}
+
+/// A page of entries.
+pub(super) fn entries<T: DeserializeOwned>(body: &[u8]) -> Read<Page<(Key, Entry<T>)>> {
+    let ReadPage { entries, next, revision, .. } = serde_json::from_slice(body).map_err(text)?;
+    let items = entries.iter().map(|row| row.entry().map_err(text)).collect::<Read<_>>()?;
+    Ok(Page { items, next: next.map(Key::from), revision })
+}
+
+/// How a store is doing. A server of another version may say less, or more.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Glance {
+    id: String,
+    entries: usize,
+    bytes: u64,
+    revision: u64,
+    queued: usize,
+    queue_capacity: usize,
+    turns: u64,
+    commands: u64,
+    expired: u64,
+    subscribers: usize,
+    lagged: u64,
+    history_floor: u64,
+    history_changes: usize,
+    history_bytes: u64,
+    journal: JournalGlance,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct JournalGlance {
+    appends: u64,
+    appended_bytes: u64,
+    syncs: u64,
+    sync_seconds: f64,
+    unsynced_seconds: f64,
+    compactions: u64,
+    bytes: u64,
+}
+
+/// Which store it is, and how it is doing.
+pub(super) fn stats(body: &[u8]) -> Read<(StoreId, Stats)> {
+    let glance: Glance = serde_json::from_slice(body).map_err(text)?;
+    let id = store_id(&glance.id)?;
+    let JournalGlance { sync_seconds, unsynced_seconds, .. } = glance.journal;
+    let seconds = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    let journal = JournalStats {
+        appends: glance.journal.appends,
+        appended_bytes: glance.journal.appended_bytes,
+        syncs: glance.journal.syncs,
+        sync_time: seconds(sync_seconds),
+        unsynced: seconds(unsynced_seconds),
+        compactions: glance.journal.compactions,
+        bytes: glance.journal.bytes,
+    };
+    let stats = Stats {
+        entries: glance.entries,
+        bytes: glance.bytes,
+        revision: glance.revision,
+        queued: glance.queued,
+        queue_capacity: glance.queue_capacity,
+        turns: glance.turns,
+        commands: glance.commands,
+        expired: glance.expired,
+        subscribers: glance.subscribers,
+        lagged: glance.lagged,
+        history_floor: glance.history_floor,
+        history_changes: glance.history_changes,
+        history_bytes: glance.history_bytes,
+        journal,
+    };
+    Ok((id, stats))
+}
+
+/// The id of a store, as it is sent.
+pub(super) fn store_id(text: &str) -> Read<StoreId> {
+    // It is the first part of its resume tokens.
+    let token: Result<ResumeToken, _> = format!("{text}-0").parse();
+    token.map(|token| token.store).map_err(|_| format!("{text:?} is no id of a store"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_lacks_something_is_no_answer() {
+        let whole =
+            br#"{"message":"ok","revision":7,"updated_at":"2026-01-01T00:00:00Z","length":2}"#;
+        let done = written::<String>(whole, Wanted::Revision).unwrap();
+        assert_eq!((done.revision, done.length, done.popped), (7, 2, None));
+        assert!(written::<String>(whole, Wanted::Element).is_err());
+        for body in ["", "{}", "null", "[]", "<html>", r#"{"revision":7}"#, r#"{"revision":-1}"#] {
+            assert!(written::<String>(body.as_bytes(), Wanted::Revision).is_err(), "{body}");
+        }
+        assert!(all::<String>(b"[]", &[Wanted::Revision]).is_err());
+        assert!(stats(b"{}").is_err());
+        assert!(stats(br#"{"id":"0123456789abcdef","journal":{"sync_seconds":-1}}"#).is_ok());
+    }
+
+    #[test]
+    fn independent_writes_have_an_answer_each() {
+        let body = br#"[{"revision":1,"updated_at":"2026-01-01T00:00:00Z"},{"code":"list_empty","message":"m"}]"#;
+        let each = each::<String>(body, &[Wanted::Revision, Wanted::Element]).unwrap();
+        assert_eq!(each[0].as_ref().unwrap().revision, 1);
+        assert_eq!(each[1], Err(Error::ListEmpty));
+    }
+}

@@ -1,0 +1,100 @@
+//! A store in a server: the methods of [`Store`], over HTTP.
+
+mod address;
+mod answer;
+mod fault;
+mod follow;
+mod lines;
+mod options;
+mod read;
+mod remote;
+mod whole;
+mod write;
+
+pub use self::options::Options;
+pub use self::remote::Remote;
+use crate::{Result, Store};
+
+/// A store in a server. Its methods are those of every [`Store`], with the same options and errors.
+///
+/// Cheap to clone; all clones share their connections. Nothing is sent before the first command, and there is nothing
+/// to shut down. It needs a tokio runtime with time and I/O.
+///
+/// `T` is what the server stores, or what its JSON can be read as: [`wire::Json`](crate::wire::Json) takes all of it.
+///
+/// # What is different from a store of this process
+///
+/// - A command waits for an answer at most as long as its [timeout](Options::timeout).
+/// - **Reads** are tried again when there is no answer, or the server is busy; at last they say
+///   [`Error::Unreachable`](crate::Error::Unreachable).
+/// - **Writes** are tried again only when it is certain that nothing has happened: there was no connection, or the
+///   server said that it is busy, or still recovering. When the answer is lost, the error is
+///   [`Error::Unknown`](crate::Error::Unknown), and nothing is ever sent twice in silence. A condition makes a write
+///   safe to do again.
+/// - Commands of one task that are awaited one after another take effect in that order. Those that are awaited together,
+///   with `join!`, take any order: each has a connection of its own.
+/// - A **subscription** reconnects by itself, for as long as it takes, and goes on after the last event that it told:
+///   nothing is missing and nothing is told twice. A server that is restarted does not end it.
+///   It ends when it cannot go on: with [`Error::Compacted`](crate::Error::Compacted) or
+///   [`Error::AheadOfHead`](crate::Error::AheadOfHead) if the server does not have what follows any more,
+///   [`Error::WrongStore`](crate::Error::WrongStore) if it is another store now,
+///   [`Error::Unauthorized`](crate::Error::Unauthorized) and [`Error::Forbidden`](crate::Error::Forbidden), with
+///   [`Error::Unreachable`](crate::Error::Unreachable) if the connection is lost before a snapshot was complete, and with
+///   [`Error::Rejected`](crate::Error::Rejected) if what comes cannot be read.
+/// - The keys `.` and `..` cannot be in the address of a request: [`Error::Rejected`](crate::Error::Rejected).
+/// - [`view`](crate::Reader::view), [`latest`](crate::Reader::latest), `try_send` and `blocking_send` are for stores of
+///   this process, and so are `shutdown` and what belongs to it.
+///
+/// Proxies that the environment names are not used, and redirects not followed.
+///
+/// # Cancel safety
+///
+/// If the future of a write is dropped, the write may still take effect, and so it is with every store.
+///
+/// # Examples
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use mainspring::{Client, Event};
+///
+/// let store = Client::<f64>::connect("http://127.0.0.1:8080")?;
+/// store.set("car/speed", 42.0).ttl(Duration::from_secs(60)).if_absent().await?;
+///
+/// let mut car = store.subscribe().prefix("car/").from_snapshot().await?;
+/// while let Ok(event) = car.recv().await {
+///     println!("{event:?}"); // also after the server was restarted
+/// }
+/// # Ok(()) }
+/// ```
+pub type Client<T> = Store<T, Remote>;
+
+impl<T> Store<T, Remote> {
+    /// A client of the server at a URL, which may have a path: `http://127.0.0.1:8080/store`.
+    ///
+    /// Nothing is sent yet; [`ready`](Self::ready) waits until the server answers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`](crate::Error::Rejected) if the URL is none that a client can use: `https` is not built in.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mainspring::{Client, Error};
+    ///
+    /// let store = Client::<String>::connect("http://127.0.0.1:8080")?;
+    /// assert!(matches!(Client::<u8>::connect("127.0.0.1:8080"), Err(Error::Rejected(_))));
+    /// # drop(store);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn connect(url: &str) -> Result<Self> {
+        Self::at(url).connect()
+    }
+
+    /// A client of the server at a URL, with options.
+    pub fn at(url: &str) -> Options<T> {
+        Options::new(url)
+    }
+}

@@ -1,0 +1,108 @@
+//! How a client reaches its server.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use super::{Client, Remote};
+use crate::Result;
+
+/// How a client reaches its server. Made by [`Client::at`](crate::Store::at).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use mainspring::Client;
+///
+/// let store = Client::<f64>::at("http://127.0.0.1:8080/store")
+///     .timeout(Duration::from_secs(5))
+///     .tries(1)
+///     .connect()?;
+/// # drop(store);
+/// # Ok::<(), mainspring::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Options<T> {
+    pub(super) url: String,
+    pub(super) connect_timeout: Duration,
+    pub(super) timeout: Duration,
+    pub(super) silence: Duration,
+    pub(super) tries: usize,
+    pub(super) max_event_bytes: usize,
+    element: PhantomData<fn() -> T>,
+}
+
+impl<T> Options<T> {
+    pub(super) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(30),
+            silence: Duration::from_secs(45),
+            tries: 3,
+            max_event_bytes: 64 << 20,
+            element: PhantomData,
+        }
+    }
+
+    /// How long it may take until there is a connection. 5 seconds.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long one try of a request may take, from the connection to the last byte of the answer. 30 seconds. For a
+    /// subscription: until it begins.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long a subscription may be without a sign of life until its connection counts as dead, and is made
+    /// again. 45 seconds: three of the server's heartbeats.
+    #[must_use]
+    pub fn silence(mut self, silence: Duration) -> Self {
+        self.silence = silence;
+        self
+    }
+
+    /// How often a command is tried that can be tried again. 3; less than 1 is taken as 1.
+    #[must_use]
+    pub fn tries(mut self, tries: usize) -> Self {
+        self.tries = tries.max(1);
+        self
+    }
+
+    /// The largest event that a subscription takes, in bytes as they are sent. 64 MiB. An event is a change or a whole
+    /// batch; a larger one ends the subscription with [`Error::Rejected`](crate::Error::Rejected).
+    #[must_use]
+    pub fn max_event_bytes(mut self, bytes: usize) -> Self {
+        self.max_event_bytes = bytes;
+        self
+    }
+
+    /// The client. Nothing is sent yet: connections are made when they are needed, and kept for the next request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`](crate::Error::Rejected) if the URL is none that a client can use.
+    pub fn connect(self) -> Result<Client<T>> {
+        Ok(Client::over(Remote::new(&self)?.into()))
+    }
+}
+
+impl<T> fmt::Debug for Options<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the URL, which may have a password in it.
+        f.debug_struct("Options")
+            .field("connect_timeout", &self.connect_timeout)
+            .field("timeout", &self.timeout)
+            .field("silence", &self.silence)
+            .field("tries", &self.tries)
+            .field("max_event_bytes", &self.max_event_bytes)
+            .finish_non_exhaustive()
+    }
+}

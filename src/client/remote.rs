@@ -1,0 +1,223 @@
+//! The carrier to a server: connections, requests, answers, tries.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Response, redirect, retry};
+use tokio::time::timeout;
+
+use super::Options;
+use super::address::Address;
+use super::fault::{Effect, Fault, unreadable};
+use crate::{BatchError, Error};
+
+/// The first pause before a command is tried again. The pauses double, and each is made up to twice as long at random,
+/// so that those who failed together do not come back together.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a connection without a request is kept: less than a server keeps it. A request that is sent while the
+/// server closes the connection is lost, and if it is a write, nobody knows what became of it.
+const KEEP_IDLE: Duration = Duration::from_secs(30);
+
+/// Takes commands to a server, over HTTP. Cheap to clone.
+#[derive(Clone)]
+pub struct Remote {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    http: reqwest::Client,
+    address: Address,
+    timeout: Duration,
+    silence: Duration,
+    tries: usize,
+    max_event_bytes: usize,
+}
+
+/// One request, which can be sent more than once.
+#[derive(Debug)]
+pub(super) struct Request {
+    method: Method,
+    url: String,
+    headers: HeaderMap,
+    body: Option<Bytes>,
+    pub(super) effect: Effect,
+}
+
+/// The answer to a request that was done.
+pub(super) struct Answer {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Request {
+    fn new(method: Method, url: String, effect: Effect) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        Self { method, url, headers, body: None, effect }
+    }
+
+    pub(super) fn read(url: String) -> Self {
+        Self::new(Method::GET, url, Effect::Read)
+    }
+
+    pub(super) fn write(method: Method, url: String) -> Self {
+        Self::new(method, url, Effect::Write)
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub(super) fn json(mut self, body: Vec<u8>) -> Self {
+        self.body = Some(body.into());
+        self.header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+    }
+}
+
+impl Remote {
+    pub(super) fn new<T>(options: &Options<T>) -> Result<Self, Error> {
+        let address = Address::parse(&options.url)?;
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("mainspring/", env!("CARGO_PKG_VERSION")))
+            .http1_only()
+            .connect_timeout(options.connect_timeout.min(options.timeout))
+            .pool_idle_timeout(KEEP_IDLE)
+            // A store that has moved is another address, and a write must not go anywhere else.
+            .redirect(redirect::Policy::none())
+            // The environment's proxy is for the web. A store is as near as a database.
+            .no_proxy()
+            // What may be tried again is decided here. One layer below, hyper tries again what it finds on a
+            // connection that is kept and turns out to be closed, also a POST, but only if it gets the request back
+            // (`TrySendError::take_message`), which it does not once it has begun to write it (hyper's
+            // `client::dispatch`, hyper-util's `Client::send_request`). So nothing is sent twice.
+            .retry(retry::never())
+            .build()
+            .map_err(|error| Error::Rejected(error.to_string().into()))?;
+        let Options { timeout, silence, tries, max_event_bytes, .. } = *options;
+        let inner = Inner { http, address, timeout, silence, tries, max_event_bytes };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.inner.address
+    }
+
+    pub(super) fn silence(&self) -> Duration {
+        self.inner.silence
+    }
+
+    pub(super) fn max_event_bytes(&self) -> usize {
+        self.inner.max_event_bytes
+    }
+
+    /// Send a request, again if that is safe, and read what came back.
+    pub(super) async fn send<A>(
+        &self,
+        request: &Request,
+        read: impl FnOnce(&Answer) -> Result<A, String> + Send,
+    ) -> Result<A, Error> {
+        self.send_batch(request, read).await.map_err(|failed| failed.error)
+    }
+
+    /// The same, with the place of the write that was refused, for those who sent several.
+    pub(super) async fn send_batch<A>(
+        &self,
+        request: &Request,
+        read: impl FnOnce(&Answer) -> Result<A, String> + Send,
+    ) -> Result<A, BatchError> {
+        let (effect, server) = (request.effect, self.address());
+        let answer = self.retried(effect, || self.send_once(request)).await.map_err(|fault| {
+            BatchError { index: fault.index(), error: fault.into_error(effect, server) }
+        })?;
+        Ok(read(&answer).map_err(|why| unreadable(effect, server, why))?)
+    }
+
+    /// Do something that may fail until it does not, or must not be done again, or was done often enough.
+    pub(super) async fn retried<A, F: Future<Output = Result<A, Fault>>>(
+        &self,
+        effect: Effect,
+        attempt: impl FnMut() -> F,
+    ) -> Result<A, Fault> {
+        let server = self.address();
+        let pauses = pauses(FIRST_PAUSE).with_max_times(self.inner.tries - 1);
+        attempt
+            .retry(pauses)
+            .when(|fault| fault.may_retry(effect))
+            .adjust(|fault, pause| pause.map(|pause| fault.wait(pause)))
+            .notify(|fault, pause| tracing::debug!(%server, ?pause, "trying again: {fault}"))
+            .await
+    }
+
+    async fn send_once(&self, request: &Request) -> Result<Answer, Fault> {
+        let limit = self.inner.timeout;
+        let whole = async {
+            let mut response = self.begin(request).await?;
+            let headers = std::mem::take(response.headers_mut());
+            let status = response.status();
+            let body = response.bytes().await.map_err(Fault::of)?;
+            if status.is_success() {
+                Ok(Answer { headers, body })
+            } else {
+                Err(Fault::refusal(status, &headers, &body))
+            }
+        };
+        timeout(limit, whole).await.unwrap_or_else(|_| Err(late(limit)))
+    }
+
+    /// Send a request whose answer has no end.
+    pub(super) async fn open(&self, request: &Request) -> Result<Response, Fault> {
+        let limit = self.inner.timeout;
+        let head = async {
+            let response = self.begin(request).await?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(response);
+            }
+            let headers = response.headers().clone();
+            let body = response.bytes().await.map_err(Fault::of)?;
+            Err(Fault::refusal(status, &headers, &body))
+        };
+        timeout(limit, head).await.unwrap_or_else(|_| Err(late(limit)))
+    }
+
+    async fn begin(&self, request: &Request) -> Result<Response, Fault> {
+        let Request { method, url, headers, body, .. } = request;
+        let mut sending = self.inner.http.request(method.clone(), url).headers(headers.clone());
+        if let Some(body) = body {
+            sending = sending.body(body.clone());
+        }
+        sending.send().await.map_err(Fault::of)
+    }
+}
+
+fn late(limit: Duration) -> Fault {
+    Fault::Lost(format!("no answer within {limit:?}"))
+}
+
+/// Pauses that double.
+pub(super) fn pauses(first: Duration) -> ExponentialBuilder {
+    // With what chance adds, at most 5 seconds.
+    ExponentialBuilder::new()
+        .with_min_delay(first)
+        .with_max_delay(Duration::from_millis(2_500))
+        .with_jitter()
+}
+
+/// Pauses without an end.
+pub(super) fn endless_pauses(first: Duration) -> impl Iterator<Item = Duration> + Send + Sync {
+    pauses(first).without_max_times().build()
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remote")
+            .field("url", &format_args!("{}", self.address()))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! What is done to the store as a whole, and how it is doing, over HTTP.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::HeaderName;
+
+use super::Remote;
+use super::answer;
+use super::read::Answering;
+use super::remote::{Answer, Request, endless_pauses};
+use crate::op::{Clear, Compact};
+use crate::{Carries, Error, Result, Stats, Store, StoreId};
+
+/// Says how many keys a clear has removed.
+const CLEARED: HeaderName = HeaderName::from_static("mainspring-cleared");
+
+/// The first pause while a server is waited for.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+impl<T: Send + Sync + 'static> Carries<T, Clear> for Remote {
+    type Call<'a> = Answering<'a, usize>;
+
+    fn call(&self, Clear {}: Clear) -> Self::Call<'_> {
+        let request = Request::write(Method::DELETE, self.address().at("/flush"));
+        let count = |answer: &Answer| {
+            let text = answer.headers.get(CLEARED).and_then(|count| count.to_str().ok());
+            text.and_then(|text| text.parse().ok()).ok_or_else(|| format!("it has no {CLEARED}"))
+        };
+        Box::pin(async move { self.send(&request, count).await })
+    }
+}
+
+impl<T: Send + Sync + 'static> Carries<T, Compact> for Remote {
+    type Call<'a> = Answering<'a, ()>;
+
+    fn call(&self, Compact {}: Compact) -> Self::Call<'_> {
+        let request = Request::write(Method::POST, self.address().at("/compact"));
+        Box::pin(async move { self.send(&request, |_| Ok(())).await })
+    }
+}
+
+impl<T> Store<T, Remote> {
+    async fn glance(&self) -> Result<(StoreId, Stats)> {
+        let remote = &self.carrier;
+        let request = Request::read(remote.address().at("/stats"));
+        remote.send(&request, |answer| answer::stats(&answer.body)).await
+    }
+
+    /// How the store is doing, in numbers.
+    ///
+    /// # Errors
+    ///
+    /// As of every read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn stats(&self) -> Result<Stats> {
+        self.glance().await.map(|(_, stats)| stats)
+    }
+
+    /// The id of the store that the server has now.
+    ///
+    /// # Errors
+    ///
+    /// As of every read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn id(&self) -> Result<StoreId> {
+        self.glance().await.map(|(id, _)| id)
+    }
+
+    /// Wait until the server answers, and has a store that is fit for work: for as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// What waiting does not help against: [`Error::Unauthorized`], [`Error::Forbidden`], [`Error::Rejected`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use mainspring::Client;
+    ///
+    /// let store = Client::<f64>::connect("http://127.0.0.1:8080")?;
+    /// tokio::time::timeout(Duration::from_secs(10), store.ready()).await??;
+    /// # Ok(()) }
+    /// ```
+    pub async fn ready(&self) -> Result<()> {
+        for pause in endless_pauses(FIRST_PAUSE) {
+            match self.glance().await {
+                Ok(_) => break,
+                Err(error) if may_pass(&error) => {
+                    tracing::debug!(server = %self.carrier.address(), ?pause, "not ready: {error}");
+                    tokio::time::sleep(pause).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a server that answers like this, or does not answer, may do better later.
+pub(super) fn may_pass(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Unreachable(_)
+            | Error::Busy
+            | Error::Recovering
+            | Error::Closed
+            | Error::Failed(_)
+            | Error::JournalFailed(_)
+            | Error::Unknown
+    )
+}

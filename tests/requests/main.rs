@@ -1,0 +1,68 @@
+//! Requests of any content: nothing that is sent makes the server fail.
+
+mod corpus;
+mod fuzzed;
+
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn bodies_that_are_nearly_right(body in body()) {
+        fuzzed::bodies(body.as_bytes());
+    }
+
+    #[test]
+    fn times_to_live(text in "[0-9.+-]{0,6}(ns|us|µs|ms|s|m|h|d|none|)([0-9]{1,3}[smh])?|\\PC{0,20}") {
+        fuzzed::ttls(text.as_bytes());
+    }
+
+    #[test]
+    fn keys(key in prop::collection::vec(any::<u8>(), 0..1100)) {
+        fuzzed::keys(&key);
+    }
+
+    #[test]
+    fn places_to_resume(id in "[0-9a-f]{14,18}-[0-9]{0,21}|\\PC{0,40}") {
+        fuzzed::resumes(id.as_bytes());
+    }
+}
+
+/// JSON with the members that the routes know, and values of all kinds.
+fn body() -> impl Strategy<Value = String> {
+    let value = prop_oneof![
+        Just("null".to_owned()),
+        any::<i64>().prop_map(|n| n.to_string()),
+        any::<f64>().prop_map(|n| n.to_string()),
+        "\\PC{0,8}".prop_map(|text| format!("{text:?}")),
+        Just(r#"["a", 1, {}]"#.to_owned()),
+        Just("[[]]".to_owned()),
+        Just(r#"{"a": {"b": []}}"#.to_owned()),
+        Just("tru".to_owned()),
+    ];
+    const MEMBERS: [&str; 8] =
+        ["command", "key", "value", "ttl", "if_absent", "if_present", "if_revision", "x"];
+    const COMMANDS: [&str; 9] =
+        ["set", "update", "remove", "push", "push_front", "pop", "pop_front", "expire", "persist"];
+    let member = prop_oneof![
+        4 => (prop::sample::select(&MEMBERS[..]), value)
+            .prop_map(|(name, value)| format!("{name:?}:{value}")),
+        3 => prop::sample::select(&COMMANDS[..]).prop_map(|name| format!("\"command\":{name:?}")),
+        2 => Just("\"key\":\"k\"".to_owned()),
+        1 => Just("\"ttl\":\"1h\"".to_owned()),
+    ];
+    let object =
+        prop::collection::vec(member, 0..6).prop_map(|all| format!("{{{}}}", all.join(",")));
+    (object.clone(), prop::collection::vec(object, 0..4), any::<u8>(), 0..3_u8).prop_map(
+        |(one, many, route, form)| {
+            let body = match form {
+                0 => one,
+                1 => format!("[{}]", many.join(",")),
+                _ => one[..one.floor_char_boundary(one.len() / 2)].to_owned(),
+            };
+            // The first byte says to which route it goes.
+            format!("{}{body}", char::from(b'a' + route % 26))
+        },
+    )
+}
