@@ -1,6 +1,7 @@
 //! `mainspring serve`: the store for everybody who is not inside the process.
 
 mod bytes;
+mod demo;
 mod file;
 mod given;
 mod journal;
@@ -89,12 +90,12 @@ fn open(settings: &Settings) -> Store<Json> {
     if let Some(ttl) = settings.default_ttl {
         builder = builder.default_ttl(ttl);
     }
-    match &settings.journal {
+    demo::spawn(settings, builder, |builder| match &settings.journal {
         JournalUrl::None => builder.spawn(),
         JournalUrl::File(folder) => {
             builder.journal(FileJournal::open(folder).sync(settings.sync)).spawn()
         }
-    }
+    })
 }
 
 /// Until the token is cancelled, or the store has ended.
@@ -115,6 +116,7 @@ async fn run_store(
         format!("cannot listen at {}:{}: choose another --port, or --host", address.0, address.1)
     })?;
     tracing::info!(address = %listener.local_addr()?, "listening");
+    demo::greet(settings, listener.local_addr()?);
     let serving = http::serve(listener, store.clone(), options(settings), token.clone());
     tokio::select! {
         drained = serving => {
