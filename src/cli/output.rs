@@ -51,10 +51,7 @@ pub fn write_whole<R>(
     })
 }
 
-fn write_part<R>(
-    path: &Path,
-    write: impl FnOnce(&File) -> anyhow::Result<R>,
-) -> anyhow::Result<R> {
+fn write_part<R>(path: &Path, write: impl FnOnce(&File) -> anyhow::Result<R>) -> anyhow::Result<R> {
     let mut part = path.to_owned().into_os_string();
     part.push(".part");
     let file = File::create(&part)?;

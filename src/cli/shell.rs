@@ -15,7 +15,9 @@ use super::output::tell;
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Print the completions for a shell
-    #[command(after_help = "Example: mainspring completions bash > ~/.local/share/bash-completion/completions/mainspring")]
+    #[command(
+        after_help = "Example: mainspring completions bash > ~/.local/share/bash-completion/completions/mainspring"
+    )]
     Completions {
         /// The shell
         shell: Shell,

@@ -72,7 +72,8 @@ pub async fn run<C: Carrier<Json>>(
         let place = places.get(failed.index).map_or("the batch", String::as_str).to_owned();
         match (&failed.error, keys.get(failed.index)) {
             // About all of it, and not about the first.
-            (Error::Unreachable(_) | Error::Closed | Error::Unknown | Error::Busy, _) | (_, None) => failed.into(),
+            (Error::Unreachable(_) | Error::Closed | Error::Unknown | Error::Busy, _)
+            | (_, None) => failed.into(),
             (error, Some(key)) => Failure::new(
                 Exit::of_refusal(error),
                 format!("{place}: {}; nothing was done", Failure::of_key(error, key)),
@@ -111,7 +112,9 @@ fn print(
         let mut rows = Rows::new(screen, &["KEY", "REVISION", "RESULT"]);
         for (key, result) in keys.iter().zip(done) {
             let (revision, (text, look)) = match result {
-                Ok(written) => (written.revision.to_string(), (result_of(written, screen), Look::Plain)),
+                Ok(written) => {
+                    (written.revision.to_string(), (result_of(written, screen), Look::Plain))
+                }
                 Err(error) => ("-".into(), (screen.text(&reason(error)).into_owned(), Look::Bad)),
             };
             let key = screen.text(key).into_owned();
@@ -150,13 +153,17 @@ mod tests {
 
     #[test]
     fn lines_and_lists_are_read() {
-        let lines = "\n{\"command\":\"remove\",\"key\":\"a\"}\n\n{\"command\":\"pop\",\"key\":\"b\"}\n";
-        let list = " [{\"command\":\"remove\",\"key\":\"a\"},\n{\"command\":\"pop\",\"key\":\"b\"}] ";
-        let writes = |input| read(input).unwrap().into_iter().map(|(_, write)| write).collect::<Vec<_>>();
+        let lines =
+            "\n{\"command\":\"remove\",\"key\":\"a\"}\n\n{\"command\":\"pop\",\"key\":\"b\"}\n";
+        let list =
+            " [{\"command\":\"remove\",\"key\":\"a\"},\n{\"command\":\"pop\",\"key\":\"b\"}] ";
+        let writes =
+            |input| read(input).unwrap().into_iter().map(|(_, write)| write).collect::<Vec<_>>();
         assert_eq!(writes(lines), [Write::remove("a"), Write::pop("b")]);
         assert_eq!(writes(list), writes(lines));
         assert_eq!(read(lines).unwrap()[1].0, "line 4");
-        let wrong = read("{\"command\":\"remove\",\"key\":\"a\"}\n{\"command\":\"jump\",\"key\":\"a\"}");
+        let wrong =
+            read("{\"command\":\"remove\",\"key\":\"a\"}\n{\"command\":\"jump\",\"key\":\"a\"}");
         assert!(wrong.unwrap_err().to_string().starts_with("line 2: \"jump\" is no command"));
         assert!(read("").unwrap().is_empty());
     }

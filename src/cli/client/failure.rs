@@ -44,7 +44,8 @@ impl Failure {
     /// What the library says of it is not all that can be said here.
     pub fn explain(error: anyhow::Error, url: &str) -> anyhow::Error {
         let cause = error.downcast_ref::<Error>();
-        let cause = cause.or_else(|| error.downcast_ref::<BatchError>().map(|failed| &failed.error));
+        let cause =
+            cause.or_else(|| error.downcast_ref::<BatchError>().map(|failed| &failed.error));
         let Some(cause) = cause else { return error };
         let text = match cause {
             Error::Unreachable(why) => {

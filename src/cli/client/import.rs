@@ -180,7 +180,8 @@ fn open(args: &Args) -> anyhow::Result<(Lines, u64)> {
         thread::spawn(move || read(&mut stdin().lock()));
         return Ok((lines, 0));
     }
-    let file = File::open(&args.input).with_context(|| format!("cannot open {}", args.input.display()))?;
+    let file =
+        File::open(&args.input).with_context(|| format!("cannot open {}", args.input.display()))?;
     let total = file.metadata().map_or(0, |data| data.len());
     thread::spawn(move || read(&mut BufReader::new(file)));
     Ok((lines, total))
@@ -216,10 +217,12 @@ impl Import {
         if line.trim().is_empty() {
             return Ok(());
         }
-        let wrong =
-            |why: &dyn std::fmt::Display| Failure::misused(format!("line {number} is no entry: {why}"));
+        let wrong = |why: &dyn std::fmt::Display| {
+            Failure::misused(format!("line {number} is no entry: {why}"))
+        };
         let row: Row<'_> = serde_json::from_str(line).map_err(|error| wrong(&error))?;
-        let value = read_value(row.value.get()).map_err(|error| wrong(&format_args!("its value: {error}")))?;
+        let value = read_value(row.value.get())
+            .map_err(|error| wrong(&format_args!("its value: {error}")))?;
         if !(1..=Key::MAX_LENGTH).contains(&row.key.len()) {
             return Err(wrong(&Error::InvalidKey { length: row.key.len() }));
         }

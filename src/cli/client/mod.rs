@@ -90,8 +90,8 @@ impl Command {
             ($($name:ident),*) => { match self { $(Self::$name(args) => &mut args.options,)* } };
         }
         options!(
-            Get, Set, Update, Remove, Push, Pop, Keys, Scan, Range, Expire, Persist, Clear, Watch, Batch, Stats,
-            Export, Import, Bench
+            Get, Set, Update, Remove, Push, Pop, Keys, Scan, Range, Expire, Persist, Clear, Watch,
+            Batch, Stats, Export, Import, Bench
         )
     }
 
@@ -138,7 +138,9 @@ pub fn run(mut command: Command, before: Options) -> anyhow::Result<Exit> {
     let client = Client::<Json>::at(&url).timeout(options.timeout()).connect();
     let client = match client {
         Ok(client) => client,
-        Err(error) => return Err(Failure::misused(format!("--url {url}: {}", failure::reason(&error)))),
+        Err(error) => {
+            return Err(Failure::misused(format!("--url {url}: {}", failure::reason(&error))));
+        }
     };
     notices::start();
     // One thread is enough for one command, and is there sooner.

@@ -44,7 +44,9 @@ impl<S: Subscriber> Layer<S> for Notices {
         match message.as_str() {
             "a subscription has lost its connection" => {
                 *self.lost() = Some(Instant::now());
-                tell(format_args!("lost the server at {server} after revision {after} ({why}); trying again"));
+                tell(format_args!(
+                    "lost the server at {server} after revision {after} ({why}); trying again"
+                ));
             }
             "a subscription goes on" => {
                 let lost = self.lost().take();
@@ -53,12 +55,17 @@ impl<S: Subscriber> Layer<S> for Notices {
                     let gone = ago(now, now + lost.elapsed());
                     if gone == "now" { String::new() } else { format!(", lost {gone}") }
                 });
-                tell(format_args!("found the server at {server} again, after revision {after}{gone}"));
+                tell(format_args!(
+                    "found the server at {server} again, after revision {after}{gone}"
+                ));
             }
             // Each attempt would say it.
             "a subscription cannot go on yet" => {}
             message if *event.metadata().level() <= Level::WARN => {
-                tell(format_args!("warning: {server}: {message}{}{why}", if why.is_empty() { "" } else { ": " }));
+                tell(format_args!(
+                    "warning: {server}: {message}{}{why}",
+                    if why.is_empty() { "" } else { ": " }
+                ));
             }
             _ => {}
         }

@@ -70,7 +70,8 @@ impl Screen {
     /// When something was or will be, in a few characters.
     pub fn meta(self, entry: &Entry<Json>) -> String {
         let now = now();
-        let mut text = format!("revision {}, updated {}", entry.revision, ago(entry.updated_at, now));
+        let mut text =
+            format!("revision {}, updated {}", entry.revision, ago(entry.updated_at, now));
         if let Some(list) = entry.list() {
             text.insert_str(0, &format!("list of {}, ", list.len()));
         }
@@ -89,7 +90,8 @@ pub fn plain(element: &Json) -> Cow<'_, str> {
 /// Whether a terminal would do something else than show it: control characters, and those that change the direction
 /// of what follows.
 fn is_odd(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn escaped(text: &str, keeps_lines: bool) -> Cow<'_, str> {
@@ -150,9 +152,14 @@ mod tests {
 
     #[test]
     fn times_are_short() {
-        for (seconds, text) in
-            [(1, "1s"), (59, "59s"), (3_599, "59m"), (3_600, "1h"), (90_000, "25h"), (172_800, "2d")]
-        {
+        for (seconds, text) in [
+            (1, "1s"),
+            (59, "59s"),
+            (3_599, "59m"),
+            (3_600, "1h"),
+            (90_000, "25h"),
+            (172_800, "2d"),
+        ] {
             assert_eq!(short(Duration::from_secs(seconds)), text);
         }
         assert_eq!(short(Duration::from_millis(250)), "250ms");

@@ -97,7 +97,9 @@ fn json(id: StoreId, stats: &Stats) -> serde_json::Value {
 fn rows(id: StoreId, stats: &Stats, before: Option<Stats>) -> Vec<(&'static str, String, String)> {
     // A second has passed.
     let rate = |of: fn(&Stats) -> u64| {
-        before.as_ref().map_or_else(String::new, |old| format!("{}/s", of(stats).saturating_sub(of(old))))
+        before
+            .as_ref()
+            .map_or_else(String::new, |old| format!("{}/s", of(stats).saturating_sub(of(old))))
     };
     let row = |name, number: u64, note: String| (name, number.to_string(), note);
     let none = String::new;
@@ -111,14 +113,26 @@ fn rows(id: StoreId, stats: &Stats, before: Option<Stats>) -> Vec<(&'static str,
         row("queued", stats.queued as u64, format!("of {}", stats.queue_capacity)),
         row("expired", stats.expired, rate(|stats| stats.expired)),
         row("subscribers", stats.subscribers as u64, format!("fell behind {} times", stats.lagged)),
-        row("history", stats.history_changes as u64, format!("changes, {} bytes", stats.history_bytes)),
+        row(
+            "history",
+            stats.history_changes as u64,
+            format!("changes, {} bytes", stats.history_bytes),
+        ),
     ];
     if stats.journal != JournalStats::default() {
         let journal = &stats.journal;
-        rows.push(row("journal", journal.bytes, format!("bytes, {} compactions", journal.compactions)));
+        rows.push(row(
+            "journal",
+            journal.bytes,
+            format!("bytes, {} compactions", journal.compactions),
+        ));
         rows.push(row("appends", journal.appends, rate(|stats| stats.journal.appends)));
         let mean = journal.sync_time.checked_div(u32::try_from(journal.syncs).unwrap_or(u32::MAX));
-        rows.push(row("syncs", journal.syncs, mean.map_or_else(none, |mean| format!("{mean:.1?} each"))));
+        rows.push(row(
+            "syncs",
+            journal.syncs,
+            mean.map_or_else(none, |mean| format!("{mean:.1?} each")),
+        ));
     }
     rows
 }

@@ -5,6 +5,11 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Row
 
 use super::screen::Screen;
 
+/// The blanks between two columns.
+const GAP: u16 = 2;
+/// Nobody has a terminal that is narrower than this.
+const NARROWEST: u16 = 20;
+
 /// A table without lines: a header, and rows of one line each, as wide as the terminal at most.
 pub struct Rows {
     table: Table,
@@ -32,8 +37,8 @@ impl Rows {
             table.enforce_styling();
         } else {
             table.force_no_tty();
-            table.set_width(width());
         }
+        table.set_width(width());
         if !header.is_empty() {
             let cell = |name: &&str| {
                 let cell = Cell::new(name);
@@ -47,7 +52,8 @@ impl Rows {
     pub fn add(&mut self, cells: impl IntoIterator<Item = (String, Look)>) {
         let cell = |(text, look): (String, Look)| {
             let cell = Cell::new(text);
-            let cell = if look == Look::Number { cell.set_alignment(CellAlignment::Right) } else { cell };
+            let cell =
+                if look == Look::Number { cell.set_alignment(CellAlignment::Right) } else { cell };
             match look {
                 _ if !self.color => cell,
                 Look::Plain | Look::Number => cell,
@@ -62,19 +68,18 @@ impl Rows {
     }
 
     /// Its lines, without the blanks at their ends.
-    pub fn text(&self) -> String {
-        let lines: Vec<String> = self.table.lines().map(|line| tidy(&line)).collect();
+    pub fn text(&mut self) -> String {
+        let last = self.table.column_count().saturating_sub(1);
+        for (index, column) in self.table.column_iter_mut().enumerate() {
+            column.set_padding((0, if index == last { 0 } else { GAP }));
+        }
+        let lines: Vec<String> =
+            self.table.lines().map(|line| line.trim_end().to_owned()).collect();
         lines.join("\n")
     }
 }
 
-/// The table has a margin on each side, which nobody needs.
-fn tidy(line: &str) -> String {
-    line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()
-}
-
-/// Of the terminal, as it says; where it says nothing, as most have it.
+/// Of the terminal, as it says; where it says nothing that could be, as most have it.
 fn width() -> u16 {
-    let table = Table::new();
-    table.width().unwrap_or(80)
+    Table::new().width().filter(|width| *width >= NARROWEST).unwrap_or(80)
 }

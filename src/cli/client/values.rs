@@ -22,7 +22,7 @@ pub enum Type {
 #[derive(Debug, clap::Args)]
 pub struct Elements {
     /// The value, several for a list; - is all of the standard input, with its last line break
-    #[arg(value_name = "VALUE", allow_negative_numbers = true, required_unless_present_any = ["list", "lines"])]
+    #[arg(value_name = "VALUE", allow_negative_numbers = true)]
     values: Vec<String>,
 
     /// What each VALUE is
@@ -47,10 +47,14 @@ pub struct Given {
 
 impl Given {
     pub fn value(self) -> anyhow::Result<Value<Json>> {
+        if !self.list {
+            self.elements.check("give a VALUE, or --list for an empty list")?;
+        }
         let is_list = self.list || self.elements.lines || self.elements.values.len() != 1;
         if !is_list && self.elements.kind == Type::Json {
             let text = self.elements.texts()?.concat();
-            let wrong = |error| Failure::misused(format!("VALUE is no JSON that can be stored: {error}"));
+            let wrong =
+                |error| Failure::misused(format!("VALUE is no JSON that can be stored: {error}"));
             return read_value(&text).map_err(wrong);
         }
         let mut elements = self.elements.read()?;
@@ -65,6 +69,12 @@ impl Given {
 }
 
 impl Elements {
+    /// Whether something is given.
+    pub fn check(&self, advice: &str) -> anyhow::Result<()> {
+        let is_given = self.lines || !self.values.is_empty();
+        if is_given { Ok(()) } else { Err(Failure::misused(advice.into())) }
+    }
+
     /// One by one.
     pub fn read(self) -> anyhow::Result<Vec<Json>> {
         let kind = self.kind;
@@ -81,7 +91,9 @@ impl Elements {
         let Self { mut values, lines, .. } = self;
         let inputs = values.iter().filter(|value| *value == "-").count() + usize::from(lines);
         if inputs > 1 {
-            return Err(Failure::misused("the standard input can be only one of the values".into()));
+            return Err(Failure::misused(
+                "the standard input can be only one of the values".into(),
+            ));
         }
         if let Some(value) = values.iter_mut().find(|value| *value == "-") {
             *value = standard_input()?;

@@ -58,7 +58,9 @@ fn place(text: &str) -> Result<From, String> {
         ("snapshot", ..) => Ok(From::Snapshot),
         (_, Ok(revision), _) => Ok(From::Revision(revision)),
         (_, _, Ok(token)) => Ok(From::Token(token)),
-        _ => Err("it is now, snapshot, a revision, or the token that a watch says at its end".into()),
+        _ => {
+            Err("it is now, snapshot, a revision, or the token that a watch says at its end".into())
+        }
     }
 }
 
@@ -104,16 +106,15 @@ async fn follow(
     loop {
         let place = events.resume_token();
         let is_there = |revision| place.is_some_and(|place| place.revision >= revision);
-        if args.count.is_some_and(|count| told >= count) || args.until_revision.is_some_and(is_there) {
+        if args.count.is_some_and(|count| told >= count)
+            || args.until_revision.is_some_and(is_there)
+        {
             return Ok(Exit::Fine);
         }
         let event = events.recv().await?;
         told += event.changes().len() as u64;
-        let mut lines = if screen.json {
-            json(&event, events.resume_token())?
-        } else {
-            text(&event, screen)
-        };
+        let mut lines =
+            if screen.json { json(&event, events.resume_token())? } else { text(&event, screen) };
         if !lines.is_empty() {
             lines.push('\n');
             let mut out = stdout().lock();
@@ -135,7 +136,9 @@ fn json(event: &Event<Json>, place: Option<ResumeToken>) -> anyhow::Result<Strin
 /// A line for each change.
 fn text(event: &Event<Json>, screen: Screen) -> String {
     match event {
-        Event::Entry { key, entry } => line(screen, entry.revision, "entry", key, &of_entry(screen, entry)),
+        Event::Entry { key, entry } => {
+            line(screen, entry.revision, "entry", key, &of_entry(screen, entry))
+        }
         Event::SnapshotEnd { revision } => line(screen, *revision, "snapshot_end", "", ""),
         event => {
             let line = |change: &Change<Json>| {
@@ -157,7 +160,8 @@ fn line(screen: Screen, revision: u64, name: &str, key: &str, value: &str) -> St
         "entry" | "snapshot_end" => Style::Dim,
         _ => Style::Good,
     };
-    let key = if key.is_empty() { String::new() } else { screen.paint(Style::Marked, screen.text(key)) };
+    let key =
+        if key.is_empty() { String::new() } else { screen.paint(Style::Marked, screen.text(key)) };
     let revision = screen.paint(Style::Dim, format_args!("{revision:>8}"));
     let name = screen.paint(style, format_args!("{name:<8}"));
     format!("{revision}  {name}  {key}  {value}").trim_end().to_owned()
@@ -198,5 +202,9 @@ fn deadline(screen: Screen, time: Option<mainspring::Timestamp>) -> String {
 }
 
 fn length_of(screen: Screen, length: usize) -> String {
-    if screen.terminal { screen.paint(Style::Dim, format_args!("  list of {length}")) } else { String::new() }
+    if screen.terminal {
+        screen.paint(Style::Dim, format_args!("  list of {length}"))
+    } else {
+        String::new()
+    }
 }

@@ -82,8 +82,10 @@ impl Push {
     /// The conditions are those of the first; that of a revision would not hold for the others.
     pub fn writes(self) -> anyhow::Result<Vec<Write<Json>>> {
         let Self { key, elements, front, living, conditions } = self;
+        elements.check("give a VALUE, or --lines to take those of the standard input")?;
         let push = |(index, element): (usize, Json)| {
-            let write = if front { Write::push_front(&key, element) } else { Write::push(&key, element) };
+            let write =
+                if front { Write::push_front(&key, element) } else { Write::push(&key, element) };
             let write = living.apply(write);
             if index == 0 { conditions.apply(write) } else { write }
         };

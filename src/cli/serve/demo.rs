@@ -45,23 +45,32 @@ const CENTRE: (f64, f64) = (52.5145, 13.3501);
 const RADIUS: f64 = 800.0;
 const METRES_A_DEGREE: f64 = 111_195.0;
 
-/// A store with a car, if the settings ask for one.
-pub fn spawn(settings: &Settings, builder: Builder<Json>, start: impl FnOnce(Builder<Json>) -> Store<Json>) -> Store<Json> {
+/// A car that waits for its store.
+pub struct Demo {
+    wanted: mpsc::Receiver<f64>,
+}
+
+/// Put the gate in front of the target speed, if the settings ask for a car.
+pub fn gate(settings: &Settings, builder: Builder<Json>) -> (Builder<Json>, Option<Demo>) {
     if !settings.demo {
-        return start(builder);
+        return (builder, None);
     }
-    let (wishes, wanted) = mpsc::channel(1);
-    let store = start(builder.gate(TARGET_SPEED, Pedals { wishes }));
-    let car = Car { target: CRUISE, speed: 0.0, metres: 0.0, temperature: 20.0, updates: 0 };
-    let driven = store.clone();
-    tokio::spawn(async move {
-        if let Err(error) = drive(car, &driven, wanted).await
-            && error != Error::Closed
-        {
-            tracing::warn!(%error, "the car of the demo has stopped");
-        }
-    });
-    store
+    let (wishes, wanted) = mpsc::channel(1); // the gate is asked about one write after another
+    (builder.gate(TARGET_SPEED, Pedals { wishes }), Some(Demo { wanted }))
+}
+
+impl Demo {
+    /// Drive from now on, until the store ends.
+    pub fn start(self, store: &Store<Json>) {
+        let store = store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = drive(Car::default(), &store, self.wanted).await
+                && error != Error::Closed
+            {
+                tracing::warn!(%error, "the car of the demo has stopped");
+            }
+        });
+    }
 }
 
 /// What to try, for whoever has started it.
@@ -88,7 +97,8 @@ struct Pedals {
 
 impl Gate<Json> for Pedals {
     async fn admit(&mut self, write: &Write<Json>) -> Result<(), Refusal> {
-        let (Action::Set(Value::Item(wish)) | Action::Update(Value::Item(wish))) = write.action() else {
+        let (Action::Set(Value::Item(wish)) | Action::Update(Value::Item(wish))) = write.action()
+        else {
             return Err(Refusal::new("set it to a speed in km/h"));
         };
         // A text with a number in it will do.
@@ -160,6 +170,13 @@ struct Car {
     metres: f64,
     temperature: f64,
     updates: u64,
+}
+
+impl Default for Car {
+    /// Cold, and not moving yet.
+    fn default() -> Self {
+        Self { target: CRUISE, speed: 0.0, metres: 0.0, temperature: 20.0, updates: 0 }
+    }
 }
 
 impl Car {
@@ -235,13 +252,9 @@ fn json(text: &str) -> Json {
 mod tests {
     use super::*;
 
-    fn car(target: f64) -> Car {
-        Car { target, speed: 0.0, metres: 0.0, temperature: 20.0, updates: 0 }
-    }
-
     #[test]
     fn it_drives_as_fast_as_is_wanted() {
-        let mut car = car(90.0);
+        let mut car = Car { target: 90.0, ..Car::default() };
         (0..200).for_each(|_| car.go(0.1));
         assert!((88.5..=91.5).contains(&car.speed), "{}", car.speed);
         car.target = 0.0;
@@ -253,7 +266,9 @@ mod tests {
     async fn the_car_refuses_what_it_cannot_do() {
         let (wishes, mut wanted) = mpsc::channel(1);
         let mut pedals = Pedals { wishes };
-        for (wish, speed) in [("90", Some(90.0)), ("\"90\"", Some(90.0)), ("131", None), ("true", None)] {
+        for (wish, speed) in
+            [("90", Some(90.0)), ("\"90\"", Some(90.0)), ("131", None), ("true", None)]
+        {
             let admitted = pedals.admit(&Write::set(TARGET_SPEED, json(wish))).await;
             assert_eq!(admitted.is_ok(), speed.is_some(), "{wish}");
             assert_eq!(wanted.try_recv().ok(), speed, "{wish}");

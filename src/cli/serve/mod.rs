@@ -90,12 +90,17 @@ fn open(settings: &Settings) -> Store<Json> {
     if let Some(ttl) = settings.default_ttl {
         builder = builder.default_ttl(ttl);
     }
-    demo::spawn(settings, builder, |builder| match &settings.journal {
+    let (builder, demo) = demo::gate(settings, builder);
+    let store = match &settings.journal {
         JournalUrl::None => builder.spawn(),
         JournalUrl::File(folder) => {
             builder.journal(FileJournal::open(folder).sync(settings.sync)).spawn()
         }
-    })
+    };
+    if let Some(demo) = demo {
+        demo.start(&store);
+    }
+    store
 }
 
 /// Until the token is cancelled, or the store has ended.

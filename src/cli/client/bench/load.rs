@@ -65,7 +65,9 @@ impl Keys {
         let sets = self.groups().map(|keys| {
             let writes: Vec<_> =
                 keys.into_iter().map(|key| Write::set(key, self.value.clone()).no_ttl()).collect();
-            async move { client.write_many(writes).await?.into_iter().try_for_each(|done| done.map(drop)) }
+            async move {
+                client.write_many(writes).await?.into_iter().try_for_each(|done| done.map(drop))
+            }
         });
         stream::iter(sets).buffer_unordered(IN_FLIGHT).try_collect().await
     }

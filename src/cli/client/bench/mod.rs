@@ -85,7 +85,10 @@ pub async fn run(args: Args, client: &Client<Json>, screen: Screen) -> anyhow::R
     if !args.keep {
         let removed = keys.remove(client).await;
         if let Err(error) = removed {
-            tell(format_args!("the keys that begin with {:?} are still there: {error}", args.prefix));
+            tell(format_args!(
+                "the keys that begin with {:?} are still there: {error}",
+                args.prefix
+            ));
         }
     }
     let measured: load::Measured = measured?;

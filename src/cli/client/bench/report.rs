@@ -10,14 +10,21 @@ use super::load::Measured;
 use super::{Args, Mix};
 use crate::cli::client::screen::{Screen, Style};
 
-const PERCENTILES: [(&str, f64); 6] =
-    [("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999)];
+const PERCENTILES: [(&str, f64); 6] = [
+    ("p50", 0.5),
+    ("p75", 0.75),
+    ("p90", 0.9),
+    ("p99", 0.99),
+    ("p99.9", 0.999),
+    ("p99.99", 0.9999),
+];
 
 /// The longest bar, in characters.
 const WIDTH: usize = 40;
 
 pub fn print(args: &Args, measured: &Measured, screen: Screen) -> anyhow::Result<()> {
-    let text = if screen.json { json(args, measured).to_string() } else { text(args, measured, screen) };
+    let text =
+        if screen.json { json(args, measured).to_string() } else { text(args, measured, screen) };
     Ok(screen.say(text)?)
 }
 
@@ -73,7 +80,10 @@ fn text(args: &Args, measured: &Measured, screen: Screen) -> String {
     if !latencies.is_empty() {
         let at = |(name, at): (&'static str, f64)| (name, latencies.value_at_quantile(at));
         let times = [("min", latencies.min())];
-        let times = times.into_iter().chain(PERCENTILES.into_iter().map(at)).chain([("max", latencies.max())]);
+        let times = times
+            .into_iter()
+            .chain(PERCENTILES.into_iter().map(at))
+            .chain([("max", latencies.max())]);
         lines.extend(times.map(|(name, nanos)| {
             format!("{}  {:>10}", screen.paint(Style::Dim, format_args!("{name:<6}")), short(nanos))
         }));
@@ -81,7 +91,8 @@ fn text(args: &Args, measured: &Measured, screen: Screen) -> String {
         lines.extend(picture(latencies, screen));
     }
     for (error, count) in errors {
-        lines.push(screen.paint(Style::Bad, format_args!("{count} failed: {}", screen.text(error))));
+        lines
+            .push(screen.paint(Style::Bad, format_args!("{count} failed: {}", screen.text(error))));
     }
     while lines.last().is_some_and(String::is_empty) {
         lines.pop();
@@ -113,7 +124,8 @@ fn picture(latencies: &Histogram<u64>, screen: Screen) -> Vec<String> {
     let most = steps.iter().map(|(_, _, count)| *count).max().unwrap_or(1).max(1);
     let total = latencies.len().max(1) as f64;
     let line = |(to, is_last, count): (u64, bool, u64)| {
-        let name = if is_last { "more".to_owned() } else { format!("< {:.1?}", Duration::from_nanos(to)) };
+        let name =
+            if is_last { "more".to_owned() } else { format!("< {:.1?}", Duration::from_nanos(to)) };
         let bar = screen.paint(Style::Marked, bar(count, most));
         format!("{name:>11} {:>5.1}% {bar}", 100.0 * count as f64 / total).trim_end().to_owned()
     };
