@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::{Command, event_name, put_row, text_of, value_of, write_event};
+use super::{Command, Problem, event_name, put_row, text_of, value_of, write_event};
 use crate::{Entry, Event, Timestamp, Value, Write};
 
 /// A line that is not what it should be.
@@ -13,8 +13,13 @@ use crate::{Entry, Event, Timestamp, Value, Write};
 pub struct InvalidLine(Box<str>);
 
 impl InvalidLine {
+    #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
     fn new(why: impl ToString) -> Self {
         Self(why.to_string().into())
+    }
+
+    fn of(problem: Problem) -> Self {
+        Self(problem.message.into())
     }
 }
 
@@ -87,11 +92,9 @@ pub fn event_line<T: Serialize>(event: &Event<T>) -> Result<String, InvalidLine>
 /// assert!(wrong.to_string().starts_with(r#""jump" is no command"#));
 /// ```
 pub fn read_write<T: DeserializeOwned>(line: &str) -> Result<Write<T>, InvalidLine> {
-    let read = || {
-        let command = Command::read(line.as_bytes())?;
-        command.write(&command.command, command.key()?)
-    };
-    let write = read().map_err(|problem| InvalidLine(problem.message.into()))?;
+    let command = Command::read(line.as_bytes()).map_err(InvalidLine::of)?;
+    let key = command.key().map_err(InvalidLine::of)?;
+    let write = command.write(&command.command, key).map_err(InvalidLine::of)?;
     write.validate().map_err(InvalidLine::new)?;
     Ok(write)
 }

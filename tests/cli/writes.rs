@@ -104,13 +104,15 @@ fn several_writes_are_done_together() {
 fn conditions() {
     let server = Server::start(&[]);
     server.said(&["set", "k", "v", "--if-absent"]);
+    server.said(&["push", "l", "v", "--if-absent"]);
     for args in [
         &["set", "k", "w", "--if-absent"][..],
         &["set", "none", "w", "--if-present"],
         &["update", "k", "w", "--if-revision", "7"],
         &["remove", "k", "--if-revision", "7"],
         &["expire", "k", "1h", "--if-revision", "7"],
-        &["push", "k", "x", "--if-absent"],
+        &["push", "l", "x", "y", "--if-absent"],
+        &["pop", "l", "--if-revision", "7"],
     ] {
         let ended = server.run(args);
         assert_eq!((ended.code, ended.out.as_str()), (6, ""), "{args:?}: {}", ended.err);

@@ -74,7 +74,7 @@ pub async fn run<C: Carrier<Json>>(
             // About all of it, and not about the first.
             (Error::Unreachable(_) | Error::Closed | Error::Unknown | Error::Busy, _)
             | (_, None) => failed.into(),
-            (error, Some(key)) => Failure::new(
+            (error, Some(key)) => Failure::error(
                 Exit::of_refusal(error),
                 format!("{place}: {}; nothing was done", Failure::of_key(error, key)),
             ),

@@ -22,7 +22,7 @@ pub async fn run<C: Carrier<Json>>(
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     if !args.yes && !is_confirmed()? {
-        return Err(Failure::new(Exit::Failed, "nothing was removed"));
+        return Err(Failure::error(Exit::Failed, "nothing was removed"));
     }
     let count = store.clear().await?;
     if screen.json {

@@ -14,29 +14,29 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn new(exit: Exit, text: impl Into<String>) -> anyhow::Error {
+    pub fn error(exit: Exit, text: impl Into<String>) -> anyhow::Error {
         Self { text: text.into(), exit }.into()
     }
 
     /// What the user gave makes no sense.
     pub fn misused(text: String) -> anyhow::Error {
-        Self::new(Exit::Misused, text)
+        Self::error(Exit::Misused, text)
     }
 
     /// A write or a read of one key was not done.
     pub fn of_key(error: &Error, key: &str) -> anyhow::Error {
         let exit = Exit::of_refusal(error);
         match error {
-            Error::NotFound => Self::new(exit, format!("there is no key {key:?}")),
+            Error::NotFound => Self::error(exit, format!("there is no key {key:?}")),
             Error::ConditionFailed { current: None } => {
-                Self::new(exit, format!("the condition does not hold: there is no key {key:?}"))
+                Self::error(exit, format!("the condition does not hold: there is no key {key:?}"))
             }
-            Error::ConditionFailed { current: Some(revision) } => Self::new(
+            Error::ConditionFailed { current: Some(revision) } => Self::error(
                 exit,
                 format!("the condition does not hold: {key:?} is there, at revision {revision}"),
             ),
-            Error::WrongKind => Self::new(exit, format!("{key:?} holds an item, not a list")),
-            Error::ListEmpty => Self::new(exit, format!("the list {key:?} is empty")),
+            Error::WrongKind => Self::error(exit, format!("{key:?} holds an item, not a list")),
+            Error::ListEmpty => Self::error(exit, format!("the list {key:?} is empty")),
             error => error.clone().into(),
         }
     }
@@ -68,7 +68,7 @@ impl Failure {
                 .into(),
             _ => format!("{error:#}"),
         };
-        Self::new(Exit::of_refusal(cause), text)
+        Self::error(Exit::of_refusal(cause), text)
     }
 
     pub fn exit(&self) -> Exit {

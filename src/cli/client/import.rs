@@ -99,7 +99,9 @@ pub async fn run<C: Carrier<Json>>(
                 Some((number, line)) => {
                     let taken = line.context("cannot read the input").and_then(|line| {
                         bytes += line.len() as u64 + 1;
-                        bar.show_part(bytes, total.max(bytes));
+                        if total > 0 {
+                            bar.show_part(bytes, total.max(bytes));
+                        }
                         import.take(number, &line)
                     });
                     ended = taken.err();
@@ -129,7 +131,7 @@ fn finish(counts: &Counts, ended: Option<anyhow::Error>, screen: Screen) -> anyh
         return Err(match error.downcast::<Failure>() {
             Ok(failure) => {
                 let exit = if set > 0 { Exit::Incomplete } else { failure.exit() };
-                Failure::new(
+                Failure::error(
                     exit,
                     format!(
                         "{failure}. {set} entries before it were set, and none after it: mend the line, or take it out, and \

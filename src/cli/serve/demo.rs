@@ -13,7 +13,7 @@ use std::f64::consts::TAU;
 use std::time::Duration;
 
 use mainspring::wire::Json;
-use mainspring::{Action, Builder, Error, Gate, Refusal, Store, Value, Write};
+use mainspring::{Action, Builder, Entry, Error, Gate, Refusal, Store, Value, Write};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -122,7 +122,7 @@ async fn drive(
     // What was wanted before a restart is wanted still. The gate lets it in as everybody's wish, so somebody has to
     // listen meanwhile.
     let wish = store.get(TARGET_SPEED).await?;
-    let wish = wish.and_then(|entry| entry.into_item()).unwrap_or_else(|| number(CRUISE));
+    let wish = wish.and_then(Entry::into_item).unwrap_or_else(|| number(CRUISE));
     let wishing = store.clone();
     tokio::spawn(async move { wishing.set(TARGET_SPEED, wish).no_ttl().await });
 

@@ -80,7 +80,7 @@ pub async fn run(args: Args, client: &Client<Json>, screen: Screen) -> anyhow::R
     };
     let measured = tokio::select! {
         measured = measured => measured,
-        _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted")),
+        _ = tokio::signal::ctrl_c() => Err(Failure::error(Exit::Interrupted, "interrupted")),
     };
     if !args.keep {
         let removed = keys.remove(client).await;
