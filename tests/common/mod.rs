@@ -11,8 +11,8 @@ use mainspring::journal::{
     AppendError, Journal, JournalError, MemoryJournal, Meter, Past, ReadError, Recover, Recovered,
 };
 use mainspring::{
-    Action, Change, ChangeKind, Condition, End, Entry, Event, Key, PendingWrite, Result, Store,
-    StoreId, Subscription, Ttl, Write, Written, op,
+    Action, Carrier, Change, ChangeKind, Condition, End, Entry, Event, Key, PendingWrite, Result,
+    Store, StoreId, Subscription, Ttl, Write, Written, op,
 };
 
 /// A copy of a store, kept by replaying what subscribers are told.
@@ -343,8 +343,8 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for HungJournal {
 }
 
 /// A write by its own operation, not as a batch of one. The length is that of a push or a pop.
-pub(crate) async fn send<T: Clone + Send + Sync + 'static>(
-    store: &Store<T>,
+pub(crate) async fn send<T: Clone + Send + Sync + 'static, C: Carrier<T>>(
+    store: &Store<T, C>,
     write: Write<T>,
 ) -> Result<Did<T>> {
     let (key, when, ttl) = (write.key().clone(), write.condition(), write.time_to_live());
@@ -379,10 +379,10 @@ pub(crate) async fn send<T: Clone + Send + Sync + 'static>(
     }
 }
 
-fn under<'a, T, K>(
-    pending: PendingWrite<'a, T, K>,
+fn under<'a, T, K, C>(
+    pending: PendingWrite<'a, T, K, C>,
     condition: Condition,
-) -> PendingWrite<'a, T, K> {
+) -> PendingWrite<'a, T, K, C> {
     match condition {
         Condition::IfAbsent => pending.if_absent(),
         Condition::IfPresent => pending.if_present(),
@@ -391,10 +391,10 @@ fn under<'a, T, K>(
     }
 }
 
-fn living<'a, T, K: op::TakesTtl>(
-    pending: PendingWrite<'a, T, K>,
+fn living<'a, T, K: op::TakesTtl, C>(
+    pending: PendingWrite<'a, T, K, C>,
     ttl: Ttl,
-) -> PendingWrite<'a, T, K> {
+) -> PendingWrite<'a, T, K, C> {
     match ttl {
         Ttl::After(ttl) => pending.ttl(ttl),
         Ttl::Never => pending.no_ttl(),

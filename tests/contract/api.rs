@@ -38,6 +38,9 @@ pub(crate) trait Backend {
     /// Whether changes that have left the history can still be told.
     const HAS_PAST: bool = false;
 
+    /// Whether commands that are sent together take effect in the order in which they are sent.
+    const IS_ORDERED: bool = true;
+
     async fn start(options: Options) -> Self::Handle;
 }
 

@@ -1,16 +1,21 @@
 //! The backends that there are.
 
+use std::future::IntoFuture;
+
 use mainspring::journal::{Journal, MemoryJournal};
 use mainspring::{
-    Builder, Entry, Event, Key, Page, Result, ResumeToken, Store, StoreId, Subscription, Value,
-    Write,
+    Builder, Carrier, Entry, Event, Key, Page, Result, ResumeToken, Store, StoreId, Subscription,
+    Value, Write,
 };
 
 use crate::api::{Api, Backend, Events, Filter, From, Options};
 use crate::common::{Did, dids, send};
+use crate::pace::{Pace, ToldPace};
 
 #[cfg(feature = "file")]
 pub(crate) use crate::folder::Filed;
+#[cfg(all(feature = "server", feature = "client"))]
+pub(crate) use crate::server::Served;
 
 /// A store and nothing else: a turn is one command.
 pub(crate) struct Plain;
@@ -21,34 +26,47 @@ pub(crate) struct Watched;
 /// A store over a journal: a turn is all that is queued.
 pub(crate) struct Journaled;
 
-impl Backend for Plain {
-    type Handle = Store<String>;
+/// A store, wherever it is.
+pub(crate) struct Held<S> {
+    pub(crate) store: S,
+    pub(crate) id: StoreId,
+    pub(crate) pace: Pace,
+}
 
-    async fn start(options: Options) -> Store<String> {
-        apply(&options, Store::builder()).spawn()
+impl Held<Store<String>> {
+    pub(crate) fn new(store: Store<String>) -> Self {
+        Self { id: store.id(), store, pace: Pace::Paused }
+    }
+}
+
+impl Backend for Plain {
+    type Handle = Held<Store<String>>;
+
+    async fn start(options: Options) -> Self::Handle {
+        Held::new(apply(&options, Store::builder()).spawn())
     }
 }
 
 impl Backend for Watched {
-    type Handle = Store<String>;
+    type Handle = Held<Store<String>>;
 
-    async fn start(options: Options) -> Store<String> {
+    async fn start(options: Options) -> Self::Handle {
         let store = apply(&options, Store::builder()).spawn();
-        let mut all = mainspring::Reader::subscribe(&store).await.unwrap();
+        let mut all = store.subscribe().await.unwrap();
         tokio::spawn(async move { while all.recv().await.is_ok() {} });
-        store
+        Held::new(store)
     }
 }
 
 impl Backend for Journaled {
-    type Handle = Store<String>;
+    type Handle = Held<Store<String>>;
 
     const HAS_PAST: bool = true;
 
-    async fn start(options: Options) -> Store<String> {
+    async fn start(options: Options) -> Self::Handle {
         let store = apply(&options, Store::builder().journal(MemoryJournal::new())).spawn();
         store.ready().await.unwrap();
-        store
+        Held::new(store)
     }
 }
 
@@ -74,39 +92,40 @@ pub(crate) fn apply<J: Journal<String>>(
     builder
 }
 
-impl Api for Store<String> {
-    type Events = Subscription<String>;
+impl<C: Carrier<String>> Api for Held<Store<String, C>> {
+    type Events = Told;
 
     fn id(&self) -> StoreId {
-        mainspring::Reader::id(self)
+        self.id
     }
 
     async fn get(&self, key: &str) -> Result<Option<Entry<String>>> {
-        mainspring::Reader::get(self, key).await
+        self.pace.of(self.store.get(key).into_future()).await
     }
 
     async fn contains(&self, key: &str) -> Result<bool> {
-        mainspring::Reader::contains(self, key).await
+        self.pace.of(self.store.contains(key).into_future()).await
     }
 
     async fn len(&self, key: &str) -> Result<Option<usize>> {
-        mainspring::Reader::len(self, key).await
+        self.pace.of(self.store.len(key).into_future()).await
     }
 
     async fn last(&self, key: &str) -> Result<Option<String>> {
-        mainspring::Reader::last(self, key).await
+        self.pace.of(self.store.last(key).into_future()).await
     }
 
     async fn range(&self, key: &str, offset: isize, limit: usize) -> Result<Option<Vec<String>>> {
-        mainspring::Reader::range(self, key, offset, limit).await
+        self.pace.of(self.store.range(key, offset, limit).into_future()).await
     }
 
     async fn keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Key>> {
-        let page = mainspring::Reader::keys(self, prefix).limit(limit);
-        match after {
-            Some(after) => page.after(after).await,
-            None => page.await,
-        }
+        let page = self.store.keys(prefix).limit(limit);
+        let page = match after {
+            Some(after) => page.after(after),
+            None => page,
+        };
+        self.pace.of(page.into_future()).await
     }
 
     async fn scan(
@@ -115,30 +134,32 @@ impl Api for Store<String> {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<(Key, Entry<String>)>> {
-        let page = mainspring::Reader::scan(self, prefix).limit(limit);
-        match after {
-            Some(after) => page.after(after).await,
-            None => page.await,
-        }
+        let page = self.store.scan(prefix).limit(limit);
+        let page = match after {
+            Some(after) => page.after(after),
+            None => page,
+        };
+        self.pace.of(page.into_future()).await
     }
 
     async fn write(&self, write: Write<String>) -> Result<Did<String>> {
-        send(self, write).await
+        self.pace.of(send(&self.store, write)).await
     }
 
     async fn batch(
         &self,
         writes: Vec<Write<String>>,
     ) -> Result<Vec<Did<String>>, mainspring::BatchError> {
-        Store::batch(self, writes).await.map(dids)
+        self.pace.of(self.store.batch(writes).into_future()).await.map(dids)
     }
 
     async fn set_many(&self, pairs: &[(&str, &str)]) -> Result<Vec<Result<u64>>> {
-        Store::set_many(self, pairs.iter().copied()).await
+        self.pace.of(self.store.set_many(pairs.iter().copied()).into_future()).await
     }
 
     async fn push_many(&self, key: &str, elements: &[&str]) -> Result<Vec<Result<(u64, usize)>>> {
-        let pushed = Store::push_many(self, key, elements.iter().copied()).await?;
+        let pushed = self.store.push_many(key, elements.iter().copied());
+        let pushed = self.pace.of(pushed.into_future()).await?;
         let both = |pushed: mainspring::Pushed| (pushed.revision, pushed.length);
         Ok(pushed.into_iter().map(|pushed| pushed.map(both)).collect())
     }
@@ -148,35 +169,43 @@ impl Api for Store<String> {
         key: &str,
         change: impl FnMut(&mut Value<String>),
     ) -> Result<Entry<String>> {
-        Store::modify(self, key, change).await
+        self.pace.of(self.store.modify(key, change)).await
     }
 
     async fn clear(&self) -> Result<usize> {
-        Store::clear(self).await
+        self.pace.of(self.store.clear().into_future()).await
     }
 
-    async fn subscribe(&self, filter: Filter, from: From) -> Result<Subscription<String>> {
-        let subscribe = mainspring::Reader::subscribe(self);
+    async fn subscribe(&self, filter: Filter, from: From) -> Result<Told> {
+        let subscribe = self.store.subscribe();
         let subscribe = match filter {
             Filter::All => subscribe,
             Filter::Key(key) => subscribe.key(key),
             Filter::Prefix(prefix) => subscribe.prefix(prefix),
         };
-        match from {
-            From::Now => subscribe.await,
-            From::Snapshot => subscribe.from_snapshot().await,
-            From::After(revision) => subscribe.after(revision).await,
-            From::Token(token) => subscribe.after(token).await,
-        }
+        let subscribe = match from {
+            From::Now => subscribe,
+            From::Snapshot => subscribe.from_snapshot(),
+            From::After(revision) => subscribe.after(revision),
+            From::Token(token) => subscribe.after(token),
+        };
+        let told = self.pace.of(subscribe.into_future()).await?;
+        Ok(Told { told, pace: self.pace.told().await })
     }
 }
 
-impl Events for Subscription<String> {
+/// What is told, wherever it is told.
+pub(crate) struct Told {
+    told: Subscription<String>,
+    pace: ToldPace,
+}
+
+impl Events for Told {
     async fn next(&mut self) -> Result<Event<String>> {
-        self.recv().await
+        self.pace.next(&mut self.told).await
     }
 
     fn token(&self) -> Option<ResumeToken> {
-        self.resume_token()
+        self.told.resume_token()
     }
 }

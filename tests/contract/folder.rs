@@ -1,8 +1,8 @@
 //! A store over a journal in a folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
 
 use mainspring::journal::{
     AppendError, FileJournal, Journal, JournalError, Meter, Past, ReadError, Recover,
@@ -10,20 +10,21 @@ use mainspring::journal::{
 use mainspring::{Change, Store, StoreId, Subscription};
 
 use crate::api::{Backend, Options};
-use crate::backends::apply;
+use crate::backends::{Held, apply};
+use crate::pace::awaited;
 
 pub(crate) struct Filed;
 
 impl Backend for Filed {
     const HAS_PAST: bool = true;
-    type Handle = Store<String>;
+    type Handle = Held<Store<String>>;
 
-    async fn start(options: Options) -> Store<String> {
+    async fn start(options: Options) -> Self::Handle {
         let folder = fresh_folder();
         let journal = Awaited { journal: FileJournal::open(&folder), folder };
         let store = apply(&options, Store::builder().journal(journal)).spawn();
         store.ready().await.unwrap();
-        store
+        Held::new(store)
     }
 }
 
@@ -35,17 +36,6 @@ fn fresh_folder() -> PathBuf {
     // Of a process that had the same number.
     let _ = std::fs::remove_dir_all(&folder);
     folder
-}
-
-/// The thread of the journal is awaited in real time: paused time stands still meanwhile, as it does
-/// wherever something runs that blocks.
-async fn awaited<O>(future: impl Future<Output = O>) -> O {
-    let (release, held) = mpsc::channel::<()>();
-    let hold = tokio::task::spawn_blocking(move || held.recv().is_ok());
-    let answer = future.await;
-    drop(release);
-    hold.await.unwrap();
-    answer
 }
 
 struct Awaited {

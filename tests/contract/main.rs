@@ -13,7 +13,10 @@ mod expiry;
 mod folder;
 mod limits;
 mod lists;
+mod pace;
 mod pages;
+#[cfg(all(feature = "server", feature = "client"))]
+mod server;
 mod subscriptions;
 mod writes;
 
@@ -24,6 +27,8 @@ macro_rules! contract {
         contract!(@backend journaled Journaled $($subject { $($test),+ })+);
         #[cfg(feature = "file")]
         contract!(@backend filed Filed $($subject { $($test),+ })+);
+        #[cfg(all(feature = "server", feature = "client"))]
+        contract!(@backend served Served $($subject { $($test),+ })+);
     };
     (@backend $name:ident $backend:ident $($subject:ident { $($test:ident),+ })+) => {
         mod $name {

@@ -1,0 +1,6 @@
+//! The client, and servers that answer badly, or not at all, or are killed.
+
+mod answers;
+mod kill;
+mod liar;
+mod streams;
