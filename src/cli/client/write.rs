@@ -159,10 +159,15 @@ pub async fn run<C: Carrier<Json>>(
         (Some(last), false) => {
             writes.push(last);
             let written = store.batch(writes).await;
-            written.map_err(|failed| match keys.get(failed.index) {
-                Some(key) => Failure::of_key(&failed.error, key)
-                    .context(format!("nothing was done, because of {key:?}")),
-                None => failed.into(),
+            written.map_err(|failed| {
+                let Some(key) = keys.get(failed.index) else { return failed.into() };
+                match Failure::of_key(&failed.error, key).downcast::<Failure>() {
+                    Ok(failure) => {
+                        Failure::error(failure.exit(), format!("{failure}; nothing was done"))
+                    }
+                    // About all of it, and not about one of the keys.
+                    Err(error) => error,
+                }
             })?
         }
     };
