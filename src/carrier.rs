@@ -53,6 +53,7 @@ pub trait Carrier<T: Clone + Send + Sync + 'static>:
     + Carries<T, op::Single<T, op::Any>>
     + Carries<T, op::Many<T, op::Set>>
     + Carries<T, op::Many<T, op::Push>>
+    + Carries<T, op::Many<T, op::Any>>
     + Carries<T, op::Batch<T>>
     + Carries<T, op::Clear>
     + Carries<T, op::Compact>
@@ -90,6 +91,7 @@ impl<T: Clone + Send + Sync + 'static, C> Carrier<T> for C where
         + Carries<T, op::Single<T, op::Any>>
         + Carries<T, op::Many<T, op::Set>>
         + Carries<T, op::Many<T, op::Push>>
+        + Carries<T, op::Many<T, op::Any>>
         + Carries<T, op::Batch<T>>
         + Carries<T, op::Clear>
         + Carries<T, op::Compact>

@@ -225,13 +225,27 @@ impl<T, C> Store<T, C> {
         self.many(elements.into_iter().map(push).collect())
     }
 
-    /// Do many writes with one message and one answer, each for itself. As [`set_many`](Self::set_many).
-    #[cfg(feature = "server")]
-    pub(crate) fn write_many(
+    /// Do many writes with one message and one answer, each for itself, whichever they are. As
+    /// [`set_many`](Self::set_many).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Error, Store, Write};
+    ///
+    /// let store = Store::<u32>::builder().spawn();
+    /// let done = store.write_many([Write::set("a", 1), Write::remove("b"), Write::push("c", 2)]).await?;
+    /// assert_eq!(done[1], Err(Error::NotFound)); // the others were done
+    /// assert_eq!(done[2].as_ref().unwrap().revision, 2);
+    /// # Ok(()) }
+    /// ```
+    pub fn write_many(
         &self,
-        writes: Vec<Write<T>>,
+        writes: impl IntoIterator<Item = Write<T>>,
     ) -> Pending<'_, T, op::Many<T, op::Any>, C> {
-        self.many(writes)
+        self.many(writes.into_iter().collect())
     }
 
     fn many<K>(&self, writes: Vec<Write<T>>) -> Pending<'_, T, op::Many<T, K>, C> {

@@ -3,19 +3,27 @@
 use std::io;
 use std::process::ExitCode;
 
+use mainspring::Error;
 use mainspring::journal::file::FileError;
 
+use super::client::Failure;
 use super::output::tell;
 
 /// What `--help` says of it.
 pub const HELP: &str = "\
 Exit codes:
-  0  done, and nothing is wrong
-  1  failed, or found damage to what was acknowledged; of serve, also that its journal has failed
-  2  the command line or the configuration makes no sense
-  3  another process has the journal open
-  4  done, but the end is incomplete: of the log, which a start cuts off, or of what was imported;
-     of serve, that requests were cut off when it stopped";
+  0    done, and nothing is wrong
+  1    failed, or found damage to what was acknowledged; of serve, also that its journal has failed
+  2    the command line, the input or the configuration makes no sense
+  3    another process has the journal open
+  4    done in part: the end of a log or of an input is incomplete, or some of many writes were refused;
+       of serve, requests were cut off when it stopped
+  5    there is no such key, or nothing in the list to pop
+  6    the condition of a write (--if-absent, --if-present, --if-revision) did not hold
+  7    the store refused it: a gate, a limit, a list that is an item, a place that it cannot resume from
+  8    no server was reached, or it takes no commands now; nothing was done
+  9    the answer is lost: a write may or may not have happened
+  130  ended by Ctrl-C (143: by SIGTERM)";
 
 /// How the program ends. That the command line makes no sense clap says, with the same code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,20 +33,43 @@ pub enum Exit {
     Misused = 2,
     Locked = 3,
     Incomplete = 4,
+    NotFound = 5,
+    Unmet = 6,
+    Refused = 7,
+    Unreachable = 8,
+    Unknown = 9,
+    Interrupted = 130,
+    Terminated = 143,
 }
 
 impl Exit {
     /// Say what went wrong.
     pub fn of(error: &anyhow::Error) -> Self {
         tell(format_args!("error: {error:#}"));
-        match error.downcast_ref() {
-            Some(FileError::Locked { .. }) => Self::Locked,
+        match (error.downcast_ref(), error.downcast_ref::<Failure>()) {
+            (Some(FileError::Locked { .. }), _) => Self::Locked,
+            (_, Some(failure)) => failure.exit(),
             _ => Self::Failed,
+        }
+    }
+
+    /// How a command ends that a server did not do.
+    pub fn of_refusal(error: &Error) -> Self {
+        match error {
+            Error::NotFound | Error::ListEmpty => Self::NotFound,
+            Error::ConditionFailed { .. } => Self::Unmet,
+            Error::InvalidKey { .. } | Error::InvalidTtl => Self::Misused,
+            Error::Unreachable(_) | Error::Closed | Error::Busy | Error::Recovering => {
+                Self::Unreachable
+            }
+            Error::Unknown => Self::Unknown,
+            Error::Failed(_) | Error::JournalFailed(_) => Self::Failed,
+            _ => Self::Refused,
         }
     }
 }
 
-/// For commands that do nothing but print: that the reader leaves, as in `| head`, is no failure.
+/// For commands that print: that the reader leaves, as in `| head`, is no failure.
 pub fn unless_left(done: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     match done {
         Err(error) if is_left(&error) => Ok(Exit::Fine),

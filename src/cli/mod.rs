@@ -1,11 +1,14 @@
 //! The commands of the program: a thin layer over the library.
 
+mod client;
 mod exit;
 mod journal;
 mod output;
 mod progress;
 mod ready;
 mod serve;
+mod shell;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -15,14 +18,20 @@ use self::exit::Exit;
 
 /// An in-memory store for async Rust: many handles, one owner, many watchers.
 #[derive(Debug, Parser)]
-#[command(name = "mainspring", version, after_help = exit::HELP)]
+#[command(name = "mainspring", version, after_help = exit::HELP, subcommand_required = true)]
 struct Args {
+    /// For the commands that talk to a server; they take them too.
+    #[command(flatten)]
+    options: client::Options,
+
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Client(client::Command),
     /// Look into, repair and move the journal in a folder
     Journal(journal::Args),
     /// Ask a server whether it is ready: exit code 0 if it is, and 1 if not
@@ -30,18 +39,26 @@ enum Command {
     /// Serve a store over HTTP
     #[command(after_help = exit::HELP)]
     Serve(Box<serve::Args>),
+    #[command(flatten)]
+    Shell(shell::Command),
 }
 
 /// Do what the command line says.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
-    let done = match args.command {
-        Command::Journal(args) => {
+    let Args { options, command } = Args::parse();
+    let done = match (command, options.first_given()) {
+        (Command::Client(command), _) => exit::unless_left(client::run(command, options)),
+        (_, Some(option)) => {
+            output::tell(format_args!("error: {option} is for the commands that talk to a server"));
+            Ok(Exit::Misused)
+        }
+        (Command::Journal(args), _) => {
             warn();
             journal::run(args)
         }
-        Command::Ready(args) => ready::run(&args),
-        Command::Serve(args) => serve::run(*args),
+        (Command::Ready(args), _) => ready::run(&args),
+        (Command::Serve(args), _) => serve::run(*args),
+        (Command::Shell(command), _) => exit::unless_left(shell::run(&command)),
     };
     done.unwrap_or_else(|error| Exit::of(&error)).into()
 }

@@ -1,6 +1,7 @@
 //! Where results go.
 
 use std::fmt::Display;
+use std::fs::{File, remove_file, rename};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -36,4 +37,35 @@ pub fn argument(path: &Path) -> String {
         return path.into_owned();
     }
     format!("'{}'", path.replace('\'', r"'\''"))
+}
+
+/// Under its name there is never half a file, and it is there after a power cut.
+pub fn write_whole<R>(
+    path: &Path,
+    write: impl FnOnce(&File) -> anyhow::Result<R>,
+) -> anyhow::Result<R> {
+    let cannot = || format!("cannot write {}", path.display());
+    write_part(path, write).map_err(|error| match error.downcast::<io::Error>() {
+        Ok(error) => anyhow::Error::new(error).context(cannot()),
+        Err(error) => error,
+    })
+}
+
+fn write_part<R>(path: &Path, write: impl FnOnce(&File) -> anyhow::Result<R>) -> anyhow::Result<R> {
+    let mut part = path.to_owned().into_os_string();
+    part.push(".part");
+    let file = File::create(&part)?;
+    let written = write(&file).and_then(|done| {
+        file.sync_all()?;
+        rename(&part, path)?;
+        Ok(done)
+    });
+    let done = written.inspect_err(|_| drop(remove_file(&part)))?;
+    // Elsewhere a folder cannot be opened.
+    #[cfg(unix)]
+    {
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(done)
 }

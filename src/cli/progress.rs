@@ -24,16 +24,21 @@ impl Bar {
 
     /// It has come so far.
     pub fn show(&mut self, progress: Progress) {
+        self.show_part(progress.done, progress.total);
+    }
+
+    /// It has done so much of so much.
+    pub fn show_part(&mut self, done: u64, total: u64) {
         if !self.is_seen || self.began.elapsed() < PATIENCE {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| {
             let style = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}");
-            let bar = ProgressBar::new(progress.total).with_message(self.title);
+            let bar = ProgressBar::new(total).with_message(self.title);
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
+        bar.set_length(total);
+        bar.set_position(done);
     }
 }
 

@@ -9,6 +9,8 @@ mod event;
 #[cfg(any(feature = "server", feature = "client"))]
 mod json;
 #[cfg(any(feature = "server", feature = "client"))]
+mod line;
+#[cfg(any(feature = "server", feature = "client"))]
 mod problem;
 mod row;
 mod time;
@@ -16,6 +18,8 @@ mod time;
 pub use self::duration::{InvalidDuration, format_duration, parse_duration};
 #[cfg(any(feature = "server", feature = "client"))]
 pub use self::json::{InvalidJson, Json};
+#[cfg(any(feature = "server", feature = "client"))]
+pub use self::line::{InvalidLine, event_line, read_value, read_write, row_line, time_text};
 
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::command::Command;

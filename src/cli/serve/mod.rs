@@ -1,6 +1,7 @@
 //! `mainspring serve`: the store for everybody who is not inside the process.
 
 mod bytes;
+mod demo;
 mod file;
 mod given;
 mod journal;
@@ -73,6 +74,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
     let from = || format!("cannot start from the journal {}", settings.journal);
     let store = store::open(settings).with_context(from)?;
     listeners.say()?;
+    demo::greet(settings, listeners.api.local_addr()?);
 
     let options = options(settings);
     let metrics = options.metrics.clone();

@@ -4,6 +4,9 @@ use std::io;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::cli::exit::Exit;
+use crate::cli::signals::Signals;
+
 /// What a server was asked to do.
 #[derive(Debug, Default, Clone)]
 pub struct Asked {
@@ -20,10 +23,10 @@ impl Asked {
         let mut signals = Signals::new()?;
         let heard = asked.clone();
         tokio::spawn(async move {
-            let signal = signals.next().await;
+            let signal = name(signals.next().await);
             heard.stop.cancel();
             tracing::info!(signal, "stopping; a second signal cuts the connections that are left");
-            let signal = signals.next().await;
+            let signal = name(signals.next().await);
             heard.hurry.cancel();
             tracing::warn!(signal, "stopping at once");
         });
@@ -31,42 +34,6 @@ impl Asked {
     }
 }
 
-#[cfg(unix)]
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
-}
-
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) -> &'static str {
-        match tokio::signal::ctrl_c().await {
-            Ok(()) => "Ctrl-C",
-            // There will never be one.
-            Err(_) => std::future::pending().await,
-        }
-    }
+fn name(signal: Exit) -> &'static str {
+    if signal == Exit::Terminated { "SIGTERM" } else { "SIGINT" }
 }

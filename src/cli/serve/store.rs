@@ -7,6 +7,7 @@ use mainspring::journal::file::{FileError, Progress};
 use mainspring::wire::Json;
 use mainspring::{Builder, Store};
 
+use super::demo;
 use super::journal::JournalUrl;
 use super::settings::Settings;
 
@@ -27,13 +28,18 @@ pub fn open(settings: &Settings) -> Result<Store<Json>, FileError> {
     if let Some(ttl) = settings.default_ttl {
         builder = builder.default_ttl(ttl);
     }
-    Ok(match &settings.journal {
+    let (builder, demo) = demo::gate(settings, builder);
+    let store = match &settings.journal {
         JournalUrl::None => builder.spawn(),
         JournalUrl::File(folder) => {
             let journal = FileJournal::open(folder).sync(settings.sync).on_progress(say_so());
             builder.journal(journal.lock()?).spawn()
         }
-    })
+    };
+    if let Some(demo) = demo {
+        demo.start(&store);
+    }
+    Ok(store)
 }
 
 /// Log how far a recovery is, if it takes long.

@@ -1,0 +1,155 @@
+//! The commands that talk to a server: functions over any store, and what they have in common.
+
+mod batch;
+mod bench;
+mod clear;
+mod export;
+mod failure;
+mod import;
+mod list;
+mod notices;
+mod options;
+mod read;
+mod screen;
+mod stats;
+mod table;
+mod values;
+mod watch;
+mod write;
+
+use mainspring::wire::Json;
+use mainspring::{Carrier, Client, Store};
+
+pub use self::failure::Failure;
+pub use self::options::Options;
+use self::options::With;
+use self::screen::Screen;
+use super::exit::{self, Exit};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Print what a key holds
+    #[command(after_help = exit::HELP)]
+    Get(With<read::Get>),
+    /// Set a key to a value, or to a list of values
+    #[command(after_help = exit::HELP)]
+    Set(With<write::Set>),
+    /// Replace the value of a key that is there; its deadline stays, unless --ttl says otherwise
+    #[command(after_help = exit::HELP)]
+    Update(With<write::Update>),
+    /// Remove keys; of several all or none
+    #[command(after_help = exit::HELP)]
+    Remove(With<write::Remove>),
+    /// Add elements to a list, which is created if it is absent; of several all or none
+    #[command(after_help = exit::HELP)]
+    Push(With<write::Push>),
+    /// Take an element from a list and print it
+    #[command(after_help = exit::HELP)]
+    Pop(With<write::Pop>),
+    /// Print keys, sorted
+    #[command(after_help = exit::HELP)]
+    Keys(With<list::Keys>),
+    /// Print keys with their values, sorted
+    #[command(after_help = exit::HELP)]
+    Scan(With<list::Scan>),
+    /// Print elements of a list
+    #[command(after_help = exit::HELP)]
+    Range(With<read::Range>),
+    /// Let a key expire after a time, or with `none` stay
+    #[command(after_help = exit::HELP)]
+    Expire(With<write::Expire>),
+    /// Take the deadline from a key
+    #[command(after_help = exit::HELP)]
+    Persist(With<write::Persist>),
+    /// Remove everything
+    #[command(after_help = exit::HELP)]
+    Clear(With<clear::Args>),
+    /// Print changes as they come, across restarts of the server
+    #[command(after_help = exit::HELP, long_about = watch::ABOUT)]
+    Watch(With<watch::Args>),
+    /// Do several writes, all or nothing
+    #[command(after_help = exit::HELP, long_about = batch::ABOUT)]
+    Batch(With<batch::Args>),
+    /// Show how the store is doing
+    #[command(after_help = exit::HELP)]
+    Stats(With<stats::Args>),
+    /// Write every entry as a line of JSON, all as of one revision
+    #[command(after_help = exit::HELP, long_about = export::ABOUT)]
+    Export(With<export::Args>),
+    /// Set keys from lines of JSON, as `export` writes them
+    #[command(after_help = exit::HELP, long_about = import::ABOUT)]
+    Import(With<import::Args>),
+    /// Put load on a server, and measure how fast it answers
+    #[command(after_help = exit::HELP)]
+    Bench(With<bench::Args>),
+}
+
+impl Command {
+    fn options(&mut self) -> &mut Options {
+        macro_rules! options {
+            ($($name:ident),*) => { match self { $(Self::$name(args) => &mut args.options,)* } };
+        }
+        options!(
+            Get, Set, Update, Remove, Push, Pop, Keys, Scan, Range, Expire, Persist, Clear, Watch,
+            Batch, Stats, Export, Import, Bench
+        )
+    }
+
+    async fn run(self, client: &Client<Json>, screen: Screen) -> anyhow::Result<Exit> {
+        match self {
+            Self::Stats(args) => stats::run(args.command, client, screen).await,
+            Self::Bench(args) => bench::run(args.command, client, screen).await,
+            other => other.run_over(client, screen).await,
+        }
+    }
+
+    /// What works wherever the store is.
+    async fn run_over<C: Carrier<Json>>(
+        self,
+        store: &Store<Json, C>,
+        screen: Screen,
+    ) -> anyhow::Result<Exit> {
+        match self {
+            Self::Get(args) => read::get(args.command, store, screen).await,
+            Self::Range(args) => read::range(args.command, store, screen).await,
+            Self::Set(args) => write::run(args.command.write()?, store, screen).await,
+            Self::Update(args) => write::run(args.command.write()?, store, screen).await,
+            Self::Push(args) => write::run(args.command.writes()?, store, screen).await,
+            Self::Remove(args) => write::run(args.command.writes()?, store, screen).await,
+            Self::Pop(args) => write::run(args.command.write(), store, screen).await,
+            Self::Expire(args) => write::run(args.command.write(), store, screen).await,
+            Self::Persist(args) => write::run(args.command.write(), store, screen).await,
+            Self::Keys(args) => list::keys(args.command, store, screen).await,
+            Self::Scan(args) => list::scan(args.command, store, screen).await,
+            Self::Clear(args) => clear::run(&args.command, store, screen).await,
+            Self::Watch(args) => watch::run(args.command, store, screen).await,
+            Self::Batch(args) => batch::run(args.command, store, screen).await,
+            Self::Export(args) => export::run(args.command, store, screen).await,
+            Self::Import(args) => import::run(args.command, store, screen).await,
+            Self::Stats(_) | Self::Bench(_) => unreachable!("they have a client"),
+        }
+    }
+}
+
+/// Do a command, with the options before it and those after it, of which the latter count more.
+pub fn run(mut command: Command, before: Options) -> anyhow::Result<Exit> {
+    let options = std::mem::take(command.options()).or(before);
+    let (screen, url) = (options.screen(), options.url()?);
+    let client = Client::<Json>::at(&url).timeout(options.timeout()).connect();
+    let client = match client {
+        Ok(client) => client,
+        Err(error) => {
+            return Err(Failure::misused(format!("--url {url}: {}", failure::reason(&error))));
+        }
+    };
+    notices::start();
+    // One thread is enough for one command, and is there sooner.
+    let runtime = match &command {
+        Command::Bench(_) => tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
+        _ => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+    };
+    let done = runtime.block_on(command.run(&client, screen));
+    // A thread may be stuck in reading the standard input.
+    runtime.shutdown_background();
+    done.map_err(|error| Failure::explain(error, &url))
+}

@@ -1,0 +1,14 @@
+//! The commands that talk to a server: the program itself, against a server that is the program too.
+
+mod batches;
+mod bench;
+mod command;
+mod demo;
+mod failures;
+mod moves;
+mod reads;
+mod server;
+mod shells;
+mod terminal;
+mod watching;
+mod writes;
