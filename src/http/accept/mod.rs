@@ -22,7 +22,6 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use axum::Router;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
@@ -34,6 +33,7 @@ pub(crate) use self::counts::Counts;
 use self::refuse::Refuser;
 use self::seats::Seats;
 use super::Limits;
+use super::layers::Layered;
 
 /// How long to wait when no connection can be accepted: some may end meanwhile.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -53,7 +53,7 @@ pub struct Drained {
 /// What all connections share.
 #[derive(Debug)]
 struct Server {
-    app: Router,
+    app: Layered,
     limits: Limits,
     protocol: auto::Builder<TokioExecutor>,
     counts: Arc<Counts>,
@@ -81,14 +81,13 @@ impl Server {
 /// Dropping this closes the listener; connections go on until they end or `shutdown` is cancelled.
 pub(crate) async fn accept(
     listener: TcpListener,
-    app: Router,
+    app: impl Into<Layered>,
     limits: &Limits,
     counts: Arc<Counts>,
     shutdown: CancellationToken,
 ) -> Drained {
     let server = Arc::new(Server {
-        // Makes the routes now and not again with each request.
-        app: app.with_state(()),
+        app: app.into(),
         limits: limits.clone(),
         protocol: connection::protocol(),
         counts: Arc::clone(&counts),
