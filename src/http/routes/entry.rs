@@ -1,23 +1,22 @@
 //! Entries: read, set, update, remove, expire.
 
 use axum::extract::State;
-use axum::http::header::IF_NONE_MATCH;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::http::answer::{self, Failure, done};
 use crate::http::app::{App, AppState, Element, send};
-use crate::http::extract::{PathKey, When, Whole, header};
+use crate::http::extract::{Known, PathKey, When, Whole};
 use crate::wire::Command;
 use crate::{Error, Key, Write, Written};
 
 pub(super) async fn get<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
-    headers: HeaderMap,
+    Known(known): Known,
 ) -> Result<Response, Failure> {
     let entry = send(app.store.get(&key)).await?.ok_or(Error::NotFound)?;
-    if let Some(known) = header(&headers, &IF_NONE_MATCH)? {
+    if let Some(known) = known {
         let etag = answer::etag(app.store.id(), entry.revision);
         let names = |tag: &str| tag == "*" || tag.trim_start_matches("W/") == etag;
         if known.split(',').map(str::trim).any(names) {
