@@ -57,7 +57,7 @@ impl Run {
         let mut asked = Vec::new();
         for (contender, server) in &self.servers {
             if let Some(request) = contender.request(what) {
-                let script = self.scripts.path().join(contender.name());
+                let script = self.scripts.path().join(format!("{}.lua", asked.len()));
                 wrk::write_script(&script, &request)?;
                 asked.push((*contender, server, script));
             }
