@@ -84,8 +84,8 @@ fn main() -> Result<()> {
     let (mut rows, mut all) = (Vec::new(), Vec::new());
     for place in if apart { vec![Place::Apart, Place::Anywhere] } else { vec![place] } {
         // What is the scheduler's is only shown for the two that are compared.
-        let own =
-            |contender: &&Contender| [Contender::Bare, Contender::Mainspring].contains(contender);
+        let ours = [Contender::Bare, Contender::Mainspring, Contender::Beside];
+        let own = |contender: &&Contender| ours.contains(contender);
         let few: Vec<_> = contenders.iter().filter(own).copied().collect();
         let who = if place == Place::Apart || !apart { &contenders } else { &few };
         let run = Run::start(place, who)?;
