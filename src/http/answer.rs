@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::wire::{Problem, Text, put_row, text_of};
+use crate::wire::{Problem, Text, put_row, put_time};
 use crate::{BatchError, Entry, Error, ResumeToken, StoreId, Written};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -137,8 +137,9 @@ pub(super) fn put_written<T: Serialize>(
         serde_json::to_writer(&mut *out, element)?;
         out.push(b',');
     }
-    let (revision, updated_at) = (written.revision, text_of(written.updated_at));
-    let _ = write!(Text(out), "\"revision\":{revision},\"updated_at\":\"{updated_at}\"");
+    let _ = write!(Text(out), "\"revision\":{},\"updated_at\":\"", written.revision);
+    put_time(out, written.updated_at);
+    out.push(b'"');
     if with_length {
         let _ = write!(Text(out), ",\"length\":{}", written.length);
     }

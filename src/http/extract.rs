@@ -129,6 +129,17 @@ impl<S: Send + Sync> FromRequestParts<S> for When {
     }
 }
 
+/// What whoever reads has already, as `If-None-Match` says. Only this one: to take all headers is to copy them.
+pub(super) struct Known(pub(super) Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Known {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        Ok(Self(header(&parts.headers, &IF_NONE_MATCH)?.map(str::to_owned)))
+    }
+}
+
 /// A header that may be there once.
 pub(super) fn header<'h>(
     headers: &'h HeaderMap,

@@ -28,7 +28,7 @@ pub(super) struct Conditions {
 
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-pub(super) struct Known {
+pub(super) struct KnownParam {
     /// What is known already: `ETag`s, or `*`. If the entry is one of them, the answer is 304.
     #[param(
         rename = "If-None-Match", required = false, value_type = String, pattern = r"^[\t -~]*$",

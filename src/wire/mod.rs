@@ -28,7 +28,7 @@ pub(crate) use self::event::{event_name, read_event, write_event};
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::problem::Problem;
 pub(crate) use self::row::{ReadRow, put_row, put_value, value_of};
-pub(crate) use self::time::{InvalidTime, text_of, time_of};
+pub(crate) use self::time::{InvalidTime, put_time, text_of, time_of};
 
 /// A text on its way into JSON, with its quotes.
 pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{InvalidTime, Text, put_text, text_of, time_of};
+use super::{InvalidTime, Text, put_text, put_time, text_of, time_of};
 use crate::{Entry, Key, Timestamp, Value};
 
 /// Write a value, and say of which kind it is: `string` or `string_slice` if there is nothing but text in it,
@@ -52,12 +52,11 @@ pub(crate) fn put_row<T: Serialize>(
     out.extend_from_slice(&value);
     let _ = write!(Text(out), ",\"revision\":{},", entry.revision);
     put_ttl(out, entry.expires_at);
-    let _ = write!(
-        Text(out),
-        ",\"created_at\":\"{}\",\"updated_at\":\"{}\"",
-        text_of(entry.created_at),
-        text_of(entry.updated_at)
-    );
+    out.extend_from_slice(b",\"created_at\":\"");
+    put_time(out, entry.created_at);
+    out.extend_from_slice(b"\",\"updated_at\":\"");
+    put_time(out, entry.updated_at);
+    out.push(b'"');
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Moments as RFC 3339.
 
+use jiff::fmt::temporal::DateTimePrinter;
+
 use crate::Timestamp;
 
 /// A text that is no moment.
@@ -10,12 +12,31 @@ pub(crate) struct InvalidTime {
     reason: Box<str>,
 }
 
+const PRINTER: DateTimePrinter = DateTimePrinter::new();
+
 /// A moment as RFC 3339, in UTC.
 pub(crate) fn text_of(time: Timestamp) -> String {
-    match jiff::Timestamp::from_nanosecond(i128::from(time.as_nanos())) {
-        Ok(time) => time.to_string(),
-        Err(_) => unreachable!("64 bits of nanoseconds are in range"),
-    }
+    let mut text = String::with_capacity(32);
+    put(&mut text, time);
+    text
+}
+
+/// Write a moment as RFC 3339, in UTC.
+pub(crate) fn put_time(out: &mut Vec<u8>, time: Timestamp) {
+    put(out, time);
+}
+
+fn put(out: &mut impl jiff::fmt::Write, time: Timestamp) {
+    let (seconds, nanos) = (time.as_nanos() / 1_000_000_000, time.as_nanos() % 1_000_000_000);
+    let Some(time) = i64::try_from(seconds)
+        .ok()
+        .zip(i32::try_from(nanos).ok())
+        .and_then(|(seconds, nanos)| jiff::Timestamp::new(seconds, nanos).ok())
+    else {
+        unreachable!("64 bits of nanoseconds are in range");
+    };
+    // Writing to memory does not fail.
+    let _ = PRINTER.print_timestamp(&time, out);
 }
 
 /// A moment that was written as RFC 3339. What is out of range becomes the nearest that is not.

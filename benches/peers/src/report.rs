@@ -26,6 +26,8 @@ pub enum Unit {
     Micros,
     #[serde(rename = "ms")]
     Millis,
+    #[serde(rename = "KiB")]
+    Kilobytes,
 }
 
 impl Unit {
@@ -34,6 +36,7 @@ impl Unit {
             Self::Times => "x",
             Self::Micros => " us",
             Self::Millis => " ms",
+            Self::Kilobytes => " KiB",
         }
     }
 }

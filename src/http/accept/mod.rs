@@ -24,7 +24,6 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use axum::Router;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
@@ -36,6 +35,7 @@ pub(crate) use self::counts::Counts;
 use self::refuse::Refuser;
 use self::request::Requests;
 use self::seats::Seats;
+use super::layers::Layered;
 use super::{Limits, Metrics};
 
 /// How long to wait when no connection can be accepted: some may end meanwhile.
@@ -56,7 +56,7 @@ pub struct Drained {
 /// What all connections share.
 #[derive(Debug)]
 struct Server {
-    app: Router,
+    app: Layered,
     limits: Limits,
     protocol: auto::Builder<TokioExecutor>,
     counts: Arc<Counts>,
@@ -67,10 +67,9 @@ struct Server {
 }
 
 impl Server {
-    fn new(app: Router, limits: &Limits, metrics: Metrics) -> Self {
+    fn new(app: impl Into<Layered>, limits: &Limits, metrics: Metrics) -> Self {
         Self {
-            // Makes the routes now and not again with each request.
-            app: app.with_state(()),
+            app: app.into(),
             limits: limits.clone(),
             protocol: connection::protocol(),
             counts: Arc::clone(metrics.counts()),
@@ -99,7 +98,7 @@ impl Server {
 /// Dropping this closes the listener; connections go on until they end or `shutdown` is cancelled.
 pub(crate) async fn accept(
     listener: TcpListener,
-    app: Router,
+    app: impl Into<Layered>,
     limits: &Limits,
     metrics: Metrics,
     shutdown: CancellationToken,

@@ -113,7 +113,7 @@ async fn answer(
     let bodied = !request.body().is_end_stream();
     let version = request.version();
     let (method, uri) = (request.method().clone(), request.uri().clone());
-    let mut app = server.app.clone();
+    let mut app = server.app.router_for(&request);
     // Also what the router does before its first await is under `catch`.
     let routed = panics::catch(async move { app_call(&mut app, request).await }).await;
     let mut answer = match routed {

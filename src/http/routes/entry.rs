@@ -1,14 +1,13 @@
 //! Entries: read, set, update, remove, expire.
 
 use axum::extract::State;
-use axum::http::header::IF_NONE_MATCH;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::http::answer::{self, Failure, done};
 use crate::http::app::{App, AppState, Element, send};
-use crate::http::extract::{PathKey, When, Whole, header};
-use crate::http::params::{Conditions, KeyParam, Known};
+use crate::http::extract::{Known, PathKey, When, Whole};
+use crate::http::params::{Conditions, KeyParam, KnownParam};
 use crate::http::schema::{Done, NewEntry, NewTtl, NewValue, Row, RowOrDone};
 use crate::wire::Command;
 use crate::{Error, Key, Write, Written};
@@ -18,7 +17,7 @@ use crate::{Error, Key, Write, Written};
 /// Ordered after every request that was answered before.
 #[utoipa::path(
     get, path = "/api/v1/{key}", tag = "entries", operation_id = "get",
-    params(KeyParam, Known),
+    params(KeyParam, KnownParam),
     responses(
         (
             status = 200, description = "The entry.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
@@ -31,10 +30,10 @@ use crate::{Error, Key, Write, Written};
 pub(in crate::http) async fn get<T: Element>(
     State(app): AppState<T>,
     PathKey(key): PathKey,
-    headers: HeaderMap,
+    Known(known): Known,
 ) -> Result<Response, Failure> {
     let entry = send(app.store.get(&key)).await?.ok_or(Error::NotFound)?;
-    if let Some(known) = header(&headers, &IF_NONE_MATCH)? {
+    if let Some(known) = known {
         let etag = answer::etag(app.store.id(), entry.revision);
         let names = |tag: &str| tag == "*" || tag.trim_start_matches("W/") == etag;
         if known.split(',').map(str::trim).any(names) {

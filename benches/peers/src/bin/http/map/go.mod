@@ -1,0 +1,3 @@
+module map
+
+go 1.19

@@ -1,0 +1,70 @@
+//! Programs that are built the first time they are needed.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, ensure};
+
+const MANIFEST: &str = env!("CARGO_MANIFEST_DIR");
+
+/// `mainspring`, built with the profile that everything else here is built with.
+pub(crate) fn mainspring() -> Result<String> {
+    static BUILT: OnceLock<String> = OnceLock::new();
+    once(&BUILT, || {
+        let folder = format!("{MANIFEST}/target/program");
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "--locked", "--release", "--features", "full"]);
+        build.args(["--bin", "mainspring", "--target-dir", &folder]);
+        build.arg("--manifest-path").arg(format!("{MANIFEST}/../../Cargo.toml"));
+        build.envs([
+            ("CARGO_PROFILE_RELEASE_LTO", "thin"),
+            ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
+        ]);
+        run(build)?;
+        Ok(format!("{folder}/release/mainspring"))
+    })
+}
+
+static BESIDE: OnceLock<String> = OnceLock::new();
+
+/// Measure this build of `mainspring` too.
+pub(crate) fn put_beside(program: String) {
+    let _ = BESIDE.set(program);
+}
+
+pub(crate) fn beside() -> Option<&'static str> {
+    BESIDE.get().map(String::as_str)
+}
+
+/// The locked map in Go.
+pub(crate) fn locked_map_in_go() -> Result<String> {
+    static BUILT: OnceLock<String> = OnceLock::new();
+    once(&BUILT, || {
+        let program = format!("{MANIFEST}/target/map-in-go");
+        let mut build = Command::new("go");
+        build
+            .args(["build", "-o", &program, "."])
+            .current_dir(format!("{MANIFEST}/src/bin/http/map"));
+        // Nothing of it is to be fetched.
+        build.envs([("GOPROXY", "off"), ("GOFLAGS", "")]);
+        build.env("GOCACHE", format!("{MANIFEST}/target/go"));
+        run(build)?;
+        Ok(program)
+    })
+}
+
+fn once(built: &OnceLock<String>, build: impl FnOnce() -> Result<String>) -> Result<String> {
+    if let Some(program) = built.get() {
+        return Ok(program.clone());
+    }
+    let program = build()?;
+    ensure!(Path::new(&program).exists(), "{program} is not there");
+    Ok(built.get_or_init(|| program).clone())
+}
+
+fn run(mut build: Command) -> Result<()> {
+    let status = build.status().with_context(|| format!("{build:?}"))?;
+    ensure!(status.success(), "{build:?} failed");
+    Ok(())
+}
