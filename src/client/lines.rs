@@ -154,7 +154,8 @@ mod tests {
             let told: Vec<_> =
                 read(text, piece, 100).await.into_iter().map(Result::unwrap).collect();
             let told: Vec<_> = told.iter().map(|(id, data)| (&**id, &**data)).collect();
-            assert_eq!(told, [("1", "é\u{1F600}"), ("", "a\nb"), ("", "c")], "pieces of {piece}");
+            // An event without an id has that of the one before: WHATWG, 9.2.6.
+            assert_eq!(told, [("1", "é\u{1F600}"), ("1", "a\nb"), ("2", "c")], "pieces of {piece}");
         }
     }
 

@@ -25,6 +25,7 @@ const COMMANDS: [&str; 23] = [
     "import",
     "bench",
     "journal",
+    "ready",
     "serve",
     "completions",
     "man",

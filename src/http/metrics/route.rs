@@ -217,4 +217,12 @@ mod tests {
         let mut all = Route::ALL.iter().flat_map(|route| Method::ALL.map(|m| (*route, m)));
         assert!(all.all(|(r, m)| command(r, m).is_none_or(|name| COMMANDS.contains(&name))));
     }
+
+    #[test]
+    fn the_router_has_the_same_routes() {
+        for (pattern, _) in crate::http::routes::TABLE {
+            let route = Route::of(&pattern.replace("{key}", "k").replace("{file}", "index.html"));
+            assert!(route == Route::Docs || route.pattern() == *pattern, "{pattern}: {route:?}");
+        }
+    }
 }
