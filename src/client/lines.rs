@@ -68,7 +68,13 @@ where
         event_bytes: 0,
         is_first: true,
     };
-    stream::unfold(lines, |mut lines| async move { lines.next().await.map(|line| (line, lines)) })
+    // A fault is the last that is told.
+    stream::unfold(Some(lines), |lines| async move {
+        let mut lines = lines?;
+        let line = lines.next().await?;
+        let rest = line.is_ok().then_some(lines);
+        Some((line, rest))
+    })
 }
 
 impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Lines<S> {
