@@ -5,7 +5,7 @@ use std::fs;
 use crate::command::{mainspring, run};
 use crate::server::fresh;
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "get",
     "set",
     "update",
