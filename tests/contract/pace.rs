@@ -18,6 +18,10 @@ pub(crate) async fn awaited<O>(future: impl Future<Output = O>) -> O {
 }
 
 /// How the time goes while a store is used.
+#[cfg_attr(
+    not(all(feature = "client", feature = "server")),
+    allow(dead_code, reason = "nothing is far away")
+)]
 pub(crate) enum Pace {
     /// Everything happens in this runtime.
     Paused,

@@ -33,6 +33,9 @@ fn alike(line: &str) -> String {
     if line.starts_with("content-length: ") {
         return "LENGTH".to_owned();
     }
+    if line.starts_with("x-request-id: ") {
+        return "REQUEST".to_owned();
+    }
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || ":.-".contains(letter);
     let mut out = String::new();
     for part in line.split_inclusive(|letter| !is_part(letter)) {

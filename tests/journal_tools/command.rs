@@ -83,7 +83,7 @@ fn help_tells_the_exit_codes() {
     for command in ["check", "stat", "dump", "repair", "compact", "export", "import", "restore"] {
         let (code, said, _) = run(&[command, "--help"], &[]);
         assert_eq!(code, 0);
-        assert!(said.contains("Exit codes:\n  0  done"), "{said}");
+        assert!(said.contains("Exit codes:\n  0    done"), "{said}");
     }
 }
 
