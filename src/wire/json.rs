@@ -74,6 +74,10 @@ impl Json {
     }
 
     fn new(raw: Box<RawValue>) -> Result<Self, InvalidJson> {
+        if raw.get().contains("\\u") {
+            // Half of a surrogate pair is no text, and only those who decode it notice.
+            serde_json::from_str::<serde_json::Value>(raw.get())?;
+        }
         let reason = match raw.get().as_bytes().first() {
             Some(b'[') => "a list cannot be inside a list",
             Some(b'n') => "null is no value",
@@ -152,6 +156,14 @@ impl IntoElement<Json> for &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_no_text() {
+        for text in [r#""\ud800""#, r#"{"a": "\udc00 b"}"#, r#"{"\ud800": 1}"#] {
+            assert!(text.parse::<Json>().is_err(), "{text}");
+        }
+        assert_eq!(r#""\ud83d\ude00""#.parse::<Json>().unwrap().as_text().unwrap(), "\u{1F600}");
+    }
 
     #[test]
     fn line_breaks_become_spaces() {
