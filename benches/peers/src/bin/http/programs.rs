@@ -8,16 +8,21 @@ use anyhow::{Context, Result, ensure};
 
 const MANIFEST: &str = env!("CARGO_MANIFEST_DIR");
 
-/// `mainspring`, as everybody builds it: with the same profile as everything here.
+/// `mainspring`, built with the profile that everything else here is built with.
 pub(crate) fn mainspring() -> Result<String> {
     static BUILT: OnceLock<String> = OnceLock::new();
     once(&BUILT, || {
+        let folder = format!("{MANIFEST}/target/program");
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         build.args(["build", "--quiet", "--locked", "--release", "--features", "full"]);
-        build.args(["--bin", "mainspring"]);
+        build.args(["--bin", "mainspring", "--target-dir", &folder]);
         build.arg("--manifest-path").arg(format!("{MANIFEST}/../../Cargo.toml"));
+        build.envs([
+            ("CARGO_PROFILE_RELEASE_LTO", "thin"),
+            ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
+        ]);
         run(build)?;
-        Ok(format!("{MANIFEST}/../../target/release/mainspring"))
+        Ok(format!("{folder}/release/mainspring"))
     })
 }
 
