@@ -85,6 +85,8 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+#[cfg(feature = "auth")]
+pub mod auth;
 mod builder;
 mod carrier;
 mod change;

@@ -64,6 +64,12 @@ impl<T> View<T> {
         self.shared.counters.entries.load(Ordering::Relaxed) as usize
     }
 
+    /// The time of the store, which is also that of its entries.
+    #[cfg(feature = "auth")]
+    pub(crate) fn now(&self) -> crate::Timestamp {
+        self.shared.clock.now()
+    }
+
     pub(crate) fn revision(&self, key: &str) -> Option<u64> {
         let shared = &self.shared;
         shared.map.revision(shared.map.hash(key), key, shared.clock.now())

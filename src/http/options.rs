@@ -18,6 +18,9 @@ pub struct Options {
     pub cors_origins: Vec<String>,
     /// The version that its description states. That of this crate.
     pub api_version: String,
+    /// Who may do what; `None`: everybody may do everything.
+    #[cfg(feature = "auth")]
+    pub auth: Option<crate::auth::Auth>,
     /// What it counts, for [`health`](super::health) to show.
     pub metrics: Metrics,
 }
@@ -30,6 +33,8 @@ impl Default for Options {
             compression: true,
             cors_origins: Vec::new(),
             api_version: env!("CARGO_PKG_VERSION").to_owned(),
+            #[cfg(feature = "auth")]
+            auth: None,
             metrics: Metrics::default(),
         }
     }

@@ -1,0 +1,171 @@
+//! What somebody may do.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How much an account may do. Each may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Role {
+    /// Reads and watches.
+    Reader,
+    /// Changes entries, and clears the store unless limited to a prefix.
+    Writer,
+    /// Looks after accounts, signing keys and the journal.
+    Admin,
+}
+
+impl Role {
+    /// Its name: `reader`, `writer` or `admin`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Writer => "writer",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Reader, Self::Writer, Self::Admin]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or_else(|| format!("{text:?} is no role: it is reader, writer or admin"))
+    }
+}
+
+/// What a request needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    /// Read keys.
+    Read,
+    /// Change keys.
+    Write,
+    /// Learn about the store as a whole.
+    ReadAll,
+    /// Change the store as a whole.
+    WriteAll,
+    /// Look after accounts and the server.
+    Admin,
+}
+
+/// A role, for all keys or for those that begin alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// How much is allowed.
+    pub role: Role,
+    /// For keys that begin like this; for all keys if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+}
+
+impl Access {
+    /// A role for all keys.
+    pub fn new(role: Role) -> Self {
+        Self { role, prefix: None }
+    }
+
+    /// The same for keys that begin like this.
+    pub fn within(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into()).filter(|prefix| !prefix.is_empty());
+        self
+    }
+
+    pub(crate) fn allows(&self, right: Right) -> bool {
+        let (role, unrestricted) = (self.role, self.prefix.is_none());
+        match right {
+            Right::Read => true,
+            Right::Write => role >= Role::Writer,
+            Right::ReadAll => unrestricted,
+            Right::WriteAll => unrestricted && role >= Role::Writer,
+            Right::Admin => unrestricted && role >= Role::Admin,
+        }
+    }
+
+    pub(crate) fn covers(&self, key: &str) -> bool {
+        self.prefix.as_deref().is_none_or(|prefix| key.starts_with(prefix))
+    }
+
+    /// The keys that are asked for, as far as they are allowed; `None` if none of them is.
+    pub(crate) fn narrow<'a>(&'a self, asked: &'a str) -> Option<&'a str> {
+        match self.prefix.as_deref() {
+            None => Some(asked),
+            Some(prefix) if asked.starts_with(prefix) => Some(asked),
+            Some(prefix) if prefix.starts_with(asked) => Some(prefix),
+            Some(_) => None,
+        }
+    }
+
+    /// What both allow; `None` if they have no key in common.
+    pub(crate) fn and(&self, other: &Self) -> Option<Self> {
+        let role = self.role.min(other.role);
+        let prefix = match &other.prefix {
+            None => self.prefix.clone(),
+            Some(prefix) => Some(self.narrow(prefix)?.to_owned()),
+        };
+        Some(Self { role, prefix })
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), &'static str> {
+        if self.role == Role::Admin && self.prefix.is_some() {
+            return Err("an admin makes other accounts, so a prefix would not limit it");
+        }
+        if self.prefix.as_ref().is_some_and(|prefix| prefix.is_empty() || prefix.len() > 1_024) {
+            return Err("a prefix has 1 to 1024 bytes");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_and_prefixes() {
+        use Right::{Admin, Read, ReadAll, Write, WriteAll};
+        let rights = [Read, Write, ReadAll, WriteAll, Admin];
+        for (access, allowed) in [
+            (Access::new(Role::Reader), [true, false, true, false, false]),
+            (Access::new(Role::Writer), [true, true, true, true, false]),
+            (Access::new(Role::Admin), [true, true, true, true, true]),
+            (Access::new(Role::Reader).within("car/"), [true, false, false, false, false]),
+            (Access::new(Role::Writer).within("car/"), [true, true, false, false, false]),
+        ] {
+            assert_eq!(rights.map(|right| access.allows(right)), allowed, "{access:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_narrowed_to_what_is_allowed() {
+        let car = Access::new(Role::Reader).within("car/");
+        assert_eq!(car.narrow(""), Some("car/"));
+        assert_eq!(car.narrow("c"), Some("car/"));
+        assert_eq!(car.narrow("car/wheel"), Some("car/wheel"));
+        assert_eq!(car.narrow("cart"), None);
+        assert_eq!(Access::new(Role::Reader).narrow("x"), Some("x"));
+        assert!(car.covers("car/speed") && !car.covers("car") && !car.covers("plane"));
+    }
+
+    #[test]
+    fn both_allow_what_each_does() {
+        let car = Access::new(Role::Writer).within("car/");
+        let wheel = Access::new(Role::Reader).within("car/wheel");
+        assert_eq!(car.and(&wheel), Some(wheel.clone()));
+        assert_eq!(wheel.and(&car), Some(wheel.clone()));
+        assert_eq!(car.and(&Access::new(Role::Reader).within("plane/")), None);
+        assert_eq!(car.and(&Access::new(Role::Admin)), Some(car.clone()));
+    }
+}

@@ -1,0 +1,128 @@
+//! Passwords: hashed with Argon2id, few at a time.
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::AuthError;
+use super::secret::{Secret, random};
+
+/// What OWASP recommends: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1_024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// Those that wait for their turn. Whoever comes then is told to come back.
+const WAITING: usize = 64;
+/// In bytes: short ones are guessed, and long ones are no work to refuse.
+const LENGTH: std::ops::RangeInclusive<usize> = 8..=1_024;
+
+/// Hashes and compares. Memory is bounded by how many it does at once.
+#[derive(Debug)]
+pub(super) struct Passwords {
+    argon2: Argon2<'static>,
+    turns: Arc<Semaphore>,
+    /// Who may do it or wait for it.
+    seats: Arc<Semaphore>,
+    /// The hash of a password that nobody has: compared with if there is no such account, for the same time.
+    nobody: Secret,
+}
+
+impl Passwords {
+    /// Blocks for some 20 ms.
+    pub(super) fn new() -> Result<Self, AuthError> {
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| FAILED)?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        // Half of the processors: the other half is for everybody else.
+        let turns = std::thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2));
+        let nobody = hash(&argon2, &random::<32>()?.into())?;
+        let (turns, seats) = (Semaphore::new(turns), Semaphore::new(turns + WAITING));
+        Ok(Self { argon2, turns: Arc::new(turns), seats: Arc::new(seats), nobody })
+    }
+
+    pub(super) async fn hash(&self, password: Secret) -> Result<Secret, AuthError> {
+        if !LENGTH.contains(&password.expose().len()) {
+            return Err(AuthError::Invalid("a password has 8 to 1024 bytes"));
+        }
+        let argon2 = self.argon2.clone();
+        self.in_turn(move || hash(&argon2, &password)).await?
+    }
+
+    /// Whether it is the password. Takes the same time if there is nothing to compare with.
+    pub(super) async fn verify(
+        &self,
+        password: Secret,
+        with: Option<&Secret>,
+    ) -> Result<bool, AuthError> {
+        let known = with.is_some();
+        let (argon2, with) = (self.argon2.clone(), with.unwrap_or(&self.nobody).clone());
+        let is_right = move || {
+            let Ok(hash) = PasswordHash::new(with.expose()) else { return false };
+            argon2.verify_password(password.expose().as_bytes(), &hash).is_ok()
+        };
+        Ok(self.in_turn(is_right).await? && known)
+    }
+
+    async fn in_turn<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, AuthError> {
+        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| AuthError::Busy)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| AuthError::Busy)?;
+        // The turn goes with the work: who stops waiting does not stop it.
+        let work = move || {
+            let _held = (seat, turn);
+            work()
+        };
+        spawn_blocking(work).await.map_err(|_| FAILED)
+    }
+}
+
+const FAILED: AuthError = AuthError::Invalid("the password cannot be hashed");
+
+fn hash(argon2: &Argon2<'_>, password: &Secret) -> Result<Secret, AuthError> {
+    let hash = argon2.hash_password(password.expose().as_bytes()).map_err(|_| FAILED)?;
+    Ok(Secret::from(hash.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_is_known_again() {
+        let passwords = Passwords::new().unwrap();
+        let hash = passwords.hash("wheels within wheels".into()).await.unwrap();
+        assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.expose());
+        let verify = async |password: &str, with| passwords.verify(password.into(), with).await;
+        assert_eq!(verify("wheels within wheels", Some(&hash)).await, Ok(true));
+        assert_eq!(verify("wheels within wheel", Some(&hash)).await, Ok(false));
+        assert_eq!(verify("wheels within wheels", None).await, Ok(false));
+        assert_eq!(verify("anything", Some(&"no hash".into())).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn lengths() {
+        let passwords = Passwords::new().unwrap();
+        for length in [0, 7, 1_025] {
+            let refused = passwords.hash("x".repeat(length).into()).await;
+            assert!(matches!(refused, Err(AuthError::Invalid(_))), "{length}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_so_many_wait() {
+        let passwords = Passwords::new().unwrap();
+        let seats = passwords.seats.available_permits();
+        let held = passwords.turns.acquire_many(1).await.unwrap();
+        let all = futures_util::future::join_all(
+            (0..seats + 5).map(|_| passwords.verify("x".into(), None)),
+        );
+        let (results, ()) = tokio::join!(all, async { drop(held) });
+        let busy = results.iter().filter(|result| **result == Err(AuthError::Busy)).count();
+        assert_eq!(busy, 5);
+    }
+}

@@ -1,0 +1,48 @@
+//! Access tokens whose signature was found to be good: to look again costs twice as much as all the rest of a request.
+
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use parking_lot::RwLock;
+
+use super::grant::Who;
+
+/// How many are remembered: some 5 MB.
+const REMEMBERED: usize = 8_192;
+
+/// The tokens, with what they say. Only what we have signed gets in here.
+#[derive(Debug)]
+pub(super) struct Verified(RwLock<HashMap<Box<str>, Known, RandomState>>);
+
+#[derive(Debug, Clone)]
+struct Known {
+    who: Arc<Who>,
+    /// Of the keys that it was verified with.
+    generation: u64,
+}
+
+impl Verified {
+    pub(super) fn new() -> Self {
+        Self(RwLock::default())
+    }
+
+    pub(super) fn get(&self, token: &str, generation: u64) -> Option<Arc<Who>> {
+        let known = self.0.read();
+        known
+            .get(token)
+            .filter(|known| known.generation == generation)
+            .map(|known| Arc::clone(&known.who))
+    }
+
+    pub(super) fn insert(&self, token: &str, who: &Arc<Who>, generation: u64, now: u64) {
+        let mut known = self.0.write();
+        if known.len() >= REMEMBERED {
+            known.retain(|_, known| known.generation == generation && known.who.until > now);
+        }
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(token.into(), Known { who: Arc::clone(who), generation });
+    }
+}
