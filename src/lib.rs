@@ -85,7 +85,7 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-#[cfg(feature = "auth")]
+#[cfg(any(feature = "server", feature = "client"))]
 pub mod auth;
 mod builder;
 mod carrier;

@@ -65,7 +65,7 @@ impl<T> View<T> {
     }
 
     /// The time of the store, which is also that of its entries.
-    #[cfg(feature = "auth")]
+    #[cfg(feature = "server")]
     pub(crate) fn now(&self) -> crate::Timestamp {
         self.shared.clock.now()
     }

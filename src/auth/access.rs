@@ -47,6 +47,7 @@ impl FromStr for Role {
 }
 
 /// What a request needs.
+#[cfg(feature = "server")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Right {
     /// Read keys.
@@ -82,7 +83,10 @@ impl Access {
         self.prefix = Some(prefix.into()).filter(|prefix| !prefix.is_empty());
         self
     }
+}
 
+#[cfg(feature = "server")]
+impl Access {
     pub(crate) fn allows(&self, right: Right) -> bool {
         let (role, unrestricted) = (self.role, self.prefix.is_none());
         match right {
@@ -129,7 +133,7 @@ impl Access {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests {
     use super::*;
 

@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::AuthError;
 use super::access::Access;
-use super::secret::{Fingerprint, Secret};
+use super::fingerprint::Fingerprint;
+use super::secret::Secret;
 
 /// Logins that one account may have at once. The oldest goes when there are more.
 pub(super) const MAX_SESSIONS: usize = 64;

@@ -1,30 +1,12 @@
 //! Accounts: made, listed, changed and removed.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use super::access::{Access, Role};
 use super::account::{Account, validate_name};
 use super::grant::Grant;
+use super::profile::{Profile, TokenInfo};
 use super::secret::Secret;
-use super::tokens::TokenInfo;
 use super::{Auth, AuthError};
-use crate::Error;
-
-/// What may be known of an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Profile {
-    /// Its name.
-    pub name: String,
-    /// What it may do.
-    pub access: Access,
-    /// When it was made.
-    pub created: SystemTime,
-    /// Logins that have not ended.
-    pub logins: usize,
-    /// Its API tokens.
-    pub tokens: Vec<TokenInfo>,
-}
+use crate::{Error, Timestamp};
 
 impl Profile {
     fn of(name: &str, account: &Account, now: u64) -> Self {
@@ -40,8 +22,9 @@ impl Profile {
     }
 }
 
-pub(super) fn at(seconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(seconds)
+/// The moment that is this many seconds after the Unix epoch.
+pub(super) fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000))
 }
 
 impl Auth {

@@ -1,6 +1,7 @@
 //! What an `Authorization` header may bring.
 
-use super::secret::{Secret, random};
+use super::fingerprint::random;
+use super::secret::Secret;
 use super::{AuthError, account};
 
 /// How an API token begins, and how a refresh token does: so that a scanner for lost secrets knows them.

@@ -4,8 +4,9 @@
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 
+use super::fingerprint::random;
 use super::keys::Keys;
-use super::secret::{Secret, random};
+use super::secret::Secret;
 use super::{AuthError, LEEWAY, MAX_ACCESS_TTL};
 
 /// The only type of token that is taken.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::account::{MAX_SESSIONS, Session};
 use super::bearer::{self, Named};
 use super::claims::Claims;
+use super::fingerprint::{Fingerprint, random};
 use super::grant::Grant;
-use super::secret::{Fingerprint, Secret, random};
+use super::secret::Secret;
 use super::{Auth, AuthError, account};
 
 /// What a login answers.

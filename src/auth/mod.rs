@@ -30,44 +30,61 @@
 //! ```
 
 mod access;
+#[cfg(feature = "server")]
 mod account;
+#[cfg(feature = "server")]
 mod accounts;
+#[cfg(feature = "server")]
 mod attempts;
+#[cfg(feature = "server")]
 mod bearer;
+#[cfg(feature = "server")]
 mod claims;
+#[cfg(feature = "server")]
 mod error;
+#[cfg(feature = "server")]
+mod fingerprint;
+#[cfg(feature = "server")]
 mod grant;
+#[cfg(feature = "server")]
 mod keys;
+#[cfg(feature = "server")]
 mod login;
+#[cfg(feature = "server")]
 mod password;
+mod profile;
 mod secret;
+#[cfg(feature = "server")]
 mod service;
-#[cfg(test)]
+#[cfg(all(test, feature = "server"))]
 mod tests;
+#[cfg(feature = "server")]
 mod tokens;
+#[cfg(feature = "server")]
 mod verified;
 
-use std::time::Duration;
-
+#[cfg(feature = "server")]
 pub(crate) use self::access::Right;
 pub use self::access::{Access, Role};
+#[cfg(feature = "server")]
 pub use self::account::Account;
-pub use self::accounts::Profile;
+#[cfg(feature = "server")]
 pub use self::error::AuthError;
+#[cfg(feature = "server")]
 pub(crate) use self::grant::Grant;
+#[cfg(feature = "server")]
 pub use self::keys::Keys;
+#[cfg(feature = "server")]
 pub use self::login::Tokens;
+pub use self::profile::{NewToken, Profile, TokenInfo};
 pub use self::secret::Secret;
+#[cfg(feature = "server")]
 pub use self::service::{Auth, Options};
-pub use self::tokens::{NewToken, TokenInfo};
 
 /// The longest that an access token is good, in seconds.
+#[cfg(feature = "server")]
 const MAX_ACCESS_TTL: u64 = 15 * 60;
 /// How far the clock of who made a token may be ahead of ours, in seconds. None the other way: what has expired
 /// has expired.
+#[cfg(feature = "server")]
 const LEEWAY: u64 = 5;
-
-/// In whole seconds.
-const fn minutes(minutes: u64) -> Duration {
-    Duration::from_secs(60 * minutes)
-}

@@ -9,7 +9,8 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::AuthError;
-use super::secret::{Secret, random};
+use super::fingerprint::random;
+use super::secret::Secret;
 
 /// What OWASP recommends: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1_024;

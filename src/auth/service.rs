@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::AuthError;
 use super::account::{Account, Record};
 use super::attempts::Attempts;
 use super::claims::Parties;
 use super::keys::Keys;
 use super::password::Passwords;
 use super::verified::Verified;
-use super::{AuthError, minutes};
 use crate::{Error, Store, View};
 
 /// How often a change is tried when others change the same account meanwhile.
@@ -33,8 +33,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            access_ttl: minutes(10),
-            refresh_ttl: minutes(30 * 24 * 60),
+            access_ttl: Duration::from_secs(10 * 60),
+            refresh_ttl: Duration::from_secs(30 * 24 * 60 * 60),
             issuer: "mainspring".to_owned(),
             audience: "mainspring".to_owned(),
         }

@@ -12,6 +12,8 @@ use crate::journal::MemoryJournal;
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PASSWORD: &str = "wheels within wheels";
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 fn auth() -> Auth {
     Auth::new(Store::builder().spawn(), Keys::in_memory().unwrap(), Options::default()).unwrap()
 }
@@ -124,7 +126,7 @@ async fn tokens_end_by_themselves() {
 async fn a_token_of_a_program_does_no_more_than_its_account() {
     let auth = with_ada(Role::Writer).await;
     let reader = Access::new(Role::Reader).within("car/");
-    let made = auth.add_token("ada", "dash", Some(reader.clone()), Some(minutes(1))).await.unwrap();
+    let made = auth.add_token("ada", "dash", Some(reader.clone()), Some(MINUTE)).await.unwrap();
     assert_eq!(*enters(&auth, &made.token).unwrap().access(), reader);
     let more = auth.add_token("ada", "more", Some(Access::new(Role::Admin)), None).await;
     assert!(matches!(more, Err(AuthError::Invalid(_))));
@@ -139,7 +141,7 @@ async fn a_token_of_a_program_does_no_more_than_its_account() {
     assert!(is_denied(&auth, &all.token));
     auth.set_access("ada", Access::new(Role::Writer)).await.unwrap();
     assert!(enters(&auth, &made.token).is_ok());
-    advance(minutes(1)).await;
+    advance(MINUTE).await;
     assert!(is_denied(&auth, &made.token));
 }
 

@@ -1,28 +1,13 @@
 //! Tokens of programs: long, random, shown once.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::access::Access;
 use super::account::{ApiToken, MAX_TOKENS};
 use super::accounts::at;
-use super::secret::{Fingerprint, Secret, random};
+use super::fingerprint::{Fingerprint, random};
+use super::profile::{NewToken, TokenInfo};
 use super::{Auth, AuthError, bearer};
-
-/// What may be known of an API token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TokenInfo {
-    /// Names it, for who wants to remove it.
-    pub id: String,
-    /// What it is for.
-    pub label: String,
-    /// What it may do at most. Its account may be allowed less by now.
-    pub access: Access,
-    /// When it was made.
-    pub created: SystemTime,
-    /// When it ends; `None`: never.
-    pub expires: Option<SystemTime>,
-}
 
 impl TokenInfo {
     pub(super) fn of(token: &ApiToken) -> Self {
@@ -34,16 +19,6 @@ impl TokenInfo {
             expires: token.expires.map(at),
         }
     }
-}
-
-/// A token that was just made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct NewToken {
-    /// The token itself: nobody can see it again.
-    pub token: Secret,
-    /// What is known of it.
-    pub info: TokenInfo,
 }
 
 impl Auth {

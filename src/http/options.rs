@@ -19,7 +19,6 @@ pub struct Options {
     /// The version that its description states. That of this crate.
     pub api_version: String,
     /// Who may do what; `None`: everybody may do everything.
-    #[cfg(feature = "auth")]
     pub auth: Option<crate::auth::Auth>,
     /// What it counts, for [`health`](super::health) to show.
     pub metrics: Metrics,
@@ -33,7 +32,6 @@ impl Default for Options {
             compression: true,
             cors_origins: Vec::new(),
             api_version: env!("CARGO_PKG_VERSION").to_owned(),
-            #[cfg(feature = "auth")]
             auth: None,
             metrics: Metrics::default(),
         }

@@ -2,6 +2,8 @@
 //! stream, a configuration, a command line.
 
 #[cfg(any(feature = "server", feature = "client"))]
+pub(crate) mod accounts;
+#[cfg(any(feature = "server", feature = "client"))]
 mod command;
 mod duration;
 #[cfg(any(feature = "server", feature = "client"))]
@@ -28,6 +30,8 @@ pub(crate) use self::event::{event_name, read_event, write_event};
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::problem::Problem;
 pub(crate) use self::row::{ReadRow, put_row, put_value, value_of};
+#[cfg(any(feature = "server", feature = "client"))]
+pub(crate) use self::time::rfc3339;
 pub(crate) use self::time::{InvalidTime, put_time, text_of, time_of};
 
 /// A text on its way into JSON, with its quotes.

@@ -48,3 +48,43 @@ pub(crate) fn time_of(text: &str) -> Result<Timestamp, InvalidTime> {
     let nanos = time.as_nanosecond().clamp(1, i128::from(u64::MAX));
     Ok(Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
 }
+
+/// Moments in what serde reads and writes.
+#[cfg(any(feature = "server", feature = "client"))]
+pub(crate) mod rfc3339 {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use crate::Timestamp;
+
+    pub(crate) fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::text_of(*time))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        super::time_of(&String::deserialize(from)?).map_err(de::Error::custom)
+    }
+
+    /// Those that may be missing.
+    pub(crate) mod option {
+        use serde::{Deserialize, Deserializer, Serializer, de};
+
+        use crate::Timestamp;
+
+        pub(crate) fn serialize<S: Serializer>(
+            time: &Option<Timestamp>,
+            to: S,
+        ) -> Result<S::Ok, S::Error> {
+            match time {
+                Some(time) => super::serialize(time, to),
+                None => to.serialize_none(),
+            }
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+            from: D,
+        ) -> Result<Option<Timestamp>, D::Error> {
+            let text = Option::<String>::deserialize(from)?;
+            text.map(|text| super::super::time_of(&text).map_err(de::Error::custom)).transpose()
+        }
+    }
+}
