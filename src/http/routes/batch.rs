@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 
 use crate::http::answer::{Failure, json, put_written};
 use crate::http::app::{App, AppState, Element, send};
-use crate::http::extract::{Query, Whole};
+use crate::http::extract::{Query, Unconditional, Whole};
 use crate::http::schema;
 use crate::wire::{Command, Problem};
 use crate::{Action, Write, Written};
@@ -40,6 +40,7 @@ pub(in crate::http) struct Together {
 pub(in crate::http) async fn batch<T: Element>(
     State(app): AppState<T>,
     Query(Together { independent }): Query<Together>,
+    _: Unconditional,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
     let read = |(index, command): (usize, Command<'_>)| {

@@ -33,18 +33,12 @@ impl Side {
     }
 }
 
-async fn pushed<T: Element>(
-    app: &App<T>,
-    key: Key,
-    Side { end }: Side,
-    when: When,
-    body: &[u8],
-) -> Result<Written<T>, Failure> {
+fn to_push<T: Element>(key: Key, Side { end }: Side, body: &[u8]) -> Result<Write<T>, Failure> {
     let operation = match end {
         End::Front => "push_front",
         End::Back => "push",
     };
-    written(app, when, Command::read(body)?.write(operation, key)?).await
+    Ok(Command::read(body)?.write(operation, key)?)
 }
 
 /// Push an element to a list.
@@ -69,7 +63,7 @@ pub(in crate::http) async fn push<T: Element>(
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
-    done(&pushed(&app, key, side, when, &body).await?, true)
+    done(&written(&app, when, to_push(key, side, &body)?).await?, true)
 }
 
 /// Push an element to a list that is there, and answer the list.
@@ -93,15 +87,8 @@ pub(in crate::http) async fn push_row<T: Element>(
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
-    let is_any = when.is_any();
-    let when = if is_any { When::PRESENT } else { when };
-    let written = match pushed(&app, key.clone(), side, when, &body).await {
-        // That the list has to be there is not a condition of the caller's.
-        Err(Failure(problem)) if is_any && problem.code == "revision_mismatch" => {
-            return Err(Error::NotFound.into());
-        }
-        other => other?,
-    };
+    let push = to_push(key.clone(), side, &body)?.not_new();
+    let written = written(&app, when, push).await?;
     row_after(&app, &key, &written).await
 }
 
