@@ -86,6 +86,7 @@ impl Problem {
             "compacted" => 410,
             "revision_mismatch" => 412,
             "too_large" => 413,
+            "misdirected" => 421,
             "busy" | "shutting_down" | "recovering" | "journal_failed" | "failed" => 503,
             "memory_limit" | "storage_full" => 507,
             "outcome_unknown" | "internal" => 500,

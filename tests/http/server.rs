@@ -24,8 +24,14 @@ async fn long_answers_are_compressed_for_those_who_ask_and_streams_never() {
         "{} bytes",
         row.body.len()
     );
-    assert_eq!(answer(get("/api/v1/short")).await.header("content-encoding"), "");
-    assert_eq!(server.ask("GET", "/api/v1/long", "").await.header("content-encoding"), "");
+    assert_eq!(row.header("vary"), "accept-encoding");
+    let short = answer(get("/api/v1/short")).await;
+    assert_eq!((short.header("content-encoding"), short.header("vary")), ("", ""));
+    let plain = server.ask("GET", "/api/v1/long", "").await;
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "accept-encoding"));
+    let identity = server.request("GET", "/api/v1/long").header("accept-encoding", "identity");
+    let identity = answer(identity).await;
+    assert_eq!(identity.headers.get_all("vary").iter().count(), 1, "{identity:?}");
 
     let mut stream = get("/watch?from=snapshot").send().await.unwrap();
     assert!(stream.headers().get("content-encoding").is_none());
@@ -57,6 +63,65 @@ async fn pages_of_others_may_use_it_only_if_they_are_named() {
         server.request("OPTIONS", "/api/v1/k").header("origin", "https://app.example.org");
     let told = answer(preflight.header("access-control-request-method", "PATCH")).await;
     assert_eq!((told.status.as_u16(), told.header("access-control-allow-methods")), (200, "*"));
+}
+
+#[tokio::test]
+async fn a_page_may_read_what_the_limits_answer_too() {
+    let mut options = http::Options::default();
+    options.cors_origins = vec!["https://app.example.org".into()];
+    options.limits.max_body_bytes = 100;
+    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
+    let put = |origin: &str| {
+        answer(server.request("PUT", "/api/v1/k").header("origin", origin).body("x".repeat(200)))
+    };
+    let told = put("https://app.example.org").await;
+    assert_refused(&told, 413, "too_large");
+    assert_eq!(told.header("access-control-allow-origin"), "https://app.example.org");
+    assert_eq!(
+        (told.header("access-control-expose-headers"), told.header("vary")),
+        ("*", "origin")
+    );
+    let told = put("https://other.example.org").await;
+    assert_eq!(told.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn pages_of_others_write_only_if_they_are_named() {
+    let mut options = http::Options::default();
+    options.cors_origins = vec!["https://app.example.org".into()];
+    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
+    let asked = |method, origin: &str| {
+        let path = if method == "POST" { "/batch" } else { "/v1/k" };
+        let body = if method == "POST" { "[]" } else { "x" };
+        answer(server.request(method, path).header("origin", origin).body(body))
+    };
+    for method in ["POST", "PUT", "DELETE"] {
+        let refused = asked(method, "https://other.example.org").await;
+        assert_refused(&refused, 403, "forbidden");
+        assert!(refused.text().contains("--cors-origins"), "{}", refused.text());
+        for origin in ["https://app.example.org", &format!("http://{}", server.address)] {
+            assert!(asked(method, origin).await.status.is_success(), "{method} of {origin}");
+        }
+    }
+    assert_eq!(asked("GET", "https://other.example.org").await.status, 404);
+    let other = server.request("DELETE", "/v1/k").header("sec-fetch-site", "cross-site");
+    assert_refused(&answer(other).await, 403, "forbidden");
+}
+
+#[tokio::test]
+async fn a_name_of_others_does_not_lead_here() {
+    let get = |server: &Server, host| answer(server.request("GET", "/stats").header("host", host));
+    let server = Server::start().await;
+    let refused = get(&server, "evil.example.org").await;
+    assert_refused(&refused, 421, "misdirected");
+    assert!(refused.text().contains("--allowed-hosts"), "{}", refused.text());
+    assert_eq!(get(&server, "localhost:1").await.status, 200);
+
+    let mut options = http::Options::default();
+    options.allowed_hosts = vec!["db.example.org".into()];
+    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
+    assert_eq!(get(&server, "db.example.org").await.status, 200);
+    assert_refused(&get(&server, "evil.example.org").await, 421, "misdirected");
 }
 
 #[tokio::test]
@@ -135,6 +200,36 @@ async fn the_description_and_its_pages_need_nothing_from_elsewhere() {
         }
     }
     assert_refused(&server.ask("GET", "/docs/nothing", "").await, 404, "not_found");
+    assert_refused(&server.ask("GET", "/docs/%ff", "").await, 400, "invalid_request");
+}
+
+#[tokio::test]
+async fn parameters_of_the_path_they_are_mounted_at_are_not_theirs() {
+    use tower::ServiceExt as _;
+
+    let store = Store::<Json>::builder().spawn();
+    let mounted = http::router(store.clone());
+    for at in ["/tenant/{id}", "/tenant/{key}", "/tenant/{file}"] {
+        let service = axum::Router::new().nest(at, mounted.clone());
+        let send = async |method: &str, path: &str, body: &'static str| {
+            let uri = format!("/tenant/seven{path}");
+            let request = axum::http::Request::builder().method(method).uri(uri);
+            let told = service
+                .clone()
+                .oneshot(request.body(axum::body::Body::from(body)).unwrap())
+                .await
+                .unwrap();
+            assert!(told.status().is_success(), "{at}: {method} {path}: {told:?}");
+        };
+        send("PUT", "/api/v1/k", r#"{"value":["x"]}"#).await;
+        send("POST", "/api/v1/k/push", r#"{"value":"y"}"#).await;
+        send("PUT", "/v1/set", "plain").await;
+        send("PUT", "/api/v1/set", r#"{"value":"x"}"#).await;
+        send("GET", "/docs/index.html", "").await;
+        send("GET", "/api/v1/docs/swagger/index.html", "").await;
+        let keys = store.keys("").await.unwrap().items;
+        assert_eq!(keys.iter().map(|key| &**key).collect::<Vec<_>>(), ["k", "set"], "{at}");
+    }
 }
 
 #[tokio::test]
