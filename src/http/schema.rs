@@ -381,6 +381,9 @@ pub(super) struct Problem {
     /// Why a gate, a journal or the store itself said no.
     #[schema(nullable = false)]
     reason: Option<String>,
+    /// Of `internal`: the revision of a write that was done, and whose answer cannot be written.
+    #[schema(nullable = false)]
+    revision: Option<u64>,
 }
 
 /// What a change did.

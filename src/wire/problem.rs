@@ -48,6 +48,9 @@ struct Details {
     /// Why a gate, a journal or the store itself said no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'static, str>>,
+    /// Of a write that was done and has no other answer: the revision of the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
 }
 
 /// A `null` that is there is not the same as nothing.
@@ -66,6 +69,13 @@ impl Problem {
     /// The same, of one command of a batch.
     pub(crate) fn at(mut self, index: usize) -> Self {
         self.details.get_or_insert_default().index = Some(index);
+        self
+    }
+
+    /// The same, after a write that was done, as this revision.
+    #[cfg(feature = "server")]
+    pub(crate) fn after(mut self, revision: u64) -> Self {
+        self.details.get_or_insert_default().revision = Some(revision);
         self
     }
 

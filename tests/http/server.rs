@@ -65,6 +65,54 @@ async fn pages_of_others_may_use_it_only_if_they_are_named() {
     assert_eq!((told.status.as_u16(), told.header("access-control-allow-methods")), (200, "*"));
 }
 
+/// A type with a value that cannot be written.
+#[derive(Clone, serde::Deserialize)]
+struct Odd(String);
+
+impl serde::Serialize for Odd {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match &*self.0 {
+            "odd" => Err(serde::ser::Error::custom("odd")),
+            text => to.serialize_str(text),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_cannot_be_written_was_done() {
+    use tower::ServiceExt as _;
+
+    let store = Store::<Odd>::builder().spawn();
+    let service = http::router(store.clone());
+    let mut revision = 0;
+    for (method, path, body) in [
+        ("POST", "/api/v1/k/push", r#"{"value":"odd"}"#),
+        ("PATCH", "/api/v1/k/push", r#"{"value":"odd"}"#),
+        ("PATCH", "/api/v1/k/ttl", r#"{"ttl":"1h"}"#),
+        ("POST", "/api/v1/k/pop", ""),
+        ("POST", "/api/v1/k/push", r#"{"value":"odd"}"#),
+        ("PATCH", "/api/v1/k/pop", ""),
+        ("POST", "/batch", r#"[{"command":"pop","key":"k"}]"#),
+    ] {
+        revision += 1;
+        let request = axum::http::Request::builder().method(method).uri(path);
+        let request = request.body(axum::body::Body::from(body)).unwrap();
+        let told = service.clone().oneshot(request).await.unwrap();
+        assert_eq!(store.revision(), revision, "{method} {path}");
+        if told.status() != 200 {
+            assert_eq!(told.status(), 500);
+            let body = axum::body::to_bytes(told.into_body(), 1 << 20).await.unwrap();
+            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(
+                (&problem["code"], &problem["revision"]),
+                (&"internal".into(), &revision.into())
+            );
+        } else {
+            assert!(body.contains("odd") && method == "POST", "{method} {path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_page_may_read_what_the_limits_answer_too() {
     let mut options = http::Options::default();
@@ -144,6 +192,28 @@ async fn a_full_queue_says_so_at_once() {
         assert_eq!(told.header("retry-after"), "1");
     }
     assert!(done.iter().all(|told| told.status == 200), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_page_of_entries_is_not_endless() {
+    let server = Server::start().await;
+    let megabytes = |count: usize| Json::from(&*"x".repeat(count << 20));
+    for n in 0..7 {
+        server.store.set(format!("k/{n}"), megabytes(1)).await.unwrap();
+    }
+    server.store.set("l", megabytes(5)).await.unwrap();
+    let (mut sizes, mut after, mut last) = (Vec::new(), String::new(), false);
+    while !last {
+        let page = server.ask("GET", &format!("/keys?entries=true&after={after}"), "").await;
+        assert!(page.body.len() < (9 << 20), "{} bytes", page.body.len());
+        let page = page.json();
+        sizes.push(page["entries"].as_array().unwrap().len());
+        match page["next"].as_str() {
+            Some(next) => after = next.to_owned(),
+            None => last = true,
+        }
+    }
+    assert_eq!(sizes, [4, 4]);
 }
 
 #[tokio::test]

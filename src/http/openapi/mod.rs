@@ -18,8 +18,8 @@ use super::routes::Described;
 const ABOUT: &str = "A store: many handles, one owner, many watchers. \
     `/api/v1` speaks JSON, `/v1` plain text, `/watch` tells of every change as it comes.\n\n\
     Every change has a revision, one number for the whole store. A write answers it, an `ETag` names it, and a \
-    watch resumes after it. Every error is `{\"code\", \"message\"}`; only `outcome_unknown` leaves open whether \
-    something was changed.";
+    watch resumes after it. Every error is `{\"code\", \"message\"}`; only `outcome_unknown`, `failed`, and an \
+    `internal` without a `revision` leave open whether something was changed.";
 
 /// The description, made when it is first asked for.
 #[derive(Debug)]

@@ -58,6 +58,14 @@ pub(in crate::http) async fn batch<T: Element>(
         .collect();
     let results = if independent { each(&app, writes).await? } else { all(&app, writes).await? };
 
+    let last = results.iter().flatten().map(|written| written.revision).max();
+    answer(&results, &has_length).map_err(|failure| match last {
+        Some(revision) => failure.after(revision),
+        None => failure,
+    })
+}
+
+fn answer<T: Element>(results: &Results<T>, has_length: &[bool]) -> Result<Response, Failure> {
     let mut body = vec![b'['];
     for (n, (result, has_length)) in results.iter().zip(has_length).enumerate() {
         if n > 0 {
@@ -66,7 +74,7 @@ pub(in crate::http) async fn batch<T: Element>(
         match result {
             Ok(written) => {
                 body.push(b'{');
-                put_written(&mut body, written, has_length)?;
+                put_written(&mut body, written, *has_length)?;
                 body.push(b'}');
             }
             Err(problem) => serde_json::to_writer(&mut body, problem)?,

@@ -214,7 +214,8 @@ pub(super) async fn row_after<T: Element>(
 ) -> Result<Response, Failure> {
     // Waits for room: the write was done, and "busy" would say that it was not.
     match app.store.get(key).await {
-        Ok(Some(entry)) => answer::row(app.store.id(), key, &entry),
+        Ok(Some(entry)) => answer::row(app.store.id(), key, &entry)
+            .map_err(|failure| failure.after(written.revision)),
         _ => done(written, true),
     }
 }

@@ -152,9 +152,12 @@ pub(in crate::http) async fn pop_row<T: Element>(
         return done(&written, true);
     };
     let mut body = Vec::new();
-    put_row(&mut body, &key, &entry)?;
-    body.extend_from_slice(b",\"popped\":");
-    serde_json::to_writer(&mut body, element)?;
+    let mut put = || {
+        put_row(&mut body, &key, &entry)?;
+        body.extend_from_slice(b",\"popped\":");
+        serde_json::to_writer(&mut body, element)
+    };
+    put().map_err(|error| Failure::from(error).after(written.revision))?;
     body.push(b'}');
     Ok(with_etag(json(body), &etag(app.store.id(), entry.revision)))
 }
