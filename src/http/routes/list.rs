@@ -50,7 +50,7 @@ fn to_push<T: Element>(key: Key, Side { end }: Side, body: &[u8]) -> Result<Writ
     request_body(content = NewElement, example = json!({"value": "b"})),
     responses(
         (
-            status = 200, description = "It was pushed.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            status = 200, description = "It was pushed.",
             body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 2}),
         ),
     ),
@@ -75,7 +75,8 @@ pub(in crate::http) async fn push<T: Element>(
     request_body(content = NewElement, example = json!({"value": "b", "ttl": "24h"})),
     responses(
         (
-            status = 200, description = "The list.", body = RowOrDone, example = json!({"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
+            status = 200, description = "The list.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            body = RowOrDone, example = json!({"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
         ),
     ),
     extensions(("x-errors" = json!(["write", "body", "invalid_data_type", "item_not_found"]))),
@@ -113,7 +114,7 @@ async fn popped<T: Element>(
     params(KeyParam, Side, Conditions),
     responses(
         (
-            status = 200, description = "It was popped.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            status = 200, description = "It was popped.",
             body = Popped, example = json!({"popped": "b", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 1}),
         ),
     ),
@@ -136,7 +137,8 @@ pub(in crate::http) async fn pop<T: Element>(
     params(KeyParam, Side, Conditions),
     responses(
         (
-            status = 200, description = "The list, and what was popped.", body = RowOrPopped, example = json!({"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z", "popped": "b"}),
+            status = 200, description = "The list, and what was popped.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            body = RowOrPopped, example = json!({"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z", "popped": "b"}),
         ),
     ),
     extensions(("x-errors" = json!(["write", "invalid_data_type", "item_not_found", "list_empty"]))),
