@@ -54,8 +54,8 @@ impl ToSchema for Held {
 }
 
 /// A time to live: numbers with units, one after another, such as `1h30m`, `90s` or `250ms`; more than zero, at most
-/// 100 years. `none`: never expires. `null`, or nothing: a set takes the store's default, everything else keeps the
-/// deadline. (Go's grammar: `+1h`, `.5h` and `µs` are understood too.)
+/// 100 years. `none`: never expires. `null`, or nothing, where it may be: a set takes the store's default, everything
+/// else keeps the deadline. (Go's grammar: `+1h`, `.5h` and `µs` are understood too.)
 #[derive(ToSchema)]
 #[schema(
     pattern = r"^(none|(([1-9][0-9]{0,4}(\.[0-9]{1,6})?|0\.[0-9]{0,2}[1-9])(us|ms|s|m|h)){1,4})$",
@@ -232,10 +232,9 @@ pub(super) struct NewElement {
     condition: Condition,
 }
 
-/// When an entry expires; `none` or `null`: never.
+/// When an entry expires; `none`: never.
 #[derive(ToSchema)]
 pub(super) struct NewTtl {
-    #[schema(nullable = true)]
     ttl: Ttl,
     #[serde(flatten)]
     condition: Condition,
@@ -382,6 +381,9 @@ pub(super) struct Problem {
     /// Why a gate, a journal or the store itself said no.
     #[schema(nullable = false)]
     reason: Option<String>,
+    /// Of `internal`: the revision of a write that was done, and whose answer cannot be written.
+    #[schema(nullable = false)]
+    revision: Option<u64>,
 }
 
 /// What a change did.

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use crate::Reader;
 use crate::http::answer::{Failure, json};
 use crate::http::app::{AppState, Element, send};
+use crate::http::extract::Unconditional;
 use crate::http::schema::Ok as OkSchema;
 use crate::journal::JournalStats;
 
@@ -29,7 +30,9 @@ pub(super) const CLEARED: &str = "mainspring-cleared";
 )]
 pub(in crate::http) async fn flush<T: Element>(
     State(app): AppState<T>,
+    unconditional: Result<Unconditional, Failure>,
 ) -> Result<Response, Response> {
+    unconditional.map_err(Failure::into_text)?;
     let cleared = send(app.store.clear()).await.map_err(Failure::into_text)?;
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().insert(CLEARED, HeaderValue::from(cleared));
