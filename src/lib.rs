@@ -104,6 +104,7 @@ pub mod http;
 mod inbox;
 pub mod journal;
 mod key;
+mod lag;
 mod latest;
 mod link;
 mod message;

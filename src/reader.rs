@@ -319,10 +319,12 @@ impl<T> Reader<T> {
         let Link { shared, inbox, .. } = &*self.carrier;
         let span = shared.history.span();
         let counters = &shared.counters;
+        let untold = shared.marks.untold();
+        let revision = shared.history.head();
         Stats {
             entries: counters.entries.load(Ordering::Relaxed) as usize,
             bytes: counters.bytes.load(Ordering::Relaxed),
-            revision: shared.history.head(),
+            revision,
             queued: inbox.len(),
             queue_capacity: inbox.capacity(),
             turns: counters.turns.load(Ordering::Relaxed),
@@ -330,6 +332,7 @@ impl<T> Reader<T> {
             expired: counters.expired.load(Ordering::Relaxed),
             subscribers: shared.listeners.count() + shared.watchers.count(),
             lagged: counters.lagged.load(Ordering::Relaxed),
+            max_lag: untold.map_or(0, |first| (revision + 1).saturating_sub(first)),
             history_floor: span.floor,
             history_changes: span.changes,
             history_bytes: span.bytes,
