@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::accept::{Drained, accept};
 use super::app::{App, Element};
+use super::limits::within_reason;
 use super::routes::routes;
 use super::{Options, layers};
 use crate::Store;
@@ -70,9 +71,10 @@ pub fn router<T: Element>(store: Store<T>) -> Router {
 pub async fn serve<T: Element>(
     listener: TcpListener,
     store: Store<T>,
-    options: Options,
+    mut options: Options,
     shutdown: CancellationToken,
 ) -> Drained {
+    options.heartbeat = within_reason(options.heartbeat);
     let (limits, metrics) = (options.limits.clone(), options.metrics.clone());
     let app = Arc::new(App::new(store, options, shutdown.clone()));
     let router = layers::around(routes(Arc::clone(&app)), &app.options);
