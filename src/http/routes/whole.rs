@@ -73,6 +73,8 @@ pub(in crate::http) struct Glance {
     expired: u64,
     subscribers: usize,
     lagged: u64,
+    /// How many changes the slowest subscription is behind.
+    max_lag: u64,
     history_floor: u64,
     history_changes: usize,
     history_bytes: u64,
@@ -99,7 +101,7 @@ pub(in crate::http) struct JournalGlance {
     get, path = "/stats", tag = "store", operation_id = "stats",
     responses(
         (
-            status = 200, description = "Its figures.", body = Glance, example = json!({"id": "5f0c9a1b2c3d4e5f", "revision": 7, "entries": 2, "bytes": 120, "queued": 0, "queue_capacity": 1024, "turns": 9, "commands": 9, "expired": 0, "subscribers": 1, "lagged": 0, "history_floor": 0, "history_changes": 7, "history_bytes": 420, "journal": {"appends": 0, "appended_bytes": 0, "syncs": 0, "sync_seconds": 0.0, "unsynced_seconds": 0.0, "compactions": 0, "bytes": 0}}),
+            status = 200, description = "Its figures.", body = Glance, example = json!({"id": "5f0c9a1b2c3d4e5f", "revision": 7, "entries": 2, "bytes": 120, "queued": 0, "queue_capacity": 1024, "turns": 9, "commands": 9, "expired": 0, "subscribers": 1, "lagged": 0, "max_lag": 0, "history_floor": 0, "history_changes": 7, "history_bytes": 420, "journal": {"appends": 0, "appended_bytes": 0, "syncs": 0, "sync_seconds": 0.0, "unsynced_seconds": 0.0, "compactions": 0, "bytes": 0}}),
         ),
     ),
 )]
@@ -125,6 +127,7 @@ fn glance<T>(store: &Reader<T>) -> Glance {
         expired: stats.expired,
         subscribers: stats.subscribers,
         lagged: stats.lagged,
+        max_lag: stats.max_lag,
         history_floor: stats.history_floor,
         history_changes: stats.history_changes,
         history_bytes: stats.history_bytes,
