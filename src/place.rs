@@ -38,7 +38,7 @@ impl<T, C> Pending<'_, T, op::Subscribe, C> {
     /// While the snapshot is told, changes wait in the history, and in the journal if there is one that can be
     /// [read](crate::journal::Journal::past). If there is none, and the store changes faster than the
     /// reader reads, and for longer than the history reaches back, the subscription ends with
-    /// [`Error::Compacted`], also before its [`SnapshotEnd`](crate::Event::SnapshotEnd). Starting over
+    /// [`Error::Compacted`](crate::Error::Compacted), also before its [`SnapshotEnd`](crate::Event::SnapshotEnd). Starting over
     /// helps only if something is different then: a
     /// [longer history](crate::Builder::history_changes), a reader that does its slow work elsewhere, or
     /// pages of [`scan`](crate::Reader::scan) instead. Empty the copy before starting over.
