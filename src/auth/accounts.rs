@@ -147,6 +147,7 @@ impl Auth {
         new: Secret,
         from: std::net::IpAddr,
     ) -> Result<(), AuthError> {
+        grant.needs_login()?;
         let name = grant.account();
         let attempt = self.0.attempts.begin(name, from).await?;
         let account = self.account(name).ok_or(AuthError::Denied)?;

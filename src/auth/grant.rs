@@ -54,6 +54,17 @@ impl Grant {
         }
     }
 
+    /// Note in the audit log what it has done to an account.
+    pub(crate) fn did(&self, what: &str, account: &str) {
+        let by = self.account();
+        tracing::info!(target: "mainspring::audit", by, what, account, "accounts changed");
+    }
+
+    /// A token of a program makes no others, unless it is an admin's: who has stolen one shall not keep it.
+    pub(crate) fn needs_login(&self) -> Result<(), AuthError> {
+        if self.session().is_some() { Ok(()) } else { self.needs(Right::Admin) }
+    }
+
     pub(crate) fn needs(&self, right: Right) -> Result<(), AuthError> {
         if self.access.allows(right) { Ok(()) } else { Err(AuthError::Forbidden) }
     }

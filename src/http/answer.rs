@@ -3,11 +3,14 @@
 use std::fmt::Write;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, ETAG, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::auth::AuthError;
 use crate::wire::{Problem, Text, put_row, put_time};
 use crate::{BatchError, Entry, Error, ResumeToken, StoreId, Written};
 
@@ -25,6 +28,11 @@ impl Failure {
         message: impl Into<std::borrow::Cow<'static, str>>,
     ) -> Self {
         Self(Problem::new(code, message))
+    }
+
+    /// Of a path that leads nowhere.
+    pub(super) fn nothing_here() -> Self {
+        Self::new("not_found", "there is nothing at this path: see /docs")
     }
 
     /// The answer to a write that was done cannot be written: say that it was done, as this revision.
@@ -50,8 +58,11 @@ impl Failure {
         let mut response = Response::new(body);
         *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().insert(CONTENT_TYPE, content_type);
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        let headers = response.headers_mut();
+        match self.0.status() {
+            401 => drop(headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            429 | 503 => drop(headers.insert(RETRY_AFTER, self.0.retry_after().into())),
+            _ => {}
         }
         response.extensions_mut().insert(self.0);
         response
@@ -75,6 +86,26 @@ impl From<Problem> for Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self(Problem::from(&error))
+    }
+}
+
+impl From<AuthError> for Failure {
+    fn from(error: AuthError) -> Self {
+        let problem = |code| Problem::new(code, error.to_string());
+        Self(match &error {
+            AuthError::Denied => problem("unauthorized"),
+            AuthError::Forbidden => problem("forbidden"),
+            AuthError::TooManyAttempts { wait } => problem("too_many_attempts").in_time(*wait),
+            AuthError::Exists => problem("account_exists"),
+            AuthError::NotFound => problem("account_not_found"),
+            AuthError::Invalid(_) => problem("invalid_request"),
+            AuthError::Busy => problem("busy"),
+            AuthError::Store(error) => Problem::from(error),
+            AuthError::NoRandomness | AuthError::Keys(_) => {
+                tracing::error!(%error, "accounts");
+                Problem::new("internal", "the server failed on this request; its log says why")
+            }
+        })
     }
 }
 

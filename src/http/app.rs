@@ -32,7 +32,7 @@ pub(super) struct App<T> {
 
 impl<T> App<T> {
     pub(super) fn new(store: Store<T>, options: Options, shutdown: CancellationToken) -> Self {
-        let description = Description::new(&options.api_version);
+        let description = Description::new(&options.api_version, options.auth.is_some());
         Self { store, options, shutdown, description }
     }
 }

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Failure;
 use super::app::App;
+use super::auth::Caller;
 use crate::{Condition, Key, ResumeToken, StoreId, Write};
 
 /// The last parameter of the path: those before it are of where the routes are mounted.
@@ -26,19 +27,20 @@ async fn last_parameter<S: Send + Sync>(
     Ok(params.iter().last().map(|(_, value)| value.to_owned()))
 }
 
-/// The key that the path names: its last parameter, and at `/api/v1/set`, which has none, `set`.
+/// The key that the path names, if whoever asks may touch it: its last parameter, and at `/api/v1/set`, which has none, `set`.
 pub(super) struct PathKey(pub(super) Key);
 
-impl<S: Send + Sync> FromRequestParts<S> for PathKey {
+impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for PathKey {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let key = match last_parameter(parts, state).await? {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<T>>) -> Result<Self, Failure> {
+        let key = match last_parameter(parts, app).await? {
             // Whether it is a parameter or not.
             _ if parts.uri.path().ends_with("/set") => Key::from("set"),
             key => Key::from(key.unwrap_or_default()),
         };
         key.validate()?;
+        Caller::of(parts, app)?.needs_key(&key)?;
         Ok(Self(key))
     }
 }

@@ -3,6 +3,7 @@
 mod accept;
 mod answer;
 mod app;
+mod auth;
 mod extract;
 mod guard;
 mod health;
@@ -15,6 +16,7 @@ mod params;
 mod routes;
 mod schema;
 mod server;
+mod table;
 
 pub use self::accept::Drained;
 pub use self::app::Element;

@@ -87,6 +87,8 @@ fn put_change<T: Serialize>(out: &mut Vec<u8>, change: &Change<T>) -> serde_json
             out.push(b',');
             put_ttl(out, *expires_at);
         }
+        // Those who may not know how many are not told.
+        ChangeKind::Cleared { count: 0 } => {}
         ChangeKind::Cleared { count } => {
             let _ = write!(Text(out), ",\"count\":{count}");
         }

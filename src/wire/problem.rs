@@ -45,6 +45,9 @@ struct Details {
     limit: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     weight: Option<u64>,
+    /// Of what may be tried again: after how many seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
     /// Why a gate, a journal or the store itself said no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'static, str>>,
@@ -84,15 +87,32 @@ impl Problem {
         self.details.as_ref()?.index
     }
 
+    /// The same, to be tried again in time.
+    #[cfg(feature = "server")]
+    pub(crate) fn in_time(mut self, wait: std::time::Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.details.get_or_insert_default().retry_after = Some(seconds.max(1));
+        self
+    }
+
+    /// After how many seconds it may be tried again.
+    #[cfg(feature = "server")]
+    pub(crate) fn retry_after(&self) -> u64 {
+        self.details.as_ref().and_then(|details| details.retry_after).unwrap_or(1)
+    }
+
     /// The HTTP status that goes with the code.
     pub(crate) fn status(&self) -> u16 {
         match &*self.code {
             "unauthorized" => 401,
             "forbidden" => 403,
-            "item_not_found" | "not_found" => 404,
+            "item_not_found" | "not_found" | "account_not_found" => 404,
             "method_not_allowed" => 405,
             "timeout" => 408,
-            "invalid_data_type" | "list_empty" | "refused" | "wrong_store" => 409,
+            "invalid_data_type" | "list_empty" | "refused" | "wrong_store" | "account_exists" => {
+                409
+            }
+            "too_many_attempts" => 429,
             "compacted" => 410,
             "revision_mismatch" => 412,
             "too_large" => 413,

@@ -24,10 +24,11 @@ use crate::wire::parse_duration;
     extensions(("x-errors" = json!(["invalid_json", "account_exists"])), ("x-needs" = json!("admin"))),
 )]
 pub(in crate::http) async fn register(
-    Admin(auth, _): Admin,
+    Admin(auth, grant): Admin,
     Sealed(NewAccount { name, password, access }): Sealed<NewAccount>,
 ) -> Result<Response, Failure> {
     auth.register(&name, password, access).await?;
+    grant.did("register", &name);
     created(unkept(&auth.profile(&name).ok_or(AuthError::NotFound)?)?)
 }
 
@@ -52,11 +53,12 @@ pub(in crate::http) async fn accounts(Admin(auth, _): Admin) -> Result<Response,
     extensions(("x-errors" = json!(["invalid_json", "account_not_found"])), ("x-needs" = json!("admin"))),
 )]
 pub(in crate::http) async fn set_access(
-    Admin(auth, _): Admin,
+    Admin(auth, grant): Admin,
     Name(name): Name,
     Sealed(access): Sealed<Access>,
 ) -> Result<Response, Failure> {
     auth.set_access(&name, access).await?;
+    grant.did("set access", &name);
     unkept(&json!({"message": "ok"}))
 }
 
@@ -70,10 +72,11 @@ pub(in crate::http) async fn set_access(
     extensions(("x-errors" = json!(["account_not_found"])), ("x-needs" = json!("admin"))),
 )]
 pub(in crate::http) async fn remove_account(
-    Admin(auth, _): Admin,
+    Admin(auth, grant): Admin,
     Name(name): Name,
 ) -> Result<Response, Failure> {
     auth.remove(&name).await?;
+    grant.did("remove account", &name);
     unkept(&json!({"message": "ok"}))
 }
 
@@ -88,11 +91,12 @@ pub(in crate::http) async fn remove_account(
     extensions(("x-errors" = json!(["invalid_json", "account_not_found"])), ("x-needs" = json!("admin"))),
 )]
 pub(in crate::http) async fn set_password(
-    Admin(auth, _): Admin,
+    Admin(auth, grant): Admin,
     Name(name): Name,
     Sealed(Password { password }): Sealed<Password>,
 ) -> Result<Response, Failure> {
     auth.set_password(&name, password).await?;
+    grant.did("set password", &name);
     unkept(&json!({"message": "ok"}))
 }
 
@@ -114,6 +118,7 @@ pub(in crate::http) async fn add_token(
     let ttl: Option<Duration> = ttl.map_err(|_| Failure::from(crate::Error::InvalidTtl))?;
     let account = account.as_deref().unwrap_or(grant.account());
     let access = if account == grant.account() {
+        grant.needs_login()?;
         // Whoever came in with a limited token does not leave with more.
         let wanted = access.unwrap_or_else(|| grant.access().clone());
         if grant.access().and(&wanted).as_ref() != Some(&wanted) {
@@ -124,7 +129,9 @@ pub(in crate::http) async fn add_token(
         grant.needs(Right::Admin)?;
         access
     };
-    created(unkept(&auth.add_token(account, &label, access, ttl).await?)?)
+    let made = auth.add_token(account, &label, access, ttl).await?;
+    grant.did("add token", account);
+    created(unkept(&made)?)
 }
 
 /// Remove a token.
@@ -140,10 +147,9 @@ pub(in crate::http) async fn remove_token(
     Known(auth, grant): Known,
     TokenName(account, id): TokenName,
 ) -> Result<Response, Failure> {
-    if account != grant.account() {
-        grant.needs(Right::Admin)?;
-    }
+    if account == grant.account() { grant.needs_login() } else { grant.needs(Right::Admin) }?;
     auth.remove_token(&account, &id).await?;
+    grant.did("remove token", &account);
     unkept(&json!({"message": "ok"}))
 }
 
@@ -155,8 +161,9 @@ pub(in crate::http) async fn remove_token(
     responses((status = 200, description = "The keys that are live, the newest first.", body = described::SigningKeys, example = json!({"keys": ["kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"]}))),
     extensions(("x-needs" = json!("admin"))),
 )]
-pub(in crate::http) async fn rotate_keys(Admin(auth, _): Admin) -> Result<Response, Failure> {
+pub(in crate::http) async fn rotate_keys(Admin(auth, grant): Admin) -> Result<Response, Failure> {
     auth.rotate_keys().await?;
+    grant.did("rotate keys", "");
     unkept(&SigningKeys { keys: auth.keys().ids() })
 }
 

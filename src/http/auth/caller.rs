@@ -13,6 +13,7 @@ use crate::auth::{Auth, Grant, Right};
 use crate::http::answer::Failure;
 use crate::http::app::App;
 use crate::http::extract::header;
+use crate::{Key, Write};
 
 /// Who asks. Anybody, where nobody is asked who they are.
 #[derive(Debug, Clone, Default)]
@@ -65,7 +66,12 @@ impl Caller {
         }
     }
 
-    /// Note in the audit log what it has done.
+    /// Keep who and what, until it is known whether it was done.
+    pub(in crate::http) fn note<T>(&self, write: &Write<T>) -> Note {
+        Note(self.0.as_ref().map(|_| (self.clone(), write.action().name(), write.key().clone())))
+    }
+
+    /// Note in the audit log what has been done.
     pub(in crate::http) fn did(&self, what: &str, key: &str, revision: u64) {
         if let Some(grant) = &self.0 {
             let account = grant.account();
@@ -74,10 +80,22 @@ impl Caller {
     }
 }
 
+/// A write that goes into the audit log once it is done.
+pub(in crate::http) struct Note(Option<(Caller, &'static str, Key)>);
+
+impl Note {
+    pub(in crate::http) fn done(self, revision: u64) {
+        if let Self(Some((caller, what, key))) = self {
+            caller.did(what, &key, revision);
+        }
+    }
+}
+
 /// Extractors: the state of the handlers, for those who have a right to it.
 macro_rules! rights {
     ($($(#[doc = $doc:literal])+ $name:ident($right:ident);)+) => {$(
         $(#[doc = $doc])+
+        #[allow(dead_code, reason = "not every handler has to know who it is")]
         pub(in crate::http) struct $name<T>(pub(in crate::http) Arc<App<T>>, pub(in crate::http) Caller);
 
         impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for $name<T> {

@@ -4,6 +4,7 @@
 //! extension away and describes them, and those that every operation has, as answers with examples.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::json;
 use utoipa::Modify;
@@ -16,11 +17,13 @@ use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{OpenApi, Ref};
 
 use super::operations;
+use crate::auth::AuthError;
+use crate::http::answer::Failure;
 use crate::wire::Problem;
 use crate::{Error, Refusal};
 
 /// The name of the extension.
-const ERRORS: &str = "x-errors";
+pub(super) const ERRORS: &str = "x-errors";
 
 /// What any request may be answered.
 const COMMON: &[&str] = &[
@@ -97,19 +100,34 @@ fn codes(operation: &mut Operation) -> Vec<&'static str> {
 
 /// What only some operations have.
 const KNOWN: &[&str] = &[
+    "account_exists",
+    "account_not_found",
     "compacted",
     "invalid_data_type",
+    "invalid_json",
+    "invalid_ttl",
     "item_not_found",
     "journal_failed",
     "list_empty",
+    "not_allowed",
     "not_found",
+    "outcome_unknown",
+    "storage_full",
+    "too_many_attempts",
+    "unauthorized",
     "wrong_store",
 ];
 
 /// An error of each code, as it is answered.
 fn example(code: &'static str) -> Problem {
     let of = |error: Error| Problem::from(&error);
+    let account = |error: AuthError| Failure::from(error).0;
     match code {
+        "unauthorized" => of(Error::Unauthorized),
+        "not_allowed" => of(Error::Forbidden),
+        "account_exists" => account(AuthError::Exists),
+        "account_not_found" => account(AuthError::NotFound),
+        "too_many_attempts" => account(AuthError::TooManyAttempts { wait: Duration::from_secs(8) }),
         "item_not_found" => of(Error::NotFound),
         "invalid_data_type" => of(Error::WrongKind),
         "list_empty" => of(Error::ListEmpty),
@@ -162,8 +180,9 @@ fn answer(status: u16, problems: &BTreeMap<&str, Problem>, is_plain: bool) -> Re
     }
     response = response.content("application/json", content(&codes, problems));
     if let Some((name, told, example)) = match status {
+        401 => Some(("WWW-Authenticate", "How to say who one is.", "Bearer")),
         405 => Some(("Allow", "The methods that the path takes.", "GET,HEAD")),
-        503 => Some(("Retry-After", "After how many seconds to try again.", "1")),
+        429 | 503 => Some(("Retry-After", "After how many seconds to try again.", "1")),
         _ => None,
     } {
         let text = ObjectBuilder::new().schema_type(Type::String);

@@ -1,6 +1,7 @@
 //! The description of the interface (OpenAPI 3.1), made from the handlers, and the texts that are served of it.
 
 mod errors;
+mod needs;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,8 @@ use utoipa::openapi::{Info, License, OpenApi, RefOr, Required, ServerBuilder};
 use utoipa::{Modify, OpenApi as _};
 
 use self::errors::Errors;
+use self::needs::Needs;
+use super::auth;
 use super::routes::Described;
 
 /// What the interface is, in the words of its description.
@@ -28,32 +31,40 @@ const ABOUT: &str = "A store: many handles, one owner, many watchers. \
 #[derive(Debug)]
 pub(super) struct Description {
     version: String,
+    /// Whether everybody is asked who they are.
+    asks: bool,
     json: OnceLock<Bytes>,
     yaml: OnceLock<Bytes>,
 }
 
 impl Description {
     /// The description of an interface of this version.
-    pub(super) fn new(version: &str) -> Self {
-        Self { version: version.to_owned(), json: OnceLock::new(), yaml: OnceLock::new() }
+    pub(super) fn new(version: &str, asks: bool) -> Self {
+        Self { version: version.to_owned(), asks, json: OnceLock::new(), yaml: OnceLock::new() }
     }
 
     /// As JSON, to be served at the root.
     pub(super) fn json(&self) -> Bytes {
-        let text = || serde_json::to_vec(&describe(&self.version, ".")).unwrap_or_default().into();
+        let text = || {
+            serde_json::to_vec(&describe(&self.version, self.asks, ".")).unwrap_or_default().into()
+        };
         self.json.get_or_init(text).clone()
     }
 
     /// As YAML, to be served where document 002 has it.
     pub(super) fn yaml(&self) -> Bytes {
-        let text = || describe(&self.version, "../../..").to_yaml().unwrap_or_default().into();
+        let text =
+            || describe(&self.version, self.asks, "../../..").to_yaml().unwrap_or_default().into();
         self.yaml.get_or_init(text).clone()
     }
 }
 
 /// `root` is where the routes begin, seen from the place of the description.
-fn describe(version: &str, root: &str) -> OpenApi {
+fn describe(version: &str, asks: bool, root: &str) -> OpenApi {
     let mut described = Described::openapi();
+    if asks {
+        described.merge(auth::Described::openapi());
+    }
     let mut info = Info::new("Mainspring", version);
     info.description = Some(ABOUT.to_owned());
     info.license = Some(License::new("MIT OR Apache-2.0"));
@@ -62,6 +73,7 @@ fn describe(version: &str, root: &str) -> OpenApi {
     }
     described.info = info;
     described.servers = Some(vec![ServerBuilder::new().url(root).build()]);
+    Needs { asks }.modify(&mut described);
     Errors.modify(&mut described);
     RequestIds.modify(&mut described);
     Heads.modify(&mut described);

@@ -13,7 +13,7 @@ use crate::http::routes::TABLE;
 use crate::wire::Json;
 
 fn described() -> BTreeSet<(String, String)> {
-    let mut openapi = describe("1", ".");
+    let mut openapi = describe("1", false, ".");
     let paths = openapi.paths.paths.iter_mut();
     paths
         .flat_map(|(path, item)| {
@@ -55,7 +55,7 @@ async fn what_is_described_is_there() {
 
 #[test]
 fn nothing_is_left_without_words_or_an_example() {
-    let openapi = serde_json::to_value(describe("1.2.3", ".")).unwrap();
+    let openapi = serde_json::to_value(describe("1.2.3", false, ".")).unwrap();
     assert_eq!(
         (&openapi["openapi"], &openapi["info"]["version"]),
         (&"3.1.0".into(), &"1.2.3".into())

@@ -1,12 +1,12 @@
 //! Several writes in one request.
 
-use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::http::answer::{Failure, json, put_written};
-use crate::http::app::{App, AppState, Element, send};
+use crate::http::app::{App, Element, send};
+use crate::http::auth::{Note, Writing};
 use crate::http::extract::{Query, Unconditional, Whole};
 use crate::http::schema;
 use crate::wire::{Command, Problem};
@@ -35,10 +35,10 @@ pub(in crate::http) struct Together {
             status = 200, description = "What each did, in their order.", body = Vec<schema::Outcome>, example = json!([{"revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}, {"revision": 8, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 2}]),
         ),
     ),
-    extensions(("x-errors" = json!(["write", "body", "item_not_found", "invalid_data_type", "list_empty"]))),
+    extensions(("x-errors" = json!(["write", "body", "item_not_found", "invalid_data_type", "list_empty"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn batch<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     Query(Together { independent }): Query<Together>,
     _: Unconditional,
     Whole(body): Whole,
@@ -52,12 +52,19 @@ pub(in crate::http) async fn batch<T: Element>(
     };
     let commands = Command::read_all(&body)?;
     let writes = commands.into_iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    writes.iter().try_for_each(|write| caller.needs_key(write.key()))?;
+    let notes: Vec<Note> = writes.iter().map(|write| caller.note(write)).collect();
     let has_length: Vec<bool> = writes
         .iter()
         .map(|write| matches!(write.action(), Action::Push { .. } | Action::Pop { .. }))
         .collect();
     let results = if independent { each(&app, writes).await? } else { all(&app, writes).await? };
 
+    for (note, result) in notes.into_iter().zip(&results) {
+        if let Ok(written) = result {
+            note.done(written.revision);
+        }
+    }
     let last = results.iter().flatten().map(|written| written.revision).max();
     answer(&results, &has_length).map_err(|failure| match last {
         Some(revision) => failure.after(revision),

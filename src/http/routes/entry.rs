@@ -1,11 +1,11 @@
 //! Entries: read, set, update, remove, expire.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::http::answer::{self, Failure, done};
-use crate::http::app::{App, AppState, Element, send};
+use crate::http::app::{App, Element, send};
+use crate::http::auth::{Caller, Reading, Writing};
 use crate::http::extract::{Known, PathKey, When, Whole};
 use crate::http::params::{Conditions, KeyParam, KnownParam};
 use crate::http::schema::{Done, NewEntry, NewTtl, NewValue, Row, RowOrDone};
@@ -25,10 +25,10 @@ use crate::{Error, Key, Write, Written};
         ),
         (status = 304, description = "It is what `If-None-Match` names.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`."))),
     ),
-    extensions(("x-errors" = json!(["store", "item_not_found"]))),
+    extensions(("x-errors" = json!(["store", "item_not_found"])), ("x-needs" = json!("read"))),
 )]
 pub(in crate::http) async fn get<T: Element>(
-    State(app): AppState<T>,
+    Reading(app, _): Reading<T>,
     PathKey(key): PathKey,
     Known(known): Known,
 ) -> Result<Response, Failure> {
@@ -60,17 +60,20 @@ pub(in crate::http) async fn get<T: Element>(
             body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
         ),
     ),
-    extensions(("x-errors" = json!(["write", "body"]))),
+    extensions(("x-errors" = json!(["write", "body"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn set<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
     let command = Command::read(&body)?;
     let key = command.key()?;
     key.validate()?;
-    written(&app, when, command.write("set", key)?).await.and_then(|written| done(&written, false))
+    caller.needs_key(&key)?;
+    written(&app, &caller, when, command.write("set", key)?)
+        .await
+        .and_then(|written| done(&written, false))
 }
 
 /// Set the key of the path.
@@ -89,16 +92,16 @@ pub(in crate::http) async fn set<T: Element>(
             body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
         ),
     ),
-    extensions(("x-errors" = json!(["write", "body"]))),
+    extensions(("x-errors" = json!(["write", "body"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn put<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     PathKey(key): PathKey,
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
     let write = Command::read(&body)?.write("set", key)?;
-    written(&app, when, write).await.and_then(|written| done(&written, false))
+    written(&app, &caller, when, write).await.and_then(|written| done(&written, false))
 }
 
 /// Update an entry.
@@ -114,16 +117,16 @@ pub(in crate::http) async fn put<T: Element>(
             body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
         ),
     ),
-    extensions(("x-errors" = json!(["write", "body", "item_not_found"]))),
+    extensions(("x-errors" = json!(["write", "body", "item_not_found"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn patch<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     PathKey(key): PathKey,
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
     let write = Command::read(&body)?.write("update", key)?;
-    written(&app, when, write).await.and_then(|written| done(&written, false))
+    written(&app, &caller, when, write).await.and_then(|written| done(&written, false))
 }
 
 /// Remove an entry.
@@ -137,14 +140,14 @@ pub(in crate::http) async fn patch<T: Element>(
             status = 200, description = "It was removed.", body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
         ),
     ),
-    extensions(("x-errors" = json!(["write", "item_not_found"]))),
+    extensions(("x-errors" = json!(["write", "item_not_found"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn delete<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     PathKey(key): PathKey,
     when: When,
 ) -> Result<Response, Failure> {
-    written(&app, when, Write::remove(key)).await.and_then(|written| done(&written, false))
+    written(&app, &caller, when, Write::remove(key)).await.and_then(|written| done(&written, false))
 }
 
 /// Let an entry expire, or never.
@@ -159,16 +162,16 @@ pub(in crate::http) async fn delete<T: Element>(
             status = 200, description = "Its deadline was moved.", body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
         ),
     ),
-    extensions(("x-errors" = json!(["write", "body", "item_not_found"]))),
+    extensions(("x-errors" = json!(["write", "body", "item_not_found"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn expire<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     PathKey(key): PathKey,
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
     let write = Command::read(&body)?.write("expire", key)?;
-    written(&app, when, write).await.and_then(|written| done(&written, false))
+    written(&app, &caller, when, write).await.and_then(|written| done(&written, false))
 }
 
 /// Let an entry expire, or never, and answer it.
@@ -184,26 +187,31 @@ pub(in crate::http) async fn expire<T: Element>(
             body = RowOrDone, example = json!({"key": "car/speed", "kind": "json", "value": 42.5, "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
         ),
     ),
-    extensions(("x-errors" = json!(["write", "body", "item_not_found"]))),
+    extensions(("x-errors" = json!(["write", "body", "item_not_found"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn expire_row<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     PathKey(key): PathKey,
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
     let write = Command::read(&body)?.write("expire", key.clone())?;
-    let written = written(&app, when, write).await?;
+    let written = written(&app, &caller, when, write).await?;
     row_after(&app, &key, &written).await
 }
 
 /// Do a write.
 pub(super) async fn written<T: Element>(
     app: &App<T>,
+    caller: &Caller,
     when: When,
     write: Write<T>,
 ) -> Result<Written<T>, Failure> {
-    send(app.store.write(when.on(write, app.store.id())?)).await
+    let write = when.on(write, app.store.id())?;
+    let note = caller.note(&write);
+    let written = send(app.store.write(write)).await?;
+    note.done(written.revision);
+    Ok(written)
 }
 
 /// The entry after a write, for those who ask for it: it may have been changed again by then. If it is gone

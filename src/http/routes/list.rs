@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -10,7 +9,8 @@ use utoipa::IntoParams;
 use super::entry::{row_after, written};
 use crate::entry::Slice;
 use crate::http::answer::{Failure, done, etag, json, with_etag};
-use crate::http::app::{App, AppState, Element, send};
+use crate::http::app::{App, Element, send};
+use crate::http::auth::{Caller, Reading, Writing};
 use crate::http::extract::{PathKey, Query, When, Whole};
 use crate::http::params::{Conditions, EndName, KeyParam};
 use crate::http::schema::{Done, NewElement, Part, Popped, RowOrDone, RowOrPopped};
@@ -54,16 +54,16 @@ fn to_push<T: Element>(key: Key, Side { end }: Side, body: &[u8]) -> Result<Writ
             body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 2}),
         ),
     ),
-    extensions(("x-errors" = json!(["write", "body", "invalid_data_type"]))),
+    extensions(("x-errors" = json!(["write", "body", "invalid_data_type"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn push<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     PathKey(key): PathKey,
     Query(side): Query<Side>,
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
-    done(&written(&app, when, to_push(key, side, &body)?).await?, true)
+    done(&written(&app, &caller, when, to_push(key, side, &body)?).await?, true)
 }
 
 /// Push an element to a list that is there, and answer the list.
@@ -79,22 +79,23 @@ pub(in crate::http) async fn push<T: Element>(
             body = RowOrDone, example = json!({"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
         ),
     ),
-    extensions(("x-errors" = json!(["write", "body", "invalid_data_type", "item_not_found"]))),
+    extensions(("x-errors" = json!(["write", "body", "invalid_data_type", "item_not_found"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn push_row<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     PathKey(key): PathKey,
     Query(side): Query<Side>,
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
     let push = to_push(key.clone(), side, &body)?.not_new();
-    let written = written(&app, when, push).await?;
+    let written = written(&app, &caller, when, push).await?;
     row_after(&app, &key, &written).await
 }
 
 async fn popped<T: Element>(
     app: &App<T>,
+    caller: &Caller,
     key: Key,
     Side { end }: Side,
     when: When,
@@ -103,7 +104,7 @@ async fn popped<T: Element>(
         End::Front => Write::pop_front(key),
         End::Back => Write::pop(key),
     };
-    written(app, when, write).await
+    written(app, caller, when, write).await
 }
 
 /// Pop an element from a list.
@@ -118,15 +119,15 @@ async fn popped<T: Element>(
             body = Popped, example = json!({"popped": "b", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 1}),
         ),
     ),
-    extensions(("x-errors" = json!(["write", "invalid_data_type", "item_not_found", "list_empty"]))),
+    extensions(("x-errors" = json!(["write", "invalid_data_type", "item_not_found", "list_empty"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn pop<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     PathKey(key): PathKey,
     Query(side): Query<Side>,
     when: When,
 ) -> Result<Response, Failure> {
-    done(&popped(&app, key, side, when).await?, true)
+    done(&popped(&app, &caller, key, side, when).await?, true)
 }
 
 /// Pop an element from a list, and answer the list.
@@ -141,15 +142,15 @@ pub(in crate::http) async fn pop<T: Element>(
             body = RowOrPopped, example = json!({"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z", "popped": "b"}),
         ),
     ),
-    extensions(("x-errors" = json!(["write", "invalid_data_type", "item_not_found", "list_empty"]))),
+    extensions(("x-errors" = json!(["write", "invalid_data_type", "item_not_found", "list_empty"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn pop_row<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     PathKey(key): PathKey,
     Query(side): Query<Side>,
     when: When,
 ) -> Result<Response, Failure> {
-    let written = popped(&app, key.clone(), side, when).await?;
+    let written = popped(&app, &caller, key.clone(), side, when).await?;
     let (Ok(Some(entry)), Some(element)) = (app.store.get(&key).await, &written.popped) else {
         return done(&written, true);
     };
@@ -189,10 +190,10 @@ pub(in crate::http) struct Window {
             body = Part, example = json!({"elements": ["a", "b"], "length": 3, "revision": 7}),
         ),
     ),
-    extensions(("x-errors" = json!(["store", "invalid_data_type", "item_not_found"]))),
+    extensions(("x-errors" = json!(["store", "invalid_data_type", "item_not_found"])), ("x-needs" = json!("read"))),
 )]
 pub(in crate::http) async fn range<T: Element>(
-    State(app): AppState<T>,
+    Reading(app, _): Reading<T>,
     PathKey(key): PathKey,
     Query(Window { offset, limit }): Query<Window>,
 ) -> Result<Response, Failure> {

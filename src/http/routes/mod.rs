@@ -12,52 +12,20 @@ mod whole;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::MethodRouter;
-use utoipa::OpenApi;
 
 use super::answer::Failure;
 use super::app::{App, Element};
+use super::auth;
 use super::schema::{Batch, Change, Element as ElementSchema, Held, Mark, Problem};
-
-/// One list of what is served: it makes the router, and says what the description is made from.
-macro_rules! table {
-    ($(
-        $path:literal =>
-            $($method:ident: $file:ident::$handler:ident$(::<$t:ident>)?),+
-            $(; described elsewhere: $($also:ident: $its_file:ident::$other:ident$(::<$u:ident>)?),+)?;
-    )+) => {
-        fn table<T: Element>() -> Router<Arc<App<T>>> {
-            Router::new()
-                $(.route(
-                    $path,
-                    MethodRouter::new()
-                        $(.$method($file::$handler$(::<$t>)?))+
-                        $($(.$also($its_file::$other$(::<$u>)?))+)?,
-                ))+
-        }
-
-        /// The description of the handlers, without what all have in common.
-        #[derive(OpenApi)]
-        #[openapi(
-            paths($($($file::$handler),+),+),
-            components(schemas(Batch, Change, ElementSchema, Held, Mark, Problem)),
-            tags(
-                (name = "entries", description = "What a key holds: read, set, update, remove, expire."),
-                (name = "lists", description = "Lists of elements: push, pop, read a part."),
-                (name = "store", description = "The store as a whole: pages, batches, changes as they come."),
-                (name = "plain", description = "Texts without JSON around them, as document 003 has it."),
-                (name = "description", description = "What you read."),
-            ),
-        )]
-        pub(super) struct Described;
-
-        /// Every path, with its methods.
-        #[cfg(test)]
-        pub(super) const TABLE: &[(&str, &[&str])] = &[$(($path, &[$(stringify!($method)),+ $($(, stringify!($also))+)?])),+];
-    };
-}
+use super::table::table;
 
 table! {
+    schemas: Batch, Change, ElementSchema, Held, Mark, Problem;
+    tags: (name = "entries", description = "What a key holds: read, set, update, remove, expire."),
+        (name = "lists", description = "Lists of elements: push, pop, read a part."),
+        (name = "store", description = "The store as a whole: pages, batches, changes as they come."),
+        (name = "plain", description = "Texts without JSON around them, as document 003 has it."),
+        (name = "description", description = "What you read.");
     "/api/v1/set" => post: entry::set::<T>; described elsewhere: get: entry::get::<T>,
         put: entry::put::<T>, patch: entry::patch::<T>, delete: entry::delete::<T>;
     "/api/v1/{key}" => get: entry::get::<T>, put: entry::put::<T>, patch: entry::patch::<T>,
@@ -82,8 +50,12 @@ table! {
 
 /// All routes.
 pub(super) fn routes<T: Element>(app: Arc<App<T>>) -> Router {
-    table::<T>()
-        .fallback(async || Failure::new("not_found", "there is nothing at this path: see /docs"))
+    let mut table = table::<T>();
+    if app.options.auth.is_some() {
+        table = table.merge(auth::table::<T>());
+    }
+    table
+        .fallback(async || Failure::nothing_here())
         .method_not_allowed_fallback(async || {
             Failure::new("method_not_allowed", "this path does not take this method: see /docs")
         })

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::http::answer::{Failure, json};
-use crate::http::app::{AppState, Element, send};
+use crate::http::app::{Element, send};
+use crate::http::auth::Reading;
 use crate::http::extract::Query;
 use crate::http::schema::Page as PageSchema;
 use crate::wire::{Text, put_row, put_text};
@@ -49,12 +49,13 @@ pub(in crate::http) struct Which {
             status = 200, description = "A page.", body = PageSchema, example = json!({"keys": ["car/location", "car/speed"], "next": "car/speed", "revision": 7}),
         ),
     ),
-    extensions(("x-errors" = json!(["store"]))),
+    extensions(("x-errors" = json!(["store"])), ("x-needs" = json!("read"))),
 )]
 pub(in crate::http) async fn keys<T: Element>(
-    State(app): AppState<T>,
+    Reading(app, caller): Reading<T>,
     Query(Which { prefix, after, limit, entries }): Query<Which>,
 ) -> Result<Response, Failure> {
+    let prefix = caller.narrow(prefix.into())?;
     macro_rules! page {
         ($pending:expr) => {{
             let mut pending = $pending;

@@ -1,12 +1,12 @@
 //! The plain interface: a text is a text, without JSON around it.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::entry::written;
 use crate::http::answer::{Failure, text};
-use crate::http::app::{App, AppState, Element, send};
+use crate::http::app::{App, Element, send};
+use crate::http::auth::{Reading, Writing};
 use crate::http::extract::{PathKey, When, Whole};
 use crate::http::params::{Conditions, KeyParam};
 use crate::wire::put_value;
@@ -24,10 +24,10 @@ use crate::{Error, Key, Value, Write};
             body = String, content_type = "text/plain", example = "Hello World",
         ),
     ),
-    extensions(("x-errors" = json!(["store", "item_not_found"]))),
+    extensions(("x-errors" = json!(["store", "item_not_found"])), ("x-needs" = json!("read"))),
 )]
 pub(in crate::http) async fn get<T: Element>(
-    State(app): AppState<T>,
+    Reading(app, _): Reading<T>,
     key: Result<PathKey, Failure>,
 ) -> Response {
     read(&app, key).await.unwrap_or_else(Failure::into_text)
@@ -56,10 +56,10 @@ async fn read<T: Element>(
     responses(
         (status = 201, description = "It was set."),
     ),
-    extensions(("x-errors" = json!(["write"]))),
+    extensions(("x-errors" = json!(["write"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn put<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     key: Result<PathKey, Failure>,
     when: Result<When, Failure>,
     body: Result<Whole, Failure>,
@@ -67,7 +67,7 @@ pub(in crate::http) async fn put<T: Element>(
     let write = async || {
         let PathKey(key) = key?;
         let value = value_of(&body?.0)?;
-        written(&app, when?, Write::set(key, Value::<T>::Item(value)).no_ttl()).await
+        written(&app, &caller, when?, Write::set(key, Value::<T>::Item(value)).no_ttl()).await
     };
     match write().await {
         Ok(_) => StatusCode::CREATED.into_response(),
@@ -94,16 +94,16 @@ fn value_of<T: Element>(body: &[u8]) -> Result<T, Failure> {
     responses(
         (status = 200, description = "It is gone."),
     ),
-    extensions(("x-errors" = json!(["write"]))),
+    extensions(("x-errors" = json!(["write"])), ("x-needs" = json!("write"))),
 )]
 pub(in crate::http) async fn delete<T: Element>(
-    State(app): AppState<T>,
+    Writing(app, caller): Writing<T>,
     key: Result<PathKey, Failure>,
     when: Result<When, Failure>,
 ) -> Response {
     let write = async || {
         let key: Key = key?.0;
-        written(&app, when?, Write::<T>::remove(key)).await
+        written(&app, &caller, when?, Write::<T>::remove(key)).await
     };
     match write().await {
         // Gone is gone.

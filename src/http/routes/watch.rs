@@ -1,9 +1,9 @@
 //! Changes as they come: server-sent events.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -13,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use utoipa::IntoParams;
 
 use crate::http::answer::Failure;
-use crate::http::app::{App, AppState, Element, send};
+use crate::http::app::{App, Element, send};
+use crate::http::auth::{Caller, Reading};
 use crate::http::extract::{Query, header};
 use crate::http::params::Resumes;
 use crate::http::schema::ServerSentEvent;
 use crate::wire::{Problem, event_name, write_event};
-use crate::{Error, Event, ResumeToken, Subscription};
+use crate::{ChangeKind, Error, Event, ResumeToken, Subscription};
 
 /// Of which store the stream tells.
 const STORE: HeaderName = HeaderName::from_static("mainspring-store");
@@ -64,17 +65,22 @@ pub(in crate::http) struct Which {
             example = json!({"event": "change", "id": "5f0c9a1b2c3d4e5f-7", "data": "{\"revision\":7,\"time\":\"2026-11-21T08:42:39.299482077Z\",\"key\":\"car/speed\",\"change\":\"removed\"}"}),
         ),
     ),
-    extensions(("x-errors" = json!(["store", "compacted", "wrong_store", "journal_failed"]))),
+    extensions(("x-errors" = json!(["store", "compacted", "wrong_store", "journal_failed"])), ("x-needs" = json!("read"))),
 )]
 pub(in crate::http) async fn watch<T: Element>(
-    State(app): AppState<T>,
+    Reading(app, caller): Reading<T>,
     Query(Which { key, prefix, from }): Query<Which>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let subscribe = match (key, prefix) {
-        (None, None) => app.store.subscribe(),
-        (Some(key), None) => app.store.subscribe().key(key),
-        (None, Some(prefix)) => app.store.subscribe().prefix(prefix),
+        (Some(key), None) => {
+            caller.needs_key(&key)?;
+            app.store.subscribe().key(key)
+        }
+        (None, prefix) => match &*caller.narrow(prefix.unwrap_or_default().into())? {
+            "" => app.store.subscribe(),
+            prefix => app.store.subscribe().prefix(prefix),
+        },
         (Some(_), Some(_)) => {
             return Err(Failure::new("invalid_request", "watch a key or a prefix, not both"));
         }
@@ -101,14 +107,20 @@ pub(in crate::http) async fn watch<T: Element>(
         },
     };
     let subscription = send(subscribe).await?;
-    Ok(stream_of(&app, subscription))
+    Ok(stream_of(&app, &caller, subscription))
 }
 
-fn stream_of<T: Element>(app: &Arc<App<T>>, subscription: Subscription<T>) -> Response {
+fn stream_of<T: Element>(
+    app: &Arc<App<T>>,
+    caller: &Caller,
+    subscription: Subscription<T>,
+) -> Response {
     let resume = subscription.resume_token();
     let told = Told {
         subscription,
         shutdown: app.shutdown.clone(),
+        ended: Box::pin(caller.ended(app.options.auth.as_ref())),
+        is_limited: caller.is_limited(),
         stage: if resume.is_some() { Stage::Start } else { Stage::Telling },
     };
     let alive = KeepAlive::new().interval(app.options.heartbeat);
@@ -133,6 +145,10 @@ fn stream_of<T: Element>(app: &Arc<App<T>>, subscription: Subscription<T>) -> Re
 struct Told<T> {
     subscription: Subscription<T>,
     shutdown: CancellationToken,
+    /// Ready when whoever listens may not do it any more.
+    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Whether there are keys that they may not know of.
+    is_limited: bool,
     stage: Stage,
 }
 
@@ -153,10 +169,13 @@ impl<T: Element> Told<T> {
             }
             Stage::Telling => {
                 let told = tokio::select! {
+                    biased;
+                    () = &mut self.ended => Err(Error::Unauthorized),
                     told = self.subscription.recv() => told,
                     () = self.shutdown.cancelled() => Err(Error::Closed),
                 };
                 match told {
+                    Ok(event) if self.is_limited => self.event(&without_counts(event)),
                     Ok(event) => self.event(&event),
                     Err(error) => self.end(&error),
                 }
@@ -186,4 +205,14 @@ impl<T: Element> Told<T> {
         let problem = Problem::from(error);
         sse::Event::default().event("end").data(serde_json::to_string(&problem).unwrap_or_default())
     }
+}
+
+/// The same without how many keys there were: who may not know of all learns nothing of the others.
+fn without_counts<T>(mut event: Event<T>) -> Event<T> {
+    if let Event::Change(change) = &mut event
+        && let ChangeKind::Cleared { count } = &mut change.kind
+    {
+        *count = 0;
+    }
+    event
 }

@@ -1,17 +1,14 @@
 //! The store as a whole.
 
-use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use crate::Reader;
 use crate::http::answer::{Failure, json};
-use crate::http::app::{AppState, Element, send};
+use crate::http::app::{Element, send};
+use crate::http::auth::{Administering, ReadingAll, WritingAll};
 use crate::http::extract::Unconditional;
 use crate::http::schema::Ok as OkSchema;
-use crate::journal::JournalStats;
+use crate::wire::Figures;
 
 /// Says how many keys a flush has removed.
 pub(super) const CLEARED: &str = "mainspring-cleared";
@@ -26,14 +23,15 @@ pub(super) const CLEARED: &str = "mainspring-cleared";
             status = 200, description = "It is empty.", headers(("Mainspring-Cleared" = u64, description = "How many keys there were.")),
         ),
     ),
-    extensions(("x-errors" = json!(["write"]))),
+    extensions(("x-errors" = json!(["write"])), ("x-needs" = json!("write_all"))),
 )]
 pub(in crate::http) async fn flush<T: Element>(
-    State(app): AppState<T>,
+    WritingAll(app, caller): WritingAll<T>,
     unconditional: Result<Unconditional, Failure>,
 ) -> Result<Response, Response> {
     unconditional.map_err(Failure::into_text)?;
     let cleared = send(app.store.clear()).await.map_err(Failure::into_text)?;
+    caller.did("clear", "", app.store.revision());
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().insert(CLEARED, HeaderValue::from(cleared));
     Ok(response)
@@ -49,49 +47,14 @@ pub(in crate::http) async fn flush<T: Element>(
             status = 200, description = "It has begun.", body = OkSchema, example = json!({"message": "ok"}),
         ),
     ),
-    extensions(("x-errors" = json!(["store", "journal_failed", "storage_full", "outcome_unknown"]))),
+    extensions(("x-errors" = json!(["store", "journal_failed", "storage_full", "outcome_unknown"])), ("x-needs" = json!("admin"))),
 )]
 pub(in crate::http) async fn compact<T: Element>(
-    State(app): AppState<T>,
+    Administering(app, caller): Administering<T>,
 ) -> Result<Response, Failure> {
     send(app.store.compact()).await?;
+    caller.did("compact", "", app.store.revision());
     Ok(json("{\"message\":\"ok\"}"))
-}
-
-/// How a store is doing.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Stats)]
-pub(in crate::http) struct Glance {
-    id: String,
-    revision: u64,
-    entries: usize,
-    bytes: u64,
-    queued: usize,
-    queue_capacity: usize,
-    turns: u64,
-    commands: u64,
-    expired: u64,
-    subscribers: usize,
-    lagged: u64,
-    /// How many changes the slowest subscription is behind.
-    max_lag: u64,
-    history_floor: u64,
-    history_changes: usize,
-    history_bytes: u64,
-    journal: JournalGlance,
-}
-
-/// How its journal is doing.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = JournalStats)]
-pub(in crate::http) struct JournalGlance {
-    appends: u64,
-    appended_bytes: u64,
-    syncs: u64,
-    sync_seconds: f64,
-    unsynced_seconds: f64,
-    compactions: u64,
-    bytes: u64,
 }
 
 /// How the store is doing.
@@ -101,44 +64,13 @@ pub(in crate::http) struct JournalGlance {
     get, path = "/stats", tag = "store", operation_id = "stats",
     responses(
         (
-            status = 200, description = "Its figures.", body = Glance, example = json!({"id": "5f0c9a1b2c3d4e5f", "revision": 7, "entries": 2, "bytes": 120, "queued": 0, "queue_capacity": 1024, "turns": 9, "commands": 9, "expired": 0, "subscribers": 1, "lagged": 0, "max_lag": 0, "history_floor": 0, "history_changes": 7, "history_bytes": 420, "journal": {"appends": 0, "appended_bytes": 0, "syncs": 0, "sync_seconds": 0.0, "unsynced_seconds": 0.0, "compactions": 0, "bytes": 0}}),
+            status = 200, description = "Its figures.", body = Figures, example = json!({"id": "5f0c9a1b2c3d4e5f", "revision": 7, "entries": 2, "bytes": 120, "queued": 0, "queue_capacity": 1024, "turns": 9, "commands": 9, "expired": 0, "subscribers": 1, "lagged": 0, "max_lag": 0, "history_floor": 0, "history_changes": 7, "history_bytes": 420, "journal": {"appends": 0, "appended_bytes": 0, "syncs": 0, "sync_seconds": 0.0, "unsynced_seconds": 0.0, "compactions": 0, "bytes": 0}}),
         ),
     ),
+    extensions(("x-needs" = json!("read_all"))),
 )]
 pub(in crate::http) async fn stats<T: Element>(
-    State(app): AppState<T>,
+    ReadingAll(app, _): ReadingAll<T>,
 ) -> Result<Response, Failure> {
-    Ok(json(serde_json::to_vec(&glance(&app.store))?))
-}
-
-fn glance<T>(store: &Reader<T>) -> Glance {
-    let stats = store.stats();
-    let JournalStats { appends, appended_bytes, syncs, sync_time, unsynced, compactions, bytes } =
-        stats.journal;
-    Glance {
-        id: store.id().to_string(),
-        revision: stats.revision,
-        entries: stats.entries,
-        bytes: stats.bytes,
-        queued: stats.queued,
-        queue_capacity: stats.queue_capacity,
-        turns: stats.turns,
-        commands: stats.commands,
-        expired: stats.expired,
-        subscribers: stats.subscribers,
-        lagged: stats.lagged,
-        max_lag: stats.max_lag,
-        history_floor: stats.history_floor,
-        history_changes: stats.history_changes,
-        history_bytes: stats.history_bytes,
-        journal: JournalGlance {
-            appends,
-            appended_bytes,
-            syncs,
-            sync_seconds: sync_time.as_secs_f64(),
-            unsynced_seconds: unsynced.as_secs_f64(),
-            compactions,
-            bytes,
-        },
-    }
+    Ok(json(serde_json::to_vec(&Figures::new(app.store.id(), &app.store.stats()))?))
 }
