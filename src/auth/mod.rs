@@ -44,6 +44,8 @@ mod claims;
 mod error;
 #[cfg(feature = "server")]
 mod fingerprint;
+#[cfg(all(test, feature = "server"))]
+pub(crate) mod forge;
 #[cfg(feature = "server")]
 mod grant;
 #[cfg(feature = "server")]

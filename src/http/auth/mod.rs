@@ -6,6 +6,8 @@ mod caller;
 mod described;
 mod name;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::caller::{
     Administering, Caller, Note, Reading, ReadingAll, Writing, WritingAll,
