@@ -121,6 +121,8 @@ pub struct Write<T> {
 struct Options {
     condition: Condition,
     ttl: Ttl,
+    /// Of a push: the list has to be there.
+    not_new: bool,
 }
 
 impl<T> Write<T> {
@@ -204,6 +206,18 @@ impl<T> Write<T> {
     #[must_use]
     pub fn if_revision(self, revision: u64) -> Self {
         self.on(Condition::IfRevision(revision))
+    }
+
+    /// Of a push: to a list that is there, and else it is not found.
+    #[cfg(feature = "server")]
+    pub(crate) fn not_new(mut self) -> Self {
+        self.options().not_new = true;
+        self
+    }
+
+    /// Whether a push creates no list.
+    pub(crate) fn is_not_new(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.not_new)
     }
 
     fn on(mut self, condition: Condition) -> Self {

@@ -152,6 +152,7 @@ fn effect_of<T>(
         }
         Action::Remove => facts.map(|_| Effect::Remove).ok_or(Error::NotFound)?,
         Action::Push { end, .. } => match facts {
+            None if write.is_not_new() => return Err(Error::NotFound),
             None => Effect::Set { list: Some(1), expires_at: fresh(), weight },
             Some(facts) => {
                 let length = facts.length.ok_or(Error::WrongKind)? + 1;
@@ -310,6 +311,16 @@ mod tests {
         ] {
             assert_eq!(ask(write, None), Err(Error::NotFound));
         }
+    }
+
+    #[cfg(feature = "server")]
+    #[test]
+    fn a_push_may_need_its_list() {
+        let push = || Write::push("k", "v").not_new();
+        assert_eq!(ask(push(), None), Err(Error::NotFound));
+        assert_eq!(ask(push().if_absent(), None), Err(Error::NotFound));
+        assert_eq!(ask(push(), item(7)), Err(Error::WrongKind));
+        assert!(matches!(ask(push(), list(1)), Ok(Effect::Push { length: 2, .. })));
     }
 
     #[test]

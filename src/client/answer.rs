@@ -1,14 +1,12 @@
 //! The answers of a server, as they are read.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::journal::JournalStats;
-use crate::wire::{Problem, ReadRow, time_of};
+use crate::wire::{Figures, Problem, ReadRow, time_of};
 use crate::{Action, Entry, Error, Key, Page, ResumeToken, Stats, StoreId, Write, Written};
 
 type Read<A> = Result<A, String>;
@@ -125,71 +123,10 @@ pub(super) fn entries<T: DeserializeOwned>(body: &[u8]) -> Read<Page<(Key, Entry
     Ok(Page { items, next: next.map(Key::from), revision })
 }
 
-/// How a store is doing. A server of another version may say less, or more.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Glance {
-    id: String,
-    entries: usize,
-    bytes: u64,
-    revision: u64,
-    queued: usize,
-    queue_capacity: usize,
-    turns: u64,
-    commands: u64,
-    expired: u64,
-    subscribers: usize,
-    lagged: u64,
-    history_floor: u64,
-    history_changes: usize,
-    history_bytes: u64,
-    journal: JournalGlance,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct JournalGlance {
-    appends: u64,
-    appended_bytes: u64,
-    syncs: u64,
-    sync_seconds: f64,
-    unsynced_seconds: f64,
-    compactions: u64,
-    bytes: u64,
-}
-
 /// Which store it is, and how it is doing.
 pub(super) fn stats(body: &[u8]) -> Read<(StoreId, Stats)> {
-    let glance: Glance = serde_json::from_slice(body).map_err(text)?;
-    let id = store_id(&glance.id)?;
-    let JournalGlance { sync_seconds, unsynced_seconds, .. } = glance.journal;
-    let seconds = |seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    let journal = JournalStats {
-        appends: glance.journal.appends,
-        appended_bytes: glance.journal.appended_bytes,
-        syncs: glance.journal.syncs,
-        sync_time: seconds(sync_seconds),
-        unsynced: seconds(unsynced_seconds),
-        compactions: glance.journal.compactions,
-        bytes: glance.journal.bytes,
-    };
-    let stats = Stats {
-        entries: glance.entries,
-        bytes: glance.bytes,
-        revision: glance.revision,
-        queued: glance.queued,
-        queue_capacity: glance.queue_capacity,
-        turns: glance.turns,
-        commands: glance.commands,
-        expired: glance.expired,
-        subscribers: glance.subscribers,
-        lagged: glance.lagged,
-        history_floor: glance.history_floor,
-        history_changes: glance.history_changes,
-        history_bytes: glance.history_bytes,
-        journal,
-    };
-    Ok((id, stats))
+    let figures = Figures::read(body).map_err(text)?;
+    Ok((store_id(&figures.id)?, figures.stats()))
 }
 
 /// The id of a store, as it is sent.

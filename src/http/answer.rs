@@ -27,6 +27,12 @@ impl Failure {
         Self(Problem::new(code, message))
     }
 
+    /// The answer to a write that was done cannot be written: say that it was done, as this revision.
+    pub(super) fn after(self, revision: u64) -> Self {
+        let message = "the write was done; its answer cannot be written as JSON";
+        Self(Problem::new("internal", message).after(revision))
+    }
+
     /// The same for those who read text.
     pub(super) fn into_text(self) -> Response {
         let message = match &*self.0.code {
@@ -156,7 +162,8 @@ pub(super) fn done<T: Serialize>(
     if written.popped.is_none() {
         body.extend_from_slice(b"\"message\":\"ok\",");
     }
-    put_written(&mut body, written, with_length)?;
+    put_written(&mut body, written, with_length)
+        .map_err(|failure| failure.after(written.revision))?;
     body.push(b'}');
     Ok(json(body))
 }

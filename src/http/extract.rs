@@ -9,28 +9,48 @@ use axum::http::HeaderMap;
 use axum::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use http_body_util::LengthLimitError;
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use super::answer::Failure;
 use super::app::App;
 use crate::{Condition, Key, ResumeToken, StoreId, Write};
 
-/// The key that the path names. Where a path has no parameter, its last segment is the key: `/api/v1/set` is
-/// also the entry `set`.
+/// The last parameter of the path: those before it are of where the routes are mounted.
+async fn last_parameter<S: Send + Sync>(
+    parts: &mut Parts,
+    state: &S,
+) -> Result<Option<String>, Failure> {
+    let no_text = |_| Failure::new("invalid_request", "the path is not UTF-8");
+    let params = RawPathParams::from_request_parts(parts, state).await.map_err(no_text)?;
+    Ok(params.iter().last().map(|(_, value)| value.to_owned()))
+}
+
+/// The key that the path names: its last parameter, and at `/api/v1/set`, which has none, `set`.
 pub(super) struct PathKey(pub(super) Key);
 
 impl<S: Send + Sync> FromRequestParts<S> for PathKey {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let no_text = |_| Failure::new("invalid_request", "the key is not UTF-8");
-        let params = RawPathParams::from_request_parts(parts, state).await.map_err(no_text)?;
-        let key = match params.iter().next() {
-            Some((_, key)) => Key::from(key),
-            None => Key::from(parts.uri.path().rsplit('/').next().unwrap_or_default()),
+        let key = match last_parameter(parts, state).await? {
+            // Whether it is a parameter or not.
+            _ if parts.uri.path().ends_with("/set") => Key::from("set"),
+            key => Key::from(key.unwrap_or_default()),
         };
         key.validate()?;
         Ok(Self(key))
+    }
+}
+
+/// The name of the file that the path asks for.
+pub(super) struct FileName(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for FileName {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        Ok(Self(last_parameter(parts, state).await?.unwrap_or_default()))
     }
 }
 
@@ -42,6 +62,10 @@ impl<Q: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<Q> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let failed = |error: QueryRejection| Failure::new("invalid_request", error.body_text());
+        // What is no text would be read as another text.
+        if percent_decode_str(parts.uri.query().unwrap_or_default()).decode_utf8().is_err() {
+            return Err(Failure::new("invalid_request", "the query is not UTF-8"));
+        }
         let axum::extract::Query(query) =
             axum::extract::Query::try_from_uri(&parts.uri).map_err(failed)?;
         Ok(Self(query))
@@ -72,14 +96,6 @@ impl<T: Send + Sync + 'static> FromRequest<Arc<App<T>>> for Whole {
 pub(super) struct When(Condition, Option<StoreId>);
 
 impl When {
-    /// Only if the key is present.
-    pub(super) const PRESENT: Self = Self(Condition::IfPresent, None);
-
-    /// Whether the request asks for none.
-    pub(super) fn is_any(&self) -> bool {
-        self.0 == Condition::Any
-    }
-
     /// The write under this condition.
     ///
     /// # Errors
@@ -124,6 +140,26 @@ impl<S: Send + Sync> FromRequestParts<S> for When {
             _ => Err(Failure::new(
                 "invalid_request",
                 "a write takes If-Match, or If-None-Match: *, and not both",
+            )),
+        }
+    }
+}
+
+/// No condition in the headers, of a request that would not heed it.
+pub(super) struct Unconditional;
+
+impl<S: Send + Sync> FromRequestParts<S> for Unconditional {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match [IF_MATCH, IF_NONE_MATCH].iter().find(|name| parts.headers.contains_key(*name)) {
+            None => Ok(Self),
+            Some(name) => Err(Failure::new(
+                "invalid_request",
+                format!(
+                    "this request takes no {name}: the commands of a batch have their conditions in the body, \
+                     and to flush has none"
+                ),
             )),
         }
     }

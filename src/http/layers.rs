@@ -1,13 +1,19 @@
 //! What is done to every request and answer of the server.
 
 use axum::Router;
-use axum::http::header::ACCEPT_ENCODING;
-use axum::http::{HeaderValue, Request};
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_ENCODING,
+    VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, Request, Response};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use super::Options;
+use super::answer::Failure;
+use super::guard::Guard;
 
 /// Shorter answers do not get shorter by much.
 const WORTH_COMPRESSING: u64 = 1_024;
@@ -19,14 +25,45 @@ pub(super) struct Layered {
     /// For those who accept it. The others do without: the layer boxes every service, future and body once
     /// more, whether it compresses or not, and that is a twentieth of a short read.
     compressing: Option<Router>,
+    /// None for the health checks, which write nothing.
+    guard: Option<Guard>,
 }
 
 impl Layered {
     /// What answers this request.
     pub(super) fn router_for<B>(&self, request: &Request<B>) -> Router {
+        if let Some(Err(refused)) = self.guard.as_ref().map(|guard| guard.check(request)) {
+            return refusing(refused);
+        }
         match &self.compressing {
             Some(router) if request.headers().contains_key(ACCEPT_ENCODING) => router.clone(),
             _ => self.plain.clone(),
+        }
+    }
+
+    /// The origin of the page that asks, if it may read the answer.
+    pub(super) fn origin_of(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        self.guard.as_ref()?.allowed_origin(headers)
+    }
+
+    /// What every answer has, also one that no route gave: the page that asked may read it, and a cache knows what
+    /// it depends on.
+    pub(super) fn finish(&self, origin: Option<HeaderValue>, answer: &mut Response<Body>) {
+        let is_compressible = self.compressing.is_some()
+            && !answer.headers().contains_key(CONTENT_ENCODING)
+            // The layer says it too.
+            && answer.headers().get_all(VARY).iter().all(|names| names != "accept-encoding")
+            && worth_compressing().should_compress(answer);
+        let headers = answer.headers_mut();
+        if is_compressible {
+            headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+        }
+        if let Some(origin) = origin
+            && !headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN)
+        {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+            headers.append(VARY, HeaderValue::from_static("origin"));
         }
     }
 }
@@ -34,22 +71,35 @@ impl Layered {
 impl From<Router> for Layered {
     fn from(router: Router) -> Self {
         // Makes the routes now and not again with each request.
-        Self { plain: router.with_state(()), compressing: None }
+        Self { plain: router.with_state(()), compressing: None, guard: None }
     }
 }
 
 /// Put around the routes what the options ask for.
-pub(super) fn around(router: Router, options: &Options) -> Layered {
+///
+/// `is_local`: the server listens at a loopback address.
+pub(super) fn around(router: Router, options: &Options, is_local: bool) -> Layered {
     let with_cors = |router: Router| {
         let origins = &options.cors_origins;
         if origins.is_empty() { router } else { router.layer(cors(origins)) }.with_state(())
     };
     let compressing = options.compression.then(|| {
-        // A stream of events would be held back until a block is full.
-        let worth = SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::SSE);
-        with_cors(router.clone().layer(CompressionLayer::new().compress_when(worth)))
+        let layer = CompressionLayer::new().compress_when(worth_compressing());
+        with_cors(router.clone().layer(layer))
     });
-    Layered { plain: with_cors(router), compressing }
+    let guard = Some(Guard::new(options, is_local));
+    Layered { plain: with_cors(router), compressing, guard }
+}
+
+/// Not a stream of events, which would be held back until a block is full.
+fn worth_compressing() -> impl Predicate {
+    SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::SSE)
+}
+
+/// Answers this, whatever is asked.
+#[cold]
+fn refusing(Failure(problem): Failure) -> Router {
+    Router::new().fallback(move || async move { Failure(problem) })
 }
 
 fn cors(origins: &[String]) -> CorsLayer {
@@ -63,9 +113,8 @@ fn cors(origins: &[String]) -> CorsLayer {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body;
     use axum::http::HeaderName;
-    use axum::http::header::{ACCEPT, CONTENT_ENCODING};
+    use axum::http::header::ACCEPT;
     use axum::routing::get;
     use tower::ServiceExt;
 
@@ -83,8 +132,8 @@ mod tests {
         let router = Router::new()
             .route("/long", get(async || "v".repeat(2_000)))
             .route("/short", get(async || "v".repeat(100)));
-        let on = around(router.clone(), &Options::default());
-        let off = around(router, &Options { compression: false, ..Options::default() });
+        let on = around(router.clone(), &Options::default(), true);
+        let off = around(router, &Options { compression: false, ..Options::default() }, true);
         let (gzip, none) = ((ACCEPT_ENCODING, "gzip"), (ACCEPT, "*/*"));
         assert_eq!(encoding(&on, "/long", gzip.clone()).await.as_deref(), Some("gzip"));
         assert_eq!(encoding(&on, "/long", (ACCEPT_ENCODING, "identity")).await, None);

@@ -4,6 +4,7 @@ mod accept;
 mod answer;
 mod app;
 mod extract;
+mod guard;
 mod health;
 mod layers;
 mod limits;

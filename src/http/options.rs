@@ -15,7 +15,13 @@ pub struct Options {
     /// Compress answers, for those who ask for it. On.
     pub compression: bool,
     /// Whose pages may use it from a browser: origins such as `https://example.org`, or `*`. None.
+    ///
+    /// Pages of other origins can send some requests without asking first: their writes get 403 `forbidden`.
     pub cors_origins: Vec<String>,
+    /// The names that the server has besides `localhost` and addresses, or `*`. Who asks for another gets 421
+    /// `misdirected`, if the server listens at a loopback address or there are any names here: a page of
+    /// another site might else have its own name point here. None.
+    pub allowed_hosts: Vec<String>,
     /// The version that its description states. That of this crate.
     pub api_version: String,
     /// What it counts, for [`health`](super::health) to show.
@@ -29,6 +35,7 @@ impl Default for Options {
             heartbeat: Duration::from_secs(15),
             compression: true,
             cors_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
             api_version: env!("CARGO_PKG_VERSION").to_owned(),
             metrics: Metrics::default(),
         }

@@ -15,7 +15,8 @@ use crate::Store;
 /// The store as routes, to be mounted in a service of one's own.
 ///
 /// They are those of the contract, and limit the length of bodies; everything else that a server limits is up to
-/// the service. Its streams end when the store does.
+/// the service, and so is who may ask: pages of other sites can send some writes without asking first, which
+/// [`serve`] refuses. Its streams end when the store does.
 ///
 /// # Examples
 ///
@@ -40,7 +41,10 @@ pub fn router<T: Element>(store: Store<T>) -> Router {
 /// Serve a store until `shutdown` is cancelled, within the limits of the options. Shut the store down after it, not
 /// before.
 ///
-/// Then nobody new is let in, streams end, requests that are worked on are finished for as long as the
+/// Writes of pages of other origins are refused, and so is, at a loopback address, who asks for a name that is not
+/// the server's: see [`Options::cors_origins`] and [`Options::allowed_hosts`].
+///
+/// When `shutdown` is cancelled, nobody new is let in, streams end, requests that are worked on are finished for as long as the
 /// [drain time-out](super::Limits::drain_timeout) allows, and what is left is cut.
 ///
 /// # Cancel safety
@@ -74,7 +78,8 @@ pub async fn serve<T: Element>(
     shutdown: CancellationToken,
 ) -> Drained {
     let (limits, metrics) = (options.limits.clone(), options.metrics.clone());
+    let is_local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     let app = Arc::new(App::new(store, options, shutdown.clone()));
-    let router = layers::around(routes(Arc::clone(&app)), &app.options);
+    let router = layers::around(routes(Arc::clone(&app)), &app.options, is_local);
     accept(listener, router, &limits, metrics, shutdown).await
 }

@@ -86,6 +86,11 @@ impl<'a> Command<'a> {
             "pop" => Write::pop(key),
             "pop_front" => Write::pop_front(key),
             "expire" if self.ttl.is_none() => return Err(required("ttl")),
+            // For every other command it is as good as nothing; here that would be to persist.
+            "expire" if self.time_to_live()? == Ttl::Unset => {
+                let message = "`null` is no time to live: \"none\", or the command persist, takes the deadline away";
+                return Err(Problem::new("invalid_ttl", message));
+            }
             // Both move the deadline: to where the `ttl` says, or away.
             "expire" | "persist" => Write::persist(key),
             "" => return Err(required("command")),
@@ -268,6 +273,7 @@ mod tests {
             (r#"{"command":"set","key":"k","value":1,"ttl":"1d"}"#, "invalid_ttl", "units"),
             (r#"{"command":"set","key":"k","value":1,"ttl":"0"}"#, "invalid_ttl", "zero"),
             (r#"{"command":"expire","key":"k"}"#, "invalid_request", "`ttl`"),
+            (r#"{"command":"expire","key":"k","ttl":null}"#, "invalid_ttl", "persist"),
             (r#"{"command":"jump","key":"k"}"#, "invalid_request", "jump"),
             (
                 r#"{"command":"pop","key":"k","if_absent":true,"if_revision":1}"#,

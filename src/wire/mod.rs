@@ -13,6 +13,8 @@ mod line;
 #[cfg(any(feature = "server", feature = "client"))]
 mod problem;
 mod row;
+#[cfg(any(feature = "server", feature = "client"))]
+mod stats;
 mod time;
 
 pub use self::duration::{InvalidDuration, format_duration, parse_duration};
@@ -28,6 +30,8 @@ pub(crate) use self::event::{event_name, read_event, write_event};
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::problem::Problem;
 pub(crate) use self::row::{ReadRow, put_row, put_value, value_of};
+#[cfg(any(feature = "server", feature = "client"))]
+pub(crate) use self::stats::Figures;
 pub(crate) use self::time::{InvalidTime, put_time, text_of, time_of};
 
 /// A text on its way into JSON, with its quotes.

@@ -48,6 +48,9 @@ struct Details {
     /// Why a gate, a journal or the store itself said no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'static, str>>,
+    /// Of a write that was done and has no other answer: the revision of the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
 }
 
 /// A `null` that is there is not the same as nothing.
@@ -69,6 +72,13 @@ impl Problem {
         self
     }
 
+    /// The same, after a write that was done, as this revision.
+    #[cfg(feature = "server")]
+    pub(crate) fn after(mut self, revision: u64) -> Self {
+        self.details.get_or_insert_default().revision = Some(revision);
+        self
+    }
+
     /// Of a batch: which of its commands it is of, from 0.
     pub(crate) fn index(&self) -> Option<usize> {
         self.details.as_ref()?.index
@@ -86,6 +96,7 @@ impl Problem {
             "compacted" => 410,
             "revision_mismatch" => 412,
             "too_large" => 413,
+            "misdirected" => 421,
             "busy" | "shutting_down" | "recovering" | "journal_failed" | "failed" => 503,
             "memory_limit" | "storage_full" => 507,
             "outcome_unknown" | "internal" => 500,

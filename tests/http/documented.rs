@@ -1,5 +1,6 @@
 //! `docs/http.md`: every command in it is run, in its order, against one server, and answers what is shown.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
 use super::Server;
@@ -70,6 +71,49 @@ async fn every_command_of_the_page_answers_what_is_shown() {
         let said: Vec<String> = said.map(alike).collect();
         let lines: Vec<String> = lines.into_iter().map(alike).collect();
         assert_eq!(said, lines, "{command}\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// What the description says of headers is what is sent.
+#[tokio::test]
+async fn headers_are_as_they_are_described() {
+    let server = Server::start().await;
+    let described = server.ask("GET", "/openapi.json", "").await.json();
+    for (method, path, body, status) in [
+        ("POST", "/api/v1/set", r#"{"key":"k","value":"x","ttl":"1h"}"#, 200),
+        ("PUT", "/api/v1/{key}", r#"{"value":["a"]}"#, 200),
+        ("GET", "/api/v1/{key}", "", 200),
+        ("HEAD", "/api/v1/{key}", "", 200),
+        ("PATCH", "/api/v1/{key}", r#"{"value":["a"]}"#, 200),
+        ("POST", "/api/v1/{key}/ttl", r#"{"ttl":"1h"}"#, 200),
+        ("PATCH", "/api/v1/{key}/ttl", r#"{"ttl":"1h"}"#, 200),
+        ("POST", "/api/v1/{key}/push", r#"{"value":"b"}"#, 200),
+        ("PATCH", "/api/v1/{key}/push", r#"{"value":"c"}"#, 200),
+        ("GET", "/api/v1/{key}/range", "", 200),
+        ("POST", "/api/v1/{key}/pop", "", 200),
+        ("PATCH", "/api/v1/{key}/pop", "", 200),
+        ("POST", "/batch", "[]", 200),
+        ("GET", "/keys", "", 200),
+        ("GET", "/stats", "", 200),
+        ("POST", "/compact", "", 200),
+        ("GET", "/v1/{key}", "", 200),
+        ("PUT", "/v1/{key}", "x", 201),
+        ("DELETE", "/v1/{key}", "", 200),
+        ("DELETE", "/api/v1/{key}", "", 404),
+        ("DELETE", "/batch", "", 405),
+        ("DELETE", "/flush", "", 200),
+    ] {
+        let told = server.ask(method, &path.replace("{key}", "k"), body).await;
+        assert_eq!(told.status, status, "{method} {path}: {told:?}");
+        let operation = &described["paths"][path][method.to_ascii_lowercase()];
+        let Some(operation) = operation.as_object() else { continue };
+        let said = operation["responses"][status.to_string()]["headers"].as_object().unwrap();
+        let said: BTreeSet<_> = said.keys().map(|name| name.to_ascii_lowercase()).collect();
+        let sent = told.headers.keys().map(|name| name.as_str().to_owned());
+        // What HTTP itself says of them needs no description.
+        let sent =
+            sent.filter(|name| !["content-type", "content-length", "date"].contains(&&**name));
+        assert_eq!(said, sent.collect(), "{method} {path}");
     }
 }
 

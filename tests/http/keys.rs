@@ -48,7 +48,10 @@ async fn what_is_no_key_is_refused() {
         }
     }
     let plain = server.ask("GET", "/v1/%FF", "").await;
-    assert_eq!((plain.status.as_u16(), plain.text()), (400, "the key is not UTF-8\n"));
+    assert_eq!((plain.status.as_u16(), plain.text()), (400, "the path is not UTF-8\n"));
+    for path in ["/keys?prefix=%ff", "/watch?key=a%C3", "/api/v1/k/range?offset=%ff"] {
+        assert_refused(&server.ask("GET", path, "").await, 400, "invalid_request");
+    }
     let longest = format!("/api/v1/{}", "k".repeat(1_024));
     assert_eq!(server.ask("PUT", &longest, r#"{"value":"x"}"#).await.status, 200);
 }

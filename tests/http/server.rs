@@ -24,8 +24,14 @@ async fn long_answers_are_compressed_for_those_who_ask_and_streams_never() {
         "{} bytes",
         row.body.len()
     );
-    assert_eq!(answer(get("/api/v1/short")).await.header("content-encoding"), "");
-    assert_eq!(server.ask("GET", "/api/v1/long", "").await.header("content-encoding"), "");
+    assert_eq!(row.header("vary"), "accept-encoding");
+    let short = answer(get("/api/v1/short")).await;
+    assert_eq!((short.header("content-encoding"), short.header("vary")), ("", ""));
+    let plain = server.ask("GET", "/api/v1/long", "").await;
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "accept-encoding"));
+    let identity = server.request("GET", "/api/v1/long").header("accept-encoding", "identity");
+    let identity = answer(identity).await;
+    assert_eq!(identity.headers.get_all("vary").iter().count(), 1, "{identity:?}");
 
     let mut stream = get("/watch?from=snapshot").send().await.unwrap();
     assert!(stream.headers().get("content-encoding").is_none());
@@ -59,6 +65,113 @@ async fn pages_of_others_may_use_it_only_if_they_are_named() {
     assert_eq!((told.status.as_u16(), told.header("access-control-allow-methods")), (200, "*"));
 }
 
+/// A type with a value that cannot be written.
+#[derive(Clone, serde::Deserialize)]
+struct Odd(String);
+
+impl serde::Serialize for Odd {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match &*self.0 {
+            "odd" => Err(serde::ser::Error::custom("odd")),
+            text => to.serialize_str(text),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_cannot_be_written_was_done() {
+    use tower::ServiceExt as _;
+
+    let store = Store::<Odd>::builder().spawn();
+    let service = http::router(store.clone());
+    let mut revision = 0;
+    for (method, path, body) in [
+        ("POST", "/api/v1/k/push", r#"{"value":"odd"}"#),
+        ("PATCH", "/api/v1/k/push", r#"{"value":"odd"}"#),
+        ("PATCH", "/api/v1/k/ttl", r#"{"ttl":"1h"}"#),
+        ("POST", "/api/v1/k/pop", ""),
+        ("POST", "/api/v1/k/push", r#"{"value":"odd"}"#),
+        ("PATCH", "/api/v1/k/pop", ""),
+        ("POST", "/batch", r#"[{"command":"pop","key":"k"}]"#),
+    ] {
+        revision += 1;
+        let request = axum::http::Request::builder().method(method).uri(path);
+        let request = request.body(axum::body::Body::from(body)).unwrap();
+        let told = service.clone().oneshot(request).await.unwrap();
+        assert_eq!(store.revision(), revision, "{method} {path}");
+        if told.status() != 200 {
+            assert_eq!(told.status(), 500);
+            let body = axum::body::to_bytes(told.into_body(), 1 << 20).await.unwrap();
+            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(
+                (&problem["code"], &problem["revision"]),
+                (&"internal".into(), &revision.into())
+            );
+        } else {
+            assert!(body.contains("odd") && method == "POST", "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_may_read_what_the_limits_answer_too() {
+    let mut options = http::Options::default();
+    options.cors_origins = vec!["https://app.example.org".into()];
+    options.limits.max_body_bytes = 100;
+    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
+    let put = |origin: &str| {
+        answer(server.request("PUT", "/api/v1/k").header("origin", origin).body("x".repeat(200)))
+    };
+    let told = put("https://app.example.org").await;
+    assert_refused(&told, 413, "too_large");
+    assert_eq!(told.header("access-control-allow-origin"), "https://app.example.org");
+    assert_eq!(
+        (told.header("access-control-expose-headers"), told.header("vary")),
+        ("*", "origin")
+    );
+    let told = put("https://other.example.org").await;
+    assert_eq!(told.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn pages_of_others_write_only_if_they_are_named() {
+    let mut options = http::Options::default();
+    options.cors_origins = vec!["https://app.example.org".into()];
+    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
+    let asked = |method, origin: &str| {
+        let path = if method == "POST" { "/batch" } else { "/v1/k" };
+        let body = if method == "POST" { "[]" } else { "x" };
+        answer(server.request(method, path).header("origin", origin).body(body))
+    };
+    for method in ["POST", "PUT", "DELETE"] {
+        let refused = asked(method, "https://other.example.org").await;
+        assert_refused(&refused, 403, "forbidden");
+        assert!(refused.text().contains("--cors-origins"), "{}", refused.text());
+        for origin in ["https://app.example.org", &format!("http://{}", server.address)] {
+            assert!(asked(method, origin).await.status.is_success(), "{method} of {origin}");
+        }
+    }
+    assert_eq!(asked("GET", "https://other.example.org").await.status, 404);
+    let other = server.request("DELETE", "/v1/k").header("sec-fetch-site", "cross-site");
+    assert_refused(&answer(other).await, 403, "forbidden");
+}
+
+#[tokio::test]
+async fn a_name_of_others_does_not_lead_here() {
+    let get = |server: &Server, host| answer(server.request("GET", "/stats").header("host", host));
+    let server = Server::start().await;
+    let refused = get(&server, "evil.example.org").await;
+    assert_refused(&refused, 421, "misdirected");
+    assert!(refused.text().contains("--allowed-hosts"), "{}", refused.text());
+    assert_eq!(get(&server, "localhost:1").await.status, 200);
+
+    let mut options = http::Options::default();
+    options.allowed_hosts = vec!["db.example.org".into()];
+    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
+    assert_eq!(get(&server, "db.example.org").await.status, 200);
+    assert_refused(&get(&server, "evil.example.org").await, 421, "misdirected");
+}
+
 #[tokio::test]
 async fn a_full_queue_says_so_at_once() {
     let slow = SlowJournal { journal: MemoryJournal::new(), append: Duration::from_secs(2) };
@@ -79,6 +192,28 @@ async fn a_full_queue_says_so_at_once() {
         assert_eq!(told.header("retry-after"), "1");
     }
     assert!(done.iter().all(|told| told.status == 200), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_page_of_entries_is_not_endless() {
+    let server = Server::start().await;
+    let megabytes = |count: usize| Json::from(&*"x".repeat(count << 20));
+    for n in 0..7 {
+        server.store.set(format!("k/{n}"), megabytes(1)).await.unwrap();
+    }
+    server.store.set("l", megabytes(5)).await.unwrap();
+    let (mut sizes, mut after, mut last) = (Vec::new(), String::new(), false);
+    while !last {
+        let page = server.ask("GET", &format!("/keys?entries=true&after={after}"), "").await;
+        assert!(page.body.len() < (9 << 20), "{} bytes", page.body.len());
+        let page = page.json();
+        sizes.push(page["entries"].as_array().unwrap().len());
+        match page["next"].as_str() {
+            Some(next) => after = next.to_owned(),
+            None => last = true,
+        }
+    }
+    assert_eq!(sizes, [4, 4]);
 }
 
 #[tokio::test]
@@ -135,6 +270,36 @@ async fn the_description_and_its_pages_need_nothing_from_elsewhere() {
         }
     }
     assert_refused(&server.ask("GET", "/docs/nothing", "").await, 404, "not_found");
+    assert_refused(&server.ask("GET", "/docs/%ff", "").await, 400, "invalid_request");
+}
+
+#[tokio::test]
+async fn parameters_of_the_path_they_are_mounted_at_are_not_theirs() {
+    use tower::ServiceExt as _;
+
+    let store = Store::<Json>::builder().spawn();
+    let mounted = http::router(store.clone());
+    for at in ["/tenant/{id}", "/tenant/{key}", "/tenant/{file}"] {
+        let service = axum::Router::new().nest(at, mounted.clone());
+        let send = async |method: &str, path: &str, body: &'static str| {
+            let uri = format!("/tenant/seven{path}");
+            let request = axum::http::Request::builder().method(method).uri(uri);
+            let told = service
+                .clone()
+                .oneshot(request.body(axum::body::Body::from(body)).unwrap())
+                .await
+                .unwrap();
+            assert!(told.status().is_success(), "{at}: {method} {path}: {told:?}");
+        };
+        send("PUT", "/api/v1/k", r#"{"value":["x"]}"#).await;
+        send("POST", "/api/v1/k/push", r#"{"value":"y"}"#).await;
+        send("PUT", "/v1/set", "plain").await;
+        send("PUT", "/api/v1/set", r#"{"value":"x"}"#).await;
+        send("GET", "/docs/index.html", "").await;
+        send("GET", "/api/v1/docs/swagger/index.html", "").await;
+        let keys = store.keys("").await.unwrap().items;
+        assert_eq!(keys.iter().map(|key| &**key).collect::<Vec<_>>(), ["k", "set"], "{at}");
+    }
 }
 
 #[tokio::test]

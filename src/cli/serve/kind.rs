@@ -169,6 +169,15 @@ pub const ORIGINS: Kind<Vec<String>> = Kind {
     write: |origins| Value::Array(origins.iter().map(|origin| origin.as_str().into()).collect()),
 };
 
+pub const HOSTS: Kind<Vec<String>> = Kind {
+    value_name: "NAMES",
+    read: |text| match text {
+        "none" | "" => Ok(Vec::new()),
+        text => text.split(',').map(|name| host(name.trim())).collect(),
+    },
+    ..ORIGINS
+};
+
 pub const JOURNAL: Kind<JournalUrl> = Kind {
     value_name: "URL",
     form: Form::One,
@@ -238,6 +247,15 @@ fn time(text: &str) -> Result<Duration, String> {
 /// TOML has no numbers beyond what an `i64` holds; a text is read just as well.
 fn integer(count: u64) -> Value {
     i64::try_from(count).map_or_else(|_| count.to_string().into(), Value::Integer)
+}
+
+/// A name without anything around it.
+fn host(text: &str) -> Result<String, String> {
+    let is_part = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if text == "*" || (!text.is_empty() && text.chars().all(is_part)) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(not(text, "a name without a port, such as db.example.com, or * for all"))
 }
 
 /// A browser sends exactly this: scheme, host, and port unless it is the usual one, without a path.

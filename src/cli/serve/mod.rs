@@ -176,6 +176,7 @@ fn options(settings: &Settings) -> http::Options {
     options.heartbeat = settings.heartbeat;
     options.compression = settings.compression;
     options.cors_origins.clone_from(&settings.cors_origins);
+    options.allowed_hosts.clone_from(&settings.allowed_hosts);
     options.api_version.clone_from(&settings.api_version);
     options
 }

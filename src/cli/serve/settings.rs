@@ -27,6 +27,9 @@ settings! {
         compression: bool = SWITCH("true");
         /// Origins whose pages may use the API from a browser, with commas between them; * is every page
         cors_origins: Vec<String> = ORIGINS("none");
+        /// Names of the server besides localhost and addresses, with commas between them; * is every name. Checked if
+        /// it listens at a loopback address, or any are given
+        allowed_hosts: Vec<String> = HOSTS("none");
         /// How often a stream that has nothing to tell shows that it is there
         heartbeat: Duration = TIME("15s");
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response};
 use tracing::Span;
 
@@ -36,6 +37,8 @@ pub(super) struct Asked {
     route: Route,
     method: Method,
     id: HeaderValue,
+    /// The origin of the page that asks, if it may read the answer.
+    origin: Option<HeaderValue>,
 }
 
 impl Asked {
@@ -45,6 +48,7 @@ impl Asked {
             route: Route::of(request.uri().path()),
             method: Method::of(request.method()),
             id: server.requests.ids.of(request.headers()),
+            origin: server.app.origin_of(request.headers()),
         }
     }
 
@@ -58,8 +62,8 @@ impl Asked {
         tracing::debug_span!("request", id = self.id())
     }
 
-    /// It has its answer, which gets the id.
-    pub(super) fn answered<B>(self, server: &Server, answer: &mut Response<B>) {
+    /// It has its answer, which gets the id, and what else every answer has.
+    pub(super) fn answered(self, server: &Server, answer: &mut Response<Body>) {
         let status = answer.status();
         let problem: Option<Problem> = answer.extensions_mut().remove();
         let code = problem.as_ref().map(|problem| &*problem.code);
@@ -78,6 +82,7 @@ impl Asked {
             );
         }
         answer.headers_mut().insert(REQUEST_ID, self.id);
+        server.app.finish(self.origin, answer);
     }
 
     /// Log that it failed, unless there are too many that do.

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 /// An outcome: what it is called, and the status that goes with it.
-pub(super) const OUTCOMES: [(&str, &str); 33] = [
+pub(super) const OUTCOMES: [(&str, &str); 34] = [
     ("ok", "200"),
     ("ok", "201"),
     ("ok", "204"),
@@ -23,6 +23,7 @@ pub(super) const OUTCOMES: [(&str, &str); 33] = [
     ("compacted", "410"),
     ("revision_mismatch", "412"),
     ("too_large", "413"),
+    ("misdirected", "421"),
     ("invalid_json", "400"),
     ("invalid_request", "400"),
     ("invalid_ttl", "400"),

@@ -26,6 +26,7 @@ const ERRORS: &str = "x-errors";
 const COMMON: &[&str] = &[
     "invalid_request",
     "method_not_allowed",
+    "misdirected",
     "timeout",
     "too_large",
     "internal",
@@ -55,17 +56,18 @@ pub(super) struct Errors;
 impl Modify for Errors {
     fn modify(&self, openapi: &mut OpenApi) {
         for item in openapi.paths.paths.values_mut() {
-            for (_, operation) in operations(item) {
-                add(operation);
+            for (method, operation) in operations(item) {
+                add(operation, method != "get");
             }
         }
     }
 }
 
-fn add(operation: &mut Operation) {
+fn add(operation: &mut Operation, is_write: bool) {
     let is_plain = operation.tags.iter().flatten().any(|tag| tag == "plain");
     let mut by_status = BTreeMap::<u16, BTreeMap<&str, Problem>>::new();
-    for code in codes(operation) {
+    // Pages of other origins may send a GET.
+    for code in codes(operation).into_iter().chain(is_write.then_some("forbidden")) {
         let problem = example(code);
         by_status.entry(problem.status()).or_default().insert(code, problem);
     }
@@ -134,6 +136,13 @@ fn example(code: &'static str) -> Problem {
         "method_not_allowed" => {
             Problem::new(code, "this path does not take this method: see /docs")
         }
+        "misdirected" => {
+            Problem::new(code, "\"db.example\" is no name of this server: ask for localhost")
+        }
+        "forbidden" => Problem::new(
+            code,
+            "a page of another origin may not write: let the server allow its origin",
+        ),
         "not_found" => Problem::new(code, "there is nothing at this path: see /docs"),
         _ => Problem::new(code, "the server failed on this request; its log says why"),
     }

@@ -7,7 +7,10 @@ mod tests;
 use std::sync::OnceLock;
 
 use axum::body::Bytes;
+use serde_json::json;
+use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Info, License, OpenApi, RefOr, Required, ServerBuilder};
 use utoipa::{Modify, OpenApi as _};
 
@@ -18,8 +21,8 @@ use super::routes::Described;
 const ABOUT: &str = "A store: many handles, one owner, many watchers. \
     `/api/v1` speaks JSON, `/v1` plain text, `/watch` tells of every change as it comes.\n\n\
     Every change has a revision, one number for the whole store. A write answers it, an `ETag` names it, and a \
-    watch resumes after it. Every error is `{\"code\", \"message\"}`; only `outcome_unknown` leaves open whether \
-    something was changed.";
+    watch resumes after it. Every error is `{\"code\", \"message\"}`; only `outcome_unknown`, `failed`, and an \
+    `internal` without a `revision` leave open whether something was changed.";
 
 /// The description, made when it is first asked for.
 #[derive(Debug)]
@@ -60,6 +63,7 @@ fn describe(version: &str, root: &str) -> OpenApi {
     described.info = info;
     described.servers = Some(vec![ServerBuilder::new().url(root).build()]);
     Errors.modify(&mut described);
+    RequestIds.modify(&mut described);
     Heads.modify(&mut described);
     Set.modify(&mut described);
     NoBody.modify(&mut described);
@@ -79,6 +83,28 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut O
     ]
     .into_iter()
     .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// Every answer of a server has the id of its request.
+struct RequestIds;
+
+impl Modify for RequestIds {
+    fn modify(&self, openapi: &mut OpenApi) {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let told =
+            "The id of the request in the log of the server: that of the request, if it had one.";
+        let id = HeaderBuilder::new().schema(Some(text)).description(Some(told));
+        let id = id.example(Some(json!("d97169c5-3"))).build();
+        for item in openapi.paths.paths.values_mut() {
+            for (_, operation) in operations(item) {
+                for response in operation.responses.responses.values_mut() {
+                    if let RefOr::T(response) = response {
+                        response.headers.insert("X-Request-Id".to_owned(), id.clone().into());
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Every path that takes GET takes HEAD, and answers the same without its body.

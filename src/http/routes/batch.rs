@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 
 use crate::http::answer::{Failure, json, put_written};
 use crate::http::app::{App, AppState, Element, send};
-use crate::http::extract::{Query, Whole};
+use crate::http::extract::{Query, Unconditional, Whole};
 use crate::http::schema;
 use crate::wire::{Command, Problem};
 use crate::{Action, Write, Written};
@@ -40,6 +40,7 @@ pub(in crate::http) struct Together {
 pub(in crate::http) async fn batch<T: Element>(
     State(app): AppState<T>,
     Query(Together { independent }): Query<Together>,
+    _: Unconditional,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
     let read = |(index, command): (usize, Command<'_>)| {
@@ -57,6 +58,14 @@ pub(in crate::http) async fn batch<T: Element>(
         .collect();
     let results = if independent { each(&app, writes).await? } else { all(&app, writes).await? };
 
+    let last = results.iter().flatten().map(|written| written.revision).max();
+    answer(&results, &has_length).map_err(|failure| match last {
+        Some(revision) => failure.after(revision),
+        None => failure,
+    })
+}
+
+fn answer<T: Element>(results: &Results<T>, has_length: &[bool]) -> Result<Response, Failure> {
     let mut body = vec![b'['];
     for (n, (result, has_length)) in results.iter().zip(has_length).enumerate() {
         if n > 0 {
@@ -65,7 +74,7 @@ pub(in crate::http) async fn batch<T: Element>(
         match result {
             Ok(written) => {
                 body.push(b'{');
-                put_written(&mut body, written, has_length)?;
+                put_written(&mut body, written, *has_length)?;
                 body.push(b'}');
             }
             Err(problem) => serde_json::to_writer(&mut body, problem)?,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -11,6 +11,7 @@ use utoipa_swagger_ui::{Config, SwaggerFile, serve};
 
 use crate::http::answer::{Failure, json as answer_json};
 use crate::http::app::{AppState, Element};
+use crate::http::extract::FileName;
 
 /// The description as JSON.
 ///
@@ -66,7 +67,7 @@ pub(in crate::http) async fn page() -> Result<Response, Failure> {
     ),
     extensions(("x-errors" = json!(["not_found"]))),
 )]
-pub(in crate::http) async fn file(Path(name): Path<String>) -> Result<Response, Failure> {
+pub(in crate::http) async fn file(FileName(name): FileName) -> Result<Response, Failure> {
     send(&name, "../openapi.json")
 }
 
@@ -84,7 +85,7 @@ pub(in crate::http) async fn file(Path(name): Path<String>) -> Result<Response, 
     ),
     extensions(("x-errors" = json!(["not_found"]))),
 )]
-pub(in crate::http) async fn swagger(Path(name): Path<String>) -> Result<Response, Failure> {
+pub(in crate::http) async fn swagger(FileName(name): FileName) -> Result<Response, Failure> {
     send(&name, "../swagger.yaml")
 }
 

@@ -110,7 +110,7 @@ pub(in crate::http) async fn put<T: Element>(
     request_body(content = NewValue, example = json!({"value": "fast", "ttl": "none"})),
     responses(
         (
-            status = 200, description = "It was updated.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            status = 200, description = "It was updated.",
             body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
         ),
     ),
@@ -180,7 +180,8 @@ pub(in crate::http) async fn expire<T: Element>(
     request_body(content = NewTtl, example = json!({"ttl": "none"})),
     responses(
         (
-            status = 200, description = "The entry.", body = RowOrDone, example = json!({"key": "car/speed", "kind": "json", "value": 42.5, "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
+            status = 200, description = "The entry.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            body = RowOrDone, example = json!({"key": "car/speed", "kind": "json", "value": 42.5, "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
         ),
     ),
     extensions(("x-errors" = json!(["write", "body", "item_not_found"]))),
@@ -214,7 +215,8 @@ pub(super) async fn row_after<T: Element>(
 ) -> Result<Response, Failure> {
     // Waits for room: the write was done, and "busy" would say that it was not.
     match app.store.get(key).await {
-        Ok(Some(entry)) => answer::row(app.store.id(), key, &entry),
+        Ok(Some(entry)) => answer::row(app.store.id(), key, &entry)
+            .map_err(|failure| failure.after(written.revision)),
         _ => done(written, true),
     }
 }

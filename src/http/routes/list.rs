@@ -33,18 +33,12 @@ impl Side {
     }
 }
 
-async fn pushed<T: Element>(
-    app: &App<T>,
-    key: Key,
-    Side { end }: Side,
-    when: When,
-    body: &[u8],
-) -> Result<Written<T>, Failure> {
+fn to_push<T: Element>(key: Key, Side { end }: Side, body: &[u8]) -> Result<Write<T>, Failure> {
     let operation = match end {
         End::Front => "push_front",
         End::Back => "push",
     };
-    written(app, when, Command::read(body)?.write(operation, key)?).await
+    Ok(Command::read(body)?.write(operation, key)?)
 }
 
 /// Push an element to a list.
@@ -56,7 +50,7 @@ async fn pushed<T: Element>(
     request_body(content = NewElement, example = json!({"value": "b"})),
     responses(
         (
-            status = 200, description = "It was pushed.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            status = 200, description = "It was pushed.",
             body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 2}),
         ),
     ),
@@ -69,7 +63,7 @@ pub(in crate::http) async fn push<T: Element>(
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
-    done(&pushed(&app, key, side, when, &body).await?, true)
+    done(&written(&app, when, to_push(key, side, &body)?).await?, true)
 }
 
 /// Push an element to a list that is there, and answer the list.
@@ -81,7 +75,8 @@ pub(in crate::http) async fn push<T: Element>(
     request_body(content = NewElement, example = json!({"value": "b", "ttl": "24h"})),
     responses(
         (
-            status = 200, description = "The list.", body = RowOrDone, example = json!({"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
+            status = 200, description = "The list.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            body = RowOrDone, example = json!({"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
         ),
     ),
     extensions(("x-errors" = json!(["write", "body", "invalid_data_type", "item_not_found"]))),
@@ -93,15 +88,8 @@ pub(in crate::http) async fn push_row<T: Element>(
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
-    let is_any = when.is_any();
-    let when = if is_any { When::PRESENT } else { when };
-    let written = match pushed(&app, key.clone(), side, when, &body).await {
-        // That the list has to be there is not a condition of the caller's.
-        Err(Failure(problem)) if is_any && problem.code == "revision_mismatch" => {
-            return Err(Error::NotFound.into());
-        }
-        other => other?,
-    };
+    let push = to_push(key.clone(), side, &body)?.not_new();
+    let written = written(&app, when, push).await?;
     row_after(&app, &key, &written).await
 }
 
@@ -126,7 +114,7 @@ async fn popped<T: Element>(
     params(KeyParam, Side, Conditions),
     responses(
         (
-            status = 200, description = "It was popped.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            status = 200, description = "It was popped.",
             body = Popped, example = json!({"popped": "b", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 1}),
         ),
     ),
@@ -149,7 +137,8 @@ pub(in crate::http) async fn pop<T: Element>(
     params(KeyParam, Side, Conditions),
     responses(
         (
-            status = 200, description = "The list, and what was popped.", body = RowOrPopped, example = json!({"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z", "popped": "b"}),
+            status = 200, description = "The list, and what was popped.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
+            body = RowOrPopped, example = json!({"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z", "popped": "b"}),
         ),
     ),
     extensions(("x-errors" = json!(["write", "invalid_data_type", "item_not_found", "list_empty"]))),
@@ -165,9 +154,12 @@ pub(in crate::http) async fn pop_row<T: Element>(
         return done(&written, true);
     };
     let mut body = Vec::new();
-    put_row(&mut body, &key, &entry)?;
-    body.extend_from_slice(b",\"popped\":");
-    serde_json::to_writer(&mut body, element)?;
+    let mut put = || {
+        put_row(&mut body, &key, &entry)?;
+        body.extend_from_slice(b",\"popped\":");
+        serde_json::to_writer(&mut body, element)
+    };
+    put().map_err(|error| Failure::from(error).after(written.revision))?;
     body.push(b'}');
     Ok(with_etag(json(body), &etag(app.store.id(), entry.revision)))
 }

@@ -7,12 +7,15 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::Page;
 use crate::http::answer::{Failure, json};
 use crate::http::app::{AppState, Element, send};
 use crate::http::extract::Query;
 use crate::http::schema::Page as PageSchema;
 use crate::wire::{Text, put_row, put_text};
+use crate::{Key, Page};
+
+/// About how long a page of entries may get, in bytes: as many as begin before that.
+const LONGEST: usize = 4 << 20;
 
 /// Which page.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -36,7 +39,8 @@ pub(in crate::http) struct Which {
 
 /// A sorted page of keys, or of entries.
 ///
-/// Costs what it returns, not what the store holds.
+/// Costs what it returns, not what the store holds. A page of entries ends early when it is longer than 4 MiB: `next`
+/// says whether there is more.
 #[utoipa::path(
     get, path = "/keys", tag = "store", operation_id = "keys",
     params(Which),
@@ -65,35 +69,51 @@ pub(in crate::http) async fn keys<T: Element>(
     }
     if entries {
         let page = page!(app.store.scan(prefix));
-        answer("entries", &page, |body, (key, entry)| {
-            put_row(body, key, entry)?;
-            body.push(b'}');
-            Ok(())
-        })
+        answer(
+            "entries",
+            page,
+            |(key, _)| key,
+            |body, (key, entry)| {
+                put_row(body, key, entry)?;
+                body.push(b'}');
+                Ok(())
+            },
+        )
     } else {
         let page = page!(app.store.keys(prefix));
-        answer("keys", &page, |body, key| {
-            put_text(body, key);
-            Ok(())
-        })
+        answer(
+            "keys",
+            page,
+            |key| key,
+            |body, key| {
+                put_text(body, key);
+                Ok(())
+            },
+        )
     }
 }
 
 fn answer<I>(
     name: &str,
-    page: &Page<I>,
+    page: Page<I>,
+    key: impl Fn(&I) -> &Key,
     put: impl Fn(&mut Vec<u8>, &I) -> Result<(), Failure>,
 ) -> Result<Response, Failure> {
     let mut body = Vec::with_capacity(64 * page.items.len() + 64);
     let _ = write!(Text(&mut body), "{{\"{name}\":[");
+    let mut next = page.next;
     for (n, item) in page.items.iter().enumerate() {
+        if n > 0 && body.len() >= LONGEST {
+            next = Some(key(&page.items[n - 1]).clone());
+            break;
+        }
         if n > 0 {
             body.push(b',');
         }
         put(&mut body, item)?;
     }
     body.extend_from_slice(b"],\"next\":");
-    match &page.next {
+    match &next {
         Some(next) => put_text(&mut body, next),
         None => body.extend_from_slice(b"null"),
     }

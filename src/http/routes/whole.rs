@@ -3,14 +3,12 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use crate::Reader;
 use crate::http::answer::{Failure, json};
 use crate::http::app::{AppState, Element, send};
+use crate::http::extract::Unconditional;
 use crate::http::schema::Ok as OkSchema;
-use crate::journal::JournalStats;
+use crate::wire::Figures;
 
 /// Says how many keys a flush has removed.
 pub(super) const CLEARED: &str = "mainspring-cleared";
@@ -29,7 +27,9 @@ pub(super) const CLEARED: &str = "mainspring-cleared";
 )]
 pub(in crate::http) async fn flush<T: Element>(
     State(app): AppState<T>,
+    unconditional: Result<Unconditional, Failure>,
 ) -> Result<Response, Response> {
+    unconditional.map_err(Failure::into_text)?;
     let cleared = send(app.store.clear()).await.map_err(Failure::into_text)?;
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().insert(CLEARED, HeaderValue::from(cleared));
@@ -55,40 +55,6 @@ pub(in crate::http) async fn compact<T: Element>(
     Ok(json("{\"message\":\"ok\"}"))
 }
 
-/// How a store is doing.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Stats)]
-pub(in crate::http) struct Glance {
-    id: String,
-    revision: u64,
-    entries: usize,
-    bytes: u64,
-    queued: usize,
-    queue_capacity: usize,
-    turns: u64,
-    commands: u64,
-    expired: u64,
-    subscribers: usize,
-    lagged: u64,
-    history_floor: u64,
-    history_changes: usize,
-    history_bytes: u64,
-    journal: JournalGlance,
-}
-
-/// How its journal is doing.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = JournalStats)]
-pub(in crate::http) struct JournalGlance {
-    appends: u64,
-    appended_bytes: u64,
-    syncs: u64,
-    sync_seconds: f64,
-    unsynced_seconds: f64,
-    compactions: u64,
-    bytes: u64,
-}
-
 /// How the store is doing.
 ///
 /// Counters are since its start, sizes are in bytes, times in seconds.
@@ -96,43 +62,12 @@ pub(in crate::http) struct JournalGlance {
     get, path = "/stats", tag = "store", operation_id = "stats",
     responses(
         (
-            status = 200, description = "Its figures.", body = Glance, example = json!({"id": "5f0c9a1b2c3d4e5f", "revision": 7, "entries": 2, "bytes": 120, "queued": 0, "queue_capacity": 1024, "turns": 9, "commands": 9, "expired": 0, "subscribers": 1, "lagged": 0, "history_floor": 0, "history_changes": 7, "history_bytes": 420, "journal": {"appends": 0, "appended_bytes": 0, "syncs": 0, "sync_seconds": 0.0, "unsynced_seconds": 0.0, "compactions": 0, "bytes": 0}}),
+            status = 200, description = "Its figures.", body = Figures, example = json!({"id": "5f0c9a1b2c3d4e5f", "revision": 7, "entries": 2, "bytes": 120, "queued": 0, "queue_capacity": 1024, "turns": 9, "commands": 9, "expired": 0, "subscribers": 1, "lagged": 0, "history_floor": 0, "history_changes": 7, "history_bytes": 420, "journal": {"appends": 0, "appended_bytes": 0, "syncs": 0, "sync_seconds": 0.0, "unsynced_seconds": 0.0, "compactions": 0, "bytes": 0}}),
         ),
     ),
 )]
 pub(in crate::http) async fn stats<T: Element>(
     State(app): AppState<T>,
 ) -> Result<Response, Failure> {
-    Ok(json(serde_json::to_vec(&glance(&app.store))?))
-}
-
-fn glance<T>(store: &Reader<T>) -> Glance {
-    let stats = store.stats();
-    let JournalStats { appends, appended_bytes, syncs, sync_time, unsynced, compactions, bytes } =
-        stats.journal;
-    Glance {
-        id: store.id().to_string(),
-        revision: stats.revision,
-        entries: stats.entries,
-        bytes: stats.bytes,
-        queued: stats.queued,
-        queue_capacity: stats.queue_capacity,
-        turns: stats.turns,
-        commands: stats.commands,
-        expired: stats.expired,
-        subscribers: stats.subscribers,
-        lagged: stats.lagged,
-        history_floor: stats.history_floor,
-        history_changes: stats.history_changes,
-        history_bytes: stats.history_bytes,
-        journal: JournalGlance {
-            appends,
-            appended_bytes,
-            syncs,
-            sync_seconds: sync_time.as_secs_f64(),
-            unsynced_seconds: unsynced.as_secs_f64(),
-            compactions,
-            bytes,
-        },
-    }
+    Ok(json(serde_json::to_vec(&Figures::new(app.store.id(), &app.store.stats()))?))
 }

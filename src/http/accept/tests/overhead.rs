@@ -2,6 +2,7 @@
 //!
 //! `cargo test --release --features server --lib overhead -- --ignored --nocapture --test-threads 1`
 
+use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -66,7 +67,7 @@ fn bookkeeping() {
     let server = Arc::new(Server::new(Router::new(), &Limits::default(), Metrics::default()));
     let work = |server: &Server| {
         let request = Request::get("/api/v1/some%20key").body(()).unwrap();
-        let mut answer = Response::new(());
+        let mut answer = Response::new(Body::empty());
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         let begun = std::time::Instant::now();
         for _ in 0..REQUESTS {

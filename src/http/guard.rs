@@ -1,0 +1,195 @@
+//! Keeps pages of other sites from using the server through the browser of somebody who can reach it.
+//!
+//! A page may send simple requests anywhere, and a name of its own may point to this machine. Who asks without a
+//! browser could say anything, so this is no authentication: what sends none of these headers passes.
+
+use std::net::IpAddr;
+
+use axum::http::header::{HOST, HeaderName, ORIGIN};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Method, Request};
+
+use super::Options;
+use super::answer::Failure;
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Whose requests are taken.
+#[derive(Debug)]
+pub(super) struct Guard {
+    /// The names that the server has, if they are checked.
+    hosts: Option<Vec<String>>,
+    origins: Vec<String>,
+}
+
+impl Guard {
+    /// `is_local`: the server listens at a loopback address, where no name of others should lead.
+    pub(super) fn new(options: &Options, is_local: bool) -> Self {
+        let hosts = &options.allowed_hosts;
+        let any = hosts.iter().any(|host| host == "*");
+        let checked = (is_local || !hosts.is_empty()) && !any;
+        Self { hosts: checked.then(|| hosts.clone()), origins: options.cors_origins.clone() }
+    }
+
+    /// Whether a request is taken.
+    ///
+    /// # Errors
+    ///
+    /// If it is for another host, or a write that a page of another site sends.
+    pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Failure> {
+        if let Some(hosts) = &self.hosts
+            && let Some(other) = hosts_of(request).find(|host| !is_ours(host, hosts))
+        {
+            let other = String::from_utf8_lossy(other);
+            return Err(Failure::new(
+                "misdirected",
+                format!(
+                    "{other:?} is no name of this server: ask for localhost or for its address, or let it allow \
+                     the name (--allowed-hosts)"
+                ),
+            ));
+        }
+        if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+            || self.may_write(request)
+        {
+            return Ok(());
+        }
+        Err(Failure::new(
+            "forbidden",
+            "a page of another origin may not write: let the server allow its origin (--cors-origins)",
+        ))
+    }
+
+    /// Whether a write is of a page of our own, of one that may, or of no page at all.
+    fn may_write<B>(&self, request: &Request<B>) -> bool {
+        let headers = request.headers();
+        let origin = headers.get(ORIGIN).map(HeaderValue::as_bytes);
+        let is_own = match headers.get(FETCH_SITE) {
+            // Browsers say it themselves, and no page can change it.
+            Some(site) => matches!(site.as_bytes(), b"same-origin" | b"none"),
+            None => origin.is_none_or(|origin| {
+                let is_host = |host: &[u8]| host.eq_ignore_ascii_case(without_scheme(origin));
+                hosts_of(request).any(is_host)
+            }),
+        };
+        is_own || origin.is_some_and(|origin| is_allowed(origin, &self.origins))
+    }
+
+    /// The origin of the page that asks, if it is one that may.
+    pub(super) fn allowed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let origin = headers.get(ORIGIN).filter(|_| !self.origins.is_empty())?;
+        is_allowed(origin.as_bytes(), &self.origins).then(|| origin.clone())
+    }
+}
+
+fn is_allowed(origin: &[u8], origins: &[String]) -> bool {
+    origins.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin)
+}
+
+/// Whom a request asks for: one name, or none, unless it tries to confuse.
+fn hosts_of<B>(request: &Request<B>) -> impl Iterator<Item = &[u8]> {
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let headers = request.headers().get_all(HOST).iter().map(HeaderValue::as_bytes);
+    authority.into_iter().chain(headers).filter(|host| !host.is_empty())
+}
+
+/// Whether this is the server, whatever the port: an address cannot be made to point elsewhere.
+fn is_ours(host: &[u8], hosts: &[String]) -> bool {
+    let Ok(authority) = Authority::try_from(host) else { return false };
+    let name = authority.host();
+    let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok()
+        || hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn without_scheme(origin: &[u8]) -> &[u8] {
+    let scheme = origin.windows(3).position(|part| part == b"://");
+    scheme.map_or(origin, |at| &origin[at + 3..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(method: &str, headers: &[(&str, &str)]) -> Request<()> {
+        let request = Request::builder().method(method).uri("/flush");
+        let request =
+            headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        request.body(()).unwrap()
+    }
+
+    fn code(guard: &Guard, request: &Request<()>) -> Option<String> {
+        guard.check(request).err().map(|Failure(problem)| problem.code.into_owned())
+    }
+
+    fn options(hosts: &[&str], origins: &[&str]) -> Options {
+        let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+        let (allowed_hosts, cors_origins) = (texts(hosts), texts(origins));
+        Options { allowed_hosts, cors_origins, ..Options::default() }
+    }
+
+    #[test]
+    fn only_pages_of_our_own_and_allowed_ones_write() {
+        let guard = Guard::new(&options(&[], &["https://app.example"]), false);
+        let write = |headers: &[(&str, &str)]| code(&guard, &asked("DELETE", headers)).is_none();
+        let (host, own) = (("host", "db.example:8080"), ("origin", "http://DB.example:8080"));
+        let site = |site| ("sec-fetch-site", site);
+        let other = ("origin", "https://evil.example");
+        let allowed = ("origin", "https://app.example");
+        assert!(write(&[host]), "no browser");
+        assert!(write(&[]), "an old client");
+        assert!(write(&[host, own]));
+        assert!(write(&[host, own, site("same-origin")]));
+        assert!(write(&[host, site("none")]), "typed by hand");
+        assert!(
+            write(&[("host", "upstream"), own, site("same-origin")]),
+            "a proxy names another host"
+        );
+        assert!(write(&[host, allowed]));
+        assert!(write(&[host, allowed, site("cross-site")]));
+        assert!(!write(&[host, other]));
+        assert!(!write(&[host, ("origin", "null")]));
+        assert!(!write(&[host, ("origin", "http://db.example:3000")]), "another port");
+        assert!(!write(&[host, own, site("cross-site")]));
+        assert!(!write(&[host, site("cross-site")]));
+        assert!(!write(&[host, site("same-site")]));
+        assert!(!write(&[other]));
+        for method in ["GET", "HEAD", "OPTIONS"] {
+            assert_eq!(code(&guard, &asked(method, &[host, other, site("cross-site")])), None);
+        }
+        let open = Guard::new(&options(&[], &["*"]), false);
+        assert_eq!(code(&open, &asked("POST", &[host, other, site("cross-site")])), None);
+    }
+
+    #[test]
+    fn a_local_server_is_asked_for_by_its_own_names() {
+        let local = Guard::new(&options(&["db.example"], &[]), true);
+        let anywhere = Guard::new(&options(&[], &[]), false);
+        let open = Guard::new(&options(&["*"], &[]), true);
+        for (host, is_ours) in [
+            ("localhost", true),
+            ("LocalHost:8080", true),
+            ("127.0.0.1:8080", true),
+            ("[::1]:8080", true),
+            ("192.168.1.7", true),
+            ("DB.example:80", true),
+            ("", true),
+            ("evil.example:8080", false),
+            ("localhost.evil.example", false),
+            ("127.0.0.1.evil.example", false),
+            ("evil.example@localhost:1:2", false),
+            ("a b", false),
+        ] {
+            let request = asked("GET", &[("host", host)]);
+            let refused = (!is_ours).then(|| "misdirected".to_owned());
+            assert_eq!(code(&local, &request), refused, "{host}");
+            assert_eq!((code(&anywhere, &request), code(&open, &request)), (None, None), "{host}");
+        }
+        let both = asked("GET", &[("host", "localhost"), ("host", "evil.example")]);
+        assert_eq!(code(&local, &both).as_deref(), Some("misdirected"));
+        let framed = Request::get("http://evil.example/keys").body(()).unwrap();
+        assert_eq!(code(&local, &framed).as_deref(), Some("misdirected"));
+        assert_eq!(code(&local, &asked("GET", &[])), None, "HTTP/1.0");
+    }
+}
