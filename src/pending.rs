@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::carrier::Carries;
+use crate::carrier::sealed::Sealed;
 use crate::command::Write;
 use crate::inbox::{NoRoom, Permit, Place};
 use crate::link::Link;
@@ -206,6 +207,8 @@ impl<'a, T, O: Operation<T>, C: Carries<T, O>> IntoFuture for Pending<'a, T, O, 
         self.carrier.call(self.op)
     }
 }
+
+impl<T> Sealed for Link<T> {}
 
 impl<T: Send + Sync + 'static, O: Operation<T>> Carries<T, O> for Link<T> {
     type Call<'a> = Call<'a, T, O>;

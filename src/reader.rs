@@ -11,10 +11,7 @@ use crate::link::Link;
 use crate::stats::Spreads;
 use crate::stats::Stats;
 use crate::watcher::Watcher;
-use crate::{Entry, Error, Key, Latest, Pending, Result, ResumeToken, StoreId, View, op};
-
-/// The largest page of keys or entries.
-const MAX_PAGE: usize = 10_000;
+use crate::{Entry, Error, Key, Latest, Pending, Result, StoreId, View, op};
 
 /// How many keys or entries a page has, unless said otherwise.
 const DEFAULT_PAGE: usize = 100;
@@ -319,10 +316,12 @@ impl<T> Reader<T> {
         let Link { shared, inbox, .. } = &*self.carrier;
         let span = shared.history.span();
         let counters = &shared.counters;
+        let untold = shared.marks.untold();
+        let revision = shared.history.head();
         Stats {
             entries: counters.entries.load(Ordering::Relaxed) as usize,
             bytes: counters.bytes.load(Ordering::Relaxed),
-            revision: shared.history.head(),
+            revision,
             queued: inbox.len(),
             queue_capacity: inbox.capacity(),
             turns: counters.turns.load(Ordering::Relaxed),
@@ -330,6 +329,7 @@ impl<T> Reader<T> {
             expired: counters.expired.load(Ordering::Relaxed),
             subscribers: shared.listeners.count() + shared.watchers.count(),
             lagged: counters.lagged.load(Ordering::Relaxed),
+            max_lag: untold.map_or(0, |first| (revision + 1).saturating_sub(first)),
             history_floor: span.floor,
             history_changes: span.changes,
             history_bytes: span.bytes,
@@ -349,75 +349,6 @@ impl<T> Reader<T> {
     #[cfg(feature = "server")]
     pub(crate) fn has_recovered(&self) -> bool {
         self.carrier.shared.status.is_ready()
-    }
-}
-
-impl<T, I, C> Pending<'_, T, op::Scan<I>, C> {
-    /// Start after this key, which need not exist: the [`next`](crate::Page::next) of the page before.
-    pub fn after(mut self, key: impl Into<Key>) -> Self {
-        self.op.after = Some(key.into());
-        self
-    }
-
-    /// At most this many. Less than 1 is taken as 1, and more than 10,000 as 10,000.
-    pub fn limit(mut self, limit: usize) -> Self {
-        self.op.limit = limit.clamp(1, MAX_PAGE);
-        self
-    }
-}
-
-impl<T, C> Pending<'_, T, op::Subscribe, C> {
-    /// Only the changes of one key. Changes of other keys do not even wake the subscriber.
-    pub fn key(mut self, key: impl Into<Key>) -> Self {
-        self.op.filter = Filter::Key(key.into());
-        self
-    }
-
-    /// Only the changes of the keys with a prefix.
-    pub fn prefix(mut self, prefix: impl Into<Key>) -> Self {
-        self.op.filter = Filter::Prefix(prefix.into());
-        self
-    }
-
-    /// Tell first what is there, and then what changes, with nothing missing and nothing twice.
-    ///
-    /// While the snapshot is told, changes wait in the history, and in the journal if there is one that can be
-    /// [read](crate::journal::Journal::past). If there is none, and the store changes faster than the
-    /// reader reads, and for longer than the history reaches back, the subscription ends with
-    /// [`Error::Compacted`], also before its [`SnapshotEnd`](crate::Event::SnapshotEnd). Starting over
-    /// helps only if something is different then: a
-    /// [longer history](crate::Builder::history_changes), a reader that does its slow work elsewhere, or
-    /// pages of [`scan`](Reader::scan) instead. Empty the copy before starting over.
-    pub fn from_snapshot(mut self) -> Self {
-        self.op.start = Start::Snapshot;
-        self
-    }
-
-    /// Tell what has changed after a revision: that of a [`ResumeToken`], which is checked to be of
-    /// this store, or a bare number.
-    pub fn after(mut self, place: impl Into<Place>) -> Self {
-        let Place { store, revision } = place.into();
-        self.op.start = Start::After { store, revision };
-        self
-    }
-}
-
-/// A place in the changes of a store: a [`ResumeToken`], or a bare revision.
-#[derive(Debug, Clone, Copy)]
-pub struct Place {
-    store: Option<StoreId>,
-    revision: u64,
-}
-
-impl From<u64> for Place {
-    fn from(revision: u64) -> Self {
-        Self { store: None, revision }
-    }
-}
-
-impl From<ResumeToken> for Place {
-    fn from(token: ResumeToken) -> Self {
-        Self { store: Some(token.store), revision: token.revision }
     }
 }
 

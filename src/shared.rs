@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::command::{Prepared, Write};
 use crate::history::History;
 use crate::journal::{Meter, Past};
+use crate::lag::Marks;
 use crate::publisher::Listeners;
 use crate::state::Map;
 use crate::stats::Counters;
@@ -25,6 +26,8 @@ pub(crate) struct Shared<T> {
     /// Who listens to all keys or a prefix, and who to a single key.
     pub(crate) listeners: Listeners,
     pub(crate) watchers: Listeners,
+    /// Where those are who subscribed.
+    pub(crate) marks: Marks,
     pub(crate) counters: Counters,
     pub(crate) weigher: Weigher<T>,
     pub(crate) token: CancellationToken,
@@ -51,6 +54,7 @@ impl<T> Shared<T> {
             status: Status::default(),
             listeners: Listeners::default(),
             watchers: Listeners::default(),
+            marks: Marks::default(),
             counters: Counters::default(),
             weigher,
             token,

@@ -30,6 +30,10 @@ pub struct Stats {
     pub subscribers: usize,
     /// How often a subscription fell behind its channel and had to read the history.
     pub lagged: u64,
+    /// How many changes the slowest of the subscriptions is behind: those since the last turn that it was told of.
+    /// One to a single key is behind only if there is something of that key to tell, and
+    /// [`latest`](crate::Reader::latest) never.
+    pub max_lag: u64,
     /// The oldest revision after which the history is complete.
     pub history_floor: u64,
     /// Changes in the history.

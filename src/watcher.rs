@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::history::Turn;
+use crate::lag::Mark;
 
 /// A short queue of turns. When it is full the watcher is told from which revision on to read the
 /// history instead: it knows exactly what it has missed, however long ago it last looked.
@@ -14,6 +15,8 @@ pub(crate) struct Watcher<T> {
     unread: Mutex<Unread<T>>,
     notify: Notify,
     capacity: usize,
+    /// Only set under the lock, but for what was missed: that is for whoever reads the history.
+    mark: Arc<Mark>,
 }
 
 struct Unread<T> {
@@ -32,7 +35,13 @@ impl<T> Watcher<T> {
     /// One that holds this many turns; one that holds none only learns that something happened.
     pub(crate) fn new(capacity: usize) -> Arc<Self> {
         let unread = Unread { turns: VecDeque::new(), missed_from: None };
-        Arc::new(Self { unread: Mutex::new(unread), notify: Notify::new(), capacity })
+        let (unread, notify, mark) = (Mutex::new(unread), Notify::new(), Mark::new());
+        Arc::new(Self { unread, notify, capacity, mark })
+    }
+
+    /// Where it is, as long as it does not read the history.
+    pub(crate) fn mark(&self) -> &Arc<Mark> {
+        &self.mark
     }
 
     /// Called by the owner, once for each change that matters here.
@@ -44,7 +53,10 @@ impl<T> Watcher<T> {
         if unread.missed_from.is_none() && unread.turns.len() < self.capacity {
             unread.turns.push_back(Arc::clone(turn));
         } else if unread.missed_from.is_none() {
-            unread.missed_from = turn.first().map(|change| change.revision);
+            unread.missed_from = first_of(turn);
+        }
+        if !self.mark.is_set() {
+            self.mark.set(first_of(turn));
         }
         drop(unread);
         self.notify.notify_one();
@@ -52,8 +64,13 @@ impl<T> Watcher<T> {
 
     pub(crate) fn take(&self) -> Option<News<T>> {
         let mut unread = self.unread.lock();
-        let turn = unread.turns.pop_front().map(News::Turn);
-        turn.or_else(|| unread.missed_from.take().map(News::MissedFrom))
+        if let Some(turn) = unread.turns.pop_front() {
+            self.mark.set(unread.turns.front().map_or(unread.missed_from, first_of));
+            return Some(News::Turn(turn));
+        }
+        let missed = unread.missed_from.take();
+        self.mark.set(missed);
+        missed.map(News::MissedFrom)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -70,6 +87,10 @@ impl<T> Watcher<T> {
     pub(crate) async fn changed(&self) {
         self.notify.notified().await;
     }
+}
+
+fn first_of<T>(turn: &Turn<T>) -> Option<u64> {
+    turn.first().map(|change| change.revision)
 }
 
 #[cfg(test)]

@@ -267,3 +267,52 @@ async fn and_after_some_seconds() {
         assert_eq!(last, Err(Error::Closed));
     }
 }
+
+#[tokio::test]
+async fn how_far_behind_the_slowest_is_can_be_asked() {
+    let store = holding(1_000);
+    let set = async |count: u64| {
+        for n in 0..count {
+            store.set("another", n).await.unwrap();
+        }
+    };
+    assert_eq!(store.stats().max_lag, 0, "there is none");
+    set(10).await;
+    let mut all = store.subscribe().await.unwrap();
+    let mut key = store.subscribe().key("key").await.unwrap();
+    let latest = store.latest("key").await.unwrap();
+    let _other = store.subscribe().key("other").await.unwrap();
+    assert_eq!(store.stats().max_lag, 0, "nothing has happened since");
+
+    set(490).await;
+    store.set("key", 1).await.unwrap(); // 501
+    set(99).await;
+    assert_eq!(store.stats().max_lag, 590);
+    for left in [589, 588] {
+        all.recv().await.unwrap();
+        assert_eq!(store.stats().max_lag, left);
+    }
+    drop(all);
+    assert_eq!(store.stats().max_lag, 100, "the other has not been told of 501");
+    assert_eq!(key.recv().await.unwrap().revision(), Some(501));
+    assert_eq!(store.stats().max_lag, 0, "the rest is of no concern to it");
+
+    let mut resumed = store.subscribe().key("key").after(300).await.unwrap();
+    assert_eq!(store.stats().max_lag, 300);
+    resumed.recv().await.unwrap();
+    assert!(timeout(Duration::from_millis(20), resumed.recv()).await.is_err());
+    assert_eq!(store.stats().max_lag, 0);
+    for n in 0..100 {
+        store.set("key", n).await.unwrap();
+    }
+    assert_eq!(store.stats().max_lag, 100, "more than is held for it");
+    for _ in 0..100 {
+        key.recv().await.unwrap();
+        resumed.recv().await.unwrap();
+    }
+    for told in [&mut key, &mut resumed] {
+        assert!(timeout(Duration::from_millis(20), told.recv()).await.is_err());
+    }
+    assert_eq!(store.stats().max_lag, 0);
+    drop(latest);
+}

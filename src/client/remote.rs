@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::Options;
 use super::address::Address;
 use super::fault::{Effect, Fault, unreadable};
+use crate::carrier::sealed::Sealed;
 use crate::{BatchError, Error};
 
 /// The first pause before a command is tried again. The pauses double, and each is made up to twice as long at random,
@@ -53,6 +54,8 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
+
+impl Sealed for Remote {}
 
 impl Request {
     fn new(method: Method, url: String, effect: Effect) -> Self {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 /// How much a server takes on, and how long it waits for those who are slow.
 ///
-/// Every field has a default that suits a server on one machine; change what differs.
+/// Every field has a default that suits a server on one machine; change what differs. A time may be as long as you
+/// like, but there is no server without a limit: one of more than 30 years is taken as that, and one below a
+/// millisecond, but for [`drain_timeout`](Self::drain_timeout), as a millisecond.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,14 +23,19 @@ pub struct Limits {
     /// Connections in total; those beyond get 503 `busy` and are closed. 16,384.
     ///
     /// Each takes a file descriptor: `ulimit -n` must leave room for them.
+    ///
+    /// Over HTTP/2, where one connection has many requests, there may be as many watches as connections, and as many
+    /// requests that wait for their bodies; those beyond get 503 `busy`.
     pub max_connections: usize,
     /// Connections from one address, or from one /64 of IPv6 addresses; those beyond get 503 `busy`
     /// and are closed. 0 is no limit, for a server behind a proxy. 0.
+    ///
+    /// Over HTTP/2 it is the limit of the watches of an address, and of its requests that wait for their bodies, too.
     pub max_connections_per_address: usize,
     /// Requests that are worked on at once; those beyond get 503 `busy` at once. 4,096.
     ///
-    /// A request counts until its answer has been handed to the socket. A watch counts only until its
-    /// answer begins, since thousands may stay open.
+    /// A request counts from when its body is there, or 64 KiB of it, until its answer has been handed to the
+    /// socket. A watch counts only until its answer begins, since thousands may stay open.
     pub max_requests: usize,
     /// The longest body of a request, in bytes; a longer one gets 413 `too_large`. 1 MiB.
     pub max_body_bytes: usize,
@@ -46,6 +53,33 @@ pub struct Limits {
     pub stall_timeout: Duration,
     /// How long a shutdown waits for requests that are worked on; then they are cut. 10 s.
     pub drain_timeout: Duration,
+}
+
+/// No time is longer. Adding it to now does not go beyond what a clock can say.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3_600);
+/// No time is shorter: a timer that has always rung is never waited for.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// A time that timers can keep.
+pub(super) fn within_reason(time: Duration) -> Duration {
+    time.clamp(SHORTEST, LONGEST)
+}
+
+impl Limits {
+    /// With times that timers can keep.
+    pub(super) fn within_reason(mut self) -> Self {
+        for time in [
+            &mut self.header_timeout,
+            &mut self.body_timeout,
+            &mut self.idle_timeout,
+            &mut self.write_timeout,
+            &mut self.stall_timeout,
+        ] {
+            *time = within_reason(*time);
+        }
+        self.drain_timeout = self.drain_timeout.min(LONGEST);
+        self
+    }
 }
 
 impl Default for Limits {

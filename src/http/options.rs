@@ -10,7 +10,8 @@ use super::{Limits, Metrics};
 pub struct Options {
     /// How much it takes on.
     pub limits: Limits,
-    /// How often a stream without news says that it is alive. 15 s.
+    /// How often a stream without news says that it is alive: a millisecond to 30 years, as the times of the limits
+    /// are. 15 s.
     pub heartbeat: Duration,
     /// Compress answers, for those who ask for it. On.
     pub compression: bool,

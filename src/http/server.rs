@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::accept::{Drained, accept};
 use super::app::{App, Element};
+use super::limits::within_reason;
 use super::routes::routes;
 use super::{Options, layers};
 use crate::Store;
@@ -74,9 +75,10 @@ pub fn router<T: Element>(store: Store<T>) -> Router {
 pub async fn serve<T: Element>(
     listener: TcpListener,
     store: Store<T>,
-    options: Options,
+    mut options: Options,
     shutdown: CancellationToken,
 ) -> Drained {
+    options.heartbeat = within_reason(options.heartbeat);
     let (limits, metrics) = (options.limits.clone(), options.metrics.clone());
     let is_local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     let app = Arc::new(App::new(store, options, shutdown.clone()));

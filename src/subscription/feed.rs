@@ -11,6 +11,7 @@ use super::Source;
 use super::past::Reading;
 use crate::Error;
 use crate::history::Turn;
+use crate::lag::Mark;
 use crate::shared::Shared;
 use crate::watcher::News;
 
@@ -22,6 +23,8 @@ pub(super) struct Feed<T> {
     source: Source<T>,
     /// Everything up to here has been given out, or is of no concern.
     position: u64,
+    /// Says so to others.
+    mark: Arc<Mark>,
     /// Read the history up to here before anything else.
     behind: u64,
     /// What was read from it, or from the journal.
@@ -33,7 +36,15 @@ pub(super) struct Feed<T> {
 impl<T: Send + Sync + 'static> Feed<T> {
     pub(super) fn new(shared: Arc<Shared<T>>, source: Source<T>, after: u64, head: u64) -> Self {
         let (position, behind) = (after, head);
-        Self { shared, source, position, behind, read: VecDeque::new(), reading: None }
+        let mark = match &source {
+            Source::Channel { .. } => Mark::new(),
+            Source::Watcher { watcher, .. } => Arc::clone(watcher.mark()),
+        };
+        if matches!(source, Source::Channel { .. }) || after < head {
+            mark.set(Some(after + 1));
+        }
+        shared.marks.add(&mark);
+        Self { shared, source, position, mark, behind, read: VecDeque::new(), reading: None }
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -73,8 +84,10 @@ impl<T: Send + Sync + 'static> Feed<T> {
     pub(super) async fn try_next(&mut self) -> Result<Option<(Turn<T>, u64)>, Error> {
         loop {
             if let Some(turn) = self.read.pop_front() {
-                if let Some(turn) = self.advance(turn) {
-                    return Ok(Some(turn));
+                let turn = self.advance(turn);
+                self.mark.set(Some(self.position + 1));
+                if turn.is_some() {
+                    return Ok(turn);
                 }
                 continue;
             }
@@ -135,7 +148,9 @@ impl<T: Send + Sync + 'static> Feed<T> {
             self.behind = last.revision;
             return Ok(None);
         }
-        Ok(self.advance(turn))
+        let turn = self.advance(turn);
+        self.mark.set(Some(self.position + 1));
+        Ok(turn)
     }
 
     fn advance(&mut self, turn: Turn<T>) -> Option<(Turn<T>, u64)> {

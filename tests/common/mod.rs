@@ -14,6 +14,7 @@ use mainspring::{
     Action, Carrier, Change, ChangeKind, Condition, End, Entry, Event, Key, PendingWrite, Result,
     Store, StoreId, Subscription, Ttl, Write, Written, op,
 };
+use tokio::sync::Semaphore;
 
 /// A copy of a store, kept by replaying what subscribers are told.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,6 +112,37 @@ impl Random {
 pub(crate) struct SlowJournal<T> {
     pub(crate) journal: MemoryJournal<T>,
     pub(crate) append: Duration,
+}
+
+/// A journal that is being recovered for as long as the test wants: until it gives a permit.
+#[derive(Debug)]
+pub(crate) struct HeldJournal<T> {
+    pub(crate) journal: MemoryJournal<T>,
+    pub(crate) go_on: Arc<Semaphore>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Journal<T> for HeldJournal<T> {
+    async fn open(&mut self, recover: Recover<'_, T>) -> Result<StoreId, JournalError> {
+        let id = self.journal.open(recover).await;
+        let _ = self.go_on.acquire().await;
+        id
+    }
+
+    async fn append(&mut self, after: u64, changes: Arc<[Change<T>]>) -> Result<(), AppendError> {
+        self.journal.append(after, changes).await
+    }
+
+    async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, ReadError> {
+        Journal::read(&mut self.journal, after).await
+    }
+
+    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<(), JournalError> {
+        self.journal.compact(snapshot).await
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        self.journal.close().await
+    }
 }
 
 /// A journal that cannot be opened, or cannot be closed.

@@ -1,13 +1,19 @@
 //! What the server does around the routes: compression, CORS, a full queue, the description.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mainspring::journal::MemoryJournal;
 use mainspring::wire::Json;
 use mainspring::{Store, http};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
 
 use super::{Server, answer, assert_refused};
-use crate::common::SlowJournal;
+use crate::common::{HeldJournal, SlowJournal};
 
 #[tokio::test]
 async fn long_answers_are_compressed_for_those_who_ask_and_streams_never() {
@@ -217,6 +223,49 @@ async fn a_page_of_entries_is_not_endless() {
 }
 
 #[tokio::test]
+async fn a_store_is_ready_when_it_has_recovered_and_not_before() {
+    let journal = MemoryJournal::new();
+    let before = Store::<Json>::builder().journal(journal.clone()).spawn();
+    before.set("k", Json::from("one")).await.unwrap();
+    before.shutdown().await.unwrap();
+
+    let go_on = Arc::new(Semaphore::new(0));
+    let held = HeldJournal { journal, go_on: Arc::clone(&go_on) };
+    let store = Store::<Json>::builder().journal(held).spawn();
+    let options = http::Options::default();
+    let health = http::health(store.reader(), options.metrics.clone(), CancellationToken::new());
+    let ask = async |path: &str| {
+        let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+        let told = health.clone().oneshot(request).await.unwrap();
+        let status = told.status().as_u16();
+        let body = axum::body::to_bytes(told.into_body(), 1 << 20).await.unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    };
+    let server = Server::of(store.clone(), options.clone()).await;
+    let mut early = pin!(server.ask("GET", "/api/v1/k", ""));
+    for _ in 0..3 {
+        let (status, body) = ask("/readyz").await;
+        assert_eq!(status, 503);
+        assert!(body.contains(r#""status":"recovering""#), "{body}");
+        assert_eq!(ask("/started").await.0, 503);
+        assert_eq!(ask("/healthz").await.0, 200);
+        assert!(ask("/metrics").await.1.contains("\nmainspring_ready 0\n"));
+        // Who asks already waits.
+        assert!(timeout(Duration::from_millis(20), &mut early).await.is_err());
+    }
+    go_on.add_permits(1);
+    store.ready().await.unwrap();
+    assert_eq!(early.await.json()["value"], "one", "what was recovered");
+    assert_eq!(ask("/readyz").await, (200, r#"{"status":"ready"}"#.into()));
+    assert_eq!(ask("/started").await.0, 200);
+    assert!(ask("/metrics").await.1.contains("\nmainspring_ready 1\n"));
+
+    store.shutdown().await.unwrap();
+    assert_eq!(ask("/readyz").await.0, 503);
+    assert_eq!(ask("/started").await.0, 200, "it has been");
+}
+
+#[tokio::test]
 async fn another_method_is_told_which_there_are() {
     let server = Server::start().await;
     for (method, path, allowed) in [
@@ -304,8 +353,6 @@ async fn parameters_of_the_path_they_are_mounted_at_are_not_theirs() {
 
 #[tokio::test]
 async fn the_pages_work_wherever_the_routes_are_mounted() {
-    use tower::ServiceExt as _;
-
     let mounted = http::router(Store::<Json>::builder().spawn());
     let service = axum::Router::new().nest("/car", mounted);
     for path in [

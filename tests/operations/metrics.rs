@@ -157,6 +157,11 @@ fn streams_are_counted_while_they_are_open() {
     let shown = Shown::of(&server);
     assert_eq!(shown.at("mainspring_http_streams"), 1.0);
     assert_eq!(shown.at("mainspring_subscribers"), 1.0);
+    server.ask("PUT", "/api/v1/k", "{\"value\":1}");
+    client.expect("\n\n");
+    eventually("it has been told", || {
+        Shown::of(&server).at("mainspring_subscriber_lag_max") == 0.0
+    });
     assert_eq!(shown.at("mainspring_http_requests_in_flight"), 0.0);
     assert_eq!(shown.at("mainspring_commands_total{command=\"watch\",outcome=\"ok\"}"), 1.0);
     drop(client);

@@ -8,9 +8,8 @@ use super::process::{Client, Server, eventually};
 fn half(server: &Server) -> Client {
     let mut client = Client::connect(&server.api);
     client.send("PUT /api/v1/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 11\r\n\r\n{\"value");
-    // It is worked on.
-    eventually("in flight", || {
-        server.check("/metrics").body.contains("\nmainspring_http_requests_in_flight 1\n")
+    eventually("the rest is waited for", || {
+        server.check("/metrics").body.contains("\nmainspring_http_requests_waiting 1\n")
     });
     client
 }

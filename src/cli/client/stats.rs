@@ -78,6 +78,7 @@ fn json(id: StoreId, stats: &Stats) -> serde_json::Value {
         "expired": stats.expired,
         "subscribers": stats.subscribers,
         "lagged": stats.lagged,
+        "max_lag": stats.max_lag,
         "history_floor": stats.history_floor,
         "history_changes": stats.history_changes,
         "history_bytes": stats.history_bytes,

@@ -10,8 +10,10 @@ use axum::body::{Body, Bytes};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::Server;
 use super::counts::Counts;
-use super::pace::{Exchange, Pace};
+use super::pace::{Exchange, Fault, Pace};
+use super::seats::Seat;
 
 /// The most of an answer that is handed to a connection at once, in bytes.
 ///
@@ -19,18 +21,56 @@ use super::pace::{Exchange, Pace};
 /// of this size a slow reader can be told from one who does not read.
 const PART: usize = 64 << 10;
 
+/// So much of its body may a request send before it takes a place among those that are worked on, in bytes. Those
+/// who send less wait for the rest without one, and hold no more memory than this.
+const AHEAD: usize = 64 << 10;
+
 /// The body of a request, up to its limits.
 #[derive(Debug)]
 pub(super) struct Limited {
     inner: Incoming,
     left: usize,
+    server: Arc<Server>,
     pace: Arc<Pace>,
     exchange: u64,
+    /// Of HTTP/2, where only the request's own stream ends with a body that is not read.
+    framed: bool,
+    /// Its place among those that wait for their bodies, until it has one among those that are worked on.
+    waiting: Option<Seat>,
+    ended: bool,
 }
 
 impl Limited {
-    pub(super) fn new(inner: Incoming, max: usize, pace: Arc<Pace>, exchange: &Exchange) -> Self {
-        Self { inner, left: max, pace, exchange: exchange.id }
+    pub(super) fn new(
+        inner: Incoming,
+        server: Arc<Server>,
+        pace: Arc<Pace>,
+        exchange: &Exchange,
+        waiting: Seat,
+        framed: bool,
+    ) -> Self {
+        let (left, exchange) = (server.limits.max_body_bytes, exchange.id);
+        let (waiting, ended) = (Some(waiting), false);
+        Self { inner, left, server, pace, exchange, framed, waiting, ended }
+    }
+
+    /// It waits no longer, but is worked on, if there are not too many others.
+    fn admit(&mut self) -> Result<(), Error> {
+        if self.waiting.take().is_none() {
+            return Ok(());
+        }
+        let Some(permit) = self.server.permit() else {
+            self.pace.refuse_body(self.exchange, Fault::Busy);
+            return Err(Error::new("there are too many requests"));
+        };
+        self.pace.admit(self.exchange, permit);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        self.ended = true;
+        self.pace.end_body(self.exchange);
+        self.admit()
     }
 }
 
@@ -49,19 +89,21 @@ impl http_body::Body for Limited {
         let frame = match polled {
             Poll::Pending => return Poll::Ready(Some(Err(Error::new("the body is late")))),
             Poll::Ready(None) => {
-                self.pace.end_body(self.exchange);
+                self.end()?;
                 return Poll::Ready(None);
             }
             Poll::Ready(Some(frame)) => frame.map_err(Error::new)?,
         };
         let length = frame.data_ref().map_or(0, Bytes::len);
         if length > self.left {
-            self.pace.exceed_body(self.exchange);
+            self.pace.refuse_body(self.exchange, Fault::TooLarge);
             return Poll::Ready(Some(Err(Error::new("the body is too long"))));
         }
         self.left -= length;
         if self.inner.is_end_stream() {
-            self.pace.end_body(self.exchange);
+            self.end()?;
+        } else if self.server.limits.max_body_bytes - self.left > AHEAD {
+            self.admit()?;
         }
         Poll::Ready(Some(Ok(frame)))
     }
@@ -78,6 +120,13 @@ impl http_body::Body for Limited {
 impl Drop for Limited {
     fn drop(&mut self) {
         self.pace.end_body(self.exchange);
+        if !self.ended && !self.framed {
+            self.pace.leave_unread();
+        }
+        if self.waiting.take().is_some() {
+            // Nobody waits for the rest, and what is done without it can not be refused any more.
+            self.pace.admit(self.exchange, Permit::new(&self.server.counts));
+        }
     }
 }
 
@@ -86,6 +135,11 @@ impl Drop for Limited {
 pub(super) struct Permit(Arc<Counts>);
 
 impl Permit {
+    fn new(counts: &Arc<Counts>) -> Self {
+        counts.in_flight.fetch_add(1, Relaxed);
+        Self(Arc::clone(counts))
+    }
+
     /// `None`, counted, if `max` others have one.
     pub(super) fn take(counts: &Arc<Counts>, max: usize) -> Option<Self> {
         let permit = Self(Arc::clone(counts));
@@ -103,31 +157,6 @@ impl Drop for Permit {
     }
 }
 
-/// An open stream, counted until it is dropped.
-#[derive(Debug)]
-pub(super) struct Stream(Arc<Counts>);
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.0.streams.fetch_sub(1, Relaxed);
-    }
-}
-
-/// What a body holds while it is being sent.
-#[derive(Debug)]
-pub(super) enum Holds {
-    Nothing,
-    Permit(#[expect(dead_code, reason = "it is there to be dropped")] Permit),
-    Stream(#[expect(dead_code, reason = "it is there to be dropped")] Stream),
-}
-
-impl Holds {
-    pub(super) fn stream(counts: &Arc<Counts>) -> Self {
-        counts.streams.fetch_add(1, Relaxed);
-        Self::Stream(Stream(Arc::clone(counts)))
-    }
-}
-
 /// The body of an answer. Dropped when the last of it has gone to the connection, or the client left.
 #[derive(Debug)]
 pub(super) struct Outgoing {
@@ -137,13 +166,13 @@ pub(super) struct Outgoing {
     /// Whether the exchange has been told that a part waits to be sent.
     sending: bool,
     exchange: Exchange,
-    _holds: Holds,
+    _watch: Option<Seat>,
 }
 
 impl Outgoing {
-    pub(super) fn new(inner: Body, exchange: Exchange, holds: Holds) -> Self {
+    pub(super) fn new(inner: Body, exchange: Exchange, watch: Option<Seat>) -> Self {
         exchange.sending(true);
-        Self { inner, rest: Bytes::new(), sending: true, exchange, _holds: holds }
+        Self { inner, rest: Bytes::new(), sending: true, exchange, _watch: watch }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicUsize;
 
 /// Numbers that only the accept loop and its connections change. Read them with `Relaxed`.
 ///
-/// `open`, `in_flight` and `streams` go up and down; the others only up.
+/// `open`, `waiting`, `in_flight` and `streams` go up and down; the others only up.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     /// Connections that are open now, without those that are being refused.
@@ -17,11 +17,13 @@ pub(crate) struct Counts {
     pub(crate) refused_address: AtomicUsize,
     /// Times that no connection could be accepted, mostly for want of file descriptors.
     pub(crate) accept_failed: AtomicUsize,
+    /// Requests whose bodies are not there yet.
+    pub(crate) waiting: AtomicUsize,
     /// Requests that are worked on now: what `max_requests` limits.
     pub(crate) in_flight: AtomicUsize,
     /// Streams of events that are open.
     pub(crate) streams: AtomicUsize,
-    /// Requests answered 503 because there were too many at once.
+    /// Requests answered 503 because there were too many at once, watches included.
     pub(crate) shed: AtomicUsize,
     /// Requests answered 413.
     pub(crate) too_large: AtomicUsize,

@@ -19,6 +19,7 @@ mod socket;
 mod tests;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -31,10 +32,11 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::bodies::Permit;
 pub(crate) use self::counts::Counts;
 use self::refuse::Refuser;
 use self::request::Requests;
-use self::seats::Seats;
+use self::seats::{Full, Seat, Seats};
 use super::layers::Layered;
 use super::{Limits, Metrics};
 
@@ -62,17 +64,30 @@ struct Server {
     counts: Arc<Counts>,
     metrics: Metrics,
     requests: Requests,
+    /// For requests that wait for their bodies.
+    waiting: Arc<Seats>,
+    watches: Arc<Seats>,
     /// Connections that the drain time-out cut.
     cut: AtomicUsize,
 }
 
+/// Where a request begins.
+#[derive(Debug)]
+enum Place {
+    Worked(Permit),
+    Waiting(Seat),
+}
+
 impl Server {
     fn new(app: impl Into<Layered>, limits: &Limits, metrics: Metrics) -> Self {
+        let counts = Arc::clone(metrics.counts());
         Self {
             app: app.into(),
-            limits: limits.clone(),
+            limits: limits.clone().within_reason(),
             protocol: connection::protocol(),
-            counts: Arc::clone(metrics.counts()),
+            waiting: Seats::new(&counts, |counts| &counts.waiting, limits),
+            watches: Seats::new(&counts, |counts| &counts.streams, limits),
+            counts,
             metrics,
             requests: Requests::new(),
             cut: AtomicUsize::new(0),
@@ -81,6 +96,25 @@ impl Server {
 
     fn max_body(&self) -> u64 {
         u64::try_from(self.limits.max_body_bytes).unwrap_or(u64::MAX)
+    }
+
+    /// The right to work on a request, if there are not too many.
+    fn permit(&self) -> Option<Permit> {
+        Permit::take(&self.counts, self.limits.max_requests)
+    }
+
+    /// A place for a request, if there is one. Who has not sent its body yet waits without a permit: else a few who
+    /// never send theirs could hold all.
+    fn place(&self, peer: SocketAddr, complete: bool) -> Option<Place> {
+        let permit = self.permit()?;
+        if complete {
+            return Some(Place::Worked(permit));
+        }
+        let seat = self.waiting.take(peer);
+        if seat.is_err() {
+            self.counts.shed.fetch_add(1, Relaxed);
+        }
+        seat.ok().map(Place::Waiting)
     }
 }
 
@@ -106,8 +140,7 @@ pub(crate) async fn accept(
     let counts = Arc::clone(metrics.counts());
     let server = Arc::new(Server::new(app, limits, metrics));
     let connections = TaskTracker::new();
-    let per_address = limits.max_connections_per_address;
-    let seats = Seats::new(Arc::clone(&counts), limits.max_connections, per_address);
+    let seats = Seats::new(&counts, |counts| &counts.open, limits);
     let refuser = Refuser::new();
     let mut said = None;
 
@@ -122,10 +155,19 @@ pub(crate) async fn accept(
                 continue;
             }
         };
-        let Some(seat) = seats.take(peer) else {
-            refuser.refuse(stream);
-            continue;
+        let seat = match seats.take(peer) {
+            Ok(seat) => seat,
+            Err(full) => {
+                let refused = match full {
+                    Full::Total => &counts.refused_total,
+                    Full::Address => &counts.refused_address,
+                };
+                refused.fetch_add(1, Relaxed);
+                refuser.refuse(stream);
+                continue;
+            }
         };
+        counts.accepted.fetch_add(1, Relaxed);
         // A child: to look at a token is to lock it, and connections look often.
         let stop = shutdown.child_token();
         let server = Arc::clone(&server);
@@ -135,7 +177,7 @@ pub(crate) async fn accept(
     drop(listener);
     connections.close();
     // Each connection keeps the time-out itself; one whose handler blocks cannot.
-    if timeout(limits.drain_timeout + LAST_CALL, connections.wait()).await.is_err() {
+    if timeout(server.limits.drain_timeout + LAST_CALL, connections.wait()).await.is_err() {
         return Drained { cut: server.cut.load(Relaxed) + counts.open.load(Relaxed) };
     }
     Drained { cut: server.cut.load(Relaxed) }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::bodies::Permit;
 use crate::http::Limits;
 
 /// How long a connection that was told to close may take to do so when nothing is asked of it.
@@ -62,8 +63,9 @@ struct Progress {
     id: u64,
     /// Since when the rest of the body is waited for, and who waits.
     body: Option<(Instant, Waker)>,
-    body_late: bool,
-    body_too_large: bool,
+    fault: Option<Fault>,
+    /// Its right to be worked on, once it has it. That of a stream is given back when it begins.
+    permit: Option<Permit>,
     /// Since when a part of the answer waits to be sent.
     sending: Option<Instant>,
     stream: bool,
@@ -109,10 +111,10 @@ impl Pace {
         state.next_id += 1;
         state.head = None;
         state.framed = framed;
-        let (body, sending) = (None, None);
-        let (body_late, body_too_large, stream) = (false, false, false);
-        let progress = Progress { id, body, body_late, body_too_large, sending, stream };
-        state.exchanges.push(progress);
+        // Whatever was left of the one before has been read to get here.
+        state.unread = false;
+        let (body, fault, permit, sending, stream) = (None, None, None, None, false);
+        state.exchanges.push(Progress { id, body, fault, permit, sending, stream });
         Exchange { pace: Arc::clone(self), id }
     }
 
@@ -172,7 +174,7 @@ impl Pace {
     pub(super) fn give_up_body(&self, id: u64) {
         let mut state = self.0.lock();
         let waiting = state.exchange(id).and_then(|exchange| {
-            exchange.body_late = true;
+            exchange.fault.get_or_insert(Fault::Late);
             exchange.body.take()
         });
         drop(state);
@@ -186,7 +188,7 @@ impl Pace {
         let mut state = self.0.lock();
         let Some(exchange) = state.exchange(id) else { return true };
         match &mut exchange.body {
-            _ if exchange.body_late => return false,
+            _ if exchange.fault == Some(Fault::Late) => return false,
             Some((_, waiting)) => waiting.clone_from(waker),
             None => exchange.body = Some((Instant::now(), waker.clone())),
         }
@@ -200,10 +202,17 @@ impl Pace {
         }
     }
 
-    /// The body of a request is longer than the limit.
-    pub(super) fn exceed_body(&self, id: u64) {
+    /// The body of a request is not taken, and this is why.
+    pub(super) fn refuse_body(&self, id: u64, fault: Fault) {
         if let Some(exchange) = self.0.lock().exchange(id) {
-            exchange.body_too_large = true;
+            exchange.fault = Some(fault);
+        }
+    }
+
+    /// A request is worked on from now, until its answer has gone.
+    pub(super) fn admit(&self, id: u64, permit: Permit) {
+        if let Some(exchange) = self.0.lock().exchange(id) {
+            exchange.permit = Some(permit);
         }
     }
 }
@@ -226,22 +235,21 @@ pub(super) struct Exchange {
 pub(super) enum Fault {
     Late,
     TooLarge,
+    /// Too many others were worked on when it was there.
+    Busy,
 }
 
 impl Exchange {
     /// What was wrong with the body of the request, as far as it has been read.
     pub(super) fn fault(&self) -> Option<Fault> {
-        match self.pace.0.lock().exchange(self.id)? {
-            exchange if exchange.body_too_large => Some(Fault::TooLarge),
-            exchange if exchange.body_late => Some(Fault::Late),
-            _ => None,
-        }
+        self.pace.0.lock().exchange(self.id)?.fault
     }
 
-    /// The answer is a stream, which may stay open for long.
+    /// The answer is a stream, which may stay open for long: there may be more of them than requests.
     pub(super) fn stream(&self) {
         if let Some(exchange) = self.pace.0.lock().exchange(self.id) {
             exchange.stream = true;
+            exchange.permit = None;
         }
     }
 

@@ -1,14 +1,19 @@
 //! Who gets a connection: so many in total, so many from one address.
+//!
+//! Over HTTP/2 one connection has many requests. So those that may stay for long, watches and requests that wait for
+//! their bodies, are counted the same way.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
 use parking_lot::Mutex;
 
 use super::counts::Counts;
+use crate::http::Limits;
 
 /// Where connections come from, as far as a limit cares.
 ///
@@ -28,16 +33,27 @@ impl From<IpAddr> for Origin {
     }
 }
 
-/// The connections that are open, by where they come from.
+/// Which of the counts is that of those who have a seat.
+type Open = fn(&Counts) -> &AtomicUsize;
+
+/// Who is there, by where they come from.
 #[derive(Debug)]
 pub(super) struct Seats {
     counts: Arc<Counts>,
+    open: Open,
     max: usize,
     max_per_origin: usize,
     taken: Mutex<HashMap<Origin, usize>>,
 }
 
-/// A connection's right to be there, given back when it is dropped.
+/// Why there is no seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Full {
+    Total,
+    Address,
+}
+
+/// The right to be there, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
     seats: Arc<Seats>,
@@ -46,29 +62,34 @@ pub(super) struct Seat {
 }
 
 impl Seats {
-    pub(super) fn new(counts: Arc<Counts>, max: usize, max_per_origin: usize) -> Arc<Self> {
-        Arc::new(Self { counts, max, max_per_origin, taken: Mutex::default() })
+    pub(super) fn new(counts: &Arc<Counts>, open: Open, limits: &Limits) -> Arc<Self> {
+        Arc::new(Self {
+            counts: Arc::clone(counts),
+            open,
+            max: limits.max_connections,
+            max_per_origin: limits.max_connections_per_address,
+            taken: Mutex::default(),
+        })
     }
 
-    /// A seat for a connection, or `None`, and the refusal is counted. Only the accept loop asks.
-    pub(super) fn take(self: &Arc<Self>, peer: SocketAddr) -> Option<Seat> {
-        if self.counts.open.load(Relaxed) >= self.max {
-            self.counts.refused_total.fetch_add(1, Relaxed);
-            return None;
+    /// A seat, if there is one.
+    pub(super) fn take(self: &Arc<Self>, peer: SocketAddr) -> Result<Seat, Full> {
+        let mut seat = Seat { seats: Arc::clone(self), origin: None };
+        if (self.open)(&self.counts).fetch_add(1, Relaxed) >= self.max {
+            return Err(Full::Total);
         }
-        let origin = (self.max_per_origin > 0).then(|| Origin::from(peer.ip()));
-        if let Some(origin) = origin {
+        if self.max_per_origin > 0 {
+            let origin = Origin::from(peer.ip());
             let mut taken = self.taken.lock();
             let count = taken.entry(origin).or_default();
             if *count >= self.max_per_origin {
-                self.counts.refused_address.fetch_add(1, Relaxed);
-                return None;
+                drop(taken);
+                return Err(Full::Address);
             }
             *count += 1;
+            seat.origin = Some(origin);
         }
-        self.counts.open.fetch_add(1, Relaxed);
-        self.counts.accepted.fetch_add(1, Relaxed);
-        Some(Seat { seats: Arc::clone(self), origin })
+        Ok(seat)
     }
 }
 
@@ -82,7 +103,7 @@ impl Drop for Seat {
                 count.remove();
             }
         }
-        self.seats.counts.open.fetch_sub(1, Relaxed);
+        (self.seats.open)(&self.seats.counts).fetch_sub(1, Relaxed);
     }
 }
 
@@ -94,25 +115,33 @@ mod tests {
         SocketAddr::new(text.parse().unwrap(), 1)
     }
 
+    fn seats(max: usize, per_origin: usize) -> Arc<Seats> {
+        let limits = Limits {
+            max_connections: max,
+            max_connections_per_address: per_origin,
+            ..Limits::default()
+        };
+        Seats::new(&Arc::default(), |counts| &counts.open, &limits)
+    }
+
     #[test]
     fn one_network_of_ipv6_is_one_address() {
-        let counts = Arc::new(Counts::default());
-        let seats = Seats::new(Arc::clone(&counts), 10, 1);
+        let seats = seats(10, 1);
         let first = seats.take(address("2001:db8::1")).unwrap();
-        assert!(seats.take(address("2001:db8::ffff:2")).is_none());
+        assert_eq!(seats.take(address("2001:db8::ffff:2")).unwrap_err(), Full::Address);
         let _other = seats.take(address("2001:db8:0:1::1")).unwrap();
         let _v4 = seats.take(address("192.0.2.1")).unwrap();
-        assert!(seats.take(address("::ffff:192.0.2.1")).is_none(), "the same, written as IPv6");
+        assert!(seats.take(address("::ffff:192.0.2.1")).is_err(), "the same, written as IPv6");
         drop(first);
         let _again = seats.take(address("2001:db8::ffff:2")).unwrap();
-        assert_eq!(counts.refused_address.load(Relaxed), 2);
+        assert_eq!(seats.counts.open.load(Relaxed), 3);
     }
 
     #[test]
     fn nothing_is_remembered_of_those_who_left() {
-        let seats = Seats::new(Arc::default(), 2, 2);
+        let seats = seats(2, 2);
         let taken = [seats.take(address("192.0.2.1")), seats.take(address("192.0.2.2"))];
-        assert!(seats.take(address("192.0.2.3")).is_none());
+        assert_eq!(seats.take(address("192.0.2.3")).unwrap_err(), Full::Total);
         drop(taken);
         assert!(seats.taken.lock().is_empty());
         assert_eq!(seats.counts.open.load(Relaxed), 0);

@@ -19,11 +19,11 @@ use hyper::body::Incoming;
 use tower::Service;
 use tracing::Instrument;
 
-use super::Server;
-use super::bodies::{Holds, Limited, Outgoing, Permit};
+use super::bodies::{Limited, Outgoing};
 use super::pace::{Exchange, Fault, Pace};
 use super::refusal;
 use super::request::Asked;
+use super::{Place, Server};
 use crate::panics;
 
 /// Answers the requests of one connection.
@@ -52,21 +52,25 @@ impl hyper::service::Service<Request<Incoming>> for Answers {
             let answer = last(answer, &self.pace, framed);
             return at_once(&self.server, asked, answer, exchange);
         }
-        let max_requests = self.server.limits.max_requests;
-        let Some(permit) = Permit::take(&self.server.counts, max_requests) else {
+        let Some(place) = self.server.place(self.peer, complete) else {
             // Not the last: hyper drops a short body, and connecting anew would cost more.
-            if !complete {
+            if !complete && !framed {
                 self.pace.leave_unread();
             }
             return at_once(&self.server, asked, refusal::busy(), exchange);
         };
         let (mut head, body) = request.into_parts();
         head.extensions.insert(ConnectInfo(self.peer));
-        let body = if complete {
-            Body::empty()
-        } else {
-            let max = self.server.limits.max_body_bytes;
-            Body::new(Limited::new(body, max, Arc::clone(&self.pace), &exchange))
+        let (server, pace) = (Arc::clone(&self.server), Arc::clone(&self.pace));
+        let body = match place {
+            Place::Worked(permit) => {
+                pace.admit(exchange.id, permit);
+                Body::empty()
+            }
+            Place::Waiting(seat) => {
+                let (server, pace) = (Arc::clone(&server), Arc::clone(&pace));
+                Body::new(Limited::new(body, server, pace, &exchange, seat, framed))
+            }
         };
         let mut request = Request::from_parts(head, body);
         if !complete {
@@ -74,8 +78,7 @@ impl hyper::service::Service<Request<Incoming>> for Answers {
             DefaultBodyLimit::disable().apply(&mut request);
         }
         let span = asked.span();
-        let (server, pace) = (Arc::clone(&self.server), Arc::clone(&self.pace));
-        Box::pin(answer(server, pace, asked, request, exchange, permit).instrument(span))
+        Box::pin(answer(server, pace, self.peer, asked, request, exchange).instrument(span))
     }
 }
 
@@ -87,7 +90,7 @@ fn at_once(
     exchange: Exchange,
 ) -> Answer {
     asked.answered(server, &mut answer);
-    let answer = answer.map(|body| Outgoing::new(body, exchange, Holds::Nothing));
+    let answer = answer.map(|body| Outgoing::new(body, exchange, None));
     Box::pin(std::future::ready(Ok(answer)))
 }
 
@@ -105,10 +108,10 @@ fn last(mut answer: Response<Body>, pace: &Pace, framed: bool) -> Response<Body>
 async fn answer(
     server: Arc<Server>,
     pace: Arc<Pace>,
+    peer: SocketAddr,
     asked: Asked,
     request: Request<Body>,
     exchange: Exchange,
-    permit: Permit,
 ) -> Result<Response<Outgoing>, Infallible> {
     let bodied = !request.body().is_end_stream();
     let version = request.version();
@@ -122,26 +125,33 @@ async fn answer(
     };
     if bodied && let Some(fault) = exchange.fault() {
         let framed = version == Version::HTTP_2;
-        let refused = match fault {
+        answer = match fault {
+            Fault::Busy => refusal::busy(),
             Fault::TooLarge => {
                 server.counts.too_large.fetch_add(1, Relaxed);
-                refusal::too_large(server.limits.max_body_bytes)
+                last(refusal::too_large(server.limits.max_body_bytes), &pace, framed)
             }
             Fault::Late => {
                 server.counts.timed_out.fetch_add(1, Relaxed);
-                refusal::timeout()
+                last(refusal::timeout(), &pace, framed)
             }
         };
-        answer = last(refused, &pace, framed);
     }
-    let streams = is_stream(&answer);
-    if streams {
-        exchange.stream();
+    let mut watch = None;
+    if is_stream(&answer) {
+        match server.watches.take(peer) {
+            Ok(seat) => {
+                exchange.stream();
+                watch = Some(seat);
+            }
+            Err(_) => {
+                server.counts.shed.fetch_add(1, Relaxed);
+                answer = refusal::busy();
+            }
+        }
     }
-    // The permit of a stream is dropped here: there may be more watchers than requests.
-    let holds = if streams { Holds::stream(&server.counts) } else { Holds::Permit(permit) };
     asked.answered(&server, &mut answer);
-    Ok(answer.map(|body| Outgoing::new(body, exchange, holds)))
+    Ok(answer.map(|body| Outgoing::new(body, exchange, watch)))
 }
 
 async fn app_call(app: &mut Router, request: Request<Body>) -> Response<Body> {

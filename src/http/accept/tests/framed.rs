@@ -6,6 +6,7 @@ use super::*;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
@@ -46,6 +47,13 @@ impl Framed {
         let mut head = vec![0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
         head.extend(path.as_bytes());
         self.send(HEADERS, 0x5, stream, &head).await;
+    }
+
+    /// A POST whose stream stays open for a body.
+    async fn post(&mut self, stream: u32, path: &str) {
+        let mut head = vec![0x83, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+        head.extend(path.as_bytes());
+        self.send(HEADERS, 0x4, stream, &head).await;
     }
 
     /// The next frame of this kind, acknowledging settings on the way: its stream, flags and payload.
@@ -157,15 +165,63 @@ async fn a_stuck_watcher_has_longer_and_a_quiet_one_for_ever() {
 async fn a_slow_body_is_told_so() {
     let site = Site::start(|limits| limits.body_timeout = ms(200)).await;
     let mut client = Framed::connect(&site, 65_535).await;
-    // POST, http, and the path; the stream stays open for a body.
-    let mut head = vec![0x83, 0x86, 0x04, 7];
-    head.extend(b"/length");
-    client.send(HEADERS, 0x4, 1, &head).await;
+    client.post(1, "/length").await;
     let answer = client.next(DATA).await.unwrap().2;
     let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["code"], "timeout");
     client.get(3, "/").await;
     assert_eq!(client.next(DATA).await.unwrap().2, b"ok", "others on the connection go on");
+}
+
+/// The code of the error that is answered next, and in which stream.
+async fn refused(client: &mut Framed) -> (u32, String) {
+    let (stream, _, answer) = client.next(DATA).await.unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+    (stream, answer["code"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_connection_has_no_more_watches_than_there_may_be_connections() {
+    let change: [fn(&mut Limits); 2] =
+        [|limits| limits.max_connections = 3, |limits| limits.max_connections_per_address = 3];
+    for change in change {
+        let site = Site::start(change).await;
+        let mut client = Framed::connect(&site, 65_535).await;
+        for stream in [1, 3, 5] {
+            client.get(stream, "/quiet").await;
+            assert_eq!(client.next(DATA).await.unwrap().0, stream);
+        }
+        client.get(7, "/quiet").await;
+        assert_eq!(refused(&mut client).await, (7, "busy".into()));
+        client.get(9, "/").await;
+        assert_eq!(client.next(DATA).await.unwrap(), (9, 1, b"ok".to_vec()), "that is no watch");
+        assert_eq!(site.counts.streams.load(Relaxed), 3);
+        client.send(RST_STREAM, 0, 3, &8_u32.to_be_bytes()).await;
+        site.until(|counts| &counts.streams, 2).await;
+        client.get(11, "/quiet").await;
+        assert_eq!(client.next(DATA).await.unwrap().0, 11);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_has_no_more_bodies_to_wait_for_than_there_may_be_connections() {
+    let site = Site::start(|limits| {
+        limits.max_connections = 3;
+        limits.max_requests = 2;
+    });
+    let site = site.await;
+    let mut client = Framed::connect(&site, 65_535).await;
+    for stream in [1, 3, 5] {
+        client.post(stream, "/length").await;
+    }
+    site.until(|counts| &counts.waiting, 3).await;
+    client.post(7, "/length").await;
+    assert_eq!(refused(&mut client).await, (7, "busy".into()));
+    client.send(DATA, 1, 3, b"abc").await;
+    assert_eq!(client.next(DATA).await.unwrap(), (3, 1, b"3".to_vec()), "the others go on");
+    client.get(9, "/").await;
+    assert_eq!(client.next(DATA).await.unwrap(), (9, 1, b"ok".to_vec()));
+    assert_eq!(site.counts.shed.load(Relaxed), 1);
 }
 
 #[tokio::test]

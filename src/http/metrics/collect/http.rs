@@ -119,6 +119,11 @@ impl Collector for Http {
                 "Requests that are worked on, without streams that have begun",
                 &counts.in_flight,
             ),
+            (
+                "http_requests_waiting",
+                "Requests whose bodies are not there yet, and that are not worked on before they are",
+                &counts.waiting,
+            ),
             ("http_streams", "Streams of events that are open", &counts.streams),
         ] {
             to.gauge(name, None, help, count.load(Relaxed))?;
@@ -132,7 +137,7 @@ impl Collector for Http {
             ),
             (
                 "http_requests_shed",
-                "Requests answered 503 because there were too many at once",
+                "Requests answered 503 because there were too many at once, watches included",
                 &counts.shed,
             ),
             (

@@ -48,6 +48,8 @@ impl<T: Send + Sync + 'static> Collector for Store<T> {
         to.gauge("subscribers", None, "Subscriptions that are open", stats.subscribers)?;
         let help = "Times that a subscription fell behind and had to read the history";
         to.counter("subscriptions_lagged", None, help, stats.lagged)?;
+        let help = "Changes that the slowest subscription has not been told";
+        to.gauge("subscriber_lag_max", None, help, stats.max_lag)?;
         let help = "The oldest revision after which the history is complete";
         to.gauge("history_floor", None, help, stats.history_floor)?;
         let help = "The newest revision in the history";
