@@ -11,10 +11,11 @@ COPY --from=build /src/target/release/mainspring /usr/local/bin/mainspring
 USER 65532:65532
 WORKDIR /data
 # Nobody outside reaches the loopback address of a container.
-ENV HOST=0.0.0.0
+ENV MAINSPRING_HOST=0.0.0.0
 EXPOSE 8080 8081
 STOPSIGNAL SIGTERM
+# It asks the port that HEALTH_PORT says, as the server does.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["mainspring", "ready", "--url", "http://127.0.0.1:8081"]
+    CMD ["mainspring", "ready"]
 ENTRYPOINT ["mainspring"]
 CMD ["serve"]

@@ -64,6 +64,9 @@ fn flags_before_environment_before_file_before_defaults() {
     assert_line(&said, "health_port = 20 # environment variable HEALTH_PORT");
     assert_line(&said, "heartbeat = \"6m40s\" # flag --heartbeat");
 
+    // Shells and containers have a variable HOST, which is the name of the machine.
+    let said = printed(&[], &[("HOST", "db-7f9c"), ("MAINSPRING_HOST", "::1")]);
+    assert_line(&said, "host = \"::1\" # environment variable MAINSPRING_HOST");
     let said = printed(&[], &[("MAINSPRING_CONFIG", config)]);
     assert_line(&said, &format!("heartbeat = \"4s\" # `http.heartbeat` in {config}, line 5"));
 }

@@ -9,6 +9,7 @@ mod ready;
 mod serve;
 mod shell;
 mod signals;
+mod url;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,6 @@
 //! Where results go.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::fs::{File, remove_file, rename};
 use std::io::{self, Write};
@@ -14,14 +15,48 @@ pub fn say(line: impl Display) -> io::Result<()> {
     }
 }
 
-/// Print a line beside the result, if anybody reads it.
+/// Print a line beside the result, if anybody reads it. It may have texts of a server in it, which give a terminal no
+/// orders.
 pub fn tell(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", escaped(&line.to_string(), true));
 }
 
 /// Print something as JSON.
 pub fn say_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     Ok(say(serde_json::to_string_pretty(value)?)?)
+}
+
+/// Whether a terminal would do something else than show it: control characters, and those that change the direction
+/// of what follows.
+fn is_odd(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text that cannot do anything to a terminal. Without lines it stays in its line.
+pub fn escaped(text: &str, keeps_lines: bool) -> Cow<'_, str> {
+    let is_kept = |c: char| !is_odd(c) || keeps_lines && matches!(c, '\n' | '\t');
+    if text.chars().all(is_kept) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_kept(c) { out.push(c) } else { out.extend(c.escape_default()) }
+    }
+    out.into()
+}
+
+/// The same of JSON, which stays what it means: it has escapes of its own for all but the characters from 0x7f on.
+pub fn escaped_json(text: &str) -> Cow<'_, str> {
+    let is_kept = |c: char| c < '\x7f' || !is_odd(c);
+    if text.chars().all(is_kept) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_kept(c) { out.push(c) } else { out += &format!("\\u{:04x}", u32::from(c)) }
+    }
+    out.into()
 }
 
 /// Whether a path stands for the standard input or output.
@@ -32,11 +67,8 @@ pub fn is_standard(path: &Path) -> bool {
 /// A path as a shell takes it.
 pub fn argument(path: &Path) -> String {
     let path = path.to_string_lossy();
-    let is_plain = |c: char| c.is_alphanumeric() || "/.-_+:,@%".contains(c);
-    if !path.is_empty() && path.chars().all(is_plain) {
-        return path.into_owned();
-    }
-    format!("'{}'", path.replace('\'', r"'\''"))
+    // What cannot be quoted cannot be the name of a file.
+    shlex::try_quote(&path).unwrap_or(Cow::Borrowed(&path)).into_owned()
 }
 
 /// Under its name there is never half a file, and it is there after a power cut.
@@ -68,4 +100,32 @@ fn write_part<R>(path: &Path, write: impl FnOnce(&File) -> anyhow::Result<R>) ->
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_given_no_orders() {
+        for (text, shown) in [
+            ("plain é", "plain é"),
+            ("\x1b[2J", "\\u{1b}[2J"),
+            ("a\nb\tc", "a\\nb\\tc"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("\u{202e}evil", "\\u{202e}evil"),
+        ] {
+            assert_eq!(escaped(text, false), shown);
+        }
+        assert_eq!(escaped("a\nb\x07", true), "a\nb\\u{7}");
+    }
+
+    #[test]
+    fn json_means_the_same() {
+        let text = "\"\u{7f}é\u{9b}31m\u{202e}\\u001b\"";
+        let shown = escaped_json(text);
+        assert_eq!(shown, r#""\u007fé\u009b31m\u202e\u001b""#);
+        let meant = |text: &str| serde_json::from_str::<String>(text).unwrap();
+        assert_eq!(meant(&shown), meant(text));
+    }
 }

@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use serde_json::Value;
 
 use super::exit::Exit;
 use super::output::{say, tell};
+use super::serve::unquoted;
+use super::url;
+
+/// An answer is one line. What is longer is something else.
+const MOST_BYTES: usize = 64 << 10;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where the server answers health checks
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8081")]
-    url: String,
+    /// Where the server answers health checks [default: http://127.0.0.1:8081, or the port that HEALTH_PORT says]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
 
     /// How many seconds to wait for the answer
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
@@ -37,10 +43,21 @@ async fn ask(args: &Args) -> anyhow::Result<String> {
     let timeout = Duration::from_secs(args.timeout);
     // A proxy would be asked about itself.
     let client = reqwest::Client::builder().no_proxy().timeout(timeout).build()?;
-    let url = format!("{}/readyz", args.url.trim_end_matches('/'));
-    let answer = client.get(url).send().await?;
+    let url = args.url.clone().unwrap_or_else(default_url);
+    let cannot = || format!("no answer from {}", url::shown(&url));
+    let request = client.get(format!("{}/readyz", url.trim_end_matches('/')));
+    let mut answer =
+        request.send().await.map_err(reqwest::Error::without_url).with_context(cannot)?;
     let status = answer.status();
-    let body: Value = serde_json::from_slice(&answer.bytes().await?).unwrap_or_default();
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
+        body.extend_from_slice(&chunk);
+        anyhow::ensure!(
+            body.len() <= MOST_BYTES,
+            "the answer {status} has more than {MOST_BYTES} bytes, and is not that of a health port"
+        );
+    }
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let word = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
     if status.as_u16() == 200 && body["status"] == "ready" {
         return Ok(word("status"));
@@ -49,4 +66,11 @@ async fn ask(args: &Args) -> anyhow::Result<String> {
         Some(state) => anyhow::bail!("{state}: {}", word("message")),
         None => anyhow::bail!("the answer {status} is not that of a health port"),
     }
+}
+
+/// Where a server of the same environment is.
+fn default_url() -> String {
+    let port = std::env::var("HEALTH_PORT").unwrap_or_default();
+    let port = unquoted(&port);
+    format!("http://127.0.0.1:{}", if port.is_empty() { "8081" } else { port })
 }

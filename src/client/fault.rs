@@ -27,10 +27,12 @@ pub(super) enum Effect {
 pub(super) enum Fault {
     /// There is no such request.
     Invalid(String),
-    /// There was no connection: the server knows nothing of the request.
+    /// There was no connection, or it ended before anything was written: the server knows nothing of the request.
     Unsent(String),
     /// There was one, and no whole answer came back. The server may have done what was asked.
     Lost(String),
+    /// An answer came back, and it is none that can be read.
+    Unreadable(String),
     /// The server, or something before it, said no.
     Refused { status: StatusCode, problem: Option<Problem>, after: Option<Duration> },
 }
@@ -39,7 +41,7 @@ impl Fault {
     pub(super) fn of(error: reqwest::Error) -> Self {
         let kind = if error.is_builder() {
             Self::Invalid
-        } else if error.is_connect() {
+        } else if error.is_connect() || !was_begun(&error) {
             Self::Unsent
         } else {
             Self::Lost
@@ -61,6 +63,11 @@ impl Fault {
         }
     }
 
+    /// Whether the request is longer than the server takes: nothing of it was done.
+    pub(super) fn is_too_large(&self) -> bool {
+        matches!(self, Self::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, .. })
+    }
+
     /// Of a batch: which of its writes failed.
     pub(super) fn index(&self) -> usize {
         match self {
@@ -72,7 +79,7 @@ impl Fault {
     /// Whether nothing can have happened yet that should happen only once.
     pub(super) fn may_retry(&self, effect: Effect) -> bool {
         match self {
-            Self::Invalid(_) => false,
+            Self::Invalid(_) | Self::Unreadable(_) => false,
             Self::Unsent(_) => true,
             Self::Lost(_) => effect == Effect::Read,
             Self::Refused { status, .. } => match self.code() {
@@ -103,6 +110,7 @@ impl Fault {
                 tracing::warn!(server = %address, why, "a write was sent, and its answer was lost");
                 Error::Unknown
             }
+            Self::Unreadable(why) => unreadable(effect, address, why),
             Self::Refused { problem: Some(problem), .. } => match &*problem.code {
                 // A read that fails has no outcome that could be unknown.
                 "internal" if effect == Effect::Read => Error::Rejected(problem.message.into()),
@@ -111,6 +119,9 @@ impl Fault {
             Self::Refused { status, problem: None, .. } => match (status.as_u16(), effect) {
                 (401, _) => Error::Unauthorized,
                 (403, _) => Error::Forbidden,
+                (413, _) => Error::Rejected(
+                    format!("{address} takes no request of this size: send less at a time").into(),
+                ),
                 (500.., Effect::Read) => unreachable(&format_args!("it answered {status}")),
                 (500.., Effect::Write) => {
                     tracing::warn!(server = %address, %status, "the server does not say what became of a write");
@@ -127,7 +138,9 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Invalid(why) | Self::Unsent(why) | Self::Lost(why) => f.write_str(why),
+            Self::Invalid(why) | Self::Unsent(why) | Self::Lost(why) | Self::Unreadable(why) => {
+                f.write_str(why)
+            }
             Self::Refused { status, problem: None, .. } => write!(f, "it answered {status}"),
             Self::Refused { problem: Some(problem), .. } => f.write_str(&problem.message),
         }
@@ -146,6 +159,25 @@ pub(super) fn unreadable(effect: Effect, address: &Address, why: impl fmt::Displ
             Error::Unknown
         }
     }
+}
+
+/// Whether something of the request may have been written. Nothing was where the server spoke first, as it does to
+/// connections beyond its limit, or closed the connection first.
+fn was_begun(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // That the server spoke first has no name but its text. hyper looks for it only while no request is begun.
+        let is_before = |error: &hyper::Error| {
+            error.is_canceled()
+                || error.is_closed()
+                || error.to_string() == "received unexpected message from connection"
+        };
+        if error.downcast_ref().is_some_and(is_before) {
+            return false;
+        }
+        cause = error.source();
+    }
+    true
 }
 
 /// An error with its causes: by itself it says only that something went wrong. Without the address, which may have
@@ -181,6 +213,7 @@ mod tests {
             (Fault::Invalid(String::new()), false, false),
             (Fault::Unsent(String::new()), true, true),
             (Fault::Lost(String::new()), true, false),
+            (Fault::Unreadable(String::new()), false, false),
             (refused(503, &problem("busy")), true, true),
             (refused(503, &problem("recovering")), true, true),
             (refused(503, &problem("shutting_down")), false, false),
@@ -223,6 +256,10 @@ mod tests {
         assert_eq!(error(refused(401, ""), Write), Error::Unauthorized);
         assert_eq!(error(refused(403, "no"), Read), Error::Forbidden);
         assert!(matches!(error(refused(404, "no"), Write), Error::Rejected(_)));
+        assert!(matches!(error(refused(413, "<html>"), Write), Error::Rejected(_)));
+        let unreadable = || Fault::Unreadable("too long".into());
+        assert!(matches!(error(unreadable(), Read), Error::Rejected(_)));
+        assert_eq!(error(unreadable(), Write), Error::Unknown);
         assert!(matches!(error(refused(302, ""), Read), Error::Rejected(_)));
         let internal = r#"{"code":"internal","message":"m"}"#;
         assert_eq!(error(refused(500, internal), Read), Error::Rejected("m".into()));

@@ -5,6 +5,7 @@ mod answer;
 mod fault;
 mod follow;
 mod lines;
+mod many;
 mod options;
 mod read;
 mod remote;
@@ -33,6 +34,8 @@ use crate::{Result, Store};
 ///   safe to do again.
 /// - Commands of one task that are awaited one after another take effect in that order. Those that are awaited together,
 ///   with `join!`, take any order: each has a connection of its own.
+/// - `set_many`, `push_many` and `write_many` are several requests, one after another, where one would be too large for
+///   a server. If one of them fails, those after it are not sent.
 /// - A **subscription** reconnects by itself, for as long as it takes, and goes on after the last event that it told:
 ///   nothing is missing and nothing is told twice. A server that is restarted does not end it.
 ///   It ends when it cannot go on: with [`Error::Compacted`](crate::Error::Compacted) or

@@ -29,6 +29,7 @@ pub struct Options<T> {
     pub(super) timeout: Duration,
     pub(super) silence: Duration,
     pub(super) tries: usize,
+    pub(super) max_answer_bytes: usize,
     pub(super) max_event_bytes: usize,
     element: PhantomData<fn() -> T>,
 }
@@ -41,12 +42,14 @@ impl<T> Options<T> {
             timeout: Duration::from_secs(30),
             silence: Duration::from_secs(45),
             tries: 3,
+            max_answer_bytes: 64 << 20,
             max_event_bytes: 64 << 20,
             element: PhantomData,
         }
     }
 
-    /// How long it may take until there is a connection. 5 seconds.
+    /// How long it may take until there is a connection. 5 seconds, and at most nine tenths of the
+    /// [timeout](Self::timeout): a write that was not sent yet has not happened, and that is to be known in time.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -76,6 +79,14 @@ impl<T> Options<T> {
         self
     }
 
+    /// The largest answer to a command that is taken, in bytes. 64 MiB. A read whose answer is larger is
+    /// [`Error::Rejected`](crate::Error::Rejected), a write [`Error::Unknown`](crate::Error::Unknown).
+    #[must_use]
+    pub fn max_answer_bytes(mut self, bytes: usize) -> Self {
+        self.max_answer_bytes = bytes;
+        self
+    }
+
     /// The largest event that a subscription takes, in bytes as they are sent. 64 MiB. An event is a change or a whole
     /// batch; a larger one ends the subscription with [`Error::Rejected`](crate::Error::Rejected).
     #[must_use]
@@ -102,6 +113,7 @@ impl<T> fmt::Debug for Options<T> {
             .field("timeout", &self.timeout)
             .field("silence", &self.silence)
             .field("tries", &self.tries)
+            .field("max_answer_bytes", &self.max_answer_bytes)
             .field("max_event_bytes", &self.max_event_bytes)
             .finish_non_exhaustive()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, redirect, retry};
 use tokio::time::timeout;
@@ -36,6 +36,7 @@ struct Inner {
     timeout: Duration,
     silence: Duration,
     tries: usize,
+    max_answer_bytes: usize,
     max_event_bytes: usize,
 }
 
@@ -89,7 +90,7 @@ impl Remote {
         let http = reqwest::Client::builder()
             .user_agent(concat!("mainspring/", env!("CARGO_PKG_VERSION")))
             .http1_only()
-            .connect_timeout(options.connect_timeout.min(options.timeout))
+            .connect_timeout(options.connect_timeout.min(options.timeout / 10 * 9))
             .pool_idle_timeout(KEEP_IDLE)
             // A store that has moved is another address, and a write must not go anywhere else.
             .redirect(redirect::Policy::none())
@@ -102,8 +103,9 @@ impl Remote {
             .retry(retry::never())
             .build()
             .map_err(|error| Error::Rejected(error.to_string().into()))?;
-        let Options { timeout, silence, tries, max_event_bytes, .. } = *options;
-        let inner = Inner { http, address, timeout, silence, tries, max_event_bytes };
+        let Options { timeout, silence, tries, max_answer_bytes, max_event_bytes, .. } = *options;
+        let inner =
+            Inner { http, address, timeout, silence, tries, max_answer_bytes, max_event_bytes };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -157,13 +159,13 @@ impl Remote {
             .await
     }
 
-    async fn send_once(&self, request: &Request) -> Result<Answer, Fault> {
+    pub(super) async fn send_once(&self, request: &Request) -> Result<Answer, Fault> {
         let limit = self.inner.timeout;
         let whole = async {
             let mut response = self.begin(request).await?;
             let headers = std::mem::take(response.headers_mut());
             let status = response.status();
-            let body = response.bytes().await.map_err(Fault::of)?;
+            let body = self.body(response).await?;
             if status.is_success() {
                 Ok(Answer { headers, body })
             } else {
@@ -183,10 +185,25 @@ impl Remote {
                 return Ok(response);
             }
             let headers = response.headers().clone();
-            let body = response.bytes().await.map_err(Fault::of)?;
+            let body = self.body(response).await?;
             Err(Fault::refusal(status, &headers, &body))
         };
         timeout(limit, head).await.unwrap_or_else(|_| Err(late(limit)))
+    }
+
+    /// All of an answer, unless it is longer than it may be.
+    async fn body(&self, mut response: Response) -> Result<Bytes, Fault> {
+        let most = self.inner.max_answer_bytes;
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(Fault::of)? {
+            if chunk.len() > most - body.len() {
+                let why =
+                    format!("it is longer than {most} bytes, the most that this client takes");
+                return Err(Fault::Unreadable(why));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
     }
 
     async fn begin(&self, request: &Request) -> Result<Response, Fault> {

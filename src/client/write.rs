@@ -9,7 +9,7 @@ use super::Remote;
 use super::answer::{self, Wanted};
 use super::read::Answering;
 use super::remote::Request;
-use crate::op::{Batch, Many, Single, WriteKind};
+use crate::op::{Batch, Single, WriteKind};
 use crate::wire::Command;
 use crate::{Action, BatchError, Carries, Condition, End, Error, Write, Written};
 
@@ -43,19 +43,14 @@ impl Remote {
             _ => request.json(serde_json::to_vec(&Command::of(write)?.body()).map_err(cannot)?),
         })
     }
-
-    fn together(&self, path: &str, commands: &[Command<'_>]) -> Result<Request, Error> {
-        let body = serde_json::to_vec(commands).map_err(cannot)?;
-        Ok(Request::write(Method::POST, self.address().at(path)).json(body))
-    }
 }
 
-fn cannot(error: impl std::fmt::Display) -> Error {
+pub(super) fn cannot(error: impl std::fmt::Display) -> Error {
     Error::Rejected(format!("the command cannot be sent: {error}").into())
 }
 
 /// A write as it is sent together with others.
-fn command<T: Serialize>(write: &Write<T>) -> Result<Command<'static>, Error> {
+pub(super) fn command<T: Serialize>(write: &Write<T>) -> Result<Command<'static>, Error> {
     write.validate()?;
     Command::of(write)
 }
@@ -78,46 +73,6 @@ where
     }
 }
 
-impl<T, K> Carries<T, Many<T, K>> for Remote
-where
-    T: Serialize + DeserializeOwned + Send + Sync + 'static,
-    K: WriteKind<T>,
-{
-    type Call<'a> = Answering<'a, Vec<Result<K::Output, Error>>>;
-
-    fn call(&self, op: Many<T, K>) -> Self::Call<'_> {
-        let mut commands = Vec::new();
-        let mut wanted = Vec::new();
-        // What cannot be sent is refused here, and the others go without it.
-        let mut prepare = |write| match command(write) {
-            Ok(command) => {
-                commands.push(command);
-                wanted.push(Wanted::of(write));
-                None
-            }
-            Err(error) => Some(error),
-        };
-        let refused: Vec<Option<Error>> = op.writes.iter().map(&mut prepare).collect();
-        let request = self.together("/batch?independent=true", &commands);
-        Box::pin(async move {
-            let mut answers = if wanted.is_empty() {
-                Vec::new()
-            } else {
-                self.send(&request?, |answer| answer::each(&answer.body, &wanted)).await?
-            }
-            .into_iter();
-            let lost = || Err(Error::Unknown);
-            Ok(refused
-                .into_iter()
-                .map(|refused| match refused {
-                    Some(error) => Err(error),
-                    None => answers.next().unwrap_or_else(lost).map(K::output),
-                })
-                .collect())
-        })
-    }
-}
-
 impl<T> Carries<T, Batch<T>> for Remote
 where
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
@@ -128,9 +83,10 @@ where
         let wanted: Vec<Wanted> = writes.iter().map(Wanted::of).collect();
         let one = |(index, write)| command(write).map_err(|error| BatchError { index, error });
         let commands: Result<Vec<_>, _> = writes.iter().enumerate().map(one).collect();
-        let request = commands.and_then(|commands| Ok(self.together("/batch", &commands)?));
+        let body = commands.and_then(|commands| Ok(serde_json::to_vec(&commands).map_err(cannot)?));
+        let request = Request::write(Method::POST, self.address().at("/batch"));
         Box::pin(async move {
-            self.send_batch(&request?, |answer| answer::all(&answer.body, &wanted)).await
+            self.send_batch(&request.json(body?), |answer| answer::all(&answer.body, &wanted)).await
         })
     }
 }

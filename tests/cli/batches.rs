@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::server::{Server, fresh};
+use crate::command::{mainspring, run_with};
+use crate::server::{Server, fresh, liar};
 
 const SETS: &str = r#"{"command":"set","key":"a","value":"1"}
 {"command":"push","key":"l","value":"x"}
@@ -50,4 +51,32 @@ fn each_for_itself() {
     assert_eq!((ended.code, ended.out.as_str()), (4, "-\n1\n2\n3\tx\n"));
     assert!(ended.err.starts_with("line 1: no such key"), "{}", ended.err);
     assert_eq!(server.run_with(&["batch", "--independent"], SETS).code, 0);
+}
+
+#[test]
+fn what_is_not_known_is_told_as_such() {
+    let problem = |code: &str| format!("{{\"code\":\"{code}\",\"message\":\"m\"}}");
+    let body = ["outcome_unknown", "shutting_down", "storage_full"].map(problem).join(",");
+    let url = liar("200 OK", &format!("[{body}]"));
+    let batch = ["batch", "--independent", "--url", &url];
+    let ended = run_with(&mut mainspring(&batch), SETS);
+    assert_eq!((ended.code, ended.out.as_str()), (9, "-\n-\n-\n"));
+    assert!(ended.err.starts_with("line 1: outcome unknown"), "{}", ended.err);
+
+    for (code, exit, says) in [
+        ("failed", 1, "error: the store has failed: m"),
+        ("outcome_unknown", 9, "error: the answer is lost"),
+        ("shutting_down", 8, "is shutting down"),
+        ("journal_failed", 1, "error: the journal has failed: m"),
+        ("unauthorized", 7, "error: unauthorized"),
+    ] {
+        let url = liar("500 Internal Server Error", &problem(code));
+        let ended = run_with(&mut mainspring(&["batch", "--url", &url]), SETS);
+        assert_eq!(ended.code, exit, "{}", ended.err);
+        assert!(
+            ended.err.contains(says) && !ended.err.contains("nothing was done"),
+            "{}",
+            ended.err
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! Exit codes, and what is said of failures.
 
 use crate::command::{mainspring, run};
-use crate::server::{Server, free_port};
+use crate::server::{Server, free_port, liar};
 
 /// Which code, and a part of what is said.
 #[track_caller]
@@ -82,6 +82,49 @@ fn no_server() {
             "error: no server at {url}: start one with \"mainspring serve\", or name it with --url ("
         );
         assert!(ended.err.starts_with(&says), "{args:?}: {}", ended.err);
+    }
+}
+
+#[test]
+fn a_password_is_not_told() {
+    let port = free_port();
+    let server = Server::start(&[]);
+    let with = |url: &str| url.replace("http://", "http://ada:secret@");
+    for (url, code) in [
+        (with(&format!("http://127.0.0.1:{port}/store")), 8),
+        (with(&server.url).replace("secret", "se/cret"), 2),
+        ("ada:secret@localhost".into(), 2),
+        ("http://ada:se@cret@nowhere:port".into(), 2),
+    ] {
+        for args in [&["get", "k"][..], &["set", "k", "v"], &["watch"], &["bench"]] {
+            let ended = run(mainspring(args).env("MAINSPRING_URL", &url));
+            assert_eq!(ended.code, code, "{url} {args:?}: {}", ended.err);
+            assert!(!ended.err.contains("cret") && !ended.err.contains("ada"), "{}", ended.err);
+        }
+        let ended = run(&mut mainspring(&["ready", "--url", &url]));
+        assert_eq!(ended.code, 1, "{}", ended.err);
+        assert!(!ended.err.contains("cret") && !ended.err.contains("ada"), "{}", ended.err);
+    }
+    let url = format!("http://127.0.0.1:{port}/store");
+    let ended = run(mainspring(&["get", "k"]).env("MAINSPRING_URL", with(&url)));
+    assert!(
+        ended.err.starts_with(&format!("error: no server at {url}: start one")),
+        "{}",
+        ended.err
+    );
+}
+
+/// A server of another kind, that has something to say to a terminal.
+#[test]
+fn what_a_server_says_gives_no_orders() {
+    let said = "\\u001b]0;t\\u0007\u{9b}2J\u{202e}";
+    let body = format!("{{\"code\":\"odd\",\"message\":\"{said}\",\"status\":\"{said}\"}}");
+    let url = liar("400 Bad Request", &body);
+    for args in [&["get", "k"][..], &["set", "k", "v"], &["watch"], &["ready"]] {
+        let ended = run(&mut mainspring(&[args, &["--url", &url]].concat()));
+        assert!(ended.err.contains("\\u{1b}"), "{args:?}: {}", ended.err);
+        let odd = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(!ended.err.contains(odd), "{args:?}: {:?}", ended.err);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::server::{Server, fresh};
+use crate::command::{mainspring, run_with};
+use crate::server::{Server, fresh, liar};
 
 /// A row without what an import cannot keep: its revision and its times.
 fn kept(export: &str) -> Vec<(serde_json::Value, serde_json::Value, serde_json::Value)> {
@@ -80,7 +81,12 @@ fn what_is_there_can_stay() {
     assert_eq!(server.said(&["get", "a"]), "old\n");
     let ended = server.run_with(&["import", "--json"], lines);
     let counts: serde_json::Value = serde_json::from_str(&ended.out).expect("JSON");
-    assert_eq!(counts, serde_json::json!({"set": 2, "present": 0, "expired": 0, "refused": 0}));
+    assert_eq!(
+        counts,
+        serde_json::json!({
+            "set": 2, "present": 0, "expired": 0, "refused": 0, "not_taken": 0, "unknown": 0,
+        })
+    );
     assert_eq!(server.said(&["get", "a"]), "new\n");
 }
 
@@ -140,4 +146,37 @@ fn what_is_refused_is_counted() {
     let ended = server.run_with(&["import"], lines);
     assert_eq!((ended.code, ended.out.as_str()), (4, "1 entries set, 1 refused\n"));
     assert!(ended.err.starts_with("line 2: the store is full"), "{}", ended.err);
+}
+
+#[test]
+fn a_line_that_is_too_long_for_the_server_is_named_and_the_others_are_set() {
+    let server = Server::start(&[]);
+    let line = |key: &str, length: usize| {
+        format!("{{\"key\":\"{key}\",\"value\":\"{}\"}}\n", "v".repeat(length))
+    };
+    let lines: String = [
+        line("a", 200_000),
+        line("b", 1_040_000),
+        line("c", 1_100_000),
+        line("d", 1),
+        line("e", 900_000),
+    ]
+    .concat();
+    let ended = server.run_with(&["import"], &lines);
+    assert_eq!((ended.code, ended.out.as_str()), (4, "4 entries set, 1 refused\n"));
+    assert!(ended.err.starts_with("line 3: the body is longer than "), "{}", ended.err);
+    assert_eq!(server.said(&["keys"]), "a\nb\nd\ne\n");
+}
+
+#[test]
+fn what_is_not_known_is_told_as_such() {
+    let lines =
+        "{\"key\":\"a\",\"value\":1}\n{\"key\":\"b\",\"value\":1}\n{\"key\":\"c\",\"value\":1}\n";
+    let problem = |code: &str| format!("{{\"code\":\"{code}\",\"message\":\"m\"}}");
+    let body = ["outcome_unknown", "shutting_down", "storage_full"].map(problem).join(",");
+    let url = liar("200 OK", &format!("[{body}]"));
+    let ended = run_with(&mut mainspring(&["import", "--url", &url]), lines);
+    assert_eq!(ended.code, 9, "{}", ended.err);
+    let told = "0 entries set, 1 refused, 1 not taken by the server, 1 perhaps set: their answer is lost\n";
+    assert_eq!(ended.out, told);
 }

@@ -1,12 +1,15 @@
 //! `watch`: what it prints, how it ends, and what becomes of it when the server is killed.
 
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::command::piped;
 use crate::server::{PATIENCE, Server, fresh, lines};
 
 /// A watch that goes on until it is told to end.
@@ -180,6 +183,39 @@ fn a_server_that_is_killed_costs_no_change_and_repeats_none() {
     assert!(end.starts_with("to go on from here: --from "), "{err:?}");
     let revision: u64 = end.rsplit('-').next().and_then(|text| text.parse().ok()).expect("a token");
     assert!(revision >= last, "{end}");
+}
+
+/// Its reader takes nothing, as one that was stopped.
+#[test]
+fn a_watch_ends_also_when_nobody_reads_it() {
+    let server = Server::start(&[]);
+    server.said(&["set", "k", "v"]);
+    let mut child = piped(&mut server.command(&["watch", "--from", "0"]));
+    let mut out = child.stdout.take().expect("a pipe");
+    let mut line = [0; 8];
+    out.read_exact(&mut line).expect("a line");
+    assert_eq!(&line, b"1\tset\tk\t");
+    // More than there is room for in a pipe.
+    server.said(&["set", "k", &"v".repeat(100_000)]);
+    let mut rest = [0; 4];
+    out.read_exact(&mut rest).expect("it is written");
+    assert_eq!(&rest, b"v\n2\t");
+    let sent = Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status();
+    assert!(sent.expect("a shell").success());
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("it is there") {
+            break status;
+        }
+        if begin.elapsed() > PATIENCE {
+            child.kill().expect("it is there");
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!(status.code(), Some(143));
+    let mut err = String::new();
+    child.stderr.take().expect("a pipe").read_to_string(&mut err).expect("text");
+    assert!(err.trim_end().ends_with("-1"), "from where not all was printed: {err}");
 }
 
 /// Without a journal it is another store, and nobody can say what came in between.

@@ -3,4 +3,5 @@
 mod answers;
 mod kill;
 mod liar;
+mod limits;
 mod streams;

@@ -58,6 +58,8 @@ fn alike(line: &str) -> String {
 
 #[tokio::test]
 async fn every_command_of_the_page_answers_what_is_shown() {
+    let curl = Command::new("curl").arg("--version").stdout(Stdio::null()).status();
+    assert!(curl.is_ok_and(|status| status.success()), "curl is needed: apt-get install curl");
     let server = Server::start().await;
     let commands = shown();
     assert!(commands.len() > 20, "{} commands", commands.len());

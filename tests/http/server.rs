@@ -198,6 +198,24 @@ async fn a_full_queue_says_so_at_once() {
         assert_eq!(told.header("retry-after"), "1");
     }
     assert!(done.iter().all(|told| told.status == 200), "{done:?}");
+
+    // What speaks in texts does so here too, but to those who accept JSON.
+    let clears = (0..8).map(|n| {
+        let request = server.request("DELETE", "/flush");
+        let accept = if n % 2 == 0 { "application/json" } else { "*/*" };
+        answer(request.header("accept", accept))
+    });
+    let answers = futures_util::future::join_all(clears).await;
+    for (n, told) in answers.iter().enumerate().filter(|(_, told)| told.status == 503) {
+        assert_eq!(told.header("retry-after"), "1");
+        if n % 2 == 0 {
+            assert_refused(told, 503, "busy");
+        } else {
+            assert!(told.text().starts_with("busy: "), "{told:?}");
+        }
+    }
+    let busy = |rest| answers.iter().skip(rest).step_by(2).any(|told| told.status == 503);
+    assert!(busy(0) && busy(1), "{answers:?}");
 }
 
 #[tokio::test]

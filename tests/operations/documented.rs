@@ -1,5 +1,5 @@
 //! `docs/operations.md`: its table of settings is that of the program, every metric in it is shown, and every command
-//! in a `console` block does what it says, with a server running.
+//! in a `console` block does what it says, with a server running; so do those of the README.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -84,13 +84,13 @@ fn every_metric_is_documented_and_every_documented_metric_is_shown() {
     }
 }
 
-/// A line that begins with `$` is a command, and those below it are in what it says.
-#[test]
-fn the_commands_of_the_page_do_what_it_says() {
-    let folder = fresh("documented");
+/// Do what a page says, in its order, with a server running: a line that begins with `$` is a command, and those below
+/// it are in what it says. Answers how many commands there are.
+fn follow(page: &str, name: &str) -> usize {
+    let folder = fresh(name);
     fs::create_dir_all(&folder).expect("it can be created");
     let journal = folder.join("data");
-    let server = Server::start("documented", &[&format!("--journal=file:{}", journal.display())]);
+    let server = Server::start(name, &[&format!("--journal=file:{}", journal.display())]);
     assert_eq!(server.ask("PUT", "/api/v1/k", "{\"value\":1}").status, 200);
     let program = Path::new(env!("CARGO_BIN_EXE_mainspring")).parent().expect("a folder");
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
@@ -102,27 +102,48 @@ fn the_commands_of_the_page_do_what_it_says() {
             .args(["-ec", &here])
             .current_dir(&folder)
             .env("PATH", &path)
+            .env("MAINSPRING_URL", format!("http://{}", server.api))
             .output()
             .expect("a shell runs");
         let said = [shell.stdout, shell.stderr].concat();
-        let said = String::from_utf8(said).expect("text");
-        assert!(shell.status.success(), "{command}: {said}");
-        said
+        (shell.status.code(), String::from_utf8(said).expect("text"))
     };
+    let curl = run("curl --version");
+    assert_eq!(curl.0, Some(0), "curl is needed: apt-get install curl");
     let (mut is_on, mut said, mut commands) = (false, String::new(), 0);
-    for line in PAGE.lines() {
+    for line in page.lines() {
         match line {
             "```console" => is_on = true,
             "```" => is_on = false,
             _ if !is_on => {}
             _ => match line.strip_prefix("$ ") {
+                // It runs already.
+                Some("mainspring serve --journal file:data &") => commands += 1,
                 Some(command) => {
-                    said = run(command);
+                    let is_endless = command.starts_with("curl -N ") || command.contains(" watch ");
+                    let (here, code) = if is_endless {
+                        (format!("timeout 1 {command}"), Some(124))
+                    } else {
+                        (command.to_owned(), Some(0))
+                    };
+                    let ended = run(&here);
+                    assert_eq!(ended.0, code, "{command}: {}", ended.1);
+                    said = ended.1;
                     commands += 1;
                 }
                 None => assert!(said.contains(line), "no {line:?} in {said:?}"),
             },
         }
     }
-    assert!(commands >= 8, "{commands}");
+    commands
+}
+
+#[test]
+fn the_commands_of_the_page_do_what_it_says() {
+    assert!(follow(PAGE, "documented") >= 8);
+}
+
+#[test]
+fn the_commands_of_the_readme_do_what_it_says() {
+    assert!(follow(include_str!("../../README.md"), "readme") >= 7);
 }

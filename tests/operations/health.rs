@@ -1,9 +1,12 @@
 //! The health checks: what they say when all is well, in a recovery, and when the journal has failed.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::Command;
+use std::thread;
 
-use super::process::{Server, ask, eventually, fresh, run};
+use super::process::{Server, ask, eventually, fresh, mainspring, run};
 
 #[test]
 fn a_server_that_is_well_says_so() {
@@ -27,6 +30,11 @@ fn a_server_that_is_well_says_so() {
 
     let url = format!("http://{}", server.health);
     assert_eq!(run(&["ready", "--url", &url]), (0, "ready\n".into()));
+    let port = server.health.rsplit(':').next().expect("a port");
+    for port in [port, &format!("\"{port}\"")] {
+        let asked = mainspring(&["ready"]).env("HEALTH_PORT", port).output().expect("it runs");
+        assert_eq!(asked.stdout, b"ready\n", "{asked:?}");
+    }
     let (code, said) = run(&["ready", "--url", &format!("http://{}", server.api)]);
     assert_eq!(code, 1);
     assert!(said.contains("not that of a health port"), "{said}");
@@ -34,7 +42,23 @@ fn a_server_that_is_well_says_so() {
     assert_eq!(server.end().0, 0);
     let (code, said) = run(&["ready", "--url", &url]);
     assert_eq!(code, 1);
-    assert!(said.starts_with("not ready: "), "{said}");
+    assert!(said.starts_with(&format!("not ready: no answer from {url}: ")), "{said}");
+}
+
+#[test]
+fn who_says_too_much_is_no_health_port() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let _ = stream.read(&mut [0; 4096]);
+        // Until the other end has had enough.
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+        while stream.write_all(&[b' '; 4096]).is_ok() {}
+    });
+    let (code, said) = run(&["ready", "--url", &url]);
+    assert_eq!(code, 1);
+    assert!(said.contains("has more than 65536 bytes"), "{said}");
 }
 
 /// The manifest is a pipe, so that a recovery lasts until the test opens the other end.

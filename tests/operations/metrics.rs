@@ -152,7 +152,7 @@ fn commands_and_requests_are_counted_by_how_they_ended() {
 fn streams_are_counted_while_they_are_open() {
     let server = Server::start("metrics-streams", &[]);
     let mut client = Client::connect(&server.api);
-    client.send("GET /watch HTTP/1.1\r\nhost: a\r\n\r\n");
+    client.send("GET /watch HTTP/1.1\r\nhost: localhost\r\n\r\n");
     client.expect("\r\n\r\n");
     let shown = Shown::of(&server);
     assert_eq!(shown.at("mainspring_http_streams"), 1.0);

@@ -144,7 +144,7 @@ pub(crate) fn ask(address: &str, method: &str, path: &str, headers: &str, body: 
     let mut client = Client::connect(address);
     let length = body.len();
     client.send(&format!(
-        "{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {length}\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\
          {headers}\r\n{body}"
     ));
     client.answer()

@@ -45,7 +45,7 @@ fn who_asks_before_it_is_ready_waits() {
     assert_eq!(first.end().0, 0);
     let second = Server::begin("starting-early", &[&journal]);
     let mut client = Client::connect(&second.api);
-    client.send("GET /api/v1/199 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    client.send("GET /api/v1/199 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     assert_eq!(client.answer().json()["value"], 1);
     second.signal("TERM");
     assert_eq!(second.end().0, 0);

@@ -7,7 +7,7 @@ use super::process::{Client, Server, eventually};
 /// A request whose body is there in half.
 fn half(server: &Server) -> Client {
     let mut client = Client::connect(&server.api);
-    client.send("PUT /api/v1/k HTTP/1.1\r\nhost: a\r\ncontent-length: 11\r\n\r\n{\"value");
+    client.send("PUT /api/v1/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 11\r\n\r\n{\"value");
     eventually("the rest is waited for", || {
         server.check("/metrics").body.contains("\nmainspring_http_requests_waiting 1\n")
     });
@@ -22,7 +22,7 @@ fn is_stopping(server: &Server) -> bool {
 fn what_is_worked_on_is_finished_and_streams_end() {
     let server = Server::start("stopping-drain", &["--drain-timeout=1m"]);
     let mut stream = Client::connect(&server.api);
-    stream.send("GET /watch?from=snapshot HTTP/1.1\r\nhost: a\r\n\r\n");
+    stream.send("GET /watch?from=snapshot HTTP/1.1\r\nhost: localhost\r\n\r\n");
     stream.expect("snapshot_end");
     let mut slow = half(&server);
     server.signal("TERM");

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::failure::{Failure, reason};
 use super::screen::Screen;
 use super::table::{Look, Rows};
+use super::tally::Tally;
 use super::values::standard_input;
 use super::write;
 use crate::cli::exit::Exit;
@@ -59,26 +60,18 @@ pub async fn run<C: Carrier<Json>>(
     if args.independent {
         let done = store.write_many(writes).await?;
         print(screen, &keys, &done)?;
-        let mut refused = 0;
+        let mut tally = Tally::default();
         for (place, result) in places.iter().zip(&done) {
             if let Err(error) = result {
-                refused += 1;
+                tally.add(error);
                 tell(format_args!("{place}: {}", reason(error)));
             }
         }
-        return Ok(if refused == 0 { Exit::Fine } else { Exit::Incomplete });
+        return Ok(tally.exit());
     }
     let done = store.batch(writes).await.map_err(|failed| {
-        let place = places.get(failed.index).map_or("the batch", String::as_str).to_owned();
-        match (&failed.error, keys.get(failed.index)) {
-            // About all of it, and not about the first.
-            (Error::Unreachable(_) | Error::Closed | Error::Unknown | Error::Busy, _)
-            | (_, None) => failed.into(),
-            (error, Some(key)) => Failure::error(
-                Exit::of_refusal(error),
-                format!("{place}: {}; nothing was done", Failure::of_key(error, key)),
-            ),
-        }
+        let place = places.get(failed.index).map_or(String::new(), |place| format!("{place}: "));
+        Failure::of_batch(failed, &keys, &place)
     })?;
     let done: Vec<_> = done.into_iter().map(Ok).collect();
     print(screen, &keys, &done)?;

@@ -34,17 +34,17 @@ pub async fn run<C: Carrier<Json>>(
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     let (entries, revision) = snapshot(store, args.prefix.as_deref()).await?;
-    let put = |out: &mut dyn Write| -> anyhow::Result<()> {
+    let put = |out: &mut dyn Write, screen: Screen| -> anyhow::Result<()> {
         let mut out = BufWriter::new(out);
         for (key, entry) in &entries {
-            writeln!(out, "{}", row_line(key, entry)?)?;
+            writeln!(out, "{}", screen.line(&row_line(key, entry)?))?;
         }
         Ok(out.flush()?)
     };
     if is_standard(&args.out) {
-        put(&mut stdout().lock())?;
+        put(&mut stdout().lock(), Screen { json: true, ..screen })?;
     } else {
-        write_whole(&args.out, |mut file| put(&mut file))?;
+        write_whole(&args.out, |mut file| put(&mut file, Screen { terminal: false, ..screen }))?;
     }
     if screen.json {
         tell(format_args!("{{\"entries\":{},\"revision\":{revision}}}", entries.len()));

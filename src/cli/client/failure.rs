@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use mainspring::{BatchError, Error};
+use mainspring::{BatchError, Error, Key};
 
 use crate::cli::exit::Exit;
 
@@ -41,6 +41,29 @@ impl Failure {
         }
     }
 
+    /// A batch was not done. `place` says where the write is that failed.
+    pub fn of_batch(failed: BatchError, keys: &[Key], place: &str) -> anyhow::Error {
+        match (keys.get(failed.index), &failed.error) {
+            (
+                Some(key),
+                error @ (Error::NotFound
+                | Error::WrongKind
+                | Error::ListEmpty
+                | Error::ConditionFailed { .. }
+                | Error::InvalidKey { .. }
+                | Error::InvalidTtl
+                | Error::TooLarge { .. }
+                | Error::OverLimit { .. }
+                | Error::Refused(_)),
+            ) => Self::error(
+                Exit::of_refusal(error),
+                format!("{place}{}; nothing was done", Self::of_key(error, key)),
+            ),
+            // About all of it, and not about one of the keys.
+            _ => failed.into(),
+        }
+    }
+
     /// What the library says of it is not all that can be said here.
     pub fn explain(error: anyhow::Error, url: &str) -> anyhow::Error {
         let cause = error.downcast_ref::<Error>();
@@ -66,7 +89,7 @@ impl Failure {
             Error::WrongStore => "the server has another store than the one that this place is in: it was restored, or \
                                   it has no journal and was restarted. Start over with --from snapshot"
                 .into(),
-            _ => format!("{error:#}"),
+            cause => cause.to_string(),
         };
         Self::error(Exit::of_refusal(cause), text)
     }

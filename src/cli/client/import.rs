@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::failure::{Failure, reason};
 use super::screen::{Screen, now};
+use super::tally::Tally;
 use crate::cli::exit::Exit;
 use crate::cli::output::{is_standard, tell};
 use crate::cli::progress::Bar;
@@ -30,10 +31,11 @@ a part, and says how much; to do it again does no harm.";
 
 /// Groups that are on their way at once.
 const IN_FLIGHT: usize = 8;
-/// The most entries of a group, and about the most bytes: a server takes bodies of a limited length.
+/// The most entries of a group, and about the most bytes: so that there are not too many in memory. What is too long
+/// for one request the store sends in several.
 const GROUP: usize = 500;
 const GROUP_BYTES: usize = 256 << 10;
-/// Refusals that are told one by one.
+/// Failures that are told one by one.
 const TOLD: u64 = 10;
 
 #[derive(Debug, clap::Args)]
@@ -53,7 +55,7 @@ struct Counts {
     set: u64,
     present: u64,
     expired: u64,
-    refused: u64,
+    failed: Tally,
 }
 
 pub async fn run<C: Carrier<Json>>(
@@ -126,7 +128,8 @@ pub async fn run<C: Carrier<Json>>(
 }
 
 fn finish(counts: &Counts, ended: Option<anyhow::Error>, screen: Screen) -> anyhow::Result<Exit> {
-    let Counts { set, present, expired, refused } = *counts;
+    let Counts { set, present, expired, failed } = *counts;
+    let Tally { refused, not_taken, unknown } = failed;
     if let Some(error) = ended {
         return Err(match error.downcast::<Failure>() {
             Ok(failure) => {
@@ -140,28 +143,37 @@ fn finish(counts: &Counts, ended: Option<anyhow::Error>, screen: Screen) -> anyh
                 )
             }
             Err(error) => {
-                tell(format_args!("{set} entries were set; import again to set the others"));
+                let unknown =
+                    if unknown > 0 { format!(", {unknown} perhaps") } else { String::new() };
+                tell(format_args!(
+                    "{set} entries were set{unknown}; import again to set the others"
+                ));
                 error
             }
         });
     }
     if screen.json {
         let counts = serde_json::json!({
-            "set": set, "present": present, "expired": expired, "refused": refused,
+            "set": set, "present": present, "expired": expired, "refused": refused, "not_taken": not_taken,
+            "unknown": unknown,
         });
         screen.say(counts)?;
     } else {
         let mut text = format!("{set} entries set");
-        for (count, what) in
-            [(present, "were there already"), (expired, "have expired since"), (refused, "refused")]
-        {
+        for (count, what) in [
+            (present, "were there already"),
+            (expired, "have expired since"),
+            (refused, "refused"),
+            (not_taken, "not taken by the server"),
+            (unknown, "perhaps set: their answer is lost"),
+        ] {
             if count > 0 {
                 text += &format!(", {count} {what}");
             }
         }
         screen.say(text)?;
     }
-    Ok(if refused == 0 { Exit::Fine } else { Exit::Incomplete })
+    Ok(failed.exit())
 }
 
 type Lines = mpsc::Receiver<(u64, std::io::Result<String>)>;
@@ -257,8 +269,8 @@ impl Import {
                 Ok(_) => self.counts.set += 1,
                 Err(Error::ConditionFailed { .. }) => self.counts.present += 1,
                 Err(error) => {
-                    self.counts.refused += 1;
-                    if self.counts.refused <= TOLD {
+                    self.counts.failed.add(&error);
+                    if self.counts.failed.sum() <= TOLD {
                         tell(format_args!("line {number}: {}", reason(&error)));
                     }
                 }

@@ -13,18 +13,20 @@ mod read;
 mod screen;
 mod stats;
 mod table;
+mod tally;
 mod values;
 mod watch;
 mod write;
 
 use mainspring::wire::Json;
-use mainspring::{Carrier, Client, Store};
+use mainspring::{Carrier, Client, Store, Write};
 
 pub use self::failure::Failure;
 pub use self::options::Options;
 use self::options::With;
 use self::screen::Screen;
 use super::exit::{self, Exit};
+use super::url;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -33,10 +35,10 @@ pub enum Command {
     Get(With<read::Get>),
     /// Set a key to a value, or to a list of values
     #[command(after_help = exit::HELP)]
-    Set(With<write::Set>),
+    Set(With<write::Put>),
     /// Replace the value of a key that is there; its deadline stays, unless --ttl says otherwise
     #[command(after_help = exit::HELP)]
-    Update(With<write::Update>),
+    Update(With<write::Put>),
     /// Remove keys; of several all or none
     #[command(after_help = exit::HELP)]
     Remove(With<write::Remove>),
@@ -112,8 +114,10 @@ impl Command {
         match self {
             Self::Get(args) => read::get(args.command, store, screen).await,
             Self::Range(args) => read::range(args.command, store, screen).await,
-            Self::Set(args) => write::run(args.command.write()?, store, screen).await,
-            Self::Update(args) => write::run(args.command.write()?, store, screen).await,
+            Self::Set(args) => write::run(args.command.write(Write::set)?, store, screen).await,
+            Self::Update(args) => {
+                write::run(args.command.write(Write::update)?, store, screen).await
+            }
             Self::Push(args) => write::run(args.command.writes()?, store, screen).await,
             Self::Remove(args) => write::run(args.command.writes()?, store, screen).await,
             Self::Pop(args) => write::run(args.command.write(), store, screen).await,
@@ -139,9 +143,11 @@ pub fn run(mut command: Command, before: Options) -> anyhow::Result<Exit> {
     let client = match client {
         Ok(client) => client,
         Err(error) => {
+            let url = url::shown(&url);
             return Err(Failure::misused(format!("--url {url}: {}", failure::reason(&error))));
         }
     };
+    let url = url::shown(&url);
     notices::start();
     // One thread is enough for one command, and is there sooner.
     let runtime = match &command {

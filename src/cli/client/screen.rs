@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use mainspring::{Entry, Timestamp, Value, wire::Json};
 
+use crate::cli::output::{escaped, escaped_json};
+
 /// Where results go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
@@ -28,7 +30,12 @@ pub enum Style {
 impl Screen {
     /// Print a line; an error if nobody reads it any more.
     pub fn say(self, line: impl Display) -> io::Result<()> {
-        writeln!(stdout(), "{line}")
+        writeln!(stdout(), "{}", self.line(&line.to_string()))
+    }
+
+    /// What is printed of a line: of JSON on a terminal, nothing that could do anything to it.
+    pub fn line(self, line: &str) -> Cow<'_, str> {
+        if self.json && self.terminal { escaped_json(line) } else { line.into() }
     }
 
     pub fn paint(self, style: Style, text: impl Display) -> String {
@@ -61,7 +68,6 @@ impl Screen {
             Value::Item(item) => self.text(&plain(item)).into_owned(),
             Value::List(list) => {
                 let list: Vec<_> = list.iter().map(Json::as_str).collect();
-                // JSON escapes what a terminal takes for an order, but for the characters from 0x7f on.
                 self.text(&format!("[{}]", list.join(","))).into_owned()
             }
         }
@@ -85,25 +91,6 @@ impl Screen {
 /// A text without its quotes, and everything else as it was written.
 pub fn plain(element: &Json) -> Cow<'_, str> {
     element.as_text().map_or_else(|| element.as_str().into(), Cow::from)
-}
-
-/// Whether a terminal would do something else than show it: control characters, and those that change the direction
-/// of what follows.
-fn is_odd(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-fn escaped(text: &str, keeps_lines: bool) -> Cow<'_, str> {
-    let is_kept = |c: char| !is_odd(c) || keeps_lines && matches!(c, '\n' | '\t');
-    if text.chars().all(is_kept) {
-        return text.into();
-    }
-    let mut out = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        if is_kept(c) { out.push(c) } else { out.extend(c.escape_default()) }
-    }
-    out.into()
 }
 
 pub fn now() -> Timestamp {
@@ -135,20 +122,6 @@ fn short(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_terminal_is_given_no_orders() {
-        for (text, shown) in [
-            ("plain é", "plain é"),
-            ("\x1b[2J", "\\u{1b}[2J"),
-            ("a\nb\tc", "a\\nb\\tc"),
-            ("\u{9b}31m", "\\u{9b}31m"),
-            ("\u{202e}evil", "\\u{202e}evil"),
-        ] {
-            assert_eq!(escaped(text, false), shown);
-        }
-        assert_eq!(escaped("a\nb\x07", true), "a\nb\\u{7}");
-    }
 
     #[test]
     fn times_are_short() {

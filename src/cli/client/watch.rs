@@ -1,10 +1,10 @@
 //! `mainspring watch`.
 
 use std::fmt::Write as _;
-use std::io::{Write as _, stdout};
 
 use mainspring::wire::{Json, event_line};
 use mainspring::{Carrier, Change, ChangeKind, Entry, Event, ResumeToken, Store, Subscription};
+use tokio::io::{AsyncWriteExt, stdout};
 
 use super::screen::{Screen, Style, now, plain, until};
 use crate::cli::exit::Exit;
@@ -87,40 +87,44 @@ pub async fn run<C: Carrier<Json>>(
         events = pending => events?,
         exit = signal.next() => return Ok(exit),
     };
+    let mut told = events.resume_token();
     let ended = tokio::select! {
-        ended = follow(&args, &mut events, screen) => ended,
+        ended = follow(&args, &mut events, &mut told, screen) => ended,
         exit = signal.next() => Ok(exit),
     };
-    if let Some(token) = events.resume_token() {
+    if let Some(token) = told {
         tell(format_args!("to go on from here: --from {token}"));
     }
     ended
 }
 
+/// `told` is up to where everything was printed.
 async fn follow(
     args: &Args,
     events: &mut Subscription<Json>,
+    told: &mut Option<ResumeToken>,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
-    let mut told = 0;
+    let mut changes = 0;
+    // Writes in another thread: a reader that takes nothing does not keep a signal from ending the watch.
+    let mut out = stdout();
     loop {
-        let place = events.resume_token();
-        let is_there = |revision| place.is_some_and(|place| place.revision >= revision);
-        if args.count.is_some_and(|count| told >= count)
+        let is_there = |revision| told.is_some_and(|place| place.revision >= revision);
+        if args.count.is_some_and(|count| changes >= count)
             || args.until_revision.is_some_and(is_there)
         {
             return Ok(Exit::Fine);
         }
         let event = events.recv().await?;
-        told += event.changes().len() as u64;
+        changes += event.changes().len() as u64;
         let mut lines =
             if screen.json { json(&event, events.resume_token())? } else { text(&event, screen) };
         if !lines.is_empty() {
             lines.push('\n');
-            let mut out = stdout().lock();
-            out.write_all(lines.as_bytes())?;
-            out.flush()?;
+            out.write_all(screen.line(&lines).as_bytes()).await?;
+            out.flush().await?;
         }
+        *told = events.resume_token();
     }
 }
 

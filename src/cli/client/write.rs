@@ -1,7 +1,7 @@
 //! `mainspring set`, `update`, `remove`, `push`, `pop`, `expire` and `persist`.
 
 use mainspring::wire::{Json, time_text};
-use mainspring::{Carrier, Store, Ttl, Write, Written};
+use mainspring::{Carrier, Store, Ttl, Value, Write, Written};
 use serde::Serialize;
 
 use super::failure::Failure;
@@ -9,8 +9,9 @@ use super::screen::{Screen, Style, plain};
 use super::values::{Conditions, Elements, Given, Living, live, ttl};
 use crate::cli::exit::Exit;
 
+/// Of `set` and of `update`.
 #[derive(Debug, clap::Args)]
-pub struct Set {
+pub struct Put {
     /// The key
     key: String,
     #[command(flatten)]
@@ -21,28 +22,12 @@ pub struct Set {
     conditions: Conditions,
 }
 
-impl Set {
-    pub fn write(self) -> anyhow::Result<Vec<Write<Json>>> {
-        let write = Write::set(self.key, self.given.value()?);
-        Ok(vec![self.conditions.apply(self.living.apply(write))])
-    }
-}
-
-#[derive(Debug, clap::Args)]
-pub struct Update {
-    /// The key
-    key: String,
-    #[command(flatten)]
-    given: Given,
-    #[command(flatten)]
-    living: Living,
-    #[command(flatten)]
-    conditions: Conditions,
-}
-
-impl Update {
-    pub fn write(self) -> anyhow::Result<Vec<Write<Json>>> {
-        let write = Write::update(self.key, self.given.value()?);
+impl Put {
+    pub fn write(
+        self,
+        new: impl FnOnce(String, Value<Json>) -> Write<Json>,
+    ) -> anyhow::Result<Vec<Write<Json>>> {
+        let write = new(self.key, self.given.value()?);
         Ok(vec![self.conditions.apply(self.living.apply(write))])
     }
 }
@@ -159,16 +144,7 @@ pub async fn run<C: Carrier<Json>>(
         (Some(last), false) => {
             writes.push(last);
             let written = store.batch(writes).await;
-            written.map_err(|failed| {
-                let Some(key) = keys.get(failed.index) else { return failed.into() };
-                match Failure::of_key(&failed.error, key).downcast::<Failure>() {
-                    Ok(failure) => {
-                        Failure::error(failure.exit(), format!("{failure}; nothing was done"))
-                    }
-                    // About all of it, and not about one of the keys.
-                    Err(error) => error,
-                }
-            })?
+            written.map_err(|failed| Failure::of_batch(failed, &keys, ""))?
         }
     };
     if screen.json {

@@ -76,6 +76,6 @@ impl FromArgMatches for Given {
 }
 
 /// The list of a compose file keeps the quotes of `- API_VERSION="v1.0.0"`, which 002's has.
-fn unquoted(text: &str) -> &str {
+pub fn unquoted(text: &str) -> &str {
     text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
 }

@@ -27,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::given::Given;
+pub use self::given::unquoted;
 use self::listeners::Listeners;
 use self::settings::Settings;
 use self::signals::Asked;

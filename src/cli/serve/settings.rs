@@ -16,7 +16,7 @@ use super::table::{Setting, settings};
 settings! {
     http {
         /// The address to listen on; 0.0.0.0 is every network, and nobody is asked who they are
-        host: IpAddr = HOST("127.0.0.1") "HOST";
+        host: IpAddr = HOST("127.0.0.1");
         /// The port of the API; 0 is any free one
         port: u16 = PORT("8080") "PORT";
         /// The port of health checks and metrics; 0 is any free one
@@ -54,7 +54,7 @@ settings! {
         max_bytes: Option<u64> = BYTES_LIMIT("none");
         /// The most bytes of one key and its value
         max_entry_bytes: Option<u64> = BYTES_LIMIT("none");
-        /// Commands that may wait for the store; those beyond wait for room
+        /// Commands that may wait for the store; those beyond are refused with 503
         queue_capacity: usize = COUNT("1024");
         /// Changes that are kept in memory for watchers that fall behind or come back
         history_changes: usize = COUNT("4096");

@@ -1,6 +1,7 @@
 //! The store as a whole.
 
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use crate::http::answer::{Failure, json};
@@ -15,7 +16,8 @@ pub(super) const CLEARED: &str = "mainspring-cleared";
 
 /// Remove everything.
 ///
-/// As one change, and none if the store is empty already.
+/// As one change, and none if the store is empty already. Errors are texts, or JSON for those who accept
+/// `application/json`.
 #[utoipa::path(
     delete, path = "/flush", tag = "plain", operation_id = "flush",
     responses(
@@ -28,9 +30,15 @@ pub(super) const CLEARED: &str = "mainspring-cleared";
 pub(in crate::http) async fn flush<T: Element>(
     WritingAll(app, caller): WritingAll<T>,
     unconditional: Result<Unconditional, Failure>,
+    headers: HeaderMap,
 ) -> Result<Response, Response> {
-    unconditional.map_err(Failure::into_text)?;
-    let cleared = send(app.store.clear()).await.map_err(Failure::into_text)?;
+    let is_json = |accept: &HeaderValue| accept.as_bytes().starts_with(b"application/json");
+    let refuse = |failure: Failure| match headers.get(ACCEPT) {
+        Some(accept) if is_json(accept) => failure.into_response(),
+        _ => failure.into_text(),
+    };
+    unconditional.map_err(refuse)?;
+    let cleared = send(app.store.clear()).await.map_err(refuse)?;
     caller.did("clear", "", app.store.revision());
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().insert(CLEARED, HeaderValue::from(cleared));

@@ -1,5 +1,6 @@
 //! Why a file journal cannot be opened or read, and what helps.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -96,11 +97,8 @@ pub(crate) struct Argument<'a>(pub(crate) &'a Path);
 impl fmt::Display for Argument<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.0.to_string_lossy();
-        let is_plain = |c: char| c.is_alphanumeric() || "/.-_+:,@%".contains(c);
-        if !path.is_empty() && path.chars().all(is_plain) {
-            return f.write_str(&path);
-        }
-        write!(f, "'{}'", path.replace('\'', r"'\''"))
+        // What cannot be quoted cannot be the name of a file.
+        f.write_str(&shlex::try_quote(&path).unwrap_or(Cow::Borrowed(&path)))
     }
 }
 
