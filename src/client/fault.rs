@@ -29,6 +29,9 @@ pub(super) enum Fault {
     Invalid(String),
     /// There was no connection: the server knows nothing of the request.
     Unsent(String),
+    /// There was no connection, because of the certificate of who answered.
+    #[cfg(feature = "tls")]
+    Untrusted(String),
     /// There was one, and no whole answer came back. The server may have done what was asked.
     Lost(String),
     /// The server, or something before it, said no.
@@ -37,6 +40,10 @@ pub(super) enum Fault {
 
 impl Fault {
     pub(super) fn of(error: reqwest::Error) -> Self {
+        #[cfg(feature = "tls")]
+        if let Some(why) = super::tls::distrust(&error) {
+            return Self::Untrusted(why);
+        }
         let kind = if error.is_builder() {
             Self::Invalid
         } else if error.is_connect() {
@@ -73,6 +80,9 @@ impl Fault {
     pub(super) fn may_retry(&self, effect: Effect) -> bool {
         match self {
             Self::Invalid(_) => false,
+            // It would be the same one the next moment.
+            #[cfg(feature = "tls")]
+            Self::Untrusted(_) => false,
             Self::Unsent(_) => true,
             Self::Lost(_) => effect == Effect::Read,
             Self::Refused { status, .. } => match self.code() {
@@ -98,6 +108,8 @@ impl Fault {
         match self {
             Self::Invalid(why) => Error::Rejected(why.into()),
             Self::Unsent(why) => unreachable(&why),
+            #[cfg(feature = "tls")]
+            Self::Untrusted(why) => unreachable(&why),
             Self::Lost(why) if effect == Effect::Read => unreachable(&why),
             Self::Lost(why) => {
                 tracing::warn!(server = %address, why, "a write was sent, and its answer was lost");
@@ -128,6 +140,8 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(why) | Self::Unsent(why) | Self::Lost(why) => f.write_str(why),
+            #[cfg(feature = "tls")]
+            Self::Untrusted(why) => f.write_str(why),
             Self::Refused { status, problem: None, .. } => write!(f, "it answered {status}"),
             Self::Refused { problem: Some(problem), .. } => f.write_str(&problem.message),
         }

@@ -14,6 +14,8 @@ mod params;
 mod routes;
 mod schema;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use self::accept::Drained;
 pub use self::app::Element;
@@ -22,3 +24,5 @@ pub use self::limits::Limits;
 pub use self::metrics::Metrics;
 pub use self::options::Options;
 pub use self::server::{router, serve};
+#[cfg(feature = "tls")]
+pub use self::tls::{Tls, TlsError};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "tls")]
+use super::Tls;
 use super::{Limits, Metrics};
 
 /// How a server behaves. Start from [`Options::default`] and change what should be otherwise.
@@ -18,6 +20,9 @@ pub struct Options {
     pub cors_origins: Vec<String>,
     /// The version that its description states. That of this crate.
     pub api_version: String,
+    /// Encrypt every connection. None: what is sent can be read and changed on its way.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
     /// What it counts, for [`health`](super::health) to show.
     pub metrics: Metrics,
 }
@@ -30,6 +35,8 @@ impl Default for Options {
             compression: true,
             cors_origins: Vec::new(),
             api_version: env!("CARGO_PKG_VERSION").to_owned(),
+            #[cfg(feature = "tls")]
+            tls: None,
             metrics: Metrics::default(),
         }
     }

@@ -73,8 +73,15 @@ pub async fn serve<T: Element>(
     options: Options,
     shutdown: CancellationToken,
 ) -> Drained {
-    let (limits, metrics) = (options.limits.clone(), options.metrics.clone());
     let app = Arc::new(App::new(store, options, shutdown.clone()));
     let router = layers::around(routes(Arc::clone(&app)), &app.options);
-    accept(listener, router, &limits, metrics, shutdown).await
+    let serving = accept(listener, router, &app.options, shutdown);
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &app.options.tls {
+        return tokio::select! {
+            drained = serving => drained,
+            never = tls.watch(&app.options.metrics) => match never {},
+        };
+    }
+    serving.await
 }

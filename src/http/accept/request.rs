@@ -77,7 +77,9 @@ impl Asked {
                 "answered"
             );
         }
-        answer.headers_mut().insert(REQUEST_ID, self.id);
+        let headers = answer.headers_mut();
+        server.security.add_to(headers);
+        headers.insert(REQUEST_ID, self.id);
     }
 
     /// Log that it failed, unless there are too many that do.
