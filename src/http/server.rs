@@ -37,8 +37,8 @@ pub fn router<T: Element>(store: Store<T>) -> Router {
     routes(Arc::new(app))
 }
 
-/// Serve a store until `shutdown` is cancelled, within the limits of the options. Shut the store down after it, not
-/// before.
+/// Serve a store until `shutdown` is cancelled, within the limits of the options, and encrypted if they have a
+/// certificate. Shut the store down after it, not before.
 ///
 /// Then nobody new is let in, streams end, requests that are worked on are finished for as long as the
 /// [drain time-out](super::Limits::drain_timeout) allows, and what is left is cut.

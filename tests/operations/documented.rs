@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use super::certificates::Authority;
 use super::process::{Server, fresh, mainspring};
 
 const PAGE: &str = include_str!("../../docs/operations.md");
@@ -63,7 +64,14 @@ fn metrics_of(text: &str) -> BTreeSet<&str> {
 fn every_metric_is_documented_and_every_documented_metric_is_shown() {
     let server = Server::start("documented-metrics", &[]);
     server.ask("GET", "/api/v1/k", "");
-    let text = server.check("/metrics").body;
+    let mut text = server.check("/metrics").body;
+    // Some are there only where everything is encrypted.
+    let pair = Authority::new().sign();
+    let (pem, key) = (fresh("documented-metrics.pem"), fresh("documented-metrics.key"));
+    fs::write(&pem, pair.certificate).expect("it is written");
+    fs::write(&key, pair.key).expect("it is written");
+    let secret = encrypted("documented-metrics-tls", &pem, &key);
+    text += &secret.check("/metrics").body;
     let samples: String =
         text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
     let shown = metrics_of(&samples);
@@ -84,6 +92,12 @@ fn every_metric_is_documented_and_every_documented_metric_is_shown() {
     }
 }
 
+fn encrypted(name: &str, certificate: &Path, key: &Path) -> Server {
+    let flags = [("--tls-cert", certificate), ("--tls-key", key)];
+    let [certificate, key] = flags.map(|(flag, path)| format!("{flag}={}", path.display()));
+    Server::start(name, &[&certificate, &key])
+}
+
 /// A line that begins with `$` is a command, and those below it are in what it says.
 #[test]
 fn the_commands_of_the_page_do_what_it_says() {
@@ -94,10 +108,19 @@ fn the_commands_of_the_page_do_what_it_says() {
     assert_eq!(server.ask("PUT", "/api/v1/k", "{\"value\":1}").status, 200);
     let program = Path::new(env!("CARGO_BIN_EXE_mainspring")).parent().expect("a folder");
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
-    let run = |command: &str| {
-        let here = command
+    // Begun when its certificate is there.
+    let mut secret: Option<Server> = None;
+    let mut run = |command: &str| {
+        let mut here = command
             .replace("127.0.0.1:8080", &server.api)
             .replace("127.0.0.1:8081", &server.health);
+        if here.contains("127.0.0.1:8443") {
+            let begin = || {
+                let (pem, key) = (folder.join("server.pem"), folder.join("server.key"));
+                encrypted("documented-tls", &pem, &key)
+            };
+            here = here.replace("127.0.0.1:8443", &secret.get_or_insert_with(begin).api);
+        }
         let shell = Command::new("sh")
             .args(["-ec", &here])
             .current_dir(&folder)

@@ -27,7 +27,7 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// The connection, after the handshake if there has to be one. `None` if nothing came of that, and it is counted.
+    /// The connection, after the handshake if there has to be one. `None` if nothing came of that.
     pub(super) async fn open(
         server: &Server,
         stream: TcpStream,
@@ -41,6 +41,8 @@ impl Stream {
         let shaken = timeout(server.limits.header_timeout, shake(tls, stream, pace));
         match shutdown.run_until_cancelled(shaken).await? {
             Ok(Ok(stream)) => Some(Self::Encrypted(Box::new(stream))),
+            // Who just leaves, as those do who only try whether the port is open, was not closed.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => None,
             Ok(Err(error)) => {
                 tracing::debug!(%error, "no TLS handshake");
                 server.counts.closed_handshake.fetch_add(1, Relaxed);

@@ -103,6 +103,7 @@ async fn who_does_not_encrypt_is_told_so() {
     drop(secret.site.connect().await);
     secret.site.until(|counts| &counts.open, 0).await;
     assert_eq!(secret.connect().await.get("/").await.body, "ok");
+    assert_eq!(secret.site.counts.closed_handshake.load(Relaxed), 2);
     assert_eq!(secret.site.stop().await, Drained { cut: 0 });
 }
 
