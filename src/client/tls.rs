@@ -74,12 +74,13 @@ pub(super) fn distrust(error: &reqwest::Error) -> Option<String> {
 
 fn of_certificate(error: &CertificateError) -> String {
     use CertificateError::{
-        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
-        NotValidYetContext, UnknownIssuer,
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext,
+        NotValidYet, NotValidYetContext, UnknownIssuer,
     };
 
     let what = match error {
-        UnknownIssuer => {
+        // The latter is another authority of the same name: mostly one that was made anew.
+        UnknownIssuer | BadSignature => {
             "name the certificate of the authority that signed it (root_certificates, --cacert)"
         }
         Expired | ExpiredContext { .. } => {

@@ -39,7 +39,7 @@ async fn everything_works_with_an_authority_of_ones_own() {
     for host in ["localhost", "127.0.0.1"] {
         let store = client(&format!("https://{host}:{port}"), &authority);
         store.set("k", "v").await.unwrap();
-        assert_eq!(store.get("k").await.unwrap().unwrap().value.as_item(), Some(&"v".to_owned()));
+        assert_eq!(store.get("k").await.unwrap().unwrap().value.item(), Some(&"v".to_owned()));
         let mut changes = store.subscribe().from_snapshot().await.unwrap();
         assert!(matches!(changes.recv().await, Ok(Event::Entry { .. })));
     }

@@ -51,7 +51,7 @@ fn the_commands_talk_to_it_and_trust_only_who_they_should() {
 
     let cacert = files.path("ca.pem");
     let to = ["--url", &url, "--cacert", &cacert];
-    assert_eq!(run(&[&["set", "k", "v"], &to[..]].concat()), (0, "revision 1\n".to_owned()));
+    assert_eq!(run(&[&["set", "k", "v"], &to[..]].concat()), (0, "1\n".to_owned()));
     assert_eq!(run(&[&to[..], &["get", "k"]].concat()), (0, "v\n".to_owned()));
     let mut command = mainspring(&["get", "k", "--url", &url]);
     let told = command.env("MAINSPRING_CACERT", &cacert).output().expect("it runs");
