@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::certificates::Authority;
-use super::process::{Server, fresh, mainspring};
+use super::process::{Server, eventually, fresh, mainspring};
 
 const PAGE: &str = include_str!("../../docs/operations.md");
 
@@ -64,14 +64,18 @@ fn metrics_of(text: &str) -> BTreeSet<&str> {
 fn every_metric_is_documented_and_every_documented_metric_is_shown() {
     let server = Server::start("documented-metrics", &[]);
     server.ask("GET", "/api/v1/k", "");
-    let mut text = server.check("/metrics").body;
+    let mut text = String::new();
     // Some are there only where everything is encrypted.
     let pair = Authority::new().sign();
     let (pem, key) = (fresh("documented-metrics.pem"), fresh("documented-metrics.key"));
     fs::write(&pem, pair.certificate).expect("it is written");
     fs::write(&key, pair.key).expect("it is written");
     let secret = encrypted("documented-metrics-tls", &pem, &key);
-    text += &secret.check("/metrics").body;
+    eventually("the certificate is shown", || {
+        text = secret.check("/metrics").body;
+        text.contains("mainspring_tls_")
+    });
+    text += &server.check("/metrics").body;
     let samples: String =
         text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
     let shown = metrics_of(&samples);

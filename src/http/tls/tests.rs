@@ -2,11 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use super::certificates::{Authority, Pair as Signed};
 use super::*;
-
-#[path = "../../../tests/common/certificates.rs"]
-mod certificates;
-use certificates::{Authority, Pair as Signed};
 
 /// A folder for one test alone, which is gone after it.
 struct Folder(PathBuf);

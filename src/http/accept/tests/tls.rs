@@ -6,10 +6,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::*;
 use crate::http::Tls;
-
-#[path = "../../../../tests/common/certificates.rs"]
-mod certificates;
-use certificates::Authority;
+use crate::http::tls::certificates::Authority;
 
 struct Secret {
     site: Site,
