@@ -41,7 +41,9 @@ pub(super) enum Fault {
 impl Fault {
     pub(super) fn of(error: reqwest::Error) -> Self {
         #[cfg(feature = "tls")]
-        if let Some(why) = super::tls::distrust(&error) {
+        if error.is_connect()
+            && let Some(why) = super::tls::distrust(&error)
+        {
             return Self::Untrusted(why);
         }
         let kind = if error.is_builder() {

@@ -2,10 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use mainspring::wire::Json;
 use mainspring::{Client, Error, Event, Store, http};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::certificates::{Authority, Pair};
@@ -96,4 +102,32 @@ async fn authorities_that_are_none_are_refused() {
         // Nobody is asked to be trusted.
         Client::<String>::at("http://localhost").root_certificates(pem).connect().unwrap();
     }
+}
+
+/// What comes after the handshake says nothing of who is trusted: the write may have happened.
+#[tokio::test]
+async fn garbage_after_a_request_leaves_open_what_became_of_it() {
+    let authority = Authority::new();
+    let pair = authority.sign();
+    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let config = builder.with_single_cert(vec![pair.der()], key).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            let _ = stream.read(&mut [0; 1_024]).await;
+            let (mut stream, _) = stream.into_inner();
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            let _ = stream.read(&mut [0; 1_024]).await;
+        }
+    });
+    let store = client(&format!("https://localhost:{port}"), &authority);
+    assert_eq!(store.set("k", "v").await, Err(Error::Unknown));
+    let read = store.get("k").await;
+    assert!(matches!(&read, Err(Error::Unreachable(why)) if !why.contains("http://")), "{read:?}");
 }
