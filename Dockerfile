@@ -10,7 +10,9 @@ RUN install -d -o 65532 -g 65532 /data
 COPY --from=build /src/target/release/mainspring /usr/local/bin/mainspring
 USER 65532:65532
 WORKDIR /data
-# Nobody outside reaches the loopback address of a container.
+# Nobody outside reaches the loopback address of a container. The server does not start at this one until it is told to
+# ask and to encrypt, or that it need not: that depends on where the ports are published, which an image cannot know.
+# compose.yaml publishes them on 127.0.0.1 only, and sets MAINSPRING_INSECURE_WITHOUT_AUTHENTICATION and _TLS.
 ENV MAINSPRING_HOST=0.0.0.0
 EXPOSE 8080 8081
 STOPSIGNAL SIGTERM

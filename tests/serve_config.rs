@@ -133,6 +133,9 @@ fn wrong_values_are_named_as_they_were_given() {
     for (flag, text, says) in [
         ("host", "example.com", "an address of this machine, such as 127.0.0.1"),
         ("host", "", "an address of this machine"),
+        ("health-host", "example.com", "an address of this machine"),
+        ("tls-check-interval", "0", "a time of more than zero"),
+        ("insecure-without-tls", "please", "true or false"),
         ("port", "65536", "a port: 0 to 65535"),
         ("port", "http", "a port: 0 to 65535"),
         ("health-port", "-1", "a port: 0 to 65535"),
@@ -206,11 +209,55 @@ fn what_does_not_fit_together_is_refused() {
     );
     printed(&["--port", "0", "--health-port", "0"], &[]);
 
+    printed(&["--port", "9", "--health-port", "9", "--health-host", "127.0.0.2"], &[]);
+
+    let error = refused(&["--tls-cert", "a.pem"], &[]);
+    assert_eq!(
+        error,
+        "error: flag --tls-cert: needs --tls-key FILE, the key of the certificate, beside it\n"
+    );
+    let error = refused(&[], &[("MAINSPRING_TLS_KEY", "a.key")]);
+    assert_eq!(
+        error,
+        "error: environment variable MAINSPRING_TLS_KEY: needs --tls-cert FILE, the certificate of the key, beside it\n"
+    );
+
     let error = refused(&[], &[("PERSISTENCE_ENABLED", "true")]);
     assert!(
         error.starts_with("error: environment variable PERSISTENCE_ENABLED: DB_PATH ("),
         "{error}"
     );
+}
+
+#[test]
+fn other_machines_are_served_only_on_purpose() {
+    let (auth, tls) = ("--insecure-without-authentication", "--insecure-without-tls");
+    let error = refused(&[], &[("HOST", "0.0.0.0")]);
+    assert_eq!(error.lines().count(), 2, "{error}");
+    for (line, flag) in error.lines().zip([auth, tls]) {
+        assert!(
+            line.starts_with(
+                "error: environment variable HOST: other machines can reach 0.0.0.0, "
+            )
+        );
+        assert!(line.contains("--host 127.0.0.1") && line.contains(flag), "{line}");
+    }
+    let error = refused(&["--host=::", tls], &[]);
+    assert!(error.contains("AUTH_ENABLED=true") && error.contains(auth), "{error}");
+    assert!(!error.contains(tls), "{error}");
+    let error = refused(&["--host=192.0.2.1", auth], &[]);
+    assert!(error.contains("--tls-cert and --tls-key") && error.contains(tls), "{error}");
+    printed(&["--host=0.0.0.0", auth, tls], &[]);
+    printed(&["--host=0.0.0.0", "--auth-enabled", "--tls-cert=a", "--tls-key=b"], &[]);
+    let variables = [
+        ("MAINSPRING_INSECURE_WITHOUT_AUTHENTICATION", "true"),
+        ("MAINSPRING_INSECURE_WITHOUT_TLS", "true"),
+    ];
+    printed(&["--host=0.0.0.0"], &variables);
+    // This machine is safe, and so is what is not served yet.
+    printed(&["--host=::1"], &[]);
+    let error = refused(&[], &[("AUTH_ENABLED", "true")]);
+    assert!(error.contains("cannot ask yet who somebody is"), "{error}");
 }
 
 #[test]
@@ -274,6 +321,13 @@ fn what_is_printed_can_be_given_back() {
         "--host=::1",
         "--port=1",
         "--health-port=2",
+        "--health-host=127.0.0.2",
+        "--tls-cert=a # \"b\".pem",
+        "--tls-key=c.key",
+        "--tls-check-interval=1m",
+        "--insecure-without-tls",
+        "--auth-enabled",
+        "--insecure-without-authentication",
         "--api-version=v2 # \"beta\"",
         "--compression=false",
         "--cors-origins=https://A.example",

@@ -31,10 +31,11 @@ impl Address {
         };
         match url.scheme() {
             "http" => {}
+            "https" if cfg!(feature = "tls") => {}
             "https" => {
-                return refuse("https is not built in, put a proxy that speaks it in between");
+                return refuse("https is not built in, which the feature `tls` of mainspring does");
             }
-            _ => return refuse("an address begins with http://"),
+            _ => return refuse("an address begins with http:// or https://"),
         }
         if url.query().is_some() || url.fragment().is_some() {
             return refuse("an address has neither a query nor a fragment");
@@ -44,6 +45,12 @@ impl Address {
         let _ = url.set_username("");
         let _ = url.set_password(None);
         Ok(Self { base, shown: url.as_str().trim_end_matches('/').into() })
+    }
+
+    /// Whether connections are encrypted.
+    #[cfg(feature = "tls")]
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.base.starts_with("https:")
     }
 
     /// The address of what has this path, which needs no encoding.
@@ -142,7 +149,7 @@ mod tests {
             "/store",
             "http://",
             "http://h:99999",
-            "https://secret@h",
+            "https://secret@h/?q=1",
             "ftp://secret@h",
             "http://secret@h/?q=1",
             "http://secret@h/#f",
@@ -152,8 +159,12 @@ mod tests {
                 other => panic!("{text}: {:?}", other.map(|address| address.base)),
             }
         }
-        let https = Address::parse("https://h").err().unwrap().to_string();
-        assert!(https.contains("not built in"), "{https}");
+        let https = Address::parse("https://secret@h").map_err(|error| error.to_string());
+        match https {
+            Ok(_) if cfg!(feature = "tls") => {}
+            Ok(_) => panic!("it is not built in"),
+            Err(why) => assert!(why.contains("not built in") && !why.contains("secret"), "{why}"),
+        }
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub(super) enum Fault {
     Invalid(String),
     /// There was no connection, or it ended before anything was written: the server knows nothing of the request.
     Unsent(String),
+    /// There was no connection, because of the certificate of who answered.
+    #[cfg(feature = "tls")]
+    Untrusted(String),
     /// There was one, and no whole answer came back. The server may have done what was asked.
     Lost(String),
     /// An answer came back, and it is none that can be read.
@@ -39,6 +42,12 @@ pub(super) enum Fault {
 
 impl Fault {
     pub(super) fn of(error: reqwest::Error) -> Self {
+        #[cfg(feature = "tls")]
+        if error.is_connect()
+            && let Some(why) = super::tls::distrust(&error)
+        {
+            return Self::Untrusted(why);
+        }
         let kind = if error.is_builder() {
             Self::Invalid
         } else if error.is_connect() || !was_begun(&error) {
@@ -80,6 +89,9 @@ impl Fault {
     pub(super) fn may_retry(&self, effect: Effect) -> bool {
         match self {
             Self::Invalid(_) | Self::Unreadable(_) => false,
+            // It would be the same one the next moment.
+            #[cfg(feature = "tls")]
+            Self::Untrusted(_) => false,
             Self::Unsent(_) => true,
             Self::Lost(_) => effect == Effect::Read,
             Self::Refused { status, .. } => match self.code() {
@@ -105,6 +117,8 @@ impl Fault {
         match self {
             Self::Invalid(why) => Error::Rejected(why.into()),
             Self::Unsent(why) => unreachable(&why),
+            #[cfg(feature = "tls")]
+            Self::Untrusted(why) => unreachable(&why),
             Self::Lost(why) if effect == Effect::Read => unreachable(&why),
             Self::Lost(why) => {
                 tracing::warn!(server = %address, why, "a write was sent, and its answer was lost");
@@ -141,6 +155,8 @@ impl fmt::Display for Fault {
             Self::Invalid(why) | Self::Unsent(why) | Self::Lost(why) | Self::Unreadable(why) => {
                 f.write_str(why)
             }
+            #[cfg(feature = "tls")]
+            Self::Untrusted(why) => f.write_str(why),
             Self::Refused { status, problem: None, .. } => write!(f, "it answered {status}"),
             Self::Refused { problem: Some(problem), .. } => f.write_str(&problem.message),
         }

@@ -9,6 +9,8 @@ mod many;
 mod options;
 mod read;
 mod remote;
+#[cfg(feature = "tls")]
+mod tls;
 mod whole;
 mod write;
 
@@ -48,7 +50,9 @@ use crate::{Result, Store};
 /// - [`view`](crate::Reader::view), [`latest`](crate::Reader::latest), `try_send` and `blocking_send` are for stores of
 ///   this process, and so are `shutdown` and what belongs to it.
 ///
-/// Proxies that the environment names are not used, and redirects not followed.
+/// Proxies that the environment names are not used, and redirects not followed. With `https://` (feature `tls`) the
+/// connection is encrypted, and the server has to have a certificate of an authority that the system trusts, or that the
+/// [options](Options::root_certificates) name.
 ///
 /// # Cancel safety
 ///
@@ -80,7 +84,7 @@ impl<T> Store<T, Remote> {
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`](crate::Error::Rejected) if the URL is none that a client can use: `https` is not built in.
+    /// [`Error::Rejected`](crate::Error::Rejected) if the URL is none that a client can use: `https` needs the feature `tls`.
     ///
     /// # Examples
     ///

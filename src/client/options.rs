@@ -31,6 +31,8 @@ pub struct Options<T> {
     pub(super) tries: usize,
     pub(super) max_answer_bytes: usize,
     pub(super) max_event_bytes: usize,
+    #[cfg(feature = "tls")]
+    pub(super) root_certificates: Option<Vec<u8>>,
     element: PhantomData<fn() -> T>,
 }
 
@@ -44,6 +46,8 @@ impl<T> Options<T> {
             tries: 3,
             max_answer_bytes: 64 << 20,
             max_event_bytes: 64 << 20,
+            #[cfg(feature = "tls")]
+            root_certificates: None,
             element: PhantomData,
         }
     }
@@ -95,11 +99,31 @@ impl<T> Options<T> {
         self
     }
 
+    /// Trust these authorities, and not those of the system: their certificates in PEM form, as a file has them. Without
+    /// effect where nothing is encrypted.
+    ///
+    /// ```no_run
+    /// use mainspring::Client;
+    ///
+    /// let store = Client::<f64>::at("https://store.internal:8080")
+    ///     .root_certificates(std::fs::read("ca.pem")?)
+    ///     .connect()?;
+    /// # drop(store);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates = Some(pem.into());
+        self
+    }
+
     /// The client. Nothing is sent yet: connections are made when they are needed, and kept for the next request.
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`](crate::Error::Rejected) if the URL is none that a client can use.
+    /// [`Error::Rejected`](crate::Error::Rejected) if the URL is none that a client can use, or there are no authorities to
+    /// trust where there should be.
     pub fn connect(self) -> Result<Client<T>> {
         Ok(Client::over(Remote::new(&self)?.into()))
     }

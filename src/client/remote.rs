@@ -13,6 +13,8 @@ use tokio::time::timeout;
 use super::Options;
 use super::address::Address;
 use super::fault::{Effect, Fault, unreadable};
+#[cfg(feature = "tls")]
+use super::tls;
 use crate::carrier::sealed::Sealed;
 use crate::{BatchError, Error};
 
@@ -87,7 +89,13 @@ impl Request {
 impl Remote {
     pub(super) fn new<T>(options: &Options<T>) -> Result<Self, Error> {
         let address = Address::parse(&options.url)?;
-        let http = reqwest::Client::builder()
+        let http = reqwest::Client::builder();
+        #[cfg(feature = "tls")]
+        let http = http.tls_backend_preconfigured(tls::config(
+            address.is_encrypted(),
+            options.root_certificates.as_deref(),
+        )?);
+        let http = http
             .user_agent(concat!("mainspring/", env!("CARGO_PKG_VERSION")))
             .http1_only()
             .connect_timeout(options.connect_timeout.min(options.timeout / 10 * 9))

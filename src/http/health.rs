@@ -97,7 +97,7 @@ pub async fn serve_health(
     options.limits.max_body_bytes = BODY;
     // Nothing here takes long.
     options.limits.drain_timeout = Limits::default().drain_timeout / 10;
-    accept(listener, health, &options.limits, options.metrics, shutdown).await
+    accept(listener, health, &options, shutdown).await
 }
 
 struct Health<T> {

@@ -17,6 +17,8 @@ mod routes;
 mod schema;
 mod server;
 mod table;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use self::accept::Drained;
 pub use self::app::Element;
@@ -25,3 +27,5 @@ pub use self::limits::Limits;
 pub use self::metrics::Metrics;
 pub use self::options::Options;
 pub use self::server::{router, serve};
+#[cfg(feature = "tls")]
+pub use self::tls::{Tls, TlsError};

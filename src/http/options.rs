@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "tls")]
+use super::Tls;
 use super::{Limits, Metrics};
 
 /// How a server behaves. Start from [`Options::default`] and change what should be otherwise.
@@ -27,6 +29,9 @@ pub struct Options {
     pub api_version: String,
     /// Who may do what; `None`: everybody may do everything.
     pub auth: Option<crate::auth::Auth>,
+    /// Encrypt every connection. None: what is sent can be read and changed on its way.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
     /// What it counts, for [`health`](super::health) to show.
     pub metrics: Metrics,
 }
@@ -41,6 +46,8 @@ impl Default for Options {
             allowed_hosts: Vec::new(),
             api_version: env!("CARGO_PKG_VERSION").to_owned(),
             auth: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             metrics: Metrics::default(),
         }
     }

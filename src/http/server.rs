@@ -39,8 +39,8 @@ pub fn router<T: Element>(store: Store<T>) -> Router {
     routes(Arc::new(app))
 }
 
-/// Serve a store until `shutdown` is cancelled, within the limits of the options. Shut the store down after it, not
-/// before.
+/// Serve a store until `shutdown` is cancelled, within the limits of the options, and encrypted if they have a
+/// certificate. Shut the store down after it, not before.
 ///
 /// Writes of pages of other origins are refused, and so is, at a loopback address, who asks for a name that is not
 /// the server's: see [`Options::cors_origins`] and [`Options::allowed_hosts`].
@@ -79,9 +79,16 @@ pub async fn serve<T: Element>(
     shutdown: CancellationToken,
 ) -> Drained {
     options.heartbeat = within_reason(options.heartbeat);
-    let (limits, metrics) = (options.limits.clone(), options.metrics.clone());
     let is_local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     let app = Arc::new(App::new(store, options, shutdown.clone()));
     let router = layers::around(routes(Arc::clone(&app)), &app.options, is_local);
-    accept(listener, router, &limits, metrics, shutdown).await
+    let serving = accept(listener, router, &app.options, shutdown);
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &app.options.tls {
+        return tokio::select! {
+            drained = serving => drained,
+            never = tls.watch(&app.options.metrics) => match never {},
+        };
+    }
+    serving.await
 }

@@ -218,3 +218,18 @@ async fn ready_waits_until_there_is_a_store() {
     let liar = Liar::new([Say::Bytes(answer("404 Not Found", "text/html", ""))]).await;
     assert!(matches!(liar.client().ready().await, Err(Error::Rejected(_))));
 }
+
+/// Where it leads is another address, and who answers there was never asked for.
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = Liar::new([Say::Bytes(done(7))]).await;
+    let moved = format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nlocation: {}/api/v1/k\r\ncontent-length: 0\r\n\r\n",
+        elsewhere.url
+    );
+    let liar = Liar::new([Say::Bytes(moved.clone().into()), Say::Bytes(moved.into())]).await;
+    let store = liar.client_with(1);
+    assert!(matches!(store.set("k", "v").await, Err(Error::Rejected(_))));
+    assert!(matches!(store.get("k").await, Err(Error::Rejected(_))));
+    assert_eq!(elsewhere.requests(), Vec::<String>::new());
+}

@@ -1,7 +1,12 @@
 //! The client, and servers that answer badly, or not at all, or are killed.
 
 mod answers;
+#[cfg(all(feature = "tls", feature = "server"))]
+#[path = "../common/certificates.rs"]
+mod certificates;
 mod kill;
 mod liar;
 mod limits;
 mod streams;
+#[cfg(all(feature = "tls", feature = "server"))]
+mod tls;

@@ -1,5 +1,8 @@
 //! The interface over HTTP, through a real socket: what 002 and 003 answered, and what neither had.
 
+#[cfg(all(feature = "tls", feature = "client"))]
+#[path = "../common/certificates.rs"]
+mod certificates;
 #[path = "../common/mod.rs"]
 mod common;
 mod conditions;
@@ -7,6 +10,8 @@ mod documented;
 mod keys;
 mod replay;
 mod server;
+#[cfg(all(feature = "tls", feature = "client"))]
+mod tls;
 mod watch;
 
 use std::net::SocketAddr;
@@ -45,7 +50,11 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         tokio::spawn(http::serve(listener, store.clone(), options, shutdown.clone()));
-        let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
+        let client = Client::builder();
+        // It would look for a provider of its own, even where nothing is encrypted.
+        #[cfg(all(feature = "tls", feature = "client"))]
+        let client = client.tls_backend_preconfigured(certificates::nobody());
+        let client = client.timeout(Duration::from_secs(30)).build().unwrap();
         Self { address, store, shutdown, client }
     }
 

@@ -178,6 +178,56 @@ async fn a_name_of_others_does_not_lead_here() {
     assert_refused(&get(&server, "evil.example.org").await, 421, "misdirected");
 }
 
+/// Routes, what is not there, refusals and streams.
+#[tokio::test]
+async fn every_answer_says_what_browsers_may_make_of_it() {
+    let mut options = http::Options::default();
+    options.limits.max_body_bytes = 100;
+    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
+    let nothing = "default-src 'none'; frame-ancestors 'none'";
+    for (method, path, body, status) in [
+        ("PUT", "/api/v1/k", r#"{"value":"v"}"#, 200),
+        ("GET", "/api/v1/k", "", 200),
+        ("GET", "/v1/k", "", 200),
+        ("GET", "/openapi.json", "", 200),
+        ("GET", "/api/v1/absent", "", 404),
+        ("GET", "/nowhere/at/all", "", 404),
+        ("TRACE", "/stats", "", 405),
+        ("PUT", "/api/v1/k", "{", 400),
+        ("PUT", "/api/v1/k", &"v".repeat(200), 413),
+        ("GET", "/watch?from=snapshot", "", 200),
+    ] {
+        let asked = server.request(method, path).body(body.to_owned()).send().await.unwrap();
+        assert_eq!(asked.status(), status, "{method} {path}");
+        let header = |name: &str| asked.headers().get(name).map(|value| value.to_str().unwrap());
+        assert_eq!(header("x-content-type-options"), Some("nosniff"), "{method} {path}");
+        assert_eq!(header("referrer-policy"), Some("no-referrer"), "{method} {path}");
+        assert_eq!(header("content-security-policy"), Some(nothing), "{method} {path}");
+        assert_eq!(header("cross-origin-resource-policy"), Some("same-origin"), "{method} {path}");
+        assert_eq!(header("strict-transport-security"), None, "nothing is encrypted");
+    }
+    // The pages show what is theirs, and run no script but those that are files here.
+    for path in ["/docs", "/docs/swagger-ui.css", "/api/v1/docs/swagger/index.html"] {
+        let page = server.ask("GET", path, "").await;
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("script-src 'self';"), "{policy}");
+        assert!(policy.contains("img-src 'self' data:;"), "{policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        let text = String::from_utf8_lossy(&page.body);
+        assert!(!text.contains("<style>") && !text.contains("<script>"), "nothing in line: {path}");
+    }
+
+    let mut options = http::Options::default();
+    options.cors_origins = vec!["*".into()];
+    options.limits.max_requests = 0;
+    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
+    let shed = server.ask("GET", "/stats", "").await;
+    assert_refused(&shed, 503, "busy");
+    assert_eq!(shed.header("x-content-type-options"), "nosniff");
+    assert_eq!(shed.header("cross-origin-resource-policy"), "", "pages of others may use it");
+}
+
 #[tokio::test]
 async fn a_full_queue_says_so_at_once() {
     let slow = SlowJournal { journal: MemoryJournal::new(), append: Duration::from_secs(2) };

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::process::{Server, fresh, mainspring};
+use super::certificates::Authority;
+use super::process::{Server, eventually, fresh, mainspring};
 
 const PAGE: &str = include_str!("../../docs/operations.md");
 
@@ -63,7 +64,18 @@ fn metrics_of(text: &str) -> BTreeSet<&str> {
 fn every_metric_is_documented_and_every_documented_metric_is_shown() {
     let server = Server::start("documented-metrics", &[]);
     server.ask("GET", "/api/v1/k", "");
-    let text = server.check("/metrics").body;
+    let mut text = String::new();
+    // Some are there only where everything is encrypted.
+    let pair = Authority::new().sign();
+    let (pem, key) = (fresh("documented-metrics.pem"), fresh("documented-metrics.key"));
+    fs::write(&pem, pair.certificate).expect("it is written");
+    fs::write(&key, pair.key).expect("it is written");
+    let secret = encrypted("documented-metrics-tls", &pem, &key);
+    eventually("the certificate is shown", || {
+        text = secret.check("/metrics").body;
+        text.contains("mainspring_tls_")
+    });
+    text += &server.check("/metrics").body;
     let samples: String =
         text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
     let shown = metrics_of(&samples);
@@ -84,6 +96,12 @@ fn every_metric_is_documented_and_every_documented_metric_is_shown() {
     }
 }
 
+fn encrypted(name: &str, certificate: &Path, key: &Path) -> Server {
+    let flags = [("--tls-cert", certificate), ("--tls-key", key)];
+    let [certificate, key] = flags.map(|(flag, path)| format!("{flag}={}", path.display()));
+    Server::start(name, &[&certificate, &key])
+}
+
 /// Do what a page says, in its order, with a server running: a line that begins with `$` is a command, and those below
 /// it are in what it says. Answers how many commands there are.
 fn follow(page: &str, name: &str) -> usize {
@@ -94,10 +112,19 @@ fn follow(page: &str, name: &str) -> usize {
     assert_eq!(server.ask("PUT", "/api/v1/k", "{\"value\":1}").status, 200);
     let program = Path::new(env!("CARGO_BIN_EXE_mainspring")).parent().expect("a folder");
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
-    let run = |command: &str| {
-        let here = command
+    // Begun when its certificate is there.
+    let mut secret: Option<Server> = None;
+    let mut run = |command: &str| {
+        let mut here = command
             .replace("127.0.0.1:8080", &server.api)
             .replace("127.0.0.1:8081", &server.health);
+        if here.contains("127.0.0.1:8443") {
+            let begin = || {
+                let (pem, key) = (folder.join("server.pem"), folder.join("server.key"));
+                encrypted("documented-tls", &pem, &key)
+            };
+            here = here.replace("127.0.0.1:8443", &secret.get_or_insert_with(begin).api);
+        }
         let shell = Command::new("sh")
             .args(["-ec", &here])
             .current_dir(&folder)

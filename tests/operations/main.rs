@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+#[path = "../common/certificates.rs"]
+mod certificates;
 mod documented;
 mod health;
 mod metrics;
@@ -9,3 +11,4 @@ mod process;
 mod requests;
 mod starting;
 mod stopping;
+mod tls;

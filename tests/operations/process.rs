@@ -79,7 +79,7 @@ impl Server {
         let mut said = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let mut address = || {
             let line = said.next().expect("two lines").expect("text");
-            line.strip_prefix("http://").expect("a URL").to_owned()
+            line.split_once("://").expect("a URL").1.to_owned()
         };
         let (api, health) = (address(), address());
         Self { child, api, health, log }

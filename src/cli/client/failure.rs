@@ -73,6 +73,12 @@ impl Failure {
         let text = match cause {
             Error::Unreachable(why) => {
                 let why = why.strip_prefix(url).unwrap_or(why).trim_start_matches([':', ' ', '/']);
+                if url.trim().starts_with("https:") {
+                    return Self::error(
+                        Exit::of_refusal(cause),
+                        format!("cannot talk to the server at {url}: {why}"),
+                    );
+                }
                 format!(
                     "no server at {url}: start one with \"mainspring serve\", or name it with --url ({why})"
                 )

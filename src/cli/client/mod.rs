@@ -139,8 +139,11 @@ impl Command {
 pub fn run(mut command: Command, before: Options) -> anyhow::Result<Exit> {
     let options = std::mem::take(command.options()).or(before);
     let (screen, url) = (options.screen(), options.url()?);
-    let client = Client::<Json>::at(&url).timeout(options.timeout()).connect();
-    let client = match client {
+    let mut client = Client::<Json>::at(&url).timeout(options.timeout());
+    if let Some(pem) = options.root_certificates()? {
+        client = client.root_certificates(pem);
+    }
+    let client = match client.connect() {
         Ok(client) => client,
         Err(error) => {
             let url = url::shown(&url);

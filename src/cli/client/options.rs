@@ -1,6 +1,7 @@
 //! What every command that talks to a server can be told: before its name, or after it.
 
 use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -18,6 +19,10 @@ pub struct Options {
     /// The server [env: MAINSPRING_URL] [default: http://127.0.0.1:8080]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+
+    /// Trust the authorities in this file, in PEM form, and not those of the system [env: MAINSPRING_CACERT]
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<PathBuf>,
 
     /// Print JSON, a line for each thing
     #[arg(long)]
@@ -54,6 +59,7 @@ impl Options {
     pub fn or(self, other: Self) -> Self {
         Self {
             url: self.url.or(other.url),
+            cacert: self.cacert.or(other.cacert),
             json: self.json || other.json,
             timeout: self.timeout.or(other.timeout),
             color: self.color.or(other.color),
@@ -64,6 +70,7 @@ impl Options {
     pub fn first_given(&self) -> Option<&'static str> {
         [
             ("--url", self.url.is_some()),
+            ("--cacert", self.cacert.is_some()),
             ("--json", self.json),
             ("--timeout", self.timeout.is_some()),
             ("--color", self.color.is_some()),
@@ -83,6 +90,21 @@ impl Options {
                 Err(Failure::misused("environment variable MAINSPRING_URL: not a text".into()))
             }
             _ => Ok(DEFAULT_URL.into()),
+        }
+    }
+
+    /// The authorities to trust, if not those of the system.
+    pub fn root_certificates(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        let variable = || std::env::var_os("MAINSPRING_CACERT").map(PathBuf::from);
+        let path =
+            self.cacert.clone().or_else(variable).filter(|path| !path.as_os_str().is_empty());
+        let Some(path) = path else { return Ok(None) };
+        match std::fs::read(&path) {
+            Ok(pem) => Ok(Some(pem)),
+            Err(error) => {
+                let path = path.display();
+                Err(Failure::misused(format!("--cacert {path}: it cannot be read ({error})")))
+            }
         }
     }
 

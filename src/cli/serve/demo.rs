@@ -74,15 +74,13 @@ impl Demo {
 }
 
 /// What to try, for whoever has started it.
-pub fn greet(settings: &Settings, address: std::net::SocketAddr) {
+pub fn greet(settings: &Settings, url: &str) {
     if !settings.demo {
         return;
     }
-    let url = match address {
-        address if address.ip().is_unspecified() => format!("http://127.0.0.1:{}", address.port()),
-        address => format!("http://{address}"),
-    };
-    let named = if address.port() == 8080 { String::new() } else { format!("--url {url} ") };
+    let url = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//127.0.0.1:");
+    let is_default = url == "http://127.0.0.1:8080";
+    let named = if is_default { String::new() } else { format!("--url {url} ") };
     tell("A car drives into car/*. Look at it, and tell it how fast to go:");
     tell(format_args!("  open {url}/docs"));
     tell(format_args!("  curl -N '{url}/watch?prefix=car/&from=snapshot'"));

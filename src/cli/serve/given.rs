@@ -31,6 +31,8 @@ fn arg(setting: &Setting) -> Arg {
         .help(setting.help.trim_start())
         .help_heading(match setting.section {
             "http" => "HTTP",
+            "tls" => "Encryption",
+            "auth" => "Authentication",
             "store" => "Store",
             "limits" => "Limits",
             _ => "Log",

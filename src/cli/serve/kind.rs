@@ -52,6 +52,17 @@ pub const HOST: Kind<IpAddr> = Kind {
     write: |host| host.to_string().into(),
 };
 
+/// An address that is that of another setting unless it is given.
+pub const OTHER_HOST: Kind<Option<IpAddr>> = Kind {
+    value_name: "ADDRESS",
+    form: Form::One,
+    read: |text| match text {
+        "same" => Ok(None),
+        text => (HOST.read)(text).map(Some),
+    },
+    write: |host| host.map_or_else(|| "same".into(), |host| host.to_string()).into(),
+};
+
 pub const PORT: Kind<u16> = Kind {
     value_name: "PORT",
     form: Form::One,
@@ -209,6 +220,8 @@ pub const PATH: Kind<Option<PathBuf>> = Kind {
     read: |text| Ok(Some(PathBuf::from(text)).filter(|path| !path.as_os_str().is_empty())),
     write: |path| path.as_ref().map_or_else(String::new, |path| path.display().to_string()).into(),
 };
+
+pub const FILE: Kind<Option<PathBuf>> = Kind { value_name: "FILE", ..PATH };
 
 pub const LEVEL: Kind<String> = Kind {
     value_name: "LEVEL",

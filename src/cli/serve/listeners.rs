@@ -16,28 +16,35 @@ pub struct Listeners {
 
 impl Listeners {
     pub async fn bind(settings: &Settings) -> anyhow::Result<Self> {
-        let Settings { host, port, health_port, .. } = *settings;
-        let api = bind((host, port).into(), "the API", "--port").await?;
-        let health = bind((host, health_port).into(), "health checks", "--health-port").await?;
+        let Settings { host, port, health_host, health_port, .. } = *settings;
+        let health_host = health_host.unwrap_or(host);
+        let api = bind((host, port).into(), "the API", "--port, or --host").await?;
+        let health = bind(
+            (health_host, health_port).into(),
+            "health checks",
+            "--health-port, or --health-host",
+        )
+        .await?;
         Ok(Self { api, health })
     }
 
-    /// Say where they are: to people in the log, and to scripts as the first two lines of the output.
-    pub fn say(&self) -> anyhow::Result<()> {
-        let (api, health) = (url(&self.api)?, url(&self.health)?);
+    /// Say where they are: to people in the log, and to scripts as the first two lines of the output. Answers the first.
+    pub fn say(&self, settings: &Settings) -> anyhow::Result<String> {
+        let scheme = if settings.tls_cert.is_some() { "https" } else { "http" };
+        let (api, health) = (url(scheme, &self.api)?, url("http", &self.health)?);
         tracing::info!(%api, %health, "listening");
-        say(api)?;
+        say(&api)?;
         say(health)?;
-        Ok(())
+        Ok(api)
     }
 }
 
 async fn bind(address: SocketAddr, purpose: &str, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen at {address} for {purpose}: choose another {flag}, or --host")
-    })
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen at {address} for {purpose}: choose another {flag}"))
 }
 
-fn url(listener: &TcpListener) -> anyhow::Result<String> {
-    Ok(format!("http://{}", listener.local_addr()?))
+fn url(scheme: &str, listener: &TcpListener) -> anyhow::Result<String> {
+    Ok(format!("{scheme}://{}", listener.local_addr()?))
 }

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod demo;
+mod exposure;
 mod file;
 mod given;
 mod journal;
@@ -21,6 +22,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use mainspring::http::Tls;
 use mainspring::wire::Json;
 use mainspring::{Error, Store, http};
 use tokio::net::TcpListener;
@@ -61,6 +63,10 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         print::print(&resolved)?;
         return Ok(Exit::Fine);
     }
+    if resolved.settings.auth_enabled {
+        tell("error: AUTH_ENABLED: this server cannot ask yet who somebody is");
+        return Ok(Exit::Misused);
+    }
     logs::start(&resolved.settings.log_level, resolved.settings.log_format)?;
     resolved.doubts.iter().for_each(|doubt| tracing::warn!("{doubt}"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -71,14 +77,15 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 /// health checks.
 async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
     allow_connections(settings.max_connections);
+    // Before anything is taken: what is wrong with the files is said at once.
+    let options = options(settings)?;
     let asked = Asked::by_signals().context("cannot listen for signals")?;
     let listeners = Listeners::bind(settings).await?;
     let from = || format!("cannot start from the journal {}", settings.journal);
     let store = store::open(settings).with_context(from)?;
-    listeners.say()?;
-    demo::greet(settings, listeners.api.local_addr()?);
+    let api = listeners.say(settings)?;
+    demo::greet(settings, &api);
 
-    let options = options(settings);
     let metrics = options.metrics.clone();
     let over = CancellationToken::new();
     let health = http::health((*store).clone(), metrics.clone(), asked.stop.clone());
@@ -171,7 +178,7 @@ async fn hurried(asked: &Asked) {
     tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
-fn options(settings: &Settings) -> http::Options {
+fn options(settings: &Settings) -> anyhow::Result<http::Options> {
     let mut options = http::Options::default();
     options.limits = settings.limits();
     options.heartbeat = settings.heartbeat;
@@ -179,5 +186,9 @@ fn options(settings: &Settings) -> http::Options {
     options.cors_origins.clone_from(&settings.cors_origins);
     options.allowed_hosts.clone_from(&settings.allowed_hosts);
     options.api_version.clone_from(&settings.api_version);
-    options
+    if let (Some(certificates), Some(key)) = (&settings.tls_cert, &settings.tls_key) {
+        let tls = Tls::from_files(certificates, key).context("cannot encrypt")?;
+        options.tls = Some(tls.check_every(settings.tls_check_interval));
+    }
+    Ok(options)
 }

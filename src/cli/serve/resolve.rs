@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::exposure::Exposure;
 use super::file;
 use super::journal::JournalUrl;
 use super::settings::{Settings, TABLE};
@@ -33,6 +34,8 @@ pub fn resolve(given: Values, file: Option<&Path>) -> Result<Resolved, Problems>
     let mut doubts = Vec::new();
     settle_journal(&mut settings, &mut values, &mut problems, &mut doubts);
     check_ports(&settings, &values, &mut problems);
+    check_tls(&settings, &values, &mut problems);
+    check_exposure(&settings, &values, &mut problems);
     if problems.is_empty() { Ok(Resolved { settings, values, doubts }) } else { Err(problems) }
 }
 
@@ -90,8 +93,30 @@ fn is_a_file(path: &Path) -> String {
     )
 }
 
+/// A certificate is nothing without its key.
+fn check_tls(settings: &Settings, values: &Values, problems: &mut Problems) {
+    let (given, missing) = match (&settings.tls_cert, &settings.tls_key) {
+        (Some(_), None) => ("tls_cert", "--tls-key FILE, the key of the certificate"),
+        (None, Some(_)) => ("tls_key", "--tls-cert FILE, the certificate of the key"),
+        _ => return,
+    };
+    problems.at(source(values, given), format_args!("needs {missing}, beside it"));
+}
+
+fn check_exposure(settings: &Settings, values: &Values, problems: &mut Problems) {
+    let exposure = Exposure {
+        host: settings.host,
+        has_authentication: settings.auth_enabled,
+        has_tls: settings.tls_cert.is_some() || settings.tls_key.is_some(),
+        insecure_without_authentication: settings.insecure_without_authentication,
+        insecure_without_tls: settings.insecure_without_tls,
+    };
+    exposure.problems().iter().for_each(|problem| problems.at(source(values, "host"), problem));
+}
+
 fn check_ports(settings: &Settings, values: &Values, problems: &mut Problems) {
-    if settings.port == settings.health_port && settings.port != 0 {
+    let has_same_host = settings.health_host.is_none_or(|host| host == settings.host);
+    if has_same_host && settings.port == settings.health_port && settings.port != 0 {
         let (api, health) = (source(values, "port"), source(values, "health_port"));
         let (at, other) =
             if *health == Source::Default { (api, "health checks") } else { (health, "API") };

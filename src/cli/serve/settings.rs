@@ -15,12 +15,14 @@ use super::table::{Setting, settings};
 
 settings! {
     http {
-        /// The address to listen on; 0.0.0.0 is every network, and nobody is asked who they are
+        /// The address to listen on; 0.0.0.0 is every network
         host: IpAddr = HOST("127.0.0.1");
         /// The port of the API; 0 is any free one
         port: u16 = PORT("8080") "PORT";
         /// The port of health checks and metrics; 0 is any free one
         health_port: u16 = PORT("8081") "HEALTH_PORT";
+        /// The address of health checks and metrics, which are never encrypted; same: that of --host
+        health_host: Option<IpAddr> = OTHER_HOST("same");
         /// The version that the OpenAPI document shows
         api_version: String = TEXT("v1.0.0") "API_VERSION";
         /// Compress answers for those who accept it
@@ -32,6 +34,22 @@ settings! {
         allowed_hosts: Vec<String> = HOSTS("none");
         /// How often a stream that has nothing to tell shows that it is there
         heartbeat: Duration = TIME("15s");
+    }
+    tls {
+        /// Encrypt the API: the certificate for it in PEM form, and after it those between it and its authority
+        tls_cert: Option<PathBuf> = FILE("");
+        /// The key of that certificate, in PEM form
+        tls_key: Option<PathBuf> = FILE("");
+        /// How often it is looked whether the two files have changed
+        tls_check_interval: Duration = TIME("10s");
+        /// Serve other machines without encryption: what is sent can be read and changed on its way
+        insecure_without_tls: bool = SWITCH("false");
+    }
+    auth {
+        /// Ask everybody who they are
+        auth_enabled: bool = SWITCH("false") "AUTH_ENABLED";
+        /// Serve other machines without asking who they are: whoever reaches the port may read and change everything
+        insecure_without_authentication: bool = SWITCH("false");
     }
     store {
         /// The journal that makes the data durable: file:DIR (a folder), or none

@@ -15,9 +15,12 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Server;
+#[cfg(feature = "tls")]
+use super::handshake::Stream;
 use super::pace::{Late, Pace};
 use super::seats::Seat;
 use super::service::Answers;
+#[cfg(not(feature = "tls"))]
 use super::socket::Socket;
 use crate::http::Limits;
 
@@ -67,9 +70,12 @@ pub(super) async fn serve(
         tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
     }
     let pace = Arc::new(Pace::new());
+    #[cfg(feature = "tls")]
+    let Some(stream) = Stream::open(&server, stream, &pace, &shutdown).await else { return };
+    #[cfg(not(feature = "tls"))]
+    let stream = Socket::new(stream, Arc::clone(&pace));
     let service = Answers { server: Arc::clone(&server), pace: Arc::clone(&pace), peer };
-    let socket = TokioIo::new(Socket::new(stream, Arc::clone(&pace)));
-    let mut connection = pin!(server.protocol.serve_connection(socket, service));
+    let mut connection = pin!(server.protocol.serve_connection(TokioIo::new(stream), service));
     let mut stop = pin!(shutdown.cancelled());
     let mut drain = None;
     let limits = &server.limits;

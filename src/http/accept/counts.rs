@@ -35,6 +35,8 @@ pub(crate) struct Counts {
     pub(crate) closed_slow: AtomicUsize,
     /// Connections closed because they had no request for too long.
     pub(crate) closed_idle: AtomicUsize,
+    /// Connections closed because there was no TLS handshake.
+    pub(crate) closed_handshake: AtomicUsize,
     /// Connections closed because an answer was not read.
     pub(crate) closed_stalled: AtomicUsize,
 }

@@ -7,12 +7,15 @@
 mod bodies;
 mod connection;
 mod counts;
+#[cfg(feature = "tls")]
+mod handshake;
 mod pace;
 mod refusal;
 mod refuse;
 mod request;
 mod request_id;
 mod seats;
+mod security;
 mod service;
 mod socket;
 #[cfg(test)]
@@ -37,8 +40,11 @@ pub(crate) use self::counts::Counts;
 use self::refuse::Refuser;
 use self::request::Requests;
 use self::seats::{Full, Seat, Seats};
+use self::security::Security;
+#[cfg(feature = "tls")]
+use super::Tls;
 use super::layers::Layered;
-use super::{Limits, Metrics};
+use super::{Limits, Metrics, Options};
 
 /// How long to wait when no connection can be accepted: some may end meanwhile.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -67,6 +73,9 @@ struct Server {
     /// For requests that wait for their bodies.
     waiting: Arc<Seats>,
     watches: Arc<Seats>,
+    security: Security,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     /// Connections that the drain time-out cut.
     cut: AtomicUsize,
 }
@@ -79,8 +88,9 @@ enum Place {
 }
 
 impl Server {
-    fn new(app: impl Into<Layered>, limits: &Limits, metrics: Metrics) -> Self {
-        let counts = Arc::clone(metrics.counts());
+    fn new(app: impl Into<Layered>, options: &Options) -> Self {
+        let counts = Arc::clone(options.metrics.counts());
+        let limits = &options.limits;
         Self {
             app: app.into(),
             limits: limits.clone().within_reason(),
@@ -88,10 +98,21 @@ impl Server {
             waiting: Seats::new(&counts, |counts| &counts.waiting, limits),
             watches: Seats::new(&counts, |counts| &counts.streams, limits),
             counts,
-            metrics,
+            metrics: options.metrics.clone(),
             requests: Requests::new(),
+            security: Security::new(options),
+            #[cfg(feature = "tls")]
+            tls: options.tls.clone(),
             cut: AtomicUsize::new(0),
         }
+    }
+
+    /// Whether a client that has said nothing yet understands an answer.
+    fn is_plain(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_none();
+        #[cfg(not(feature = "tls"))]
+        true
     }
 
     fn max_body(&self) -> u64 {
@@ -123,7 +144,7 @@ impl Server {
 ///
 /// The listener is closed first. Connections without a request close at once; the others are told
 /// to close, finish within `drain_timeout`, or are cut. Streams are expected to end by themselves:
-/// their handlers see the same token. `metrics` is kept up to date throughout.
+/// their handlers see the same token. The metrics are kept up to date throughout.
 ///
 /// Requests have the peer's address as [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo).
 ///
@@ -133,12 +154,12 @@ impl Server {
 pub(crate) async fn accept(
     listener: TcpListener,
     app: impl Into<Layered>,
-    limits: &Limits,
-    metrics: Metrics,
+    options: &Options,
     shutdown: CancellationToken,
 ) -> Drained {
-    let counts = Arc::clone(metrics.counts());
-    let server = Arc::new(Server::new(app, limits, metrics));
+    let limits = &options.limits;
+    let counts = Arc::clone(options.metrics.counts());
+    let server = Arc::new(Server::new(app, options));
     let connections = TaskTracker::new();
     let seats = Seats::new(&counts, |counts| &counts.open, limits);
     let refuser = Refuser::new();
@@ -163,7 +184,10 @@ pub(crate) async fn accept(
                     Full::Address => &counts.refused_address,
                 };
                 refused.fetch_add(1, Relaxed);
-                refuser.refuse(stream);
+                // Who waits for a handshake would not understand it, and is closed without a word.
+                if server.is_plain() {
+                    refuser.refuse(stream);
+                }
                 continue;
             }
         };

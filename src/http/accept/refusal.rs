@@ -11,8 +11,22 @@ pub(super) const NO_CONNECTION: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/json\r\n\
     content-length: 74\r\n\
     retry-after: 1\r\n\
+    x-content-type-options: nosniff\r\n\
+    referrer-policy: no-referrer\r\n\
+    content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n\
     connection: close\r\n\r\n\
     {\"code\":\"busy\",\"message\":\"too many connections: close some, or try later\"}";
+
+/// What who does not encrypt is told, where everybody has to.
+#[cfg(feature = "tls")]
+pub(super) const NOT_ENCRYPTED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
+    content-type: application/json\r\n\
+    content-length: 96\r\n\
+    x-content-type-options: nosniff\r\n\
+    referrer-policy: no-referrer\r\n\
+    content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n\
+    connection: close\r\n\r\n\
+    {\"code\":\"invalid_request\",\"message\":\"this port speaks TLS: ask again, with https:// in the URL\"}";
 
 pub(super) fn busy() -> Response {
     refusal("busy", "too many requests at once: try again after a second")

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::refusal::NO_CONNECTION;
@@ -32,7 +32,10 @@ impl Refuser {
     /// Answer 503 and close. Never waits.
     pub(super) fn refuse(&self, stream: TcpStream) {
         if let Ok(room) = Arc::clone(&self.0).try_acquire_owned() {
-            tokio::spawn(async { timeout(KEPT, tell(stream, room)).await });
+            tokio::spawn(async {
+                let _room = room;
+                last_words(stream, NO_CONNECTION).await;
+            });
         } else if let Ok(mut stream) = stream.into_std() {
             // Most clients still get to read it.
             let _ = stream.write(NO_CONNECTION);
@@ -40,11 +43,15 @@ impl Refuser {
     }
 }
 
-async fn tell(mut stream: TcpStream, _room: OwnedSemaphorePermit) {
-    let written = poll_fn(|cx| Pin::new(&mut stream).poll_write(cx, NO_CONNECTION)).await;
-    // The buffer of a new socket takes it whole, or something is wrong with it.
-    if written.is_ok_and(|length| length == NO_CONNECTION.len()) {
-        let _ = poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await;
-        poll_fn(|cx| poll_discard(&mut stream, cx)).await;
-    }
+/// Say something, and wait a moment until the client has read it.
+pub(super) async fn last_words(mut stream: TcpStream, words: &[u8]) {
+    let said = async {
+        let written = poll_fn(|cx| Pin::new(&mut stream).poll_write(cx, words)).await;
+        // The buffer of a new socket takes it whole, or something is wrong with it.
+        if written.is_ok_and(|length| length == words.len()) {
+            let _ = poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await;
+            poll_fn(|cx| poll_discard(&mut stream, cx)).await;
+        }
+    };
+    let _ = timeout(KEPT, said).await;
 }

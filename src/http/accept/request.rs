@@ -81,8 +81,10 @@ impl Asked {
                 "answered"
             );
         }
-        answer.headers_mut().insert(REQUEST_ID, self.id);
         server.app.finish(self.origin, answer);
+        let headers = answer.headers_mut();
+        server.security.add_to(headers);
+        headers.insert(REQUEST_ID, self.id);
     }
 
     /// Log that it failed, unless there are too many that do.

@@ -10,6 +10,8 @@ mod times;
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "tls")]
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -32,6 +34,9 @@ struct Inner {
     counts: Arc<Counts>,
     /// One for each route and method.
     cells: Box<[Cell]>,
+    /// In seconds since 1970; 0 is unknown.
+    #[cfg(feature = "tls")]
+    certificate_expires: AtomicI64,
 }
 
 /// What is counted of one route and method.
@@ -57,6 +62,12 @@ impl Metrics {
         &self.0.counts
     }
 
+    /// When the certificate that is shown to clients expires, in seconds since 1970.
+    #[cfg(feature = "tls")]
+    pub(super) fn certificate_expires(&self, at: Option<i64>) {
+        self.0.certificate_expires.store(at.unwrap_or_default(), Relaxed);
+    }
+
     /// Count a request that was answered.
     pub(super) fn answered(&self, route: Route, method: Method, outcome: Outcome, took: Duration) {
         let cell = self.cell(route, method);
@@ -72,7 +83,12 @@ impl Metrics {
 impl Default for Inner {
     fn default() -> Self {
         let cells = Route::ALL.len() * Method::ALL.len();
-        Self { counts: Arc::default(), cells: (0..cells).map(|_| Cell::new()).collect() }
+        Self {
+            counts: Arc::default(),
+            cells: (0..cells).map(|_| Cell::new()).collect(),
+            #[cfg(feature = "tls")]
+            certificate_expires: AtomicI64::default(),
+        }
     }
 }
 

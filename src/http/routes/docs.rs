@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use utoipa_swagger_ui::{Config, SwaggerFile, serve};
@@ -12,6 +12,13 @@ use utoipa_swagger_ui::{Config, SwaggerFile, serve};
 use crate::http::answer::{Failure, json as answer_json};
 use crate::http::app::{AppState, Element};
 use crate::http::extract::FileName;
+
+/// What the page needs: its own files, images that its style has in itself, styles that its program makes, and
+/// this server, to try it.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'",
+);
 
 /// The description as JSON.
 ///
@@ -107,5 +114,6 @@ fn file_of(content_type: &str, bytes: Bytes) -> Response {
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
     response
 }

@@ -7,6 +7,8 @@ mod framed;
 mod overhead;
 mod room;
 mod slow;
+#[cfg(feature = "tls")]
+mod tls;
 mod work;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,7 +24,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use futures_util::stream::{self, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -30,7 +32,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Counts, Drained, accept};
-use crate::http::{Limits, Metrics};
+use crate::http::{Limits, Options};
 
 /// More than sockets buffer on both sides.
 const BIG: usize = 64 << 20;
@@ -52,18 +54,21 @@ struct Site {
 
 impl Site {
     async fn start(change: impl FnOnce(&mut Limits)) -> Self {
-        let mut limits = Limits::default();
-        change(&mut limits);
+        let mut options = Options::default();
+        change(&mut options.limits);
+        Self::of(options).await
+    }
+
+    async fn of(options: Options) -> Self {
         let listener = TcpSocket::new_v4().unwrap();
         listener.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let listener = listener.listen(4_096).unwrap();
         let address = listener.local_addr().unwrap();
-        let (metrics, shutdown) = (Metrics::default(), CancellationToken::new());
-        let counts = Arc::clone(metrics.counts());
+        let shutdown = CancellationToken::new();
+        let counts = Arc::clone(options.metrics.counts());
         let answers = Arc::new(Semaphore::new(0));
         let (app, stop) = (app(answers.clone()), shutdown.clone());
-        let server =
-            tokio::spawn(async move { accept(listener, app, &limits, metrics, stop).await });
+        let server = tokio::spawn(async move { accept(listener, app, &options, stop).await });
         Self { address, counts, shutdown, server, answers }
     }
 
@@ -126,7 +131,7 @@ async fn panics() -> impl IntoResponse {
 }
 
 /// A client that does what it is told, byte by byte.
-struct Client(TcpStream);
+struct Client<S = TcpStream>(S);
 
 #[derive(Debug)]
 struct Reply {
@@ -144,7 +149,7 @@ impl Reply {
     }
 }
 
-impl Client {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     async fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }

@@ -10,6 +10,7 @@ async fn assert_refused(mut client: Client) {
     assert_eq!((reply.status, reply.code().as_str()), (503, "busy"));
     assert!(reply.head.contains("retry-after: 1\r\n"), "{}", reply.head);
     assert!(reply.head.contains("connection: close\r\n"), "{}", reply.head);
+    assert!(reply.head.contains("x-content-type-options: nosniff\r\n"), "{}", reply.head);
     client.closed().await;
     assert!(begun.elapsed() < ms(1_000), "{:?}", begun.elapsed());
 }

@@ -107,6 +107,12 @@ impl Collector for Http {
         let help = "Time from the head of a request to the head of its answer";
         to.family("http_request_duration", seconds, help, Histogram, |f| self.request_times(f))?;
 
+        #[cfg(feature = "tls")]
+        if let expires @ 1.. = self.0.0.certificate_expires.load(Relaxed) {
+            let help = "When the certificate that is shown to clients expires, since 1970";
+            to.gauge("tls_certificate_expiry", seconds, help, expires)?;
+        }
+
         let counts = self.0.counts();
         for (name, help, count) in [
             (
@@ -165,6 +171,10 @@ impl Collector for Http {
         })?;
         let help = "Connections that the server closed, by what their client did";
         to.family("http_connections_closed", None, help, Counter, |mut family| {
+            family.counter(
+                &[("reason", "handshake")],
+                counts.closed_handshake.load(Relaxed) as u64,
+            )?;
             family.counter(&[("reason", "slow")], counts.closed_slow.load(Relaxed) as u64)?;
             family.counter(&[("reason", "idle")], counts.closed_idle.load(Relaxed) as u64)?;
             family.counter(&[("reason", "stalled")], counts.closed_stalled.load(Relaxed) as u64)
