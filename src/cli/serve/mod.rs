@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::given::Given;
 pub use self::given::unquoted;
+pub use self::journal::JournalUrl;
 use self::listeners::Listeners;
 use self::settings::Settings;
 use self::signals::Asked;
