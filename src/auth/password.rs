@@ -1,12 +1,13 @@
 //! Passwords: hashed with Argon2id, few at a time.
 
 use std::sync::Arc;
+use std::thread;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
 
 use super::AuthError;
 use super::fingerprint::random;
@@ -21,13 +22,14 @@ const WAITING: usize = 64;
 /// In bytes: short ones are guessed, and long ones are no work to refuse.
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=1_024;
 
+type Work = Box<dyn FnOnce() + Send>;
+
 /// Hashes and compares. Memory is bounded by how many it does at once.
 #[derive(Debug)]
 pub(super) struct Passwords {
     argon2: Argon2<'static>,
-    turns: Arc<Semaphore>,
-    /// Who may do it or wait for it.
-    seats: Arc<Semaphore>,
+    /// To threads of its own: those of the runtime come and go, and each keeps the memory that it has used.
+    work: mpsc::Sender<Work>,
     /// The hash of a password that nobody has: compared with if there is no such account, for the same time.
     nobody: Secret,
 }
@@ -37,11 +39,18 @@ impl Passwords {
     pub(super) fn new() -> Result<Self, AuthError> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| FAILED)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        // Half of the processors: the other half is for everybody else.
-        let turns = std::thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2));
         let nobody = hash(&argon2, &random::<32>()?.into())?;
-        let (turns, seats) = (Semaphore::new(turns), Semaphore::new(turns + WAITING));
-        Ok(Self { argon2, turns: Arc::new(turns), seats: Arc::new(seats), nobody })
+        let (work, queue) = mpsc::channel::<Work>(WAITING);
+        let queue = Arc::new(Mutex::new(queue));
+        // Half of the processors: the other half is for everybody else.
+        let threads = thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2));
+        for _ in 0..threads {
+            let queue = Arc::clone(&queue);
+            let next = move || queue.lock().blocking_recv();
+            let serve = move || std::iter::from_fn(&next).for_each(|work| work());
+            thread::Builder::new().name("passwords".to_owned()).spawn(serve).map_err(|_| FAILED)?;
+        }
+        Ok(Self { argon2, work, nobody })
     }
 
     pub(super) async fn hash(&self, password: Secret) -> Result<Secret, AuthError> {
@@ -67,18 +76,31 @@ impl Passwords {
         Ok(self.in_turn(is_right).await? && known)
     }
 
+    /// Let every thread wait, until what is answered is dropped.
+    #[cfg(test)]
+    fn held(&self) -> std::sync::mpsc::Sender<()> {
+        let (hold, held) = std::sync::mpsc::channel();
+        let held = Arc::new(Mutex::new(held));
+        let threads = thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2));
+        for _ in 0..threads {
+            let held = Arc::clone(&held);
+            self.work.try_send(Box::new(move || drop(held.lock().recv()))).unwrap();
+        }
+        while self.work.capacity() < WAITING {
+            thread::yield_now();
+        }
+        hold
+    }
+
     async fn in_turn<R: Send + 'static>(
         &self,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, AuthError> {
-        let seat = Arc::clone(&self.seats).try_acquire_owned().map_err(|_| AuthError::Busy)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| AuthError::Busy)?;
-        // The turn goes with the work: who stops waiting does not stop it.
-        let work = move || {
-            let _held = (seat, turn);
-            work()
-        };
-        spawn_blocking(work).await.map_err(|_| FAILED)
+        let (reply, done) = oneshot::channel();
+        // Whoever does not wait any more need not be answered.
+        let work = Box::new(move || drop(reply.send(work())));
+        self.work.try_send(work).map_err(|_| AuthError::Busy)?;
+        done.await.map_err(|_| FAILED)
     }
 }
 
@@ -117,12 +139,10 @@ mod tests {
     #[tokio::test]
     async fn only_so_many_wait() {
         let passwords = Passwords::new().unwrap();
-        let seats = passwords.seats.available_permits();
-        let held = passwords.turns.acquire_many(1).await.unwrap();
-        let all = futures_util::future::join_all(
-            (0..seats + 5).map(|_| passwords.verify("x".into(), None)),
-        );
-        let (results, ()) = tokio::join!(all, async { drop(held) });
+        let threads = passwords.held();
+        let all = (0..WAITING + 5).map(|_| passwords.verify("x".into(), None));
+        let (results, ()) =
+            tokio::join!(futures_util::future::join_all(all), async { drop(threads) });
         let busy = results.iter().filter(|result| **result == Err(AuthError::Busy)).count();
         assert_eq!(busy, 5);
     }

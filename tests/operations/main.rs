@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod accounts;
 #[path = "../common/certificates.rs"]
 mod certificates;
 mod documented;

@@ -103,6 +103,14 @@ impl Server {
         (answer.status, answer.json()["status"].as_str().expect("a text").to_owned())
     }
 
+    /// The most memory that it has had, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line");
+        1_024 * line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");

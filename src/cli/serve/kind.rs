@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::Uri;
+use mainspring::auth::Secret;
 use mainspring::journal::file::Sync;
 use mainspring::wire::{format_duration, parse_duration};
 use toml::Value;
@@ -79,6 +80,33 @@ pub const TEXT: Kind<String> = Kind {
         text => Ok(text.into()),
     },
     write: |text| text.as_str().into(),
+};
+
+/// A text that is not shown: not in errors, and not in the printed configuration.
+pub const SECRET: Kind<Option<Secret>> = Kind {
+    value_name: "TEXT",
+    form: Form::One,
+    read: |text| Ok(Some(text).filter(|text| !text.is_empty()).map(Secret::from)),
+    write: |_| "".into(),
+};
+
+/// A name of an account.
+pub const NAME: Kind<Option<String>> = Kind {
+    value_name: "NAME",
+    form: Form::One,
+    read: |text| Ok(Some(text.to_owned()).filter(|text| !text.is_empty())),
+    write: |name| name.as_deref().unwrap_or_default().into(),
+};
+
+/// Where accounts are kept, if not where the data is.
+pub const ACCOUNTS: Kind<Option<JournalUrl>> = Kind {
+    value_name: "URL",
+    form: Form::One,
+    read: |text| match text {
+        "" => Ok(None),
+        text => JournalUrl::parse(text).map(Some),
+    },
+    write: |url| url.as_ref().map_or_else(String::new, ToString::to_string).into(),
 };
 
 pub const SWITCH: Kind<bool> = Kind {

@@ -1,9 +1,16 @@
 //! The log: to the standard error, as text for people or as JSON lines for programs.
 
+use std::fs::File;
 use std::io::{IsTerminal, stderr};
+use std::path::Path;
+use std::sync::Mutex;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use anyhow::Context;
+use tracing::Metadata;
+use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use super::kind::not;
 
@@ -12,6 +19,9 @@ pub enum Format {
     Text,
     Json,
 }
+
+/// Where it is told who changed what.
+const AUDIT: &str = "mainspring::audit";
 
 const LEVELS: &str = "a level: off, error, warn, info, debug or trace; or directives such as \
                       info,mainspring=debug";
@@ -33,16 +43,37 @@ pub fn level(text: &str) -> Result<String, String> {
 }
 
 /// Log what the process does from here on.
-pub fn start(level: &str, format: Format) -> anyhow::Result<()> {
-    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::try_new(level)?);
+///
+/// Who changed what is told whatever the level is: there, or in a file of its own.
+pub fn start(level: &str, format: Format, audit: Option<&Path>) -> anyhow::Result<()> {
+    let is_audit = |data: &Metadata<'_>| data.target() == AUDIT;
+    let told = EnvFilter::try_new(level)?;
     // When nobody reads it any more, saying so on the standard error would panic.
-    let log = log.log_internal_errors(false);
-    let log = log.with_writer(stderr).with_ansi(stderr().is_terminal() && !is_colour_unwanted());
-    let started = match format {
-        Format::Text => log.try_init(),
-        Format::Json => log.json().flatten_event(true).try_init(),
+    let log = fmt::layer().log_internal_errors(false).with_writer(stderr);
+    let log = log.with_ansi(stderr().is_terminal() && !is_colour_unwanted());
+    let log: Box<dyn Layer<Registry> + Send + std::marker::Sync> = match format {
+        Format::Text => log.boxed(),
+        Format::Json => log.json().flatten_event(true).boxed(),
     };
+    let log = match audit {
+        Some(_) => log.with_filter(told.and(filter_fn(is_audit).not())).boxed(),
+        None => log.with_filter(told.or(filter_fn(is_audit))).boxed(),
+    };
+    let audit = audit.map(open_audit).transpose()?.map(|file| {
+        let lines = fmt::layer().json().flatten_event(true).with_writer(Mutex::new(file));
+        lines.log_internal_errors(false).with_filter(filter_fn(is_audit))
+    });
+    let started = tracing_subscriber::registry().with(log).with(audit).try_init();
     started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
+}
+
+/// Only its owner may read it, and nothing that is in it is overwritten.
+fn open_audit(path: &Path) -> anyhow::Result<File> {
+    let mut options = File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).with_context(|| format!("cannot write the audit log {}", path.display()))
 }
 
 /// <https://no-color.org>

@@ -1,5 +1,6 @@
 //! `mainspring serve`: the store for everybody who is not inside the process.
 
+mod accounts;
 mod bytes;
 mod demo;
 mod exposure;
@@ -64,11 +65,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         print::print(&resolved)?;
         return Ok(Exit::Fine);
     }
-    if resolved.settings.auth_enabled {
-        tell("error: AUTH_ENABLED: this server cannot ask yet who somebody is");
-        return Ok(Exit::Misused);
-    }
-    logs::start(&resolved.settings.log_level, resolved.settings.log_format)?;
+    let Settings { log_level, log_format, audit_log, .. } = &resolved.settings;
+    logs::start(log_level, *log_format, audit_log.as_deref())?;
     resolved.doubts.iter().for_each(|doubt| tracing::warn!("{doubt}"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(&resolved.settings))
@@ -79,11 +77,13 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
     allow_connections(settings.max_connections);
     // Before anything is taken: what is wrong with the files is said at once.
-    let options = options(settings)?;
+    let mut options = options(settings)?;
     let asked = Asked::by_signals().context("cannot listen for signals")?;
     let listeners = Listeners::bind(settings).await?;
     let from = || format!("cannot start from the journal {}", settings.journal);
     let store = store::open(settings).with_context(from)?;
+    options.auth = accounts::open(settings).await?;
+    let auth = options.auth.clone();
     let api = listeners.say(settings)?;
     demo::greet(settings, &api);
 
@@ -99,6 +99,10 @@ async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
         _ => Ok(()),
     };
     let closed = store.shutdown().await;
+    let accounts = match auth {
+        Some(auth) => auth.store().shutdown().await,
+        None => Ok(()),
+    };
     over.cancel();
     // Whoever reads from it still is told nothing new.
     let _ = health.await;
@@ -106,6 +110,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
     let cut = served?;
     journal.context("what is in memory may be more than what is in the journal")?;
     closed.context("the journal could not be closed")?;
+    accounts.context("the journal of the accounts could not be closed")?;
     tracing::info!(revision = store.revision(), "stopped");
     Ok(if cut == 0 { Exit::Fine } else { Exit::Incomplete })
 }

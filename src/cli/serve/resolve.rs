@@ -1,6 +1,7 @@
 //! One configuration of all that was given.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::exposure::Exposure;
 use super::file;
@@ -35,6 +36,7 @@ pub fn resolve(given: Values, file: Option<&Path>) -> Result<Resolved, Problems>
     settle_journal(&mut settings, &mut values, &mut problems, &mut doubts);
     check_ports(&settings, &values, &mut problems);
     check_tls(&settings, &values, &mut problems);
+    check_auth(&settings, &values, &mut problems, &mut doubts);
     check_exposure(&settings, &values, &mut problems);
     if problems.is_empty() { Ok(Resolved { settings, values, doubts }) } else { Err(problems) }
 }
@@ -101,6 +103,36 @@ fn check_tls(settings: &Settings, values: &Values, problems: &mut Problems) {
         _ => return,
     };
     problems.at(source(values, given), format_args!("needs {missing}, beside it"));
+}
+
+/// An administrator has a name and a password, and tokens do not last.
+fn check_auth(
+    settings: &Settings,
+    values: &Values,
+    problems: &mut Problems,
+    doubts: &mut Vec<String>,
+) {
+    let (given, missing) = match (&settings.admin_user, &settings.admin_password) {
+        (Some(_), None) => {
+            (Some("admin_user"), "ADMIN_PASSWORD, the password of the administrator")
+        }
+        (None, Some(_)) => (Some("admin_password"), "ADMIN_USER, the name of the administrator"),
+        (Some(_), Some(_)) => (Some("admin_user"), ""),
+        (None, None) => (None, ""),
+    };
+    match given {
+        Some(given) if !missing.is_empty() => {
+            problems.at(source(values, given), format_args!("needs {missing}, beside it"));
+        }
+        Some(given) if !settings.auth_enabled => {
+            let doubt = "nobody is asked who they are, because AUTH_ENABLED is not true";
+            doubts.push(format!("{}: {doubt}", source(values, given)));
+        }
+        _ => {}
+    }
+    if settings.access_ttl > Duration::from_secs(15 * 60) {
+        problems.at(source(values, "access_ttl"), "is at most 15m: a login is refreshed by itself");
+    }
 }
 
 fn check_exposure(settings: &Settings, values: &Values, problems: &mut Problems) {

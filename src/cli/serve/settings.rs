@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mainspring::auth::Secret;
 use mainspring::http::Limits;
 use mainspring::journal::file::Sync;
 
@@ -46,8 +47,21 @@ settings! {
         insecure_without_tls: bool = SWITCH("false");
     }
     auth {
-        /// Ask everybody who they are
+        /// Ask everybody who they are, by accounts and tokens
         auth_enabled: bool = SWITCH("false") "AUTH_ENABLED";
+        /// The first administrator, who is made if there is no account of this name
+        admin_user: Option<String> = NAME("") "ADMIN_USER";
+        /// The password of the first administrator. Better in the environment than in a flag, which others can see
+        admin_password: Option<Secret> = SECRET("") "ADMIN_PASSWORD";
+        /// Where accounts and signing keys are kept: file:DIR (a folder), or none (they end with the process); unless
+        /// said, in the folder `accounts` of the journal, or nowhere if that is where the data is
+        accounts: Option<JournalUrl> = ACCOUNTS("");
+        /// How long an access token is good; at most 15m
+        access_ttl: Duration = TIME("10m");
+        /// How long a login lasts that is not used
+        refresh_ttl: Duration = TIME("720h");
+        /// Write who changed what into this file, as lines of JSON, rather than into the log
+        audit_log: Option<PathBuf> = FILE("");
         /// Serve other machines without asking who they are: whoever reaches the port may read and change everything
         insecure_without_authentication: bool = SWITCH("false");
     }
@@ -117,6 +131,15 @@ settings! {
 }
 
 impl Settings {
+    /// Where accounts are kept.
+    pub fn accounts(&self) -> JournalUrl {
+        match (&self.accounts, &self.journal) {
+            (Some(accounts), _) => accounts.clone(),
+            (None, JournalUrl::File(folder)) => JournalUrl::File(folder.join("accounts")),
+            (None, JournalUrl::None) => JournalUrl::None,
+        }
+    }
+
     /// What the server takes on.
     pub fn limits(&self) -> Limits {
         let mut limits = Limits::default();
