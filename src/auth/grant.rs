@@ -31,18 +31,22 @@ pub(super) enum By {
 }
 
 /// Somebody, and what they may do at this moment.
+///
+/// What it may do is what its account may do now, or less if the token is limited.
 #[derive(Debug, Clone)]
-pub(crate) struct Grant {
+pub struct Grant {
     who: Arc<Who>,
     access: Access,
 }
 
 impl Grant {
-    pub(crate) fn account(&self) -> &str {
+    /// The name of the account.
+    pub fn account(&self) -> &str {
         &self.who.account
     }
 
-    pub(crate) fn access(&self) -> &Access {
+    /// What it may do.
+    pub fn access(&self) -> &Access {
         &self.access
     }
 
@@ -80,12 +84,28 @@ impl Grant {
 }
 
 impl Auth {
-    /// Who asks, by the `Authorization` header of a request.
+    /// Who asks, by the `Authorization` header of a request: for routes of a service of one's own. Waits for nothing.
     ///
     /// # Errors
     ///
     /// [`AuthError::Denied`], whatever is wrong.
-    pub(crate) fn authenticate(&self, authorization: Option<&str>) -> Result<Grant, AuthError> {
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use mainspring::{Store, auth::{Access, Auth, AuthError, Keys, Options, Role}};
+    /// # let auth = Auth::new(Store::builder().spawn(), Keys::in_memory()?, Options::default())?;
+    /// # auth.register("dash", "springs and wheels".into(), Access::new(Role::Reader)).await?;
+    /// let made = auth.add_token("dash", "dashboard", None, None).await?;
+    /// let header = format!("Bearer {}", made.token.expose());
+    ///
+    /// assert_eq!(auth.authenticate(Some(&header))?.account(), "dash");
+    /// assert_eq!(auth.authenticate(None).unwrap_err(), AuthError::Denied);
+    /// # Ok(()) }
+    /// ```
+    pub fn authenticate(&self, authorization: Option<&str>) -> Result<Grant, AuthError> {
         let bearer = authorization.and_then(Bearer::read).ok_or(AuthError::Denied)?;
         let who = match bearer {
             Bearer::Access(token) => self.by_access(token),

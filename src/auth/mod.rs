@@ -73,7 +73,7 @@ pub use self::account::Account;
 #[cfg(feature = "server")]
 pub use self::error::AuthError;
 #[cfg(feature = "server")]
-pub(crate) use self::grant::Grant;
+pub use self::grant::Grant;
 #[cfg(feature = "server")]
 pub use self::keys::Keys;
 #[cfg(feature = "server")]

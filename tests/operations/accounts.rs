@@ -13,7 +13,7 @@ use tokio::time::{interval, timeout};
 use super::process::{Answer, Server, ask, fresh, mainspring, run};
 
 const PASSWORD: &str = "wheels within wheels";
-const ADMIN: [&str; 3] =
+pub(crate) const ADMIN: [&str; 3] =
     ["--auth-enabled", "--admin-user=ada", "--admin-password=wheels within wheels"];
 
 fn start(name: &str, args: &[&str]) -> Server {

@@ -114,6 +114,7 @@ fn follow(page: &str, name: &str) -> usize {
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
     // Begun when its certificate is there.
     let mut secret: Option<Server> = None;
+    let mut asking: Option<Server> = None;
     let mut run = |command: &str| {
         let mut here = command
             .replace("127.0.0.1:8080", &server.api)
@@ -124,6 +125,10 @@ fn follow(page: &str, name: &str) -> usize {
                 encrypted("documented-tls", &pem, &key)
             };
             here = here.replace("127.0.0.1:8443", &secret.get_or_insert_with(begin).api);
+        }
+        if here.contains("127.0.0.1:8082") {
+            let begin = || Server::start("documented-accounts", &super::accounts::ADMIN);
+            here = here.replace("127.0.0.1:8082", &asking.get_or_insert_with(begin).api);
         }
         let shell = Command::new("sh")
             .args(["-ec", &here])

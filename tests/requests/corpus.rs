@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::fuzzed::{bodies, keys, resumes, ttls};
+use crate::fuzzed::{bodies, keys, resumes, tokens, ttls};
 
 fn each(name: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
@@ -21,4 +21,5 @@ fn the_corpus_of_the_fuzz_targets() {
     each("ttls", ttls);
     each("keys", keys);
     each("resumes", resumes);
+    each("tokens", tokens);
 }

@@ -1,13 +1,16 @@
 //! Requests of any content: what the fuzz targets in `fuzz` do with what they are given. The corpus there is run by
 //! the tests.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderValue, Request, Response, StatusCode};
+use mainspring::auth::{Access, Auth, Keys, Options, Role};
 use mainspring::wire::{Json, parse_duration};
 use mainspring::{Store, http};
+use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 
 const LONGEST: Duration = Duration::from_secs(100 * 36_525 * 864);
@@ -67,6 +70,46 @@ pub(crate) fn ttls(bytes: &[u8]) {
             }
         }
     });
+}
+
+/// A token: any text, and what comes of a good one when a few of its bytes are others.
+pub(crate) fn tokens(bytes: &[u8]) {
+    static KNOWN: OnceLock<(Runtime, Auth, [String; 3])> = OnceLock::new();
+    let (runtime, auth, good) = KNOWN.get_or_init(|| {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (auth, good) = runtime.block_on(async {
+            let keys = Keys::in_memory().unwrap();
+            let auth = Auth::new(Store::builder().spawn(), keys, Options::default()).unwrap();
+            auth.register("ada", "wheels within wheels".into(), Access::new(Role::Admin))
+                .await
+                .unwrap();
+            let login = auth.login("ada", "wheels within wheels".into(), [127, 0, 0, 1].into());
+            let login = login.await.unwrap();
+            let made = auth.add_token("ada", "", None, None).await.unwrap();
+            (auth, [login.access, made.token, login.refresh].map(|token| token.expose().to_owned()))
+        });
+        (runtime, auth, good)
+    });
+    let is_denied = |token: &str| {
+        let by_header = auth.authenticate(Some(&format!("Bearer {token}"))).is_err();
+        let by_refresh = runtime.block_on(auth.refresh(&token.into())).is_err();
+        by_header && by_refresh
+    };
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        assert!(auth.authenticate(Some(text)).is_err(), "{text:?}");
+        assert!(is_denied(text), "{text:?}");
+    }
+    let Some((which, edits)) = bytes.split_first() else { return };
+    // Not the refresh token: one that is wrong ends the login, as it should.
+    let token = &good[usize::from(*which) % 2];
+    let mut changed = token.clone().into_bytes();
+    for edit in edits.chunks_exact(3) {
+        let at = usize::from(u16::from_le_bytes([edit[0], edit[1]])) % changed.len();
+        changed[at] = edit[2] & 0x7f;
+    }
+    let changed = String::from_utf8(changed).expect("ASCII");
+    assert_eq!(is_denied(&changed), changed.trim() != token, "{changed:?}");
+    assert!(auth.authenticate(Some(&format!("Bearer {token}"))).is_ok());
 }
 
 /// A key, in the path and in a body.

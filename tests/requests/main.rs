@@ -27,6 +27,16 @@ proptest! {
     fn places_to_resume(id in "[0-9a-f]{14,18}-[0-9]{0,21}|\\PC{0,40}") {
         fuzzed::resumes(id.as_bytes());
     }
+
+    #[test]
+    fn tokens(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+        fuzzed::tokens(&bytes);
+    }
+
+    #[test]
+    fn what_looks_like_a_token(text in "(Bearer )?(mst_|msr_)?[a-zA-Z0-9._-]{0,40}[.][A-Za-z0-9_-]{0,43}([.][A-Za-z0-9_-]{0,43})?") {
+        fuzzed::tokens(text.as_bytes());
+    }
 }
 
 /// JSON with the members that the routes know, and values of all kinds.

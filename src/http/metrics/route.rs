@@ -40,6 +40,7 @@ routes! {
     Flush "/flush",
     Raw "/v1/{key}",
     Docs "/docs",
+    Accounts "/auth",
     // Of the other port.
     Health "/health",
     Alive "/healthz",
@@ -89,6 +90,7 @@ impl Route {
             },
             ("v1", _) if !rest.is_empty() && !rest.contains('/') => Self::Raw,
             ("docs", _) => Self::Docs,
+            ("auth", _) => Self::Accounts,
             _ => Self::Other,
         }
     }

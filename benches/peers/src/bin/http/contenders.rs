@@ -50,25 +50,36 @@ pub(crate) struct Request {
     method: &'static str,
     path: &'static str,
     body: Option<String>,
+    /// Headers that it has besides.
+    headers: String,
 }
 
 impl Request {
     fn get(path: &'static str) -> Self {
-        Self { method: "GET", path, body: None }
+        Self { method: "GET", path, body: None, headers: String::new() }
     }
 
     fn put(path: &'static str, body: impl Into<String>) -> Self {
-        Self { method: "PUT", path, body: Some(body.into()) }
+        Self { method: "PUT", path, body: Some(body.into()), headers: String::new() }
     }
 
     fn post(path: &'static str, body: impl Into<String>) -> Self {
-        Self { method: "POST", path, body: Some(body.into()) }
+        Self { method: "POST", path, body: Some(body.into()), headers: String::new() }
+    }
+
+    /// The same, as this server wants it.
+    pub(crate) fn to(self, server: &Server) -> Self {
+        let headers = match &server.token {
+            Some(token) => format!("Authorization: Bearer {token}\r\n"),
+            None => String::new(),
+        };
+        Self { headers, ..self }
     }
 
     pub(crate) fn text(&self, key: &str) -> String {
-        let Self { method, path, body } = self;
+        let Self { method, path, body, headers } = self;
         let path = path.replace("{key}", key);
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n");
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}");
         let Some(body) = body else { return format!("{head}\r\n") };
         let body = body.replace("{key64}", &BASE64_STANDARD.encode(key));
         let kind = if body.starts_with('{') { "application/json" } else { "text/plain" };
@@ -88,6 +99,8 @@ pub(crate) enum Contender {
     Mainspring,
     /// Another build of it.
     Beside,
+    /// It asks everybody who they are.
+    Asking,
     Journaled,
     LockedMap,
     LockedMapInGo,
@@ -97,10 +110,11 @@ pub(crate) enum Contender {
 }
 
 impl Contender {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Bare,
         Self::Mainspring,
         Self::Beside,
+        Self::Asking,
         Self::Journaled,
         Self::LockedMap,
         Self::LockedMapInGo,
@@ -114,6 +128,7 @@ impl Contender {
             Self::Bare => "a bare axum handler",
             Self::Mainspring => "mainspring",
             Self::Beside => "the build beside it",
+            Self::Asking => "mainspring, with a token",
             Self::Journaled => "mainspring, journal, synced",
             Self::LockedMap => "a locked map, axum",
             Self::LockedMapInGo => "a locked map, Go's net/http",
@@ -154,6 +169,7 @@ impl Contender {
             (
                 Self::Mainspring
                 | Self::Beside
+                | Self::Asking
                 | Self::Journaled
                 | Self::LockedMap
                 | Self::LockedMapInGo,
@@ -200,7 +216,7 @@ impl Contender {
                 let mut command = place.server(&programs::locked_map_in_go()?);
                 Server::start(port, command.arg(port.to_string()))?
             }
-            Self::Mainspring | Self::Journaled | Self::Beside => {
+            Self::Mainspring | Self::Asking | Self::Journaled | Self::Beside => {
                 let program = match programs::beside() {
                     Some(other) if self == Self::Beside => other.to_owned(),
                     _ => programs::mainspring()?,
@@ -212,7 +228,20 @@ impl Contender {
                 if self == Self::Journaled {
                     command.arg("--journal").arg(format!("file:{}", path.display()));
                 }
-                Server::start(port, &mut command)?
+                if self == Self::Asking {
+                    command.args([
+                        "--auth-enabled",
+                        "--admin-user",
+                        NAME,
+                        "--admin-password",
+                        NAME,
+                    ]);
+                }
+                let mut server = Server::start(port, &mut command)?;
+                if self == Self::Asking {
+                    server.token = Some(log_in(port)?);
+                }
+                server
             }
             Self::Webdis => {
                 let redis = free_port()?;
@@ -266,9 +295,11 @@ impl Contender {
         for what in What::ALL {
             let Some(request) = self.request(what) else { continue };
             if let Some(put) = what.before().and_then(|put| self.request(put)) {
-                (0..KEYS).try_for_each(|n| ask(server.port, &put.text(&key(n))).map(drop))?;
+                (0..KEYS).try_for_each(|n| {
+                    ask(server.port, &put.clone().to(server).text(&key(n))).map(drop)
+                })?;
             }
-            let length = ask(server.port, &request.text(&key(KEYS - 1)))?.len();
+            let length = ask(server.port, &request.to(server).text(&key(KEYS - 1)))?.len();
             let reads = matches!(what, What::GetJson | What::GetText);
             ensure!(!reads || length >= 100, "{} answers {length} bytes", self.name());
         }
@@ -278,8 +309,19 @@ impl Contender {
     /// How long an answer to this is.
     pub(crate) fn length(self, server: &Server, what: What) -> Result<usize> {
         let request = self.request(what).context("it can do this")?;
-        Ok(ask(server.port, &request.text(&key(0)))?.len())
+        Ok(ask(server.port, &request.to(server).text(&key(0)))?.len())
     }
+}
+
+/// The name and the password of an administrator.
+const NAME: &str = "benchmark";
+
+/// An access token.
+fn log_in(port: u16) -> Result<String> {
+    let body = format!("{{\"name\":\"{NAME}\",\"password\":\"{NAME}\"}}");
+    let told = ask(port, &Request::post("/auth/login", body).text(""))?;
+    let told: serde_json::Value = serde_json::from_slice(told.as_ref())?;
+    Ok(told["access_token"].as_str().context("a token")?.to_owned())
 }
 
 /// A folder for what a server writes: in memory if possible, so that etcd, which cannot do without, does not
@@ -299,9 +341,15 @@ fn clear(command: &mut Command) {
     for (name, _) in env::vars().filter(|(name, _)| name.starts_with("MAINSPRING_")) {
         command.env_remove(name);
     }
-    for name in
-        ["HOST", "PORT", "HEALTH_PORT", "VERBOSE", "PERSISTENCE_ENABLED", "DB_PATH", "DEFAULT_TTL"]
-    {
+    for name in [
+        "PORT",
+        "HEALTH_PORT",
+        "VERBOSE",
+        "PERSISTENCE_ENABLED",
+        "DB_PATH",
+        "DEFAULT_TTL",
+        "AUTH_ENABLED",
+    ] {
         command.env_remove(name);
     }
 }

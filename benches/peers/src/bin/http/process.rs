@@ -49,6 +49,8 @@ impl Place {
 /// A server that is ready.
 pub(crate) struct Server {
     pub(crate) port: u16,
+    /// What it wants to see with each request.
+    pub(crate) token: Option<String>,
     /// One, or two where a front has a store behind it.
     processes: Vec<Child>,
     _folder: Option<TempDir>,
@@ -57,7 +59,7 @@ pub(crate) struct Server {
 impl Server {
     /// Start the command, and wait until the port takes connections.
     pub(crate) fn start(port: u16, command: &mut Command) -> Result<Self> {
-        let mut server = Self { port, processes: Vec::new(), _folder: None };
+        let mut server = Self { port, token: None, processes: Vec::new(), _folder: None };
         server.add(port, command)?;
         Ok(server)
     }

@@ -58,7 +58,7 @@ impl Run {
         for (contender, server) in &self.servers {
             if let Some(request) = contender.request(what) {
                 let script = self.scripts.path().join(format!("{}.lua", asked.len()));
-                wrk::write_script(&script, &request)?;
+                wrk::write_script(&script, &request.to(server))?;
                 asked.push((*contender, server, script));
             }
         }
@@ -98,6 +98,11 @@ pub(crate) fn rows(place: Place, what: What, sides: &[Side]) -> Vec<Row> {
     let others = sides.iter().filter(|side| side.contender != Contender::Mainspring);
     others
         .map(|other| {
+            if other.contender == Contender::Asking {
+                let name = format!("{}{}, with a token, of without", what.name(), place.words());
+                let row = Row::at_least(0.9, name, other.measured.ratio(&ours.measured, rate));
+                return row.figures([other.figures(), ours.figures()]);
+            }
             let ratio = ours.measured.ratio(&other.measured, rate);
             let row = match other.contender {
                 Contender::Bare if place == Place::Apart => {

@@ -1,0 +1,8 @@
+//! See `tests/requests/fuzzed.rs`.
+#![no_main]
+#![allow(dead_code, reason = "the tests need more of it")]
+
+#[path = "../../tests/requests/fuzzed.rs"]
+mod fuzzed;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzed::tokens(bytes));
