@@ -171,7 +171,9 @@ impl<T: DeserializeOwned> Follow<T> {
                 Ok(problem) => problem.into_error(),
                 Err(error) => return invalid(&error),
             };
-            if !may_pass(&error) {
+            // A token that has ended is renewed, and what is refused then is the end.
+            let may_go_on = error == Error::Unauthorized && self.remote.is_somebody();
+            if !may_go_on && !may_pass(&error) {
                 return Err(error);
             }
             self.lost(&error.to_string())?;
