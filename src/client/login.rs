@@ -142,7 +142,8 @@ impl Login {
         if let Some(mut taken) = taken.take() {
             let kept = spawn_blocking(move || taken.keep(&next)).await.map_err(io::Error::other);
             if let Err(error) = kept.and_then(|kept| kept) {
-                tracing::warn!(%error, "the tokens of the login cannot be kept: log in again after this process");
+                let server = remote.address();
+                tracing::warn!(%server, why = %error, "the login is lost with this process");
             }
         }
         Ok(access)

@@ -1,6 +1,7 @@
 //! What every command that talks to a server can be told: before its name, or after it.
 
 use std::io::{IsTerminal, stdout};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -8,6 +9,7 @@ use mainspring::wire::parse_duration;
 
 use super::Failure;
 use super::screen::Screen;
+use super::who::Who;
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -18,6 +20,11 @@ pub struct Options {
     /// The server [env: MAINSPRING_URL] [default: http://127.0.0.1:8080]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+
+    /// Ask with the token in this file, or `-` for the standard input, and not as who is logged in; MAINSPRING_TOKEN
+    /// may be a token too
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
 
     /// Print JSON, a line for each thing
     #[arg(long)]
@@ -54,6 +61,7 @@ impl Options {
     pub fn or(self, other: Self) -> Self {
         Self {
             url: self.url.or(other.url),
+            token_file: self.token_file.or(other.token_file),
             json: self.json || other.json,
             timeout: self.timeout.or(other.timeout),
             color: self.color.or(other.color),
@@ -64,6 +72,7 @@ impl Options {
     pub fn first_given(&self) -> Option<&'static str> {
         [
             ("--url", self.url.is_some()),
+            ("--token-file", self.token_file.is_some()),
             ("--json", self.json),
             ("--timeout", self.timeout.is_some()),
             ("--color", self.color.is_some()),
@@ -84,6 +93,11 @@ impl Options {
             }
             _ => Ok(DEFAULT_URL.into()),
         }
+    }
+
+    /// Who asks the server, whose URL is without a password.
+    pub fn who(&self, url: &str) -> anyhow::Result<Who> {
+        Who::of(url, self.token_file.as_deref())
     }
 
     pub fn timeout(&self) -> Duration {
