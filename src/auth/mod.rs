@@ -40,7 +40,6 @@ mod attempts;
 mod bearer;
 #[cfg(feature = "server")]
 mod claims;
-#[cfg(feature = "server")]
 mod error;
 #[cfg(feature = "server")]
 mod fingerprint;
@@ -70,7 +69,6 @@ pub(crate) use self::access::Right;
 pub use self::access::{Access, Role};
 #[cfg(feature = "server")]
 pub use self::account::Account;
-#[cfg(feature = "server")]
 pub use self::error::AuthError;
 #[cfg(feature = "server")]
 pub use self::grant::Grant;

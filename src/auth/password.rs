@@ -84,7 +84,11 @@ impl Passwords {
         let threads = thread::available_parallelism().map_or(1, |all| all.get().div_ceil(2));
         for _ in 0..threads {
             let held = Arc::clone(&held);
-            self.work.try_send(Box::new(move || drop(held.lock().recv()))).unwrap();
+            self.work
+                .try_send(Box::new(move || {
+                    let _ = held.lock().recv();
+                }))
+                .unwrap();
         }
         while self.work.capacity() < WAITING {
             thread::yield_now();

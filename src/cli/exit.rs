@@ -23,6 +23,7 @@ Exit codes:
   7    the store refused it: a gate, a limit, a list that is an item, a place that it cannot resume from
   8    no server was reached, or it takes no commands now; nothing was done
   9    the answer is lost: a write may or may not have happened
+  10   the server wants to know who asks (\"mainspring login\"), or this account may not do that
   130  ended by Ctrl-C (143: by SIGTERM)";
 
 /// How the program ends. That the command line makes no sense clap says, with the same code.
@@ -38,6 +39,7 @@ pub enum Exit {
     Refused = 7,
     Unreachable = 8,
     Unknown = 9,
+    Unauthorized = 10,
     Interrupted = 130,
     Terminated = 143,
 }
@@ -63,6 +65,7 @@ impl Exit {
                 Self::Unreachable
             }
             Error::Unknown => Self::Unknown,
+            Error::Unauthorized | Error::Forbidden => Self::Unauthorized,
             Error::Failed(_) | Error::JournalFailed(_) => Self::Failed,
             _ => Self::Refused,
         }

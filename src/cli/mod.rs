@@ -1,6 +1,5 @@
 //! The commands of the program: a thin layer over the library.
 
-#[allow(dead_code, reason = "the commands that use it follow")]
 mod accounts;
 mod client;
 mod exit;

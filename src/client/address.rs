@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::Url;
 
 use crate::{Error, Key};
@@ -69,9 +69,22 @@ impl Address {
         }
         Ok(format!("{}/api/v1/{}{part}", self.base, encoded(key)))
     }
+
+    /// The address of what is named by these, below a path.
+    pub(super) fn below(&self, path: &str, names: &[&str]) -> Result<String, Error> {
+        let mut url = self.at(path);
+        for name in names {
+            if matches!(*name, "" | "." | "..") {
+                return Err(Error::Rejected(format!("{name:?} is no name").into()));
+            }
+            url.push('/');
+            url.extend(encoded(name));
+        }
+        Ok(url)
+    }
 }
 
-fn encoded(text: &str) -> impl fmt::Display + '_ {
+fn encoded(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, RESERVED)
 }
 

@@ -65,10 +65,46 @@ impl Fault {
         Self::Refused { status, problem, after: after.map(Duration::from_secs) }
     }
 
-    fn code(&self) -> Option<&str> {
+    pub(super) fn code(&self) -> Option<&str> {
         match self {
             Self::Refused { problem, .. } => problem.as_ref().map(|problem| &*problem.code),
             _ => None,
+        }
+    }
+
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(status.as_u16()),
+            _ => None,
+        }
+    }
+
+    /// How long to wait, where the server says so.
+    pub(super) fn after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { after, .. } => *after,
+            _ => None,
+        }
+    }
+
+    /// There is nobody to ask as.
+    pub(super) fn unauthorized() -> Self {
+        Self::Refused { status: StatusCode::UNAUTHORIZED, problem: None, after: None }
+    }
+
+    /// Whether the server wants to know who asks: nothing was done.
+    pub(super) fn is_unauthorized(&self) -> bool {
+        self.status() == Some(401)
+    }
+
+    /// The same, of what comes before a request that is then not sent.
+    pub(super) fn of_preparation(self) -> Self {
+        match self {
+            Self::Lost(why) | Self::Unreadable(why) => Self::Unsent(why),
+            Self::Refused { status, .. } if status.is_server_error() => {
+                Self::Unsent(self.to_string())
+            }
+            other => other,
         }
     }
 

@@ -171,10 +171,16 @@ impl<T: DeserializeOwned> Follow<T> {
                 Ok(problem) => problem.into_error(),
                 Err(error) => return invalid(&error),
             };
-            if !may_pass(&error) {
-                return Err(error);
+            match error {
+                // Its token has ended, and is renewed. What is refused then is the end.
+                Error::Unauthorized if self.remote.is_somebody() => {
+                    let after = self.close(&error.to_string())?;
+                    let server = self.remote.address();
+                    tracing::debug!(%server, after, "the token of a subscription has ended");
+                }
+                error if may_pass(&error) => self.lost(&error.to_string())?,
+                error => return Err(error),
             }
-            self.lost(&error.to_string())?;
             return Ok(None);
         }
         let place: Option<ResumeToken> = match sent.id.as_str() {
@@ -204,19 +210,24 @@ impl<T: DeserializeOwned> Follow<T> {
         Ok(Some(event))
     }
 
-    /// There is no connection any more. That is the end only of a snapshot that is not complete: nobody knows which
-    /// part of it is missing.
     fn lost(&mut self, why: &str) -> Result<(), Error> {
-        self.connection = None;
+        let after = self.close(why)?;
         let server = self.remote.address();
-        let Some(after) = self.told else {
+        tracing::debug!(%server, after, why, "a subscription has lost its connection");
+        Ok(())
+    }
+
+    /// There is no connection any more. That is the end only of a snapshot that is not complete: nobody knows which
+    /// part of it is missing. Answers after which revision it goes on.
+    fn close(&mut self, why: &str) -> Result<u64, Error> {
+        self.connection = None;
+        self.told.ok_or_else(|| {
+            let server = self.remote.address();
             let why = format!(
                 "{server}: {why} before the snapshot was complete: empty the copy and subscribe again"
             );
-            return Err(Error::Unreachable(why.into()));
-        };
-        tracing::debug!(%server, after, why, "a subscription has lost its connection");
-        Ok(())
+            Error::Unreachable(why.into())
+        })
     }
 
     /// Make a connection that goes on where the one before has ended, for as long as it takes.

@@ -1,21 +1,27 @@
 //! A store in a server: the methods of [`Store`], over HTTP.
 
+mod accounts;
 mod address;
 mod answer;
 mod fault;
 mod follow;
 mod lines;
+mod login;
 mod many;
 mod options;
 mod read;
 mod remote;
 #[cfg(feature = "tls")]
 mod tls;
+mod tokens;
 mod whole;
 mod write;
 
+pub use self::accounts::Accounts;
+pub use self::login::{Keeper, Login, Taken};
 pub use self::options::Options;
 pub use self::remote::Remote;
+pub use self::tokens::Tokens;
 use crate::{Result, Store};
 
 /// A store in a server. Its methods are those of every [`Store`], with the same options and errors.
@@ -46,6 +52,8 @@ use crate::{Result, Store};
 ///   [`Error::Unauthorized`](crate::Error::Unauthorized) and [`Error::Forbidden`](crate::Error::Forbidden), with
 ///   [`Error::Unreachable`](crate::Error::Unreachable) if the connection is lost before a snapshot was complete, and with
 ///   [`Error::Rejected`](crate::Error::Rejected) if what comes cannot be read.
+/// - A server with accounts wants to know who asks: give it a [token](Options::token) or a [login](Options::login), whose
+///   tokens are renewed while a subscription goes on.
 /// - The keys `.` and `..` cannot be in the address of a request: [`Error::Rejected`](crate::Error::Rejected).
 /// - [`view`](crate::Reader::view), [`latest`](crate::Reader::latest), `try_send` and `blocking_send` are for stores of
 ///   this process, and so are `shutdown` and what belongs to it.

@@ -4,8 +4,10 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::{Client, Remote};
+use super::remote::Credentials;
+use super::{Client, Login, Remote};
 use crate::Result;
+use crate::auth::Secret;
 
 /// How a client reaches its server. Made by [`Client::at`](crate::Store::at).
 ///
@@ -33,6 +35,7 @@ pub struct Options<T> {
     pub(super) max_event_bytes: usize,
     #[cfg(feature = "tls")]
     pub(super) root_certificates: Option<Vec<u8>>,
+    pub(super) credentials: Option<Credentials>,
     element: PhantomData<fn() -> T>,
 }
 
@@ -48,6 +51,7 @@ impl<T> Options<T> {
             max_event_bytes: 64 << 20,
             #[cfg(feature = "tls")]
             root_certificates: None,
+            credentials: None,
             element: PhantomData,
         }
     }
@@ -118,12 +122,28 @@ impl<T> Options<T> {
         self
     }
 
+    /// Ask with this token: that of a program, from [`Accounts::add_token`](super::Accounts::add_token).
+    #[must_use]
+    pub fn token(mut self, token: impl Into<Secret>) -> Self {
+        self.credentials = Some(Credentials::Token(token.into()));
+        self
+    }
+
+    /// Ask as who has logged in: with [`Tokens`](super::Tokens), or a [`Login`] that others use too. They are renewed
+    /// when it is time. When that is refused, commands and subscriptions are
+    /// [`Error::Unauthorized`](crate::Error::Unauthorized).
+    #[must_use]
+    pub fn login(mut self, login: impl Into<Login>) -> Self {
+        self.credentials = Some(Credentials::Login(login.into()));
+        self
+    }
+
     /// The client. Nothing is sent yet: connections are made when they are needed, and kept for the next request.
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`](crate::Error::Rejected) if the URL is none that a client can use, or there are no authorities to
-    /// trust where there should be.
+    /// [`Error::Rejected`](crate::Error::Rejected) if the URL is none that a client can use, there are no authorities to
+    /// trust where there should be, or the token has characters that cannot be sent.
     pub fn connect(self) -> Result<Client<T>> {
         Ok(Client::over(Remote::new(&self)?.into()))
     }
@@ -131,7 +151,7 @@ impl<T> Options<T> {
 
 impl<T> fmt::Debug for Options<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the URL, which may have a password in it.
+        // Without the URL, which may have a password in it, and without tokens.
         f.debug_struct("Options")
             .field("connect_timeout", &self.connect_timeout)
             .field("timeout", &self.timeout)

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, redirect, retry};
 use tokio::time::timeout;
 
 use super::Options;
 use super::address::Address;
 use super::fault::{Effect, Fault, unreadable};
+use super::login::Login;
 #[cfg(feature = "tls")]
 use super::tls;
+use crate::auth::Secret;
 use crate::carrier::sealed::Sealed;
 use crate::{BatchError, Error};
 
@@ -40,16 +42,37 @@ struct Inner {
     tries: usize,
     max_answer_bytes: usize,
     max_event_bytes: usize,
+    credentials: Option<Credentials>,
 }
 
-/// One request, which can be sent more than once.
-#[derive(Debug)]
+/// Who asks.
+#[derive(Clone)]
+pub(super) enum Credentials {
+    /// A token that is what it is.
+    Token(Secret),
+    /// Tokens that are renewed.
+    Login(Login),
+}
+
+/// As whom a request is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// Nobody, also where somebody is known.
+    Nobody,
+    /// Whom the options say, if anybody.
+    Somebody,
+    /// The same, and not again with another token.
+    SomebodyOnce,
+}
+
+/// One request, which can be sent more than once. Its body may be a password, so nothing shows it.
 pub(super) struct Request {
     method: Method,
     url: String,
     headers: HeaderMap,
     body: Option<Bytes>,
     pub(super) effect: Effect,
+    sender: Sender,
 }
 
 /// The answer to a request that was done.
@@ -64,7 +87,7 @@ impl Request {
     fn new(method: Method, url: String, effect: Effect) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        Self { method, url, headers, body: None, effect }
+        Self { method, url, headers, body: None, effect, sender: Sender::Somebody }
     }
 
     pub(super) fn read(url: String) -> Self {
@@ -78,6 +101,10 @@ impl Request {
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
+    }
+
+    pub(super) fn by(self, sender: Sender) -> Self {
+        Self { sender, ..self }
     }
 
     pub(super) fn json(mut self, body: Vec<u8>) -> Self {
@@ -112,8 +139,20 @@ impl Remote {
             .build()
             .map_err(|error| Error::Rejected(error.to_string().into()))?;
         let Options { timeout, silence, tries, max_answer_bytes, max_event_bytes, .. } = *options;
-        let inner =
-            Inner { http, address, timeout, silence, tries, max_answer_bytes, max_event_bytes };
+        let credentials = options.credentials.clone();
+        if let Some(Credentials::Token(token)) = &credentials {
+            bearer(token).map_err(|fault| fault.into_error(Effect::Read, &address))?;
+        }
+        let inner = Inner {
+            http,
+            address,
+            timeout,
+            silence,
+            tries,
+            max_answer_bytes,
+            max_event_bytes,
+            credentials,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -167,10 +206,47 @@ impl Remote {
             .await
     }
 
+    /// Whether a request is sent as somebody.
+    pub(super) fn is_somebody(&self) -> bool {
+        self.inner.credentials.is_some()
+    }
+
+    /// Send something as who we are. With new tokens once more, if the server does not take those that there were.
+    async fn authorized<A, F: Future<Output = Result<A, Fault>>>(
+        &self,
+        sender: Sender,
+        send: impl Fn(Option<HeaderValue>) -> F,
+    ) -> Result<A, Fault> {
+        let credentials = self.inner.credentials.as_ref().filter(|_| sender != Sender::Nobody);
+        let login = match credentials {
+            None => return send(None).await,
+            Some(Credentials::Token(token)) => return send(Some(bearer(token)?)).await,
+            Some(Credentials::Login(login)) => login,
+        };
+        let access = login.access(self).await?;
+        match send(Some(bearer(&access)?)).await {
+            // Which says that nothing was done.
+            Err(fault) if fault.is_unauthorized() && sender == Sender::Somebody => {
+                let access = login.renewed(self, &access).await?;
+                send(Some(bearer(&access)?)).await
+            }
+            done => done,
+        }
+    }
+
     pub(super) async fn send_once(&self, request: &Request) -> Result<Answer, Fault> {
+        self.authorized(request.sender, |token| self.send_as(request, token)).await
+    }
+
+    /// The same with this token, or as nobody.
+    pub(super) async fn send_as(
+        &self,
+        request: &Request,
+        token: Option<HeaderValue>,
+    ) -> Result<Answer, Fault> {
         let limit = self.inner.timeout;
         let whole = async {
-            let mut response = self.begin(request).await?;
+            let mut response = self.begin(request, token).await?;
             let headers = std::mem::take(response.headers_mut());
             let status = response.status();
             let body = self.body(response).await?;
@@ -185,9 +261,17 @@ impl Remote {
 
     /// Send a request whose answer has no end.
     pub(super) async fn open(&self, request: &Request) -> Result<Response, Fault> {
+        self.authorized(request.sender, |token| self.open_as(request, token)).await
+    }
+
+    async fn open_as(
+        &self,
+        request: &Request,
+        token: Option<HeaderValue>,
+    ) -> Result<Response, Fault> {
         let limit = self.inner.timeout;
         let head = async {
-            let response = self.begin(request).await?;
+            let response = self.begin(request, token).await?;
             let status = response.status();
             if status.is_success() {
                 return Ok(response);
@@ -214,14 +298,29 @@ impl Remote {
         Ok(body.freeze())
     }
 
-    async fn begin(&self, request: &Request) -> Result<Response, Fault> {
+    async fn begin(
+        &self,
+        request: &Request,
+        token: Option<HeaderValue>,
+    ) -> Result<Response, Fault> {
         let Request { method, url, headers, body, .. } = request;
-        let mut sending = self.inner.http.request(method.clone(), url).headers(headers.clone());
+        let mut headers = headers.clone();
+        headers.extend(token.map(|token| (AUTHORIZATION, token)));
+        let mut sending = self.inner.http.request(method.clone(), url).headers(headers);
         if let Some(body) = body {
             sending = sending.body(body.clone());
         }
         sending.send().await.map_err(Fault::of)
     }
+}
+
+/// A token as a request brings it.
+fn bearer(token: &Secret) -> Result<HeaderValue, Fault> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+        .map_err(|_| Fault::Invalid("the token has characters that no token has".to_owned()))?;
+    // Nothing that logs headers shows it.
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn late(limit: Duration) -> Fault {

@@ -1,5 +1,6 @@
 //! The commands that talk to a server: the program itself, against a server that is the program too.
 
+mod accounts;
 mod batches;
 mod bench;
 mod command;

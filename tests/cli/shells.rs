@@ -5,7 +5,7 @@ use std::fs;
 use crate::command::{mainspring, run};
 use crate::server::fresh;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 27] = [
     "get",
     "set",
     "update",
@@ -24,6 +24,9 @@ const COMMANDS: [&str; 24] = [
     "export",
     "import",
     "bench",
+    "login",
+    "logout",
+    "user",
     "journal",
     "ready",
     "serve",

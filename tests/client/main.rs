@@ -1,5 +1,6 @@
 //! The client, and servers that answer badly, or not at all, or are killed.
 
+mod accounts;
 mod answers;
 #[cfg(all(feature = "tls", feature = "server"))]
 #[path = "../common/certificates.rs"]

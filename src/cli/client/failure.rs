@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use mainspring::auth::AuthError;
 use mainspring::{BatchError, Error, Key};
 
+use super::who::Who;
 use crate::cli::exit::Exit;
 
 /// An error with what it was about.
@@ -64,9 +66,33 @@ impl Failure {
         }
     }
 
+    /// Something about accounts was not done, by a server or in a folder.
+    pub fn of_accounts(error: &AuthError) -> anyhow::Error {
+        let exit = match error {
+            AuthError::Denied | AuthError::Forbidden => Exit::Unauthorized,
+            AuthError::NotFound => Exit::NotFound,
+            AuthError::Busy => Exit::Unreachable,
+            AuthError::Keys(_) | AuthError::NoRandomness => Exit::Failed,
+            AuthError::Store(error) => Exit::of_refusal(error),
+            _ => Exit::Refused,
+        };
+        Self::error(exit, error.to_string())
+    }
+
     /// What the library says of it is not all that can be said here.
-    pub fn explain(error: anyhow::Error, url: &str) -> anyhow::Error {
+    pub fn explain(error: anyhow::Error, who: &Who, url: &str) -> anyhow::Error {
         let cause = error.downcast_ref::<Error>();
+        let cause = match error.downcast_ref::<AuthError>() {
+            Some(AuthError::Store(Error::Unknown)) => {
+                let text = "the answer is lost, and it may or may not have been done: look with \"mainspring user list\"";
+                return Self::error(Exit::Unknown, text);
+            }
+            Some(AuthError::Store(error)) => Some(error),
+            Some(AuthError::Denied) => Some(&Error::Unauthorized),
+            Some(AuthError::Forbidden) => Some(&Error::Forbidden),
+            Some(error) => return Self::of_accounts(error),
+            None => cause,
+        };
         let cause =
             cause.or_else(|| error.downcast_ref::<BatchError>().map(|failed| &failed.error));
         let Some(cause) = cause else { return error };
@@ -85,6 +111,8 @@ impl Failure {
             }
             Error::Closed => format!("the server at {url} is shutting down: try again when it is back"),
             Error::Rejected(why) => why.to_string(),
+            Error::Unauthorized => who.is_unknown(url),
+            Error::Forbidden => who.may_not(url),
             Error::Unknown => format!(
                 "the answer is lost, and a write may or may not have happened: look with \"mainspring get\" ({cause})"
             ),

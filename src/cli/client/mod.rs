@@ -1,8 +1,10 @@
 //! The commands that talk to a server: functions over any store, and what they have in common.
 
+mod account;
 mod batch;
 mod bench;
 mod clear;
+mod credentials;
 mod export;
 mod failure;
 mod import;
@@ -16,15 +18,18 @@ mod table;
 mod tally;
 mod values;
 mod watch;
+mod who;
 mod write;
 
 use mainspring::wire::Json;
 use mainspring::{Carrier, Client, Store, Write};
 
+use self::account::{login, user};
 pub use self::failure::Failure;
 pub use self::options::Options;
 use self::options::With;
 use self::screen::Screen;
+use self::who::Who;
 use super::exit::{self, Exit};
 use super::url;
 
@@ -84,21 +89,46 @@ pub enum Command {
     /// Put load on a server, and measure how fast it answers
     #[command(after_help = exit::HELP)]
     Bench(With<bench::Args>),
+    /// Log in: the other commands ask as this account from now on
+    #[command(after_help = exit::HELP, long_about = login::ABOUT)]
+    Login(With<login::Login>),
+    /// End the login at a server
+    #[command(after_help = exit::HELP)]
+    Logout(With<login::Logout>),
+    /// Look after accounts and their tokens
+    #[command(subcommand)]
+    User(user::Command),
 }
 
 impl Command {
     fn options(&mut self) -> &mut Options {
         macro_rules! options {
-            ($($name:ident),*) => { match self { $(Self::$name(args) => &mut args.options,)* } };
+            ($($name:ident),*) => {
+                match self {
+                    $(Self::$name(args) => &mut args.options,)*
+                    Self::User(command) => command.options(),
+                }
+            };
         }
         options!(
             Get, Set, Update, Remove, Push, Pop, Keys, Scan, Range, Expire, Persist, Clear, Watch,
-            Batch, Stats, Export, Import, Bench
+            Batch, Stats, Export, Import, Bench, Login, Logout
         )
     }
 
-    async fn run(self, client: &Client<Json>, screen: Screen) -> anyhow::Result<Exit> {
+    async fn run(
+        self,
+        client: &Client<Json>,
+        who: &Who,
+        url: &str,
+        screen: Screen,
+    ) -> anyhow::Result<Exit> {
         match self {
+            Self::Login(args) => login::login(args.command, &client.accounts(), url, screen).await,
+            Self::Logout(args) => {
+                login::logout(&args.command, &client.accounts(), who, url, screen).await
+            }
+            Self::User(command) => command.run(&client.accounts(), who, url, screen).await,
             Self::Stats(args) => stats::run(args.command, client, screen).await,
             Self::Bench(args) => bench::run(args.command, client, screen).await,
             other => other.run_over(client, screen).await,
@@ -130,7 +160,9 @@ impl Command {
             Self::Batch(args) => batch::run(args.command, store, screen).await,
             Self::Export(args) => export::run(args.command, store, screen).await,
             Self::Import(args) => import::run(args.command, store, screen).await,
-            Self::Stats(_) | Self::Bench(_) => unreachable!("they have a client"),
+            Self::Stats(_) | Self::Bench(_) | Self::Login(_) | Self::Logout(_) | Self::User(_) => {
+                unreachable!("they have a client")
+            }
         }
     }
 }
@@ -139,7 +171,15 @@ impl Command {
 pub fn run(mut command: Command, before: Options) -> anyhow::Result<Exit> {
     let options = std::mem::take(command.options()).or(before);
     let (screen, url) = (options.screen(), options.url()?);
-    let mut client = Client::<Json>::at(&url).timeout(options.timeout());
+    let one_thread = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let command = match command {
+        Command::User(command) if command.is_local() => {
+            return one_thread()?.block_on(command.run_local(screen));
+        }
+        other => other,
+    };
+    let who = options.who(&url::shown(&url))?;
+    let mut client = who.asks(Client::<Json>::at(&url).timeout(options.timeout()));
     if let Some(pem) = options.root_certificates()? {
         client = client.root_certificates(pem);
     }
@@ -155,10 +195,10 @@ pub fn run(mut command: Command, before: Options) -> anyhow::Result<Exit> {
     // One thread is enough for one command, and is there sooner.
     let runtime = match &command {
         Command::Bench(_) => tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
-        _ => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+        _ => one_thread()?,
     };
-    let done = runtime.block_on(command.run(&client, screen));
+    let done = runtime.block_on(command.run(&client, &who, &url, screen));
     // A thread may be stuck in reading the standard input.
     runtime.shutdown_background();
-    done.map_err(|error| Failure::explain(error, &url))
+    done.map_err(|error| Failure::explain(error, &who, &url))
 }

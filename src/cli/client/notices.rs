@@ -49,12 +49,13 @@ impl<S: Subscriber> Layer<S> for Notices {
                 ));
             }
             "a subscription goes on" => {
-                let lost = self.lost().take();
-                let gone = lost.map_or_else(String::new, |lost| {
-                    let now = super::screen::now();
-                    let gone = ago(now, now + lost.elapsed());
-                    if gone == "now" { String::new() } else { format!(", lost {gone}") }
-                });
+                // Only its token had ended.
+                let Some(lost) = self.lost().take() else { return };
+                let now = super::screen::now();
+                let gone = match ago(now, now + lost.elapsed()) {
+                    gone if gone == "now" => String::new(),
+                    gone => format!(", lost {gone}"),
+                };
                 tell(format_args!(
                     "found the server at {server} again, after revision {after}{gone}"
                 ));

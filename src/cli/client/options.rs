@@ -9,6 +9,7 @@ use mainspring::wire::parse_duration;
 
 use super::Failure;
 use super::screen::Screen;
+use super::who::Who;
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,6 +24,10 @@ pub struct Options {
     /// Trust the authorities in this file, in PEM form, and not those of the system [env: MAINSPRING_CACERT]
     #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,
+    /// Ask with the token in this file, or `-` for the standard input, and not as who is logged in; MAINSPRING_TOKEN
+    /// may be a token too
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
 
     /// Print JSON, a line for each thing
     #[arg(long)]
@@ -60,6 +65,7 @@ impl Options {
         Self {
             url: self.url.or(other.url),
             cacert: self.cacert.or(other.cacert),
+            token_file: self.token_file.or(other.token_file),
             json: self.json || other.json,
             timeout: self.timeout.or(other.timeout),
             color: self.color.or(other.color),
@@ -71,6 +77,7 @@ impl Options {
         [
             ("--url", self.url.is_some()),
             ("--cacert", self.cacert.is_some()),
+            ("--token-file", self.token_file.is_some()),
             ("--json", self.json),
             ("--timeout", self.timeout.is_some()),
             ("--color", self.color.is_some()),
@@ -106,6 +113,11 @@ impl Options {
                 Err(Failure::misused(format!("--cacert {path}: it cannot be read ({error})")))
             }
         }
+    }
+
+    /// Who asks the server, whose URL is without a password.
+    pub fn who(&self, url: &str) -> anyhow::Result<Who> {
+        Who::of(url, self.token_file.as_deref())
     }
 
     pub fn timeout(&self) -> Duration {

@@ -1,0 +1,94 @@
+//! `mainspring login` and `logout`.
+
+use anyhow::Context;
+use mainspring::auth::{AuthError, Secret};
+use mainspring::client::Accounts;
+
+use super::{password, print};
+use crate::cli::client::credentials::{Entry, Place};
+use crate::cli::client::failure::Failure;
+use crate::cli::client::screen::Screen;
+use crate::cli::client::who::Who;
+use crate::cli::exit::Exit;
+
+pub const ABOUT: &str = "\
+Log in, and stay logged in: the other commands ask as this account from now on.
+
+The password is typed, or comes from the standard input if that is no terminal. The tokens are kept in \
+~/.config/mainspring/credentials.json (or where XDG_CONFIG_HOME or MAINSPRING_CREDENTIALS says), which nobody else may \
+read, and are renewed when it is time.";
+
+#[derive(Debug, clap::Args)]
+pub struct Login {
+    /// Who [default: who was logged in there before]
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Logout {
+    /// End every login of the account, wherever it is
+    #[arg(long)]
+    all: bool,
+}
+
+pub async fn login(
+    Login { user }: Login,
+    accounts: &Accounts,
+    url: &str,
+    screen: Screen,
+) -> anyhow::Result<Exit> {
+    let place = Place::of(url).ok_or_else(|| {
+        Failure::misused(
+            "there is no place for the tokens: set HOME or MAINSPRING_CREDENTIALS".into(),
+        )
+    })?;
+    let name = match (user, place.entry()?) {
+        (Some(user), _) => user,
+        (None, Some(before)) => before.name,
+        (None, None) => password::name()?,
+    };
+    let password = password::known(&format!("Password of {}", screen.text(&name)))?;
+    begin(accounts, &place, &name, password).await?;
+    print::done(&format!("logged in at {url} as {name}"), screen)?;
+    Ok(Exit::Fine)
+}
+
+/// Log in and keep the tokens.
+pub async fn begin(
+    accounts: &Accounts,
+    place: &Place,
+    name: &str,
+    password: Secret,
+) -> anyhow::Result<()> {
+    let tokens = match accounts.login(name, password).await {
+        Err(AuthError::Denied) => {
+            let text = "the name or the password is not right";
+            return Err(Failure::error(Exit::Unauthorized, text));
+        }
+        done => done?,
+    };
+    place.hold()?.put(Some(Entry { name: name.to_owned(), tokens }))?;
+    Ok(())
+}
+
+pub async fn logout(
+    Logout { all }: &Logout,
+    accounts: &Accounts,
+    who: &Who,
+    url: &str,
+    screen: Screen,
+) -> anyhow::Result<Exit> {
+    let Who::Login(place, entry) = who else {
+        let text = format!("nobody is logged in at {url}");
+        return Err(Failure::error(Exit::Unauthorized, text));
+    };
+    match accounts.logout(*all).await {
+        // The server had ended it before.
+        Ok(()) | Err(AuthError::Denied) => {}
+        Err(error) => return Err(error.into()),
+    }
+    place.hold()?.put(None).context("the login has ended, and its tokens are still kept")?;
+    print::done(&format!("logged out {} at {url}", entry.name), screen)?;
+    Ok(Exit::Fine)
+}
