@@ -111,8 +111,7 @@ impl Server {
         for key in ["car/speed", "plane/speed"] {
             store.set(key, Json::from("x")).await.unwrap();
         }
-        let mut options = crate::http::Options::default();
-        options.auth = Some(auth.clone());
+        let options = crate::http::Options { auth: Some(auth.clone()), ..Default::default() };
         let app = App::new(store.clone(), options, CancellationToken::new());
         Self { router: routes::routes(app.into()), auth, store }
     }
