@@ -210,6 +210,8 @@ fn accounts_and_tokens() {
     server.fails(&told, 10, "does not take the token (MAINSPRING_TOKEN)");
     assert!(!told.err.contains(token));
 
+    server.fails(&by(&["logout"]), 2, "not a token (MAINSPRING_TOKEN)");
+
     server.said(&["user", "access", "grace", "--role", "reader"], "");
     server.said(&["user", "passwd", "grace"], "picoseconds\n");
     server.said(&["login", "--user", "grace"], "picoseconds\n");
