@@ -38,22 +38,36 @@ type Result<A, E = AuthError> = std::result::Result<A, E>;
 ///
 /// # Examples
 ///
-/// ```no_run
-/// # #[tokio::main(flavor = "current_thread")]
+/// ```
+/// # #[cfg(not(feature = "server"))]
+/// # fn main() {}
+/// # #[cfg(feature = "server")]
+/// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use mainspring::Client;
 /// use mainspring::auth::{Access, Role};
 /// use mainspring::client::Accounts;
+/// # use mainspring::{Store, auth::{Auth, Keys, Options}, http, wire::Json};
+/// # let auth = Auth::new(Store::builder().spawn(), Keys::in_memory()?, Options::default())?;
+/// # auth.ensure_admin("ada", "wheels within wheels".into()).await?;
+/// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// # let url = &format!("http://{}", listener.local_addr()?);
+/// # let mut options = http::Options::default();
+/// # options.auth = Some(auth);
+/// # let store = Store::<Json>::builder().spawn();
+/// # tokio::spawn(http::serve(listener, store, options, Default::default()));
 ///
-/// let url = "http://127.0.0.1:8080";
 /// let tokens = Accounts::connect(url)?.login("ada", "wheels within wheels").await?;
 /// let store = Client::<f64>::at(url).login(tokens).connect()?;
+/// store.set("car/speed", 42.0).await?;
 ///
 /// let accounts = store.accounts();
 /// accounts.register("grace", "nanoseconds", Access::new(Role::Writer).within("car/")).await?;
-/// let made = accounts.add_token("grace", "dashboard", None, None).await?;
+/// let reads = Access::new(Role::Reader).within("car/");
+/// let made = accounts.add_token("grace", "dashboard", Some(reads), None).await?;
+///
 /// let dashboard = Client::<f64>::at(url).token(made.token).connect()?;
-/// # drop(dashboard);
+/// assert_eq!(dashboard.get("car/speed").await?.unwrap().item(), Some(&42.0));
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone)]

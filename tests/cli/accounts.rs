@@ -210,6 +210,8 @@ fn accounts_and_tokens() {
     server.fails(&told, 10, "does not take the token (MAINSPRING_TOKEN)");
     assert!(!told.err.contains(token));
 
+    server.fails(&by(&["logout"]), 2, "not a token (MAINSPRING_TOKEN)");
+
     server.said(&["user", "access", "grace", "--role", "reader"], "");
     server.said(&["user", "passwd", "grace"], "picoseconds\n");
     server.said(&["login", "--user", "grace"], "picoseconds\n");
@@ -353,4 +355,31 @@ fn a_password_that_is_typed_is_not_seen() {
     assert!(child.wait().unwrap().success(), "{shown}");
     assert!(shown.contains("logged in at") && !shown.contains("wheels"), "{shown}");
     assert_eq!(server.said(&["user", "me"], ""), "ada\tadmin\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_list_is_a_table_on_a_terminal() {
+    let server = Server::start("table", Duration::from_secs(600));
+    server.login();
+    let add = ["user", "add", "grace", "--role", "writer", "--prefix", "car/"];
+    server.said(&add, "nanoseconds\n");
+    let token = ["user", "token", "grace", "--role", "reader", "--prefix", "car/", "--ttl", "1h"];
+    server.said(&[&token[..], &["--label", "dash"]].concat(), "");
+    let program = env!("CARGO_BIN_EXE_mainspring");
+    let mut script = Command::new("script");
+    let list = format!("stty cols 100; '{program}' --color never user list");
+    script.args(["-q", "-e", "-c", &list, "/dev/null"]).env_clear().stdin(Stdio::null());
+    script.env("PATH", "/usr/bin:/bin").env("HOME", &server.home);
+    let Ended { code, out, .. } = run(script.env("MAINSPRING_URL", &server.url));
+    assert_eq!(code, 0, "{out}");
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 4, "{out}");
+    let at = |name| lines[0].find(name).expect(name);
+    assert_eq!(lines[1].find("admin"), Some(at("ROLE")), "{out}");
+    assert_eq!(lines[1].find("1 login"), Some(at("NOTE")), "{out}");
+    assert_eq!(lines[2].find("car/*"), Some(at("KEYS")), "{out}");
+    assert_eq!(lines[3].find("reader"), Some(at("ROLE")), "{out}");
+    assert_eq!(lines[3].find("in 59m"), Some(at("ENDS")), "{out}");
+    assert_eq!(lines[3].find("dash"), Some(at("NOTE")), "{out}");
 }

@@ -68,7 +68,7 @@ fn what_is_not_known_is_told_as_such() {
         ("outcome_unknown", 9, "error: the answer is lost"),
         ("shutting_down", 8, "is shutting down"),
         ("journal_failed", 1, "error: the journal has failed: m"),
-        ("unauthorized", 7, "error: unauthorized"),
+        ("unauthorized", 10, "wants to know who asks"),
     ] {
         let url = liar("500 Internal Server Error", &problem(code));
         let ended = run_with(&mut mainspring(&["batch", "--url", &url]), SETS);

@@ -118,7 +118,15 @@ fn cannot(what: &str, file: &Path, error: &io::Error) -> io::Error {
 fn read(file: &Path) -> io::Result<Kept> {
     let text = match fs::read(file) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Kept::default()),
+        // Nor is there a login of this user where they may not look, such as in the home of another.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+            ) =>
+        {
+            return Ok(Kept::default());
+        }
         Err(error) => return Err(cannot("read", file, &error)),
     };
     check_private(file)?;

@@ -10,6 +10,7 @@ use mainspring::client::{Login, Options};
 
 use super::credentials::{Entry, Place};
 use super::failure::Failure;
+use crate::cli::exit::Exit;
 use crate::cli::output::is_standard;
 
 const VARIABLE: &str = "MAINSPRING_TOKEN";
@@ -64,6 +65,20 @@ impl Who {
             Self::Token(token, _) => options.token(token.clone()),
             Self::Login(place, entry) => {
                 options.login(Login::kept(entry.tokens.clone(), place.clone()))
+            }
+        }
+    }
+
+    /// The login, for what can only be done with one.
+    pub fn login(&self, url: &str) -> anyhow::Result<(&Place, &Entry)> {
+        match self {
+            Self::Login(place, entry) => Ok((place, entry)),
+            Self::Token(_, from) => {
+                Err(Failure::misused(format!("this needs a login, and not a token ({from})")))
+            }
+            Self::Nobody => {
+                let text = format!("nobody is logged in at {url}");
+                Err(Failure::error(Exit::Unauthorized, text))
             }
         }
     }

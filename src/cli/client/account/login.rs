@@ -1,8 +1,11 @@
 //! `mainspring login` and `logout`.
 
+use std::net::IpAddr;
+
 use anyhow::Context;
 use mainspring::auth::{AuthError, Secret};
 use mainspring::client::Accounts;
+use reqwest::Url;
 
 use super::{password, print};
 use crate::cli::client::credentials::{Entry, Place};
@@ -10,6 +13,7 @@ use crate::cli::client::failure::Failure;
 use crate::cli::client::screen::Screen;
 use crate::cli::client::who::Who;
 use crate::cli::exit::Exit;
+use crate::cli::output::tell;
 
 pub const ABOUT: &str = "\
 Log in, and stay logged in: the other commands ask as this account from now on.
@@ -48,10 +52,21 @@ pub async fn login(
         (None, Some(before)) => before.name,
         (None, None) => password::name()?,
     };
+    if is_in_clear(url) {
+        tell(format_args!("warning: the password goes to {url} for everybody to read: use https"));
+    }
     let password = password::known(&format!("Password of {}", screen.text(&name)))?;
     begin(accounts, &place, &name, password).await?;
     print::done(&format!("logged in at {url} as {name}"), screen)?;
     Ok(Exit::Fine)
+}
+
+/// Whether others can read along.
+fn is_in_clear(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let is_near = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    url.scheme() == "http" && !is_near
 }
 
 /// Log in and keep the tokens.
@@ -79,10 +94,7 @@ pub async fn logout(
     url: &str,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
-    let Who::Login(place, entry) = who else {
-        let text = format!("nobody is logged in at {url}");
-        return Err(Failure::error(Exit::Unauthorized, text));
-    };
+    let (place, entry) = who.login(url)?;
     match accounts.logout(*all).await {
         // The server had ended it before.
         Ok(()) | Err(AuthError::Denied) => {}
@@ -91,4 +103,19 @@ pub async fn logout(
     place.hold()?.put(None).context("the login has ended, and its tokens are still kept")?;
     print::done(&format!("logged out {} at {url}", entry.name), screen)?;
     Ok(Exit::Fine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_can_read() {
+        for url in ["http://db.example:8080", "http://10.0.0.1", "http://[2001:db8::1]/store"] {
+            assert!(is_in_clear(url), "{url}");
+        }
+        for url in ["http://localhost:8080", "http://127.0.0.1", "http://[::1]:1", "https://h"] {
+            assert!(!is_in_clear(url), "{url}");
+        }
+    }
 }

@@ -235,10 +235,7 @@ async fn own_password(
     url: &str,
     screen: Screen,
 ) -> anyhow::Result<()> {
-    let Who::Login(place, entry) = who else {
-        let text = format!("log in at {url} first, or name the account");
-        return Err(Failure::error(Exit::Unauthorized, text));
-    };
+    let (place, entry) = who.login(url)?;
     let current = password::known("Current password")?;
     let new = password::new("New password")?;
     match accounts.change_password(current, new.clone()).await {
