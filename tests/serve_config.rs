@@ -232,14 +232,12 @@ fn what_does_not_fit_together_is_refused() {
 #[test]
 fn other_machines_are_served_only_on_purpose() {
     let (auth, tls) = ("--insecure-without-authentication", "--insecure-without-tls");
-    let error = refused(&[], &[("HOST", "0.0.0.0")]);
+    let error = refused(&[], &[("MAINSPRING_HOST", "0.0.0.0")]);
     assert_eq!(error.lines().count(), 2, "{error}");
     for (line, flag) in error.lines().zip([auth, tls]) {
-        assert!(
-            line.starts_with(
-                "error: environment variable HOST: other machines can reach 0.0.0.0, "
-            )
-        );
+        assert!(line.starts_with(
+            "error: environment variable MAINSPRING_HOST: other machines can reach 0.0.0.0, "
+        ));
         assert!(line.contains("--host 127.0.0.1") && line.contains(flag), "{line}");
     }
     let error = refused(&["--host=::", tls], &[]);
@@ -332,6 +330,13 @@ fn what_is_printed_can_be_given_back() {
         "--cors-origins=http://localhost:3000,*",
         "--allowed-hosts=DB.example,localhost.localdomain",
         "--heartbeat=1500ms",
+        "--auth-enabled",
+        "--admin-user=ada",
+        "--admin-password=wheels within wheels",
+        "--accounts=file:accounts",
+        "--access-ttl=5m",
+        "--refresh-ttl=1h",
+        "--audit-log=audit.jsonl",
         "--journal=file:////a b\\#\"c\"",
         "--sync=0.1s",
         "--default-ttl=90m",
@@ -361,7 +366,9 @@ fn what_is_printed_can_be_given_back() {
     let said = printed(&everything, &[]);
     assert!(!said.contains("# default"), "{said}");
     let config = &file("everything", &said);
-    assert_eq!(values(&printed(&["--config", config], &[])), values(&said));
+    // The password is not shown, and has to be given again.
+    let password = [("ADMIN_PASSWORD", "wheels within wheels")];
+    assert_eq!(values(&printed(&["--config", config], &password)), values(&said));
     assert_eq!(values(&said)["store"]["journal"].as_str(), Some("file:////a b\\#\"c\""));
     assert_eq!(values(&said)["http"]["cors_origins"].as_array().map(Vec::len), Some(3));
 }

@@ -11,6 +11,8 @@ use super::secret::Secret;
 
 /// Logins that one account may have at once. The oldest goes when there are more.
 pub(super) const MAX_SESSIONS: usize = 64;
+/// Refresh tokens of a login that are known when they come again.
+pub(super) const MAX_USED: usize = 32;
 /// API tokens that one account may have.
 pub(super) const MAX_TOKENS: usize = 64;
 
@@ -40,6 +42,9 @@ pub(super) struct Session {
     pub(super) id: String,
     /// Of the only refresh token that is still good.
     pub(super) refresh: Fingerprint,
+    /// Of those before it, the newest last.
+    #[serde(default)]
+    pub(super) used: Vec<Fingerprint>,
     pub(super) expires: u64,
 }
 
@@ -104,13 +109,14 @@ impl<'de> Deserialize<'de> for Account {
     }
 }
 
-/// The names that accounts may have: they are part of tokens.
+/// The names that accounts may have: they are part of tokens and of paths, where `..` is none.
 pub(super) fn validate_name(name: &str) -> Result<(), AuthError> {
     let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if (1..=64).contains(&name.len()) && name.bytes().all(is_fit) {
+    let begins = name.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if begins && name.len() <= 64 && name.bytes().all(is_fit) {
         return Ok(());
     }
     Err(AuthError::Invalid(
-        "a name has 1 to 64 letters (a to z), digits, dots, dashes and underscores",
+        "a name has 1 to 64 letters (a to z), digits, dots, dashes and underscores, and begins with a letter or a digit",
     ))
 }

@@ -57,17 +57,27 @@ impl Auth {
         Ok(())
     }
 
-    /// Make the first administrator, unless there is an account of this name. Answers whether it was made.
+    /// Make the first administrator, unless there is one already: who was removed since then does not come back.
+    /// Answers whether it was made.
     ///
     /// # Errors
     ///
     /// As [`register`](Self::register).
     pub async fn ensure_admin(&self, name: &str, password: Secret) -> Result<bool, AuthError> {
-        match self.register(name, password, Access::new(Role::Admin)).await {
-            Ok(()) => Ok(true),
-            Err(AuthError::Exists) => Ok(false),
-            Err(error) => Err(error),
+        if self.has_admin().await? {
+            return Ok(false);
         }
+        self.register(name, password, Access::new(Role::Admin)).await.map(|()| true)
+    }
+
+    /// Whether there is somebody to look after the accounts.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Store`].
+    pub async fn has_admin(&self) -> Result<bool, AuthError> {
+        let profiles = self.profiles().await?;
+        Ok(profiles.iter().any(|profile| profile.access.role == Role::Admin))
     }
 
     /// All accounts, by name.
@@ -101,6 +111,17 @@ impl Auth {
         self.account(name).map(|account| Profile::of(name, &account, self.now()))
     }
 
+    /// What somebody may know of themselves: a token of a program sees itself, and no other.
+    pub(crate) fn own_profile(&self, grant: &Grant) -> Option<Profile> {
+        let mut profile = self.profile(grant.account())?;
+        profile.access = grant.access().clone();
+        if let Some(id) = grant.token() {
+            profile.tokens.retain(|token| token.id == id);
+            profile.logins = 0;
+        }
+        Some(profile)
+    }
+
     /// Change what an account may do. Takes effect with its next request, and ends its streams.
     ///
     /// # Errors
@@ -109,6 +130,7 @@ impl Auth {
     /// to look after the accounts.
     pub async fn set_access(&self, name: &str, access: Access) -> Result<(), AuthError> {
         access.validate().map_err(AuthError::Invalid)?;
+        let _alone = self.0.administrators.lock().await;
         if access.role != Role::Admin {
             self.is_not_the_last_admin(name).await?;
         }
@@ -149,9 +171,11 @@ impl Auth {
     ) -> Result<(), AuthError> {
         grant.needs_login()?;
         let name = grant.account();
+        let place = self.0.passwords.place()?;
         let attempt = self.0.attempts.begin(name, from).await?;
         let account = self.account(name).ok_or(AuthError::Denied)?;
-        if !self.0.passwords.verify(current, Some(&account.record().password)).await? {
+        if !place.verify(current, Some(&account.record().password)).await? {
+            tracing::warn!(target: "mainspring::audit", account = name, %from, "password not known");
             return Err(AuthError::Denied);
         }
         attempt.succeeded().await?;
@@ -164,6 +188,7 @@ impl Auth {
     ///
     /// [`AuthError::NotFound`]; [`AuthError::Invalid`] if nobody would be left to look after the accounts.
     pub async fn remove(&self, name: &str) -> Result<(), AuthError> {
+        let _alone = self.0.administrators.lock().await;
         self.is_not_the_last_admin(name).await?;
         match self.0.accounts.remove(name).await {
             Ok(_) => {}

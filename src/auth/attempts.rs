@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
 use super::AuthError;
 use crate::{Error, Key, Store, Timestamp};
 
@@ -13,16 +15,27 @@ const LONGEST_OF_ACCOUNT: Duration = Duration::from_secs(60);
 const LONGEST_OF_ADDRESS: Duration = Duration::from_secs(15 * 60);
 /// After how long without a failure all is forgotten.
 const FORGET: Duration = Duration::from_secs(30 * 60);
-/// Names and addresses that are remembered. With more, nobody new may try.
+/// Names, and addresses, that are remembered. Those beyond are not held back: they are too many to be remembered,
+/// and each is held back by the other of the two.
 const REMEMBERED: usize = 100_000;
 
-/// The failures, in a store of their own: a list of times each, which expires.
+/// The failures, in stores of their own: a list of times each, which expires.
 #[derive(Debug)]
 pub(super) struct Attempts {
-    failures: Store<Timestamp>,
+    accounts: Failures,
+    addresses: Failures,
+    /// One attempt begins at a time: many at once are many.
+    beginning: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Failures {
+    times: Store<Timestamp>,
+    longest: Duration,
 }
 
 /// An attempt that counts as failed until it has [succeeded](Attempt::succeeded).
+#[derive(Debug)]
 pub(super) struct Attempt<'a> {
     attempts: &'a Attempts,
     account: Key,
@@ -31,50 +44,63 @@ pub(super) struct Attempt<'a> {
 
 impl Attempts {
     pub(super) fn new() -> Self {
-        let failures = Store::builder().max_entries(REMEMBERED).history_changes(0).spawn();
-        Self { failures }
+        let accounts = Failures::new(LONGEST_OF_ACCOUNT);
+        let addresses = Failures::new(LONGEST_OF_ADDRESS);
+        Self { accounts, addresses, beginning: Mutex::new(()) }
     }
 
-    /// Begin to try, unless it is too soon. It counts before it is known how it ends: many at once are many.
+    /// Begin to try, unless it is too soon. It counts before it is known how it ends.
     pub(super) async fn begin(&self, name: &str, from: IpAddr) -> Result<Attempt<'_>, AuthError> {
-        let (account, address) = (Key::from(format!("account/{name}")), address_key(from));
-        self.is_time(&account, LONGEST_OF_ACCOUNT)?;
-        self.is_time(&address, LONGEST_OF_ADDRESS)?;
-        self.count(&account, LONGEST_OF_ACCOUNT).await?;
-        self.count(&address, LONGEST_OF_ADDRESS).await?;
+        let (account, address) = (Key::from(name), address_key(from));
+        let _alone = self.beginning.lock().await;
+        self.addresses.is_time(&address)?;
+        self.accounts.is_time(&account)?;
+        self.addresses.count(&address).await?;
+        self.accounts.count(&account).await?;
         Ok(Attempt { attempts: self, account, address })
     }
+}
 
-    /// As if it had never been tried.
-    #[cfg(test)]
-    pub(super) async fn forget(&self, key: &str) -> Result<(), AuthError> {
-        forgiven(self.failures.remove(key).await)
+#[cfg(test)]
+impl Attempts {
+    pub(super) async fn forget(&self, name: &str) -> Result<(), AuthError> {
+        self.accounts.forget(&name.into()).await
+    }
+}
+
+impl Failures {
+    fn new(longest: Duration) -> Self {
+        let times = Store::builder().max_entries(REMEMBERED).history_changes(0).spawn();
+        Self { times, longest }
     }
 
-    fn is_time(&self, key: &Key, longest: Duration) -> Result<(), AuthError> {
-        let view = self.failures.view();
+    fn is_time(&self, key: &Key) -> Result<(), AuthError> {
+        let view = self.times.view();
         let (Ok(Some(count)), Ok(Some(last))) = (view.len(key), view.last(key)) else {
             return Ok(());
         };
-        let wait = backoff(count, longest).saturating_sub(view.now().saturating_since(last));
+        let wait = backoff(count, self.longest).saturating_sub(view.now().saturating_since(last));
         if wait.is_zero() { Ok(()) } else { Err(AuthError::TooManyAttempts { wait }) }
     }
 
-    async fn count(&self, key: &Key, longest: Duration) -> Result<(), AuthError> {
-        let view = self.failures.view();
-        let before = view.len(key).ok().flatten().unwrap_or(0);
-        let pushed = self.failures.push(key, view.now()).ttl(FORGET).await;
-        match pushed {
-            // Others were faster, between the look and this.
-            Ok(pushed) if pushed.length > before + 1 && pushed.length > FREE => {
-                let wait = backoff(pushed.length, longest);
-                Err(AuthError::TooManyAttempts { wait })
-            }
-            Ok(_) => Ok(()),
-            Err(Error::OverLimit { .. }) => {
-                Err(AuthError::TooManyAttempts { wait: LONGEST_OF_ACCOUNT })
-            }
+    async fn count(&self, key: &Key) -> Result<(), AuthError> {
+        match self.times.push(key, self.times.view().now()).ttl(FORGET).await {
+            // So many cannot be told apart any more, and none of them shall keep the others out.
+            Ok(_) | Err(Error::OverLimit { .. }) => Ok(()),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// As if it had never been tried.
+    async fn forget(&self, key: &Key) -> Result<(), AuthError> {
+        forgiven(self.times.remove(key).await).map(drop)
+    }
+
+    /// As if the last time had not been tried.
+    async fn take_back(&self, key: &Key) -> Result<(), AuthError> {
+        match forgiven(self.times.pop(key).await)? {
+            Some(popped) if popped.length == 0 => self.forget(key).await,
+            _ => Ok(()),
         }
     }
 }
@@ -83,21 +109,17 @@ impl Attempt<'_> {
     /// The account starts anew. The address gets back only this attempt: whoever has one account must not
     /// make good with it what was tried of others.
     pub(super) async fn succeeded(self) -> Result<(), AuthError> {
-        forgiven(self.attempts.failures.remove(self.account).await)?;
-        forgiven(self.attempts.failures.pop(self.address).await)
-    }
-
-    /// It was not tried after all.
-    pub(super) async fn withdrawn(self) -> Result<(), AuthError> {
-        forgiven(self.attempts.failures.pop(self.account).await)?;
-        forgiven(self.attempts.failures.pop(self.address).await)
+        let _alone = self.attempts.beginning.lock().await;
+        self.attempts.accounts.forget(&self.account).await?;
+        self.attempts.addresses.take_back(&self.address).await
     }
 }
 
 /// What is forgotten already need not be forgiven.
-fn forgiven<R>(result: Result<R, Error>) -> Result<(), AuthError> {
+fn forgiven<R>(result: Result<R, Error>) -> Result<Option<R>, AuthError> {
     match result {
-        Ok(_) | Err(Error::NotFound | Error::ListEmpty) => Ok(()),
+        Ok(done) => Ok(Some(done)),
+        Err(Error::NotFound | Error::ListEmpty) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -113,10 +135,10 @@ fn backoff(failures: usize, longest: Duration) -> Duration {
 /// The network of an IPv6 address stands for it: whoever has one has 2 to the power of 64.
 fn address_key(from: IpAddr) -> Key {
     match from.to_canonical() {
-        IpAddr::V4(address) => format!("address/{address}").into(),
+        IpAddr::V4(address) => address.to_string().into(),
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
-            format!("address/{a:x}:{b:x}:{c:x}:{d:x}").into()
+            format!("{a:x}:{b:x}:{c:x}:{d:x}").into()
         }
     }
 }
@@ -173,7 +195,15 @@ mod tests {
         let attempts = Attempts::new();
         let all = (0..100).map(|_| attempts.begin("ada", HERE));
         let begun = futures_util::future::join_all(all).await;
-        assert!(begun.iter().filter(|attempt| attempt.is_ok()).count() <= FREE);
+        assert!(begun.iter().filter(|attempt| attempt.is_ok()).count() == FREE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_succeeds_leaves_nothing_behind() {
+        let attempts = Attempts::new();
+        attempts.begin("ada", HERE).await.unwrap().succeeded().await.unwrap();
+        assert!(attempts.accounts.times.keys("").await.unwrap().items.is_empty());
+        assert!(attempts.addresses.times.keys("").await.unwrap().items.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -25,6 +25,7 @@ pub(crate) async fn login(auth: &Auth, name: &str) -> Secret {
     let session = Session {
         id: id.clone(),
         refresh: Fingerprint::of("none"),
+        used: Vec::new(),
         expires: auth.now() + Duration::from_secs(3_600).as_secs(),
     };
     let begun = auth.change(name, |record| {
@@ -45,7 +46,7 @@ pub(crate) async fn bad(auth: &Auth, name: &str) -> Vec<(&'static str, String)> 
     let kept = session.clone();
     let begun = auth.change(name, |record| {
         let (refresh, expires) = (Fingerprint::of("none"), u64::MAX);
-        record.sessions.push(Session { id: kept.clone(), refresh, expires });
+        record.sessions.push(Session { id: kept.clone(), refresh, used: Vec::new(), expires });
         Ok(())
     });
     begun.await.unwrap();

@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use super::access::{Access, Right};
 use super::bearer::{Bearer, Named};
 use super::claims::Claims;
-use super::{Auth, AuthError};
-use crate::Key;
+use super::{Account, Auth, AuthError};
+use crate::{Key, Subscription};
 
 /// Who asks: what a token says that was found to be good.
 #[derive(Debug)]
@@ -55,6 +55,14 @@ impl Grant {
         match &self.who.by {
             By::Session(id) => Some(id),
             By::Token(_) => None,
+        }
+    }
+
+    /// The id of the token that it came in with; none of a login.
+    pub(super) fn token(&self) -> Option<&str> {
+        match &self.who.by {
+            By::Session(_) => None,
+            By::Token(id) => Some(id),
         }
     }
 
@@ -153,17 +161,25 @@ impl Auth {
         }
     }
 
-    /// Until the token ends, or what it allows is not what it was.
+    /// A future that is ready when the token ends, or what it allows is not what it was.
     ///
-    /// # Cancel safety
+    /// # Errors
     ///
-    /// Nothing is lost if the future is dropped.
-    pub(crate) async fn ended(self, grant: Grant) {
+    /// [`AuthError::Denied`] if that is so already.
+    pub(crate) async fn ending(
+        self,
+        grant: Grant,
+    ) -> Result<impl Future<Output = ()> + Send + 'static, AuthError> {
         let Grant { who, access } = grant;
         // Before the look, so that no change falls between them.
-        let Ok(mut changes) = self.0.accounts.subscribe().key(who.account.clone()).await else {
-            return;
-        };
+        let changes = self.0.accounts.subscribe().key(who.account.clone()).await?;
+        if self.access_of(&who).as_ref() != Some(&access) {
+            return Err(AuthError::Denied);
+        }
+        Ok(self.ended(who, access, changes))
+    }
+
+    async fn ended(self, who: Arc<Who>, access: Access, mut changes: Subscription<Account>) {
         while self.access_of(&who).as_ref() == Some(&access) {
             let left = Duration::from_secs(who.until.saturating_sub(self.now()).clamp(1, 86_400));
             tokio::select! {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine;
@@ -10,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use jsonwebtoken::{DecodingKey, EncodingKey};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -36,7 +37,8 @@ use super::secret::Secret;
 /// ```
 pub struct Keys {
     file: Option<PathBuf>,
-    live: RwLock<Vec<Key>>,
+    live: RwLock<Vec<Arc<Key>>>,
+    rotating: Mutex<()>,
     /// Of the set of keys: what was found out with an older one has to be found out again.
     generation: AtomicU64,
 }
@@ -73,7 +75,7 @@ impl Keys {
     ///
     /// [`AuthError::NoRandomness`].
     pub fn in_memory() -> Result<Self, AuthError> {
-        Ok(Self::of(None, vec![Key::random()?]))
+        Ok(Self::of(None, vec![Arc::new(Key::random()?)]))
     }
 
     /// The keys in this file, which is made with a new key if it is not there.
@@ -87,7 +89,7 @@ impl Keys {
         let live = match std::fs::read(&file) {
             Ok(text) => read(&file, &text)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let live = vec![Key::random()?];
+                let live = vec![Arc::new(Key::random()?)];
                 write(&file, &live)?;
                 live
             }
@@ -96,8 +98,9 @@ impl Keys {
         Ok(Self::of(Some(file), live))
     }
 
-    fn of(file: Option<PathBuf>, live: Vec<Key>) -> Self {
-        Self { file, live: RwLock::new(live), generation: AtomicU64::new(0) }
+    fn of(file: Option<PathBuf>, live: Vec<Arc<Key>>) -> Self {
+        let (live, rotating) = (RwLock::new(live), Mutex::new(()));
+        Self { file, live, rotating, generation: AtomicU64::new(0) }
     }
 
     /// Sign with a new key from now on, and forget the older of two: its tokens are refused from now on. Answers the
@@ -107,19 +110,16 @@ impl Keys {
     ///
     /// [`AuthError::Keys`] if the file cannot be written; the keys are as they were.
     pub fn rotate(&self) -> Result<String, AuthError> {
-        let key = Key::random()?;
+        let _alone = self.rotating.lock();
+        let key = Arc::new(Key::random()?);
         let id = key.id.clone();
-        let mut live = self.live.write();
-        let mut next = vec![key];
-        next.extend(live.drain(..));
-        let forgotten = next.split_off(LIVE.min(next.len()));
-        if let Some(file) = &self.file
-            && let Err(error) = write(file, &next)
-        {
-            *live = next.into_iter().skip(1).chain(forgotten).collect();
-            return Err(error);
+        let before = self.live.read().clone();
+        let next: Vec<_> = std::iter::once(key).chain(before).take(LIVE).collect();
+        // Nobody who signs or verifies waits for the disk.
+        if let Some(file) = &self.file {
+            write(file, &next)?;
         }
-        *live = next;
+        *self.live.write() = next;
         self.generation.fetch_add(1, Ordering::Release);
         Ok(id)
     }
@@ -138,14 +138,22 @@ impl Keys {
         self.live.read().iter().map(|key| key.id.clone()).collect()
     }
 
+    fn newest_key(&self) -> Option<Arc<Key>> {
+        self.live.read().first().cloned()
+    }
+
+    fn key(&self, id: &str) -> Option<Arc<Key>> {
+        self.live.read().iter().find(|key| key.id == id).cloned()
+    }
+
     /// Do something with the key that signs.
     pub(super) fn with_newest<R>(&self, work: impl FnOnce(&Key) -> R) -> Option<R> {
-        self.live.read().first().map(work)
+        self.newest_key().as_deref().map(work)
     }
 
     /// Do something with the key of this id, if it is live.
     pub(super) fn with<R>(&self, id: &str, work: impl FnOnce(&Key) -> R) -> Option<R> {
-        self.live.read().iter().find(|key| key.id == id).map(work)
+        self.key(id).as_deref().map(work)
     }
 }
 
@@ -203,12 +211,13 @@ fn failed(what: &str, file: &Path, error: impl fmt::Display) -> AuthError {
     AuthError::Keys(format!("cannot {what} the signing keys in {}: {error}", file.display()))
 }
 
-fn read(file: &Path, text: &[u8]) -> Result<Vec<Key>, AuthError> {
+fn read(file: &Path, text: &[u8]) -> Result<Vec<Arc<Key>>, AuthError> {
     only_its_owner(file)?;
     // Not serde's own words: they may quote what is in the file.
     let unfit = || failed("read", file, "it is no JSON Web Key Set of Ed25519 keys");
     let set: KeySet = serde_json::from_slice(text).map_err(|_| unfit())?;
-    let keys: Option<Vec<Key>> = set.keys.iter().take(LIVE).map(Key::from_jwk).collect();
+    let key = |jwk| Key::from_jwk(jwk).map(Arc::new);
+    let keys: Option<Vec<_>> = set.keys.iter().take(LIVE).map(key).collect();
     keys.filter(|keys| !keys.is_empty()).ok_or_else(unfit)
 }
 
@@ -228,9 +237,9 @@ fn only_its_owner(_: &Path) -> Result<(), AuthError> {
 }
 
 /// A crash leaves the old file or the new one.
-fn write(file: &Path, keys: &[Key]) -> Result<(), AuthError> {
+fn write(file: &Path, keys: &[Arc<Key>]) -> Result<(), AuthError> {
     let failed = |error: std::io::Error| failed("write", file, error);
-    let set = KeySet { keys: keys.iter().filter_map(Key::to_jwk).collect() };
+    let set = KeySet { keys: keys.iter().filter_map(|key| key.to_jwk()).collect() };
     let text = serde_json::to_vec_pretty(&set).map_err(|error| failed(error.into()))?;
     let new = file.with_extension("new");
     let _ = std::fs::remove_file(&new);

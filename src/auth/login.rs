@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::account::{MAX_SESSIONS, Session};
+use super::account::{MAX_SESSIONS, MAX_USED, Session};
 use super::bearer::{self, Named};
 use super::claims::Claims;
 use super::fingerprint::{Fingerprint, random};
@@ -43,19 +43,14 @@ impl Auth {
         from: IpAddr,
     ) -> Result<Tokens, AuthError> {
         account::validate_name(name).map_err(|_| AuthError::Denied)?;
+        // Before it counts: whoever is not looked at has not failed.
+        let place = self.0.passwords.place()?;
         let attempt = self.0.attempts.begin(name, from).await.inspect_err(|_| {
             tracing::warn!(target: "mainspring::audit", account = name, %from, "login held back");
         })?;
         let known = self.account(name);
         let hash = known.as_ref().map(|account| &account.record().password);
-        let is_right = match self.0.passwords.verify(password, hash).await {
-            Ok(is_right) => is_right,
-            Err(error) => {
-                attempt.withdrawn().await?;
-                return Err(error);
-            }
-        };
-        if !is_right {
+        if !place.verify(password, hash).await? {
             tracing::warn!(target: "mainspring::audit", account = name, %from, "login failed");
             return Err(AuthError::Denied);
         }
@@ -65,6 +60,7 @@ impl Auth {
         let session = Session {
             id: id.clone(),
             refresh: Fingerprint::of(refresh.expose()),
+            used: Vec::new(),
             expires: self.now() + self.0.refresh_ttl,
         };
         // The password may have been changed since it was compared: then this login is not one.
@@ -84,8 +80,8 @@ impl Auth {
         self.tokens(name, &id, refresh)
     }
 
-    /// The next tokens for a refresh token, which is good only once: when it comes again, somebody has stolen it, and
-    /// the login ends, for whoever has it.
+    /// The next tokens for a refresh token, which is good only once: when one of the last 32 comes again, somebody has
+    /// stolen it, and the login ends, for whoever has it.
     ///
     /// # Errors
     ///
@@ -104,12 +100,20 @@ impl Auth {
             .change(name, |record| {
                 let at = record.sessions.iter().position(|session| session.id == id);
                 let at = at.ok_or(AuthError::Denied)?;
-                if !record.sessions[at].refresh.is_of(token.expose()) {
+                let session = &mut record.sessions[at];
+                if session.used.iter().any(|used| used.is_of(token.expose())) {
                     record.sessions.remove(at);
                     return Ok(false);
                 }
-                record.sessions[at].refresh = fingerprint.clone();
-                record.sessions[at].expires = expires;
+                // One that was never made proves nothing but that somebody has seen the id of the login.
+                if !session.refresh.is_of(token.expose()) {
+                    return Err(AuthError::Denied);
+                }
+                if session.used.len() >= MAX_USED {
+                    session.used.remove(0);
+                }
+                session.used.push(std::mem::replace(&mut session.refresh, fingerprint.clone()));
+                session.expires = expires;
                 Ok(true)
             })
             .await

@@ -53,27 +53,22 @@ impl Passwords {
         Ok(Self { argon2, work, nobody })
     }
 
+    /// A place among those that wait.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError::Busy`] if there is none.
+    pub(super) fn place(&self) -> Result<Place<'_>, AuthError> {
+        let permit = self.work.try_reserve().map_err(|_| AuthError::Busy)?;
+        Ok(Place { passwords: self, permit })
+    }
+
     pub(super) async fn hash(&self, password: Secret) -> Result<Secret, AuthError> {
         if !LENGTH.contains(&password.expose().len()) {
             return Err(AuthError::Invalid("a password has 8 to 1024 bytes"));
         }
         let argon2 = self.argon2.clone();
-        self.in_turn(move || hash(&argon2, &password)).await?
-    }
-
-    /// Whether it is the password. Takes the same time if there is nothing to compare with.
-    pub(super) async fn verify(
-        &self,
-        password: Secret,
-        with: Option<&Secret>,
-    ) -> Result<bool, AuthError> {
-        let known = with.is_some();
-        let (argon2, with) = (self.argon2.clone(), with.unwrap_or(&self.nobody).clone());
-        let is_right = move || {
-            let Ok(hash) = PasswordHash::new(with.expose()) else { return false };
-            argon2.verify_password(password.expose().as_bytes(), &hash).is_ok()
-        };
-        Ok(self.in_turn(is_right).await? && known)
+        self.place()?.in_turn(move || hash(&argon2, &password)).await?
     }
 
     /// Let every thread wait, until what is answered is dropped.
@@ -95,15 +90,42 @@ impl Passwords {
         }
         hold
     }
+}
+
+/// The right to have one password looked at.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    passwords: &'a Passwords,
+    permit: mpsc::Permit<'a, Work>,
+}
+
+impl Place<'_> {
+    /// Whether it is the password. Takes the same time if there is nothing to compare with.
+    pub(super) async fn verify(
+        self,
+        password: Secret,
+        with: Option<&Secret>,
+    ) -> Result<bool, AuthError> {
+        // A longer one is nobody's, and is not looked at for longer.
+        let fits = password.expose().len() <= *LENGTH.end();
+        let password = if fits { password } else { Secret::from("") };
+        let known = with.is_some() && fits;
+        let with = with.unwrap_or(&self.passwords.nobody).clone();
+        let argon2 = self.passwords.argon2.clone();
+        let is_right = move || {
+            let Ok(hash) = PasswordHash::new(with.expose()) else { return false };
+            argon2.verify_password(password.expose().as_bytes(), &hash).is_ok()
+        };
+        Ok(self.in_turn(is_right).await? && known)
+    }
 
     async fn in_turn<R: Send + 'static>(
-        &self,
+        self,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, AuthError> {
         let (reply, done) = oneshot::channel();
         // Whoever does not wait any more need not be answered.
-        let work = Box::new(move || drop(reply.send(work())));
-        self.work.try_send(work).map_err(|_| AuthError::Busy)?;
+        self.permit.send(Box::new(move || drop(reply.send(work()))));
         done.await.map_err(|_| FAILED)
     }
 }
@@ -124,7 +146,8 @@ mod tests {
         let passwords = Passwords::new().unwrap();
         let hash = passwords.hash("wheels within wheels".into()).await.unwrap();
         assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.expose());
-        let verify = async |password: &str, with| passwords.verify(password.into(), with).await;
+        let verify =
+            async |password: &str, with| passwords.place()?.verify(password.into(), with).await;
         assert_eq!(verify("wheels within wheels", Some(&hash)).await, Ok(true));
         assert_eq!(verify("wheels within wheel", Some(&hash)).await, Ok(false));
         assert_eq!(verify("wheels within wheels", None).await, Ok(false));
@@ -144,7 +167,7 @@ mod tests {
     async fn only_so_many_wait() {
         let passwords = Passwords::new().unwrap();
         let threads = passwords.held();
-        let all = (0..WAITING + 5).map(|_| passwords.verify("x".into(), None));
+        let all = (0..WAITING + 5).map(async |_| passwords.place()?.verify("x".into(), None).await);
         let (results, ()) =
             tokio::join!(futures_util::future::join_all(all), async { drop(threads) });
         let busy = results.iter().filter(|result| **result == Err(AuthError::Busy)).count();

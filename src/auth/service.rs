@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::AuthError;
+use tokio::sync::Mutex;
+
 use super::account::{Account, Record};
 use super::attempts::Attempts;
 use super::claims::Parties;
@@ -52,6 +54,8 @@ pub(super) struct Inner {
     pub(super) passwords: Passwords,
     pub(super) attempts: Attempts,
     pub(super) verified: Verified,
+    /// Held by who takes a right away: two admins must not remove each other at the same moment.
+    pub(super) administrators: Mutex<()>,
     pub(super) parties: Parties,
     pub(super) access_ttl: u64,
     pub(super) refresh_ttl: u64,
@@ -73,6 +77,7 @@ impl Auth {
             passwords: Passwords::new()?,
             attempts: Attempts::new(),
             verified: Verified::new(),
+            administrators: Mutex::new(()),
             parties: Parties { issuer: options.issuer, audience: options.audience },
             access_ttl: seconds(options.access_ttl),
             refresh_ttl: seconds(options.refresh_ttl),

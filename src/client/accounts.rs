@@ -127,7 +127,8 @@ impl Accounts {
         password: impl Into<Secret>,
         access: Access,
     ) -> Result<Profile> {
-        let body = NewAccount { name: name.to_owned(), password: password.into(), access };
+        let Access { role, prefix } = access;
+        let body = NewAccount { name: name.to_owned(), password: password.into(), role, prefix };
         self.post("/auth/register", &body).await
     }
 
@@ -165,7 +166,12 @@ impl Accounts {
         ttl: Option<Duration>,
     ) -> Result<NewToken> {
         let (label, account) = (label.to_owned(), Some(name.to_owned()));
-        let body = TokenWanted { label, account, access, ttl: ttl.map(format_duration) };
+        let body = TokenWanted {
+            label,
+            account,
+            access: access.map(Into::into),
+            ttl: ttl.map(format_duration),
+        };
         self.post("/auth/tokens", &body).await
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::auth::{Access, Profile, Secret};
+use crate::auth::{Access, Profile, Role, Secret};
 
 /// Who wants to log in.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,11 +41,34 @@ pub(crate) struct Logout {
 
 /// An account that is to be made.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct NewAccount {
     pub(crate) name: String,
     pub(crate) password: Secret,
-    #[serde(flatten)]
-    pub(crate) access: Access,
+    pub(crate) role: Role,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prefix: Option<String>,
+}
+
+/// What an account or a token shall be allowed. A limit that is misspelled must not be none.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Allowed {
+    role: Role,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
+}
+
+impl From<Allowed> for Access {
+    fn from(Allowed { role, prefix }: Allowed) -> Self {
+        Self { role, prefix }
+    }
+}
+
+impl From<Access> for Allowed {
+    fn from(Access { role, prefix }: Access) -> Self {
+        Self { role, prefix }
+    }
 }
 
 /// One's own password that is to be changed.
@@ -79,7 +102,7 @@ pub(crate) struct TokenWanted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) account: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) access: Option<Access>,
+    pub(crate) access: Option<Allowed>,
     /// In words, such as `720h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ttl: Option<String>,

@@ -101,6 +101,12 @@ impl Problem {
         self.details.as_ref().and_then(|details| details.retry_after).unwrap_or(1)
     }
 
+    /// Whether it says that nothing has happened.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_certain(&self) -> bool {
+        !matches!(&*self.code, "outcome_unknown" | "failed" | "internal")
+    }
+
     /// The HTTP status that goes with the code.
     pub(crate) fn status(&self) -> u16 {
         match &*self.code {

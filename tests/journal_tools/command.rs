@@ -228,7 +228,7 @@ async fn a_hint_can_be_pasted() {
     flip(&files(&folder, "log-")[1], "value");
     let (code, said, _) = run(&["check"], &[&folder]);
     assert_eq!(code, 1);
-    assert!(said.contains(r"journal-tools-hint'\''s folder'`"), "{said}");
+    assert!(said.contains("/journal-tools-hint's folder\"`"), "{said}");
 }
 
 #[tokio::test]

@@ -212,7 +212,7 @@ async fn many_logins_at_once_disturb_nobody() {
         took[took.len() / 2]
     );
     assert!(p99 < Duration::from_millis(100), "{p99:?}");
-    assert!(grown < 100, "{grown} MiB");
+    assert!(grown < 150, "{grown} MiB");
     assert!(told.keys().all(|status| [401, 503].contains(status)), "{told:?}");
     assert!(told[&401] > 0);
 }

@@ -21,13 +21,13 @@ pub async fn open(settings: &Settings) -> anyhow::Result<Option<Auth>> {
         if !made.with_context(|| format!("cannot make the administrator {name:?}"))? {
             tracing::info!(
                 name,
-                "the administrator is there already, with the password that it has"
+                "there is an administrator already: the one that is named is not made"
             );
         }
     }
     anyhow::ensure!(
-        !auth.profiles().await?.is_empty(),
-        "everybody is asked who they are, and there are no accounts in {url}: name the first administrator with \
+        auth.has_admin().await?,
+        "everybody is asked who they are, and there is no administrator in {url}: name the first administrator with \
          ADMIN_USER and ADMIN_PASSWORD, or make one with `mainspring user add`"
     );
     tracing::info!(accounts = %url, keys = ?auth.keys().ids(), "everybody is asked who they are");

@@ -53,17 +53,6 @@ pub const HOST: Kind<IpAddr> = Kind {
     write: |host| host.to_string().into(),
 };
 
-/// An address that is that of another setting unless it is given.
-pub const OTHER_HOST: Kind<Option<IpAddr>> = Kind {
-    value_name: "ADDRESS",
-    form: Form::One,
-    read: |text| match text {
-        "same" => Ok(None),
-        text => (HOST.read)(text).map(Some),
-    },
-    write: |host| host.map_or_else(|| "same".into(), |host| host.to_string()).into(),
-};
-
 pub const PORT: Kind<u16> = Kind {
     value_name: "PORT",
     form: Form::One,

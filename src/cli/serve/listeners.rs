@@ -17,7 +17,6 @@ pub struct Listeners {
 impl Listeners {
     pub async fn bind(settings: &Settings) -> anyhow::Result<Self> {
         let Settings { host, port, health_host, health_port, .. } = *settings;
-        let health_host = health_host.unwrap_or(host);
         let api = bind((host, port).into(), "the API", "--port, or --host").await?;
         let health = bind(
             (health_host, health_port).into(),

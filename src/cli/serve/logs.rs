@@ -13,6 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use super::kind::not;
+use crate::cli::output::argument;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -61,7 +62,8 @@ pub fn start(level: &str, format: Format, audit: Option<&Path>) -> anyhow::Resul
     };
     let audit = audit.map(open_audit).transpose()?.map(|file| {
         let lines = fmt::layer().json().flatten_event(true).with_writer(Mutex::new(file));
-        lines.log_internal_errors(false).with_filter(filter_fn(is_audit))
+        // What is lost of it is said on the standard error.
+        lines.log_internal_errors(true).with_filter(filter_fn(is_audit))
     });
     let started = tracing_subscriber::registry().with(log).with(audit).try_init();
     started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
@@ -73,7 +75,17 @@ fn open_audit(path: &Path) -> anyhow::Result<File> {
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).with_context(|| format!("cannot write the audit log {}", path.display()))
+    let shown = path.display();
+    let file = options.open(path).with_context(|| format!("cannot write the audit log {shown}"))?;
+    #[cfg(unix)]
+    {
+        let of =
+            file.metadata().with_context(|| format!("cannot look at the audit log {shown}"))?;
+        let mode = std::os::unix::fs::MetadataExt::mode(&of);
+        let is_private = !of.is_file() || mode & 0o077 == 0;
+        anyhow::ensure!(is_private, "others may read the audit log: chmod 600 {}", argument(path));
+    }
+    Ok(file)
 }
 
 /// <https://no-color.org>

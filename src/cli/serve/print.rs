@@ -2,6 +2,7 @@
 
 use super::resolve::Resolved;
 use super::settings::TABLE;
+use super::source::Source;
 use crate::cli::output::say;
 
 /// What 002 says in two settings `journal` says in one.
@@ -26,6 +27,12 @@ fn text(resolved: &Resolved) -> String {
             text += &format!("\n[{section}]\n");
         }
         let (_, source) = &resolved.values[setting.name];
+        if setting.name == "admin_password" {
+            if *source != Source::Default {
+                text += &format!("# {} is not shown # {source}\n", setting.key());
+            }
+            continue;
+        }
         // The name of a file may hold anything.
         let source = source.to_string().replace(char::is_control, "?");
         text += &format!("{} = {value} # {source}\n", setting.key());

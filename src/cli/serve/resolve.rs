@@ -37,7 +37,7 @@ pub fn resolve(given: Values, file: Option<&Path>) -> Result<Resolved, Problems>
     check_ports(&settings, &values, &mut problems);
     check_tls(&settings, &values, &mut problems);
     check_auth(&settings, &values, &mut problems, &mut doubts);
-    check_exposure(&settings, &values, &mut problems);
+    check_exposure(&settings, &values, &mut problems, &mut doubts);
     if problems.is_empty() { Ok(Resolved { settings, values, doubts }) } else { Err(problems) }
 }
 
@@ -135,7 +135,17 @@ fn check_auth(
     }
 }
 
-fn check_exposure(settings: &Settings, values: &Values, problems: &mut Problems) {
+fn check_exposure(
+    settings: &Settings,
+    values: &Values,
+    problems: &mut Problems,
+    doubts: &mut Vec<String>,
+) {
+    if !settings.health_host.is_loopback() {
+        let doubt = "whoever reaches the second port may read the metrics: they are not encrypted, and ask nobody";
+        doubts.push(format!("{}: {doubt}", source(values, "health_host")));
+    }
+
     let exposure = Exposure {
         host: settings.host,
         has_authentication: settings.auth_enabled,
@@ -147,7 +157,7 @@ fn check_exposure(settings: &Settings, values: &Values, problems: &mut Problems)
 }
 
 fn check_ports(settings: &Settings, values: &Values, problems: &mut Problems) {
-    let has_same_host = settings.health_host.is_none_or(|host| host == settings.host);
+    let has_same_host = settings.health_host == settings.host;
     if has_same_host && settings.port == settings.health_port && settings.port != 0 {
         let (api, health) = (source(values, "port"), source(values, "health_port"));
         let (at, other) =

@@ -22,8 +22,9 @@ settings! {
         port: u16 = PORT("8080") "PORT";
         /// The port of health checks and metrics; 0 is any free one
         health_port: u16 = PORT("8081") "HEALTH_PORT";
-        /// The address of health checks and metrics, which are never encrypted; same: that of --host
-        health_host: Option<IpAddr> = OTHER_HOST("same");
+        /// The address of health checks and metrics, which are never encrypted and ask nobody: say 0.0.0.0 where a probe
+        /// or Prometheus is on another machine
+        health_host: IpAddr = HOST("127.0.0.1");
         /// The version that the OpenAPI document shows
         api_version: String = TEXT("v1.0.0") "API_VERSION";
         /// Compress answers for those who accept it

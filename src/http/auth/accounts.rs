@@ -6,14 +6,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 
-use super::body::{Sealed, unkept};
+use super::body::{Sealed, unkept, whole};
 use super::caller::{Admin, Known};
 use super::described;
 use super::name::{Name, TokenName};
 use crate::auth::{Access, AuthError, Right};
 use crate::http::answer::Failure;
 use crate::http::schema::Ok as OkSchema;
-use crate::wire::accounts::{NewAccount, Password, Profiles, SigningKeys, TokenWanted};
+use crate::wire::accounts::{Allowed, NewAccount, Password, Profiles, SigningKeys, TokenWanted};
 use crate::wire::parse_duration;
 
 /// Make an account.
@@ -25,11 +25,14 @@ use crate::wire::parse_duration;
 )]
 pub(in crate::http) async fn register(
     Admin(auth, grant): Admin,
-    Sealed(NewAccount { name, password, access }): Sealed<NewAccount>,
+    Sealed(NewAccount { name, password, role, prefix }): Sealed<NewAccount>,
 ) -> Result<Response, Failure> {
-    auth.register(&name, password, access).await?;
-    grant.did("register", &name);
-    created(unkept(&auth.profile(&name).ok_or(AuthError::NotFound)?)?)
+    whole(async move {
+        auth.register(&name, password, Access { role, prefix }).await?;
+        grant.did("register", &name);
+        created(unkept(&auth.profile(&name).ok_or(AuthError::NotFound)?)?)
+    })
+    .await
 }
 
 /// All accounts.
@@ -55,11 +58,14 @@ pub(in crate::http) async fn accounts(Admin(auth, _): Admin) -> Result<Response,
 pub(in crate::http) async fn set_access(
     Admin(auth, grant): Admin,
     Name(name): Name,
-    Sealed(access): Sealed<Access>,
+    Sealed(allowed): Sealed<Allowed>,
 ) -> Result<Response, Failure> {
-    auth.set_access(&name, access).await?;
-    grant.did("set access", &name);
-    unkept(&json!({"message": "ok"}))
+    whole(async move {
+        auth.set_access(&name, allowed.into()).await?;
+        grant.did("set access", &name);
+        unkept(&json!({"message": "ok"}))
+    })
+    .await
 }
 
 /// Remove an account.
@@ -75,9 +81,12 @@ pub(in crate::http) async fn remove_account(
     Admin(auth, grant): Admin,
     Name(name): Name,
 ) -> Result<Response, Failure> {
-    auth.remove(&name).await?;
-    grant.did("remove account", &name);
-    unkept(&json!({"message": "ok"}))
+    whole(async move {
+        auth.remove(&name).await?;
+        grant.did("remove account", &name);
+        unkept(&json!({"message": "ok"}))
+    })
+    .await
 }
 
 /// Give an account another password.
@@ -95,9 +104,12 @@ pub(in crate::http) async fn set_password(
     Name(name): Name,
     Sealed(Password { password }): Sealed<Password>,
 ) -> Result<Response, Failure> {
-    auth.set_password(&name, password).await?;
-    grant.did("set password", &name);
-    unkept(&json!({"message": "ok"}))
+    whole(async move {
+        auth.set_password(&name, password).await?;
+        grant.did("set password", &name);
+        unkept(&json!({"message": "ok"}))
+    })
+    .await
 }
 
 /// Make a token for a program.
@@ -116,7 +128,8 @@ pub(in crate::http) async fn add_token(
     let TokenWanted { label, account, access, ttl } = wanted;
     let ttl = ttl.map(|ttl| parse_duration(&ttl)).transpose();
     let ttl: Option<Duration> = ttl.map_err(|_| Failure::from(crate::Error::InvalidTtl))?;
-    let account = account.as_deref().unwrap_or(grant.account());
+    let account = account.unwrap_or_else(|| grant.account().to_owned());
+    let access = access.map(Access::from);
     let access = if account == grant.account() {
         grant.needs_login()?;
         // Whoever came in with a limited token does not leave with more.
@@ -129,9 +142,12 @@ pub(in crate::http) async fn add_token(
         grant.needs(Right::Admin)?;
         access
     };
-    let made = auth.add_token(account, &label, access, ttl).await?;
-    grant.did("add token", account);
-    created(unkept(&made)?)
+    whole(async move {
+        let made = auth.add_token(&account, &label, access, ttl).await?;
+        grant.did("add token", &account);
+        created(unkept(&made)?)
+    })
+    .await
 }
 
 /// Remove a token.
@@ -148,9 +164,12 @@ pub(in crate::http) async fn remove_token(
     TokenName(account, id): TokenName,
 ) -> Result<Response, Failure> {
     if account == grant.account() { grant.needs_login() } else { grant.needs(Right::Admin) }?;
-    auth.remove_token(&account, &id).await?;
-    grant.did("remove token", &account);
-    unkept(&json!({"message": "ok"}))
+    whole(async move {
+        auth.remove_token(&account, &id).await?;
+        grant.did("remove token", &account);
+        unkept(&json!({"message": "ok"}))
+    })
+    .await
 }
 
 /// Sign with a new key.
@@ -162,9 +181,12 @@ pub(in crate::http) async fn remove_token(
     extensions(("x-needs" = json!("admin"))),
 )]
 pub(in crate::http) async fn rotate_keys(Admin(auth, grant): Admin) -> Result<Response, Failure> {
-    auth.rotate_keys().await?;
-    grant.did("rotate keys", "");
-    unkept(&SigningKeys { keys: auth.keys().ids() })
+    whole(async move {
+        auth.rotate_keys().await?;
+        grant.did("rotate keys", "");
+        unkept(&SigningKeys { keys: auth.keys().ids() })
+    })
+    .await
 }
 
 fn created(mut answer: Response) -> Result<Response, Failure> {

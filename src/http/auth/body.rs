@@ -47,6 +47,16 @@ impl<S: Send + Sync> FromRequestParts<S> for From {
     }
 }
 
+/// Do all of it, also if whoever asked does not wait for it: what is done is to be in the audit log.
+pub(super) async fn whole(
+    work: impl Future<Output = Result<Response, Failure>> + Send + 'static,
+) -> Result<Response, Failure> {
+    tokio::spawn(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a request about accounts failed");
+        Err(Failure::new("internal", "the server failed on this request; its log says why"))
+    })
+}
+
 /// An answer that nobody may keep.
 pub(super) fn unkept(body: &impl Serialize) -> Result<Response, Failure> {
     let mut answer = json(serde_json::to_vec(body)?);

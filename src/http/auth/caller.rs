@@ -2,7 +2,8 @@
 //!
 //! Handlers get at the store only through an extractor that names the right that they need, so none can forget to ask.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -13,6 +14,7 @@ use crate::auth::{Auth, Grant, Right};
 use crate::http::answer::Failure;
 use crate::http::app::App;
 use crate::http::extract::header;
+use crate::wire::Problem;
 use crate::{Key, Write};
 
 /// Who asks. Anybody, where nobody is asked who they are.
@@ -55,39 +57,62 @@ impl Caller {
         self.0.as_ref().is_some_and(|grant| grant.access().prefix.is_some())
     }
 
-    /// Until it may not do what it may do now.
-    pub(in crate::http) fn ended(&self, auth: Option<&Auth>) -> impl Future<Output = ()> + use<> {
-        let both = auth.cloned().zip(self.0.clone());
-        async move {
-            match both {
-                Some((auth, grant)) => auth.ended(grant).await,
-                None => std::future::pending().await,
-            }
-        }
+    /// A future that is ready when it may not do any more what it may do now.
+    ///
+    /// # Errors
+    ///
+    /// If that is so already.
+    pub(in crate::http) async fn ending(&self, auth: Option<&Auth>) -> Result<Ending, Failure> {
+        Ok(match auth.cloned().zip(self.0.clone()) {
+            Some((auth, grant)) => Box::pin(auth.ending(grant).await?),
+            None => Box::pin(std::future::pending()),
+        })
     }
 
     /// Keep who and what, until it is known whether it was done.
     pub(in crate::http) fn note<T>(&self, write: &Write<T>) -> Note {
-        Note(self.0.as_ref().map(|_| (self.clone(), write.action().name(), write.key().clone())))
+        let note = |grant: &Grant| (grant.clone(), write.action().name(), write.key().clone());
+        Note(self.0.as_ref().map(note))
     }
 
-    /// Note in the audit log what has been done.
-    pub(in crate::http) fn did(&self, what: &str, key: &str, revision: u64) {
-        if let Some(grant) = &self.0 {
-            let account = grant.account();
-            tracing::info!(target: "mainspring::audit", account, what, key, revision, "changed");
+    /// The same of what is about no key.
+    pub(in crate::http) fn note_of(&self, what: &'static str) -> Note {
+        Note(self.0.as_ref().map(|grant| (grant.clone(), what, Key::none())))
+    }
+}
+
+/// Ready when a right ends.
+pub(in crate::http) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What goes into the audit log when it is known how it ended, or that nobody waits for that any more.
+pub(in crate::http) struct Note(Option<(Grant, &'static str, Key)>);
+
+impl Note {
+    /// It was done, as this revision; or nothing has happened, and there is nothing to tell; or nobody knows.
+    pub(in crate::http) fn ended<E: Borrow<Problem>>(mut self, result: Result<u64, E>) {
+        let told = match result {
+            Ok(revision) => Some(revision),
+            Err(problem) if problem.borrow().is_certain() => {
+                self.0 = None;
+                return;
+            }
+            Err(_) => None,
+        };
+        self.tell(told);
+    }
+
+    fn tell(&mut self, revision: Option<u64>) {
+        if let Some((grant, what, key)) = self.0.take() {
+            let (account, known) = (grant.account(), revision.is_some());
+            tracing::info!(target: "mainspring::audit", account, what, key = &*key, revision, known, "changed");
         }
     }
 }
 
-/// A write that goes into the audit log once it is done.
-pub(in crate::http) struct Note(Option<(Caller, &'static str, Key)>);
-
-impl Note {
-    pub(in crate::http) fn done(self, revision: u64) {
-        if let Self(Some((caller, what, key))) = self {
-            caller.did(what, &key, revision);
-        }
+/// Whoever asked has left: the write may have been done.
+impl Drop for Note {
+    fn drop(&mut self) {
+        self.tell(None);
     }
 }
 

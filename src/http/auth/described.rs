@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 #[into_params(parameter_in = Path)]
 pub(super) struct NameParam {
     /// The name of the account.
-    #[param(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "ada")]
+    #[param(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = "ada")]
     name: String,
 }
 
@@ -15,7 +15,7 @@ pub(super) struct NameParam {
 #[into_params(parameter_in = Path)]
 pub(super) struct TokenParams {
     /// The name of the account.
-    #[param(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "ada")]
+    #[param(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = "ada")]
     name: String,
     /// The id of the token.
     #[param(min_length = 1, example = "x1Y2z3-_")]
@@ -96,7 +96,7 @@ pub(super) struct Access {
 /// An account that is to be made.
 #[derive(ToSchema)]
 pub(super) struct NewAccount {
-    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", example = "ada")]
+    #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = "ada")]
     name: String,
     #[schema(min_length = 8, max_length = 1024, example = "wheels within wheels")]
     password: String,

@@ -10,7 +10,7 @@ mod session;
 mod tests;
 
 pub(super) use self::caller::{
-    Administering, Caller, Note, Reading, ReadingAll, Writing, WritingAll,
+    Administering, Caller, Ending, Note, Reading, ReadingAll, Writing, WritingAll,
 };
 use self::described::{Account, Token};
 use super::table::table;

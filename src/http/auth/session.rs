@@ -3,10 +3,10 @@
 use axum::response::Response;
 use serde_json::json;
 
-use super::body::{From, Sealed, unkept};
+use super::body::{From, Sealed, unkept, whole};
 use super::caller::{Anybody, Known};
 use super::described;
-use crate::auth::Tokens;
+use crate::auth::{AuthError, Tokens};
 use crate::http::answer::Failure;
 use crate::http::schema::Ok as OkSchema;
 use crate::wire::accounts::{Issued, Login, Logout, OwnPassword, Refresh};
@@ -25,7 +25,7 @@ pub(in crate::http) async fn login(
     From(from): From,
     Sealed(Login { name, password }): Sealed<Login>,
 ) -> Result<Response, Failure> {
-    issued(auth.login(&name, password, from).await?)
+    whole(async move { issued(auth.login(&name, password, from).await?) }).await
 }
 
 /// Exchange a refresh token for the next tokens.
@@ -41,7 +41,7 @@ pub(in crate::http) async fn refresh(
     Anybody(auth): Anybody,
     Sealed(Refresh { refresh_token }): Sealed<Refresh>,
 ) -> Result<Response, Failure> {
-    issued(auth.refresh(&refresh_token).await?)
+    whole(async move { issued(auth.refresh(&refresh_token).await?) }).await
 }
 
 /// Log out.
@@ -57,19 +57,23 @@ pub(in crate::http) async fn logout(
     Known(auth, grant): Known,
     Sealed(Logout { all }): Sealed<Logout>,
 ) -> Result<Response, Failure> {
-    auth.logout(&grant, all).await?;
-    unkept(&json!({"message": "ok"}))
+    whole(async move {
+        auth.logout(&grant, all).await?;
+        unkept(&json!({"message": "ok"}))
+    })
+    .await
 }
 
 /// Who one is.
+///
+/// A token of a program sees itself, and no other.
 #[utoipa::path(
     get, path = "/auth/me", tag = "accounts", operation_id = "me",
     responses((status = 200, description = "The account.", body = described::Account, example = json!({"name": "ada", "role": "writer", "prefix": "car/", "created_at": "2026-11-21T08:42:38Z", "logins": 1, "tokens": []}))),
     extensions(("x-needs" = json!("account"))),
 )]
 pub(in crate::http) async fn me(Known(auth, grant): Known) -> Result<Response, Failure> {
-    let profile = auth.profile(grant.account()).ok_or(crate::auth::AuthError::Denied)?;
-    unkept(&profile)
+    unkept(&auth.own_profile(&grant).ok_or(AuthError::Denied)?)
 }
 
 /// Change one's password.
@@ -86,8 +90,11 @@ pub(in crate::http) async fn change_password(
     From(from): From,
     Sealed(OwnPassword { current, new }): Sealed<OwnPassword>,
 ) -> Result<Response, Failure> {
-    auth.change_own_password(&grant, current, new, from).await?;
-    unkept(&json!({"message": "ok"}))
+    whole(async move {
+        auth.change_own_password(&grant, current, new, from).await?;
+        unkept(&json!({"message": "ok"}))
+    })
+    .await
 }
 
 fn issued(tokens: Tokens) -> Result<Response, Failure> {

@@ -379,3 +379,35 @@ async fn without_accounts_there_are_no_routes_about_them() {
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{method} {path}");
     }
 }
+
+#[tokio::test]
+async fn a_limit_that_is_misspelled_is_not_none() {
+    let server = Server::start().await;
+    let token = forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+    let by = format!("Bearer {}", token.expose());
+    let new = r#"{"name":"bob","password":"wheels within wheels","role":"writer","prefx":"car/"}"#;
+    for (method, path, body) in [
+        ("POST", "/auth/register", new),
+        ("PUT", "/auth/accounts/ada", r#"{"role":"admin","Prefix":"car/"}"#),
+        ("POST", "/auth/tokens", r#"{"access":{"role":"reader","prefx":"car/"}}"#),
+    ] {
+        let answer = server.ask(method, path, body, &by).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_sees_itself_and_ends_nobody() {
+    let server = Server::start().await;
+    let login = forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+    let less = Some(Access::new(Role::Reader).within("car/"));
+    let token = server.auth.add_token("ada", "dash", less, None).await.unwrap().token;
+    server.auth.add_token("ada", "other", None, None).await.unwrap();
+    let by = format!("Bearer {}", token.expose());
+    let me = text(server.ask("GET", "/auth/me", "", &by).await).await;
+    assert!(me.contains(r#""role":"reader","prefix":"car/""#) && !me.contains("other"), "{me}");
+    let out = server.ask("POST", "/auth/logout", r#"{"all":true}"#, &by).await;
+    assert_eq!(out.status(), StatusCode::BAD_REQUEST);
+    let by = format!("Bearer {}", login.expose());
+    assert_eq!(server.ask("GET", "/auth/me", "", &by).await.status(), StatusCode::OK);
+}

@@ -72,6 +72,7 @@ impl Route {
                 "started" => Self::Started,
                 "metrics" => Self::Metrics,
                 "docs" | "openapi.json" => Self::Docs,
+                "auth" => Self::Accounts,
                 _ => Self::Other,
             };
         };

@@ -58,12 +58,17 @@ pub(in crate::http) async fn batch<T: Element>(
         .iter()
         .map(|write| matches!(write.action(), Action::Push { .. } | Action::Pop { .. }))
         .collect();
-    let results = if independent { each(&app, writes).await? } else { all(&app, writes).await? };
+    let results = if independent { each(&app, writes).await } else { all(&app, writes).await };
+    let results = match results {
+        Ok(results) => results,
+        Err(failure) => {
+            notes.into_iter().for_each(|note| note.ended(Err(&failure.0)));
+            return Err(failure);
+        }
+    };
 
     for (note, result) in notes.into_iter().zip(&results) {
-        if let Ok(written) = result {
-            note.done(written.revision);
-        }
+        note.ended(result.as_ref().map(|written| written.revision));
     }
     let last = results.iter().flatten().map(|written| written.revision).max();
     answer(&results, &has_length).map_err(|failure| match last {

@@ -209,9 +209,9 @@ pub(super) async fn written<T: Element>(
 ) -> Result<Written<T>, Failure> {
     let write = when.on(write, app.store.id())?;
     let note = caller.note(&write);
-    let written = send(app.store.write(write)).await?;
-    note.done(written.revision);
-    Ok(written)
+    let written = send(app.store.write(write)).await;
+    note.ended(written.as_ref().map(|written| written.revision).map_err(|failure| &failure.0));
+    written
 }
 
 /// The entry after a write, for those who ask for it: it may have been changed again by then. If it is gone

@@ -1,7 +1,6 @@
 //! Changes as they come: server-sent events.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -14,7 +13,7 @@ use utoipa::IntoParams;
 
 use crate::http::answer::Failure;
 use crate::http::app::{App, Element, send};
-use crate::http::auth::{Caller, Reading};
+use crate::http::auth::{Ending, Reading};
 use crate::http::extract::{Query, header};
 use crate::http::params::Resumes;
 use crate::http::schema::ServerSentEvent;
@@ -107,20 +106,22 @@ pub(in crate::http) async fn watch<T: Element>(
         },
     };
     let subscription = send(subscribe).await?;
-    Ok(stream_of(&app, &caller, subscription))
+    let ended = caller.ending(app.options.auth.as_ref()).await?;
+    Ok(stream_of(&app, ended, caller.is_limited(), subscription))
 }
 
 fn stream_of<T: Element>(
     app: &Arc<App<T>>,
-    caller: &Caller,
+    ended: Ending,
+    is_limited: bool,
     subscription: Subscription<T>,
 ) -> Response {
     let resume = subscription.resume_token();
     let told = Told {
         subscription,
         shutdown: app.shutdown.clone(),
-        ended: Box::pin(caller.ended(app.options.auth.as_ref())),
-        is_limited: caller.is_limited(),
+        ended,
+        is_limited,
         stage: if resume.is_some() { Stage::Start } else { Stage::Telling },
     };
     let alive = KeepAlive::new().interval(app.options.heartbeat);
@@ -146,7 +147,7 @@ struct Told<T> {
     subscription: Subscription<T>,
     shutdown: CancellationToken,
     /// Ready when whoever listens may not do it any more.
-    ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ended: Ending,
     /// Whether there are keys that they may not know of.
     is_limited: bool,
     stage: Stage,

@@ -38,8 +38,10 @@ pub(in crate::http) async fn flush<T: Element>(
         _ => failure.into_text(),
     };
     unconditional.map_err(refuse)?;
-    let cleared = send(app.store.clear()).await.map_err(refuse)?;
-    caller.did("clear", "", app.store.revision());
+    let note = caller.note_of("clear");
+    let cleared = send(app.store.clear()).await;
+    note.ended(cleared.as_ref().map(|_| app.store.revision()).map_err(|failure| &failure.0));
+    let cleared = cleared.map_err(refuse)?;
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().insert(CLEARED, HeaderValue::from(cleared));
     Ok(response)
@@ -60,8 +62,10 @@ pub(in crate::http) async fn flush<T: Element>(
 pub(in crate::http) async fn compact<T: Element>(
     Administering(app, caller): Administering<T>,
 ) -> Result<Response, Failure> {
-    send(app.store.compact()).await?;
-    caller.did("compact", "", app.store.revision());
+    let note = caller.note_of("compact");
+    let begun = send(app.store.compact()).await;
+    note.ended(begun.as_ref().map(|_| app.store.revision()).map_err(|failure| &failure.0));
+    begun?;
     Ok(json("{\"message\":\"ok\"}"))
 }
 
