@@ -330,7 +330,6 @@ fn what_is_printed_can_be_given_back() {
         "--cors-origins=http://localhost:3000,*",
         "--allowed-hosts=DB.example,localhost.localdomain",
         "--heartbeat=1500ms",
-        "--auth-enabled",
         "--admin-user=ada",
         "--admin-password=wheels within wheels",
         "--accounts=file:accounts",

@@ -128,10 +128,8 @@ impl Auth {
     /// End the login that somebody came in with, or all of the account.
     pub(crate) async fn logout(&self, grant: &Grant, all: bool) -> Result<(), AuthError> {
         let session = grant.session();
-        if session.is_none() && !all {
-            return Err(AuthError::Invalid(
-                "an API token is no login: remove it, or end all logins",
-            ));
+        if session.is_none() {
+            return Err(AuthError::Invalid("an API token is no login: remove it instead"));
         }
         let ended = self.change(grant.account(), |record| {
             record.sessions.retain(|one| !all && Some(one.id.as_str()) != session);

@@ -32,6 +32,10 @@ fn enters(auth: &Auth, token: &Secret) -> Result<Grant, AuthError> {
     auth.authenticate(Some(&format!("Bearer {}", token.expose())))
 }
 
+async fn ending(auth: &Auth, token: &Secret) -> impl Future<Output = ()> + Send + 'static + use<> {
+    auth.clone().ending(enters(auth, token).unwrap()).await.unwrap()
+}
+
 fn is_denied(auth: &Auth, token: &Secret) -> bool {
     matches!(enters(auth, token), Err(AuthError::Denied))
 }
@@ -192,11 +196,8 @@ async fn a_stream_is_told_when_its_right_ends() {
     let auth = with_ada(Role::Writer).await;
     auth.register("grace", PASSWORD.into(), Access::new(Role::Reader)).await.unwrap();
     let tokens = login(&auth).await;
-    let watch = async |auth: &Auth, token: &Secret| {
-        auth.clone().ending(enters(auth, token).unwrap()).await.unwrap()
-    };
 
-    let watching = tokio::spawn(watch(&auth, &tokens.access).await);
+    let watching = tokio::spawn(ending(&auth, &tokens.access).await);
     forge::login(&auth, "ada").await;
     auth.set_access("grace", Access::new(Role::Writer)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -204,7 +205,7 @@ async fn a_stream_is_told_when_its_right_ends() {
     auth.set_access("ada", Access::new(Role::Reader)).await.unwrap();
     timeout(Duration::from_secs(1), watching).await.unwrap().unwrap();
 
-    let watching = tokio::spawn(watch(&auth, &tokens.access).await);
+    let watching = tokio::spawn(ending(&auth, &tokens.access).await);
     auth.logout(&enters(&auth, &tokens.access).unwrap(), false).await.unwrap();
     timeout(Duration::from_secs(1), watching).await.unwrap().unwrap();
 

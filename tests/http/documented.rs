@@ -110,7 +110,7 @@ async fn headers_are_as_they_are_described() {
         let operation = &described["paths"][path][method.to_ascii_lowercase()];
         let Some(operation) = operation.as_object() else { continue };
         let said = operation["responses"][status.to_string()]["headers"].as_object().unwrap();
-        let said: BTreeSet<_> = said.keys().map(|name| name.to_ascii_lowercase()).collect();
+        let said = said.keys().map(|name| name.to_ascii_lowercase());
         let sent = told.headers.keys().map(|name| name.as_str().to_owned());
         // What HTTP itself says needs no description, and what all answers tell browsers has one on the page.
         let known = [
@@ -123,7 +123,8 @@ async fn headers_are_as_they_are_described() {
             "x-content-type-options",
         ];
         let sent = sent.filter(|name| !known.contains(&&**name));
-        assert_eq!(said, sent.collect(), "{method} {path}");
+        let said = said.filter(|name| !known.contains(&&**name));
+        assert_eq!(said.collect::<BTreeSet<_>>(), sent.collect(), "{method} {path}");
     }
 }
 
