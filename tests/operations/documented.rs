@@ -134,6 +134,7 @@ fn follow(page: &str, name: &str) -> usize {
             .args(["-ec", &here])
             .current_dir(&folder)
             .env("PATH", &path)
+            .env("MAINSPRING_CREDENTIALS", folder.join("credentials.json"))
             .env("MAINSPRING_URL", format!("http://{}", server.api))
             .output()
             .expect("a shell runs");
