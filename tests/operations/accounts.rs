@@ -1,7 +1,8 @@
 //! A server that asks everybody who they are, as a process.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
@@ -115,6 +116,37 @@ fn what_is_done_is_in_the_audit_log_and_no_secret_in_any() {
     ] {
         assert!(!log.contains(secret) && !told.contains(secret), "{secret}");
     }
+}
+
+#[test]
+fn what_is_done_for_those_who_leave_is_in_the_audit_log() {
+    let audit = fresh("audit-cut.jsonl");
+    let journal = fresh("audit-cut");
+    let args = [
+        format!("--audit-log={}", audit.display()),
+        format!("--journal=file:{}", journal.display()),
+    ];
+    let server = start("accounts-cut", &[&args[0], &args[1]]);
+    let token = text(&login(&server), "access_token");
+    for n in 0..100 {
+        let mut stream = TcpStream::connect(&server.api).expect("it listens");
+        let head = format!(
+            "PUT /api/v1/k{n} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n"
+        );
+        let request = format!("{head}content-length: 11\r\n\r\n{{\"value\":1}}");
+        stream.write_all(request.as_bytes()).expect("it is taken");
+        // Long enough for some of them to be on their way to the disk.
+        std::thread::sleep(Duration::from_micros(n * 20));
+        let socket = socket2::SockRef::from(&stream);
+        socket.set_linger(Some(Duration::ZERO)).expect("it is a socket");
+    }
+    let keys = with(&server, &token, "GET", "/keys?limit=1000", "").json();
+    let keys = keys["keys"].as_array().expect("a page").len();
+    server.signal("TERM");
+    let (_, log) = server.end();
+    let told = fs::read_to_string(&audit).expect("text");
+    let sets = told.lines().filter(|line| line.contains(r#""what":"set""#)).count();
+    assert!(keys > 0 && sets >= keys, "{keys} were set, and {sets} are told of: {log}");
 }
 
 #[test]
