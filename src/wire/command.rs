@@ -205,14 +205,6 @@ fn ttl_text(ttl: Ttl) -> Option<String> {
     }
 }
 
-/// The name of an end in a query.
-pub(super) fn end_name(end: End) -> &'static str {
-    match end {
-        End::Front => "front",
-        End::Back => "back",
-    }
-}
-
 fn required(member: &str) -> Problem {
     Problem::new("invalid_request", format!("the member `{member}` is required"))
 }

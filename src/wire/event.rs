@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::row::{InvalidRow, put_ttl, value_of_kind};
-use super::{ReadRow, Text, put_row, put_text, put_value, text_of, time_of};
+use super::change::put_change;
+use super::row::{InvalidRow, value_of_kind};
+use super::{ReadRow, Text, put_row, time_of};
 use crate::{Change, ChangeKind, End, Event, Key, Timestamp, Value};
 
 /// The name of the event.
@@ -35,7 +36,10 @@ pub(crate) fn write_event<T: Serialize>(
         Event::SnapshotEnd { revision } | Event::Progress { revision } => {
             let _ = write!(Text(out), "{{\"revision\":{revision}}}");
         }
-        Event::Change(change) => put_change(out, change)?,
+        Event::Change(change) => {
+            put_change(out, change)?;
+            out.push(b'}');
+        }
         Event::Batch { changes, revision } => {
             let _ = write!(Text(out), "{{\"revision\":{revision},\"changes\":[");
             for (n, change) in changes.iter().enumerate() {
@@ -43,64 +47,12 @@ pub(crate) fn write_event<T: Serialize>(
                     out.push(b',');
                 }
                 put_change(out, change)?;
+                out.push(b'}');
             }
             out.extend_from_slice(b"]}");
         }
     }
     Ok(())
-}
-
-fn put_change<T: Serialize>(out: &mut Vec<u8>, change: &Change<T>) -> serde_json::Result<()> {
-    let time = text_of(change.at);
-    let _ = write!(Text(out), "{{\"revision\":{},\"time\":\"{time}\"", change.revision);
-    if !change.key.is_empty() {
-        out.extend_from_slice(b",\"key\":");
-        put_text(out, &change.key);
-    }
-    let name = match &change.kind {
-        ChangeKind::Set { .. } => "set",
-        ChangeKind::Updated { .. } => "updated",
-        ChangeKind::Removed => "removed",
-        ChangeKind::Expired => "expired",
-        ChangeKind::Pushed { .. } => "pushed",
-        ChangeKind::Popped { .. } => "popped",
-        ChangeKind::Touched { .. } => "touched",
-        ChangeKind::Cleared { .. } => "cleared",
-    };
-    let _ = write!(Text(out), ",\"change\":\"{name}\"");
-    match &change.kind {
-        ChangeKind::Set { value, expires_at } | ChangeKind::Updated { value, expires_at } => {
-            out.extend_from_slice(b",\"value\":");
-            let kind = put_value(out, value)?;
-            let _ = write!(Text(out), ",\"kind\":\"{kind}\",");
-            put_ttl(out, *expires_at);
-        }
-        ChangeKind::Pushed { end, element, length, expires_at } => {
-            out.extend_from_slice(b",\"element\":");
-            serde_json::to_writer(&mut *out, element)?;
-            put_end(out, *end, *length);
-            out.push(b',');
-            put_ttl(out, *expires_at);
-        }
-        ChangeKind::Popped { end, length } => put_end(out, *end, *length),
-        ChangeKind::Touched { expires_at } => {
-            out.push(b',');
-            put_ttl(out, *expires_at);
-        }
-        // Those who may not know how many are not told.
-        ChangeKind::Cleared { count: 0 } => {}
-        ChangeKind::Cleared { count } => {
-            let _ = write!(Text(out), ",\"count\":{count}");
-        }
-        ChangeKind::Removed | ChangeKind::Expired => {}
-    }
-    out.push(b'}');
-    Ok(())
-}
-
-fn put_end(out: &mut Vec<u8>, end: End, length: usize) {
-    let end = super::command::end_name(end);
-    let _ = write!(Text(out), ",\"end\":\"{end}\",\"length\":{length}");
 }
 
 /// A change that is read: which members are there depends on what happened.

@@ -3,6 +3,7 @@
 
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) mod accounts;
+mod change;
 #[cfg(any(feature = "server", feature = "client"))]
 mod command;
 mod duration;
@@ -19,6 +20,7 @@ mod row;
 mod stats;
 mod time;
 
+pub(crate) use self::change::put_change;
 pub use self::duration::{InvalidDuration, format_duration, parse_duration};
 #[cfg(any(feature = "server", feature = "client"))]
 pub use self::json::{InvalidJson, Json};

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -37,19 +38,21 @@ pub(crate) fn put_value<T: Serialize>(
     }
 }
 
-/// Write a row, without its last brace: something may follow.
+/// Write a row, without its closing brace: members may follow. Returns where in `out` the value is.
 pub(crate) fn put_row<T: Serialize>(
     out: &mut Vec<u8>,
     key: &str,
     entry: &Entry<T>,
-) -> serde_json::Result<()> {
+) -> serde_json::Result<Range<usize>> {
     let mut value = Vec::new();
     let kind = put_value(&mut value, &entry.value)?;
     out.reserve(value.len() + key.len() + 200);
     out.extend_from_slice(b"{\"key\":");
     put_text(out, key);
     let _ = write!(Text(out), ",\"kind\":\"{kind}\",\"value\":");
+    let start = out.len();
     out.extend_from_slice(&value);
+    let range = start..out.len();
     let _ = write!(Text(out), ",\"revision\":{},", entry.revision);
     put_ttl(out, entry.expires_at);
     out.extend_from_slice(b",\"created_at\":\"");
@@ -57,7 +60,7 @@ pub(crate) fn put_row<T: Serialize>(
     out.extend_from_slice(b"\",\"updated_at\":\"");
     put_time(out, entry.updated_at);
     out.push(b'"');
-    Ok(())
+    Ok(range)
 }
 
 pub(super) fn put_ttl(out: &mut Vec<u8>, expires_at: Option<Timestamp>) {

@@ -1,5 +1,9 @@
 //! Files that are cut short, or in which a bit has flipped.
 
+use std::time::Duration;
+
+use mainspring::journal::file::Sync;
+
 use crate::figures;
 use crate::ledger::{Found, Ledger, look};
 use crate::sim::{Lies, SimDisk};
@@ -35,33 +39,70 @@ fn one_segment() -> Setting {
     Setting { segment_bytes: 1 << 16, ..Setting::default() }
 }
 
-#[test]
-fn a_log_cut_at_any_byte_is_a_prefix_of_its_appends() {
-    runtime().block_on(async {
-        let mut cuts = 0;
-        for closes in [true, false] {
-            let (disk, ledger) = small(one_segment(), false, closes).await;
-            let name = "log-00000000000000000000.jsonl";
-            let mut content = disk.content(name);
-            let text = content.iter().rposition(|byte| *byte != b'\n').unwrap() + 2;
-            content.truncate(text);
-            let mut before = 0;
-            for length in 0..=content.len() {
-                let disk = disk.copy();
-                disk.set_content(name, &content[..length]);
-                let found = look(one_segment().journal(&disk)).await.unwrap();
-                // What is cut off is lost, and nothing else is.
-                let any = Ledger { acknowledged: 0, ..ledger.clone() };
-                any.check(&found).unwrap_or_else(|error| panic!("at {length}: {error}"));
-                assert!(found.revision >= before, "a longer file holds less");
-                before = found.revision;
-                cuts += 1;
-                let again = look(one_segment().journal(&disk)).await.unwrap();
-                assert_eq!(again, found, "at {length}");
+/// What the mark of a manifest says: a revision, and the offset in the last segment where its append ends.
+pub(crate) fn mark_of(disk: &SimDisk) -> (u64, usize) {
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&disk.content("MANIFEST")).expect("a manifest");
+    let number = |name: &str| manifest["mark"][name].as_u64().expect("a number");
+    (number("revision"), number("offset") as usize)
+}
+
+/// The bytes of a file up to the newline behind its last line.
+pub(crate) fn text_of(content: &[u8]) -> &[u8] {
+    let end = content.iter().rposition(|byte| *byte != b'\n').map_or(0, |last| last + 2);
+    &content[..end.min(content.len())]
+}
+
+/// Two segments and a snapshot.
+const SEGMENTS: Setting = Setting {
+    sync: Sync::Always,
+    segment_bytes: 500,
+    history_bytes: 1 << 20,
+    compact: (u64::MAX, 1.0),
+    mark_every: Duration::MAX,
+};
+
+/// Cut every file at every byte. Returns how often a start refused, and how often it opened.
+async fn truncations(setting: Setting, compacts: bool, closes: bool) -> [u64; 2] {
+    let (disk, ledger) = small(setting, compacts, closes).await;
+    let (marked, offset) = mark_of(&disk);
+    let names = disk.file_names();
+    let last_log = names.iter().rfind(|name| name.starts_with("log-")).expect("a segment");
+    let mut counts = [0; 2];
+    for name in names.iter().filter(|name| *name != "LOCK") {
+        let content = disk.content(name);
+        for length in 0..text_of(&content).len() {
+            let disk = disk.copy();
+            disk.set_content(name, &content[..length]);
+            match look(setting.journal(&disk)).await {
+                Err(_) => counts[0] += 1,
+                Ok(found) => {
+                    assert!(name != last_log || length >= offset, "{name} cut at {length}");
+                    let prefix = Ledger { acknowledged: marked, ..ledger.clone() };
+                    prefix.check(&found).unwrap_or_else(|error| panic!("{name} {length}: {error}"));
+                    counts[1] += 1;
+                    let again = look(setting.journal(&disk)).await.expect("it has opened before");
+                    assert_eq!(again, found, "{name} cut at {length}");
+                }
             }
-            assert_eq!(before as usize, ledger.changes.len());
         }
-        figures(format_args!("cut at {cuts} places: a prefix of the appends each time"));
+    }
+    counts
+}
+
+#[test]
+fn truncated_file_is_refused_or_a_prefix_that_reaches_the_mark() {
+    runtime().block_on(async {
+        let mut total = [0; 2];
+        for (setting, compacts) in [(one_segment(), false), (SEGMENTS, true), (SEGMENTS, false)] {
+            for closes in [true, false] {
+                let [refused, opened] = truncations(setting, compacts, closes).await;
+                assert!(refused > 0, "{setting:?}");
+                total = [total[0] + refused, total[1] + opened];
+            }
+        }
+        let [refused, opened] = total;
+        figures(format_args!("truncations: {refused} refused, {opened} opened to a prefix"));
     });
 }
 

@@ -90,7 +90,7 @@ fn open(disk: &SimDisk) {
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
 fn sealed(bytes: &[u8]) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! What is acknowledged is never lost: the proofs of the file journal. `docs/reliability.md` says what each of
 //! them has shown.
 
+mod chain;
 #[path = "../common/mod.rs"]
 mod common;
 mod corpus;
@@ -18,6 +19,7 @@ mod power;
 mod replay;
 mod sim;
 mod steps;
+mod upgrade;
 mod work;
 
 /// A number from the environment, for longer runs than those of every day.

@@ -19,12 +19,20 @@ pub(crate) struct Setting {
     pub(crate) segment_bytes: u64,
     pub(crate) history_bytes: u64,
     pub(crate) compact: (u64, f64),
+    pub(crate) mark_every: Duration,
 }
 
 impl Default for Setting {
     fn default() -> Self {
         let (segment_bytes, history_bytes) = (900, 2_000);
-        Self { sync: Sync::Always, segment_bytes, history_bytes, compact: (u64::MAX, 1.0) }
+        Self {
+            sync: Sync::Always,
+            segment_bytes,
+            history_bytes,
+            compact: (u64::MAX, 1.0),
+            // So that the steps of the disk are the same each time.
+            mark_every: Duration::MAX,
+        }
     }
 }
 
@@ -35,6 +43,7 @@ impl Setting {
             segment_bytes: [300, 1_000, 4_000, 64 << 10][random.below(4)],
             history_bytes: [0, 1_500, 1 << 20][random.below(3)],
             compact: ([500, 2_500, u64::MAX][random.below(3)], [0.0, 1.0][random.below(2)]),
+            mark_every: [Duration::from_millis(1), Duration::MAX][random.below(4).min(1)],
         }
     }
 
@@ -44,6 +53,7 @@ impl Setting {
             .segment_bytes(self.segment_bytes)
             .history_bytes(self.history_bytes)
             .compact_above(self.compact.0, self.compact.1)
+            .mark_every(self.mark_every)
     }
 }
 

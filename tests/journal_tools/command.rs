@@ -67,12 +67,16 @@ async fn each_exit_code() {
     assert!(said.contains("A start would refuse: "), "{said}");
     let (code, said, _) = run(&["repair"], &[&folder]);
     assert_eq!(code, 1);
-    assert!(said.contains("Revisions 4 to 30 would be lost, 27 in all"), "{said}");
-    assert!(said.contains("would be kept, up to revision 3."), "{said}");
-    assert!(said.ends_with("Nothing was changed: add --write to do it.\n"), "{said}");
+    assert!(said.contains("Would keep: 3 entries at revision 3."), "{said}");
+    assert!(said.contains("Would lose: 27 acknowledged changes, revisions 4 to 30."), "{said}");
+    assert!(said.ends_with("Nothing was changed: add --write to repair it.\n"), "{said}");
+    let (code, said, _) = run(&["repair", "--salvage"], &[&folder]);
+    assert_eq!(code, 1);
+    assert!(said.contains("Would keep: 29 entries at revision 30."), "{said}");
+    assert!(said.contains("Would lose: 1 revisions that are missing"), "{said}");
     let (code, said, _) = run(&["repair", "--write"], &[&folder]);
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("copied the folder to "), "{said}");
+    assert!(said.contains("copied the directory to "), "{said}");
     assert_eq!(run(&["check"], &[&folder]).0, 0);
     let (code, said, _) = run(&["repair"], &[&folder]);
     assert_eq!((code, &*said), (0, "There is nothing to repair.\n"));
@@ -89,7 +93,7 @@ fn help_tells_the_exit_codes() {
 
 #[test]
 fn numbers_are_shown_and_can_be_read_by_a_program() {
-    let folder = pinned("stat");
+    let folder = pinned("stat", "journal-v1");
     let (_, said, _) = run(&["stat"], &[&folder]);
     assert!(said.contains("store      daa7b2f5b16def49\n"), "{said}");
     assert!(said.contains("revision 8, 4 entries, 1080 bytes\n"), "{said}");
@@ -108,7 +112,7 @@ fn numbers_are_shown_and_can_be_read_by_a_program() {
 
 #[test]
 fn what_is_exported_can_be_imported() {
-    let (folder, new) = (pinned("pipe"), fresh("pipe-new"));
+    let (folder, new) = (pinned("pipe", "journal-v1"), fresh("pipe-new"));
     let mut export = mainspring(&["export"], &[&folder]);
     let mut export = export.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     let pipe = export.stdout.take().expect("a pipe");
@@ -139,7 +143,7 @@ fn a_torn_log_is_imported_and_told_of() {
 
 #[test]
 fn a_store_can_be_restored() {
-    let (folder, new) = (pinned("restore-command"), fresh("restore-command-new"));
+    let (folder, new) = (pinned("restore-command", "journal-v1"), fresh("restore-command-new"));
     let into = new.to_str().expect("text");
     let (code, said, error) = run(&["restore", "--to", "4", "--into", into], &[&folder]);
     assert_eq!(code, 0, "{error}");

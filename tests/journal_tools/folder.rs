@@ -72,11 +72,11 @@ pub(crate) fn flip(file: &Path, text: &str) -> u64 {
     at as u64
 }
 
-/// A copy of the pinned journal of format 1.
-pub(crate) fn pinned(name: &str) -> PathBuf {
+/// A copy of a pinned journal.
+pub(crate) fn pinned(name: &str, of: &str) -> PathBuf {
     let path = fresh(name);
     fs::create_dir_all(&path).expect("it can be created");
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journal-v1");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(of);
     for file in files(&from, "") {
         fs::copy(&file, path.join(file.file_name().expect("a name"))).expect("a copy");
     }

@@ -106,7 +106,7 @@ async fn a_snapshot_of_document_003() {
 
 #[test]
 fn an_export_comes_back_as_it_was() {
-    let expected = rows(&pinned("export"));
+    let expected = rows(&pinned("export", "journal-v1"));
     let text = expected.join("\n") + "\n";
     let folder = fresh("import-export");
     let done = take(&text, &folder).expect("it is an export");

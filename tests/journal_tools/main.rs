@@ -7,3 +7,4 @@ mod import;
 mod look;
 mod repair;
 mod restore;
+mod salvage;

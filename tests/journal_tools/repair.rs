@@ -4,12 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use mainspring::journal::file::FileError;
-use mainspring::journal::file::tools::{Harm, Repair, Step, Verdict, check, compact, import, stat};
+use mainspring::journal::file::tools::{
+    Harm, Repair, RepairOptions, Step, Verdict, check, compact, import, stat,
+};
 
 use crate::folder::{backup_of, content, files, filled, flip, open, rows};
 
 fn repair(folder: &Path, write: bool) -> Result<Repair, FileError> {
-    mainspring::journal::file::tools::repair(folder, write, &mut |_| {})
+    let options = RepairOptions::default().write(write);
+    mainspring::journal::file::tools::repair(folder, options, &mut |_| {})
 }
 
 /// The repair keeps everything up to a revision, and everything that was there is in the backup.
@@ -229,7 +232,7 @@ fn of_next_format(file: &Path) {
     let end = bytes.iter().position(|byte| *byte == b'\n').expect("a line");
     let line = std::str::from_utf8(&bytes[..end]).expect("text");
     let (start, _) = line.rsplit_once(",\"crc\"").expect("a sum");
-    let line = start.replace("\"format\":1", "\"format\":2");
+    let line = start.replace("\"format\":2", "\"format\":3");
     assert_ne!(line, start);
     let line = format!("{line},\"crc\":\"{:08x}\"}}", crc32c::crc32c(line.as_bytes()));
     fs::write(file, [line.as_bytes(), &bytes[end..]].concat()).expect("it can be written");
@@ -262,18 +265,18 @@ async fn another_format_is_left_to_the_version_that_knows_it() {
         let problems = report.files.iter().filter_map(|file| file.problem.as_ref());
         let is_it = |problem: &mainspring::journal::file::tools::Problem| {
             problem.harm == Harm::Unreadable
-                && problem.what.contains("it is of format 2")
+                && problem.what.contains("it is of format 3")
                 && problem.what.contains("use a version of mainspring that reads it")
         };
         assert!(problems.chain(&report.manifest).any(is_it), "{name}: {report:?}");
 
         let error = repair(&folder, true).expect_err("it is not damaged").to_string();
-        assert!(error.contains("it is of format 2"), "{name}: {error}");
+        assert!(error.contains("it is of format 3"), "{name}: {error}");
         let store = open(&folder);
         let error = store.ready().await.expect_err("it cannot be read").to_string();
         match lost {
             true => assert!(error.contains("the MANIFEST is missing"), "{name}: {error}"),
-            false => assert!(error.contains("it is of format 2"), "{name}: {error}"),
+            false => assert!(error.contains("it is of format 3"), "{name}: {error}"),
         }
         drop(store);
         let error = import(&b"{}"[..], &folder, &mut |_| {}).expect_err("there is a journal");

@@ -117,8 +117,8 @@ async fn to_before_the_damage() {
 
 #[tokio::test]
 async fn progress_is_in_bytes_and_never_goes_back() {
-    let (folder, into) = (filled("restore-progress", 40).await, fresh("restore-progress-into"));
-    for to in [Target::Revision(39), Target::Time(SystemTime::now().into())] {
+    let (folder, into) = (filled("restore-progress", 60).await, fresh("restore-progress-into"));
+    for to in [Target::Revision(59), Target::Time(SystemTime::now().into())] {
         let _ = std::fs::remove_dir_all(&into);
         let mut told = Vec::new();
         restore(&folder, to, &into, &mut |now| told.push((now.done, now.total)))

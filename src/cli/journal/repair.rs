@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mainspring::journal::file::tools::{Repair, repair};
+use mainspring::journal::file::tools::{Repair, RepairOptions, Salvaged, repair};
 
 use crate::cli::exit::Exit;
 use crate::cli::output::{say, say_json};
@@ -10,56 +10,69 @@ use crate::cli::progress::Bar;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder of the journal
+    /// The directory of the journal
     dir: PathBuf,
 
-    /// Do it, after a copy of the folder was made beside it
+    /// Repair it, after the directory is copied beside itself
     #[arg(long)]
     write: bool,
 
-    /// Print what is done as JSON
+    /// Keep valid changes behind the damage too. Keys that changed in what is lost get older values
+    #[arg(long)]
+    salvage: bool,
+
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut bar = Bar::new("reading");
-    let done = repair(&args.dir, args.write, &mut |progress| bar.show(progress))?;
+    let options = RepairOptions::default().write(args.write).salvage(args.salvage);
+    let done = repair(&args.dir, options, &mut |progress| bar.show(progress))?;
     drop(bar);
     if args.json {
         say_json(&done)?;
     } else {
-        tell(&done, args)?;
+        print(&done)?;
     }
     let is_damaged = !done.steps.is_empty() && done.backup.is_none();
     Ok(if is_damaged { Exit::Failed } else { Exit::Fine })
 }
 
-fn tell(done: &Repair, args: &Args) -> anyhow::Result<()> {
+fn print(done: &Repair) -> anyhow::Result<()> {
     if done.steps.is_empty() {
         say("There is nothing to repair.")?;
         return Ok(());
     }
     if let Some(backup) = &done.backup {
-        say(format!("copied the folder to {}", backup.display()))?;
+        say(format!("copied the directory to {}", backup.display()))?;
     }
     for step in &done.steps {
         say(step)?;
     }
-    let (kept, lost) =
-        if args.write { ("is kept", "are lost") } else { ("would be kept", "would be lost") };
-    let Repair { revision, seen, .. } = *done;
-    match seen - revision {
-        0 => say(format!("Everything {kept}, up to revision {revision}."))?,
-        n => say(format!(
-            "Revisions {} to {seen} {lost}, {n} in all; what is left of them is in the backup. What is before \
-             them {kept}, up to revision {revision}.",
+    let (kept, lost) = match &done.backup {
+        Some(_) => ("Kept", "Lost"),
+        None => ("Would keep", "Would lose"),
+    };
+    let Repair { revision, seen, entries, .. } = *done;
+    say(format!("{kept}: {entries} entries at revision {revision}."))?;
+    match &done.salvaged {
+        Some(Salvaged { changes, unfit, missing, .. }) => say(format!(
+            "{kept} behind the damage: {changes} changes. {lost}: {missing} revisions that are missing, {unfit} changes \
+             that do not fit what is left of their keys."
+        ))?,
+        None if seen == revision => say(format!("{lost}: no acknowledged change."))?,
+        None => say(format!(
+            "{lost}: {} acknowledged changes, revisions {} to {seen}. What is left of them is in the backup; `--salvage` \
+             keeps those that are whole.",
+            seen - revision,
             revision + 1
         ))?,
     }
     match &done.store {
         Some(store) => say(format!("The store has a new id: {store}."))?,
-        None => say("Nothing was changed: add --write to do it.")?,
+        None => say("Nothing was changed: add --write to repair it.")?,
     }
     Ok(())
 }

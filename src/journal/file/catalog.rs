@@ -9,8 +9,9 @@ use parking_lot::Mutex;
 
 use super::Sync;
 use super::disk::{Disk, DiskFile};
+use super::line::Sum;
 use super::manifest::{Manifest, SnapshotInfo};
-use super::segment::SegmentInfo;
+use super::segment::{Expected, Mark, ScanError, SegmentInfo, scan};
 use crate::journal::Meter;
 
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Catalog {
     disk: Arc<dyn Disk>,
     /// As it is on the disk. Locked while it is replaced there.
     manifest: Mutex<Manifest>,
+    /// The base of the last segment, and its last append that is synced.
+    synced: Mutex<(u64, Option<Mark>)>,
     /// Where the appends of the last segment end.
     end: AtomicU64,
     /// The oldest revision after which every change is there: subscribing asks, and waits for nobody.
@@ -36,10 +39,20 @@ impl Catalog {
         meter: Arc<Meter>,
     ) -> Self {
         let (oldest, end) = (AtomicU64::new(manifest.oldest()), AtomicU64::new(end));
+        let base = manifest.segments.last().map_or(0, |last| last.base);
+        let synced = Mutex::new((base, manifest.mark));
         let manifest = Mutex::new(manifest);
         let retired = AtomicBool::new(false);
-        let catalog =
-            Self { disk, manifest, end, oldest, retired, sync_failed: Mutex::new(false), meter };
+        let catalog = Self {
+            disk,
+            manifest,
+            synced,
+            end,
+            oldest,
+            retired,
+            sync_failed: Mutex::new(false),
+            meter,
+        };
         catalog.count();
         catalog
     }
@@ -63,6 +76,49 @@ impl Catalog {
         self.count();
     }
 
+    /// The log of the last segment is synced up to there.
+    pub(crate) fn set_synced(&self, base: u64, mark: Mark) {
+        *self.synced.lock() = (base, Some(mark));
+    }
+
+    /// Whether there is anything for [`save_mark`](Self::save_mark) to do; no, while the manifest is being written.
+    pub(crate) fn has_new_mark(&self) -> bool {
+        let (_, mark) = *self.synced.lock();
+        self.manifest.try_lock().is_some_and(|manifest| manifest.mark != mark)
+    }
+
+    /// Let the manifest say how much of the last segment is synced. Not done where appends wait for it: it takes a
+    /// sync of its own.
+    pub(crate) fn save_mark(&self) -> io::Result<()> {
+        let mut manifest = self.manifest.lock();
+        let (base, mark) = *self.synced.lock();
+        let is_last = manifest.segments.last().is_some_and(|last| last.base == base);
+        if !is_last || manifest.mark == mark {
+            return Ok(());
+        }
+        self.check_retired()?;
+        let new = Manifest { mark, ..manifest.clone() };
+        new.write(&*self.disk)?;
+        *manifest = new;
+        Ok(())
+    }
+
+    /// The checksum of the append that holds a revision; `None` if it is in a segment of format 1.
+    pub(crate) fn sum_at(&self, revision: u64) -> io::Result<Option<Sum>> {
+        let (segments, end) = self.segments();
+        let Some(info) = segments.iter().find(|info| info.end.is_none_or(|end| end >= revision))
+        else {
+            return Ok(None);
+        };
+        let length = usize::try_from(info.bytes.unwrap_or(end)).unwrap_or(usize::MAX);
+        let bytes = self.disk.open(&info.file())?.read_some(0, length)?;
+        let expected = Expected { mark: None, revisions: &[revision] };
+        match scan(&bytes, info, expected, |_| Ok::<_, ScanError<()>>(())) {
+            Ok(scanned) if scanned.revision >= revision => Ok(scanned.sum_of(revision)),
+            _ => Err(io::Error::other(format!("{} cannot be read back", info.file()))),
+        }
+    }
+
     /// How much of the log a start would have to read, and how large the snapshot before it is.
     pub(crate) fn sizes(&self) -> (u64, u64) {
         let manifest = self.manifest.lock();
@@ -78,25 +134,32 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// With `Ok(false)` nothing has changed and there is no room.
-    pub(crate) fn rotate(&self, end: u64, bytes: u64, next: SegmentInfo) -> io::Result<bool> {
+    /// With [`RotateError::Unchanged`] the manifest is as it was.
+    pub(crate) fn rotate(
+        &self,
+        end: u64,
+        bytes: u64,
+        next: SegmentInfo,
+    ) -> Result<(), RotateError> {
         let mut manifest = self.manifest.lock();
         let mut new = manifest.clone();
         if let Some(last) = new.segments.last_mut() {
             (last.end, last.bytes) = (Some(end), Some(bytes));
         }
+        new.mark = Mark::of_empty(&next);
+        let synced = (next.base, new.mark);
         new.segments.push(next);
-        match new.write(&*self.disk) {
-            Ok(()) => *manifest = new,
-            Err(error)
-                if is_full(&error)
-                    && Manifest::read(&*self.disk).is_ok_and(|old| old == *manifest) =>
-            {
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
+        if let Err(error) = new.write(&*self.disk) {
+            let is_unchanged = Manifest::read(&*self.disk).is_ok_and(|old| old == *manifest);
+            return Err(if is_unchanged {
+                RotateError::Unchanged(error)
+            } else {
+                RotateError::Unknown(error)
+            });
         }
-        Ok(true)
+        *manifest = new;
+        *self.synced.lock() = synced;
+        Ok(())
     }
 
     /// Sync the segment that is written to.
@@ -218,6 +281,15 @@ impl Catalog {
     }
 }
 
+/// Why the log does not go on in another segment.
+#[derive(Debug)]
+pub(crate) enum RotateError {
+    /// It goes on in the one that it was in.
+    Unchanged(io::Error),
+    /// What a start would find is not known.
+    Unknown(io::Error),
+}
+
 fn spend(budget: &mut u64, bytes: u64) -> bool {
     match budget.checked_sub(bytes) {
         Some(left) => {
@@ -234,6 +306,18 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
+/// Whether a file cannot be begun for a reason that may pass and says nothing about other files: no room, no
+/// descriptor, no memory, no permission.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
+    use io::ErrorKind::{OutOfMemory, PermissionDenied};
+    let is_out_of_files = matches!(error.raw_os_error(), Some(ENFILE | EMFILE));
+    is_full(error) || is_out_of_files || matches!(error.kind(), OutOfMemory | PermissionDenied)
+}
+
+/// The same on every Unix.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,9 +329,11 @@ mod tests {
         let name = format!("mainspring-retired-{}", std::process::id());
         let disk: Arc<dyn Disk> = Arc::new(Folder(std::env::temp_dir().join(name).join("deep")));
         disk.create_folder().unwrap();
-        let manifest = Manifest::new(StoreId::random(), "always".into());
+        let store = StoreId::random();
+        let segment = SegmentInfo::new(0, store, Sum::of_store(store));
+        let manifest = Manifest::new(store, "always".into(), None, segment);
         manifest.write(&*disk).unwrap();
-        let snapshot = SnapshotInfo { revision: 0, bytes: 1 };
+        let snapshot = SnapshotInfo { revision: 0, bytes: 1, prev: None };
         let catalog = Catalog::new(Arc::clone(&disk), manifest.clone(), 0, Arc::default());
         catalog.retire();
         assert!(catalog.install(snapshot, 0).is_err());

@@ -126,7 +126,8 @@ fn compact<T: Serialize + DeserializeOwned>(
                 Event::Entry { key, entry } => writer.entry(key, entry)?,
                 Event::SnapshotEnd { revision } => {
                     catalog.sync_before_snapshot()?;
-                    let info = catalog.unless_retired(|| writer.finish(*revision))?;
+                    let prev = catalog.sum_at(*revision)?;
+                    let info = catalog.unless_retired(|| writer.finish(*revision, prev))?;
                     catalog.install(info, *keep)?;
                     return Ok(Some(*revision));
                 }

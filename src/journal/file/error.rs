@@ -86,7 +86,7 @@ pub enum FileError {
 /// What is to be said of it, in one place.
 pub(crate) fn unknown_format(format: u32) -> String {
     format!(
-        "it is of format {format}, and this version of mainspring reads format {FORMAT}: use a version of \
+        "it is of format {format}, and this version of mainspring reads formats 1 to {FORMAT}: use a version of \
          mainspring that reads it"
     )
 }

@@ -1,5 +1,6 @@
 //! The end of the log, where appends go.
 
+use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,10 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Sync;
-use super::catalog::{Catalog, is_full};
+use super::catalog::{Catalog, RotateError, is_full, is_shortage};
 use super::disk::DiskFile;
-use super::line::{Codec, seal};
-use super::segment::SegmentInfo;
+use super::line::{After, CLOSE, Codec, Text, put_append, seal};
+use super::segment::{Mark, SegmentInfo};
 use crate::journal::{AppendError, Meter};
 use crate::{Change, StoreId};
 
@@ -20,6 +21,10 @@ use crate::{Change, StoreId};
 const AHEAD: usize = 1 << 20;
 
 static NEWLINES: [u8; AHEAD] = [b'\n'; AHEAD];
+
+/// How long a rotation that found no room or no descriptor is put off, at first and at most.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
 /// How the log is written.
 #[derive(Debug, Clone)]
@@ -41,7 +46,10 @@ pub(crate) struct Log {
     synced: u64,
     /// How long the file is.
     length: u64,
-    head: u64,
+    /// The last append of changes. Marks that the journal was closed may follow it.
+    last: Mark,
+    /// When to try again to begin the next segment, and how long to wait after that.
+    postponed: Option<(Instant, Duration)>,
     /// When the oldest append was made that is not synced.
     unsynced_since: Option<Instant>,
     /// Why nothing is written any more.
@@ -74,7 +82,7 @@ impl Log {
         writing: Writing,
         segment: SegmentInfo,
         end: u64,
-        head: u64,
+        last: Mark,
     ) -> io::Result<Self> {
         let file = catalog.disk().create(&segment.file())?;
         Ok(Self {
@@ -86,7 +94,8 @@ impl Log {
             end,
             synced: end,
             length: end,
-            head,
+            last,
+            postponed: None,
             unsynced_since: None,
             failed: None,
             codec: Codec::default(),
@@ -108,14 +117,15 @@ impl Log {
             return Err(self.fail("sync it", &io::Error::other("a sync has failed before")));
         }
         let Some(last) = changes.last() else { return Ok(()) };
-        if after != self.head {
+        if after != self.last.revision {
             return Err(AppendError::Conflict);
         }
         self.rotate_if_full()?;
-        let encoded = self.codec.append(&mut self.buffer, changes, self.synced);
-        encoded.map_err(|why| AppendError::Invalid(why.to_string().into()))?;
+        let after = After { synced: self.synced, prev: self.last.sum };
+        let encoded = self.codec.append(&mut self.buffer, changes, after);
+        let sum = encoded.map_err(|why| AppendError::Invalid(why.to_string().into()))?;
         self.write()?;
-        self.head = last.revision;
+        self.last = Mark { revision: last.revision, offset: self.end, sum };
         let bytes = self.buffer.len() as u64;
         match self.writing.sync {
             Sync::Always => {
@@ -178,12 +188,16 @@ impl Log {
     /// Nothing is written any more: what the system has made of what it could not write is not known, and
     /// it forgets that it could not.
     fn fail(&mut self, action: &str, error: &io::Error) -> AppendError {
+        AppendError::Unknown(self.failure(action, error))
+    }
+
+    fn failure(&mut self, action: &str, error: &io::Error) -> Arc<str> {
         let path = self.catalog.disk().path().join(self.segment.file());
         let cause: Arc<str> =
             format!("{}: cannot {action}: {error}; restart to open it again", path.display())
                 .into();
         self.failed = Some(Arc::clone(&cause));
-        AppendError::Unknown(cause)
+        cause
     }
 
     /// In what time the log has to be synced, if it has to be.
@@ -197,66 +211,104 @@ impl Log {
     }
 
     pub(crate) fn sync(&mut self) -> Result<(), AppendError> {
+        self.try_sync().map_err(|error| self.fail("sync it", &error))
+    }
+
+    fn try_sync(&mut self) -> io::Result<()> {
         let start = Instant::now();
-        if let Err(error) = self.catalog.sync(&*self.file) {
-            return Err(self.fail("sync it", &error));
-        }
+        self.catalog.sync(&*self.file)?;
         self.meter.synced(start.elapsed());
         self.synced = self.end;
         self.unsynced_since = None;
+        self.catalog.set_synced(self.segment.base, self.last);
         Ok(())
     }
 
-    /// Go on in another segment if this one is large enough.
+    /// Go on in another segment if this one is large enough. Where there is no room or no descriptor for it, appends
+    /// go on in this one, and it is tried again later.
     fn rotate_if_full(&mut self) -> Result<(), AppendError> {
-        if self.end < self.writing.segment_bytes { Ok(()) } else { self.rotate() }
+        let is_due = self.postponed.is_none_or(|(next, _)| Instant::now() >= next);
+        if self.end < self.writing.segment_bytes || !is_due {
+            return Ok(());
+        }
+        match self.rotate() {
+            Ok(()) => {
+                if self.postponed.take().is_some() {
+                    tracing::info!(
+                        segment = self.segment.file(),
+                        "the log goes on in a new segment"
+                    );
+                }
+                Ok(())
+            }
+            Err(RotateError::Unchanged(error)) => {
+                let wait = self.postponed.map_or(FIRST_RETRY, |(_, wait)| wait);
+                tracing::warn!(
+                    segment = self.segment.file(), %error, retry_in = ?wait,
+                    "the next segment of the log cannot be begun: appends go on in this one"
+                );
+                let longer = (wait * 2).min(LONGEST_RETRY);
+                self.postponed = Some((Instant::now() + wait, longer));
+                Ok(())
+            }
+            Err(RotateError::Unknown(error)) => {
+                Err(self.fail("begin the next segment after it", &error))
+            }
+        }
     }
 
     /// Go on in another segment, unless this one has no appends.
-    pub(crate) fn rotate(&mut self) -> Result<(), AppendError> {
-        if self.head == self.segment.base {
+    pub(crate) fn rotate(&mut self) -> Result<(), RotateError> {
+        let Mark { revision, sum, .. } = self.last;
+        if revision == self.segment.base {
             return Ok(());
         }
-        self.trim()?;
-        let next = SegmentInfo::new(self.head, self.writing.store);
-        let created = || -> io::Result<_> {
-            let file = self.catalog.disk().create(&next.file())?;
-            let end = begin(&*file, &next, 0)?;
-            self.catalog.disk().sync_folder()?;
-            Ok((file, end))
-        };
-        let (file, end) = match created() {
-            Ok(created) => created,
-            Err(error) if is_full(&error) => {
-                // The next start removes it if this cannot.
-                let _ = self.catalog.disk().remove(&next.file());
-                return Err(AppendError::Full);
-            }
-            Err(error) => return Err(self.fail("begin the next segment after it", &error)),
-        };
-        match self.catalog.rotate(self.head, self.end, next.clone()) {
-            Ok(true) => {}
-            Ok(false) => return Err(AppendError::Full),
-            Err(error) => return Err(self.fail("list the next segment after it", &error)),
+        let next = SegmentInfo::new(revision, self.writing.store, sum);
+        let (file, end) = self.create(&next)?;
+        self.trim().map_err(RotateError::Unknown)?;
+        let rotated = self.catalog.rotate(revision, self.end, next.clone());
+        if let Err(RotateError::Unchanged(_)) = &rotated {
+            // The next start removes it if this cannot.
+            let _ = self.catalog.disk().remove(&next.file());
         }
+        rotated?;
         (self.segment, self.file) = (next, file);
         (self.end, self.synced, self.length) = (end, end, end);
+        self.last.offset = end;
         self.catalog.set_end(end);
         Ok(())
     }
 
-    /// Cut off what was allocated ahead, and sync.
-    fn trim(&mut self) -> Result<(), AppendError> {
-        if self.length > self.end {
-            if let Err(error) = self.file.set_length(self.end) {
-                return Err(self.fail("cut it", &error));
+    /// The file of the next segment, with its header.
+    fn create(&self, next: &SegmentInfo) -> Result<(Arc<dyn DiskFile>, u64), RotateError> {
+        let disk = self.catalog.disk();
+        let create = || -> io::Result<_> {
+            let file = disk.create(&next.file())?;
+            let end = begin(&*file, next, 0)?;
+            disk.sync_folder()?;
+            Ok((file, end))
+        };
+        create().map_err(|error| {
+            if is_shortage(&error) {
+                // The next start removes it if this cannot.
+                let _ = disk.remove(&next.file());
+                RotateError::Unchanged(error)
+            } else {
+                RotateError::Unknown(error)
             }
-            self.length = self.end;
-        }
-        self.sync()
+        })
     }
 
-    /// Sync, and leave a mark that says that everything was.
+    /// Cut off what was allocated ahead, and sync.
+    fn trim(&mut self) -> io::Result<()> {
+        if self.length > self.end {
+            self.file.set_length(self.end)?;
+            self.length = self.end;
+        }
+        self.try_sync()
+    }
+
+    /// Sync, leave a mark that says that everything was, and let the manifest say so.
     pub(crate) fn close(&mut self) -> Result<(), Arc<str>> {
         let closed = self.try_close();
         match (closed, self.writing.sync) {
@@ -265,22 +317,25 @@ impl Log {
                 tracing::warn!(%error, "the journal could not be closed as it should be");
                 Ok(())
             }
-            (Err(AppendError::Unknown(cause)), _) => Err(cause),
-            (Err(_) | Ok(()), _) => Ok(()),
+            (Err(cause), _) => Err(cause),
+            (Ok(()), _) => Ok(()),
         }
     }
 
-    fn try_close(&mut self) -> Result<(), AppendError> {
+    fn try_close(&mut self) -> Result<(), Arc<str>> {
         if let Some(cause) = &self.failed {
-            return Err(AppendError::Unknown(Arc::clone(cause)));
+            return Err(Arc::clone(cause));
         }
-        self.trim()?;
-        let (head, synced) = (self.head, self.synced);
+        if let Err(error) = self.trim() {
+            return Err(self.failure("sync it", &error));
+        }
+        if let Err(error) = self.catalog.save_mark() {
+            tracing::warn!(%error, "the manifest could not be written at the end");
+        }
         self.buffer.clear();
-        self.buffer.extend_from_slice(
-            format!("{{\"revision\":{head},\"command\":\"close\",\"lines\":1,\"synced\":{synced}")
-                .as_bytes(),
-        );
+        let revision = self.last.revision;
+        let _ = write!(Text(&mut self.buffer), "{{\"record\":\"{CLOSE}\",\"revision\":{revision}");
+        put_append(&mut self.buffer, 1, After { synced: self.synced, prev: self.last.sum });
         seal(&mut self.buffer, 0);
         let end = self.end + self.buffer.len() as u64;
         let marked = self.file.write_all_at(&self.buffer, self.end).and_then(|()| self.file.sync());

@@ -6,8 +6,8 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::disk::Disk;
-use super::line::{seal, unseal};
-use super::segment::{FORMAT, SegmentInfo};
+use super::line::{Sum, seal, unseal};
+use super::segment::{FORMAT, Mark, SegmentInfo, is_known_format};
 use crate::StoreId;
 
 /// The name of its file.
@@ -19,12 +19,16 @@ const TEMPORARY: &str = "MANIFEST.tmp";
 /// What a snapshot is called until it is complete.
 pub(crate) const SNAPSHOT_TEMPORARY: &str = "snapshot.tmp";
 
+/// The name of a segment that replaces another one, until it is complete.
+pub(crate) const SEGMENT_TEMPORARY: &str = "log.tmp";
+
 /// Whether a file of this name is something half done.
 pub(crate) fn is_temporary(name: &str) -> bool {
-    [TEMPORARY, SNAPSHOT_TEMPORARY].contains(&name)
+    [TEMPORARY, SNAPSHOT_TEMPORARY, SEGMENT_TEMPORARY].contains(&name)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
     pub(crate) format: u32,
     pub(crate) store: String,
@@ -34,14 +38,21 @@ pub(crate) struct Manifest {
     pub(crate) snapshots: Vec<SnapshotInfo>,
     /// Oldest first. The last one is written to.
     pub(crate) segments: Vec<SegmentInfo>,
+    /// What of the last segment was synced when the manifest was written; absent in format 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mark: Option<Mark>,
 }
 
 /// What the manifest says of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SnapshotInfo {
     /// What it is the store at.
     pub(crate) revision: u64,
     pub(crate) bytes: u64,
+    /// The checksum of the append that holds its revision; absent in format 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prev: Option<Sum>,
 }
 
 impl SnapshotInfo {
@@ -65,13 +76,28 @@ pub(crate) enum ManifestError {
     Damaged,
     #[error("it is of format {0}")]
     Format(u32),
+    /// It is whole, and has something that this version does not know.
+    #[error("{0}")]
+    Unreadable(String),
 }
 
 impl Manifest {
-    pub(crate) fn new(store: StoreId, sync: String) -> Self {
-        let segments = vec![SegmentInfo::new(0, store)];
-        let store = store.to_string();
-        Self { format: FORMAT, store, sync, snapshots: Vec::new(), segments }
+    /// The manifest of a journal with a snapshot, if there is one, and one segment that has no appends.
+    pub(crate) fn new(
+        store: StoreId,
+        sync: String,
+        snapshot: Option<SnapshotInfo>,
+        segment: SegmentInfo,
+    ) -> Self {
+        let mark = Mark::of_empty(&segment);
+        Self {
+            format: FORMAT,
+            store: store.to_string(),
+            sync,
+            snapshots: snapshot.into_iter().collect(),
+            segments: vec![segment],
+            mark,
+        }
     }
 
     pub(crate) fn read(disk: &dyn Disk) -> Result<Self, ManifestError> {
@@ -80,18 +106,20 @@ impl Manifest {
 
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
         let line = bytes.strip_suffix(b"\n").ok_or(ManifestError::Damaged)?;
-        unseal(line).ok_or(ManifestError::Damaged)?;
-        // First the format: others may have other fields.
+        let mut object = unseal(line).ok_or(ManifestError::Damaged)?.to_vec();
+        object.push(b'}');
+        // First the format: others may have other members.
         #[derive(Deserialize)]
         struct Version {
             format: u32,
         }
         let Version { format } =
-            serde_json::from_slice(line).map_err(|_| ManifestError::Damaged)?;
-        if format != FORMAT {
+            serde_json::from_slice(&object).map_err(|_| ManifestError::Damaged)?;
+        if !is_known_format(format) {
             return Err(ManifestError::Format(format));
         }
-        let manifest: Self = serde_json::from_slice(line).map_err(|_| ManifestError::Damaged)?;
+        let manifest: Self = serde_json::from_slice(&object)
+            .map_err(|error| ManifestError::Unreadable(error.to_string()))?;
         let has_order = manifest.segments.windows(2).all(|pair| pair[0].end == Some(pair[1].base))
             && manifest.snapshots.is_sorted_by_key(|snapshot| snapshot.revision);
         if manifest.segments.is_empty() || !has_order || manifest.store().is_none() {
@@ -114,6 +142,12 @@ impl Manifest {
 
     pub(crate) fn store(&self) -> Option<StoreId> {
         u64::from_str_radix(&self.store, 16).ok().map(StoreId)
+    }
+
+    /// What has to be in a segment, because it was synced.
+    pub(crate) fn mark_of(&self, segment: &SegmentInfo) -> Option<&Mark> {
+        let last = self.segments.last().is_some_and(|last| last.base == segment.base);
+        self.mark.as_ref().filter(|_| last)
     }
 
     /// The snapshot to start from, as a revision.

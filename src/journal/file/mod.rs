@@ -8,11 +8,13 @@ mod line;
 mod lines;
 mod log;
 mod manifest;
+mod marking;
 mod past;
 mod recover;
 mod replay;
 mod segment;
 mod snapshot;
+mod snapshot_text;
 pub mod tools;
 mod writer;
 
@@ -155,6 +157,7 @@ pub struct FileJournal<T> {
     segment_bytes: u64,
     history_bytes: u64,
     compact: (u64, f64),
+    mark_every: Duration,
     on_progress: OnProgress,
     meter: Arc<Meter>,
     lock: Option<Lock>,
@@ -166,6 +169,8 @@ struct Open<T> {
     writer: Writer<T>,
     catalog: Arc<Catalog>,
     store: StoreId,
+    /// The task that writes marks to the manifest.
+    marking: Option<JoinHandle<()>>,
     compaction: Option<JoinHandle<()>>,
     /// How large the log has to be for the next compaction.
     not_below: Arc<AtomicU64>,
@@ -190,6 +195,7 @@ impl<T> FileJournal<T> {
             segment_bytes: 16 << 20,
             history_bytes: 64 << 20,
             compact: (64 << 20, 1.0),
+            mark_every: Duration::from_secs(1),
             on_progress: None,
             meter: Arc::default(),
             lock: None,
@@ -223,6 +229,15 @@ impl<T> FileJournal<T> {
     #[must_use]
     pub fn compact_above(mut self, bytes: u64, times_snapshot: f64) -> Self {
         self.compact = (bytes, times_snapshot);
+        self
+    }
+
+    /// How often the manifest records how much of the log is synced, if there is more since the last time. A log that
+    /// is cut short below what is recorded is refused at the next start. Default: 1 s. It takes two syncs beside the
+    /// appends. With [`Duration::MAX`] it is recorded only at a rotation, a compaction and the close.
+    #[must_use]
+    pub fn mark_every(mut self, period: Duration) -> Self {
+        self.mark_every = period;
         self
     }
 
@@ -292,10 +307,13 @@ where
             }
         };
         let stop = CancellationToken::new();
+        let marking = (self.mark_every < Duration::MAX)
+            .then(|| marking::start(Arc::clone(&catalog), self.mark_every, stop.clone()));
         self.open = Some(Open {
             writer,
             catalog,
             store,
+            marking,
             compaction: None,
             not_below: Arc::default(),
             is_compacting: Arc::default(),
@@ -391,6 +409,9 @@ where
         if let Some(compaction) = open.compaction.take() {
             // It has told of what went wrong.
             let _ = compaction.await;
+        }
+        if let Some(marking) = open.marking.take() {
+            let _ = marking.await;
         }
         let (reply, answer) = oneshot::channel();
         open.writer.send(Order::Close { reply });

@@ -11,7 +11,6 @@ use super::disk::DiskFile;
 use super::error::FileError;
 use super::line::{Codec, Line, unseal};
 use super::lines::{LITTLE, Lines, MUCH};
-use super::segment::SegmentInfo;
 use crate::Change;
 use crate::journal::{JournalError, Past, PastChanges, ReadError};
 
@@ -72,7 +71,7 @@ pub(crate) fn read_some<T: DeserializeOwned>(
         Err(error) => return Err(failed(FileError::io(path, "open it")(error))),
     };
     let end = segment.bytes.unwrap_or(end);
-    let start = find(&file, segment, end, after).map_err(FileError::io(path.clone(), "read it"));
+    let start = find(&file, end, after).map_err(FileError::io(path.clone(), "read it"));
     let mut lines = Lines::new(file, start.map_err(failed)?, MUCH);
     let mut codec = Codec::default();
     while changes.len() < SOME && lines.offset() < end {
@@ -83,8 +82,7 @@ pub(crate) fn read_some<T: DeserializeOwned>(
             return Err(failed(FileError::Damaged { path, offset, what }));
         }
         let part = Line::parse(text).and_then(|line| {
-            let is_news =
-                line.revision > after && line.revision <= up_to && line.command != "close";
+            let is_news = line.revision > after && line.revision <= up_to && !line.is_close();
             if is_news { codec.read_changes(&line) } else { Ok(Vec::new()) }
         });
         let unreadable = |error: super::line::Unreadable| {
@@ -104,9 +102,9 @@ fn failed(error: FileError) -> ReadError {
 
 /// An offset from which the changes after a revision are not far: their lines are in order, so half of what
 /// is left is ruled out each time.
-fn find(file: &Arc<dyn DiskFile>, segment: &SegmentInfo, end: u64, after: u64) -> io::Result<u64> {
+fn find(file: &Arc<dyn DiskFile>, end: u64, after: u64) -> io::Result<u64> {
     const NEAR: u64 = 16 << 10;
-    let (mut low, mut high) = (segment.header().len() as u64, end);
+    let (mut low, mut high) = (0, end);
     while high.saturating_sub(low) > NEAR {
         let middle = low + (high - low) / 2;
         let mut lines = Lines::new(Arc::clone(file), middle, LITTLE);

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::Sync;
-use super::catalog::Catalog;
+use super::catalog::{Catalog, is_shortage};
 use super::disk::{Disk, LOCK};
 use super::error::FileError;
+use super::line::Sum;
 use super::log::{Log, Writing, begin};
-use super::manifest::{MANIFEST, Manifest, ManifestError, is_snapshot, is_temporary};
+use super::manifest::{
+    MANIFEST, Manifest, ManifestError, SEGMENT_TEMPORARY, is_snapshot, is_temporary,
+};
 use super::replay::{Progress, Replayed, replay};
-use super::segment::{SegmentInfo, is_segment};
+use super::segment::{FORMAT, Mark, SegmentInfo, is_segment};
 use crate::StoreId;
 use crate::journal::{Meter, Recovered};
 
@@ -40,16 +43,14 @@ pub(crate) fn recover<T: DeserializeOwned>(
     };
     let (mut manifest, is_new) = match manifest(&**disk)? {
         Some(manifest) => (manifest, false),
-        None => (Manifest::new(StoreId::random(), sync.to_string()), true),
-    };
-    let Some(segment) = manifest.segments.last().cloned() else {
-        unreachable!("a manifest lists a segment");
+        None => (empty(StoreId::random(), sync), true),
     };
     let replayed = if is_new {
-        Replayed { revision: 0, end: 0, unmarked: 0, closed: true, damage: None }
+        Replayed { revision: 0, end: 0, unmarked: 0, closed: true, mark: None, damage: None }
     } else {
         replay(&**disk, &manifest, progress, tell)?
     };
+    let mut segment = last_of(&manifest);
     if let Some(damage) = &replayed.damage {
         let aside = put_aside(&**disk, &segment, damage.start)?;
         tracing::warn!(
@@ -59,33 +60,93 @@ pub(crate) fn recover<T: DeserializeOwned>(
         );
     }
     // A mark must not outlive changes that were acknowledged after it and lost.
-    let end = if sync == Sync::Always { replayed.end } else { replayed.unmarked };
-    let end = disk
+    let mut end = if sync == Sync::Always { replayed.end } else { replayed.unmarked };
+    end = disk
         .create(&segment.file())
         .and_then(|file| begin(&*file, &segment, end))
         .map_err(FileError::io(path.join(segment.file()), "write to it"))?;
     let was = manifest.clone();
     let may_have_lost = !replayed.closed && manifest.sync != Sync::Always.to_string();
     if may_have_lost {
-        // Revisions that were told of before may be other changes from here on.
+        // Revisions that subscribers know may be other changes from here on.
         let store = StoreId::random();
         tracing::warn!(old = manifest.store, new = %store, "the store was not closed: it has a new id");
         manifest.store = store.to_string();
     }
+    manifest.mark = replayed.mark.or_else(|| Mark::of_empty(&segment));
+    if segment.prev.is_none() {
+        (segment, end) = upgrade(&**disk, &mut manifest, replayed.revision, end)?;
+    }
+    let last = manifest.mark;
     manifest.sync = sync.to_string();
     disk.sync_folder().map_err(FileError::io(path.clone(), "sync it"))?;
     if is_new || was != manifest {
-        manifest.write(&**disk).map_err(FileError::io(path.join(MANIFEST), "write it"))?;
+        let written = manifest.write(&**disk);
+        let only_mark = !is_new && was == Manifest { mark: was.mark, ..manifest.clone() };
+        match written {
+            // The old mark holds too, and a journal with no room for another can still be read.
+            Err(error) if only_mark && is_shortage(&error) => {
+                tracing::warn!(%error, "the manifest could not be written, and will be later");
+                manifest = was;
+            }
+            written => written.map_err(FileError::io(path.join(MANIFEST), "write it"))?,
+        }
     }
     remove_leftovers(&**disk, &manifest);
-    let store = manifest.store().unwrap_or_else(StoreId::random);
+    let (Some(store), Some(last)) = (manifest.store(), last) else {
+        unreachable!("a manifest that was read or made has an id, and one of this format a mark");
+    };
     let catalog = Arc::new(Catalog::new(Arc::clone(disk), manifest, end, Arc::clone(meter)));
     let writing = Writing { sync, segment_bytes, store };
-    let head = replayed.revision;
     let log =
-        Log::new(Arc::clone(&catalog), Arc::clone(meter), writing, segment.clone(), end, head)
+        Log::new(Arc::clone(&catalog), Arc::clone(meter), writing, segment.clone(), end, last)
             .map_err(FileError::io(path.join(segment.file()), "open it"))?;
     Ok(Opened { log, catalog, store, _lock: lock })
+}
+
+/// The manifest of a journal in which nothing has happened.
+pub(crate) fn empty(store: StoreId, sync: Sync) -> Manifest {
+    let segment = SegmentInfo::new(0, store, Sum::of_store(store));
+    Manifest::new(store, sync.to_string(), None, segment)
+}
+
+fn last_of(manifest: &Manifest) -> SegmentInfo {
+    match manifest.segments.last() {
+        Some(segment) => segment.clone(),
+        None => unreachable!("a manifest lists a segment"),
+    }
+}
+
+/// Go on in a segment of this format: the log so far is of format 1, which is not written any more. From the manifest
+/// on, versions that know only format 1 refuse the directory.
+fn upgrade(
+    disk: &dyn Disk,
+    manifest: &mut Manifest,
+    revision: u64,
+    end: u64,
+) -> Result<(SegmentInfo, u64), FileError> {
+    let Some(store) = manifest.store() else {
+        unreachable!("a manifest that was read has an id");
+    };
+    let next = SegmentInfo::new(revision, store, Sum::of_store(store));
+    let path = disk.path().join(next.file());
+    let begun = disk
+        .create(SEGMENT_TEMPORARY)
+        .and_then(|file| begin(&*file, &next, 0))
+        .and_then(|end| disk.rename(SEGMENT_TEMPORARY, &next.file()).map(|()| end))
+        .map_err(FileError::io(path, "begin it"))?;
+    tracing::info!(from = manifest.format, to = FORMAT, "the journal is written in a new format");
+    manifest.format = FORMAT;
+    match manifest.segments.last_mut() {
+        Some(last) if last.base < revision => {
+            (last.end, last.bytes) = (Some(revision), Some(end));
+        }
+        // It has no appends, and the new one has taken its place.
+        _ => drop(manifest.segments.pop()),
+    }
+    manifest.mark = Mark::of_empty(&next);
+    manifest.segments.push(next.clone());
+    Ok((next, begun))
 }
 
 /// The lock of a folder, until it is dropped.
@@ -118,9 +179,12 @@ pub(crate) fn manifest(disk: &dyn Disk) -> Result<Option<Manifest>, FileError> {
             Ok(None)
         }
         Err(ManifestError::Io(error)) => Err(FileError::io(path.join(MANIFEST), "read it")(error)),
-        // Which is no damage: there is nothing to repair.
+        // Neither is damage: there is nothing to repair.
         Err(ManifestError::Format(format)) => {
             Err(FileError::Format { path: path.join(MANIFEST), format })
+        }
+        Err(ManifestError::Unreadable(why)) => {
+            Err(FileError::Unreadable { path: path.join(MANIFEST), offset: 0, why })
         }
         Err(error) => Err(FileError::Manifest { path, why: format!("cannot be read: {error}") }),
     }

@@ -5,10 +5,10 @@ use serde::de::DeserializeOwned;
 
 use super::disk::Disk;
 use super::error::FileError;
-use super::line::Codec;
+use super::line::{Codec, Sum};
 use super::lines::LITTLE;
 use super::manifest::{Manifest, SnapshotInfo};
-use super::segment::{Damage, Scan, ScanError, SegmentInfo, other_format, scan};
+use super::segment::{Damage, Expected, Mark, Scan, ScanError, SegmentInfo, scan, unknown_format};
 use super::snapshot;
 use crate::journal::Recovered;
 
@@ -33,6 +33,8 @@ pub(crate) struct Replayed {
     pub(crate) unmarked: u64,
     /// Whether it was closed there.
     pub(crate) closed: bool,
+    /// The last append, unless the last segment is of format 1.
+    pub(crate) mark: Option<Mark>,
     /// What is behind the end, and was not known to be synced.
     pub(crate) damage: Option<Damage>,
 }
@@ -72,6 +74,7 @@ pub(crate) fn replay<T: DeserializeOwned>(
         done = snapshot.bytes;
     }
     let mut codec = Codec::default();
+    let mut chain = Chain::new(snapshot);
     let mut last = None;
     for segment in needed() {
         let bytes = open(disk, segment)?.read_all().map_err(cannot_read(disk, segment))?;
@@ -79,6 +82,7 @@ pub(crate) fn replay<T: DeserializeOwned>(
             disk,
             segment,
             &bytes,
+            Expected { mark: manifest.mark_of(segment), revisions: chain.revision().as_slice() },
             |offset, change| {
                 // Now and then.
                 if change.revision % 1_024 == 0 {
@@ -89,19 +93,64 @@ pub(crate) fn replay<T: DeserializeOwned>(
             &mut codec,
         )?;
         check_acknowledged(disk, segment, &scanned)?;
+        chain.follow(disk, segment, &scanned)?;
         done += bytes.len() as u64;
         progress(Progress { done, total });
         last = Some(scanned);
     }
-    let Some(Scan { end, revision, unmarked, closed, damage }) = last else {
-        unreachable!("there is at least one segment");
-    };
+    let Some(scanned) = last else { unreachable!("there is at least one segment") };
+    let mark = scanned.mark();
+    let Scan { end, revision, unmarked, closed, damage, .. } = scanned;
     if revision < base {
         let why =
             format!("lists a log that ends at revision {revision}, before the snapshot at {base}");
         return Err(FileError::Manifest { path: disk.path(), why });
     }
-    Ok(Replayed { revision, end, unmarked, closed, damage })
+    Ok(Replayed { revision, end, unmarked, closed, mark, damage })
+}
+
+/// Holds the segments to one history: each continues the chain of the one before it, and the log that of the snapshot
+/// that it goes on from. Files of format 1 have no chain; it begins anew after them.
+pub(crate) struct Chain {
+    /// The revision of the snapshot, and the checksum of the append that holds it.
+    snapshot: Option<(u64, Option<Sum>)>,
+    last: Option<Sum>,
+}
+
+impl Chain {
+    pub(crate) fn new(snapshot: Option<&SnapshotInfo>) -> Self {
+        let snapshot = snapshot.map(|snapshot| (snapshot.revision, snapshot.prev));
+        Self { snapshot, last: None }
+    }
+
+    /// The revision of which a scan has to find the checksum.
+    pub(crate) fn revision(&self) -> Option<u64> {
+        self.snapshot.map(|(revision, _)| revision)
+    }
+
+    /// Go on with a segment that was scanned.
+    pub(crate) fn follow(
+        &mut self,
+        disk: &dyn Disk,
+        segment: &SegmentInfo,
+        scanned: &Scan,
+    ) -> Result<(), FileError> {
+        let of_snapshot = self.snapshot.map(|(revision, sum)| (sum, scanned.sum_of(revision)));
+        let what = if differ(self.last, scanned.first) {
+            "the segment does not follow the one before it: files of different histories are mixed"
+        } else if of_snapshot.is_some_and(|(sum, found)| differ(sum, found)) {
+            "the segment does not belong to the snapshot: files of different histories are mixed"
+        } else {
+            self.last = scanned.last;
+            return Ok(());
+        };
+        Err(FileError::Damaged { path: disk.path().join(segment.file()), offset: 0, what })
+    }
+}
+
+/// Whether two checksums of the same append are not the same. What is of format 1 has none.
+pub(crate) fn differ(one: Option<Sum>, other: Option<Sum>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
 }
 
 /// The newest snapshot; the one before it if that is damaged and the log since then is still there.
@@ -132,7 +181,7 @@ fn newest_good<'a>(
 /// is read.
 fn check_format(disk: &dyn Disk, snapshot: &SnapshotInfo) -> Result<(), FileError> {
     let start = disk.open(&snapshot.file()).and_then(|file| file.read_some(0, LITTLE));
-    match start.ok().as_deref().and_then(other_format) {
+    match start.ok().as_deref().and_then(unknown_format) {
         Some(format) => Err(FileError::Format { path: disk.path().join(snapshot.file()), format }),
         None => Ok(()),
     }
@@ -143,7 +192,7 @@ pub(crate) fn read_snapshot<T: DeserializeOwned>(
     disk: &dyn Disk,
     info: &SnapshotInfo,
     tell: impl FnMut(u64, Recovered<T>) -> Result<(), FileError>,
-) -> Result<(), FileError> {
+) -> Result<Option<Sum>, FileError> {
     check_format(disk, info)?;
     snapshot::read(disk, info, tell)
 }
@@ -153,11 +202,12 @@ pub(crate) fn read_segment<T: DeserializeOwned>(
     disk: &dyn Disk,
     segment: &SegmentInfo,
     bytes: &[u8],
+    expected: Expected<'_>,
     mut tell: impl FnMut(u64, crate::Change<T>) -> Result<(), FileError>,
     codec: &mut Codec,
 ) -> Result<Scan, FileError> {
-    let scanned = scan(bytes, segment, |lines| {
-        for (offset, line) in lines.iter().filter(|(_, line)| line.command != "close") {
+    let scanned = scan(bytes, segment, expected, |append| {
+        for (offset, line) in append.lines.iter().filter(|(_, line)| !line.is_close()) {
             let changes = codec.read_changes(line);
             for change in changes.map_err(|error| ScanError::Unreadable(*offset, error))? {
                 tell(*offset, change).map_err(ScanError::Stopped)?;

@@ -1,27 +1,35 @@
 //! A segment: a part of the log, in a file of its own. A header, appends, and newlines to the end.
 //!
-//! An append is written only when the one before it is as safe as the journal makes them, and says up to
-//! which offset the file was known to be synced. So damage below the highest such offset is damage to what
-//! was acknowledged, and what lies behind other damage was not known to be synced.
+//! Two rules tell damage from an end that a crash has torn:
+//!
+//! - An append is written only when the one before it is as safe as the journal makes them, and says up to which
+//!   offset the file was synced. What lies below the highest such offset, or below the [mark](Mark) of the manifest,
+//!   was acknowledged: it must be there, and is never cut.
+//! - Each append names the checksum of the append before it, across files. A log that went back, lost its middle, or
+//!   is of another history does not continue that chain.
 
 use std::fmt::Write as _;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::line::{Line, SEAL, Text, Unreadable, seal, unseal};
+use super::line::{Line, SEAL, Sum, Text, Unreadable, seal, unseal};
 use crate::StoreId;
 
-/// The version of the format, in every header. A journal of another one is refused.
-pub(crate) const FORMAT: u32 = 1;
+/// The version of the format that is written. Those before it are read.
+pub(crate) const FORMAT: u32 = 2;
 
 /// What the manifest says of a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SegmentInfo {
     /// The revision before its first.
     pub(crate) base: u64,
     /// The store, when the segment was begun.
     pub(crate) store: String,
+    /// The checksum of the append before its first; absent in format 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prev: Option<Sum>,
     /// Its newest revision, once it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) end: Option<u64>,
@@ -31,8 +39,8 @@ pub(crate) struct SegmentInfo {
 }
 
 impl SegmentInfo {
-    pub(crate) fn new(base: u64, store: StoreId) -> Self {
-        Self { base, store: store.to_string(), end: None, bytes: None }
+    pub(crate) fn new(base: u64, store: StoreId, prev: Sum) -> Self {
+        Self { base, store: store.to_string(), prev: Some(prev), end: None, bytes: None }
     }
 
     /// The name of its file.
@@ -44,25 +52,51 @@ impl SegmentInfo {
     pub(crate) fn header(&self) -> Vec<u8> {
         let mut line = Vec::new();
         let (store, base) = (&self.store, self.base);
+        let format = if self.prev.is_some() { FORMAT } else { 1 };
         let _ =
-            write!(Text(&mut line), "{{\"format\":{FORMAT},\"store\":\"{store}\",\"base\":{base}");
+            write!(Text(&mut line), "{{\"format\":{format},\"store\":\"{store}\",\"base\":{base}");
+        if let Some(prev) = self.prev {
+            let _ = write!(Text(&mut line), ",\"prev\":\"{prev}\"");
+        }
         seal(&mut line, 0);
         line
     }
+
+    /// Whether a header is that of this segment. One that is listed in format 1 may have been begun anew by an
+    /// upgrade that was cut short.
+    fn has_header(&self, found: &Self) -> bool {
+        let is_chained = self.prev.is_none() || self.prev == found.prev;
+        self.base == found.base && self.store == found.store && is_chained
+    }
 }
 
-/// What the header of a segment says, for when the manifest cannot: the revision before its first, and the
-/// store.
-pub(crate) fn read_header(bytes: &[u8]) -> Option<SegmentInfo> {
+/// The last append of the log's last segment that is known to be synced. The manifest has it, so that a log that was
+/// cut short is noticed, also at a line boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Mark {
+    /// The revision up to there.
+    pub(crate) revision: u64,
+    /// Where in the segment the append ends.
+    pub(crate) offset: u64,
+    /// The checksum of the append.
+    pub(crate) sum: Sum,
+}
+
+/// What the header of a segment says, and its length with the newline.
+pub(crate) fn read_header(bytes: &[u8]) -> Option<(SegmentInfo, usize)> {
     let line = &bytes[..memchr::memchr(b'\n', bytes)?];
     unseal(line)?;
-    let info: SegmentInfo = serde_json::from_slice(line).ok()?;
-    (bytes.starts_with(&info.header())).then_some(info)
+    let line = Line::parse(line).ok()?;
+    let store = line.store?.into_owned();
+    let info = SegmentInfo { base: line.base?, store, prev: line.prev, end: None, bytes: None };
+    let header = info.header();
+    bytes.starts_with(&header).then_some((info, header.len()))
 }
 
-/// The version of the format that a file begins with, if its first line is whole and it is another one.
-pub(crate) fn other_format(bytes: &[u8]) -> Option<u32> {
-    // Others may have other fields.
+/// The version of the format that a file begins with, if its first line is whole and this version does not read it.
+pub(crate) fn unknown_format(bytes: &[u8]) -> Option<u32> {
+    // Others may have other members.
     #[derive(Deserialize)]
     struct Version {
         format: u32,
@@ -70,12 +104,25 @@ pub(crate) fn other_format(bytes: &[u8]) -> Option<u32> {
     let line = &bytes[..memchr::memchr(b'\n', bytes)?];
     unseal(line)?;
     let Version { format } = serde_json::from_slice(line).ok()?;
-    (format != FORMAT).then_some(format)
+    (!is_known_format(format)).then_some(format)
+}
+
+pub(crate) fn is_known_format(format: u32) -> bool {
+    (1..=FORMAT).contains(&format)
 }
 
 /// Whether a file of this name is a segment.
 pub(crate) fn is_segment(name: &str) -> bool {
     name.strip_prefix("log-").and_then(|rest| rest.strip_suffix(".jsonl")).is_some()
+}
+
+/// What a scan is to find beside the appends.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Expected<'a> {
+    /// What has to be there.
+    pub(crate) mark: Option<&'a Mark>,
+    /// The revisions of which [`Scan::sum_of`] is wanted.
+    pub(crate) revisions: &'a [u64],
 }
 
 /// What the lines of a segment are, up to the first that is not right.
@@ -89,10 +136,67 @@ pub(crate) struct Scan {
     pub(crate) unmarked: u64,
     /// The last line says that the journal was closed there.
     pub(crate) closed: bool,
+    /// The checksum that the first append follows; `None` in format 1, which has no chain.
+    pub(crate) first: Option<Sum>,
+    /// The checksum of the last append of changes, which is `first` if there is none.
+    pub(crate) last: Option<Sum>,
+    /// The [expected](Expected::revisions) revisions that are here, and the checksums of the appends that hold them.
+    sums: Vec<(u64, Sum)>,
     pub(crate) damage: Option<Damage>,
 }
 
-/// Something that is no append.
+impl Scan {
+    fn new(base: u64) -> Self {
+        Self {
+            end: 0,
+            revision: base,
+            unmarked: 0,
+            closed: false,
+            first: None,
+            last: None,
+            sums: Vec::new(),
+            damage: None,
+        }
+    }
+
+    /// The last append holds these revisions.
+    fn found(&mut self, expected: Expected<'_>, revisions: RangeInclusive<u64>) {
+        let wanted = expected.revisions.iter().filter(|revision| revisions.contains(revision));
+        self.sums.extend(
+            wanted
+                .copied()
+                .zip(std::iter::repeat(self.last))
+                .filter_map(|(revision, sum)| Some((revision, sum?))),
+        );
+    }
+
+    /// The checksum of the append that holds a revision that was [expected](Expected::revisions), if it is here.
+    pub(crate) fn sum_of(&self, revision: u64) -> Option<Sum> {
+        self.sums.iter().find(|(of, _)| *of == revision).map(|(_, sum)| *sum)
+    }
+
+    /// Where the log is up to, if this is its last segment and it has a chain.
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        Some(Mark { revision: self.revision, offset: self.unmarked, sum: self.last? })
+    }
+}
+
+impl Mark {
+    /// The mark of a segment that has a header and no appends.
+    pub(crate) fn of_empty(segment: &SegmentInfo) -> Option<Self> {
+        let offset = segment.header().len() as u64;
+        Some(Self { revision: segment.base, offset, sum: segment.prev? })
+    }
+
+    /// Whether the log is another one than that of the mark, now that it reaches to `now` and did to `before`.
+    fn contradicts(&self, before: u64, now: Option<Self>) -> bool {
+        now.is_some_and(|now| before < self.offset && self.offset <= now.offset && now != *self)
+    }
+}
+
+const CONTRADICTION: &str = "the log differs from what the manifest says was synced";
+
+/// Something that is not an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Damage {
     /// Where the append begins that cannot be kept.
@@ -101,12 +205,12 @@ pub(crate) struct Damage {
     pub(crate) offset: u64,
     /// What is wrong there.
     pub(crate) what: &'static str,
-    /// The highest offset that any line says was synced.
+    /// Up to where the file is known to have been synced.
     pub(crate) synced: u64,
 }
 
 impl Damage {
-    /// Whether it is below what was known to be synced: then nothing may be cut.
+    /// Whether it is below what was synced: then nothing may be cut.
     pub(crate) fn is_final(&self) -> bool {
         self.synced > self.start
     }
@@ -123,70 +227,112 @@ pub(crate) enum ScanError<E> {
     Stopped(E),
 }
 
-/// Walk through the appends of a segment. `tell` gets the lines of each append that is whole, with their
-/// offsets, before it counts.
+/// An append that is whole.
+#[derive(Debug)]
+pub(crate) struct Append<'a> {
+    /// Its lines, each with its offset.
+    pub(crate) lines: Vec<(u64, Line<'a>)>,
+    /// Where the next append begins.
+    pub(crate) next: usize,
+    /// The newest revision.
+    pub(crate) revision: u64,
+    /// Up to where it says that the file was synced before it.
+    pub(crate) synced: u64,
+    /// Its checksum.
+    pub(crate) sum: Sum,
+}
+
+impl Append<'_> {
+    /// Whether it is a mark that the journal was closed, which is not a link of the chain.
+    pub(crate) fn is_close(&self) -> bool {
+        self.lines.iter().any(|(_, line)| line.is_close())
+    }
+}
+
+/// Walk through the appends of a segment. `tell` gets each append that is whole, before it counts.
 pub(crate) fn scan<E>(
     bytes: &[u8],
     info: &SegmentInfo,
-    mut tell: impl FnMut(&[(u64, Line<'_>)]) -> Result<(), ScanError<E>>,
+    expected: Expected<'_>,
+    mut tell: impl FnMut(&Append<'_>) -> Result<(), ScanError<E>>,
 ) -> Result<Scan, ScanError<E>> {
-    if let Some(format) = other_format(bytes) {
+    if let Some(format) = unknown_format(bytes) {
         return Err(ScanError::Format(format));
     }
-    let header = info.header();
-    let mut scan = Scan { end: 0, revision: info.base, unmarked: 0, closed: false, damage: None };
-    let mut synced = 0;
-    let mut at = header.len();
-    let mut problem =
-        (!bytes.starts_with(&header)).then_some((0, "the header is not as it should be"));
-    if problem.is_none() {
-        (scan.end, scan.unmarked, synced) = (at as u64, at as u64, at as u64);
-    }
-    let mut lines = Vec::new();
-    while problem.is_none() && at < bytes.len() {
-        if bytes[at..].iter().all(|byte| *byte == b'\n') {
-            break;
-        }
-        lines.clear();
-        match append_at(bytes, at, 0, scan.revision, &mut lines)
+    let mut scan = Scan::new(info.base);
+    let header = read_header(bytes).filter(|(found, _)| info.has_header(found));
+    let Some((header, length)) = header else {
+        // A segment is listed when its header was synced.
+        let known = expected.mark.map_or(0, |mark| mark.offset).max(info.header().len() as u64);
+        scan.damage = Some(damage(bytes, 0, (0, "the header is missing or damaged"), known));
+        return Ok(scan);
+    };
+    (scan.first, scan.last) = (header.prev, header.prev);
+    (scan.end, scan.unmarked) = (length as u64, length as u64);
+    scan.found(expected, info.base..=info.base);
+    let contradicts = |before, now| expected.mark.is_some_and(|mark| mark.contradicts(before, now));
+    let mut synced = expected.mark.map_or(0, |mark| mark.offset).max(scan.end);
+    let mut problem = contradicts(0, scan.mark()).then_some((0, CONTRADICTION));
+    let mut at = length;
+    while problem.is_none() && bytes[at..].iter().any(|byte| *byte != b'\n') {
+        let append = match append_at(bytes, at, 0, (scan.revision, scan.last))
             .map_err(|(offset, error)| ScanError::Unreadable(offset, error))?
         {
-            Ok((next, revision, known)) => {
-                tell(&lines)?;
-                scan.closed = lines.iter().any(|(_, line)| line.command == "close");
-                (scan.end, scan.revision) = (next as u64, revision);
-                if !scan.closed {
-                    scan.unmarked = scan.end;
-                }
-                (at, synced) = (next, known.max(synced));
+            Ok(append) => append,
+            Err(found) => {
+                problem = Some(found);
+                break;
             }
-            Err(found) => problem = Some(found),
+        };
+        let closes = append.is_close();
+        let last = if closes { scan.last } else { scan.last.and(Some(append.sum)) };
+        let offset = append.next as u64;
+        let now = last.map(|sum| Mark { revision: append.revision, offset, sum });
+        if !closes && contradicts(scan.unmarked, now) {
+            problem = Some((at, CONTRADICTION));
+            break;
         }
+        tell(&append)?;
+        let revisions = scan.revision + 1..=append.revision;
+        (scan.end, scan.revision, scan.last, scan.closed) = (offset, append.revision, last, closes);
+        if !closes {
+            scan.unmarked = offset;
+            scan.found(expected, revisions);
+        }
+        (at, synced) = (append.next, append.synced.max(synced));
     }
-    if let Some((offset, what)) = problem {
-        let start = scan.end;
-        let behind = known_behind(bytes, start as usize);
-        let synced = synced.max(behind);
+    if problem.is_none() && synced > scan.end {
+        problem = Some((at, ENDS_EARLY));
+    }
+    if let Some(problem) = problem {
         scan.closed = false;
-        scan.damage = Some(Damage { start, offset: offset as u64, what, synced });
+        scan.damage = Some(damage(bytes, scan.end, problem, synced));
     }
     Ok(scan)
 }
 
-/// An append, or where and why there is none.
-pub(crate) type Found = Result<(usize, u64, u64), (usize, &'static str)>;
+const ENDS_EARLY: &str = "the log ends here, and more of it was synced: it was cut, or it was copied while the \
+                          store was running, which is what `mainspring backup` is for";
 
-/// The append that begins here: where it ends, its newest revision, and up to where the file was known to be
-/// synced. `origin` is where in the file the bytes begin.
-pub(crate) fn append_at<'a>(
-    bytes: &'a [u8],
+fn damage(bytes: &[u8], start: u64, (offset, what): (usize, &'static str), known: u64) -> Damage {
+    let synced = known.max(known_behind(bytes, start as usize));
+    Damage { start, offset: offset as u64, what, synced }
+}
+
+/// An append, or where and why there is none.
+pub(crate) type Found<'a> = Result<Append<'a>, (usize, &'static str)>;
+
+/// The append that begins at `start` and follows a revision and, if it is known, a checksum. `origin` is where in
+/// the file the bytes begin.
+pub(crate) fn append_at(
+    bytes: &[u8],
     start: usize,
     origin: u64,
-    mut revision: u64,
-    lines: &mut Vec<(u64, Line<'a>)>,
-) -> Result<Found, (u64, Unreadable)> {
+    (mut revision, prev): (u64, Option<Sum>),
+) -> Result<Found<'_>, (u64, Unreadable)> {
     let mut at = start;
     let (mut left, mut synced) = (1, 0);
+    let mut lines = Vec::new();
     while left > 0 {
         let Some(range) = line_at(bytes, at) else {
             return Ok(Err((at, "the append is not complete")));
@@ -201,22 +347,29 @@ pub(crate) fn append_at<'a>(
                 return Ok(Err((at, "no append begins here")));
             }
             if line.synced > origin + start as u64 {
-                return Ok(Err((at, "it says that more was synced than there was")));
+                return Ok(Err((at, "the line says that more was synced than there was")));
+            }
+            if prev.is_some() && line.prev != prev {
+                return Ok(Err((at, "the append does not follow the one before it")));
             }
             (left, synced) = (line.lines, line.synced);
         } else if line.lines > 0 {
-            return Ok(Err((at, "the append before it is not complete")));
+            return Ok(Err((at, "the append before this one is not complete")));
         }
-        let first = line.first_revision();
-        let closes = line.command == "close";
-        if if closes { line.revision != revision } else { Some(first) != revision.checked_add(1) } {
-            return Ok(Err((at, "its revision does not follow the one before it")));
+        let follows = if line.is_close() {
+            line.revision == revision
+        } else {
+            Some(line.first_revision()) == revision.checked_add(1)
+        };
+        if !follows {
+            return Ok(Err((at, "the revision does not follow the one before it")));
         }
         revision = line.revision;
         lines.push((at as u64, line));
         (at, left) = (range.end + 1, left - 1);
     }
-    Ok(Ok((at, revision, synced)))
+    let sum = Sum::of(&bytes[start..at]);
+    Ok(Ok(Append { lines, next: at, revision, synced, sum }))
 }
 
 /// The line that begins here, without its newline, unless that is missing.
@@ -225,21 +378,35 @@ fn line_at(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     Some(at..at + length)
 }
 
-/// The highest offset that any whole line from here on says was synced. One beyond the file is not from here.
-fn known_behind(bytes: &[u8], from: usize) -> u64 {
-    let behind = bytes.get(from..).unwrap_or_default();
-    let lines = behind.split(|byte| *byte == b'\n').filter_map(|line| match unseal(line) {
-        Some(_) => Some(line),
-        None => joined(line),
-    });
-    let parsed = lines.filter_map(|line| Line::parse(line).ok());
-    parsed.map(|line| line.synced).filter(|synced| *synced <= bytes.len() as u64).max().unwrap_or(0)
+/// The next piece between newlines from here on, or what follows a line in it: where the newline between two lines is
+/// something else, the second may still be whole.
+pub(crate) fn next_line(bytes: &[u8], at: usize) -> Option<Range<usize>> {
+    let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+    let end = at + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    let piece = &bytes[at..end];
+    let skipped = if unseal(piece).is_some() { None } else { joined(piece) };
+    Some(at + skipped.unwrap_or(0)..end)
 }
 
-/// The line behind another one, where the newline between them is something else: it may be the only one
-/// that tells that the other was synced.
-fn joined(lines: &[u8]) -> Option<&[u8]> {
-    let mut sums = memchr::memmem::find_iter(lines, b",\"crc\":\"");
+/// The highest offset that any whole line from here on says was synced. One beyond the file is not from here.
+fn known_behind(bytes: &[u8], from: usize) -> u64 {
+    let (mut at, mut highest) = (from, 0);
+    while let Some(line) = next_line(bytes, at) {
+        at = line.end + 1;
+        let text = &bytes[line];
+        let parsed = unseal(text).and_then(|_| Line::parse(text).ok());
+        let synced = parsed.map_or(0, |line| line.synced);
+        if synced <= bytes.len() as u64 {
+            highest = synced.max(highest);
+        }
+    }
+    highest
+}
+
+/// Where a line begins behind another one, where the newline between them is something else.
+fn joined(lines: &[u8]) -> Option<usize> {
+    let sums = memchr::memmem::find_iter(lines, b",\"crc\":\"");
     // The sum, its end, and what should be a newline.
-    sums.find_map(|sum| lines.get(sum + SEAL + 1..).filter(|line| unseal(line).is_some()))
+    let mut behind = sums.map(|sum| sum + SEAL + 1);
+    behind.find(|at| lines.get(*at..).is_some_and(|line| unseal(line).is_some()))
 }

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{Codec, Line, Unreadable, time_of};
+use super::{Codec, Kind, Line, Unreadable, time_of};
 use crate::change::{Change, ChangeKind};
 use crate::{End, Entry, Key, Timestamp, Value};
 
@@ -23,11 +23,11 @@ impl Codec {
         &mut self,
         line: &Line<'_>,
     ) -> Result<Vec<Change<T>>, Unreadable> {
-        if line.command != "batch" {
+        if line.record != "batch" {
             return Ok(vec![self.read_change(line, false)?]);
         }
         let last = line.changes.len().checked_sub(1);
-        let last = last.ok_or_else(|| Unreadable("it is a batch of nothing".into()))?;
+        let last = last.ok_or_else(|| Unreadable("the batch is empty".into()))?;
         let parts = line.changes.iter().enumerate();
         let changes: Result<Vec<_>, _> =
             parts.map(|(n, part)| self.read_change(part, n < last)).collect();
@@ -36,7 +36,7 @@ impl Codec {
             .windows(2)
             .all(|pair| Some(pair[1].revision) == pair[0].revision.checked_add(1));
         if !consecutive || changes[last].revision != line.revision {
-            return Err(Unreadable("its revisions do not follow one another".into()));
+            return Err(Unreadable("the revisions of the batch are not consecutive".into()));
         }
         Ok(changes)
     }
@@ -46,26 +46,28 @@ impl Codec {
         line: &Line<'_>,
         continues: bool,
     ) -> Result<Change<T>, Unreadable> {
-        let kind = match &*line.command {
+        let kind = match &*line.record {
             "set" => ChangeKind::Set { value: line.value()?, expires_at: line.ttl()? },
-            "update" => ChangeKind::Updated { value: line.value()?, expires_at: line.ttl()? },
-            "remove" => ChangeKind::Removed,
-            "expire" => ChangeKind::Expired,
-            "push" => ChangeKind::Pushed {
+            "updated" | "update" => {
+                ChangeKind::Updated { value: line.value()?, expires_at: line.ttl()? }
+            }
+            "removed" | "remove" => ChangeKind::Removed,
+            "expired" | "expire" => ChangeKind::Expired,
+            "pushed" | "push" => ChangeKind::Pushed {
                 end: line.end()?,
                 element: line.element()?,
                 length: line.length,
                 expires_at: line.ttl()?,
             },
-            "pop" => ChangeKind::Popped { end: line.end()?, length: line.length },
-            "touch" => ChangeKind::Touched { expires_at: line.ttl()? },
-            "clear" => ChangeKind::Cleared { count: line.count },
-            other => return Err(Unreadable(format!("{other:?} is no command of this version"))),
+            "popped" | "pop" => ChangeKind::Popped { end: line.end()?, length: line.length },
+            "touched" | "touch" => ChangeKind::Touched { expires_at: line.ttl()? },
+            "cleared" | "clear" => ChangeKind::Cleared { count: line.count },
+            other => return Err(unknown_change(other)),
         };
         let key = match (&*line.key, &kind) {
             ("", ChangeKind::Cleared { .. }) => Key::none(),
             (key, ChangeKind::Cleared { .. }) => {
-                return Err(Unreadable(format!("a clear has no key, and this one has {key:?}")));
+                return Err(Unreadable(format!("expected no key in a clear, found {key:?}")));
             }
             (key, _) => valid(key)?,
         };
@@ -96,15 +98,14 @@ impl Line<'_> {
     }
 
     fn raw(&self) -> Result<&str, Unreadable> {
-        let raw = self.value.ok_or_else(|| Unreadable("it has no value".into()))?;
+        let raw = self.value.ok_or_else(|| Unreadable("the member \"value\" is missing".into()))?;
         Ok(raw.get())
     }
 
     fn value<T: DeserializeOwned>(&self) -> Result<Value<T>, Unreadable> {
         match self.kind {
-            0 => Ok(Value::Item(self.element()?)),
-            1 => Ok(Value::List(from_json(self.raw()?)?)),
-            other => Err(Unreadable(format!("{other} is no kind of value"))),
+            Kind::Item => Ok(Value::Item(self.element()?)),
+            Kind::List => Ok(Value::List(from_json(self.raw()?)?)),
         }
     }
 
@@ -113,16 +114,29 @@ impl Line<'_> {
     }
 
     fn ttl(&self) -> Result<Option<Timestamp>, Unreadable> {
-        if self.ttl.is_empty() { Ok(None) } else { time_of(&self.ttl).map(Some) }
+        self.ttl.as_deref().map(time_of).transpose()
     }
 
     fn end(&self) -> Result<End, Unreadable> {
         match &*self.end {
             "front" => Ok(End::Front),
             "back" => Ok(End::Back),
-            other => Err(Unreadable(format!("{other:?} is no end of a list"))),
+            other => {
+                Err(Unreadable(format!("unknown end of a list {other:?}; expected front or back")))
+            }
         }
     }
+}
+
+/// Changes that `docs/journal.md` reserves for later versions.
+const RESERVED: [&str; 4] = ["trimmed", "incremented", "prefix_removed", "moved"];
+
+fn unknown_change(name: &str) -> Unreadable {
+    Unreadable(if RESERVED.contains(&name) {
+        format!("the change {name:?} is written by a later version of mainspring: use that version")
+    } else {
+        format!("unknown record {name:?}: use the version of mainspring that wrote it")
+    })
 }
 
 pub(crate) fn valid(key: &str) -> Result<Key, Unreadable> {
@@ -134,6 +148,6 @@ pub(crate) fn valid(key: &str) -> Result<Key, Unreadable> {
 pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
     serde_json::from_str(text).map_err(|error| {
         let name = std::any::type_name::<T>();
-        Unreadable(format!("its value is no {name}: {error}"))
+        Unreadable(format!("the value is not a {name}: {error}"))
     })
 }

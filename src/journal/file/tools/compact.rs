@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::load::Loaded;
 use super::new::cannot_write;
 use super::{disk, manifest};
+use crate::journal::Meter;
 use crate::journal::file::Sync;
-use crate::journal::file::catalog::Catalog;
+use crate::journal::file::catalog::{Catalog, RotateError};
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
 use crate::journal::file::log::Log;
@@ -18,7 +19,6 @@ use crate::journal::file::manifest::SNAPSHOT_TEMPORARY;
 use crate::journal::file::recover::{Opened, recover};
 use crate::journal::file::replay::Progress;
 use crate::journal::file::snapshot::SnapshotWriter;
-use crate::journal::{AppendError, Meter};
 use crate::{StoreId, Timestamp};
 
 /// What [`compact`] has done.
@@ -87,7 +87,9 @@ fn write(
 ) -> Result<u64, FileError> {
     let path = disk.path();
     let io = |action| FileError::io(path.clone(), action);
-    log.rotate().map_err(|error| refused(&path, error))?;
+    log.rotate().map_err(|(RotateError::Unchanged(error) | RotateError::Unknown(error))| {
+        io("begin a new segment in it")(error)
+    })?;
     let mut writer =
         SnapshotWriter::create(Arc::clone(disk), store).map_err(io("write a snapshot to it"))?;
     let (mut entries, mut written) = (0, Ok(()));
@@ -97,15 +99,8 @@ fn write(
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     written?;
-    let snapshot = writer.finish(loaded.revision()).map_err(io("write a snapshot to it"))?;
+    let prev = catalog.sum_at(loaded.revision()).map_err(io("read it back"))?;
+    let snapshot = writer.finish(loaded.revision(), prev).map_err(io("write a snapshot to it"))?;
     catalog.install(snapshot, history_bytes).map_err(io("write its manifest"))?;
     Ok(entries)
-}
-
-fn refused(path: &Path, error: AppendError) -> FileError {
-    let cause = match error {
-        AppendError::Unknown(cause) => cause.to_string(),
-        other => other.to_string(),
-    };
-    FileError::Impossible(format!("{}: {cause}", path.display()))
 }

@@ -6,8 +6,12 @@ use std::sync::Arc;
 use super::{disk, manifest, patiently};
 use crate::journal::file::disk::{Disk, DiskFile};
 use crate::journal::file::error::FileError;
+use crate::journal::file::line::Sum;
+use crate::journal::file::lines::LITTLE;
 use crate::journal::file::manifest::Manifest;
-use crate::journal::file::segment::{Damage, ScanError, SegmentInfo, append_at, scan};
+use crate::journal::file::segment::{
+    Damage, Expected, ScanError, SegmentInfo, append_at, read_header, scan, unknown_format,
+};
 
 /// Reads the log line by line, beside a running store if there is one, and goes on as it grows.
 ///
@@ -36,8 +40,10 @@ pub struct Dump {
     from: u64,
     to: u64,
     segment: SegmentInfo,
-    /// What follows is read from here on.
+    /// What follows is read from here on; at 0 the header is still to be read.
     at: u64,
+    /// The checksum that the next append follows; `None` in format 1.
+    sum: Option<Sum>,
     /// The newest revision that was read.
     revision: u64,
     /// Lines that were read, and are not yet told.
@@ -76,7 +82,8 @@ impl Dump {
             store: manifest.store,
             from,
             to: to.unwrap_or(u64::MAX),
-            at: segment.header().len() as u64,
+            at: 0,
+            sum: None,
             revision: segment.base,
             segment,
             lines: Vec::new().into_iter(),
@@ -129,6 +136,9 @@ impl Dump {
         let path = disk.path().join(self.segment.file());
         let io = |action| FileError::io(path.clone(), action);
         let file = disk.open(&self.segment.file()).map_err(io("open it"))?;
+        if self.at == 0 {
+            self.read_header(&path, &file.read_some(0, LITTLE).map_err(io("read it"))?)?;
+        }
         if self.read_appends(&*file).map_err(io("read it"))?? {
             return Ok(true);
         }
@@ -142,14 +152,25 @@ impl Dump {
         }
     }
 
+    /// Where the appends begin.
+    fn read_header(&mut self, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+        if let Some(format) = unknown_format(bytes) {
+            return Err(FileError::Format { path: path.into(), format });
+        }
+        let what = "the header is missing or damaged";
+        let damaged = || FileError::Damaged { path: path.into(), offset: 0, what };
+        let (header, length) = read_header(bytes).ok_or_else(damaged)?;
+        (self.at, self.sum) = (length as u64, header.prev);
+        Ok(())
+    }
+
     /// In the next segment.
     fn go_on(&mut self, manifest: &Manifest) -> Result<bool, FileError> {
         let next = manifest.segments.iter().find(|next| next.base == self.revision);
         let Some(next) = next.filter(|next| next.base > self.segment.base) else {
             return Ok(false);
         };
-        self.segment = next.clone();
-        self.at = next.header().len() as u64;
+        (self.segment, self.at) = (next.clone(), 0);
         Ok(true)
     }
 
@@ -160,13 +181,12 @@ impl Dump {
             return Ok(Ok(false));
         }
         let bytes = file.read_some(self.at, usize::MAX)?;
-        let (mut at, mut told, mut lines) = (0, Vec::new(), Vec::new());
+        let (mut at, mut told) = (0, Vec::new());
         while bytes.get(at).is_some_and(|byte| *byte != b'\n') && self.revision < self.to {
-            lines.clear();
-            match append_at(&bytes, at, self.at, self.revision, &mut lines) {
-                Ok(Ok((next, revision, _))) => {
-                    let wanted = lines.iter().filter(|(_, line)| {
-                        line.command != "close"
+            match append_at(&bytes, at, self.at, (self.revision, self.sum)) {
+                Ok(Ok(append)) => {
+                    let wanted = append.lines.iter().filter(|(_, line)| {
+                        !line.is_close()
                             && line.revision >= self.from
                             && line.first_revision() <= self.to
                     });
@@ -174,7 +194,10 @@ impl Dump {
                         revision: line.revision,
                         text: text_at(&bytes, *offset),
                     }));
-                    (at, self.revision) = (next, revision);
+                    if !append.is_close() {
+                        self.sum = self.sum.and(Some(append.sum));
+                    }
+                    (at, self.revision) = (append.next, append.revision);
                 }
                 Ok(Err(_)) => break,
                 Err((offset, why)) => {
@@ -197,7 +220,9 @@ impl Dump {
 
     /// What is here is no append: perhaps it is being written just now, perhaps it is damaged.
     fn damage(&self, file: &dyn DiskFile) -> std::io::Result<Option<Damage>> {
-        let scanned = scan(&file.read_all()?, &self.segment, |_| Ok::<_, ScanError<()>>(()));
+        let expected = Expected::default();
+        let scanned =
+            scan(&file.read_all()?, &self.segment, expected, |_| Ok::<_, ScanError<()>>(()));
         let damage = scanned.ok().and_then(|scan| scan.damage);
         let is_complete = self.segment.end.is_some();
         Ok(damage.filter(|damage| damage.start == self.at && (is_complete || damage.is_final())))

@@ -45,7 +45,7 @@ pub fn export(
         row.clear();
         written = put_row(&mut row, key, entry)
             .map_err(std::io::Error::from)
-            .and_then(|()| out.write_all(&row))
+            .and_then(|_| out.write_all(&row))
             .and_then(|()| out.write_all(b"}\n"));
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });

@@ -1,17 +1,20 @@
-//! What is in a folder, and in what condition.
+//! What is in a directory, and in what condition.
 
 use std::io;
 
 use serde::Serialize;
 
 use super::Raw;
+use super::headless::with_header;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::{FileError, unknown_format};
-use crate::journal::file::line::Codec;
+use crate::journal::file::line::{Codec, Line, Sum, unseal};
 use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo, is_snapshot};
 use crate::journal::file::recover;
 use crate::journal::file::replay::{check_complete, read_segment, read_snapshot};
-use crate::journal::file::segment::{Scan, SegmentInfo, is_segment, other_format, read_header};
+use crate::journal::file::segment::{
+    Expected, Scan, SegmentInfo, is_segment, read_header, unknown_format as format_of,
+};
 use crate::{Change, StoreId};
 
 /// What is wrong with a file.
@@ -40,7 +43,7 @@ pub enum Harm {
 }
 
 impl Problem {
-    fn of(error: FileError) -> Result<Self, FileError> {
+    pub(super) fn of(error: FileError) -> Result<Self, FileError> {
         let damaged = |offset, what| Self { harm: Harm::Damaged, offset, what };
         Ok(match error {
             FileError::Damaged { offset, what, .. } => damaged(offset, what.into()),
@@ -59,7 +62,7 @@ impl Problem {
     }
 }
 
-/// A file of the folder.
+/// A file of the directory.
 pub(super) struct Found<I> {
     pub(super) info: I,
     pub(super) name: String,
@@ -75,16 +78,45 @@ impl<I> Found<I> {
 
 pub(super) struct Segment {
     pub(super) info: SegmentInfo,
-    /// Up to where it is good.
+    /// Up to where it is good, and the newest revision up to there.
     pub(super) end: u64,
-    /// The newest revision up to there.
     pub(super) revision: u64,
-    /// The newest that any of it tells of.
+    /// Where the appends of changes end up to there.
+    pub(super) unmarked: u64,
+    /// The checksums that its first append follows, and of its last good one.
+    pub(super) first: Option<Sum>,
+    pub(super) last: Option<Sum>,
+    /// The checksums of the appends that hold the revisions of snapshots.
+    sums: Vec<(u64, Option<Sum>)>,
+    /// The newest revision that any of it tells of.
     pub(super) seen: u64,
     /// The header is damaged, and what is behind it was read as if it were not.
     pub(super) needs_header: bool,
     /// All of it is good, but for the header.
     pub(super) is_whole: bool,
+}
+
+impl Segment {
+    /// The checksum of the append that holds the revision of a snapshot, if it is here.
+    pub(super) fn sum_of(&self, revision: u64) -> Option<Sum> {
+        self.sums.iter().find(|(of, _)| *of == revision).and_then(|(_, sum)| *sum)
+    }
+
+    /// One that cannot be read.
+    fn unread(info: SegmentInfo) -> Self {
+        Self {
+            end: 0,
+            revision: info.base,
+            unmarked: 0,
+            first: None,
+            last: None,
+            sums: Vec::new(),
+            seen: info.base,
+            needs_header: false,
+            is_whole: false,
+            info,
+        }
+    }
 }
 
 pub(super) struct Inventory {
@@ -116,6 +148,7 @@ impl Inventory {
             Some(manifest) => (manifest.snapshots.clone(), manifest.segments.clone()),
             None => (snapshots_of(&names), segments_of(disk, &names)),
         };
+        let revisions: Vec<_> = snapshots.iter().map(|snapshot| snapshot.revision).collect();
         let mut inventory = Self {
             manifest,
             problem,
@@ -130,7 +163,9 @@ impl Inventory {
         }
         let last = segments.len().saturating_sub(1);
         for (n, info) in segments.into_iter().enumerate() {
-            let found = look_at_segment(disk, info, n == last)?;
+            let mark = inventory.manifest.as_ref().and_then(|manifest| manifest.mark_of(&info));
+            let expected = Expected { mark, revisions: &revisions };
+            let found = look_at_segment(disk, info, expected, n == last)?;
             progress(found.bytes);
             inventory.segments.push(found);
         }
@@ -151,6 +186,16 @@ impl Inventory {
             .chain(self.snapshots.iter().filter_map(Found::problem))
             .chain(self.segments.iter().filter_map(Found::problem))
     }
+
+    /// The newest revision that anything tells of: a line, also behind damage, or the manifest.
+    pub(super) fn seen(&self) -> u64 {
+        let lines = self.segments.iter().map(|found| found.info.seen);
+        let snapshots = self.snapshots.iter().map(|found| found.info.revision);
+        let ends = self.segments.iter().filter_map(|found| found.info.info.end);
+        let mark = self.manifest.as_ref().and_then(|manifest| manifest.mark);
+        let mark = mark.map(|mark| mark.revision);
+        lines.chain(snapshots).chain(ends).chain(mark).max().unwrap_or(0)
+    }
 }
 
 /// A snapshot has its revision in its name.
@@ -158,22 +203,23 @@ fn snapshots_of(names: &[String]) -> Vec<SnapshotInfo> {
     let revision =
         |name: &String| name.strip_prefix("snapshot-")?.strip_suffix(".jsonl")?.parse().ok();
     let revisions = names.iter().filter(|name| is_snapshot(name)).filter_map(revision);
-    revisions.map(|revision| SnapshotInfo { revision, bytes: 0 }).collect()
+    revisions.map(|revision| SnapshotInfo { revision, bytes: 0, prev: None }).collect()
 }
 
-/// A segment has its base in its name, and in its header, which may be damaged. What a start that was cut short
-/// has created is the last, and has no appends.
+/// A segment has its base in its name, and in its header, which may be damaged. What a start that was cut short has
+/// created is the last, and has no appends.
 fn segments_of(disk: &dyn Disk, names: &[String]) -> Vec<SegmentInfo> {
     let mut segments = Vec::new();
     let mut is_begun = true;
     for name in names.iter().filter(|name| is_segment(name)) {
         let start = disk.open(name).and_then(|file| file.read_some(0, 4 << 10)).unwrap_or_default();
-        let (info, is_good) = match read_header(&start).filter(|info| info.file() == *name) {
+        let header = read_header(&start).map(|(info, _)| info);
+        let (info, is_good) = match header.filter(|info| info.file() == *name) {
             Some(info) => (Some(info), true),
             None => (named(name), false),
         };
         let Some(info) = info else { continue };
-        is_begun = is_good || other_format(&start).is_some() || has_two_lines(&start);
+        is_begun = is_good || format_of(&start).is_some() || has_two_lines(&start);
         segments.push(info);
     }
     if !is_begun {
@@ -185,10 +231,10 @@ fn segments_of(disk: &dyn Disk, names: &[String]) -> Vec<SegmentInfo> {
     segments
 }
 
-/// Which store began it only the header tells.
+/// Which store began it, and what it follows, only the header tells.
 fn named(name: &str) -> Option<SegmentInfo> {
     let base = name.strip_prefix("log-")?.strip_suffix(".jsonl")?.parse().ok()?;
-    let info = SegmentInfo::new(base, StoreId(0));
+    let info = SegmentInfo { prev: None, ..SegmentInfo::new(base, StoreId(0), Sum::of(b"")) };
     (info.file() == name).then_some(info)
 }
 
@@ -203,45 +249,39 @@ fn look_at_snapshot(
     let name = info.file();
     let bytes = disk.open(&name).and_then(|file| file.length()).unwrap_or(0);
     info.bytes = bytes;
-    let read = read_snapshot::<Raw>(disk, &info, |_, _| Ok(()));
-    let problem = read.err().map(Problem::of).transpose()?;
+    let problem = match read_snapshot::<Raw>(disk, &info, |_, _| Ok(())) {
+        Ok(prev) => {
+            info.prev = prev;
+            None
+        }
+        Err(error) => Some(Problem::of(error)?),
+    };
     Ok(Found { info, name, bytes, problem })
 }
 
 fn look_at_segment(
     disk: &dyn Disk,
     info: SegmentInfo,
+    expected: Expected<'_>,
     is_last: bool,
 ) -> Result<Found<Segment>, FileError> {
     let name = info.file();
-    let mut bytes = match disk.open(&name).and_then(|file| file.read_all()) {
+    let bytes = match disk.open(&name).and_then(|file| file.read_all()) {
         Ok(bytes) => bytes,
         Err(error) => {
             let problem = Problem::of(FileError::io(disk.path().join(&name), "read it")(error))?;
-            let (end, revision) = (0, info.base);
-            let info = Segment {
-                info,
-                end,
-                revision,
-                seen: revision,
-                needs_header: false,
-                is_whole: false,
-            };
+            let info = Segment::unread(info);
             return Ok(Found { info, name, bytes: 0, problem: Some(problem) });
         }
     };
     let length = bytes.len() as u64;
-    let (mut segment, mut problem) = read_through(disk, info, &bytes, is_last)?;
+    let (mut segment, mut problem) = read_through(disk, info, &bytes, expected, is_last)?;
     let is_damaged = problem.as_ref().is_some_and(|problem| problem.harm == Harm::Damaged);
-    let header = segment.info.header();
     if is_damaged
         && segment.end == 0
-        && let Some(start) = bytes.get_mut(..header.len())
+        && let Some((info, bytes)) = with_header(&segment.info, bytes)
     {
-        // All that the header says is known. With it, what is behind it can be read: each append says itself
-        // which revision it follows.
-        start.copy_from_slice(&header);
-        let behind = read_through(disk, segment.info, &bytes, is_last)?;
+        let behind = read_through(disk, info, &bytes, expected, is_last)?;
         segment = Segment { needs_header: true, ..behind.0 };
         problem = behind.1.filter(|problem| problem.harm == Harm::Unreadable).or(problem);
     }
@@ -253,6 +293,7 @@ fn read_through(
     disk: &dyn Disk,
     info: SegmentInfo,
     bytes: &[u8],
+    expected: Expected<'_>,
     is_last: bool,
 ) -> Result<(Segment, Option<Problem>), FileError> {
     let mut seen = info.base;
@@ -260,19 +301,29 @@ fn read_through(
         seen = seen.max(change.revision);
         Ok(())
     };
-    let scanned = read_segment(disk, &info, bytes, &mut tell, &mut Codec::default());
-    let (end, revision, problem) = match scanned {
+    let scanned = read_segment(disk, &info, bytes, expected, &mut tell, &mut Codec::default());
+    let (mut segment, problem) = match scanned {
         Ok(scan) => {
             let problem = problem_of(disk, &info, &scan, is_last)?;
-            (scan.end, scan.revision, problem)
+            let sums = expected.revisions.iter().map(|of| (*of, scan.sum_of(*of))).collect();
+            let segment = Segment {
+                end: scan.end,
+                revision: scan.revision,
+                unmarked: scan.unmarked,
+                first: scan.first,
+                last: scan.last,
+                sums,
+                ..Segment::unread(info)
+            };
+            (segment, problem)
         }
-        Err(error) => (0, info.base, Some(Problem::of(error)?)),
+        Err(error) => (Segment::unread(info), Some(Problem::of(error)?)),
     };
     if let Some(problem) = problem.as_ref().filter(|problem| problem.harm == Harm::Damaged) {
         seen = seen.max(newest_behind(bytes, problem.offset as usize));
     }
-    let is_whole = problem.is_none();
-    Ok((Segment { info, end, revision, seen, needs_header: false, is_whole }, problem))
+    (segment.seen, segment.is_whole) = (seen, problem.is_none());
+    Ok((segment, problem))
 }
 
 fn problem_of(
@@ -293,7 +344,6 @@ fn problem_of(
 
 /// The newest revision that a whole line from here on tells of.
 fn newest_behind(bytes: &[u8], from: usize) -> u64 {
-    use crate::journal::file::line::{Line, unseal};
     let lines = bytes.get(from..).unwrap_or_default().split(|byte| *byte == b'\n');
     let lines = lines.filter(|line| unseal(line).is_some());
     lines.filter_map(|line| Line::parse(line).ok()).map(|line| line.revision).max().unwrap_or(0)

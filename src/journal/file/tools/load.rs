@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::time::SystemTime;
 
 use super::Raw;
+use crate::decide::Facts;
 use crate::journal::Recovered;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
@@ -11,7 +12,7 @@ use crate::journal::file::manifest::Manifest;
 use crate::journal::file::replay::{Progress, replay};
 use crate::state::{Map, SHARDS, State};
 use crate::weigh::Weigher;
-use crate::{Entry, Key, Timestamp};
+use crate::{Change, ChangeKind, Entry, Key, Timestamp};
 
 /// A store that nobody serves.
 pub(super) struct Loaded {
@@ -57,6 +58,47 @@ impl Loaded {
                 }
             }
         }
+    }
+
+    /// Apply a change whose predecessors may be missing, unless it is older than what its key is by now, or does not
+    /// fit it. Returns whether it was applied.
+    pub(super) fn take_if_it_fits(&mut self, mut change: Change<Raw>) -> bool {
+        let facts = self.facts(&change.key);
+        let length = |facts: &Facts| facts.length.unwrap_or(0);
+        let is_older = facts.as_ref().is_some_and(|facts| facts.revision > change.revision);
+        let fits = match (&change.kind, &facts) {
+            _ if is_older => false,
+            (ChangeKind::Set { .. } | ChangeKind::Cleared { .. }, _) => true,
+            (ChangeKind::Updated { .. }, Some(_)) => true,
+            (ChangeKind::Updated { value, expires_at }, None) => {
+                // When it was created is lost.
+                change.kind = ChangeKind::Set { value: value.clone(), expires_at: *expires_at };
+                true
+            }
+            (ChangeKind::Removed | ChangeKind::Expired | ChangeKind::Touched { .. }, facts) => {
+                facts.is_some()
+            }
+            (ChangeKind::Pushed { length: after, .. }, Some(facts)) => {
+                facts.length.is_some() && length(facts) + 1 == *after
+            }
+            (ChangeKind::Popped { length: after, .. }, Some(facts)) => {
+                facts.length.is_some() && length(facts) == *after + 1
+            }
+            (ChangeKind::Pushed { .. } | ChangeKind::Popped { .. }, None) => false,
+        };
+        if fits {
+            self.take(Recovered::Change(change));
+        }
+        fits
+    }
+
+    /// The revision of what is at a key; 0 if it is absent.
+    pub(super) fn revision_of(&self, key: &Key) -> u64 {
+        self.facts(key).map_or(0, |facts| facts.revision)
+    }
+
+    fn facts(&self, key: &Key) -> Option<Facts> {
+        self.state.facts(self.state.map().hash(key), key)
     }
 
     pub(super) fn revision(&self) -> u64 {

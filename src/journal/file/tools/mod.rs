@@ -18,6 +18,7 @@ mod check;
 mod compact;
 mod dump;
 mod export;
+mod headless;
 mod import;
 mod inventory;
 mod legacy;
@@ -26,6 +27,7 @@ mod new;
 mod plan;
 mod repair;
 mod restore;
+mod salvage;
 mod stat;
 
 use std::path::Path;
@@ -40,8 +42,9 @@ pub use self::export::{Exported, export};
 pub use self::import::{Format, Imported, Torn, import};
 pub use self::inventory::{Harm, Problem};
 pub use self::plan::Step;
-pub use self::repair::{Repair, repair};
+pub use self::repair::{Repair, RepairOptions, repair};
 pub use self::restore::{InvalidTarget, Restored, Target, restore};
+pub use self::salvage::Salvaged;
 pub use self::stat::{SegmentStat, SnapshotStat, Stat, stat};
 
 use super::disk::{Disk, Folder};

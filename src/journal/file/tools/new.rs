@@ -7,10 +7,11 @@ use super::Raw;
 use crate::journal::file::Sync;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
+use crate::journal::file::line::Sum;
 use crate::journal::file::log::begin;
-use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo};
+use crate::journal::file::manifest::{MANIFEST, Manifest};
 use crate::journal::file::recover;
-use crate::journal::file::segment::{FORMAT, SegmentInfo};
+use crate::journal::file::segment::SegmentInfo;
 use crate::journal::file::snapshot::{SnapshotWriter, WriteError};
 use crate::{Entry, Key, StoreId};
 
@@ -58,18 +59,27 @@ impl NewJournal {
     pub(super) fn finish(self, revision: u64) -> Result<StoreId, FileError> {
         let Self { disk, writer, store, begun, _lock } = self;
         let path = disk.path();
-        let info = writer.finish(revision);
-        let info = info.map_err(FileError::io(path.clone(), "write a snapshot to it"))?;
-        let segment = match begun.filter(|begun| begun.base == revision) {
-            Some(begun) => begun,
-            None => begin_segment(&*disk, SegmentInfo::new(revision, store))?,
+        let (begun, prev) = match begun.filter(|begun| begun.base == revision) {
+            Some(begun) => (Some(begun.clone()), begun.prev),
+            None => (None, Some(Sum::of_store(store))),
         };
-        write_manifest(&*disk, store, vec![info], segment)?;
+        let info = writer.finish(revision, prev);
+        let info = info.map_err(FileError::io(path.clone(), "write a snapshot to it"))?;
+        let segment = match begun {
+            Some(begun) => begun,
+            None => begin_segment(&*disk, SegmentInfo::new(revision, store, Sum::of_store(store)))?,
+        };
+        let manifest = Manifest::new(store, Sync::Always.to_string(), Some(info), segment);
+        manifest.write(&*disk).map_err(FileError::io(path.join(MANIFEST), "write it"))?;
         Ok(store)
     }
 }
 
-fn begin_segment(disk: &dyn Disk, segment: SegmentInfo) -> Result<SegmentInfo, FileError> {
+/// Write the file of a segment, which has no appends.
+pub(super) fn begin_segment(
+    disk: &dyn Disk,
+    segment: SegmentInfo,
+) -> Result<SegmentInfo, FileError> {
     disk.create(&segment.file())
         .and_then(|file| begin(&*file, &segment, 0))
         .and_then(|_| disk.sync_folder())
@@ -87,23 +97,6 @@ fn cut_short(error: FileError, path: &Path) -> FileError {
         ));
     }
     error
-}
-
-fn write_manifest(
-    disk: &dyn Disk,
-    store: StoreId,
-    snapshots: Vec<SnapshotInfo>,
-    segment: SegmentInfo,
-) -> Result<(), FileError> {
-    let path = disk.path();
-    let manifest = Manifest {
-        format: FORMAT,
-        store: store.to_string(),
-        sync: Sync::Always.to_string(),
-        snapshots,
-        segments: vec![segment],
-    };
-    manifest.write(disk).map_err(FileError::io(path.join(MANIFEST), "write it"))
 }
 
 pub(super) fn cannot_write(disk: &dyn Disk, error: WriteError) -> FileError {

@@ -1,15 +1,20 @@
-//! What can be kept of a damaged folder, and what it takes.
+//! What can be kept of a damaged directory, and what it takes.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use super::inventory::{Found, Harm, Inventory, Segment};
-use crate::StoreId;
+use super::Raw;
+use super::inventory::{Found, Inventory, Segment};
+use crate::journal::Recovered;
 use crate::journal::file::Sync;
+use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
+use crate::journal::file::line::{Codec, Sum};
 use crate::journal::file::manifest::{Manifest, SnapshotInfo};
-use crate::journal::file::segment::{FORMAT, SegmentInfo};
+use crate::journal::file::replay::{differ, read_segment, read_snapshot};
+use crate::journal::file::segment::{Expected, FORMAT, Mark, SegmentInfo};
+use crate::{Change, StoreId};
 
 /// One thing that a repair does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,6 +35,11 @@ pub enum Step {
     },
     /// Leave a file out of the journal. It is in the backup.
     Drop {
+        /// The file.
+        file: String,
+    },
+    /// Write everything that is kept as a snapshot: of a salvage.
+    Snapshot {
         /// The file.
         file: String,
     },
@@ -54,6 +64,7 @@ impl fmt::Display for Step {
             }
             Self::Header { file } => write!(f, "write the header of {file} anew"),
             Self::Drop { file } => write!(f, "drop {file}"),
+            Self::Snapshot { file } => write!(f, "write everything that is kept to {file}"),
             Self::Begin { file } => write!(f, "begin an empty {file}"),
             Self::Manifest { files } => {
                 write!(f, "write a MANIFEST with a new store id, of {}", files.join(", "))
@@ -70,72 +81,43 @@ pub(super) struct Plan {
     pub(super) end: u64,
     /// The segments that need a new header.
     pub(super) headers: Vec<SegmentInfo>,
-    /// The newest revision that is kept, and the newest that anything tells of.
+    /// The newest revision that is kept.
     pub(super) revision: u64,
-    pub(super) seen: u64,
     pub(super) steps: Vec<Step>,
 }
 
-/// A place to begin, and the segments that go on from there.
-struct Chain<'a> {
-    start: Option<&'a SnapshotInfo>,
-    segments: &'a [Found<Segment>],
-    revision: u64,
-}
-
 impl Plan {
-    /// The plan that keeps most; `None` if nothing is wrong but what a start puts right by itself.
-    pub(super) fn make(inventory: &Inventory, folder: &str) -> Result<Option<Self>, FileError> {
-        let mut problems = inventory.problems().peekable();
-        if problems.peek().is_none() {
-            return Ok(None);
-        }
-        let mut only_torn = true;
-        for (file, problem) in problems {
-            only_torn &= problem.harm == Harm::Torn;
-            if problem.harm == Harm::Unreadable {
-                return Err(FileError::Impossible(format!(
-                    "{folder}/{file}: what is at byte {} is whole, and this version cannot read it ({}): \
-                     nothing is repaired, use the version that wrote it",
-                    problem.offset, problem.what
-                )));
-            }
-        }
-        if only_torn {
-            return Ok(None);
-        }
-        let best = chains(inventory)
-            .max_by_key(|chain| (chain.revision, chain.start.map(|snapshot| snapshot.revision)));
-        let Some(chain) = best else {
-            return Err(FileError::Impossible(format!(
-                "{folder}: nothing can be kept: no snapshot is good, and the log does not reach back to the \
-                 beginning: restore a backup"
-            )));
-        };
-        Ok(Some(Self::of(&chain, inventory)))
+    /// The plan that keeps the longest prefix of the changes; `None` if nothing can be kept.
+    pub(super) fn longest_prefix(inventory: &Inventory) -> Option<Self> {
+        let best = prefixes(inventory)
+            .max_by_key(|prefix| (prefix.revision, prefix.start.map(|start| start.revision)));
+        best.map(|prefix| Self::of(&prefix, inventory))
     }
 
-    fn of(chain: &Chain<'_>, inventory: &Inventory) -> Self {
+    fn of(prefix: &Prefix<'_>, inventory: &Inventory) -> Self {
         let store = StoreId::random();
         let mut steps = Vec::new();
-        let damaged = chain.segments.iter().filter(|found| found.info.needs_header);
+        let damaged = prefix.segments.iter().filter(|found| found.info.needs_header);
         let headers: Vec<_> = damaged.map(|found| found.info.info.clone()).collect();
         steps.extend(headers.iter().map(|info| Step::Header { file: info.file() }));
         let mut segments: Vec<_> =
-            chain.segments.iter().map(|found| found.info.info.clone()).collect();
-        let last = match (chain.segments.last(), segments.last_mut()) {
+            prefix.segments.iter().map(|found| found.info.info.clone()).collect();
+        let (last, end, mark) = match (prefix.segments.last(), segments.last_mut()) {
             (Some(found), Some(last)) => {
                 (last.end, last.bytes) = (None, None);
                 if !found.info.is_whole {
                     steps.push(Step::Cut { file: found.name.clone(), offset: found.info.end });
                 }
-                (last.clone(), found.info.end)
+                (last.clone(), found.info.end, mark_of(&found.info))
             }
             _ => {
-                let segment = SegmentInfo::new(chain.revision, store);
+                let prev = prefix.start.and_then(|start| start.prev);
+                let prev = prev.unwrap_or_else(|| Sum::of_store(store));
+                let segment = SegmentInfo::new(prefix.revision, store, prev);
                 steps.push(Step::Begin { file: segment.file() });
                 segments.push(segment.clone());
-                (segment, 0)
+                let mark = Mark::of_empty(&segment);
+                (segment, 0, mark)
             }
         };
         let bytes = |info: &SegmentInfo| {
@@ -150,56 +132,120 @@ impl Plan {
             format: FORMAT,
             store: store.to_string(),
             sync: old.map_or_else(|| Sync::Always.to_string(), |old| old.sync.clone()),
-            snapshots: chain.start.cloned().into_iter().collect(),
+            snapshots: prefix.start.cloned().into_iter().collect(),
             segments,
+            mark,
         };
-        let names = inventory.snapshots.iter().map(|found| &found.name);
-        let names = names.chain(inventory.segments.iter().map(|found| &found.name));
-        let dropped = names.filter(|name| !manifest.lists(name));
-        steps.extend(dropped.map(|name| Step::Drop { file: name.clone() }));
-        let kept = manifest.snapshots.iter().map(SnapshotInfo::file);
-        let kept = kept.chain(manifest.segments.iter().map(SegmentInfo::file));
-        steps.push(Step::Manifest { files: kept.collect() });
-        let seen = inventory.segments.iter().map(|found| found.info.seen);
-        let seen = seen.chain(inventory.snapshots.iter().map(|found| found.info.revision));
-        let seen = seen.max().unwrap_or(0).max(chain.revision);
-        let (last, end) = last;
-        Self { manifest, last, end, headers, revision: chain.revision, seen, steps }
+        steps.extend(last_steps(inventory, &manifest));
+        Self { manifest, last, end, headers, revision: prefix.revision, steps }
     }
 }
 
+impl Plan {
+    /// Read what is kept, as a start will.
+    pub(super) fn load(
+        &self,
+        disk: &dyn Disk,
+        mut take: impl FnMut(Recovered<Raw>),
+    ) -> Result<(), FileError> {
+        let base = self.manifest.base();
+        if let Some(snapshot) = self.manifest.snapshots.last() {
+            read_snapshot(disk, snapshot, |_, recovered| {
+                take(recovered);
+                Ok(())
+            })?;
+        }
+        let needed = |info: &&SegmentInfo| info.end.is_none_or(|end| end > base);
+        for info in self.manifest.segments.iter().filter(needed) {
+            let mut bytes = match disk.open(&info.file()).and_then(|file| file.read_all()) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    return Err(FileError::io(disk.path().join(info.file()), "read it")(error));
+                }
+            };
+            let header = info.header();
+            if self.headers.iter().any(|damaged| damaged.base == info.base)
+                && let Some(start) = bytes.get_mut(..header.len())
+            {
+                start.copy_from_slice(&header);
+            }
+            if info.end.is_none() {
+                bytes.truncate(usize::try_from(self.end).unwrap_or(usize::MAX));
+            }
+            let tell = |_, change: Change<Raw>| {
+                if change.revision > base {
+                    take(Recovered::Change(change));
+                }
+                Ok(())
+            };
+            read_segment(disk, info, &bytes, Expected::default(), tell, &mut Codec::default())?;
+        }
+        Ok(())
+    }
+}
+
+/// What leaves the journal, and its new manifest.
+pub(super) fn last_steps(inventory: &Inventory, manifest: &Manifest) -> Vec<Step> {
+    let names = inventory.snapshots.iter().map(|found| &found.name);
+    let names = names.chain(inventory.segments.iter().map(|found| &found.name));
+    let dropped = names.filter(|name| !manifest.lists(name));
+    let mut steps: Vec<_> = dropped.map(|name| Step::Drop { file: name.clone() }).collect();
+    let kept = manifest.snapshots.iter().map(SnapshotInfo::file);
+    let kept = kept.chain(manifest.segments.iter().map(SegmentInfo::file));
+    steps.push(Step::Manifest { files: kept.collect() });
+    steps
+}
+
+fn mark_of(segment: &Segment) -> Option<Mark> {
+    Some(Mark { revision: segment.revision, offset: segment.unmarked, sum: segment.last? })
+}
+
+/// A place to begin, and the segments that go on from there, all of one history.
+struct Prefix<'a> {
+    start: Option<&'a SnapshotInfo>,
+    segments: &'a [Found<Segment>],
+    revision: u64,
+}
+
 /// From nothing, and from every snapshot that is good.
-fn chains(inventory: &Inventory) -> impl Iterator<Item = Chain<'_>> {
+fn prefixes(inventory: &Inventory) -> impl Iterator<Item = Prefix<'_>> {
     let good = inventory.snapshots.iter().filter(|found| found.problem.is_none());
     let starts = good.map(|found| Some(&found.info));
     let begins = |found: &Found<Segment>| found.info.info.base == 0 && found.info.end > 0;
     let nothing = inventory.segments.iter().any(begins);
     let starts = starts.chain(nothing.then_some(None));
-    starts.map(|start| chain_from(inventory, start))
+    starts.map(|start| prefix_from(inventory, start))
 }
 
-fn chain_from<'a>(inventory: &'a Inventory, start: Option<&'a SnapshotInfo>) -> Chain<'a> {
+fn prefix_from<'a>(inventory: &'a Inventory, start: Option<&'a SnapshotInfo>) -> Prefix<'a> {
     let base = start.map_or(0, |snapshot| snapshot.revision);
     let all = &inventory.segments[..];
-    let usable = |found: &Found<Segment>| found.info.end > 0 && found.info.revision >= base;
+    let continues = |found: &Found<Segment>| {
+        let sum = start.and_then(|start| start.prev);
+        found.info.end > 0 && found.info.revision >= base && !differ(sum, found.info.sum_of(base))
+    };
     let first = all.iter().rposition(|found| found.info.info.base <= base);
-    let Some(first) = first.filter(|first| usable(&all[*first])) else {
-        return Chain { start, segments: &[], revision: base };
+    let Some(first) = first.filter(|first| continues(&all[*first])) else {
+        return Prefix { start, segments: &[], revision: base };
     };
     let goes_on = |n: usize| {
-        all[n].info.is_whole
+        let Segment { is_whole, revision, last, .. } = all[n].info;
+        is_whole
             && all.get(n + 1).is_some_and(|next| {
-                next.info.end > 0 && next.info.info.base == all[n].info.revision
+                next.info.end > 0
+                    && next.info.info.base == revision
+                    && !differ(last, next.info.first)
             })
     };
     let mut end = first;
     while goes_on(end) {
         end += 1;
     }
-    // What is older is kept for those who ask for it, as far as it is whole.
+    // What is older is kept for subscribers that ask for it, as far as it is whole.
     let mut from = first;
     while from > 0 && goes_on(from - 1) {
         from -= 1;
     }
-    Chain { start, segments: &all[from..=end], revision: all[end].info.revision }
+    Prefix { start, segments: &all[from..=end], revision: all[end].info.revision }
 }

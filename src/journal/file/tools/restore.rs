@@ -15,8 +15,10 @@ use crate::journal::file::disk::Disk;
 use crate::journal::file::error::{Argument, FileError};
 use crate::journal::file::line::{Codec, text_of, time_of};
 use crate::journal::file::manifest::{Manifest, SnapshotInfo};
-use crate::journal::file::replay::{Progress, check_acknowledged, read_segment, read_snapshot};
-use crate::journal::file::segment::SegmentInfo;
+use crate::journal::file::replay::{
+    Chain, Progress, check_acknowledged, read_segment, read_snapshot,
+};
+use crate::journal::file::segment::{Expected, SegmentInfo};
 use crate::{Change, Timestamp};
 
 /// What to restore a store to.
@@ -137,7 +139,9 @@ impl Place {
                 Ok(())
             };
             let bytes = read(disk, segment)?;
-            let scanned = read_segment(disk, segment, &bytes, tell, &mut Codec::default())?;
+            let expected = Expected { mark: manifest.mark_of(segment), revisions: &[] };
+            let scanned =
+                read_segment(disk, segment, &bytes, expected, tell, &mut Codec::default())?;
             done += bytes.len() as u64;
             progress(done);
             if goes_beyond {
@@ -223,6 +227,7 @@ fn load_from(
         })?;
     }
     let mut done = of_snapshot;
+    let mut chain = Chain::new(start);
     for segment in needed {
         let mut is_inside = false;
         let tell = |_, change: Change<Raw>| {
@@ -233,12 +238,15 @@ fn load_from(
             Ok(())
         };
         let bytes = read(disk, segment)?;
-        let scanned = read_segment(disk, segment, &bytes, tell, &mut Codec::default())?;
+        let base = chain.revision();
+        let expected = Expected { mark: manifest.mark_of(segment), revisions: base.as_slice() };
+        let scanned = read_segment(disk, segment, &bytes, expected, tell, &mut Codec::default())?;
         if is_inside {
             return Err(FileError::Impossible(format!(
                 "revision {to} is inside a batch: restore to one that is not"
             )));
         }
+        chain.follow(disk, segment, &scanned)?;
         // What is damaged after that does not matter.
         if loaded.revision() == to {
             break;

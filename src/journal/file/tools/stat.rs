@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::{disk, manifest, patiently};
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
-use crate::journal::file::line::Line;
+use crate::journal::file::line::{END, Line};
 use crate::journal::file::lines::LITTLE;
 use crate::journal::file::manifest::{MANIFEST, SnapshotInfo};
-use crate::journal::file::segment::{FORMAT, ScanError, scan};
+use crate::journal::file::segment::{Expected, ScanError, scan};
 
 /// What [`stat`] found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -92,7 +92,8 @@ fn stat_once(disk: &dyn Disk) -> Result<Stat, FileError> {
                 let io = FileError::io(path.join(&file), "read it");
                 let bytes = disk.open(&file).and_then(|file| file.read_all()).map_err(io)?;
                 // Damage is what `check` is for.
-                match scan(&bytes, info, |_| Ok::<_, ScanError<FileError>>(())) {
+                match scan(&bytes, info, Expected::default(), |_| Ok::<_, ScanError<FileError>>(()))
+                {
                     Ok(scan) => {
                         closed = scan.closed;
                         (scan.revision, scan.end)
@@ -120,7 +121,7 @@ fn stat_once(disk: &dyn Disk) -> Result<Stat, FileError> {
     let of_manifest = disk.open(MANIFEST).and_then(|file| file.length()).unwrap_or(0);
     Ok(Stat {
         folder: path,
-        format: FORMAT,
+        format: manifest.format,
         revision: segments.last().map_or(0, |segment| segment.end).max(manifest.base()),
         oldest: manifest.oldest(),
         closed,
@@ -135,13 +136,13 @@ fn stat_once(disk: &dyn Disk) -> Result<Stat, FileError> {
 
 /// Its last line says how many entries it has.
 fn snapshot_stat(disk: &dyn Disk, info: &SnapshotInfo) -> SnapshotStat {
-    let SnapshotInfo { revision, bytes } = *info;
+    let SnapshotInfo { revision, bytes, .. } = *info;
     let from = bytes.saturating_sub(LITTLE as u64);
     let end = disk.open(&info.file()).and_then(|file| file.read_some(from, LITTLE)).ok();
     let entries = end.and_then(|end| {
         let text = end.strip_suffix(b"\n")?;
         let line = text.rsplit(|byte| *byte == b'\n').next()?;
-        Line::parse(line).ok().filter(|line| line.command == "end").map(|line| line.count)
+        Line::parse(line).ok().filter(|line| line.record == END).map(|line| line.count)
     });
     SnapshotStat { file: info.file(), revision, entries, bytes }
 }

@@ -1,0 +1,25 @@
+//! Segments whose header is damaged, and what is behind it is not.
+
+use crate::journal::file::line::{Line, Sum, unseal};
+use crate::journal::file::segment::SegmentInfo;
+
+/// The segment with its header in its place. All that a header says is known: from the manifest, or from the name of
+/// the file and from its first append, which says what it follows.
+pub(super) fn with_header(
+    info: &SegmentInfo,
+    mut bytes: Vec<u8>,
+) -> Option<(SegmentInfo, Vec<u8>)> {
+    let chained = || {
+        // As long as the one that was there.
+        let guess = SegmentInfo { prev: Some(Sum::of(b"")), ..info.clone() };
+        let first = bytes.get(guess.header().len()..)?;
+        let line = first.split(|byte| *byte == b'\n').next()?;
+        unseal(line)?;
+        let prev = Line::parse(line).ok()?.prev?;
+        Some(SegmentInfo { prev: Some(prev), ..guess })
+    };
+    let info = if info.prev.is_some() { None } else { chained() }.unwrap_or_else(|| info.clone());
+    let header = info.header();
+    bytes.get_mut(..header.len())?.copy_from_slice(&header);
+    Some((info, bytes))
+}
