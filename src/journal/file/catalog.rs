@@ -238,12 +238,13 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
 mod tests {
     use super::*;
     use crate::StoreId;
-    use crate::journal::file::disk::Folder;
+    use crate::journal::file::folder::Folder;
 
     #[test]
     fn what_is_retired_changes_nothing_in_the_folder() {
         let name = format!("mainspring-retired-{}", std::process::id());
-        let disk: Arc<dyn Disk> = Arc::new(Folder(std::env::temp_dir().join(name).join("deep")));
+        let disk: Arc<dyn Disk> =
+            Arc::new(Folder::new(std::env::temp_dir().join(name).join("deep")));
         disk.create_folder().unwrap();
         let manifest = Manifest::new(StoreId::random(), "always".into());
         manifest.write(&*disk).unwrap();

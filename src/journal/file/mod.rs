@@ -4,6 +4,7 @@ mod catalog;
 mod compact;
 mod disk;
 mod error;
+mod folder;
 mod line;
 mod lines;
 mod log;
@@ -179,7 +180,7 @@ impl<T> FileJournal<T> {
     /// The journal in this folder, which is created if it is not there. Nothing is read before the store is
     /// [spawned](crate::Builder::spawn); what is wrong shows in [`Reader::ready`](crate::Reader::ready).
     pub fn open(folder: impl Into<PathBuf>) -> Self {
-        Self::open_on(disk::Folder(folder.into()))
+        Self::open_on(folder::Folder::new(folder.into()))
     }
 
     /// The journal on a disk of another kind: for tests.
