@@ -2,8 +2,8 @@
 //! changes.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -25,6 +25,11 @@ pub(crate) struct Catalog {
     retired: AtomicBool,
     /// Held while the log is synced. Whether that has failed: a sync after it proves nothing.
     sync_failed: Mutex<bool>,
+    /// The file of the last segment, once it is written to. Locked after the manifest where both are, and while
+    /// it is verified: until then a compaction cannot remove it.
+    segment: Mutex<Option<Arc<dyn DiskFile>>>,
+    /// Why the directory is not this journal's any more.
+    lost: OnceLock<Arc<str>>,
     meter: Arc<Meter>,
 }
 
@@ -37,9 +42,17 @@ impl Catalog {
     ) -> Self {
         let (oldest, end) = (AtomicU64::new(manifest.oldest()), AtomicU64::new(end));
         let manifest = Mutex::new(manifest);
-        let retired = AtomicBool::new(false);
-        let catalog =
-            Self { disk, manifest, end, oldest, retired, sync_failed: Mutex::new(false), meter };
+        let catalog = Self {
+            disk,
+            manifest,
+            end,
+            oldest,
+            retired: AtomicBool::new(false),
+            sync_failed: Mutex::new(false),
+            segment: Mutex::default(),
+            lost: OnceLock::new(),
+            meter,
+        };
         catalog.count();
         catalog
     }
@@ -74,12 +87,74 @@ impl Catalog {
         (log + self.end.load(Ordering::Acquire), snapshot)
     }
 
-    /// The last segment is complete, and another one, whose file is there, goes on.
+    /// Verify that this process still owns the directory: its path leads to it, `LOCK` is the file that was
+    /// locked, and the segment that is written to has its name. If not, the journal has failed for good.
+    ///
+    /// To be called each second, and before anything is listed in the manifest. It makes a few calls to the
+    /// system and waits for a rotation, but not for a compaction.
+    ///
+    /// # Errors
+    ///
+    /// The cause, which [`lost`](Self::lost) returns from then on.
+    pub(crate) fn verify(&self) -> Result<(), Arc<str>> {
+        if let Some(cause) = self.lost() {
+            return Err(cause);
+        }
+        // First the directory: if it was removed, that is the cause, and not the file in it.
+        if let Err(error) = self.disk.verify() {
+            return Err(self.lose(error.to_string()));
+        }
+        let segment = self.segment.lock();
+        match segment.as_deref().map_or(Ok(true), DiskFile::is_linked) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                drop(segment);
+                let last = self.manifest.lock().segments.last().map(SegmentInfo::file);
+                Err(self.lose(format!(
+                    "{} was removed or replaced while the store was running; writes are refused: restore the \
+                     directory from a backup and restart",
+                    self.disk.path().join(last.unwrap_or_default()).display()
+                )))
+            }
+            Err(error) => Err(self.lose(format!(
+                "{}: cannot verify the segment that is written to: {error}; restart to open it again",
+                self.disk.path().display()
+            ))),
+        }
+    }
+
+    /// Nothing is written to the directory any more. Returns the cause, which is the first one.
+    pub(crate) fn lose(&self, cause: String) -> Arc<str> {
+        let cause = self.lost.get_or_init(|| {
+            tracing::error!(cause, "the journal has lost its directory");
+            cause.into()
+        });
+        Arc::clone(cause)
+    }
+
+    /// Why the directory is not this journal's any more, if it is not.
+    pub(crate) fn lost(&self) -> Option<Arc<str>> {
+        self.lost.get().cloned()
+    }
+
+    /// The file that is written to from here on.
+    pub(crate) fn set_segment(&self, file: Arc<dyn DiskFile>) {
+        *self.segment.lock() = Some(file);
+    }
+
+    /// The last segment is complete, and another one, with this file, goes on.
     ///
     /// # Errors
     ///
     /// With `Ok(false)` nothing has changed and there is no room.
-    pub(crate) fn rotate(&self, end: u64, bytes: u64, next: SegmentInfo) -> io::Result<bool> {
+    pub(crate) fn rotate(
+        &self,
+        end: u64,
+        bytes: u64,
+        next: SegmentInfo,
+        file: Arc<dyn DiskFile>,
+    ) -> io::Result<bool> {
+        self.verify().map_err(lost)?;
         let mut manifest = self.manifest.lock();
         let mut new = manifest.clone();
         if let Some(last) = new.segments.last_mut() {
@@ -87,7 +162,10 @@ impl Catalog {
         }
         new.segments.push(next);
         match new.write(&*self.disk) {
-            Ok(()) => *manifest = new,
+            Ok(()) => {
+                *manifest = new;
+                self.set_segment(file);
+            }
             Err(error)
                 if is_full(&error)
                     && Manifest::read(&*self.disk).is_ok_and(|old| old == *manifest) =>
@@ -148,7 +226,8 @@ impl Catalog {
         };
         match last {
             // What is written to was synced up to where it began.
-            Some(last) => self.sync(&*self.disk.create(&last)?),
+            // Only opened: if it was removed, creating it would hide that.
+            Some(last) => self.sync(&*self.disk.open(&last)?),
             None => Ok(()),
         }
     }
@@ -156,6 +235,7 @@ impl Catalog {
     /// A snapshot is complete: it counts from here on, and what it replaces goes, but for so many bytes of
     /// older log.
     pub(crate) fn install(&self, snapshot: SnapshotInfo, keep: u64) -> io::Result<()> {
+        self.verify().map_err(lost)?;
         let mut manifest = self.manifest.lock();
         self.check_retired()?;
         let mut new = manifest.clone();
@@ -216,6 +296,10 @@ impl Catalog {
             self.meter.set_bytes(segments + snapshots + self.end.load(Ordering::Acquire));
         }
     }
+}
+
+fn lost(cause: Arc<str>) -> io::Error {
+    io::Error::other(cause.to_string())
 }
 
 fn spend(budget: &mut u64, bytes: u64) -> bool {

@@ -72,12 +72,12 @@ impl Log {
         catalog: Arc<Catalog>,
         meter: Arc<Meter>,
         writing: Writing,
-        segment: SegmentInfo,
+        (segment, file): (SegmentInfo, Arc<dyn DiskFile>),
         end: u64,
         head: u64,
-    ) -> io::Result<Self> {
-        let file = catalog.disk().create(&segment.file())?;
-        Ok(Self {
+    ) -> Self {
+        catalog.set_segment(Arc::clone(&file));
+        Self {
             catalog,
             meter,
             writing,
@@ -91,7 +91,7 @@ impl Log {
             failed: None,
             codec: Codec::default(),
             buffer: Vec::new(),
-        })
+        }
     }
 
     /// Append the changes that follow a revision, as safely as was asked for.
@@ -102,6 +102,9 @@ impl Log {
     ) -> Result<(), AppendError> {
         if let Some(cause) = &self.failed {
             return Err(AppendError::Unknown(Arc::clone(cause)));
+        }
+        if let Some(cause) = self.catalog.lost() {
+            return Err(self.lose(cause));
         }
         if self.catalog.has_sync_failed() {
             // That of a compaction: what was appended before it may be gone.
@@ -178,12 +181,46 @@ impl Log {
     /// Nothing is written any more: what the system has made of what it could not write is not known, and
     /// it forgets that it could not.
     fn fail(&mut self, action: &str, error: &io::Error) -> AppendError {
+        // In a directory that was removed every call fails, and none of the errors says why.
+        if let Err(cause) = self.catalog.verify() {
+            return self.lose(cause);
+        }
         let path = self.catalog.disk().path().join(self.segment.file());
         let cause: Arc<str> =
             format!("{}: cannot {action}: {error}; restart to open it again", path.display())
                 .into();
         self.failed = Some(Arc::clone(&cause));
         AppendError::Unknown(cause)
+    }
+
+    /// Nothing is written any more: the files are not those that the next start will find.
+    fn lose(&mut self, cause: Arc<str>) -> AppendError {
+        self.failed = Some(Arc::clone(&cause));
+        AppendError::Unknown(cause)
+    }
+
+    /// What was synced counts only if the next start finds it: in a file that still has its name, and that
+    /// nothing else has cut or written to.
+    fn verify_segment(&mut self) -> Result<(), AppendError> {
+        let length = match (self.file.is_linked(), self.file.length()) {
+            (Ok(true), Ok(length)) if length == self.length => return Ok(()),
+            (Ok(true), Ok(length)) => length,
+            (Ok(false), _) => {
+                return Err(match self.catalog.verify() {
+                    Err(cause) => self.lose(cause),
+                    Ok(()) => self.fail("verify it", &io::Error::other("its name was changed")),
+                });
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(self.fail("verify it", &error)),
+        };
+        let path = self.catalog.disk().path().join(self.segment.file());
+        let cause = self.catalog.lose(format!(
+            "{} was changed by another program while the store was running: it has {length} bytes instead of {}; \
+             writes are refused: restore the directory from a backup and restart",
+            path.display(),
+            self.length
+        ));
+        Err(self.lose(cause))
     }
 
     /// In what time the log has to be synced, if it has to be.
@@ -202,6 +239,7 @@ impl Log {
             return Err(self.fail("sync it", &error));
         }
         self.meter.synced(start.elapsed());
+        self.verify_segment()?;
         self.synced = self.end;
         self.unsynced_since = None;
         Ok(())
@@ -221,6 +259,7 @@ impl Log {
         let next = SegmentInfo::new(self.head, self.writing.store);
         let created = || -> io::Result<_> {
             let file = self.catalog.disk().create(&next.file())?;
+            file.lock()?;
             let end = begin(&*file, &next, 0)?;
             self.catalog.disk().sync_folder()?;
             Ok((file, end))
@@ -234,7 +273,7 @@ impl Log {
             }
             Err(error) => return Err(self.fail("begin the next segment after it", &error)),
         };
-        match self.catalog.rotate(self.head, self.end, next.clone()) {
+        match self.catalog.rotate(self.head, self.end, next.clone(), Arc::clone(&file)) {
             Ok(true) => {}
             Ok(false) => return Err(AppendError::Full),
             Err(error) => return Err(self.fail("list the next segment after it", &error)),
@@ -260,6 +299,8 @@ impl Log {
     pub(crate) fn close(&mut self) -> Result<(), Arc<str>> {
         let closed = self.try_close();
         match (closed, self.writing.sync) {
+            // What was acknowledged is not where the next start looks for it.
+            (Err(AppendError::Unknown(cause)), _) if self.catalog.lost().is_some() => Err(cause),
             // What was acknowledged was synced before.
             (Err(error), Sync::Always) => {
                 tracing::warn!(%error, "the journal could not be closed as it should be");
@@ -274,6 +315,7 @@ impl Log {
         if let Some(cause) = &self.failed {
             return Err(AppendError::Unknown(Arc::clone(cause)));
         }
+        self.catalog.verify().map_err(|cause| self.lose(cause))?;
         self.trim()?;
         let (head, synced) = (self.head, self.synced);
         self.buffer.clear();

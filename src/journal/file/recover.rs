@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::Sync;
 use super::catalog::Catalog;
-use super::disk::{Disk, LOCK};
+use super::disk::{Disk, DiskFile, LOCK};
 use super::error::FileError;
 use super::log::{Log, Writing, begin};
 use super::manifest::{MANIFEST, Manifest, ManifestError, is_snapshot, is_temporary};
@@ -50,6 +50,7 @@ pub(crate) fn recover<T: DeserializeOwned>(
     } else {
         replay(&**disk, &manifest, progress, tell)?
     };
+    let file = open_to_write(&**disk, &segment)?;
     if let Some(damage) = &replayed.damage {
         let aside = put_aside(&**disk, &segment, damage.start)?;
         tracing::warn!(
@@ -60,9 +61,7 @@ pub(crate) fn recover<T: DeserializeOwned>(
     }
     // A mark must not outlive changes that were acknowledged after it and lost.
     let end = if sync == Sync::Always { replayed.end } else { replayed.unmarked };
-    let end = disk
-        .create(&segment.file())
-        .and_then(|file| begin(&*file, &segment, end))
+    let end = begin(&*file, &segment, end)
         .map_err(FileError::io(path.join(segment.file()), "write to it"))?;
     let was = manifest.clone();
     let may_have_lost = !replayed.closed && manifest.sync != Sync::Always.to_string();
@@ -82,9 +81,8 @@ pub(crate) fn recover<T: DeserializeOwned>(
     let catalog = Arc::new(Catalog::new(Arc::clone(disk), manifest, end, Arc::clone(meter)));
     let writing = Writing { sync, segment_bytes, store };
     let head = replayed.revision;
-    let log =
-        Log::new(Arc::clone(&catalog), Arc::clone(meter), writing, segment.clone(), end, head)
-            .map_err(FileError::io(path.join(segment.file()), "open it"))?;
+    let meter = Arc::clone(meter);
+    let log = Log::new(Arc::clone(&catalog), meter, writing, (segment, file), end, head);
     Ok(Opened { log, catalog, store, _lock: lock })
 }
 
@@ -104,6 +102,25 @@ pub(crate) fn lock(disk: &dyn Disk) -> Result<Lock, FileError> {
         io::ErrorKind::WouldBlock => FileError::Locked { path, holder: error.to_string() },
         _ => FileError::io(path.join(LOCK), "lock it")(error),
     })
+}
+
+/// Open the segment that is written to, and lock it: where a directory cannot be locked and `LOCK` was removed,
+/// another process may be writing to it.
+pub(crate) fn open_to_write(
+    disk: &dyn Disk,
+    segment: &SegmentInfo,
+) -> Result<Arc<dyn DiskFile>, FileError> {
+    let path = disk.path();
+    let file = disk
+        .create(&segment.file())
+        .map_err(FileError::io(path.join(segment.file()), "open it"))?;
+    match file.lock() {
+        Ok(()) => Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(FileError::Locked { path, holder: "another process has it open".into() })
+        }
+        Err(error) => Err(FileError::io(path.join(segment.file()), "lock it")(error)),
+    }
 }
 
 /// The manifest; `None` if there is no journal yet.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Raw;
 use crate::journal::file::Sync;
-use crate::journal::file::disk::Disk;
+use crate::journal::file::disk::{Disk, DiskFile};
 use crate::journal::file::error::FileError;
 use crate::journal::file::log::begin;
 use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo};
@@ -21,7 +21,7 @@ pub(super) struct NewJournal {
     store: StoreId,
     /// The log of a journal in which nothing ever happened. It stays as it is, or a crash would leave the manifest
     /// of that journal with another log.
-    begun: Option<SegmentInfo>,
+    begun: Option<(SegmentInfo, Arc<dyn DiskFile>)>,
     _lock: Box<dyn Send + std::marker::Sync>,
 }
 
@@ -42,7 +42,9 @@ impl NewJournal {
                     loaded.revision()
                 )));
             }
-            begun = manifest.segments.last().cloned();
+            if let Some(last) = manifest.segments.last() {
+                begun = Some((last.clone(), recover::open_to_write(&*disk, last)?));
+            }
         }
         let store = StoreId::random();
         let writer = SnapshotWriter::create(Arc::clone(&disk), store)
@@ -60,9 +62,9 @@ impl NewJournal {
         let path = disk.path();
         let info = writer.finish(revision);
         let info = info.map_err(FileError::io(path.clone(), "write a snapshot to it"))?;
-        let segment = match begun.filter(|begun| begun.base == revision) {
-            Some(begun) => begun,
-            None => begin_segment(&*disk, SegmentInfo::new(revision, store))?,
+        let segment = match &begun {
+            Some((begun, _)) if begun.base == revision => begun.clone(),
+            _ => begin_segment(&*disk, SegmentInfo::new(revision, store))?,
         };
         write_manifest(&*disk, store, vec![info], segment)?;
         Ok(store)
@@ -70,8 +72,7 @@ impl NewJournal {
 }
 
 fn begin_segment(disk: &dyn Disk, segment: SegmentInfo) -> Result<SegmentInfo, FileError> {
-    disk.create(&segment.file())
-        .and_then(|file| begin(&*file, &segment, 0))
+    begin(&*recover::open_to_write(disk, &segment)?, &segment, 0)
         .and_then(|_| disk.sync_folder())
         .map_err(FileError::io(disk.path().join(segment.file()), "write it"))?;
     Ok(segment)
