@@ -5,6 +5,8 @@
 mod common;
 mod corpus;
 mod damage;
+#[cfg(unix)]
+mod descriptors;
 mod faults;
 #[cfg(target_os = "linux")]
 mod full;
@@ -13,6 +15,8 @@ mod fuzzed;
 mod kill;
 mod ledger;
 mod lock;
+#[cfg(unix)]
+mod ownership;
 mod planted;
 mod power;
 mod replay;

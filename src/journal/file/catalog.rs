@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 
@@ -25,9 +25,10 @@ pub(crate) struct Catalog {
     retired: AtomicBool,
     /// Held while the log is synced. Whether that has failed: a sync after it proves nothing.
     sync_failed: Mutex<bool>,
-    /// The file of the last segment, once it is written to. Locked after the manifest where both are, and while
-    /// it is verified: until then a compaction cannot remove it.
-    segment: Mutex<Option<Arc<dyn DiskFile>>>,
+    /// The file of the last segment, while it is written to: its lock ends with the log, and not with those who
+    /// read older changes. Locked after the manifest where both are, and while it is verified: until then a
+    /// compaction cannot remove it.
+    segment: Mutex<Option<Weak<dyn DiskFile>>>,
     /// Why the directory is not this journal's any more.
     lost: OnceLock<Arc<str>>,
     meter: Arc<Meter>,
@@ -105,10 +106,11 @@ impl Catalog {
             return Err(self.lose(error.to_string()));
         }
         let segment = self.segment.lock();
-        match segment.as_deref().map_or(Ok(true), DiskFile::is_linked) {
+        let file = segment.as_ref().and_then(Weak::upgrade);
+        match file.as_deref().map_or(Ok(true), DiskFile::is_linked) {
             Ok(true) => Ok(()),
             Ok(false) => {
-                drop(segment);
+                drop((file, segment));
                 let last = self.manifest.lock().segments.last().map(SegmentInfo::file);
                 Err(self.lose(format!(
                     "{} was removed or replaced while the store was running; writes are refused: restore the \
@@ -138,8 +140,8 @@ impl Catalog {
     }
 
     /// The file that is written to from here on.
-    pub(crate) fn set_segment(&self, file: Arc<dyn DiskFile>) {
-        *self.segment.lock() = Some(file);
+    pub(crate) fn set_segment(&self, file: &Arc<dyn DiskFile>) {
+        *self.segment.lock() = Some(Arc::downgrade(file));
     }
 
     /// The last segment is complete, and another one, with this file, goes on.
@@ -152,7 +154,7 @@ impl Catalog {
         end: u64,
         bytes: u64,
         next: SegmentInfo,
-        file: Arc<dyn DiskFile>,
+        file: &Arc<dyn DiskFile>,
     ) -> io::Result<bool> {
         self.verify().map_err(lost)?;
         let mut manifest = self.manifest.lock();
@@ -197,6 +199,8 @@ impl Catalog {
     pub(crate) fn retire(&self) {
         // Whatever is being done there now is done by then.
         let _manifest = self.manifest.lock();
+        // Nor is a file kept open by a verification.
+        *self.segment.lock() = None;
         self.retired.store(true, Ordering::Release);
     }
 
@@ -226,8 +230,11 @@ impl Catalog {
         };
         match last {
             // What is written to was synced up to where it began.
-            // Only opened: if it was removed, creating it would hide that.
-            Some(last) => self.sync(&*self.disk.open(&last)?),
+            Some(last) => {
+                // If the file was removed, the call below would create it, and hide that.
+                self.verify().map_err(lost)?;
+                self.sync(&*self.disk.create(&last)?)
+            }
             None => Ok(()),
         }
     }

@@ -76,7 +76,7 @@ impl Log {
         end: u64,
         head: u64,
     ) -> Self {
-        catalog.set_segment(Arc::clone(&file));
+        catalog.set_segment(&file);
         Self {
             catalog,
             meter,
@@ -273,7 +273,7 @@ impl Log {
             }
             Err(error) => return Err(self.fail("begin the next segment after it", &error)),
         };
-        match self.catalog.rotate(self.head, self.end, next.clone(), Arc::clone(&file)) {
+        match self.catalog.rotate(self.head, self.end, next.clone(), &file) {
             Ok(true) => {}
             Ok(false) => return Err(AppendError::Full),
             Err(error) => return Err(self.fail("list the next segment after it", &error)),

@@ -56,8 +56,16 @@ pub(super) fn take(directory: &File) -> io::Result<Locks> {
     Ok(Locks { file, directory: locked })
 }
 
-fn lock(file: &File) -> Result<(), Errno> {
+pub(super) fn lock(file: &File) -> Result<(), Errno> {
     rustix::io::retry_on_intr(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive))
+}
+
+/// End a lock, not only by closing the file: a process that is being started has a copy of the descriptor until it
+/// runs its program.
+pub(super) fn unlock(file: &File) {
+    if let Err(error) = rustix::fs::flock(file, FlockOperation::Unlock) {
+        tracing::debug!(%error, "a lock ends with its descriptor only");
+    }
 }
 
 /// The pid in the lock file; empty if there is none.
@@ -89,11 +97,9 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.state.lock().owned = None;
-        // Not only by closing them: a process that is being started has copies until it runs its program.
-        for file in [Some(&self.locks.file), self.locks.directory.as_ref()].into_iter().flatten() {
-            if let Err(error) = rustix::fs::flock(file, FlockOperation::Unlock) {
-                tracing::debug!(%error, "a lock ends with its descriptor only");
-            }
+        unlock(&self.locks.file);
+        if let Some(directory) = &self.locks.directory {
+            unlock(directory);
         }
     }
 }

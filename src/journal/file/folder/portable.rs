@@ -77,14 +77,7 @@ impl Disk for Folder {
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        // A file that is to be synced has to be opened to write; one that is read only need not be synced.
-        let mut options = OpenOptions::new();
-        match self.file(name, options.read(true).write(true)) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                self.file(name, OpenOptions::new().read(true))
-            }
-            opened => opened,
-        }
+        self.file(name, OpenOptions::new().read(true))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

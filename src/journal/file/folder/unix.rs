@@ -6,9 +6,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use rustix::fs::{AtFlags, CWD, Dir, FlockOperation, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::lock::Guard;
@@ -65,7 +66,8 @@ impl Folder {
         reserve: Option<Arc<Reserve>>,
         file: File,
     ) -> Arc<dyn DiskFile> {
-        Arc::new(RealFile { file: Some(file), directory, name: name.to_owned(), reserve })
+        let (name, is_locked) = (name.to_owned(), AtomicBool::new(false));
+        Arc::new(RealFile { file: Some(file), directory, name, reserve, is_locked })
     }
 
     /// What [`Disk::verify`] has to say, about the state at this moment.
@@ -229,6 +231,7 @@ struct RealFile {
     directory: Arc<File>,
     name: String,
     reserve: Option<Arc<Reserve>>,
+    is_locked: AtomicBool,
 }
 
 impl RealFile {
@@ -240,6 +243,11 @@ impl RealFile {
 /// Its descriptor goes to the reserve if that needs one.
 impl Drop for RealFile {
     fn drop(&mut self) {
+        if self.is_locked.load(Ordering::Relaxed)
+            && let Some(file) = &self.file
+        {
+            lock::unlock(file);
+        }
         if let (Some(file), Some(reserve)) = (self.file.take(), &self.reserve) {
             reserve.recycle(file);
         }
@@ -281,6 +289,8 @@ impl DiskFile for RealFile {
     }
 
     fn lock(&self) -> io::Result<()> {
-        Ok(rustix::fs::flock(self.file()?, FlockOperation::NonBlockingLockExclusive)?)
+        lock::lock(self.file()?)?;
+        self.is_locked.store(true, Ordering::Relaxed);
+        Ok(())
     }
 }
