@@ -156,7 +156,7 @@ impl Catalog {
         next: SegmentInfo,
         file: &Arc<dyn DiskFile>,
     ) -> io::Result<bool> {
-        self.verify().map_err(lost)?;
+        self.verify().map_err(|cause| lost(&cause))?;
         let mut manifest = self.manifest.lock();
         let mut new = manifest.clone();
         if let Some(last) = new.segments.last_mut() {
@@ -232,7 +232,7 @@ impl Catalog {
             // What is written to was synced up to where it began.
             Some(last) => {
                 // If the file was removed, the call below would create it, and hide that.
-                self.verify().map_err(lost)?;
+                self.verify().map_err(|cause| lost(&cause))?;
                 self.sync(&*self.disk.create(&last)?)
             }
             None => Ok(()),
@@ -242,7 +242,7 @@ impl Catalog {
     /// A snapshot is complete: it counts from here on, and what it replaces goes, but for so many bytes of
     /// older log.
     pub(crate) fn install(&self, snapshot: SnapshotInfo, keep: u64) -> io::Result<()> {
-        self.verify().map_err(lost)?;
+        self.verify().map_err(|cause| lost(&cause))?;
         let mut manifest = self.manifest.lock();
         self.check_retired()?;
         let mut new = manifest.clone();
@@ -305,7 +305,7 @@ impl Catalog {
     }
 }
 
-fn lost(cause: Arc<str>) -> io::Error {
+fn lost(cause: &Arc<str>) -> io::Error {
     io::Error::other(cause.to_string())
 }
 

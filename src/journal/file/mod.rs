@@ -113,6 +113,26 @@ type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 /// Every turn of the owner is one append and one sync, in a thread of its own, so that many callers share a
 /// sync. What the log holds is replaced by a snapshot once it has grown enough, while the store serves.
 ///
+/// # Ownership of the directory
+///
+/// The directory is opened once and locked, with the file `LOCK` in it and the segment that is written to, so that
+/// removing `LOCK` lets no second process in. It is created with mode 0700 and its files with 0600; a warning names
+/// existing ones that other users can read.
+///
+/// A journal that loses its directory fails for good. After each sync, and before the changes are acknowledged, the
+/// segment must still have its name and its length. Before a rotation, before a snapshot is installed, and at the
+/// close, the path must still lead to the directory that was opened, and `LOCK` must be the file that was locked.
+/// [`close`](Journal::close) is an error then, whatever [`Sync`] says.
+///
+/// What remains is the time between two checks:
+///
+/// - Under [`Sync::Always`] no change is acknowledged after its segment was removed, moved, replaced or cut. If only
+///   the *path* leads elsewhere, because the directory was moved or a symbolic link changed, changes are still
+///   acknowledged until the next check; they are in the directory that was moved, and nowhere else.
+/// - Under the others, what was acknowledged since the last check is lost with a segment that was removed.
+/// - Bytes that another program changes inside the segment without changing its length are noticed by the next start.
+/// - A file system whose file numbers change while a file is open cannot hold a journal.
+///
 /// # Elements
 ///
 /// They are written as JSON, so `T` has to be something that JSON can say: numbers that are not finite, and more
@@ -129,6 +149,7 @@ type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 ///   write.
 /// - **A power cut** may leave the last append incomplete: it was not acknowledged (under [`Sync::Always`]; what
 ///   the others can lose, they say), and is put aside with a warning at the next start.
+/// - **A directory that was removed or replaced** fails the journal as well, and its close: see above.
 /// - **Damage** to what was acknowledged refuses to start, and nothing is changed.
 ///
 /// # Examples
