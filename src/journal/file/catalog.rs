@@ -101,6 +101,9 @@ impl Catalog {
         if let Some(cause) = self.lost() {
             return Err(cause);
         }
+        if self.retired.load(Ordering::Acquire) {
+            return Ok(()); // it is not ours to look after
+        }
         // First the directory: if it was removed, that is the cause, and not the file in it.
         if let Err(error) = self.disk.verify() {
             return Err(self.lose(error.to_string()));
@@ -330,6 +333,50 @@ mod tests {
     use super::*;
     use crate::StoreId;
     use crate::journal::file::folder::Folder;
+
+    fn catalog(name: &str) -> (Catalog, std::path::PathBuf) {
+        let path = std::env::temp_dir().join(format!("mainspring-{name}-{}", std::process::id()));
+        let disk: Arc<dyn Disk> = Arc::new(Folder::new(path.clone()));
+        disk.create_folder().unwrap();
+        let manifest = Manifest::new(StoreId::random(), "always".into());
+        (Catalog::new(disk, manifest, 0, Arc::default()), path)
+    }
+
+    #[test]
+    fn lost_directory_stays_lost() {
+        let (catalog, path) = catalog("lost");
+        catalog.verify().unwrap();
+        let away = path.with_extension("away");
+        std::fs::rename(&path, &away).unwrap();
+        let cause = catalog.verify().unwrap_err();
+        assert!(cause.contains("was removed or moved"), "{cause}");
+        std::fs::rename(&away, &path).unwrap();
+        assert_eq!(catalog.verify(), Err(Arc::clone(&cause)));
+        assert_eq!(catalog.lost(), Some(cause));
+        std::fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn rotation_and_snapshot_are_not_listed_in_a_lost_directory() {
+        let (catalog, path) = catalog("unlisted");
+        let away = path.with_extension("away");
+        std::fs::rename(&path, &away).unwrap();
+        let next = SegmentInfo::new(1, StoreId::random());
+        let file = catalog.disk().create(&next.file()).unwrap();
+        assert!(catalog.rotate(1, 1, next, &file).is_err());
+        assert!(catalog.install(SnapshotInfo { revision: 1, bytes: 1 }, 0).is_err());
+        assert!(catalog.disk().open("MANIFEST").is_err(), "none was written");
+        std::fs::remove_dir_all(&away).unwrap();
+    }
+
+    #[test]
+    fn retired_catalog_verifies_nothing() {
+        let (catalog, path) = catalog("unverified");
+        catalog.retire();
+        std::fs::remove_dir_all(&path).unwrap();
+        assert_eq!(catalog.verify(), Ok(()));
+        assert_eq!(catalog.lost(), None);
+    }
 
     #[test]
     fn what_is_retired_changes_nothing_in_the_folder() {

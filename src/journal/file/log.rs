@@ -183,6 +183,7 @@ impl Log {
     fn fail(&mut self, action: &str, error: &io::Error) -> AppendError {
         // In a directory that was removed every call fails, and none of the errors says why.
         if let Err(cause) = self.catalog.verify() {
+            tracing::error!(action, %error, "a call failed in a directory that is lost");
             return self.lose(cause);
         }
         let path = self.catalog.disk().path().join(self.segment.file());
