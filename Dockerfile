@@ -6,7 +6,7 @@ RUN cargo build --release --locked --features full --bin mainspring
 
 FROM debian:12.11-slim
 # Numbers, so that a cluster can see that it is not root. A volume on /data takes its owner from the image.
-RUN install -d -o 65532 -g 65532 /data
+RUN install -d -m 700 -o 65532 -g 65532 /data
 COPY --from=build /src/target/release/mainspring /usr/local/bin/mainspring
 USER 65532:65532
 WORKDIR /data

@@ -71,7 +71,8 @@ pub fn argument(path: &Path) -> String {
     shlex::try_quote(&path).unwrap_or(Cow::Borrowed(&path)).into_owned()
 }
 
-/// Under its name there is never half a file, and it is there after a power cut.
+/// Write a file that only this user can read. Under its name there is never half a file, and it is there after a power
+/// cut.
 pub fn write_whole<R>(
     path: &Path,
     write: impl FnOnce(&File) -> anyhow::Result<R>,
@@ -86,7 +87,7 @@ pub fn write_whole<R>(
 fn write_part<R>(path: &Path, write: impl FnOnce(&File) -> anyhow::Result<R>) -> anyhow::Result<R> {
     let mut part = path.to_owned().into_os_string();
     part.push(".part");
-    let file = File::create(&part)?;
+    let file = create_private(&part)?;
     let written = write(&file).and_then(|done| {
         file.sync_all()?;
         rename(&part, path)?;
@@ -100,6 +101,21 @@ fn write_part<R>(path: &Path, write: impl FnOnce(&File) -> anyhow::Result<R>) ->
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     }
     Ok(done)
+}
+
+/// A new file in the place of one that an earlier run has left: that one may be open elsewhere, or be readable by
+/// other users.
+fn create_private(path: impl AsRef<Path>) -> io::Result<File> {
+    if let Err(error) = remove_file(&path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::work::runtime;
 const FIRST: &str = "log-00000000000000000000.jsonl";
 
 fn journal(disk: &SimDisk) -> FileJournal<String> {
-    FileJournal::open_on(disk.clone()).segment_bytes(2_000).mark_every(Duration::MAX)
+    FileJournal::open_on(disk.clone()).segment_bytes(2_000).check_every(Duration::MAX)
 }
 
 fn spawn(disk: &SimDisk) -> Store<String> {

@@ -59,7 +59,7 @@ const SEGMENTS: Setting = Setting {
     segment_bytes: 500,
     history_bytes: 1 << 20,
     compact: (u64::MAX, 1.0),
-    mark_every: Duration::MAX,
+    check_every: Duration::MAX,
 };
 
 /// Cut every file at every byte. Returns how often a start refused, and how often it opened.

@@ -6,6 +6,8 @@ mod chain;
 mod common;
 mod corpus;
 mod damage;
+#[cfg(unix)]
+mod descriptors;
 mod faults;
 #[cfg(target_os = "linux")]
 mod full;
@@ -14,6 +16,8 @@ mod fuzzed;
 mod kill;
 mod ledger;
 mod lock;
+#[cfg(unix)]
+mod ownership;
 mod planted;
 mod power;
 mod replay;

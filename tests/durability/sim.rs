@@ -56,6 +56,8 @@ pub(crate) struct Lies {
     pub(crate) sync_folder: bool,
     /// Whatever is read has the right checksums.
     pub(crate) sums: bool,
+    /// The lock of the folder keeps no other out: it was removed, and the folder cannot be locked.
+    pub(crate) lock: bool,
 }
 
 #[derive(Clone)]
@@ -76,6 +78,9 @@ struct Inner {
     fault: Option<(u64, Fault)>,
     full: bool,
     locked: bool,
+    /// Which open file has locked which file.
+    file_locks: BTreeMap<usize, u64>,
+    opened: u64,
     given_up: u64,
     lies: Lies,
     chance: Option<Random>,
@@ -382,7 +387,7 @@ impl Disk for SimDisk {
     fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
         let mut inner = self.inner();
         inner.simple("lock", |_| Ok(()))?;
-        if std::mem::replace(&mut inner.locked, true) {
+        if std::mem::replace(&mut inner.locked, true) && !inner.lies.lock {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "it is locked"));
         }
         struct Unlock(SimDisk);
@@ -392,6 +397,11 @@ impl Disk for SimDisk {
             }
         }
         Ok(Box::new(Unlock(self.clone())))
+    }
+
+    /// No step: it changes nothing, and the folder is always there.
+    fn verify(&self) -> io::Result<()> {
+        if self.inner().off { Err(power_off()) } else { Ok(()) }
     }
 
     fn names(&self) -> io::Result<Vec<String>> {
@@ -416,14 +426,18 @@ impl Disk for SimDisk {
             Ok(())
         })?;
         let file = inner.names[name];
-        Ok(Arc::new(SimFile { disk: self.clone(), file, name: name.into() }))
+        inner.opened += 1;
+        let handle = inner.opened;
+        Ok(Arc::new(SimFile { disk: self.clone(), file, handle, name: name.into() }))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         let mut inner = self.inner();
         inner.simple(format_args!("open {name}"), |_| Ok(()))?;
         let file = *inner.names.get(name).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Arc::new(SimFile { disk: self.clone(), file, name: name.into() }))
+        inner.opened += 1;
+        let handle = inner.opened;
+        Ok(Arc::new(SimFile { disk: self.clone(), file, handle, name: name.into() }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -470,7 +484,18 @@ impl Disk for SimDisk {
 struct SimFile {
     disk: SimDisk,
     file: usize,
+    /// One for each time that a file is opened.
+    handle: u64,
     name: String,
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        let mut inner = self.disk.inner();
+        if inner.file_locks.get(&self.file) == Some(&self.handle) {
+            inner.file_locks.remove(&self.file);
+        }
+    }
 }
 
 impl DiskFile for SimFile {
@@ -567,6 +592,27 @@ impl DiskFile for SimFile {
                 file.unsynced.retain(|op| matches!(op, FileOp::Length(_)));
                 inner.fails(fault)
             }
+        }
+    }
+
+    /// No step, nor is a lock: they change nothing that a power cut could leave in half.
+    fn is_linked(&self) -> io::Result<bool> {
+        let inner = self.disk.inner();
+        if inner.off {
+            Err(power_off())
+        } else {
+            Ok(inner.names.get(&self.name) == Some(&self.file))
+        }
+    }
+
+    fn lock(&self) -> io::Result<()> {
+        let mut inner = self.disk.inner();
+        if inner.off {
+            return Err(power_off());
+        }
+        match *inner.file_locks.entry(self.file).or_insert(self.handle) {
+            holder if holder == self.handle => Ok(()),
+            _ => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 }

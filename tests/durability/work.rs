@@ -19,7 +19,7 @@ pub(crate) struct Setting {
     pub(crate) segment_bytes: u64,
     pub(crate) history_bytes: u64,
     pub(crate) compact: (u64, f64),
-    pub(crate) mark_every: Duration,
+    pub(crate) check_every: Duration,
 }
 
 impl Default for Setting {
@@ -31,7 +31,7 @@ impl Default for Setting {
             history_bytes,
             compact: (u64::MAX, 1.0),
             // So that the steps of the disk are the same each time.
-            mark_every: Duration::MAX,
+            check_every: Duration::MAX,
         }
     }
 }
@@ -43,7 +43,7 @@ impl Setting {
             segment_bytes: [300, 1_000, 4_000, 64 << 10][random.below(4)],
             history_bytes: [0, 1_500, 1 << 20][random.below(3)],
             compact: ([500, 2_500, u64::MAX][random.below(3)], [0.0, 1.0][random.below(2)]),
-            mark_every: [Duration::from_millis(1), Duration::MAX][random.below(4).min(1)],
+            check_every: [Duration::from_millis(1), Duration::MAX][random.below(4).min(1)],
         }
     }
 
@@ -53,7 +53,7 @@ impl Setting {
             .segment_bytes(self.segment_bytes)
             .history_bytes(self.history_bytes)
             .compact_above(self.compact.0, self.compact.1)
-            .mark_every(self.mark_every)
+            .check_every(self.check_every)
     }
 }
 

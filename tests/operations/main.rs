@@ -8,6 +8,7 @@ mod certificates;
 mod documented;
 mod health;
 mod metrics;
+mod ownership;
 mod process;
 mod requests;
 mod starting;

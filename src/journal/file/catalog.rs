@@ -2,8 +2,8 @@
 //! changes.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 
@@ -28,6 +28,12 @@ pub(crate) struct Catalog {
     retired: AtomicBool,
     /// Held while the log is synced. Whether that has failed: a sync after it proves nothing.
     sync_failed: Mutex<bool>,
+    /// The file of the last segment, while it is written to: its lock ends with the log, and not with those who
+    /// read older changes. Locked after the manifest where both are, and while it is verified: until then a
+    /// compaction cannot remove it.
+    segment: Mutex<Option<Weak<dyn DiskFile>>>,
+    /// Why the directory is not this journal's any more.
+    lost: OnceLock<Arc<str>>,
     meter: Arc<Meter>,
 }
 
@@ -42,15 +48,16 @@ impl Catalog {
         let base = manifest.segments.last().map_or(0, |last| last.base);
         let synced = Mutex::new((base, manifest.mark));
         let manifest = Mutex::new(manifest);
-        let retired = AtomicBool::new(false);
         let catalog = Self {
             disk,
             manifest,
             synced,
             end,
             oldest,
-            retired,
+            retired: AtomicBool::new(false),
             sync_failed: Mutex::new(false),
+            segment: Mutex::default(),
+            lost: OnceLock::new(),
             meter,
         };
         catalog.count();
@@ -97,6 +104,9 @@ impl Catalog {
             return Ok(());
         }
         self.check_retired()?;
+        if let Some(cause) = self.lost() {
+            return Err(lost(&cause));
+        }
         let new = Manifest { mark, ..manifest.clone() };
         new.write(&*self.disk)?;
         *manifest = new;
@@ -130,7 +140,66 @@ impl Catalog {
         (log + self.end.load(Ordering::Acquire), snapshot)
     }
 
-    /// The last segment is complete, and another one, whose file is there, goes on.
+    /// Verify that this process still owns the directory: its path leads to it, `LOCK` is the file that was
+    /// locked, and the segment that is written to has its name. If not, the journal has failed for good.
+    ///
+    /// To be called each second, and before anything is listed in the manifest. It makes a few calls to the
+    /// system and waits for a rotation, but not for a compaction.
+    ///
+    /// # Errors
+    ///
+    /// The cause, which [`lost`](Self::lost) returns from then on.
+    pub(crate) fn verify(&self) -> Result<(), Arc<str>> {
+        if let Some(cause) = self.lost() {
+            return Err(cause);
+        }
+        if self.retired.load(Ordering::Acquire) {
+            return Ok(()); // it is not ours to look after
+        }
+        // First the directory: if it was removed, that is the cause, and not the file in it.
+        if let Err(error) = self.disk.verify() {
+            return Err(self.lose(error.to_string()));
+        }
+        let segment = self.segment.lock();
+        let file = segment.as_ref().and_then(Weak::upgrade);
+        match file.as_deref().map_or(Ok(true), DiskFile::is_linked) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                drop((file, segment));
+                let last = self.manifest.lock().segments.last().map(SegmentInfo::file);
+                Err(self.lose(format!(
+                    "{} was removed or replaced while the store was running; writes are refused: restore the \
+                     directory from a backup and restart",
+                    self.disk.path().join(last.unwrap_or_default()).display()
+                )))
+            }
+            Err(error) => Err(self.lose(format!(
+                "{}: cannot verify the segment that is written to: {error}; restart to open it again",
+                self.disk.path().display()
+            ))),
+        }
+    }
+
+    /// Nothing is written to the directory any more. Returns the cause, which is the first one.
+    pub(crate) fn lose(&self, cause: String) -> Arc<str> {
+        let cause = self.lost.get_or_init(|| {
+            tracing::error!(cause, "the journal has lost its directory");
+            cause.into()
+        });
+        Arc::clone(cause)
+    }
+
+    /// Why the directory is not this journal's any more, if it is not.
+    pub(crate) fn lost(&self) -> Option<Arc<str>> {
+        self.lost.get().cloned()
+    }
+
+    /// The file that is written to from here on.
+    pub(crate) fn set_segment(&self, file: &Arc<dyn DiskFile>) {
+        *self.segment.lock() = Some(Arc::downgrade(file));
+    }
+
+    /// The last segment is complete, and another one, with this file, goes on.
     ///
     /// # Errors
     ///
@@ -140,7 +209,9 @@ impl Catalog {
         end: u64,
         bytes: u64,
         next: SegmentInfo,
+        file: &Arc<dyn DiskFile>,
     ) -> Result<(), RotateError> {
+        self.verify().map_err(|cause| RotateError::Unknown(lost(&cause)))?;
         let mut manifest = self.manifest.lock();
         let mut new = manifest.clone();
         if let Some(last) = new.segments.last_mut() {
@@ -158,6 +229,7 @@ impl Catalog {
             });
         }
         *manifest = new;
+        self.set_segment(file);
         *self.synced.lock() = synced;
         Ok(())
     }
@@ -182,6 +254,8 @@ impl Catalog {
     pub(crate) fn retire(&self) {
         // Whatever is being done there now is done by then.
         let _manifest = self.manifest.lock();
+        // Nor is a file kept open by a verification.
+        *self.segment.lock() = None;
         self.retired.store(true, Ordering::Release);
     }
 
@@ -211,7 +285,11 @@ impl Catalog {
         };
         match last {
             // What is written to was synced up to where it began.
-            Some(last) => self.sync(&*self.disk.create(&last)?),
+            Some(last) => {
+                // If the file was removed, the call below would create it, and hide that.
+                self.verify().map_err(|cause| lost(&cause))?;
+                self.sync(&*self.disk.create(&last)?)
+            }
             None => Ok(()),
         }
     }
@@ -219,6 +297,7 @@ impl Catalog {
     /// A snapshot is complete: it counts from here on, and what it replaces goes, but for so many bytes of
     /// older log.
     pub(crate) fn install(&self, snapshot: SnapshotInfo, keep: u64) -> io::Result<()> {
+        self.verify().map_err(|cause| lost(&cause))?;
         let mut manifest = self.manifest.lock();
         self.check_retired()?;
         let mut new = manifest.clone();
@@ -281,6 +360,10 @@ impl Catalog {
     }
 }
 
+fn lost(cause: &Arc<str>) -> io::Error {
+    io::Error::other(cause.to_string())
+}
+
 /// Why the log does not go on in another segment.
 #[derive(Debug)]
 pub(crate) enum RotateError {
@@ -322,16 +405,60 @@ const EMFILE: i32 = 24;
 mod tests {
     use super::*;
     use crate::StoreId;
-    use crate::journal::file::disk::Folder;
+    use crate::journal::file::folder::Folder;
+    use crate::journal::file::recover;
+
+    fn catalog(name: &str) -> (Catalog, std::path::PathBuf) {
+        let path = std::env::temp_dir().join(format!("mainspring-{name}-{}", std::process::id()));
+        let disk: Arc<dyn Disk> = Arc::new(Folder::new(path.clone()));
+        disk.create_folder().unwrap();
+        let manifest = recover::empty(StoreId::random(), Sync::Always);
+        (Catalog::new(disk, manifest, 0, Arc::default()), path)
+    }
+
+    #[test]
+    fn lost_directory_stays_lost() {
+        let (catalog, path) = catalog("lost");
+        catalog.verify().unwrap();
+        let away = path.with_extension("away");
+        std::fs::rename(&path, &away).unwrap();
+        let cause = catalog.verify().unwrap_err();
+        assert!(cause.contains("was removed or moved"), "{cause}");
+        std::fs::rename(&away, &path).unwrap();
+        assert_eq!(catalog.verify(), Err(Arc::clone(&cause)));
+        assert_eq!(catalog.lost(), Some(cause));
+        std::fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn rotation_and_snapshot_are_not_listed_in_a_lost_directory() {
+        let (catalog, path) = catalog("unlisted");
+        let away = path.with_extension("away");
+        std::fs::rename(&path, &away).unwrap();
+        let next = SegmentInfo::new(1, StoreId::random(), Sum::of(b""));
+        let file = catalog.disk().create(&next.file()).unwrap();
+        assert!(catalog.rotate(1, 1, next, &file).is_err());
+        assert!(catalog.install(SnapshotInfo { revision: 1, bytes: 1, prev: None }, 0).is_err());
+        assert!(catalog.disk().open("MANIFEST").is_err(), "none was written");
+        std::fs::remove_dir_all(&away).unwrap();
+    }
+
+    #[test]
+    fn retired_catalog_verifies_nothing() {
+        let (catalog, path) = catalog("unverified");
+        catalog.retire();
+        std::fs::remove_dir_all(&path).unwrap();
+        assert_eq!(catalog.verify(), Ok(()));
+        assert_eq!(catalog.lost(), None);
+    }
 
     #[test]
     fn what_is_retired_changes_nothing_in_the_folder() {
         let name = format!("mainspring-retired-{}", std::process::id());
-        let disk: Arc<dyn Disk> = Arc::new(Folder(std::env::temp_dir().join(name).join("deep")));
+        let disk: Arc<dyn Disk> =
+            Arc::new(Folder::new(std::env::temp_dir().join(name).join("deep")));
         disk.create_folder().unwrap();
-        let store = StoreId::random();
-        let segment = SegmentInfo::new(0, store, Sum::of_store(store));
-        let manifest = Manifest::new(store, "always".into(), None, segment);
+        let manifest = recover::empty(StoreId::random(), Sync::Always);
         manifest.write(&*disk).unwrap();
         let snapshot = SnapshotInfo { revision: 0, bytes: 1, prev: None };
         let catalog = Catalog::new(Arc::clone(&disk), manifest.clone(), 0, Arc::default());

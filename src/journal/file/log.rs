@@ -80,12 +80,12 @@ impl Log {
         catalog: Arc<Catalog>,
         meter: Arc<Meter>,
         writing: Writing,
-        segment: SegmentInfo,
+        (segment, file): (SegmentInfo, Arc<dyn DiskFile>),
         end: u64,
         last: Mark,
-    ) -> io::Result<Self> {
-        let file = catalog.disk().create(&segment.file())?;
-        Ok(Self {
+    ) -> Self {
+        catalog.set_segment(&file);
+        Self {
             catalog,
             meter,
             writing,
@@ -100,7 +100,7 @@ impl Log {
             failed: None,
             codec: Codec::default(),
             buffer: Vec::new(),
-        })
+        }
     }
 
     /// Append the changes that follow a revision, as safely as was asked for.
@@ -111,6 +111,9 @@ impl Log {
     ) -> Result<(), AppendError> {
         if let Some(cause) = &self.failed {
             return Err(AppendError::Unknown(Arc::clone(cause)));
+        }
+        if let Some(cause) = self.catalog.lost() {
+            return Err(AppendError::Unknown(self.lose(cause)));
         }
         if self.catalog.has_sync_failed() {
             // That of a compaction: what was appended before it may be gone.
@@ -192,12 +195,50 @@ impl Log {
     }
 
     fn failure(&mut self, action: &str, error: &io::Error) -> Arc<str> {
+        if let Some(cause) = &self.failed {
+            return Arc::clone(cause);
+        }
+        // In a directory that was removed every call fails, and none of the errors says why.
+        if let Err(cause) = self.catalog.verify() {
+            tracing::error!(action, %error, "a call failed in a directory that is lost");
+            return self.lose(cause);
+        }
         let path = self.catalog.disk().path().join(self.segment.file());
         let cause: Arc<str> =
             format!("{}: cannot {action}: {error}; restart to open it again", path.display())
                 .into();
         self.failed = Some(Arc::clone(&cause));
         cause
+    }
+
+    /// Nothing is written any more: the files are not those that the next start will find.
+    fn lose(&mut self, cause: Arc<str>) -> Arc<str> {
+        self.failed = Some(Arc::clone(&cause));
+        cause
+    }
+
+    /// What was synced counts only if the next start finds it: in a file that still has its name, and that
+    /// nothing else has cut or written to.
+    fn verify_segment(&mut self) -> Result<(), Arc<str>> {
+        let length = match (self.file.is_linked(), self.file.length()) {
+            (Ok(true), Ok(length)) if length == self.length => return Ok(()),
+            (Ok(true), Ok(length)) => length,
+            (Ok(false), _) => {
+                return Err(match self.catalog.verify() {
+                    Err(cause) => self.lose(cause),
+                    Ok(()) => self.failure("verify it", &io::Error::other("its name was changed")),
+                });
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(self.failure("verify it", &error)),
+        };
+        let path = self.catalog.disk().path().join(self.segment.file());
+        let cause = self.catalog.lose(format!(
+            "{} was changed by another program while the store was running: it has {length} bytes instead of {}; \
+             writes are refused: restore the directory from a backup and restart",
+            path.display(),
+            self.length
+        ));
+        Err(self.lose(cause))
     }
 
     /// In what time the log has to be synced, if it has to be.
@@ -211,13 +252,16 @@ impl Log {
     }
 
     pub(crate) fn sync(&mut self) -> Result<(), AppendError> {
-        self.try_sync().map_err(|error| self.fail("sync it", &error))
+        self.try_sync().map_err(AppendError::Unknown)
     }
 
-    fn try_sync(&mut self) -> io::Result<()> {
+    fn try_sync(&mut self) -> Result<(), Arc<str>> {
         let start = Instant::now();
-        self.catalog.sync(&*self.file)?;
+        if let Err(error) = self.catalog.sync(&*self.file) {
+            return Err(self.failure("sync it", &error));
+        }
         self.meter.synced(start.elapsed());
+        self.verify_segment()?;
         self.synced = self.end;
         self.unsynced_since = None;
         self.catalog.set_synced(self.segment.base, self.last);
@@ -265,8 +309,8 @@ impl Log {
         }
         let next = SegmentInfo::new(revision, self.writing.store, sum);
         let (file, end) = self.create(&next)?;
-        self.trim().map_err(RotateError::Unknown)?;
-        let rotated = self.catalog.rotate(revision, self.end, next.clone());
+        self.trim().map_err(|cause| RotateError::Unknown(io::Error::other(cause.to_string())))?;
+        let rotated = self.catalog.rotate(revision, self.end, next.clone(), &file);
         if let Err(RotateError::Unchanged(_)) = &rotated {
             // The next start removes it if this cannot.
             let _ = self.catalog.disk().remove(&next.file());
@@ -284,6 +328,7 @@ impl Log {
         let disk = self.catalog.disk();
         let create = || -> io::Result<_> {
             let file = disk.create(&next.file())?;
+            file.lock()?;
             let end = begin(&*file, next, 0)?;
             disk.sync_folder()?;
             Ok((file, end))
@@ -300,9 +345,11 @@ impl Log {
     }
 
     /// Cut off what was allocated ahead, and sync.
-    fn trim(&mut self) -> io::Result<()> {
+    fn trim(&mut self) -> Result<(), Arc<str>> {
         if self.length > self.end {
-            self.file.set_length(self.end)?;
+            if let Err(error) = self.file.set_length(self.end) {
+                return Err(self.failure("cut it", &error));
+            }
             self.length = self.end;
         }
         self.try_sync()
@@ -312,6 +359,8 @@ impl Log {
     pub(crate) fn close(&mut self) -> Result<(), Arc<str>> {
         let closed = self.try_close();
         match (closed, self.writing.sync) {
+            // What was acknowledged is not where the next start looks for it.
+            (Err(cause), _) if self.catalog.lost().is_some() => Err(cause),
             // What was acknowledged was synced before.
             (Err(error), Sync::Always) => {
                 tracing::warn!(%error, "the journal could not be closed as it should be");
@@ -326,9 +375,8 @@ impl Log {
         if let Some(cause) = &self.failed {
             return Err(Arc::clone(cause));
         }
-        if let Err(error) = self.trim() {
-            return Err(self.failure("sync it", &error));
-        }
+        self.catalog.verify().map_err(|cause| self.lose(cause))?;
+        self.trim()?;
         if let Err(error) = self.catalog.save_mark() {
             tracing::warn!(%error, "the manifest could not be written at the end");
         }

@@ -4,11 +4,11 @@ mod catalog;
 mod compact;
 mod disk;
 mod error;
+mod folder;
 mod line;
 mod lines;
 mod log;
 mod manifest;
-mod marking;
 mod past;
 mod recover;
 mod replay;
@@ -16,6 +16,7 @@ mod segment;
 mod snapshot;
 mod snapshot_text;
 pub mod tools;
+mod upkeep;
 mod writer;
 
 use std::fmt;
@@ -114,6 +115,26 @@ type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 /// Every turn of the owner is one append and one sync, in a thread of its own, so that many callers share a
 /// sync. What the log holds is replaced by a snapshot once it has grown enough, while the store serves.
 ///
+/// # Ownership of the directory
+///
+/// The directory is opened once and locked, with the file `LOCK` in it and the segment that is written to, so that
+/// removing `LOCK` lets no second process in. It is created with mode 0700 and its files with 0600; a warning names
+/// existing ones that other users can read.
+///
+/// A journal that loses its directory fails for good. After each sync, and before the changes are acknowledged, the
+/// segment must still have its name and its length. Before a rotation, before a snapshot is installed, and at the
+/// close, the path must still lead to the directory that was opened, and `LOCK` must be the file that was locked.
+/// [`close`](Journal::close) is an error then, whatever [`Sync`] says.
+///
+/// What remains is the time between two checks:
+///
+/// - Under [`Sync::Always`] no change is acknowledged after its segment was removed, moved, replaced or cut. If only
+///   the *path* leads elsewhere, because the directory was moved or a symbolic link changed, changes are still
+///   acknowledged until the next check; they are in the directory that was moved, and nowhere else.
+/// - Under the others, what was acknowledged since the last check is lost with a segment that was removed.
+/// - Bytes that another program changes inside the segment without changing its length are noticed by the next start.
+/// - A file system whose file numbers change while a file is open cannot hold a journal.
+///
 /// # Elements
 ///
 /// They are written as JSON, so `T` has to be something that JSON can say: numbers that are not finite, and more
@@ -130,6 +151,7 @@ type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 ///   write.
 /// - **A power cut** may leave the last append incomplete: it was not acknowledged (under [`Sync::Always`]; what
 ///   the others can lose, they say), and is put aside with a warning at the next start.
+/// - **A directory that was removed or replaced** fails the journal as well, and its close: see above.
 /// - **Damage** to what was acknowledged refuses to start, and nothing is changed.
 ///
 /// # Examples
@@ -157,7 +179,7 @@ pub struct FileJournal<T> {
     segment_bytes: u64,
     history_bytes: u64,
     compact: (u64, f64),
-    mark_every: Duration,
+    check_every: Duration,
     on_progress: OnProgress,
     meter: Arc<Meter>,
     lock: Option<Lock>,
@@ -169,8 +191,8 @@ struct Open<T> {
     writer: Writer<T>,
     catalog: Arc<Catalog>,
     store: StoreId,
-    /// The task that writes marks to the manifest.
-    marking: Option<JoinHandle<()>>,
+    /// The task that verifies the directory and writes marks to the manifest.
+    upkeep: Option<JoinHandle<()>>,
     compaction: Option<JoinHandle<()>>,
     /// How large the log has to be for the next compaction.
     not_below: Arc<AtomicU64>,
@@ -184,7 +206,7 @@ impl<T> FileJournal<T> {
     /// The journal in this folder, which is created if it is not there. Nothing is read before the store is
     /// [spawned](crate::Builder::spawn); what is wrong shows in [`Reader::ready`](crate::Reader::ready).
     pub fn open(folder: impl Into<PathBuf>) -> Self {
-        Self::open_on(disk::Folder(folder.into()))
+        Self::open_on(folder::Folder::new(folder.into()))
     }
 
     /// The journal on a disk of another kind: for tests.
@@ -195,7 +217,7 @@ impl<T> FileJournal<T> {
             segment_bytes: 16 << 20,
             history_bytes: 64 << 20,
             compact: (64 << 20, 1.0),
-            mark_every: Duration::from_secs(1),
+            check_every: Duration::from_secs(1),
             on_progress: None,
             meter: Arc::default(),
             lock: None,
@@ -232,12 +254,13 @@ impl<T> FileJournal<T> {
         self
     }
 
-    /// How often the manifest records how much of the log is synced, if there is more since the last time. A log that
-    /// is cut short below what is recorded is refused at the next start. Default: 1 s. It takes two syncs beside the
-    /// appends. With [`Duration::MAX`] it is recorded only at a rotation, a compaction and the close.
+    /// How often the journal verifies that its directory is still its own, and records in the manifest how much of the
+    /// log is synced, if there is more since the last time. A log that is cut short below what is recorded is refused at
+    /// the next start. Default: 1 s. A record takes two syncs beside the appends. With [`Duration::MAX`] both are done
+    /// only at a rotation, a compaction and the close.
     #[must_use]
-    pub fn mark_every(mut self, period: Duration) -> Self {
-        self.mark_every = period;
+    pub fn check_every(mut self, period: Duration) -> Self {
+        self.check_every = period;
         self
     }
 
@@ -307,13 +330,14 @@ where
             }
         };
         let stop = CancellationToken::new();
-        let marking = (self.mark_every < Duration::MAX)
-            .then(|| marking::start(Arc::clone(&catalog), self.mark_every, stop.clone()));
+        let upkeep = (self.check_every < Duration::MAX).then(|| {
+            upkeep::start(Arc::clone(&catalog), self.check_every, stop.clone(), failed.clone())
+        });
         self.open = Some(Open {
             writer,
             catalog,
             store,
-            marking,
+            upkeep,
             compaction: None,
             not_below: Arc::default(),
             is_compacting: Arc::default(),
@@ -410,8 +434,9 @@ where
             // It has told of what went wrong.
             let _ = compaction.await;
         }
-        if let Some(marking) = open.marking.take() {
-            let _ = marking.await;
+        if let Some(upkeep) = open.upkeep.take() {
+            // It has logged what went wrong.
+            let _ = upkeep.await;
         }
         let (reply, answer) = oneshot::channel();
         open.writer.send(Order::Close { reply });

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::Sync;
 use super::catalog::{Catalog, is_shortage};
-use super::disk::{Disk, LOCK};
+use super::disk::{Disk, DiskFile, LOCK};
 use super::error::FileError;
 use super::line::Sum;
 use super::log::{Log, Writing, begin};
@@ -51,6 +51,7 @@ pub(crate) fn recover<T: DeserializeOwned>(
         replay(&**disk, &manifest, progress, tell)?
     };
     let mut segment = last_of(&manifest);
+    let mut file = open_to_write(&**disk, &segment)?;
     if let Some(damage) = &replayed.damage {
         let aside = put_aside(&**disk, &segment, damage.start)?;
         tracing::warn!(
@@ -61,9 +62,7 @@ pub(crate) fn recover<T: DeserializeOwned>(
     }
     // A mark must not outlive changes that were acknowledged after it and lost.
     let mut end = if sync == Sync::Always { replayed.end } else { replayed.unmarked };
-    end = disk
-        .create(&segment.file())
-        .and_then(|file| begin(&*file, &segment, end))
+    end = begin(&*file, &segment, end)
         .map_err(FileError::io(path.join(segment.file()), "write to it"))?;
     let was = manifest.clone();
     let may_have_lost = !replayed.closed && manifest.sync != Sync::Always.to_string();
@@ -76,6 +75,7 @@ pub(crate) fn recover<T: DeserializeOwned>(
     manifest.mark = replayed.mark.or_else(|| Mark::of_empty(&segment));
     if segment.prev.is_none() {
         (segment, end) = upgrade(&**disk, &mut manifest, replayed.revision, end)?;
+        file = open_to_write(&**disk, &segment)?;
     }
     let last = manifest.mark;
     manifest.sync = sync.to_string();
@@ -98,9 +98,8 @@ pub(crate) fn recover<T: DeserializeOwned>(
     };
     let catalog = Arc::new(Catalog::new(Arc::clone(disk), manifest, end, Arc::clone(meter)));
     let writing = Writing { sync, segment_bytes, store };
-    let log =
-        Log::new(Arc::clone(&catalog), Arc::clone(meter), writing, segment.clone(), end, last)
-            .map_err(FileError::io(path.join(segment.file()), "open it"))?;
+    let meter = Arc::clone(meter);
+    let log = Log::new(Arc::clone(&catalog), meter, writing, (segment, file), end, last);
     Ok(Opened { log, catalog, store, _lock: lock })
 }
 
@@ -165,6 +164,25 @@ pub(crate) fn lock(disk: &dyn Disk) -> Result<Lock, FileError> {
         io::ErrorKind::WouldBlock => FileError::Locked { path, holder: error.to_string() },
         _ => FileError::io(path.join(LOCK), "lock it")(error),
     })
+}
+
+/// Open the segment that is written to, and lock it: where a directory cannot be locked and `LOCK` was removed,
+/// another process may be writing to it.
+pub(crate) fn open_to_write(
+    disk: &dyn Disk,
+    segment: &SegmentInfo,
+) -> Result<Arc<dyn DiskFile>, FileError> {
+    let path = disk.path();
+    let file = disk
+        .create(&segment.file())
+        .map_err(FileError::io(path.join(segment.file()), "open it"))?;
+    match file.lock() {
+        Ok(()) => Ok(file),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(FileError::Locked { path, holder: "another process has it open".into() })
+        }
+        Err(error) => Err(FileError::io(path.join(segment.file()), "lock it")(error)),
+    }
 }
 
 /// The manifest; `None` if there is no journal yet.

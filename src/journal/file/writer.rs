@@ -143,7 +143,8 @@ fn serve<T: Serialize + DeserializeOwned>(
     queue: &mpsc::Receiver<Order<T>>,
     failed: &CancellationToken,
 ) {
-    let Opened { mut log, _lock, .. } = opened;
+    // The log is dropped before the lock.
+    let Opened { _lock, mut log, .. } = opened;
     loop {
         let order = match log.sync_in() {
             Some(time) => match queue.recv_timeout(time) {

@@ -3,19 +3,36 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::journal::file::disk::{Disk, Folder, LOCK};
+use crate::journal::file::disk::{Disk, DiskFile, LOCK};
+use crate::journal::file::folder::Folder;
 
-/// Copy every file to `<folder>.backup-<n>`, the first that is not there yet, and sync the copy.
+/// How much is copied at once.
+const PIECE: usize = 1 << 20;
+
+/// Copy every file to `<folder>.backup-<n>`, the first that is not there yet, and sync the copy. Only this user
+/// can read it, whoever can read the original.
 pub(super) fn copy(disk: &dyn Disk) -> io::Result<PathBuf> {
     let path = disk.path();
-    let backup = Folder(free_name(&path)?);
+    let to = free_name(&path)?;
+    let backup = Folder::new(to.clone());
     backup.create_folder()?;
     for name in disk.names()?.iter().filter(|name| *name != LOCK && path.join(name).is_file()) {
-        std::fs::copy(path.join(name), backup.0.join(name))?;
-        backup.create(name)?.sync()?;
+        copy_file(&*disk.open(name)?, &*backup.create(name)?)?;
     }
     backup.sync_folder()?;
-    Ok(backup.0)
+    Ok(to)
+}
+
+fn copy_file(from: &dyn DiskFile, to: &dyn DiskFile) -> io::Result<()> {
+    let mut offset = 0;
+    loop {
+        let piece = from.read_some(offset, PIECE)?;
+        if piece.is_empty() {
+            return to.sync();
+        }
+        to.write_all_at(&piece, offset)?;
+        offset += piece.len() as u64;
+    }
 }
 
 fn free_name(path: &Path) -> io::Result<PathBuf> {

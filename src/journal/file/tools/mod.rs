@@ -47,8 +47,9 @@ pub use self::restore::{InvalidTarget, Restored, Target, restore};
 pub use self::salvage::Salvaged;
 pub use self::stat::{SegmentStat, SnapshotStat, Stat, stat};
 
-use super::disk::{Disk, Folder};
+use super::disk::Disk;
 use super::error::FileError;
+use super::folder::Folder;
 use super::manifest::Manifest;
 use super::recover;
 
@@ -56,7 +57,7 @@ use super::recover;
 type Raw = Box<RawValue>;
 
 fn disk(folder: &Path) -> Arc<dyn Disk> {
-    Arc::new(Folder(folder.to_owned()))
+    Arc::new(Folder::new(folder.to_owned()))
 }
 
 /// The manifest of a folder that has to have one.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Raw;
 use crate::journal::file::Sync;
-use crate::journal::file::disk::Disk;
+use crate::journal::file::disk::{Disk, DiskFile};
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::Sum;
 use crate::journal::file::log::begin;
@@ -22,7 +22,7 @@ pub(super) struct NewJournal {
     store: StoreId,
     /// The log of a journal in which nothing ever happened. It stays as it is, or a crash would leave the manifest
     /// of that journal with another log.
-    begun: Option<SegmentInfo>,
+    begun: Option<(SegmentInfo, Arc<dyn DiskFile>)>,
     _lock: Box<dyn Send + std::marker::Sync>,
 }
 
@@ -43,7 +43,9 @@ impl NewJournal {
                     loaded.revision()
                 )));
             }
-            begun = manifest.segments.last().cloned();
+            if let Some(last) = manifest.segments.last() {
+                begun = Some((last.clone(), recover::open_to_write(&*disk, last)?));
+            }
         }
         let store = StoreId::random();
         let writer = SnapshotWriter::create(Arc::clone(&disk), store)
@@ -59,8 +61,8 @@ impl NewJournal {
     pub(super) fn finish(self, revision: u64) -> Result<StoreId, FileError> {
         let Self { disk, writer, store, begun, _lock } = self;
         let path = disk.path();
-        let (begun, prev) = match begun.filter(|begun| begun.base == revision) {
-            Some(begun) => (Some(begun.clone()), begun.prev),
+        let (begun, prev) = match begun.filter(|(begun, _)| begun.base == revision) {
+            Some((begun, _)) => (Some(begun.clone()), begun.prev),
             None => (None, Some(Sum::of_store(store))),
         };
         let info = writer.finish(revision, prev);
@@ -80,8 +82,7 @@ pub(super) fn begin_segment(
     disk: &dyn Disk,
     segment: SegmentInfo,
 ) -> Result<SegmentInfo, FileError> {
-    disk.create(&segment.file())
-        .and_then(|file| begin(&*file, &segment, 0))
+    begin(&*recover::open_to_write(disk, &segment)?, &segment, 0)
         .and_then(|_| disk.sync_folder())
         .map_err(FileError::io(disk.path().join(segment.file()), "write it"))?;
     Ok(segment)

@@ -179,6 +179,7 @@ fn entries_of(disk: &dyn Disk, plan: &Plan) -> Result<u64, FileError> {
 
 /// If this is cut short, the backup is there, and another repair goes on.
 fn carry_out(disk: &Arc<dyn Disk>, plan: &Plan) -> Result<(), FileError> {
+    let last = recover::open_to_write(&**disk, &plan.last)?;
     for segment in &plan.headers {
         let io = FileError::io(disk.path().join(segment.file()), "write its header");
         let write = |file: Arc<dyn DiskFile>| {
@@ -188,11 +189,8 @@ fn carry_out(disk: &Arc<dyn Disk>, plan: &Plan) -> Result<(), FileError> {
         disk.create(&segment.file()).and_then(write).map_err(io)?;
     }
     let path = disk.path().join(plan.last.file());
-    if disk.path().join(plan.last.file()).exists() {
-        recover::put_aside(&**disk, &plan.last, plan.end)?;
-    }
-    disk.create(&plan.last.file())
-        .and_then(|file| begin(&*file, &plan.last, plan.end))
+    recover::put_aside(&**disk, &plan.last, plan.end)?;
+    begin(&*last, &plan.last, plan.end)
         .and_then(|_| disk.sync_folder())
         .map_err(FileError::io(path, "write it"))?;
     let io = FileError::io(disk.path().join(MANIFEST), "write it");

@@ -1,0 +1,308 @@
+//! Mistakes with the directory of a running store: nothing is acknowledged that the next start cannot find, and no
+//! two stores write to one directory.
+
+use std::fs;
+use std::future::IntoFuture;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use mainspring::journal::FileJournal;
+use mainspring::journal::file::tools::{Format, RepairOptions, compact, import, repair};
+use mainspring::journal::file::{FileError, Sync};
+use mainspring::{Error, Store};
+
+use crate::ledger::look;
+use crate::sim::{Lies, SimDisk};
+
+/// A directory for one test, with nothing in it yet.
+fn fresh(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("ownership-{name}"));
+    let _ = fs::remove_dir_all(&path); // of an earlier run
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+fn journal(folder: &Path, sync: Sync) -> FileJournal<String> {
+    FileJournal::open(folder).sync(sync).segment_bytes(2_000).compact_above(u64::MAX, 1.0)
+}
+
+/// The file that appends go to.
+fn segment(folder: &Path) -> PathBuf {
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let is_one = |file: &PathBuf| file.file_name().unwrap().to_string_lossy().starts_with("log-");
+    files.filter(is_one).max().expect("a segment")
+}
+
+/// Do something to `root/data` under a store that has it open, and return what the store says from then on. The
+/// store has to fail with that cause, also when it is closed.
+async fn after(name: &str, sync: Sync, happens: impl FnOnce(&Path)) -> String {
+    let root = fresh(name);
+    let data = root.join("data");
+    let store = Store::builder().journal(journal(&data, sync)).spawn();
+    store.set("before", "x").await.unwrap();
+    happens(&root);
+    // Enough for a rotation, where nothing else would notice.
+    let mut answers = Vec::new();
+    for n in 0..30 {
+        answers.push(store.set(format!("key/{n}"), "x".repeat(100)).await);
+    }
+    let failed = answers.iter().position(Result::is_err).expect("a write is refused");
+    assert_eq!(answers[failed], Err(Error::Unknown), "{name}");
+    let Some(Err(Error::JournalFailed(cause))) = answers.last() else {
+        panic!("{name}: {answers:?}");
+    };
+    assert!(
+        answers[failed + 1..]
+            .iter()
+            .all(|later| *later == Err(Error::JournalFailed(cause.clone())))
+    );
+    assert_eq!(store.health(), Err(Error::JournalFailed(cause.clone())), "{name}");
+    assert!(store.get("before").await.unwrap().is_some(), "reads go on");
+    let closed = store.shutdown().await;
+    assert_eq!(closed, Err(Error::Failed(cause.clone())), "{name}");
+    let cause = cause.replace(root.to_str().unwrap(), "");
+    fs::remove_dir_all(&root).unwrap();
+    cause
+}
+
+const RUNNING: &str = "while the store was running; writes are refused: ";
+
+#[tokio::test]
+async fn removed_directory_fails_the_journal() {
+    for (name, sync) in [
+        ("removed", Sync::Always),
+        ("removed-every", Sync::Every(Duration::from_millis(1))),
+        ("removed-os", Sync::Os),
+    ] {
+        let cause = after(name, sync, |root| fs::remove_dir_all(root.join("data")).unwrap()).await;
+        assert!(cause.starts_with(&format!("/data was removed or moved {RUNNING}")), "{cause}");
+    }
+}
+
+#[tokio::test]
+async fn removed_segment_fails_the_journal() {
+    for (name, sync) in [("segment", Sync::Always), ("segment-os", Sync::Os)] {
+        let remove = |root: &Path| fs::remove_file(segment(&root.join("data"))).unwrap();
+        let cause = after(name, sync, remove).await;
+        let what =
+            format!("/data/log-00000000000000000000.jsonl was removed or replaced {RUNNING}");
+        assert!(cause.starts_with(&what), "{cause}");
+    }
+}
+
+#[tokio::test]
+async fn replaced_segment_fails_the_journal() {
+    let replace = |root: &Path| {
+        let segment = segment(&root.join("data"));
+        fs::copy(&segment, root.join("copy")).unwrap();
+        fs::rename(root.join("copy"), segment).unwrap();
+    };
+    let cause = after("replaced", Sync::Always, replace).await;
+    assert!(cause.contains(&format!("was removed or replaced {RUNNING}")), "{cause}");
+    // The old one has another name still.
+    let replace = |root: &Path| {
+        let segment = segment(&root.join("data"));
+        fs::rename(&segment, root.join("old")).unwrap();
+        fs::copy(root.join("old"), segment).unwrap();
+    };
+    let cause = after("replaced-kept", Sync::Always, replace).await;
+    assert!(cause.contains(&format!("was removed or replaced {RUNNING}")), "{cause}");
+}
+
+#[tokio::test]
+async fn truncated_or_overwritten_segment_fails_the_journal() {
+    let truncate = |root: &Path| drop(fs::File::create(segment(&root.join("data"))).unwrap());
+    let cause = after("truncated", Sync::Always, truncate).await;
+    assert!(
+        cause.contains(" was changed by another program while the store was running: "),
+        "{cause}"
+    );
+    let overwrite = |root: &Path| {
+        let segment = segment(&root.join("data"));
+        let text = fs::read(&segment).unwrap();
+        fs::write(segment, text.trim_ascii_end()).unwrap();
+    };
+    let cause = after("overwritten", Sync::Always, overwrite).await;
+    assert!(
+        cause.contains(" was changed by another program while the store was running: "),
+        "{cause}"
+    );
+}
+
+#[tokio::test]
+async fn moved_directory_fails_the_journal() {
+    let move_away = |root: &Path| fs::rename(root.join("data"), root.join("data2")).unwrap();
+    let cause = after("moved", Sync::Always, move_away).await;
+    assert!(cause.starts_with(&format!("/data was removed or moved {RUNNING}")), "{cause}");
+    let recreate = |root: &Path| {
+        move_away(root);
+        fs::create_dir(root.join("data")).unwrap();
+    };
+    let cause = after("recreated", Sync::Always, recreate).await;
+    assert!(cause.starts_with(&format!("/data was replaced {RUNNING}")), "{cause}");
+    let link = |root: &Path| {
+        move_away(root);
+        fs::create_dir(root.join("other")).unwrap();
+        symlink("other", root.join("data")).unwrap();
+    };
+    let cause = after("replaced-by-link", Sync::Always, link).await;
+    assert!(cause.starts_with(&format!("/data was replaced {RUNNING}")), "{cause}");
+}
+
+#[tokio::test]
+async fn removed_lock_file_fails_the_journal() {
+    let remove = |root: &Path| fs::remove_file(root.join("data/LOCK")).unwrap();
+    let cause = after("lock", Sync::Always, remove).await;
+    assert!(
+        cause.starts_with("/data/LOCK was removed or moved while the store was running"),
+        "{cause}"
+    );
+}
+
+#[tokio::test]
+async fn symbolic_link_that_leads_elsewhere_fails_the_journal() {
+    let root = fresh("link");
+    fs::create_dir(root.join("first")).unwrap();
+    fs::create_dir(root.join("second")).unwrap();
+    symlink("first", root.join("data")).unwrap();
+    let store = Store::builder().journal(journal(&root.join("data"), Sync::Always)).spawn();
+    store.set("k", "x").await.unwrap();
+    fs::remove_file(root.join("data")).unwrap();
+    symlink("second", root.join("data")).unwrap();
+    store.compact().await.unwrap();
+    let mut last = Ok(0);
+    for _ in 0..30 {
+        last = store.set("k", "x".repeat(100)).await;
+    }
+    let Err(Error::JournalFailed(cause)) = last else { panic!("{last:?}") };
+    assert!(cause.contains("/data was replaced while"), "{cause}");
+    assert!(store.shutdown().await.is_err());
+    assert_eq!(fs::read_dir(root.join("second")).unwrap().count(), 0, "nothing is written to it");
+    fs::remove_dir_all(&root).unwrap();
+}
+
+/// A write is acknowledged only if a start finds it. What cannot be found because it was removed is what was
+/// acknowledged before.
+#[tokio::test]
+async fn no_write_is_acknowledged_after_the_segment_was_removed() {
+    let root = fresh("window");
+    let data = root.join("data");
+    let store = Store::builder().journal(journal(&data, Sync::Always)).spawn();
+    store.set("k", "x").await.unwrap();
+    fs::remove_file(segment(&data)).unwrap();
+    let sent = (0..50).map(|n| store.set(format!("key/{n}"), "x").into_future());
+    let answers = futures_util::future::join_all(sent).await;
+    assert!(answers.iter().all(Result::is_err), "{answers:?}");
+    assert!(store.shutdown().await.is_err());
+    fs::remove_dir_all(&root).unwrap();
+}
+
+/// Nothing is written after it happened, so that only the close can notice.
+#[tokio::test]
+async fn directory_that_was_removed_fails_the_close() {
+    let root = fresh("close");
+    let data = root.join("data");
+    let store = Store::builder().journal(journal(&data, Sync::Always)).spawn();
+    store.set("k", "x").await.unwrap();
+    fs::remove_dir_all(&data).unwrap();
+    let Err(Error::Failed(cause)) = store.shutdown().await else { panic!("it closes") };
+    assert!(cause.contains("was removed or moved"), "{cause}");
+    fs::remove_dir_all(&root).unwrap();
+}
+
+#[tokio::test]
+async fn every_opener_is_refused_although_the_lock_file_was_removed() {
+    let root = fresh("openers");
+    let data = root.join("data");
+    let store = Store::builder().journal(journal(&data, Sync::Always)).spawn();
+    store.set("k", "x").await.unwrap();
+    let ours = format!("process {} has it open", std::process::id());
+    for holder in [ours.as_str(), "another process has it open"] {
+        let second = FileJournal::<String>::open(&data).lock();
+        assert!(matches!(second, Err(FileError::Locked { .. })), "{second:?}");
+        let refused = look(FileJournal::open(&data)).await.unwrap_err();
+        assert!(refused.contains(holder), "{refused}");
+        let tools = [
+            repair(&data, RepairOptions::default().write(true), &mut |_| ()).map(drop),
+            compact(&data, 0, &mut |_| ()).map(drop),
+            import(&b"{\"a\":\"b\"}\n"[..], &data, &mut |_| ())
+                .map(|done| assert_eq!(done.format, Format::Snapshot003)),
+        ];
+        for tool in tools {
+            let Err(FileError::Locked { holder: told, .. }) = tool else { panic!("{tool:?}") };
+            assert_eq!(told, holder);
+        }
+        let _ = fs::remove_file(data.join("LOCK"));
+    }
+    assert!(!root.join("data.backup-1").exists(), "nothing is done before it is refused");
+    drop(store);
+    fs::remove_dir_all(&root).unwrap();
+}
+
+const FOLDER: &str = "MAINSPRING_TEST_OWNED";
+
+/// What the other process does: it opens the directory, and is refused.
+#[tokio::test]
+#[ignore = "started by the test below"]
+async fn inside_another_process() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let refused = look(FileJournal::open(folder)).await.unwrap_err();
+    assert!(refused.contains("another process has it open"), "{refused}");
+}
+
+#[tokio::test]
+async fn another_process_is_refused_although_the_lock_file_was_removed() {
+    let root = fresh("process");
+    let data = root.join("data");
+    let store = Store::builder().journal(journal(&data, Sync::Always)).spawn();
+    store.set("k", "x").await.unwrap();
+    fs::remove_file(data.join("LOCK")).unwrap();
+    let other = start("ownership::inside_another_process", &data);
+    let output = other.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(!data.join("LOCK").exists());
+    drop(store);
+    fs::remove_dir_all(&root).unwrap();
+}
+
+fn start(test: &str, folder: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env(FOLDER, folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// `LOCK` was removed from a directory that cannot be locked.
+#[tokio::test]
+async fn lock_of_the_segment_is_enough_to_refuse_a_second_store() {
+    let disk = SimDisk::new().lie(Lies { lock: true, ..Lies::default() });
+    let store = Store::<String>::builder().journal(FileJournal::open_on(disk.clone())).spawn();
+    store.set("k", "x").await.unwrap();
+    let before = disk.content("log-00000000000000000000.jsonl");
+    let second = Store::<String>::builder().journal(FileJournal::open_on(disk.clone())).spawn();
+    let refused = second.ready().await.unwrap_err().to_string();
+    assert!(refused.contains("another process has it open"), "{refused}");
+    assert_eq!(disk.content("log-00000000000000000000.jsonl"), before);
+    store.shutdown().await.unwrap();
+    let third = Store::<String>::builder().journal(FileJournal::open_on(disk)).spawn();
+    assert_eq!(third.get("k").await.unwrap().unwrap().revision, 1);
+}
+
+/// A handle of a store that has ended, and can still read older changes, holds no lock.
+#[tokio::test]
+async fn directory_can_be_opened_again_while_handles_of_the_old_store_exist() {
+    let root = fresh("again");
+    let mut old = Vec::new();
+    for _ in 0..3 {
+        let store = Store::builder().journal(journal(&root, Sync::Always)).spawn();
+        store.set("k", "x").await.unwrap();
+        store.shutdown().await.unwrap();
+        old.push(store);
+    }
+    fs::remove_dir_all(&root).unwrap();
+}
