@@ -189,6 +189,7 @@ async fn details<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
             "syncs": stats.journal.syncs,
             "unsynced_seconds": stats.journal.unsynced.as_secs_f64(),
             "compactions": stats.journal.compactions,
+            "failed_compactions": stats.journal.failed_compactions,
         },
     });
     let status = match obstacle {

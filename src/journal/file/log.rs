@@ -169,19 +169,23 @@ impl Log {
         match self.file.set_length(self.end) {
             Ok(()) => {
                 self.length = self.end;
-                AppendError::Full
+                AppendError::Full(self.cause(action, error))
             }
             Err(error) => self.fail("cut it", &error),
         }
     }
 
+    /// Which file it is, what was tried, and what the system said.
+    fn cause(&self, action: &str, error: &io::Error) -> Arc<str> {
+        let path = self.catalog.disk().path().join(self.segment.file());
+        format!("{}: cannot {action}: {error}", path.display()).into()
+    }
+
     /// Nothing is written any more: what the system has made of what it could not write is not known, and
     /// it forgets that it could not.
     fn fail(&mut self, action: &str, error: &io::Error) -> AppendError {
-        let path = self.catalog.disk().path().join(self.segment.file());
-        let cause: Arc<str> =
-            format!("{}: cannot {action}: {error}; restart to open it again", path.display())
-                .into();
+        let cause = self.cause(action, error);
+        let cause: Arc<str> = format!("{cause}; restart to open it again").into();
         self.failed = Some(Arc::clone(&cause));
         AppendError::Unknown(cause)
     }
@@ -230,13 +234,20 @@ impl Log {
             Err(error) if is_full(&error) => {
                 // The next start removes it if this cannot.
                 let _ = self.catalog.disk().remove(&next.file());
-                return Err(AppendError::Full);
+                return Err(AppendError::Full(
+                    self.cause("begin the next segment after it", &error),
+                ));
             }
             Err(error) => return Err(self.fail("begin the next segment after it", &error)),
         };
         match self.catalog.rotate(self.head, self.end, next.clone()) {
             Ok(true) => {}
-            Ok(false) => return Err(AppendError::Full),
+            Ok(false) => {
+                let error = io::ErrorKind::StorageFull.into();
+                return Err(AppendError::Full(
+                    self.cause("list the next segment after it", &error),
+                ));
+            }
             Err(error) => return Err(self.fail("list the next segment after it", &error)),
         }
         (self.segment, self.file) = (next, file);
