@@ -23,7 +23,7 @@ use crate::wire::Problem;
 use crate::{Error, Reader};
 
 /// Those who look after a server are few.
-const CONNECTIONS: usize = 256;
+const CONNECTIONS: usize = 64;
 const REQUESTS: usize = 64;
 const BODY: usize = 4 << 10;
 

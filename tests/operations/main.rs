@@ -10,6 +10,7 @@ mod health;
 mod metrics;
 mod process;
 mod requests;
+mod resources;
 mod starting;
 mod stopping;
 mod tls;
