@@ -98,7 +98,7 @@ where
     async fn start_compaction(&mut self, replies: Vec<Reply<Compacted>>, now: Timestamp) {
         if self.journal.is_none() {
             let nothing = Compacted::new(self.state.totals().revision, 0, 0);
-            return answer(replies, Ok(nothing));
+            return answer(replies, &Ok(nothing));
         }
         let snapshot = match &self.halt {
             Some(halt) => Err(Error::JournalFailed(Arc::clone(&halt.cause))),
@@ -109,7 +109,7 @@ where
             (Ok(snapshot), Some(journal)) => (snapshot, journal),
             (Err(error), _) => {
                 self.compacting.pause_after(now);
-                return answer(replies, Err(error));
+                return answer(replies, &Err(error));
             }
             (Ok(_), None) => return,
         };
@@ -131,7 +131,7 @@ where
                 self.compacting.pause = None;
                 let Compacted { revision, bytes_before, bytes_after } = compacted;
                 tracing::debug!(revision, bytes_before, bytes_after, "a compaction has ended");
-                answer(replies, Ok(compacted));
+                answer(replies, &Ok(compacted));
             }
             Ok(Err(error)) => self.compaction_failed(replies, error),
             Err(panic) => {
@@ -153,17 +153,17 @@ where
         tracing::error!(%cause, "the log could not be compacted");
         self.shared.meter.compaction_ended(false);
         self.compacting.pause_after(self.shared.clock.now());
-        answer(replies, Err(Error::CompactionFailed(cause)));
+        answer(replies, &Err(Error::CompactionFailed(cause)));
     }
 
     /// The store is about to end, and a compaction ends with it: its callers need not wait for that.
     pub(super) fn abandon_compactions(&mut self) {
         let Compacting { running, waiting, .. } = std::mem::take(&mut self.compacting);
         let replies = running.into_iter().flat_map(|running| running.replies).chain(waiting);
-        answer(replies, Err(self.shared.status.error()));
+        answer(replies, &Err(self.shared.status.error()));
     }
 }
 
-fn answer(replies: impl IntoIterator<Item = Reply<Compacted>>, result: Result<Compacted, Error>) {
+fn answer(replies: impl IntoIterator<Item = Reply<Compacted>>, result: &Result<Compacted, Error>) {
     replies.into_iter().for_each(|reply| reply.send(result.clone()));
 }

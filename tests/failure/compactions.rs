@@ -22,10 +22,17 @@ struct Staged {
     stage: Arc<Stage>,
 }
 
+/// When a compaction was begun, at which revision, and how to end it.
+struct Begun {
+    at: Instant,
+    revision: u64,
+    end: Option<oneshot::Sender<Outcome>>,
+}
+
 #[derive(Default)]
 struct Stage {
-    /// The compactions that were begun: when, at which revision, and how to end them.
-    begun: Mutex<Vec<(Instant, u64, Option<oneshot::Sender<Outcome>>)>>,
+    /// The compactions that were begun.
+    begun: Mutex<Vec<Begun>>,
     /// Whether the log should be compacted.
     wanted: Mutex<bool>,
     /// Whether compactions fail at once.
@@ -54,18 +61,18 @@ impl Staged {
 
     /// The revision of the store when a compaction was begun.
     fn revision(&self, number: usize) -> u64 {
-        self.stage.begun.lock().unwrap()[number].1
+        self.stage.begun.lock().unwrap()[number].revision
     }
 
     fn end(&self, number: usize, outcome: Outcome) {
-        let end = self.stage.begun.lock().unwrap()[number].2.take().unwrap();
+        let end = self.stage.begun.lock().unwrap()[number].end.take().unwrap();
         end.send(outcome).expect("the owner waits for it");
     }
 
     /// How long after one another compactions were begun, in seconds.
     fn gaps(&self) -> Vec<f64> {
         let begun = self.stage.begun.lock().unwrap();
-        begun.windows(2).map(|pair| (pair[1].0 - pair[0].0).as_secs_f64()).collect()
+        begun.windows(2).map(|pair| (pair[1].at - pair[0].at).as_secs_f64()).collect()
     }
 }
 
@@ -85,7 +92,8 @@ impl Journal<String> for Staged {
     async fn compact(&mut self, _: Subscription<String>) -> Result<Compaction, JournalError> {
         let (end, compaction) = Compaction::channel();
         let end = Some(end).filter(|_| !*self.stage.broken.lock().unwrap());
-        self.stage.begun.lock().unwrap().push((Instant::now(), self.journal.head(), end));
+        let begun = Begun { at: Instant::now(), revision: self.journal.head(), end };
+        self.stage.begun.lock().unwrap().push(begun);
         Ok(compaction)
     }
 
