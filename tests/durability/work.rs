@@ -59,7 +59,7 @@ pub(crate) struct Life {
 impl Life {
     /// Start it, compare what it finds with the ledger, and go on from there.
     pub(crate) async fn start(
-        disk: &SimDisk,
+        _: &SimDisk,
         journal: impl Journal<String>,
         ledger: &mut Ledger,
     ) -> Result<Self, String> {

@@ -15,12 +15,8 @@ pub fn allow_connections(wanted: usize) -> usize {
     let allowed = match rlimit::increase_nofile_limit(as_limit(needed)) {
         Ok(allowed) => usize::try_from(allowed).unwrap_or(usize::MAX),
         Err(error) => {
-            tracing::warn!(%error, "cannot raise the limit of open files");
-            match rlimit::getrlimit(rlimit::Resource::NOFILE) {
-                Ok((soft, _)) => usize::try_from(soft).unwrap_or(usize::MAX),
-                // As before there was a check.
-                Err(_) => return wanted,
-            }
+            tracing::warn!(%error, "cannot find out the limit of open files");
+            return wanted;
         }
     };
     let connections = fitting(allowed).min(wanted);
