@@ -250,7 +250,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
             halt: None,
             pause: None,
             appended: false,
-            compact_from: None,
+            compacting: owner::Compacting::default(),
             lost: None,
             shared: Arc::clone(&shared),
             rules: self.rules,

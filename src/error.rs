@@ -70,9 +70,13 @@ pub enum Error {
         "outcome unknown: the journal, or the server, did not answer; read the key to find out"
     )]
     Unknown,
-    /// The journal has no room. Nothing was written.
-    #[error("the journal is full: nothing was written; make room and retry")]
-    JournalFull,
+    /// The journal has no room, for the cause given: which file, and what the system said. Nothing was written.
+    #[error("the journal is full ({0}): nothing was written; make room and retry")]
+    JournalFull(Arc<str>),
+    /// The log of the journal could not be [compacted](crate::Store::compact), for the cause given. The log stays as
+    /// it was, and nothing is lost.
+    #[error("the log could not be compacted and stays as it is: {0}")]
+    CompactionFailed(Arc<str>),
     /// The store is reading what its journal holds: commands wait in the queue until it is done. Only
     /// [`Reader::health`](crate::Reader::health) says this, and a server.
     #[error("the store is recovering what its journal holds: wait until it is ready")]

@@ -9,6 +9,7 @@ use tracing::span::EnteredSpan;
 
 use crate::command::{Outcome, Prepared};
 use crate::filter::{Filter, Start};
+use crate::journal::Compacted;
 use crate::publisher::Listening;
 use crate::state::Map;
 use crate::watcher::Watcher;
@@ -56,7 +57,7 @@ pub(crate) enum Message<T> {
         reply: Reply<Listening>,
     },
     Compact {
-        reply: Reply<()>,
+        reply: Reply<Compacted>,
     },
 }
 

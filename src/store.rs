@@ -315,8 +315,44 @@ impl<T, C> Store<T, C> {
         self.pending(op::Clear {})
     }
 
-    /// Let the journal replace its log by a snapshot. Answers as soon as that has begun; it goes on
-    /// beside other work. Does nothing without a journal.
+    /// Replace the journal's log by a snapshot, so that the disk has room again and the next start is fast. Returns when
+    /// that is done; other work goes on meanwhile. Without a journal it does nothing, and returns the newest
+    /// revision and no bytes.
+    ///
+    /// One compaction runs at a time. A call during another one waits for its end, and then for one more, which it
+    /// shares with the other calls that wait: the snapshot is never older than the call. So after a
+    /// [`clear`](Self::clear), what was removed is not in the snapshot.
+    ///
+    /// How much of the older log is kept for subscribers is a setting of the journal, such as
+    /// `FileJournal::history_bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CompactionFailed`] with the cause: there is no room for the snapshot, no file descriptor, no
+    /// permission. The log stays as it is. [`Error::JournalFailed`] if the journal takes no writes.
+    /// [`Error::Closed`] if the store is shut down meanwhile, which ends the compaction. Over HTTP,
+    /// [`Error::Unknown`] if the answer is lost: the compaction may go on, and
+    /// [`JournalStats`](crate::journal::JournalStats) counts its end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once the command was queued, dropping the future does not stop the compaction.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::Store;
+    /// use mainspring::journal::MemoryJournal;
+    ///
+    /// let store = Store::<u64>::builder().journal(MemoryJournal::new()).spawn();
+    /// for hits in 1..=100 {
+    ///     store.set("hits", hits).await?;
+    /// }
+    /// assert_eq!(store.compact().await?.revision, 100);
+    /// # Ok(()) }
+    /// ```
     pub fn compact(&self) -> Pending<'_, T, op::Compact, C> {
         self.pending(op::Compact {})
     }

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::HungJournal;
-use mainspring::journal::{AppendError, Journal, JournalError, MemoryJournal, ReadError, Recover};
+use mainspring::journal::{
+    AppendError, Compaction, Journal, JournalError, MemoryJournal, ReadError, Recover,
+};
 use mainspring::{Change, Error, Event, Gate, Refusal, Store, StoreId, Subscription, Write};
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
@@ -207,7 +209,10 @@ impl Journal<String> for Locked {
         self.journal.read(after).await
     }
 
-    async fn compact(&mut self, snapshot: Subscription<String>) -> Result<(), JournalError> {
+    async fn compact(
+        &mut self,
+        snapshot: Subscription<String>,
+    ) -> Result<Compaction, JournalError> {
         self.journal.compact(snapshot).await
     }
 

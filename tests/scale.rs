@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{Copied, MeddledJournal, Meddler, Random, changes_to_the_end};
+use common::{Copied, FULL, MeddledJournal, Meddler, Random, changes_to_the_end, full};
 use mainspring::journal::{AppendError, Journal, MemoryJournal};
 use mainspring::{Builder, ChangeKind, Error, Store, Write};
 
@@ -172,14 +172,14 @@ async fn a_slice_that_cannot_be_recorded_fails_alone() {
     let meddled = MeddledJournal { journal: journal.clone(), meddler: Arc::clone(&meddler) };
     let store = Store::<u64>::builder().journal(meddled).spawn();
     let mut all = store.subscribe().await.unwrap();
-    meddler.answer(2, 1, AppendError::Full);
+    meddler.answer(2, 1, AppendError::Full(FULL.into()));
     let many = (0..10 * SLICE as u64).map(|n| (format!("k{n}"), n));
     let results = store.set_many(many).await.unwrap();
     let failed = 2 * SLICE..3 * SLICE;
     let mut revision = 0;
     for (n, result) in results.iter().enumerate() {
         revision += u64::from(!failed.contains(&n));
-        let expected = if failed.contains(&n) { Err(Error::JournalFull) } else { Ok(revision) };
+        let expected = if failed.contains(&n) { Err(full()) } else { Ok(revision) };
         assert_eq!(*result, expected, "{n}");
     }
     assert_eq!((revision, journal.head()), (9 * SLICE as u64, revision));

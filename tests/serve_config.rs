@@ -338,6 +338,7 @@ fn what_is_printed_can_be_given_back() {
         "--audit-log=audit.jsonl",
         "--journal=file:////a b\\#\"c\"",
         "--sync=0.1s",
+        "--journal-history-bytes=0",
         "--default-ttl=90m",
         "--default-cleanup-interval=1m",
         "--max-entries=18446744073709551615",

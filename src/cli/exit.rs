@@ -66,7 +66,7 @@ impl Exit {
             }
             Error::Unknown => Self::Unknown,
             Error::Unauthorized | Error::Forbidden => Self::Unauthorized,
-            Error::Failed(_) | Error::JournalFailed(_) => Self::Failed,
+            Error::Failed(_) | Error::JournalFailed(_) | Error::CompactionFailed(_) => Self::Failed,
             _ => Self::Refused,
         }
     }

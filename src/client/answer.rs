@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::wire::{Figures, Problem, ReadRow, time_of};
+use crate::journal::Compacted;
+use crate::wire::{CompactedFigures, Figures, Problem, ReadRow, time_of};
 use crate::{Action, Entry, Error, Key, Page, ResumeToken, Stats, StoreId, Write, Written};
 
 type Read<A> = Result<A, String>;
@@ -121,6 +122,12 @@ pub(super) fn entries<T: DeserializeOwned>(body: &[u8]) -> Read<Page<(Key, Entry
     let ReadPage { entries, next, revision, .. } = serde_json::from_slice(body).map_err(text)?;
     let items = entries.iter().map(|row| row.entry().map_err(text)).collect::<Read<_>>()?;
     Ok(Page { items, next: next.map(Key::from), revision })
+}
+
+/// The result of a compaction.
+pub(super) fn compacted(body: &[u8]) -> Read<Compacted> {
+    let figures: CompactedFigures = serde_json::from_slice(body).map_err(text)?;
+    Ok(figures.into())
 }
 
 /// Which store it is, and how it is doing.

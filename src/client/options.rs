@@ -65,7 +65,8 @@ impl<T> Options<T> {
     }
 
     /// How long one try of a request may take, from the connection to the last byte of the answer. 30 seconds. For a
-    /// subscription: until it begins.
+    /// subscription: until it begins. A [compaction](crate::Store::compact) may take longer: only connecting is limited,
+    /// and the probes of the connection notice a server that is gone.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

@@ -73,6 +73,8 @@ pub(super) struct Request {
     body: Option<Bytes>,
     pub(super) effect: Effect,
     sender: Sender,
+    /// Whether the answer may take longer than the timeout.
+    unlimited: bool,
 }
 
 /// The answer to a request that was done.
@@ -87,7 +89,15 @@ impl Request {
     fn new(method: Method, url: String, effect: Effect) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        Self { method, url, headers, body: None, effect, sender: Sender::Somebody }
+        Self {
+            method,
+            url,
+            headers,
+            body: None,
+            effect,
+            sender: Sender::Somebody,
+            unlimited: false,
+        }
     }
 
     pub(super) fn read(url: String) -> Self {
@@ -105,6 +115,12 @@ impl Request {
 
     pub(super) fn by(self, sender: Sender) -> Self {
         Self { sender, ..self }
+    }
+
+    /// The same, whose answer may take as long as it takes. That the server is gone is noticed by the probes of the
+    /// connection.
+    pub(super) fn without_limit(self) -> Self {
+        Self { unlimited: true, ..self }
     }
 
     pub(super) fn json(mut self, body: Vec<u8>) -> Self {
@@ -256,6 +272,9 @@ impl Remote {
                 Err(Fault::refusal(status, &headers, &body))
             }
         };
+        if request.unlimited {
+            return whole.await;
+        }
         timeout(limit, whole).await.unwrap_or_else(|_| Err(late(limit)))
     }
 

@@ -9,6 +9,7 @@ use super::Remote;
 use super::answer;
 use super::read::Answering;
 use super::remote::{Answer, Request, endless_pauses};
+use crate::journal::Compacted;
 use crate::op::{Clear, Compact};
 use crate::{Carries, Error, Result, Stats, Store, StoreId};
 
@@ -32,11 +33,12 @@ impl<T: Send + Sync + 'static> Carries<T, Clear> for Remote {
 }
 
 impl<T: Send + Sync + 'static> Carries<T, Compact> for Remote {
-    type Call<'a> = Answering<'a, ()>;
+    type Call<'a> = Answering<'a, Compacted>;
 
     fn call(&self, Compact {}: Compact) -> Self::Call<'_> {
-        let request = Request::write(Method::POST, self.address().at("/compact"));
-        Box::pin(async move { self.send(&request, |_| Ok(())).await })
+        // It takes as long as there is data to write, and would go on after the client has given up.
+        let request = Request::write(Method::POST, self.address().at("/compact")).without_limit();
+        Box::pin(async move { self.send(&request, |answer| answer::compacted(&answer.body)).await })
     }
 }
 

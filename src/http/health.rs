@@ -23,7 +23,7 @@ use crate::wire::Problem;
 use crate::{Error, Reader};
 
 /// Those who look after a server are few.
-const CONNECTIONS: usize = 256;
+const CONNECTIONS: usize = 64;
 const REQUESTS: usize = 64;
 const BODY: usize = 4 << 10;
 
@@ -189,6 +189,7 @@ async fn details<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
             "syncs": stats.journal.syncs,
             "unsynced_seconds": stats.journal.unsynced.as_secs_f64(),
             "compactions": stats.journal.compactions,
+            "failed_compactions": stats.journal.failed_compactions,
         },
     });
     let status = match obstacle {

@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
-    AppendError, Journal, JournalError, Meter, Past, PastChanges, ReadError, Recover, Recovered,
+    AppendError, Compacted, Compaction, Journal, JournalError, Meter, Past, PastChanges, ReadError,
+    Recover, Recovered,
 };
 use crate::{Change, Entry, Event, Key, StoreId, Subscription};
 
@@ -85,6 +86,11 @@ struct Log<T> {
 impl<T> Log<T> {
     fn head(&self) -> u64 {
         self.changes.last().map_or(self.snapshot_revision, |change| change.revision)
+    }
+
+    /// What the changes in the log weigh. The entries of the snapshot are not counted: nothing weighs them here.
+    fn bytes(&self) -> u64 {
+        self.changes.iter().map(Change::bytes).sum()
     }
 
     /// Where the changes after a revision begin, if they are still there and nothing is wrong.
@@ -227,7 +233,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
         self.stay_dead().await;
         match fault {
             None => Ok(()),
-            Some(Fault::Full) => Err(AppendError::Full),
+            Some(Fault::Full) => Err(AppendError::Full("the journal was told to be full".into())),
             Some(Fault::Panic) => panic!("the journal was told to panic"),
             Some(_) => Err(AppendError::Unknown("the answer was lost".into())),
         }
@@ -246,26 +252,13 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
         let _ = self.seen.changed().await;
     }
 
-    async fn compact(&mut self, mut snapshot: Subscription<T>) -> Result<(), JournalError> {
-        let (log, meter) = (Arc::clone(&self.log), Arc::clone(&self.meter));
-        tokio::spawn(async move {
-            let mut entries = HashMap::new();
-            while let Ok(event) = snapshot.recv().await {
-                if let Event::SnapshotEnd { revision } = event {
-                    let mut log = log.lock();
-                    if revision < log.snapshot_revision {
-                        return; // another one was faster
-                    }
-                    log.snapshot = entries;
-                    log.snapshot_revision = revision;
-                    log.changes.retain(|change| change.revision > revision);
-                    meter.compacted();
-                    return;
-                }
-                event.apply_to(&mut entries);
-            }
-        });
-        Ok(())
+    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<Compaction, JournalError> {
+        self.stay_dead().await;
+        let log = Arc::clone(&self.log);
+        let (result, compaction) = Compaction::channel();
+        // The store may have ended meanwhile, and then the result is of no use.
+        tokio::spawn(async move { result.send(replace(&log, snapshot).await) });
+        Ok(compaction)
     }
 
     fn past(&self) -> Option<Arc<dyn Past<T>>> {
@@ -279,6 +272,33 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
     async fn close(&mut self) -> Result<(), JournalError> {
         self.stay_dead().await;
         Ok(())
+    }
+}
+
+/// Replace the log up to the end of a snapshot by that snapshot.
+async fn replace<T: Clone + Send + Sync + 'static>(
+    log: &Mutex<Log<T>>,
+    mut snapshot: Subscription<T>,
+) -> Result<Compacted, JournalError> {
+    let mut entries = HashMap::new();
+    loop {
+        match snapshot.recv().await {
+            Ok(Event::SnapshotEnd { revision }) => {
+                let mut log = log.lock();
+                let bytes_before = log.bytes();
+                // Another owner may have compacted further.
+                if revision >= log.snapshot_revision {
+                    log.snapshot = entries;
+                    log.snapshot_revision = revision;
+                    log.changes.retain(|change| change.revision > revision);
+                }
+                return Ok(Compacted::new(log.snapshot_revision, bytes_before, log.bytes()));
+            }
+            Ok(event) => event.apply_to(&mut entries),
+            Err(error) => {
+                return Err(JournalError::new(format!("the snapshot ended early: {error}")));
+            }
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct JournalStats {
     pub unsynced: Duration,
     /// How often the log was compacted.
     pub compactions: u64,
+    /// How often a compaction has failed, so that the log stayed as it was.
+    pub failed_compactions: u64,
     /// Bytes that the journal takes.
     pub bytes: u64,
 }
@@ -52,6 +54,7 @@ pub struct Meter {
     syncs: AtomicU64,
     sync_nanos: AtomicU64,
     compactions: AtomicU64,
+    failed_compactions: AtomicU64,
     bytes: AtomicU64,
     /// How many syncs took how long.
     sync_times: [AtomicU64; SYNC_TIMES.len() + 1],
@@ -78,9 +81,10 @@ impl Meter {
         *self.unsynced_since.lock() = None;
     }
 
-    /// The log was compacted.
-    pub fn compacted(&self) {
-        self.compactions.fetch_add(1, Ordering::Relaxed);
+    /// A compaction has ended. The owner counts them, of whatever journal.
+    pub(crate) fn compaction_ended(&self, succeeded: bool) {
+        let counter = if succeeded { &self.compactions } else { &self.failed_compactions };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The journal takes so many bytes now.
@@ -98,6 +102,7 @@ impl Meter {
             sync_time: Duration::from_nanos(self.sync_nanos.load(Ordering::Relaxed)),
             unsynced: unsynced.map_or(Duration::ZERO, |since| since.elapsed()),
             compactions: self.compactions.load(Ordering::Relaxed),
+            failed_compactions: self.failed_compactions.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
         }
     }
@@ -123,11 +128,14 @@ mod tests {
         assert!(meter.stats().unsynced >= Duration::from_millis(2), "since the oldest");
         meter.synced(Duration::from_nanos(7));
         meter.synced(Duration::from_nanos(3));
-        meter.compacted();
+        meter.compaction_ended(true);
+        meter.compaction_ended(false);
+        meter.compaction_ended(false);
         meter.set_bytes(99);
         let stats = meter.stats();
         assert_eq!((stats.appends, stats.appended_bytes, stats.syncs), (3, 60, 2));
         assert_eq!(stats.sync_time, Duration::from_nanos(10));
-        assert_eq!((stats.unsynced, stats.compactions, stats.bytes), (Duration::ZERO, 1, 99));
+        assert_eq!((stats.unsynced, stats.bytes), (Duration::ZERO, 99));
+        assert_eq!((stats.compactions, stats.failed_compactions), (1, 2));
     }
 }

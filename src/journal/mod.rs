@@ -4,6 +4,7 @@
 //! puts their owners in one order. The owner asks it before it applies anything: what is not in the
 //! journal did not happen.
 
+mod compaction;
 #[cfg(feature = "file")]
 pub mod file;
 mod memory;
@@ -14,6 +15,7 @@ use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub use self::compaction::{Compacted, Compaction};
 #[cfg(feature = "file")]
 pub use self::file::FileJournal;
 pub use self::memory::{Fault, MemoryJournal};
@@ -49,9 +51,10 @@ pub enum AppendError {
     /// written. The owner reads theirs, and decides again.
     #[error("another owner has appended first")]
     Conflict,
-    /// There is no room, and certainly nothing was written. The writes of the turn fail.
-    #[error("the journal is full")]
-    Full,
+    /// There is no room, for the cause given, and certainly nothing was written. The writes of the turn fail with
+    /// [`Error::JournalFull`](crate::Error::JournalFull).
+    #[error("the journal is full: {0}")]
+    Full(Arc<str>),
     /// A change cannot be put into a form that could be read back, and nothing was written. Only the
     /// write that it came from is refused.
     #[error("the journal cannot hold this: {0}")]
@@ -141,20 +144,25 @@ pub trait Journal<T>: Send + 'static {
         pending()
     }
 
-    /// Replace the log up to a snapshot by that snapshot. It starts now and goes on by itself, in a
-    /// task of the journal's own, while the owner appends: the entries, and the changes since, come
-    /// from the subscription until its [`SnapshotEnd`](crate::Event::SnapshotEnd).
+    /// Start to replace the log up to a snapshot by that snapshot. The work goes on in a task of the journal's
+    /// own, while the owner appends: the entries, and the changes since, come from the subscription until its
+    /// [`SnapshotEnd`](crate::Event::SnapshotEnd). The [`Compaction`] that is returned resolves when the work is
+    /// done or has failed.
+    ///
+    /// The owner polls the compaction to its end before it calls this again; only the end of the store drops it
+    /// earlier. [`close`](Self::close) stops a compaction that is still running.
     ///
     /// # Errors
     ///
-    /// If it cannot be started. The log stays as it is.
+    /// If it cannot be started. The log stays as it is, then and if the compaction fails.
     fn compact(
         &mut self,
         snapshot: Subscription<T>,
-    ) -> impl Future<Output = Result<(), JournalError>> + Send;
+    ) -> impl Future<Output = Result<Compaction, JournalError>> + Send;
 
     /// Whether the log has grown so much that it should be compacted. The owner asks after turns that were
-    /// appended, and then calls [`compact`](Self::compact). No, while that is under way.
+    /// appended, unless a compaction is running, and then calls [`compact`](Self::compact). After a failure it
+    /// waits before it asks again, twice as long each time.
     fn wants_compaction(&self) -> bool {
         false
     }
@@ -219,7 +227,7 @@ impl<T: Send + Sync + 'static> Journal<T> for NoJournal {
         match *self {}
     }
 
-    async fn compact(&mut self, _: Subscription<T>) -> Result<(), JournalError> {
+    async fn compact(&mut self, _: Subscription<T>) -> Result<Compaction, JournalError> {
         match *self {}
     }
 

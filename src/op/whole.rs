@@ -2,6 +2,7 @@
 
 use super::Operation;
 use crate::Error;
+use crate::journal::Compacted;
 use crate::link::Link;
 use crate::message::{Envelope, Message, Reply};
 
@@ -28,13 +29,15 @@ impl<T: Send + Sync + 'static> Operation<T> for Clear {
 pub struct Compact {}
 
 impl<T: Send + Sync + 'static> Operation<T> for Compact {
-    type Output = ();
+    type Output = Compacted;
     type Error = Error;
-    type Answer = ();
+    type Answer = Compacted;
 
-    fn message(self, _: &Link<T>, reply: Reply<()>) -> Result<Envelope<T>, Error> {
+    fn message(self, _: &Link<T>, reply: Reply<Compacted>) -> Result<Envelope<T>, Error> {
         Ok(Message::Compact { reply }.into())
     }
 
-    fn output((): ()) {}
+    fn output(compacted: Compacted) -> Compacted {
+        compacted
+    }
 }

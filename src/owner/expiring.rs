@@ -71,7 +71,9 @@ where
                 }
                 Recorded::No(error) => return Err(self.put_off(&keys, now, error)),
                 // No journal should say that of an expiry.
-                Recorded::Invalid(_) => return Err(self.put_off(&keys, now, Error::JournalFull)),
+                Recorded::Invalid(cause) => {
+                    return Err(self.put_off(&keys, now, Error::JournalFull(cause)));
+                }
             }
         }
         Ok(())

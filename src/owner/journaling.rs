@@ -7,10 +7,8 @@ use tracing::Instrument;
 
 use super::Owner;
 use crate::change::Change;
-use crate::filter::{Filter, Start};
 use crate::history::Turn;
 use crate::journal::{AppendError, Journal, JournalError, ReadError, Recovered};
-use crate::message::{Envelope, Message};
 use crate::{Error, Timestamp};
 
 const FIRST_RETRY: Duration = Duration::from_millis(10);
@@ -21,7 +19,7 @@ const FOREIGN_TURN: usize = 256;
 
 /// Nothing is appended until the journal has told what it holds.
 pub(crate) struct Halt {
-    cause: Arc<str>,
+    pub(super) cause: Arc<str>,
     retry_at: Timestamp,
     wait: Duration,
 }
@@ -144,7 +142,10 @@ where
                 tracing::warn!(after, %cause, "the journal cannot hold a change");
                 Recorded::Invalid(cause)
             }
-            Err(AppendError::Full) => Recorded::No(Error::JournalFull),
+            Err(AppendError::Full(cause)) => {
+                tracing::warn!(after, %cause, "the journal is full");
+                Recorded::No(Error::JournalFull(cause))
+            }
             Err(AppendError::Unknown(cause)) => {
                 tracing::error!(after, %cause, "the outcome of an append is unknown");
                 self.halt(cause);
@@ -204,39 +205,6 @@ where
                 tracing::info!("the journal takes writes again");
             }
         }
-    }
-
-    /// Let the journal replace its log by a snapshot, because somebody has asked for it.
-    pub(super) async fn compact(&mut self, command: Option<Envelope<T>>, now: Timestamp) {
-        let Some(Envelope { message: Message::Compact { reply }, .. }) = command else { return };
-        reply.send(self.start_compaction(now).await);
-    }
-
-    /// Or because it has grown too much. A journal that could not start is not asked again at once: each turn
-    /// would try in vain.
-    pub(super) async fn compact_if_wanted(&mut self) {
-        let wanted = self.journal.as_ref().is_some_and(Journal::wants_compaction);
-        self.appended = false;
-        if !wanted || self.shared.status.is_closing() {
-            return;
-        }
-        let now = self.shared.clock.now();
-        if self.compact_from.is_some_and(|from| now < from) {
-            return;
-        }
-        let started = self.start_compaction(now).await;
-        self.compact_from = started.is_err().then(|| now + LONGEST_RETRY);
-        if let Err(error) = started {
-            tracing::error!(%error, "the log could not be compacted");
-        }
-    }
-
-    /// The journal takes the snapshot on its own from here.
-    async fn start_compaction(&mut self, now: Timestamp) -> Result<(), Error> {
-        let snapshot = self.subscribe(Filter::All, Start::Snapshot, now)?;
-        let Some(journal) = &mut self.journal else { return Ok(()) };
-        let compacted = journal.compact(snapshot).await;
-        compacted.map_err(|JournalError(cause)| Error::JournalFailed(cause))
     }
 
     fn halt(&mut self, cause: Arc<str>) {

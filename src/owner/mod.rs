@@ -1,6 +1,7 @@
 //! The only task that changes data: its loop, from start to end.
 
 mod apart;
+mod compacting;
 mod expiring;
 mod job;
 mod journaling;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
+pub(crate) use self::compacting::Compacting;
 use self::expiring::Pause;
 use self::journaling::Halt;
 use self::waiting::{Waits, Woken};
@@ -52,8 +54,7 @@ pub(crate) struct Owner<T, J> {
     pub(crate) pause: Option<Pause>,
     /// Something was appended since the journal was asked whether it wants to be compacted.
     pub(crate) appended: bool,
-    /// No compaction is started by itself before this time.
-    pub(crate) compact_from: Option<Timestamp>,
+    pub(crate) compacting: Compacting,
     /// The journal has told something after which there is no going on.
     pub(crate) lost: Option<JournalError>,
     pub(crate) shared: Arc<Shared<T>>,
@@ -169,6 +170,10 @@ where
                     self.take_foreign().await;
                     self.inbox.try_recv(&mut batch, DRAIN);
                 }
+                Woken::Compacted(ended) => {
+                    self.end_compaction(ended).await;
+                    self.inbox.try_recv(&mut batch, DRAIN);
+                }
                 Woken::End => return Ok(()),
             }
             if self.journal.is_some() {
@@ -196,6 +201,7 @@ where
     /// Refuse what is new and finish what is queued, until the deadline.
     async fn finish(&mut self) {
         self.shared.status.close();
+        self.abandon_compactions();
         let deadline = *self.end_by.get_or_insert_with(|| Instant::now() + self.shutdown_deadline);
         let mut batch = Vec::with_capacity(DRAIN);
         // Gates finish what is queued there; what they admit still comes in here.
@@ -251,7 +257,7 @@ where
         if queue.len() > 0 {
             self.serve(&mut queue, now).await;
         }
-        if self.appended {
+        if self.appended || self.compacting.retry_at().is_some() {
             self.compact_if_wanted().await;
         }
         self.count();
@@ -284,6 +290,6 @@ where
     /// When something has to be done even if nobody asks for it.
     fn next_deadline(&self) -> Option<Timestamp> {
         let retry = self.halt.as_ref().map(Halt::retry_at);
-        self.next_expiry().into_iter().chain(retry).min()
+        self.next_expiry().into_iter().chain(retry).chain(self.compacting.retry_at()).min()
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::compacting::Ended;
 use super::quiet::Quiet;
 use super::{DRAIN, Owner};
 use crate::Timestamp;
@@ -25,6 +26,8 @@ pub(super) enum Woken {
     Commands,
     /// Others have appended to the journal.
     Foreign,
+    /// The compaction of the journal has ended.
+    Compacted(Ended),
     /// Something is due, or there is time for a chore.
     Idle,
     /// The store was cancelled, or its last handle is gone.
@@ -80,7 +83,7 @@ where
     pub(super) async fn woken(&mut self, waits: &mut Waits, batch: &mut Vec<Envelope<T>>) -> Woken {
         waits.set_alarm(self.next_deadline(), &self.shared.clock);
         let has_chores = self.state.has_chores();
-        let inbox = &mut self.inbox;
+        let (inbox, compacting) = (&mut self.inbox, &mut self.compacting);
         let mut foreign = pin!(foreign(&mut self.journal));
         // Chores are done whenever nobody asks for anything else.
         let mut rest = pin!(tokio::task::yield_now());
@@ -90,6 +93,9 @@ where
             }
             if foreign.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Woken::Foreign);
+            }
+            if let Poll::Ready(ended) = compacting.poll_ended(cx) {
+                return Poll::Ready(Woken::Compacted(ended));
             }
             match inbox.poll_recv(cx, batch, DRAIN) {
                 Poll::Ready(0) => return Poll::Ready(Woken::End),

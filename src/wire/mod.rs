@@ -6,6 +6,8 @@ pub(crate) mod accounts;
 mod change;
 #[cfg(any(feature = "server", feature = "client"))]
 mod command;
+#[cfg(any(feature = "server", feature = "client"))]
+mod compacted;
 mod duration;
 #[cfg(any(feature = "server", feature = "client"))]
 mod event;
@@ -29,6 +31,8 @@ pub use self::line::{InvalidLine, event_line, read_value, read_write, row_line, 
 
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::command::Command;
+#[cfg(any(feature = "server", feature = "client"))]
+pub(crate) use self::compacted::CompactedFigures;
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::event::{event_name, read_event, write_event};
 #[cfg(any(feature = "server", feature = "client"))]

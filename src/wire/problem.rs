@@ -125,7 +125,7 @@ impl Problem {
             "misdirected" => 421,
             "busy" | "shutting_down" | "recovering" | "journal_failed" | "failed" => 503,
             "memory_limit" | "storage_full" => 507,
-            "outcome_unknown" | "internal" => 500,
+            "compaction_failed" | "outcome_unknown" | "internal" => 500,
             _ => 400,
         }
     }
@@ -160,7 +160,8 @@ impl Problem {
                 what: if what.as_deref() == Some("bytes") { "bytes" } else { "entries" },
                 limit: limit.unwrap_or_default(),
             },
-            "storage_full" => Error::JournalFull,
+            "storage_full" => Error::JournalFull(reason.into()),
+            "compaction_failed" => Error::CompactionFailed(reason.into()),
             "refused" => Refusal::new(reason).into(),
             "busy" => Error::Busy,
             "shutting_down" => Error::Closed,
@@ -221,7 +222,8 @@ impl From<&Error> for Problem {
             Error::Closed => problem("shutting_down"),
             Error::Failed(cause) => because("failed", cause),
             Error::Unknown => problem("outcome_unknown"),
-            Error::JournalFull => problem("storage_full"),
+            Error::JournalFull(cause) => because("storage_full", cause),
+            Error::CompactionFailed(cause) => because("compaction_failed", cause),
             Error::Recovering => problem("recovering"),
             Error::JournalFailed(cause) => because("journal_failed", cause),
             Error::Compacted { oldest } => {
@@ -266,7 +268,8 @@ mod tests {
             Error::Closed,
             Error::Failed("it panicked".into()),
             Error::Unknown,
-            Error::JournalFull,
+            Error::JournalFull("data/log-1.jsonl: cannot write to it: no space".into()),
+            Error::CompactionFailed("data/snapshot.tmp: cannot create it: no space".into()),
             Error::Recovering,
             Error::JournalFailed("no disk".into()),
             Error::Compacted { oldest: 12 },

@@ -42,6 +42,7 @@ pub(crate) struct JournalFigures {
     sync_seconds: f64,
     unsynced_seconds: f64,
     compactions: u64,
+    failed_compactions: u64,
     bytes: u64,
 }
 
@@ -72,6 +73,7 @@ impl Figures {
                 sync_seconds: journal.sync_time.as_secs_f64(),
                 unsynced_seconds: journal.unsynced.as_secs_f64(),
                 compactions: journal.compactions,
+                failed_compactions: journal.failed_compactions,
                 bytes: journal.bytes,
             },
         }
@@ -112,6 +114,7 @@ impl Figures {
                 sync_time: seconds(journal.sync_seconds),
                 unsynced: seconds(journal.unsynced_seconds),
                 compactions: journal.compactions,
+                failed_compactions: journal.failed_compactions,
                 bytes: journal.bytes,
             },
         }

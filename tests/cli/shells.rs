@@ -5,7 +5,7 @@ use std::fs;
 use crate::command::{mainspring, run};
 use crate::server::fresh;
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 28] = [
     "get",
     "set",
     "update",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 27] = [
     "expire",
     "persist",
     "clear",
+    "compact",
     "watch",
     "batch",
     "stats",

@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 
+use mainspring::journal::Compacted;
 use mainspring::{Client, Error, Store, Write, http};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -68,6 +69,30 @@ async fn what_comes_after_a_lost_answer_is_not_sent() {
     assert_eq!(done[1..], [Err(Error::Closed), Err(Error::Closed)]);
     let liar = Liar::new([Say::Bytes(closing)]).await;
     assert_eq!(liar.client().write_many(writes()).await, Err(Error::Closed), "of all of them");
+}
+
+#[tokio::test]
+async fn compaction_may_take_longer_than_the_timeout() {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
+    let mut pieces = vec![head.to_vec()];
+    // Twice as long as the client waits for other answers.
+    pieces.extend((0..500).map(|_| vec![b' ']));
+    pieces.push(br#"{"revision":7,"bytes_before":900,"bytes_after":100}"#.to_vec());
+    let liar = Liar::new([Say::Pieces(pieces)]).await;
+    assert!(liar.client().clear().await.is_err());
+    assert_eq!(liar.client().compact().await, Ok(Compacted::new(7, 900, 100)));
+}
+
+#[tokio::test]
+async fn compaction_whose_answer_is_lost_is_unknown_and_not_repeated() {
+    let liar = Liar::new([Say::Nothing]).await;
+    assert_eq!(liar.client_with(3).compact().await, Err(Error::Unknown));
+    assert_eq!(liar.requests().len(), 1);
+    let failed = problem("500 Internal Server Error", "compaction_failed");
+    let liar = Liar::new([Say::Bytes(failed)]).await;
+    let failed = liar.client_with(3).compact().await;
+    assert!(matches!(failed, Err(Error::CompactionFailed(_))), "{failed:?}");
+    assert_eq!(liar.requests().len(), 1);
 }
 
 #[tokio::test]

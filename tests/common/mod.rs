@@ -8,13 +8,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mainspring::journal::{
-    AppendError, Journal, JournalError, MemoryJournal, Meter, Past, ReadError, Recover, Recovered,
+    AppendError, Compacted, Compaction, Journal, JournalError, MemoryJournal, Meter, Past,
+    ReadError, Recover, Recovered,
 };
 use mainspring::{
-    Action, Carrier, Change, ChangeKind, Condition, End, Entry, Event, Key, PendingWrite, Result,
-    Store, StoreId, Subscription, Ttl, Write, Written, op,
+    Action, Carrier, Change, ChangeKind, Condition, End, Entry, Error, Event, Key, PendingWrite,
+    Result, Store, StoreId, Subscription, Ttl, Write, Written, op,
 };
 use tokio::sync::Semaphore;
+
+/// The cause that journals of the tests give when they are full.
+pub(crate) const FULL: &str = "the journal was told to be full";
+
+/// The error of a write that a full journal of the tests did not take.
+pub(crate) fn full() -> Error {
+    Error::JournalFull(FULL.into())
+}
 
 /// A copy of a store, kept by replaying what subscribers are told.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,7 +145,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for HeldJournal<T> {
         Journal::read(&mut self.journal, after).await
     }
 
-    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<(), JournalError> {
+    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<Compaction, JournalError> {
         self.journal.compact(snapshot).await
     }
 
@@ -164,7 +173,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for BrokenJournal {
         Ok(Vec::new())
     }
 
-    async fn compact(&mut self, _: Subscription<T>) -> Result<(), JournalError> {
+    async fn compact(&mut self, _: Subscription<T>) -> Result<Compaction, JournalError> {
         Err(JournalError::new("no room"))
     }
 
@@ -187,7 +196,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for SlowJournal<T> {
         Journal::read(&mut self.journal, after).await
     }
 
-    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<(), JournalError> {
+    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<Compaction, JournalError> {
         self.journal.compact(snapshot).await
     }
 
@@ -257,7 +266,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MeddledJournal<T> {
         Journal::read(&mut self.journal, after).await
     }
 
-    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<(), JournalError> {
+    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<Compaction, JournalError> {
         self.journal.compact(snapshot).await
     }
 
@@ -284,8 +293,8 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for GivenJournal<T> {
         Ok(Vec::new())
     }
 
-    async fn compact(&mut self, _: Subscription<T>) -> Result<(), JournalError> {
-        Ok(())
+    async fn compact(&mut self, _: Subscription<T>) -> Result<Compaction, JournalError> {
+        Ok(Compaction::finished(Compacted::new(0, 0, 0)))
     }
 
     async fn close(&mut self) -> Result<(), JournalError> {
@@ -326,7 +335,10 @@ impl Journal<String> for PickyJournal {
         Journal::read(&mut self.journal, after).await
     }
 
-    async fn compact(&mut self, snapshot: Subscription<String>) -> Result<(), JournalError> {
+    async fn compact(
+        &mut self,
+        snapshot: Subscription<String>,
+    ) -> Result<Compaction, JournalError> {
         self.compact_next = self.journal.head() + self.compact_every;
         self.journal.compact(snapshot).await
     }
@@ -365,8 +377,8 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for HungJournal {
         Ok(Vec::new())
     }
 
-    async fn compact(&mut self, _: Subscription<T>) -> Result<(), JournalError> {
-        Ok(())
+    async fn compact(&mut self, _: Subscription<T>) -> Result<Compaction, JournalError> {
+        Ok(Compaction::finished(Compacted::new(0, 0, 0)))
     }
 
     async fn close(&mut self) -> Result<(), JournalError> {

@@ -75,6 +75,8 @@ pub(crate) trait Api {
         change: impl FnMut(&mut Value<String>),
     ) -> Result<Entry<String>>;
     async fn clear(&self) -> Result<usize>;
+    /// Compact the journal, if there is one. Returns the revision of the snapshot.
+    async fn compact(&self) -> Result<u64>;
     async fn subscribe(&self, filter: Filter, from: From) -> Result<Self::Events>;
 
     async fn set(&self, key: &str, value: &str) -> u64 {

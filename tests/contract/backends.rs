@@ -172,6 +172,11 @@ impl<C: Carrier<String>> Api for Held<Store<String, C>> {
         self.pace.of(self.store.modify(key, change)).await
     }
 
+    async fn compact(&self) -> Result<u64> {
+        let compacted = self.pace.of(self.store.compact().into_future()).await?;
+        Ok(compacted.revision)
+    }
+
     async fn clear(&self) -> Result<usize> {
         self.pace.of(self.store.clear().into_future()).await
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mainspring::journal::{
-    AppendError, FileJournal, Journal, JournalError, Meter, Past, ReadError, Recover,
+    AppendError, Compaction, FileJournal, Journal, JournalError, Meter, Past, ReadError, Recover,
 };
 use mainspring::{Change, Store, StoreId, Subscription};
 
@@ -67,7 +67,10 @@ impl Journal<String> for Awaited {
         awaited(Journal::read(&mut self.journal, after)).await
     }
 
-    async fn compact(&mut self, snapshot: Subscription<String>) -> Result<(), JournalError> {
+    async fn compact(
+        &mut self,
+        snapshot: Subscription<String>,
+    ) -> Result<Compaction, JournalError> {
         awaited(self.journal.compact(snapshot)).await
     }
 

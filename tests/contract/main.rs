@@ -54,6 +54,7 @@ contract! {
         modify_answers_the_new_entry,
         modify_is_retried_until_it_fits,
         clear_takes_one_revision,
+        compaction_answers_with_the_revision_of_its_snapshot,
         many_writes_are_independent,
         absent_keys_read_as_none,
         pipelined_commands_keep_their_order,

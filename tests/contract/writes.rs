@@ -187,6 +187,19 @@ pub(crate) async fn clear_takes_one_revision<B: Backend>() {
     assert_eq!(store.set("a", "v").await, 6);
 }
 
+pub(crate) async fn compaction_answers_with_the_revision_of_its_snapshot<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    assert_eq!(store.compact().await, Ok(0));
+    for n in 1..=600 {
+        assert_eq!(store.set(&format!("k{}", n % 300), "v").await, n);
+    }
+    assert_eq!(store.compact().await, Ok(600));
+    assert_eq!(store.clear().await, Ok(300));
+    assert_eq!(store.compact().await, Ok(601));
+    assert_eq!(store.compact().await, Ok(601), "also if nothing has changed");
+    assert_eq!(store.set("k", "v").await, 602);
+}
+
 pub(crate) async fn many_writes_are_independent<B: Backend>() {
     let store = B::start(Options { max_entries: Some(3), ..Options::default() }).await;
     let many = store.set_many(&[("a", "1"), ("", "2"), ("b", "3"), ("a", "4")]).await.unwrap();

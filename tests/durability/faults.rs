@@ -58,7 +58,7 @@ async fn one(setting: Setting, step: u64, fault: Fault) -> Result<bool, String> 
         return left_is_right(&disk, setting, &ledger, step).await.map(|()| has_met);
     }
     life.compare(&ledger).await?; // reads go on
-    let full_only = life.errors.iter().all(|error| *error == Error::JournalFull);
+    let full_only = life.errors.iter().all(|error| matches!(error, Error::JournalFull(_)));
     match fault {
         Fault::Short | Fault::Interrupted
             if disk.step_name(step).starts_with("write") && !life.errors.is_empty() =>
@@ -71,7 +71,7 @@ async fn one(setting: Setting, step: u64, fault: Fault) -> Result<bool, String> 
         _ => {}
     }
     let is_answer = |error: &Error| {
-        matches!(error, Error::JournalFull | Error::Unknown | Error::JournalFailed(_))
+        matches!(error, Error::JournalFull(_) | Error::Unknown | Error::JournalFailed(_))
     };
     if !life.errors.iter().all(is_answer) {
         return Err(format!("what is this? {:?}", life.errors));

@@ -4,7 +4,8 @@
 use std::sync::{Arc, Mutex};
 
 use mainspring::journal::{
-    AppendError, FileJournal, Journal, JournalError, Meter, Past, ReadError, Recover, Recovered,
+    AppendError, Compaction, FileJournal, Journal, JournalError, Meter, Past, ReadError, Recover,
+    Recovered,
 };
 use mainspring::{Change, StoreId, Subscription};
 
@@ -59,7 +60,10 @@ impl<J: Journal<String>> Journal<String> for Recorded<J> {
         self.journal.read(after).await
     }
 
-    async fn compact(&mut self, snapshot: Subscription<String>) -> Result<(), JournalError> {
+    async fn compact(
+        &mut self,
+        snapshot: Subscription<String>,
+    ) -> Result<Compaction, JournalError> {
         self.journal.compact(snapshot).await
     }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use mainspring::journal::file::Sync;
-use mainspring::journal::{AppendError, Journal, JournalError, Meter, Past, ReadError, Recover};
+use mainspring::journal::{
+    AppendError, Compaction, Journal, JournalError, Meter, Past, ReadError, Recover,
+};
 use mainspring::{Change, StoreId, Subscription};
 
 use crate::damage::flips;
@@ -65,7 +67,10 @@ impl<J: Journal<String>> Journal<String> for Early<J> {
         self.journal.read(after).await
     }
 
-    async fn compact(&mut self, snapshot: Subscription<String>) -> Result<(), JournalError> {
+    async fn compact(
+        &mut self,
+        snapshot: Subscription<String>,
+    ) -> Result<Compaction, JournalError> {
         self.journal.compact(snapshot).await
     }
 

@@ -81,7 +81,6 @@ struct Inner {
     /// Which open file has locked which file.
     file_locks: BTreeMap<usize, u64>,
     opened: u64,
-    given_up: u64,
     lies: Lies,
     chance: Option<Random>,
 }
@@ -300,11 +299,6 @@ impl SimDisk {
         inner.trace.get(step as usize - 1).cloned().unwrap_or_default()
     }
 
-    /// How many compactions have ended without a snapshot.
-    pub(crate) fn given_up(&self) -> u64 {
-        self.inner().given_up
-    }
-
     /// The disk as it is after a power cut now. What is still written to this one does not matter to it.
     pub(crate) fn survivor(&self, cut: Cut, seed: u64) -> Self {
         let inner = self.inner();
@@ -451,8 +445,7 @@ impl Disk for SimDisk {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let mut inner = self.inner();
-        let removed = inner.simple(format_args!("remove {name}"), |inner| {
+        self.inner().simple(format_args!("remove {name}"), |inner| {
             if !inner.names.contains_key(name) {
                 return Err(io::ErrorKind::NotFound.into());
             }
@@ -460,9 +453,7 @@ impl Disk for SimDisk {
             op.apply(&mut inner.names);
             inner.unsynced.push(op);
             Ok(())
-        });
-        inner.given_up += u64::from(name == "snapshot.tmp");
-        removed
+        })
     }
 
     fn sync_folder(&self) -> io::Result<()> {

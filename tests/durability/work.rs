@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use mainspring::journal::Journal;
 use mainspring::journal::file::{FileJournal, Sync};
-use mainspring::journal::{Journal, Meter};
-use mainspring::{Error, Store, Write};
+use mainspring::{Error, Store, TrySendError, Write};
 
 use crate::common::Random;
 use crate::ledger::{Found, Ledger, Record, Recorded, State, found};
@@ -60,9 +60,7 @@ impl Setting {
 /// A store on a simulated disk, from its start to its end.
 pub(crate) struct Life {
     pub(crate) store: Store<String>,
-    pub(crate) disk: SimDisk,
     record: Arc<Mutex<Record>>,
-    meter: Arc<Meter>,
     /// The newest revision that was answered.
     pub(crate) acknowledged: u64,
     pub(crate) errors: Vec<Error>,
@@ -71,11 +69,10 @@ pub(crate) struct Life {
 impl Life {
     /// Start it, compare what it finds with the ledger, and go on from there.
     pub(crate) async fn start(
-        disk: &SimDisk,
+        _: &SimDisk,
         journal: impl Journal<String>,
         ledger: &mut Ledger,
     ) -> Result<Self, String> {
-        let meter = journal.meter();
         let (journal, record) = Recorded::new(journal);
         let store = Store::builder().journal(journal).spawn();
         if let Err(error) = store.ready().await {
@@ -85,8 +82,8 @@ impl Life {
         let found: Found = found(store.id(), recovered)?;
         ledger.check(&found)?;
         ledger.go_on(&found);
-        let (disk, errors) = (disk.clone(), Vec::new());
-        let mut life = Self { store, disk, record, meter, acknowledged: found.revision, errors };
+        let (acknowledged, errors) = (found.revision, Vec::new());
+        let mut life = Self { store, record, acknowledged, errors };
         life.compare(ledger).await?;
         Ok(life)
     }
@@ -165,23 +162,14 @@ impl Life {
         }
     }
 
-    /// Compact, and wait until that has come to its end.
+    /// Compact, and wait for the end of the compaction or not.
     pub(crate) async fn compact(&self, wait: bool) -> Result<(), Error> {
-        let (before, given_up) = (self.meter.stats().compactions, self.disk.given_up());
-        self.store.compact().await?;
-        let deadline = std::time::Instant::now() + Duration::from_secs(10);
-        while wait
-            && self.meter.stats().compactions == before
-            && self.disk.given_up() == given_up
-            && !self.disk.is_off()
-        {
-            assert!(
-                std::time::Instant::now() < deadline,
-                "a compaction does not end: {:?}",
-                self.disk
-            );
-            tokio::task::yield_now().await;
-            std::thread::sleep(Duration::from_micros(20));
+        let compaction = self.store.compact();
+        if wait {
+            compaction.await?;
+        } else {
+            // It goes on without its caller.
+            drop(compaction.try_send().map_err(TrySendError::into_error)?);
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use crate::common::{
-    BrokenJournal, GivenJournal, HungJournal, MeddledJournal, Meddler, Random, send,
+    BrokenJournal, FULL, GivenJournal, HungJournal, MeddledJournal, Meddler, Random, full, send,
 };
 
 pub(super) fn over(journal: &MemoryJournal<String>) -> Store<String> {
@@ -45,12 +45,12 @@ async fn full_fails_the_turn_and_nothing_else() {
         store.set_many([("c", "v")]),
         store.push("l", "v"),
     );
-    assert_eq!(set, Err(Error::JournalFull));
+    assert_eq!(set, Err(full()));
     assert_eq!(get.unwrap().unwrap().item().unwrap(), "v", "reads go on");
-    assert_eq!(refused, Err(Error::JournalFull), "it rests on a turn that did not happen");
-    assert_eq!(batch.unwrap_err().error, Error::JournalFull);
-    assert_eq!(many, Err(Error::JournalFull));
-    assert_eq!(cleared, Err(Error::JournalFull));
+    assert_eq!(refused, Err(full()), "it rests on a turn that did not happen");
+    assert_eq!(batch.unwrap_err().error, full());
+    assert_eq!(many, Err(full()));
+    assert_eq!(cleared, Err(full()));
     assert_eq!(store.set("k", "x").await, Ok(2));
     let Event::Change(change) = told.recv().await.unwrap() else { panic!() };
     assert_eq!((change.revision, journal.head()), (2, 2));
@@ -253,7 +253,7 @@ async fn a_journal_that_cannot_be_opened_stops_the_store() {
 async fn a_journal_that_cannot_be_closed_is_told_of() {
     let store = Store::<String>::builder().journal(BrokenJournal { opens: true }).spawn();
     let mut told = store.subscribe().await.unwrap();
-    assert_eq!(store.compact().await, Err(Error::JournalFailed("no room".into())));
+    assert_eq!(store.compact().await, Err(Error::CompactionFailed("no room".into())));
     assert_eq!(store.set("k", "v").await, Ok(1), "the store goes on");
     let failed = Error::Failed("not synced".into());
     assert_eq!(store.shutdown().await, Err(failed.clone()));
@@ -366,7 +366,7 @@ async fn full_with_overdue_keys() -> (Store<String>, MemoryJournal<String>, Arc<
     let (store, meddler) = meddled(&journal);
     let pairs = (0..KEYS).map(|n| Write::set(format!("k{n}"), "v").ttl(Duration::from_secs(1)));
     store.batch(pairs).await.unwrap();
-    meddler.answer(0, usize::MAX, AppendError::Full);
+    meddler.answer(0, usize::MAX, AppendError::Full(FULL.into()));
     sleep(Duration::from_secs(1)).await;
     (store, journal, meddler)
 }
@@ -395,12 +395,12 @@ async fn a_clear_waits_for_the_expiry_of_what_is_overdue() {
     let (store, journal, meddler) = full_with_overdue_keys().await;
     let before = meddler.appends();
     for asked in 1..=3 {
-        assert_eq!(store.clear().await, Err(Error::JournalFull));
+        assert_eq!(store.clear().await, Err(full()));
         assert!(meddler.appends() - before <= 2 * asked);
     }
     // There is room again, but not for the expiry yet: then not for the clear either.
-    meddler.answer(0, 1, AppendError::Full);
-    assert_eq!(store.clear().await, Err(Error::JournalFull));
+    meddler.answer(0, 1, AppendError::Full(FULL.into()));
+    assert_eq!(store.clear().await, Err(full()));
     // At once, while the expiry by itself still waits.
     assert_eq!(store.clear().await, Ok(0), "none of them was alive");
     assert_eq!((journal.head(), store.stats().entries), (2 * KEYS as u64, 0));
@@ -416,7 +416,7 @@ async fn a_limit_does_not_count_what_could_not_expire() {
     let store = Store::builder().max_entries(2).journal(meddled).spawn();
     store.set("a", "v").ttl(Duration::from_secs(1)).await.unwrap();
     store.set("b", "v").ttl(Duration::from_secs(1)).await.unwrap();
-    meddler.answer(0, usize::MAX, AppendError::Full);
+    meddler.answer(0, usize::MAX, AppendError::Full(FULL.into()));
     sleep(Duration::from_secs(2)).await;
     meddler.stop();
     assert!(store.set("c", "v").await.is_ok());

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod compactions;
 mod gates;
 mod invalid;
 mod journals;

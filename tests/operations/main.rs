@@ -11,6 +11,7 @@ mod metrics;
 mod ownership;
 mod process;
 mod requests;
+mod resources;
 mod starting;
 mod stopping;
 mod tls;

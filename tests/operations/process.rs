@@ -71,11 +71,28 @@ impl Server {
 
     /// Start one, and wait until its ports are open.
     pub(crate) fn begin(name: &str, args: &[&str]) -> Self {
+        Self::begin_as(name, args, mainspring)
+    }
+
+    /// Start one with a limit of the process, as `ulimit` of a shell takes it, and wait until it is ready.
+    pub(crate) fn start_with_limit(name: &str, limit: &str, args: &[&str]) -> Self {
+        let server = Self::begin_as(name, args, |args| {
+            let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+            let mut command = Command::new("/bin/sh");
+            command.env_clear().args(["-c", &script, env!("CARGO_BIN_EXE_mainspring")]);
+            command.args(args).stdin(Stdio::null());
+            command
+        });
+        eventually("ready", || server.readiness() == (200, "ready".into()));
+        server
+    }
+
+    fn begin_as(name: &str, args: &[&str], command: impl Fn(&[&str]) -> Command) -> Self {
         let log = fresh(&format!("{name}.log"));
         let to = File::create(&log).expect("it can be created");
         let args = [&["serve", "--port=0", "--health-port=0"], args].concat();
         let mut child =
-            mainspring(&args).stdout(Stdio::piped()).stderr(to).spawn().expect("it starts");
+            command(&args).stdout(Stdio::piped()).stderr(to).spawn().expect("it starts");
         let mut said = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let mut address = || {
             let line = said.next().expect("two lines").expect("text");

@@ -4,6 +4,7 @@ mod account;
 mod batch;
 mod bench;
 mod clear;
+mod compact;
 mod credentials;
 mod export;
 mod failure;
@@ -71,6 +72,9 @@ pub enum Command {
     /// Remove everything
     #[command(after_help = exit::HELP)]
     Clear(With<clear::Args>),
+    /// Replace the log of the server's journal by a snapshot
+    #[command(after_help = exit::HELP, long_about = compact::ABOUT)]
+    Compact(With<compact::Args>),
     /// Print changes as they come, across restarts of the server
     #[command(after_help = exit::HELP, long_about = watch::ABOUT)]
     Watch(With<watch::Args>),
@@ -111,8 +115,8 @@ impl Command {
             };
         }
         options!(
-            Get, Set, Update, Remove, Push, Pop, Keys, Scan, Range, Expire, Persist, Clear, Watch,
-            Batch, Stats, Export, Import, Bench, Login, Logout
+            Get, Set, Update, Remove, Push, Pop, Keys, Scan, Range, Expire, Persist, Clear,
+            Compact, Watch, Batch, Stats, Export, Import, Bench, Login, Logout
         )
     }
 
@@ -156,6 +160,7 @@ impl Command {
             Self::Keys(args) => list::keys(args.command, store, screen).await,
             Self::Scan(args) => list::scan(args.command, store, screen).await,
             Self::Clear(args) => clear::run(&args.command, store, screen).await,
+            Self::Compact(args) => compact::run(&args.command, store, screen).await,
             Self::Watch(args) => watch::run(args.command, store, screen).await,
             Self::Batch(args) => batch::run(args.command, store, screen).await,
             Self::Export(args) => export::run(args.command, store, screen).await,

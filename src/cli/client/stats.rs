@@ -89,6 +89,7 @@ fn json(id: StoreId, stats: &Stats) -> serde_json::Value {
             "sync_seconds": journal.sync_time.as_secs_f64(),
             "unsynced_seconds": journal.unsynced.as_secs_f64(),
             "compactions": journal.compactions,
+            "failed_compactions": journal.failed_compactions,
             "bytes": journal.bytes,
         },
     })
@@ -125,7 +126,10 @@ fn rows(id: StoreId, stats: &Stats, before: Option<Stats>) -> Vec<(&'static str,
         rows.push(row(
             "journal",
             journal.bytes,
-            format!("bytes, {} compactions", journal.compactions),
+            format!(
+                "bytes, {} compactions, {} failed",
+                journal.compactions, journal.failed_compactions
+            ),
         ));
         rows.push(row("appends", journal.appends, rate(|stats| stats.journal.appends)));
         let mean = journal.sync_time.checked_div(u32::try_from(journal.syncs).unwrap_or(u32::MAX));

@@ -176,6 +176,12 @@ pub const BYTES: Kind<u64> = Kind {
     write: |bytes| bytes::format(*bytes).into(),
 };
 
+/// May be zero.
+pub const SIZE: Kind<u64> = Kind {
+    read: |text| bytes::parse(text).ok_or_else(|| not(text, "a size such as 64MiB, 1GB or 0")),
+    ..BYTES
+};
+
 pub const BYTES_LIMIT: Kind<Option<u64>> = Kind {
     value_name: "BYTES",
     form: Form::One,

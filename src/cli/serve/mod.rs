@@ -3,6 +3,7 @@
 mod accounts;
 mod bytes;
 mod demo;
+mod descriptors;
 mod exposure;
 mod file;
 mod given;
@@ -29,6 +30,7 @@ use mainspring::{Error, Store, http};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::descriptors::allow_connections;
 use self::given::Given;
 pub use self::given::unquoted;
 pub use self::journal::JournalUrl;
@@ -75,9 +77,10 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 /// Serve until a signal comes or the store ends. The last to start is the first to stop: the API, the store, the
 /// health checks.
 async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
-    allow_connections(settings.max_connections);
+    signals::survive_file_size_limits().context("cannot listen for SIGXFSZ")?;
     // Before anything is taken: what is wrong with the files is said at once.
     let mut options = options(settings)?;
+    options.limits.max_connections = allow_connections(settings.max_connections);
     let asked = Asked::by_signals().context("cannot listen for signals")?;
     let listeners = Listeners::bind(settings).await?;
     let from = || format!("cannot start from the journal {}", settings.journal);
@@ -113,20 +116,6 @@ async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
     accounts.context("the journal of the accounts could not be closed")?;
     tracing::info!(revision = store.revision(), "stopped");
     Ok(if cut == 0 { Exit::Fine } else { Exit::Incomplete })
-}
-
-/// Let the process have as many open files as it may take connections, and a few for itself.
-fn allow_connections(connections: usize) {
-    let wanted = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(100);
-    match rlimit::increase_nofile_limit(wanted) {
-        Ok(allowed) if allowed < wanted => tracing::warn!(
-            allowed,
-            connections,
-            "fewer open files are allowed than max_connections needs: raise `ulimit -n`"
-        ),
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
-    }
 }
 
 /// Serve the API from when the store is ready. Answers how many connections were cut at the end.

@@ -89,9 +89,12 @@ settings! {
         max_entry_bytes: Option<u64> = BYTES_LIMIT("none");
         /// Commands that may wait for the store; those beyond are refused with 503
         queue_capacity: usize = COUNT("1024");
+        /// Bytes of the journal's older log that a compaction keeps on disk, for watchers that come back after longer than
+        /// the history in memory reaches; 0 keeps none. Not what is in memory: see --history-bytes
+        journal_history_bytes: u64 = SIZE("64MiB");
         /// Changes that are kept in memory for watchers that fall behind or come back
         history_changes: usize = COUNT("4096");
-        /// The most bytes of those changes
+        /// The most bytes of those changes in memory. Not what is on disk: see --journal-history-bytes
         history_bytes: u64 = BYTES("16MiB");
         /// How long a shutdown may take to finish what waits for the store
         shutdown_deadline: Duration = WAIT("5s");

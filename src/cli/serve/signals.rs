@@ -34,6 +34,20 @@ impl Asked {
     }
 }
 
+/// Let a write beyond the file size limit of the process (`ulimit -f`) fail with an error, which the journal reports as
+/// full, from now on. Otherwise its signal, SIGXFSZ, ends the process.
+#[cfg(unix)]
+pub fn survive_file_size_limits() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // The handler stays in place when the listener is dropped.
+    signal(SignalKind::from_raw(libc::SIGXFSZ)).map(drop)
+}
+
+#[cfg(not(unix))]
+pub fn survive_file_size_limits() -> io::Result<()> {
+    Ok(())
+}
+
 fn name(signal: Exit) -> &'static str {
     if signal == Exit::Terminated { "SIGTERM" } else { "SIGINT" }
 }

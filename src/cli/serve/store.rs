@@ -32,7 +32,10 @@ pub fn open(settings: &Settings) -> Result<Store<Json>, FileError> {
     let store = match &settings.journal {
         JournalUrl::None => builder.spawn(),
         JournalUrl::File(folder) => {
-            let journal = FileJournal::open(folder).sync(settings.sync).on_progress(say_so());
+            let journal = FileJournal::open(folder)
+                .sync(settings.sync)
+                .history_bytes(settings.journal_history_bytes)
+                .on_progress(say_so());
             builder.journal(journal.lock()?).spawn()
         }
     };

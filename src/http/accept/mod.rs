@@ -162,7 +162,7 @@ pub(crate) async fn accept(
     let server = Arc::new(Server::new(app, options));
     let connections = TaskTracker::new();
     let seats = Seats::new(&counts, |counts| &counts.open, limits);
-    let refuser = Refuser::new();
+    let refuser = Refuser::new(limits.max_connections);
     let mut said = None;
 
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {

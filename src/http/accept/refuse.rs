@@ -14,8 +14,11 @@ use tokio::time::timeout;
 use super::refusal::NO_CONNECTION;
 use super::socket::poll_discard;
 
-/// Refused connections that are kept for a moment at once. Those beyond are closed at once.
+/// Refused connections that are kept for a moment at once, at most. Those beyond are closed at once.
 const AT_ONCE: usize = 256;
+/// Not more than one of so many that are taken: each has a descriptor, and those are counted by `max_connections`.
+const PART: usize = 8;
+const FEW: usize = 16;
 /// How long one is kept, so that its client reads the answer: closing a socket with unread bytes
 /// resets it, and a request is mostly on its way by then.
 const KEPT: Duration = Duration::from_millis(500);
@@ -25,8 +28,8 @@ const KEPT: Duration = Duration::from_millis(500);
 pub(super) struct Refuser(Arc<Semaphore>);
 
 impl Refuser {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+    pub(super) fn new(max_connections: usize) -> Self {
+        Self(Arc::new(Semaphore::new((max_connections / PART).clamp(FEW, AT_ONCE))))
     }
 
     /// Answer 503 and close. Never waits.

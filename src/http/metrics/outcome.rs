@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 /// An outcome: what it is called, and the status that goes with it.
-pub(super) const OUTCOMES: [(&str, &str); 34] = [
+pub(super) const OUTCOMES: [(&str, &str); 35] = [
     ("ok", "200"),
     ("ok", "201"),
     ("ok", "204"),
@@ -34,6 +34,7 @@ pub(super) const OUTCOMES: [(&str, &str); 34] = [
     ("failed", "503"),
     ("memory_limit", "507"),
     ("storage_full", "507"),
+    ("compaction_failed", "500"),
     ("outcome_unknown", "500"),
     ("internal", "500"),
     // What has no code of ours.

@@ -103,6 +103,7 @@ const KNOWN: &[&str] = &[
     "account_exists",
     "account_not_found",
     "compacted",
+    "compaction_failed",
     "invalid_data_type",
     "invalid_json",
     "invalid_ttl",
@@ -140,7 +141,12 @@ fn example(code: &'static str) -> Problem {
         "shutting_down" => of(Error::Closed),
         "failed" => of(Error::Failed("a panic".into())),
         "outcome_unknown" => of(Error::Unknown),
-        "storage_full" => of(Error::JournalFull),
+        "storage_full" => of(Error::JournalFull(
+            "data/log-7.jsonl: cannot write to it: No space left on device (os error 28)".into(),
+        )),
+        "compaction_failed" => of(Error::CompactionFailed(
+            "data/snapshot.tmp: cannot write to it: No space left on device (os error 28)".into(),
+        )),
         "recovering" => of(Error::Recovering),
         "journal_failed" => of(Error::JournalFailed("the disk is gone".into())),
         "compacted" => of(Error::Compacted { oldest: 12 }),

@@ -182,10 +182,16 @@ impl Log {
         match self.file.set_length(self.end) {
             Ok(()) => {
                 self.length = self.end;
-                AppendError::Full
+                AppendError::Full(self.cause(action, error))
             }
             Err(error) => self.fail("cut it", &error),
         }
+    }
+
+    /// Which file it is, what was tried, and what the system said.
+    fn cause(&self, action: &str, error: &io::Error) -> Arc<str> {
+        let path = self.catalog.disk().path().join(self.segment.file());
+        format!("{}: cannot {action}: {error}", path.display()).into()
     }
 
     /// Nothing is written any more: what the system has made of what it could not write is not known, and
@@ -203,10 +209,8 @@ impl Log {
             tracing::error!(action, %error, "a call failed in a directory that is lost");
             return self.lose(cause);
         }
-        let path = self.catalog.disk().path().join(self.segment.file());
-        let cause: Arc<str> =
-            format!("{}: cannot {action}: {error}; restart to open it again", path.display())
-                .into();
+        let cause = self.cause(action, error);
+        let cause: Arc<str> = format!("{cause}; restart to open it again").into();
         self.failed = Some(Arc::clone(&cause));
         cause
     }
@@ -275,7 +279,7 @@ impl Log {
         if self.end < self.writing.segment_bytes || !is_due {
             return Ok(());
         }
-        match self.rotate() {
+        match self.begin_next() {
             Ok(()) => {
                 if self.postponed.take().is_some() {
                     tracing::info!(
@@ -301,8 +305,24 @@ impl Log {
         }
     }
 
+    /// Go on in another segment now, unless this one has no appends.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Full`] if the log stays in this one.
+    pub(crate) fn rotate(&mut self) -> Result<(), AppendError> {
+        if let Some(cause) = &self.failed {
+            return Err(AppendError::Unknown(Arc::clone(cause)));
+        }
+        const ACTION: &str = "begin the next segment after it";
+        self.begin_next().map_err(|error| match error {
+            RotateError::Unchanged(error) => AppendError::Full(self.cause(ACTION, &error)),
+            RotateError::Unknown(error) => self.fail(ACTION, &error),
+        })
+    }
+
     /// Go on in another segment, unless this one has no appends.
-    pub(crate) fn rotate(&mut self) -> Result<(), RotateError> {
+    fn begin_next(&mut self) -> Result<(), RotateError> {
         let Mark { revision, sum, .. } = self.last;
         if revision == self.segment.base {
             return Ok(());

@@ -24,7 +24,7 @@ use std::future::pending;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -34,14 +34,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::catalog::Catalog;
-use self::compact::Compaction;
 pub use self::disk::{Disk, DiskFile};
 pub use self::error::FileError;
 use self::past::FilePast;
 use self::recover::Lock;
 pub use self::replay::Progress;
 use self::writer::{Opening, Order, Setup, Writer};
-use super::{AppendError, Journal, JournalError, Meter, Past, ReadError, Recover};
+use super::{AppendError, Compaction, Journal, JournalError, Meter, Past, ReadError, Recover};
 use crate::{Change, StoreId, Subscription};
 
 /// When what was appended is synced, so that it survives a power cut. What was acknowledged survives the end
@@ -193,10 +192,10 @@ struct Open<T> {
     store: StoreId,
     /// The task that verifies the directory and writes marks to the manifest.
     upkeep: Option<JoinHandle<()>>,
+    /// The task of the newest compaction.
     compaction: Option<JoinHandle<()>>,
-    /// How large the log has to be for the next compaction.
+    /// How large the log has to be for the next automatic compaction.
     not_below: Arc<AtomicU64>,
-    is_compacting: Arc<AtomicBool>,
     stop: CancellationToken,
     /// Cancelled when a sync has failed that nobody waited for; nothing once that is known.
     failed: Option<CancellationToken>,
@@ -340,7 +339,6 @@ where
             upkeep,
             compaction: None,
             not_below: Arc::default(),
-            is_compacting: Arc::default(),
             stop,
             failed: Some(failed),
         });
@@ -371,12 +369,15 @@ where
         }
     }
 
-    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<(), JournalError> {
+    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<Compaction, JournalError> {
         let open = self.open.as_mut().ok_or_else(not_open)?;
-        if open.is_compacting.swap(true, Ordering::AcqRel) {
-            return Ok(()); // which is what was asked for
+        if let Some(before) = open.compaction.take() {
+            // It is about to end, or has: its result is known by now.
+            let _ = before.await;
         }
-        let compaction = Compaction {
+        let (reply, rotated) = oneshot::channel();
+        open.writer.send(Order::Rotate { reply });
+        let job = compact::Job {
             catalog: Arc::clone(&open.catalog),
             meter: Arc::clone(&self.meter),
             store: open.store,
@@ -384,16 +385,13 @@ where
             stop: open.stop.clone(),
             more: self.compact.0,
             not_below: Arc::clone(&open.not_below),
-            is_running: Arc::clone(&open.is_compacting),
         };
-        let not_below = open.catalog.sizes().0.saturating_mul(3) / 2;
-        open.not_below.store(not_below, Ordering::Relaxed);
-        let started = compact::start(compaction, snapshot);
-        open.compaction = Some(started.map_err(|error| {
-            open.is_compacting.store(false, Ordering::Release);
-            JournalError::new(format!("no thread for a compaction: {error}"))
-        })?);
-        Ok(())
+        let started = compact::start(job, rotated, snapshot);
+        let (task, compaction) = started.map_err(|error| {
+            JournalError::new(format!("cannot start a thread for the compaction: {error}"))
+        })?;
+        open.compaction = Some(task);
+        Ok(compaction)
     }
 
     /// There are no others: it is the journal itself that has failed, in a sync that nobody waited for.
@@ -409,9 +407,6 @@ where
 
     fn wants_compaction(&self) -> bool {
         let Some(open) = &self.open else { return false };
-        if open.is_compacting.load(Ordering::Acquire) {
-            return false;
-        }
         let (log, snapshot) = open.catalog.sizes();
         let (bytes, times) = self.compact;
         log > bytes.max(open.not_below.load(Ordering::Relaxed))
@@ -431,7 +426,7 @@ where
         let Some(mut open) = self.open.take() else { return Ok(()) };
         open.stop.cancel();
         if let Some(compaction) = open.compaction.take() {
-            // It has told of what went wrong.
+            // Its result has gone to the owner.
             let _ = compaction.await;
         }
         if let Some(upkeep) = open.upkeep.take() {

@@ -27,8 +27,18 @@ const PIECES: usize = 4;
 
 /// What the thread is asked to do.
 pub(crate) enum Order<T> {
-    Append { after: u64, changes: Arc<[Change<T>]>, reply: oneshot::Sender<Appended> },
-    Close { reply: oneshot::Sender<Result<(), JournalError>> },
+    Append {
+        after: u64,
+        changes: Arc<[Change<T>]>,
+        reply: oneshot::Sender<Appended>,
+    },
+    /// Begin another segment, so that a compaction can remove the current one.
+    Rotate {
+        reply: oneshot::Sender<Result<(), AppendError>>,
+    },
+    Close {
+        reply: oneshot::Sender<Result<(), JournalError>>,
+    },
 }
 
 /// What came of an append; or `T`'s own code has panicked, and then nothing was written.
@@ -170,6 +180,9 @@ fn serve<T: Serialize + DeserializeOwned>(
                 // The owner has the last of them, so that they are dropped there.
                 drop(changes);
                 let _ = reply.send(appended);
+            }
+            Order::Rotate { reply } => {
+                let _ = reply.send(log.rotate());
             }
             Order::Close { reply } => {
                 let _ = reply.send(log.close().map_err(JournalError));

@@ -65,6 +65,7 @@ impl<T: Send + Sync + 'static> Collector for Store<T> {
             sync_time,
             unsynced,
             compactions,
+            failed_compactions,
             bytes,
         } = stats.journal;
         to.counter("journal_appends", None, "Appends to the journal", appends)?;
@@ -77,6 +78,8 @@ impl<T: Send + Sync + 'static> Collector for Store<T> {
         let help = "Age of the oldest acknowledged change that is not synced";
         to.gauge("journal_unsynced", Some(&Seconds), help, unsynced.as_secs_f64())?;
         to.counter("journal_compactions", None, "Compactions of the journal", compactions)?;
+        let help = "Compactions of the journal that failed, so that the log stayed as it was";
+        to.counter("journal_compactions_failed", None, help, failed_compactions)?;
         let help = "What the journal takes of the disk";
         to.gauge("journal_size", Some(&Bytes), help, bytes)
     }

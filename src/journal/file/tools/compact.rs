@@ -11,7 +11,7 @@ use super::new::cannot_write;
 use super::{disk, manifest};
 use crate::journal::Meter;
 use crate::journal::file::Sync;
-use crate::journal::file::catalog::{Catalog, RotateError};
+use crate::journal::file::catalog::Catalog;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
 use crate::journal::file::log::Log;
@@ -87,9 +87,7 @@ fn write(
 ) -> Result<u64, FileError> {
     let path = disk.path();
     let io = |action| FileError::io(path.clone(), action);
-    log.rotate().map_err(|(RotateError::Unchanged(error) | RotateError::Unknown(error))| {
-        io("begin a new segment in it")(error)
-    })?;
+    log.rotate().map_err(|error| FileError::Impossible(error.to_string()))?;
     let mut writer =
         SnapshotWriter::create(Arc::clone(disk), store).map_err(io("write a snapshot to it"))?;
     let (mut entries, mut written) = (0, Ok(()));
