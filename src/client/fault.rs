@@ -169,9 +169,7 @@ impl Fault {
             Self::Refused { status, problem: None, .. } => match (status.as_u16(), effect) {
                 (401, _) => Error::Unauthorized,
                 (403, _) => Error::Forbidden,
-                (413, _) => Error::Rejected(
-                    format!("{address} takes no request of this size: send less at a time").into(),
-                ),
+                (413, _) => Error::RequestTooLarge { limit: None },
                 (500.., Effect::Read) => unreachable(&format_args!("it answered {status}")),
                 (500.., Effect::Write) => {
                     tracing::warn!(server = %address, %status, "the server does not say what became of a write");
@@ -308,7 +306,7 @@ mod tests {
         assert_eq!(error(refused(401, ""), Write), Error::Unauthorized);
         assert_eq!(error(refused(403, "no"), Read), Error::Forbidden);
         assert!(matches!(error(refused(404, "no"), Write), Error::Rejected(_)));
-        assert!(matches!(error(refused(413, "<html>"), Write), Error::Rejected(_)));
+        assert_eq!(error(refused(413, "<html>"), Write), Error::RequestTooLarge { limit: None });
         let unreadable = || Fault::Unreadable("too long".into());
         assert!(matches!(error(unreadable(), Read), Error::Rejected(_)));
         assert_eq!(error(unreadable(), Write), Error::Unknown);
