@@ -1,6 +1,7 @@
 //! Opening a folder to write: take the lock, read everything, and put right what a crash has left.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -40,7 +41,10 @@ pub(crate) fn recover<T: DeserializeOwned>(
     };
     let (mut manifest, is_new) = match manifest(&**disk)? {
         Some(manifest) => (manifest, false),
-        None => (Manifest::new(StoreId::random(), sync.to_string()), true),
+        None => {
+            refuse_data_to_import(&path)?;
+            (Manifest::new(StoreId::random(), sync.to_string()), true)
+        }
     };
     let Some(segment) = manifest.segments.last().cloned() else {
         unreachable!("a manifest lists a segment");
@@ -123,6 +127,18 @@ pub(crate) fn manifest(disk: &dyn Disk) -> Result<Option<Manifest>, FileError> {
             Err(FileError::Format { path: path.join(MANIFEST), format })
         }
         Err(error) => Err(FileError::Manifest { path, why: format!("cannot be read: {error}") }),
+    }
+}
+
+/// Where the Go programs that this store replaces keep their data: a log of commands, and a snapshot.
+const TO_IMPORT: [&str; 2] = ["test_db.log", "file.tmp"];
+
+/// A new journal beside such data would serve an empty store in its place. An import into this folder does not come
+/// by here, and leaves a journal.
+fn refuse_data_to_import(folder: &Path) -> Result<(), FileError> {
+    match TO_IMPORT.into_iter().find(|file| folder.join(file).is_file()) {
+        Some(file) => Err(FileError::NotImported { path: folder.to_owned(), file }),
+        None => Ok(()),
     }
 }
 
