@@ -33,7 +33,7 @@ pub(crate) use self::command::Command;
 pub(crate) use self::event::{event_name, read_event, write_event};
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::problem::Problem;
-pub(crate) use self::row::{InvalidRow, ReadRow, put_exported, put_row, put_value, value_of};
+pub(crate) use self::row::{ReadRow, put_exported, put_row, put_value, value_of};
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::stats::Figures;
 #[cfg(any(feature = "server", feature = "client"))]

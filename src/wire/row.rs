@@ -9,10 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::duration::LONGEST_DURATION;
-use super::{
-    InvalidDuration, InvalidTime, Text, format_duration, parse_duration, put_text, put_time,
-    text_of, time_of,
-};
+use super::{InvalidTime, Text, format_duration, put_text, put_time, text_of, time_of};
 use crate::{Entry, Key, Timestamp, Value};
 
 /// Write a value, and say of which kind it is: `string` or `string_slice` if there is nothing but text in it,
@@ -107,6 +104,7 @@ pub(crate) struct ReadRow<'a> {
     #[serde(borrow)]
     updated_at: Cow<'a, str>,
     /// Only in exports: how long the entry had left.
+    #[cfg(feature = "file")]
     #[serde(borrow, default)]
     expires_in: Option<Cow<'a, str>>,
 }
@@ -120,8 +118,9 @@ pub(crate) enum InvalidRow {
     Value(#[from] serde_json::Error),
     #[error(transparent)]
     Time(#[from] InvalidTime),
+    #[cfg(feature = "file")]
     #[error("its expires_in: {0}")]
-    Left(#[from] InvalidDuration),
+    Left(#[from] super::InvalidDuration),
     #[error(transparent)]
     Key(#[from] crate::Error),
 }
@@ -142,8 +141,9 @@ impl ReadRow<'_> {
 
     /// How long the entry had left at the export. `None` if it had no deadline, or if the export was made before rows
     /// said so: then it has the deadline that `entry` has.
+    #[cfg(feature = "file")]
     pub(crate) fn left(&self) -> Result<Option<Duration>, InvalidRow> {
-        Ok(self.expires_in.as_deref().map(parse_duration).transpose()?)
+        Ok(self.expires_in.as_deref().map(super::parse_duration).transpose()?)
     }
 }
 

@@ -12,7 +12,7 @@ use super::new::NewJournal;
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::Unreadable;
 use crate::journal::file::replay::Progress;
-use crate::wire::{InvalidRow, ReadRow};
+use crate::wire::ReadRow;
 use crate::{Key, Timestamp};
 
 /// What an import was made of.
@@ -190,9 +190,8 @@ fn bad_line(number: u64, why: &str) -> FileError {
 fn take_row(entries: &mut Entries, line: &str) -> Result<Option<(Key, Duration)>, Unreadable> {
     let row: ReadRow<'_> =
         serde_json::from_str(line).map_err(|error| Unreadable(error.to_string()))?;
-    let wrong = |error: InvalidRow| Unreadable(error.to_string());
-    let (key, entry) = row.entry().map_err(wrong)?;
-    let left = row.left().map_err(wrong)?;
+    let (key, entry) = row.entry().map_err(|error| Unreadable(error.to_string()))?;
+    let left = row.left().map_err(|error| Unreadable(error.to_string()))?;
     entries.revision = entries.revision.max(entry.revision);
     match entries.map.insert(key.clone(), entry) {
         Some(_) => Err(Unreadable("there is another line with this key before it".into())),
