@@ -43,6 +43,15 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The server takes no request of this length. Several writes can be sent in several requests; a single one fits
+    /// only after the server's `max_body_bytes` is raised.
+    #[error(
+        "the request is longer than {}: send less at a time, or raise its max_body_bytes", longest_request(.limit)
+    )]
+    RequestTooLarge {
+        /// The most bytes that the body of a request may have; `None` if the server, or a proxy before it, did not say.
+        limit: Option<u64>,
+    },
     /// The store is full: it evicts nothing in silence.
     #[error("the store is full ({what} limit {limit}): remove something, or raise the limit")]
     OverLimit {
@@ -128,6 +137,13 @@ pub enum Error {
 
 fn current_revision(current: &Option<u64>) -> String {
     current.map_or_else(|| "absent".to_owned(), |revision| format!("at revision {revision}"))
+}
+
+fn longest_request(limit: &Option<u64>) -> String {
+    limit.map_or_else(
+        || "the server takes".to_owned(),
+        |limit| format!("{limit} bytes, the most that the server takes"),
+    )
 }
 
 /// The result of a command.

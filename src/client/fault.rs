@@ -9,8 +9,8 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::address::Address;
-use crate::Error;
 use crate::wire::Problem;
+use crate::{Error, Key};
 
 /// The longest wait that a server can ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -36,6 +36,14 @@ pub(super) enum Fault {
     Lost(String),
     /// An answer came back, and it is none that can be read.
     Unreadable(String),
+    /// The answer is longer than this client takes.
+    TooLong {
+        /// The entry that it is of, if it is of one.
+        key: Option<Key>,
+        /// How long it is, if the server says so.
+        bytes: Option<u64>,
+        limit: usize,
+    },
     /// The server, or something before it, said no.
     Refused { status: StatusCode, problem: Option<Problem>, after: Option<Duration> },
 }
@@ -63,6 +71,19 @@ impl Fault {
         let after = headers.get(RETRY_AFTER).and_then(|after| after.to_str().ok()?.parse().ok());
         let problem = serde_json::from_slice(body).ok();
         Self::Refused { status, problem, after: after.map(Duration::from_secs) }
+    }
+
+    /// The same, of an answer that is the entry of a key or a part of it.
+    pub(super) fn about(mut self, of: &Key) -> Self {
+        if let Self::TooLong { key, .. } = &mut self {
+            *key = Some(of.clone());
+        }
+        self
+    }
+
+    /// Whether a shorter answer may be taken.
+    pub(super) fn is_too_long(&self) -> bool {
+        matches!(self, Self::TooLong { .. })
     }
 
     pub(super) fn code(&self) -> Option<&str> {
@@ -101,6 +122,7 @@ impl Fault {
     pub(super) fn of_preparation(self) -> Self {
         match self {
             Self::Lost(why) | Self::Unreadable(why) => Self::Unsent(why),
+            Self::TooLong { .. } => Self::Unsent(self.to_string()),
             Self::Refused { status, .. } if status.is_server_error() => {
                 Self::Unsent(self.to_string())
             }
@@ -124,7 +146,7 @@ impl Fault {
     /// Whether nothing can have happened yet that should happen only once.
     pub(super) fn may_retry(&self, effect: Effect) -> bool {
         match self {
-            Self::Invalid(_) | Self::Unreadable(_) => false,
+            Self::Invalid(_) | Self::Unreadable(_) | Self::TooLong { .. } => false,
             // It would be the same one the next moment.
             #[cfg(feature = "tls")]
             Self::Untrusted(_) => false,
@@ -161,6 +183,7 @@ impl Fault {
                 Error::Unknown
             }
             Self::Unreadable(why) => unreadable(effect, address, why),
+            Self::TooLong { .. } => unreadable(effect, address, self),
             Self::Refused { problem: Some(problem), .. } => match &*problem.code {
                 // A read that fails has no outcome that could be unknown.
                 "internal" if effect == Effect::Read => Error::Rejected(problem.message.into()),
@@ -169,9 +192,7 @@ impl Fault {
             Self::Refused { status, problem: None, .. } => match (status.as_u16(), effect) {
                 (401, _) => Error::Unauthorized,
                 (403, _) => Error::Forbidden,
-                (413, _) => Error::Rejected(
-                    format!("{address} takes no request of this size: send less at a time").into(),
-                ),
+                (413, _) => Error::RequestTooLarge { limit: None },
                 (500.., Effect::Read) => unreachable(&format_args!("it answered {status}")),
                 (500.., Effect::Write) => {
                     tracing::warn!(server = %address, %status, "the server does not say what became of a write");
@@ -193,6 +214,19 @@ impl fmt::Display for Fault {
             }
             #[cfg(feature = "tls")]
             Self::Untrusted(why) => f.write_str(why),
+            Self::TooLong { key, bytes, limit } => {
+                match key {
+                    Some(key) => write!(f, "the entry {:?} is ", key.as_str())?,
+                    None => f.write_str("it is ")?,
+                }
+                match bytes {
+                    Some(bytes) => write!(f, "{bytes} bytes long, and this client takes {limit}")?,
+                    None => {
+                        write!(f, "longer than {limit} bytes, the most that this client takes")?;
+                    }
+                }
+                f.write_str(": raise its max_answer_bytes")
+            }
             Self::Refused { status, problem: None, .. } => write!(f, "it answered {status}"),
             Self::Refused { problem: Some(problem), .. } => f.write_str(&problem.message),
         }
@@ -308,7 +342,7 @@ mod tests {
         assert_eq!(error(refused(401, ""), Write), Error::Unauthorized);
         assert_eq!(error(refused(403, "no"), Read), Error::Forbidden);
         assert!(matches!(error(refused(404, "no"), Write), Error::Rejected(_)));
-        assert!(matches!(error(refused(413, "<html>"), Write), Error::Rejected(_)));
+        assert_eq!(error(refused(413, "<html>"), Write), Error::RequestTooLarge { limit: None });
         let unreadable = || Fault::Unreadable("too long".into());
         assert!(matches!(error(unreadable(), Read), Error::Rejected(_)));
         assert_eq!(error(unreadable(), Write), Error::Unknown);

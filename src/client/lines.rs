@@ -19,8 +19,14 @@ pub(super) enum Cut {
     Lost(reqwest::Error),
     /// Nothing came for so long.
     Silent(Duration),
-    /// An event has more bytes than this.
-    TooLong(usize),
+    /// An event is longer than this client takes.
+    TooLong {
+        /// The key that it is of, or the first of a batch.
+        key: Option<String>,
+        /// How long it is, unless it did not end in time.
+        bytes: Option<usize>,
+        limit: usize,
+    },
 }
 
 pub(super) type Events = EventStream<Pin<Box<dyn Stream<Item = Result<Bytes, Cut>> + Send>>>;
@@ -82,11 +88,21 @@ impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Lines<S> {
         loop {
             if let Some(end) = self.chunk.iter().position(|&byte| byte == b'\n') {
                 let rest = self.chunk.split_to(end + 1);
-                return Some(self.line(rest));
+                let line = self.line(rest);
+                if self.event_bytes > self.max_event_bytes {
+                    return Some(Err(self.too_long(&line).await));
+                }
+                if matches!(&*line, b"\n" | b"\r\n") {
+                    self.event_bytes = 0;
+                }
+                return Some(Ok(line));
             }
             self.event_bytes += self.chunk.len();
             if self.event_bytes > self.max_event_bytes {
-                return Some(Err(Cut::TooLong(self.max_event_bytes)));
+                self.begun.extend_from_slice(&self.chunk);
+                self.chunk.clear();
+                let begun = std::mem::take(&mut self.begun);
+                return Some(Err(self.too_long(&begun).await));
             }
             self.begun.extend_from_slice(&self.chunk);
             self.chunk.clear();
@@ -101,11 +117,8 @@ impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Lines<S> {
         }
     }
 
-    fn line(&mut self, rest: Bytes) -> Result<Bytes, Cut> {
+    fn line(&mut self, rest: Bytes) -> Bytes {
         self.event_bytes += rest.len();
-        if self.event_bytes > self.max_event_bytes {
-            return Err(Cut::TooLong(self.max_event_bytes));
-        }
         let mut line = rest;
         if !self.begun.is_empty() {
             self.begun.extend_from_slice(&line);
@@ -114,11 +127,42 @@ impl<S: Stream<Item = reqwest::Result<Bytes>> + Unpin> Lines<S> {
         if std::mem::take(&mut self.is_first) && line.starts_with(BYTE_ORDER_MARK) {
             line = line.slice(BYTE_ORDER_MARK.len()..);
         }
-        if matches!(&*line, b"\n" | b"\r\n") {
-            self.event_bytes = 0;
-        }
-        Ok(line)
+        line
     }
+
+    /// What is wrong with an event of which this line, or a part of it, is more than this client takes.
+    async fn too_long(&mut self, line: &[u8]) -> Cut {
+        let is_at_start = line.ends_with(b"\n");
+        let bytes = timeout(self.silence, self.rest_of_event(is_at_start)).await.ok().flatten();
+        let bytes = bytes.map(|rest| self.event_bytes + rest);
+        Cut::TooLong { key: key_of(line), bytes, limit: self.max_event_bytes }
+    }
+
+    /// How many bytes are left of an event. Keeps none of them.
+    async fn rest_of_event(&mut self, mut is_at_start: bool) -> Option<usize> {
+        let mut bytes = 0;
+        loop {
+            for &byte in &self.chunk {
+                bytes += 1;
+                match byte {
+                    b'\n' if is_at_start => return Some(bytes),
+                    b'\n' => is_at_start = true,
+                    b'\r' => {}
+                    _ => is_at_start = false,
+                }
+            }
+            self.chunk = self.chunks.next().await?.ok()?;
+        }
+    }
+}
+
+/// The key of an entry or a change, or the first of a batch, by the beginning of its JSON: nothing that others have
+/// written stands before it.
+fn key_of(line: &[u8]) -> Option<String> {
+    const MEMBER: &[u8] = b"\"key\":";
+    let at = line.windows(MEMBER.len()).take(256).position(|part| part == MEMBER)?;
+    let text = &line[at + MEMBER.len()..];
+    serde_json::Deserializer::from_slice(text).into_iter::<String>().next()?.ok()
 }
 
 impl fmt::Display for Cut {
@@ -126,7 +170,17 @@ impl fmt::Display for Cut {
         match self {
             Self::Lost(error) => write!(f, "the connection is lost: {error}"),
             Self::Silent(silence) => write!(f, "nothing came for {silence:?}"),
-            Self::TooLong(limit) => write!(f, "an event is longer than {limit} bytes"),
+            Self::TooLong { key, bytes, limit } => {
+                match key {
+                    Some(key) => write!(f, "an event of the key {key:?}")?,
+                    None => f.write_str("an event")?,
+                }
+                write!(f, " is longer than {limit} bytes, the most that this client takes")?;
+                if let Some(bytes) = bytes {
+                    write!(f, " (it has {bytes})")?;
+                }
+                f.write_str(": raise its max_event_bytes")
+            }
         }
     }
 }

@@ -47,8 +47,8 @@ impl<T> Options<T> {
             timeout: Duration::from_secs(30),
             silence: Duration::from_secs(45),
             tries: 3,
-            max_answer_bytes: 64 << 20,
-            max_event_bytes: 64 << 20,
+            max_answer_bytes: usize::MAX,
+            max_event_bytes: usize::MAX,
             #[cfg(feature = "tls")]
             root_certificates: None,
             credentials: None,
@@ -88,16 +88,19 @@ impl<T> Options<T> {
         self
     }
 
-    /// The largest answer to a command that is taken, in bytes. 64 MiB. A read whose answer is larger is
-    /// [`Error::Rejected`](crate::Error::Rejected), a write [`Error::Unknown`](crate::Error::Unknown).
+    /// The largest answer to a command that is taken, in bytes. No limit unless set, because a list can grow by pushes
+    /// to any size. A read whose answer is larger is [`Error::Rejected`](crate::Error::Rejected) with the key and the
+    /// size, a write [`Error::Unknown`](crate::Error::Unknown). Pages of a scan get shorter as long as that helps, so
+    /// that an entry which is too large is the only one that cannot be read.
     #[must_use]
     pub fn max_answer_bytes(mut self, bytes: usize) -> Self {
         self.max_answer_bytes = bytes;
         self
     }
 
-    /// The largest event that a subscription takes, in bytes as they are sent. 64 MiB. An event is a change or a whole
-    /// batch; a larger one ends the subscription with [`Error::Rejected`](crate::Error::Rejected).
+    /// The largest event that a subscription takes, in bytes as they are sent. No limit unless set. An event is an entry
+    /// of a snapshot, a change or a whole batch; a larger one ends the subscription with
+    /// [`Error::Rejected`](crate::Error::Rejected), which names its key and its size.
     #[must_use]
     pub fn max_event_bytes(mut self, bytes: usize) -> Self {
         self.max_event_bytes = bytes;

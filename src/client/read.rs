@@ -5,9 +5,10 @@ use std::pin::Pin;
 use serde::de::DeserializeOwned;
 
 use super::Remote;
-use super::address::ask;
+use super::address::{Address, ask};
 use super::answer::{self, Part};
-use super::remote::Request;
+use super::fault::{Effect, unreadable};
+use super::remote::{Answer, Request};
 use crate::op::{Contains, Get, Last, Len, Look, LookKind, Range, Scan};
 use crate::{Carries, Entry, Error, Key, Page};
 
@@ -29,7 +30,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Carries<T, Get> for Remote {
         let url = self.address().of_key(&key, "");
         Box::pin(async move {
             let request = Request::read(url?);
-            found(self.send(&request, |answer| answer::entry(&answer.body)).await)
+            found(self.send_about(&key, &request, |answer| answer::entry(&answer.body)).await)
         })
     }
 }
@@ -81,21 +82,72 @@ where
             ask(&mut url, "offset", offset);
             ask(&mut url, "limit", limit);
             let request = Request::read(url);
-            K::see(found(self.send(&request, |answer| answer::part(&answer.body)).await))
+            let part = self.send_about(&key, &request, |answer| answer::part(&answer.body)).await;
+            K::see(found(part))
         })
     }
 }
 
-impl Remote {
-    fn page<I>(&self, scan: Scan<I>) -> String {
-        let Scan { prefix, after, limit, .. } = scan;
-        let mut url = self.address().at("/keys");
-        ask(&mut url, "prefix", &*prefix);
-        if let Some(after) = after {
-            ask(&mut url, "after", &*after);
+/// The most that a server puts in a page.
+const MOST: usize = 10_000;
+
+/// Which page: of keys, or of entries.
+struct PageRequest {
+    prefix: Key,
+    after: Option<Key>,
+    limit: usize,
+    entries: bool,
+}
+
+impl PageRequest {
+    fn new<I>(Scan { prefix, after, limit, .. }: Scan<I>, entries: bool) -> Self {
+        Self { prefix, after, limit, entries }
+    }
+
+    fn at(&self, address: &Address, limit: usize, entries: bool) -> Request {
+        let mut url = address.at("/keys");
+        ask(&mut url, "prefix", &*self.prefix);
+        if let Some(after) = &self.after {
+            ask(&mut url, "after", &**after);
         }
         ask(&mut url, "limit", limit);
-        url
+        if entries {
+            ask(&mut url, "entries", true);
+        }
+        Request::read(url)
+    }
+}
+
+impl Remote {
+    /// A page, with fewer than were asked for if it would be longer than this client takes. So one entry that is too
+    /// large is in nobody's way: the pages before it and after it can be read.
+    async fn page<A>(
+        &self,
+        page: PageRequest,
+        read: impl FnOnce(&Answer) -> Result<A, String> + Send,
+    ) -> Result<A, Error> {
+        let server = self.address();
+        let mut limit = page.limit;
+        let fault = loop {
+            match self.fetch(&page.at(server, limit, page.entries)).await {
+                Ok(answer) => {
+                    return read(&answer).map_err(|why| unreadable(Effect::Read, server, why));
+                }
+                Err(fault) if fault.is_too_long() && limit > 1 => {
+                    limit = limit.min(MOST) / 2;
+                }
+                Err(fault) => break fault,
+            }
+        };
+        if fault.is_too_long() && page.entries {
+            // Which entry it is, its key tells.
+            let only = page.at(server, 1, false);
+            let keys = self.send(&only, |answer| answer::keys(&answer.body)).await?;
+            if let Some(key) = keys.items.first() {
+                return Err(fault.about(key).into_error(Effect::Read, server));
+            }
+        }
+        Err(fault.into_error(Effect::Read, server))
     }
 }
 
@@ -103,8 +155,8 @@ impl<T: Send + Sync + 'static> Carries<T, Scan<Key>> for Remote {
     type Call<'a> = Answering<'a, Page<Key>>;
 
     fn call(&self, scan: Scan<Key>) -> Self::Call<'_> {
-        let request = Request::read(self.page(scan));
-        Box::pin(async move { self.send(&request, |answer| answer::keys(&answer.body)).await })
+        let page = PageRequest::new(scan, false);
+        Box::pin(self.page(page, |answer| answer::keys(&answer.body)))
     }
 }
 
@@ -112,9 +164,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> Carries<T, Scan<(Key, Entry<T>
     type Call<'a> = Answering<'a, Page<(Key, Entry<T>)>>;
 
     fn call(&self, scan: Scan<(Key, Entry<T>)>) -> Self::Call<'_> {
-        let mut url = self.page(scan);
-        ask(&mut url, "entries", true);
-        let request = Request::read(url);
-        Box::pin(async move { self.send(&request, |answer| answer::entries(&answer.body)).await })
+        let page = PageRequest::new(scan, true);
+        Box::pin(self.page(page, |answer| answer::entries(&answer.body)))
     }
 }

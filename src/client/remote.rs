@@ -18,7 +18,7 @@ use super::login::Login;
 use super::tls;
 use crate::auth::Secret;
 use crate::carrier::sealed::Sealed;
-use crate::{BatchError, Error};
+use crate::{BatchError, Error, Key};
 
 /// The first pause before a command is tried again. The pauses double, and each is made up to twice as long at random,
 /// so that those who failed together do not come back together.
@@ -200,10 +200,29 @@ impl Remote {
         read: impl FnOnce(&Answer) -> Result<A, String> + Send,
     ) -> Result<A, BatchError> {
         let (effect, server) = (request.effect, self.address());
-        let answer = self.retried(effect, || self.send_once(request)).await.map_err(|fault| {
-            BatchError { index: fault.index(), error: fault.into_error(effect, server) }
+        let answer = self.fetch(request).await.map_err(|fault| BatchError {
+            index: fault.index(),
+            error: fault.into_error(effect, server),
         })?;
         Ok(read(&answer).map_err(|why| unreadable(effect, server, why))?)
+    }
+
+    /// Read the entry of a key, or a part of it.
+    pub(super) async fn send_about<A>(
+        &self,
+        key: &Key,
+        request: &Request,
+        read: impl FnOnce(&Answer) -> Result<A, String> + Send,
+    ) -> Result<A, Error> {
+        let server = self.address();
+        let answer = self.fetch(request).await;
+        let answer = answer.map_err(|fault| fault.about(key).into_error(Effect::Read, server))?;
+        read(&answer).map_err(|why| unreadable(Effect::Read, server, why))
+    }
+
+    /// Send a request, again if that is safe.
+    pub(super) async fn fetch(&self, request: &Request) -> Result<Answer, Fault> {
+        self.retried(request.effect, || self.send_once(request)).await
     }
 
     /// Do something that may fail until it does not, or must not be done again, or was done often enough.
@@ -304,13 +323,12 @@ impl Remote {
 
     /// All of an answer, unless it is longer than it may be.
     async fn body(&self, mut response: Response) -> Result<Bytes, Fault> {
-        let most = self.inner.max_answer_bytes;
+        let limit = self.inner.max_answer_bytes;
+        let bytes = response.content_length();
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(Fault::of)? {
-            if chunk.len() > most - body.len() {
-                let why =
-                    format!("it is longer than {most} bytes, the most that this client takes");
-                return Err(Fault::Unreadable(why));
+            if chunk.len() > limit - body.len() {
+                return Err(Fault::TooLong { key: None, bytes, limit });
             }
             body.extend_from_slice(&chunk);
         }

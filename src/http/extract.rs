@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use super::answer::Failure;
 use super::app::App;
 use super::auth::Caller;
-use crate::{Condition, Key, ResumeToken, StoreId, Write};
+use crate::{Condition, Error, Key, ResumeToken, StoreId, Write};
 
 /// The last parameter of the path: those before it are of where the routes are mounted.
 async fn last_parameter<S: Send + Sync>(
@@ -86,8 +86,7 @@ impl<T: Send + Sync + 'static> FromRequest<Arc<App<T>>> for Whole {
             let is_too_long = std::error::Error::source(&error)
                 .is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
             if is_too_long {
-                let message = format!("the body is longer than {limit} bytes");
-                return Failure::new("too_large", message);
+                return Failure::from(Error::RequestTooLarge { limit: Some(limit as u64) });
             }
             Failure::new("invalid_request", format!("the body could not be read: {error}"))
         })

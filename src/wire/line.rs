@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::{Command, Problem, event_name, put_row, text_of, value_of, write_event};
+use super::{Command, Problem, event_name, put_exported, put_row, text_of, value_of, write_event};
 use crate::{Entry, Event, Timestamp, Value, Write};
 
 /// A line that is not what it should be.
@@ -47,6 +47,38 @@ pub fn row_line<T: Serialize>(key: &str, entry: &Entry<T>) -> Result<String, Inv
     let mut out = Vec::new();
     put_row(&mut out, key, entry).map_err(InvalidLine::new)?;
     out.push(b'}');
+    String::from_utf8(out).map_err(InvalidLine::new)
+}
+
+/// An entry as a line of an export that is made at `now`: its row, and if it has a deadline, how long it has left as
+/// `expires_in`. An import gives it as long again.
+///
+/// # Errors
+///
+/// If its elements cannot be written as JSON.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use mainspring::{Store, wire};
+///
+/// let store = Store::<u32>::builder().spawn();
+/// store.set("k", 1).ttl(Duration::from_secs(90)).await?;
+/// let entry = store.get("k").await?.unwrap();
+/// let line = wire::export_line("k", &entry, entry.created_at)?;
+/// assert!(line.ends_with(r#","expires_in":"1m30s"}"#));
+/// # Ok(()) }
+/// ```
+pub fn export_line<T: Serialize>(
+    key: &str,
+    entry: &Entry<T>,
+    now: Timestamp,
+) -> Result<String, InvalidLine> {
+    let mut out = Vec::new();
+    put_exported(&mut out, key, entry, now).map_err(InvalidLine::new)?;
     String::from_utf8(out).map_err(InvalidLine::new)
 }
 

@@ -27,7 +27,9 @@ pub use self::duration::{InvalidDuration, format_duration, parse_duration};
 #[cfg(any(feature = "server", feature = "client"))]
 pub use self::json::{InvalidJson, Json};
 #[cfg(any(feature = "server", feature = "client"))]
-pub use self::line::{InvalidLine, event_line, read_value, read_write, row_line, time_text};
+pub use self::line::{
+    InvalidLine, event_line, export_line, read_value, read_write, row_line, time_text,
+};
 
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::command::Command;
@@ -37,7 +39,7 @@ pub(crate) use self::compacted::CompactedFigures;
 pub(crate) use self::event::{event_name, read_event, write_event};
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::problem::Problem;
-pub(crate) use self::row::{ReadRow, put_row, put_value, value_of};
+pub(crate) use self::row::{ReadRow, put_exported, put_row, put_value, value_of};
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::stats::Figures;
 #[cfg(any(feature = "server", feature = "client"))]

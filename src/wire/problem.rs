@@ -154,7 +154,7 @@ impl Problem {
             "invalid_ttl" => Error::InvalidTtl,
             "too_large" => match (weight, limit) {
                 (Some(weight), Some(limit)) => Error::TooLarge { weight, limit },
-                _ => Error::Rejected(self.message.into()),
+                _ => Error::RequestTooLarge { limit },
             },
             "memory_limit" => Error::OverLimit {
                 what: if what.as_deref() == Some("bytes") { "bytes" } else { "entries" },
@@ -213,6 +213,9 @@ impl From<&Error> for Problem {
                 let (weight, limit) = (Some(*weight), Some(*limit));
                 detailed("too_large", Details { weight, limit, ..none() })
             }
+            Error::RequestTooLarge { limit } => {
+                detailed("too_large", Details { limit: *limit, ..none() })
+            }
             Error::OverLimit { what, limit } => {
                 let (what, limit) = (Some(Cow::Borrowed(*what)), Some(*limit));
                 detailed("memory_limit", Details { what, limit, ..none() })
@@ -261,6 +264,8 @@ mod tests {
             Error::InvalidKey { length: 1025 },
             Error::InvalidTtl,
             Error::TooLarge { weight: 9, limit: 8 },
+            Error::RequestTooLarge { limit: Some(8) },
+            Error::RequestTooLarge { limit: None },
             Error::OverLimit { what: "entries", limit: 8 },
             Error::OverLimit { what: "bytes", limit: 8 },
             Error::Refused(Refusal::new("the brake is on")),

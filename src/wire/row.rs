@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 use std::ops::Range;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{InvalidTime, Text, put_text, put_time, text_of, time_of};
+use super::duration::LONGEST_DURATION;
+use super::{InvalidTime, Text, format_duration, put_text, put_time, text_of, time_of};
 use crate::{Entry, Key, Timestamp, Value};
 
 /// Write a value, and say of which kind it is: `string` or `string_slice` if there is nothing but text in it,
@@ -63,6 +65,24 @@ pub(crate) fn put_row<T: Serialize>(
     Ok(range)
 }
 
+/// Write a row of an export, which was made at `now`: it says besides how long the entry had left, so that an import
+/// can give it as much.
+pub(crate) fn put_exported<T: Serialize>(
+    out: &mut Vec<u8>,
+    key: &str,
+    entry: &Entry<T>,
+    now: Timestamp,
+) -> serde_json::Result<()> {
+    put_row(out, key, entry)?;
+    let left = entry.expires_at.map(|deadline| deadline.saturating_since(now));
+    // A longer one could not be read again. Then the deadline itself has to do.
+    if let Some(left) = left.filter(|left| *left <= LONGEST_DURATION) {
+        let _ = write!(Text(out), ",\"expires_in\":\"{}\"", format_duration(left));
+    }
+    out.push(b'}');
+    Ok(())
+}
+
 pub(super) fn put_ttl(out: &mut Vec<u8>, expires_at: Option<Timestamp>) {
     let _ = match expires_at {
         Some(time) => write!(Text(out), "\"ttl\":\"{}\"", text_of(time)),
@@ -86,6 +106,10 @@ pub(crate) struct ReadRow<'a> {
     created_at: Cow<'a, str>,
     #[serde(borrow)]
     updated_at: Cow<'a, str>,
+    /// Only in exports: how long the entry had left.
+    #[cfg(feature = "file")]
+    #[serde(borrow, default)]
+    expires_in: Option<Cow<'a, str>>,
 }
 
 /// What is wrong with a row.
@@ -97,6 +121,9 @@ pub(crate) enum InvalidRow {
     Value(#[from] serde_json::Error),
     #[error(transparent)]
     Time(#[from] InvalidTime),
+    #[cfg(feature = "file")]
+    #[error("its expires_in: {0}")]
+    Left(#[from] super::InvalidDuration),
     #[error(transparent)]
     Key(#[from] crate::Error),
 }
@@ -113,6 +140,13 @@ impl ReadRow<'_> {
             expires_at: self.ttl.as_deref().map(time_of).transpose()?,
         };
         Ok((key, entry))
+    }
+
+    /// How long the entry had left at the export. `None` if it had no deadline, or if the export was made before rows
+    /// said so: then it has the deadline that `entry` has.
+    #[cfg(feature = "file")]
+    pub(crate) fn left(&self) -> Result<Option<Duration>, InvalidRow> {
+        Ok(self.expires_in.as_deref().map(super::parse_duration).transpose()?)
     }
 }
 

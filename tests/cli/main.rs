@@ -4,10 +4,13 @@ mod accounts;
 mod batches;
 mod bench;
 mod command;
+#[path = "../common/mod.rs"]
+mod common;
 mod demo;
 mod failures;
 mod moves;
 mod reads;
+mod round_trips;
 mod server;
 mod shells;
 mod terminal;

@@ -84,7 +84,7 @@ fn what_is_there_can_stay() {
     assert_eq!(
         counts,
         serde_json::json!({
-            "set": 2, "present": 0, "expired": 0, "refused": 0, "not_taken": 0, "unknown": 0,
+            "set": 2, "superseded": 0, "present": 0, "expired": 0, "refused": 0, "not_taken": 0, "unknown": 0,
         })
     );
     assert_eq!(server.said(&["get", "a"]), "new\n");
@@ -95,7 +95,10 @@ fn the_last_line_of_a_key_counts() {
     let server = Server::start(&[]);
     let lines: String =
         (0..5_000).map(|n| format!("{{\"key\":\"k{}\",\"value\":\"{n}\"}}\n", n % 700)).collect();
-    assert_eq!(server.run_with(&["import"], &lines).out, "5000 entries set\n");
+    assert_eq!(
+        server.run_with(&["import"], &lines).out,
+        "700 entries set, 4300 superseded by a later line of the same key\n"
+    );
     for key in 0..700 {
         let last = (0..5_000).rev().find(|n| n % 700 == key).expect("there is one");
         if key % 50 == 0 {
@@ -115,28 +118,33 @@ fn what_has_expired_since_is_left_out() {
 }
 
 #[test]
-fn a_wrong_line_is_named_and_what_was_before_it_is_done() {
+fn wrong_line_is_named_and_nothing_is_set() {
     let server = Server::start(&[]);
     for (line, says) in [
         ("{\"key\":\"c\"}", "missing field `value`"),
         ("{\"key\":\"c\",\"value\":null}", "its value: null"),
         ("{\"key\":\"c\",\"value\":1,\"ttl\":\"soon\"}", "its ttl is no time"),
+        (
+            "{\"key\":\"c\",\"value\":1,\"expires_in\":\"soon\"}",
+            "its expires_in: \"soon\" is not a duration",
+        ),
+        (
+            "{\"key\":\"c\",\"kind\":\"json\",\"value\":[1]}",
+            "its value is none of the kind \"json\"",
+        ),
         ("{\"key\":\"\",\"value\":1}", "a key is 1 to 1024 bytes"),
         ("{\"key\":\"c\",\"value\":\"torn", "EOF"),
     ] {
-        server.said(&["clear", "--yes"]);
         let lines = format!(
             "{{\"key\":\"a\",\"value\":1}}\n\n{{\"key\":\"b\",\"value\":1}}\n{line}\n{{\"key\":\"d\",\"value\":1}}\n"
         );
         let ended = server.run_with(&["import"], &lines);
-        assert_eq!((ended.code, ended.out.as_str()), (4, ""), "{}", ended.err);
+        assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{}", ended.err);
         assert!(ended.err.starts_with("error: line 4 is no entry: "), "{}", ended.err);
         assert!(ended.err.contains(says), "{}", ended.err);
-        assert!(ended.err.contains("2 entries before it were set"), "{}", ended.err);
-        assert_eq!(server.said(&["keys"]), "a\nb\n");
+        assert!(ended.err.contains("nothing was set"), "{}", ended.err);
+        assert_eq!(server.said(&["keys"]), "");
     }
-    let ended = server.run_with(&["import"], "nonsense\n");
-    assert_eq!(ended.code, 2, "nothing was done: {}", ended.err);
 }
 
 #[test]
@@ -145,7 +153,7 @@ fn what_is_refused_is_counted() {
     let lines = "{\"key\":\"a\",\"value\":1}\n{\"key\":\"b\",\"value\":1}\n";
     let ended = server.run_with(&["import"], lines);
     assert_eq!((ended.code, ended.out.as_str()), (4, "1 entries set, 1 refused\n"));
-    assert!(ended.err.starts_with("line 2: the store is full"), "{}", ended.err);
+    assert!(ended.err.starts_with("line 2, key \"b\": the store is full"), "{}", ended.err);
 }
 
 #[test]
@@ -164,7 +172,11 @@ fn a_line_that_is_too_long_for_the_server_is_named_and_the_others_are_set() {
     .concat();
     let ended = server.run_with(&["import"], &lines);
     assert_eq!((ended.code, ended.out.as_str()), (4, "4 entries set, 1 refused\n"));
-    assert!(ended.err.starts_with("line 3: the body is longer than "), "{}", ended.err);
+    for part in
+        ["line 3, key \"c\": ", "1100022 bytes", "at most 1048576 bytes", "--max-body-bytes"]
+    {
+        assert!(ended.err.contains(part), "{part}: {}", ended.err);
+    }
     assert_eq!(server.said(&["keys"]), "a\nb\nd\ne\n");
 }
 

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use mainspring::journal::Compacted;
-use mainspring::{Client, Error, Store, Write, http};
+use mainspring::{Client, Error, Event, Store, Write, http};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -12,11 +12,14 @@ use crate::liar::{Liar, Say, TIME, json, problem};
 
 /// A server with these limits, which ends with the test.
 async fn serve(set: impl FnOnce(&mut http::Limits)) -> String {
+    serve_store(Store::builder().spawn(), set).await
+}
+
+async fn serve_store(store: Store<String>, set: impl FnOnce(&mut http::Limits)) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut options = http::Options::default();
     set(&mut options.limits);
-    let store = Store::<String>::builder().spawn();
     tokio::spawn(http::serve(listener, store, options, CancellationToken::new()));
     url
 }
@@ -44,11 +47,15 @@ async fn only_the_one_that_is_too_large_is_refused() {
     let done =
         store.set_many([("a", "v".into()), ("b", large.clone()), ("c", "v".into())]).await.unwrap();
     assert_eq!((&done[0], &done[2]), (&Ok(1), &Ok(2)));
-    assert!(matches!(done[1], Err(Error::Rejected(_))), "{:?}", done[1]);
+    let too_large = Error::RequestTooLarge { limit: Some(1 << 20) };
+    assert_eq!(done[1], Err(too_large.clone()));
     let alone = store.set_many([("b", large.clone())]).await.unwrap();
-    assert!(matches!(alone[..], [Err(Error::Rejected(_))]), "{alone:?}");
-    let alone = store.set("b", large).await;
-    assert!(matches!(alone, Err(Error::Rejected(_))), "{alone:?}");
+    assert_eq!(alone, [Err(too_large.clone())]);
+    assert_eq!(store.set("b", large).await, Err(too_large.clone()));
+    assert!(
+        too_large.to_string().contains("1048576 bytes")
+            && too_large.to_string().contains("max_body_bytes")
+    );
 }
 
 #[tokio::test]
@@ -123,4 +130,120 @@ async fn a_write_that_gets_no_connection_is_not_unknown() {
         assert!(matches!(refused, Err(Error::Busy | Error::Unreachable(_))), "{n}: {refused:?}");
     }
     assert_eq!(held.get("k").await.unwrap().unwrap().revision, 1);
+}
+
+/// The entries of a snapshot, sorted by key.
+async fn snapshot(client: &Client<String>) -> Result<Vec<(String, usize)>, Error> {
+    let mut events = client.subscribe().from_snapshot().await?;
+    let mut entries = Vec::new();
+    loop {
+        match events.recv().await? {
+            Event::Entry { key, entry } => {
+                entries.push((key.to_string(), entry.value.elements().len()));
+            }
+            Event::SnapshotEnd { .. } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_reader_reads_what_can_be_written() {
+    // Neither a history nor a request is as large as what is written.
+    let store = Store::<String>::builder().history_bytes(1_000).spawn();
+    let client = Client::<String>::connect(&serve_store(store.clone(), |_| {}).await).unwrap();
+    let mut watch = client.subscribe().await.unwrap();
+    let mut embedded = store.subscribe().await.unwrap();
+    let element = "é".repeat(25_000);
+    let batch = (0..100).map(|n| Write::set(format!("batch/{n}"), element.clone()));
+    store.batch(batch).await.unwrap();
+    store.set("list", vec![element.clone(); 100]).await.unwrap();
+    for events in [&mut watch, &mut embedded] {
+        let event = events.recv().await.unwrap();
+        assert!(matches!(&event, Event::Batch { changes, .. } if changes.len() == 100));
+        let event = events.recv().await.unwrap();
+        assert!(matches!(&event, Event::Change(change) if &*change.key == "list"));
+    }
+
+    assert_eq!(client.get("list").await.unwrap().unwrap().value.elements().len(), 100);
+    assert_eq!(client.range("list", 0, usize::MAX).await.unwrap().unwrap().len(), 100);
+    let mut read = Vec::new();
+    let mut page = client.scan("").limit(10_000).await.unwrap();
+    loop {
+        read.extend(
+            page.items
+                .drain(..)
+                .map(|(key, entry)| (key.to_string(), entry.value.elements().len())),
+        );
+        let Some(next) = page.next else { break };
+        page = client.scan("").after(next).limit(10_000).await.unwrap();
+    }
+    assert_eq!(read.len(), 101);
+    assert_eq!(snapshot(&client).await.unwrap(), read);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_has_no_limit_unless_it_is_set() {
+    let store = Store::<String>::builder().spawn();
+    let client = Client::<String>::connect(&serve_store(store.clone(), |_| {}).await).unwrap();
+    // More than a client took before.
+    let length = (64 << 20) + 1;
+    store.set("k", "x".repeat(length)).await.unwrap();
+    assert_eq!(client.get("k").await.unwrap().unwrap().item().map(String::len), Some(length));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entry_beyond_the_limit_of_a_client_is_named_and_the_others_are_read() {
+    let store = Store::<String>::builder().spawn();
+    let url = serve_store(store.clone(), |_| {}).await;
+    for n in 0..50 {
+        store.set(format!("{}/{n:02}", ["a", "z"][n % 2]), "x".repeat(5_000)).await.unwrap();
+    }
+    store.set("k \"1\"", vec!["y".repeat(1_000); 300]).await.unwrap();
+    let client = Client::<String>::at(&url)
+        .max_answer_bytes(100_000)
+        .max_event_bytes(100_000)
+        .connect()
+        .unwrap();
+    let assert_named = |error: &Error, setting: &str| {
+        assert!(matches!(error, Error::Rejected(_)), "{error:?}");
+        let text = error.to_string();
+        for part in ["\"k \\\"1\\\"\"", "100000", "30", setting] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    };
+    assert_named(&client.get("k \"1\"").await.unwrap_err(), "max_answer_bytes");
+    assert_named(&client.range("k \"1\"", 0, usize::MAX).await.unwrap_err(), "max_answer_bytes");
+    assert_eq!(client.range("k \"1\"", 7, 2).await.unwrap().unwrap().len(), 2);
+
+    // A page that is too long only as a whole is made of shorter ones, up to the entry, and from there on.
+    let (mut before, mut next) = (0, None);
+    let error = loop {
+        let page = client.scan("").limit(10_000);
+        let page = match next {
+            Some(after) => page.after(after),
+            None => page,
+        };
+        match page.await {
+            Ok(page) => (before, next) = (before + page.items.len(), page.next),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(before, 25);
+    assert_named(&error, "max_answer_bytes");
+    let page = client.scan("").after("k \"1\"").limit(10).await.unwrap();
+    assert_eq!(page.items.len(), 10);
+
+    assert_named(&snapshot(&client).await.unwrap_err(), "max_event_bytes");
+    let mut events = client.subscribe().prefix("z/").from_snapshot().await.unwrap();
+    while !matches!(events.recv().await.unwrap(), Event::SnapshotEnd { .. }) {}
+    // And it is in no other reader's way.
+    assert_eq!(snapshot(&Client::connect(&url).unwrap()).await.unwrap().len(), 51);
+
+    let mut watch = client.subscribe().await.unwrap();
+    store.batch((0..30).map(|n| Write::set(format!("b/{n}"), "x".repeat(5_000)))).await.unwrap();
+    let error = watch.recv().await.unwrap_err().to_string();
+    assert!(error.contains("\"b/0\"") && error.contains("max_event_bytes"), "{error}");
 }

@@ -39,11 +39,27 @@ pub(crate) fn open(path: &Path) -> Store<String> {
     Store::builder().journal(journal).spawn()
 }
 
-/// Everything that a journal holds, as rows.
-pub(crate) fn rows(path: &Path) -> Vec<String> {
+/// What an export of a journal writes.
+pub(crate) fn exported(path: &Path) -> String {
     let mut out = Vec::new();
     export(path, &mut out, &mut |_| {}).expect("it can be read");
-    String::from_utf8(out).expect("text").lines().map(String::from).collect()
+    String::from_utf8(out).expect("text")
+}
+
+/// Everything that a journal holds, as rows: without how long each entry has left.
+pub(crate) fn rows(path: &Path) -> Vec<String> {
+    let row = |line: &str| match line.rsplit_once(",\"expires_in\":") {
+        Some((row, left)) if !left.contains('{') => format!("{row}}}"),
+        _ => line.to_owned(),
+    };
+    exported(path).lines().map(row).collect()
+}
+
+/// A row of [`rows`] without its deadline, which an import moves.
+pub(crate) fn without_deadline(row: &str) -> String {
+    let (start, rest) = row.rsplit_once(",\"ttl\":").expect("a row");
+    let (_, end) = rest.split_once(",\"created_at\":").expect("a row");
+    format!("{start},\"created_at\":{end}")
 }
 
 /// Its files whose names begin so, sorted.

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use mainspring::journal::file::tools::{Format, Imported, Torn, Verdict, check, import};
 
-use crate::folder::{filled, fresh, open, pinned, rows};
+use crate::folder::{exported, filled, fresh, open, pinned, rows, without_deadline};
 
 fn take(text: &str, folder: &Path) -> Result<Imported, String> {
     import(text.as_bytes(), folder, &mut |_| {}).map_err(|error| error.to_string())
@@ -107,10 +108,16 @@ async fn a_snapshot_of_document_003() {
 #[test]
 fn an_export_comes_back_as_it_was() {
     let expected = rows(&pinned("export", "journal-v1"));
-    let text = expected.join("\n") + "\n";
+    let text = exported(&pinned("export", "journal-v1"));
     let folder = fresh("import-export");
     let done = take(&text, &folder).expect("it is an export");
     assert_eq!((done.format, done.entries, done.revision), (Format::Export, 7, 24));
+    let undated =
+        |rows: &[String]| rows.iter().map(|row| without_deadline(row)).collect::<Vec<_>>();
+    assert_eq!(undated(&rows(&folder)), undated(&expected));
+    // An export of an older version says no more than the deadline.
+    let folder = fresh("import-export-old");
+    take(&(expected.join("\n") + "\n"), &folder).expect("it is an export");
     assert_eq!(rows(&folder), expected);
 
     // Numbers keep their digits, texts their escapes, and lists in lists their place.
@@ -162,10 +169,107 @@ async fn an_import_that_is_cut_short_can_be_run_again() {
 
 #[test]
 fn what_is_none_of_these_is_refused() {
-    refused("import-nothing", "", "no export");
     refused("import-text", "hello", "no export");
     let folder: PathBuf = fresh("import-bytes");
     let error = import(&b"{\"a\":\"\xff\xfe\"}"[..], &folder, &mut |_| {}).expect_err("no text");
     assert!(error.to_string().contains("byte 6 is not UTF-8"), "{error}");
     assert!(fs::metadata(folder).is_err());
+}
+
+#[tokio::test]
+async fn empty_log_imports_as_empty_store() {
+    for (n, text) in ["", "\n", " \r\n\t\n"].into_iter().enumerate() {
+        let folder = fresh(&format!("import-empty-{n}"));
+        let done = take(text, &folder).expect("it is an empty log");
+        assert_eq!((done.format, done.entries, done.revision), (Format::Log002, 0, 0));
+        let report = check(&folder, &mut |_| {}).expect("a journal");
+        assert_eq!(report.verdict, Verdict::Open);
+        let store = open(&folder);
+        assert_eq!(store.set("k", "v").await, Ok(1), "it starts, empty");
+        store.shutdown().await.expect("it closes");
+    }
+}
+
+#[tokio::test]
+async fn data_of_the_old_program_without_a_journal_refuses_to_start() {
+    for (name, text) in [("test_db.log", LOG), ("test_db.log", ""), ("file.tmp", "{\"a\": \"1\"}")]
+    {
+        let folder = fresh(&format!("import old {}-{name}", text.len()));
+        fs::create_dir_all(&folder).expect("it can be created");
+        let file = folder.join(name);
+        fs::write(&file, text).expect("it can be written");
+        let refused = open(&folder)
+            .ready()
+            .await
+            .expect_err("a start would serve an empty store")
+            .to_string();
+        let command =
+            format!("`mainspring journal import '{}' '{}'`", folder.display(), file.display());
+        assert!(refused.contains(name) && refused.contains(&command), "{refused}");
+        assert!(!folder.join("MANIFEST").exists(), "nothing was begun");
+
+        // What it says helps, in the same folder too, and the old file stays.
+        let done = take(text, &folder).expect("it can be imported");
+        let store = open(&folder);
+        store.ready().await.expect("it starts");
+        assert_eq!(store.stats().entries as u64, done.entries);
+        store.shutdown().await.expect("it closes");
+        assert_eq!(fs::read_to_string(&file).expect("it is there"), text);
+    }
+}
+
+const ROW: &str = r#"{"key":"k","kind":"string","value":"v","revision":9,"ttl":"2001-01-01T00:00:00Z","created_at":"2000-06-20T14:54:21Z","updated_at":"2000-06-20T14:54:21Z""#;
+
+#[tokio::test]
+async fn imported_entry_lives_as_long_as_it_had_left_at_the_export() {
+    let folder = fresh("import-left");
+    let row = format!("{ROW},\"expires_in\":\"1h\"}}");
+    let before = SystemTime::now();
+    take(&row, &folder).expect("it is an export");
+    let after = SystemTime::now();
+    let store = open(&folder);
+    let entry = store
+        .get("k")
+        .await
+        .expect("it starts")
+        .expect("its old deadline has passed, and does not count");
+    let left = Duration::from_secs(3_600);
+    let deadline = SystemTime::from(entry.expires_at.expect("it has a deadline"));
+    assert!(before + left <= deadline && deadline <= after + left, "{deadline:?}");
+    assert_eq!((entry.revision, store.revision()), (9, 9));
+    store.shutdown().await.expect("it closes");
+    // And that is how long the next export gives it.
+    assert!(exported(&folder).contains(",\"expires_in\":\"59m"), "{}", exported(&folder));
+}
+
+#[tokio::test]
+async fn imported_entry_without_time_left_expires_at_the_start() {
+    for (name, row) in [
+        ("zero", format!("{ROW},\"expires_in\":\"0s\"}}")),
+        ("tiny", format!("{ROW},\"expires_in\":\"1ns\"}}")),
+        ("old", format!("{ROW}}}")),
+    ] {
+        let folder = fresh(&format!("import-left-{name}"));
+        assert_eq!(take(&row, &folder).expect("it is an export").entries, 1);
+        assert_eq!(exported(&folder), "", "it is over");
+        let store = open(&folder);
+        assert_eq!(store.get("k").await, Ok(None));
+        assert_eq!(store.set("k", "v").await, Ok(11), "after it has expired as revision 10");
+        store.shutdown().await.expect("it closes");
+    }
+    refused(
+        "import-left-wrong",
+        &format!("{ROW},\"expires_in\":\"soon\"}}"),
+        "line 1: its expires_in: ",
+    );
+}
+
+#[tokio::test]
+async fn imported_entry_from_a_clock_that_is_ahead_lives_as_long_as_it_had_left() {
+    let folder = fresh("import-left-ahead");
+    let row = ROW.replace("\"updated_at\":\"2000", "\"updated_at\":\"2100");
+    take(&format!("{row},\"expires_in\":\"1m\"}}"), &folder).expect("it is an export");
+    let store = open(&folder);
+    assert!(store.get("k").await.expect("it starts").is_some());
+    store.shutdown().await.expect("it closes");
 }

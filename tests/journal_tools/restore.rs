@@ -136,3 +136,17 @@ fn a_target_is_a_revision_or_a_time() {
     let error = "yesterday".parse::<Target>().expect_err("neither").to_string();
     assert!(error.contains("it is a revision, or a time such as"), "{error}");
 }
+
+#[tokio::test]
+async fn restore_keeps_absolute_deadlines() {
+    let (folder, into) = (fresh("restore-deadline"), fresh("restore-deadline-into"));
+    let store = open(&folder);
+    store.set("k", "v").ttl(Duration::from_secs(3_600)).await.expect("it is written");
+    let deadline = store.get("k").await.expect("it is open").expect("it is there").expires_at;
+    store.shutdown().await.expect("it closes");
+    back(&folder, Target::Revision(1), &into).expect("it reaches back");
+    let restored = open(&into);
+    let entry = restored.get("k").await.expect("it starts").expect("it is there");
+    assert_eq!(entry.expires_at, deadline);
+    restored.shutdown().await.expect("it closes");
+}

@@ -4,18 +4,19 @@ use std::collections::HashMap;
 use std::io::{BufWriter, Write, stdout};
 use std::path::PathBuf;
 
-use mainspring::wire::{Json, row_line};
+use mainspring::wire::{Json, export_line};
 use mainspring::{Carrier, Entry, Event, Key, Store};
 
-use super::screen::Screen;
+use super::screen::{Screen, now};
 use crate::cli::exit::Exit;
 use crate::cli::output::{is_standard, tell, write_whole};
 
 pub const ABOUT: &str = "\
 Write every entry as a line of JSON, sorted by key, all as of one revision, which is said on the standard error.
 
-The lines are those of `get --json`; `import` and `journal import` take them. All of it is held in memory until it is \
-complete, because entries may change while they are told.";
+The lines are those of `get --json`, and an entry that expires has `expires_in` besides: how long it has left, by the \
+clock of this machine. `import` and `journal import` take them. All of it is held in memory until it is complete, \
+because entries may change while they are read.";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -34,10 +35,11 @@ pub async fn run<C: Carrier<Json>>(
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     let (entries, revision) = snapshot(store, args.prefix.as_deref()).await?;
+    let now = now();
     let put = |out: &mut dyn Write, screen: Screen| -> anyhow::Result<()> {
         let mut out = BufWriter::new(out);
         for (key, entry) in &entries {
-            writeln!(out, "{}", screen.line(&row_line(key, entry)?))?;
+            writeln!(out, "{}", screen.line(&export_line(key, entry, now)?))?;
         }
         Ok(out.flush()?)
     };

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
 
+use crate::Error;
 use crate::http::answer::Failure;
 
 /// What a connection beyond the limits is told, whatever it asks.
@@ -33,7 +34,7 @@ pub(super) fn busy() -> Response {
 }
 
 pub(super) fn too_large(max: usize) -> Response {
-    refusal("too_large", format!("the body is longer than {max} bytes: send less at a time"))
+    Failure::from(Error::RequestTooLarge { limit: Some(max as u64) }).into_response()
 }
 
 pub(super) fn timeout() -> Response {

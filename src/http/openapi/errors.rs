@@ -155,7 +155,7 @@ fn example(code: &'static str) -> Problem {
         "invalid_json" => {
             Problem::new(code, "the body is not what it should be: EOF while parsing")
         }
-        "too_large" => Problem::new(code, "the body is longer than 1048576 bytes"),
+        "too_large" => of(Error::RequestTooLarge { limit: Some(1_048_576) }),
         "timeout" => Problem::new(code, "the body did not arrive in time"),
         "method_not_allowed" => {
             Problem::new(code, "this path does not take this method: see /docs")

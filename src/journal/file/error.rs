@@ -36,6 +36,18 @@ pub enum FileError {
         /// The folder.
         path: PathBuf,
     },
+    /// The folder holds no journal, but data of the Go program that this store replaces: a start would ignore it.
+    #[error(
+        "{}: {file} was written by the old Go program, and there is no journal: to take over its data run \
+         `mainspring journal import {} {}`; to start without it, use another folder",
+        .path.display(), Argument(.path), Argument(&.path.join(.file))
+    )]
+    NotImported {
+        /// The folder.
+        path: PathBuf,
+        /// The name of the file in it.
+        file: &'static str,
+    },
     /// The manifest is missing or damaged, and there are files that it should list.
     #[error(
         "{}: the MANIFEST {why}: `mainspring journal repair {}` shows what can be rebuilt",

@@ -1,6 +1,7 @@
 //! Opening a folder to write: take the lock, read everything, and put right what a crash has left.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -43,7 +44,10 @@ pub(crate) fn recover<T: DeserializeOwned>(
     };
     let (mut manifest, is_new) = match manifest(&**disk)? {
         Some(manifest) => (manifest, false),
-        None => (empty(StoreId::random(), sync), true),
+        None => {
+            refuse_data_to_import(&path)?;
+            (empty(StoreId::random(), sync), true)
+        }
     };
     let replayed = if is_new {
         Replayed { revision: 0, end: 0, unmarked: 0, closed: true, mark: None, damage: None }
@@ -205,6 +209,18 @@ pub(crate) fn manifest(disk: &dyn Disk) -> Result<Option<Manifest>, FileError> {
             Err(FileError::Unreadable { path: path.join(MANIFEST), offset: 0, why })
         }
         Err(error) => Err(FileError::Manifest { path, why: format!("cannot be read: {error}") }),
+    }
+}
+
+/// Where the Go programs that this store replaces keep their data: a log of commands, and a snapshot.
+const TO_IMPORT: [&str; 2] = ["test_db.log", "file.tmp"];
+
+/// A new journal beside such data would serve an empty store in its place. An import into this folder does not come
+/// by here, and leaves a journal.
+fn refuse_data_to_import(folder: &Path) -> Result<(), FileError> {
+    match TO_IMPORT.into_iter().find(|file| folder.join(file).is_file()) {
+        Some(file) => Err(FileError::NotImported { path: folder.to_owned(), file }),
+        None => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use super::load::Loaded;
 use super::{disk, manifest, patiently};
 use crate::journal::file::error::FileError;
 use crate::journal::file::replay::Progress;
-use crate::wire::put_row;
+use crate::wire::put_exported;
 
 /// What [`export`] has written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,7 +23,8 @@ pub struct Exported {
 }
 
 /// Write every entry as a line of JSON: `key`, `kind`, `value`, `revision`, `ttl`, `created_at`, `updated_at`,
-/// sorted by key. Entries whose deadline has passed are left out.
+/// and for an entry with a deadline `expires_in`, which is how long it has left; sorted by key. Entries whose deadline
+/// has passed are left out.
 ///
 /// Changes nothing, and works beside a running store. What it writes can be [imported](super::import).
 ///
@@ -40,13 +41,14 @@ pub fn export(
     let mut out = BufWriter::new(out);
     let mut entries = 0;
     let (mut row, mut written) = (Vec::new(), Ok(()));
-    loaded.each(loaded.now(), |key, entry| {
+    let now = loaded.now();
+    loaded.each(now, |key, entry| {
         entries += 1;
         row.clear();
-        written = put_row(&mut row, key, entry)
+        written = put_exported(&mut row, key, entry, now)
             .map_err(std::io::Error::from)
-            .and_then(|_| out.write_all(&row))
-            .and_then(|()| out.write_all(b"}\n"));
+            .and_then(|()| out.write_all(&row))
+            .and_then(|()| out.write_all(b"\n"));
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     written

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ use crate::journal::file::error::FileError;
 use crate::journal::file::line::Unreadable;
 use crate::journal::file::replay::Progress;
 use crate::wire::ReadRow;
+use crate::{Key, Timestamp};
 
 /// What an import was made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -55,11 +57,13 @@ pub struct Torn {
 /// How many lines there are between two words about progress.
 const NOW_AND_THEN: u64 = 1_024;
 
-/// Make a journal of what was written elsewhere: an [export](super::export), a log of document 002, or a
-/// snapshot of document 003. Which it is shows in its content.
+/// Make a journal of an [export](super::export), or of what the Go programs that this store replaces have written: a
+/// log of commands (`test_db.log`), or a snapshot (`file.tmp`). Which it is shows in its content; an empty input is an
+/// empty log.
 ///
-/// Rows keep their revisions, and the new store goes on from the highest. Logs and snapshots have none, and
-/// are numbered from 1. The store has a new id.
+/// Exported entries keep their revisions and times, and the store continues at the highest revision. An entry with
+/// `expires_in` expires that long after the import; one without keeps its deadline, also if it has passed: then it
+/// expires at the first start. Logs and snapshots have no revisions, and are numbered from 1. The store has a new id.
 ///
 /// # Errors
 ///
@@ -76,7 +80,15 @@ pub fn import(
     let text = without_torn_character(&text)?;
     let format = format_of(text)?;
     let (entries, torn) = match format {
-        Format::Export => each_line(text, progress, take_row)?,
+        Format::Export => {
+            let mut left = Vec::new();
+            let (mut entries, torn) = each_line(text, progress, |entries, line| {
+                left.extend(take_row(entries, line)?);
+                Ok(())
+            })?;
+            entries.expire_in(left);
+            (entries, torn)
+        }
         Format::Log002 => each_line(text, progress, Entries::follow)?,
         Format::Snapshot003 => {
             let entries = Entries::of_object(text);
@@ -126,6 +138,10 @@ fn format_of(text: &str) -> Result<Format, FileError> {
         kind: Option<serde::de::IgnoredAny>,
     }
     let first = text.trim_start().lines().next().unwrap_or_default();
+    // A log is empty until its program has done a first command.
+    if first.is_empty() {
+        return Ok(Format::Log002);
+    }
     if !first.starts_with('{') {
         let why = "the input: it is no export, no log of commands and no object of keys";
         return Err(FileError::Impossible(why.into()));
@@ -170,13 +186,29 @@ fn bad_line(number: u64, why: &str) -> FileError {
     FileError::Impossible(format!("the input, line {number}: {why}"))
 }
 
-fn take_row(entries: &mut Entries, line: &str) -> Result<(), Unreadable> {
+/// Take an exported entry. Returns how long it has to live, if its row says so.
+fn take_row(entries: &mut Entries, line: &str) -> Result<Option<(Key, Duration)>, Unreadable> {
     let row: ReadRow<'_> =
         serde_json::from_str(line).map_err(|error| Unreadable(error.to_string()))?;
     let (key, entry) = row.entry().map_err(|error| Unreadable(error.to_string()))?;
+    let left = row.left().map_err(|error| Unreadable(error.to_string()))?;
     entries.revision = entries.revision.max(entry.revision);
-    match entries.map.insert(key, entry) {
+    match entries.map.insert(key.clone(), entry) {
         Some(_) => Err(Unreadable("there is another line with this key before it".into())),
-        None => Ok(()),
+        None => Ok(left.map(|left| (key, left))),
+    }
+}
+
+impl Entries {
+    /// Let entries expire so long after now. A start takes the newest recorded time for now if the clock is behind it, so
+    /// that counts here too: or entries from a machine whose clock is ahead would have expired by then.
+    fn expire_in(&mut self, left: Vec<(Key, Duration)>) {
+        let now = Timestamp::from(SystemTime::now());
+        let now = self.map.values().map(|entry| entry.updated_at).fold(now, Timestamp::max);
+        for (key, left) in left {
+            if let Some(entry) = self.map.get_mut(&key) {
+                entry.expires_at = Some(now + left);
+            }
+        }
     }
 }
