@@ -182,7 +182,8 @@ fn a_server_that_is_killed_costs_no_change_and_repeats_none() {
     let end = err.last().expect("a line");
     assert!(end.starts_with("to go on from here: --from "), "{err:?}");
     let revision: u64 = end.rsplit('-').next().and_then(|text| text.parse().ok()).expect("a token");
-    assert!(revision >= last, "{end}");
+    // The signal may come between the last line and the note of it.
+    assert!(revision + 1 >= last, "{end}");
 }
 
 /// Its reader takes nothing, as one that was stopped.

@@ -21,6 +21,7 @@ mod ownership;
 mod planted;
 mod power;
 mod replay;
+mod shortage;
 mod sim;
 mod steps;
 mod upgrade;

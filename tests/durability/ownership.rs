@@ -171,7 +171,8 @@ async fn symbolic_link_that_leads_elsewhere_fails_the_journal() {
     store.set("k", "x").await.unwrap();
     fs::remove_file(root.join("data")).unwrap();
     symlink("second", root.join("data")).unwrap();
-    store.compact().await.unwrap();
+    let error = store.compact().await.unwrap_err();
+    assert!(matches!(error, Error::CompactionFailed(_)), "{error}");
     let mut last = Ok(0);
     for _ in 0..30 {
         last = store.set("k", "x".repeat(100)).await;

@@ -77,6 +77,8 @@ struct Inner {
     off: bool,
     fault: Option<(u64, Fault)>,
     full: bool,
+    /// The error of every call that opens or creates a file.
+    shortage: Option<i32>,
     locked: bool,
     /// Which open file has locked which file.
     file_locks: BTreeMap<usize, u64>,
@@ -232,6 +234,10 @@ impl Inner {
         }
     }
 
+    fn shortage(&self) -> io::Result<()> {
+        self.shortage.map_or(Ok(()), |error| Err(io::Error::from_raw_os_error(error)))
+    }
+
     fn fails(&mut self, fault: Fault) -> io::Result<()> {
         match fault {
             Fault::Interrupted => Err(io::ErrorKind::Interrupted.into()),
@@ -287,6 +293,11 @@ impl SimDisk {
     /// There is room again, or none.
     pub(crate) fn set_full(&self, full: bool) {
         self.inner().full = full;
+    }
+
+    /// Opening a file fails with this error of the system from here on, or no more.
+    pub(crate) fn set_shortage(&self, error: Option<i32>) {
+        self.inner().shortage = error;
     }
 
     pub(crate) fn steps(&self) -> u64 {
@@ -407,6 +418,7 @@ impl Disk for SimDisk {
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         let mut inner = self.inner();
         inner.simple(format_args!("create {name}"), |inner| {
+            inner.shortage()?;
             if inner.names.contains_key(name) {
                 return Ok(());
             }
@@ -427,7 +439,7 @@ impl Disk for SimDisk {
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         let mut inner = self.inner();
-        inner.simple(format_args!("open {name}"), |_| Ok(()))?;
+        inner.simple(format_args!("open {name}"), |inner| inner.shortage())?;
         let file = *inner.names.get(name).ok_or(io::ErrorKind::NotFound)?;
         inner.opened += 1;
         let handle = inner.opened;

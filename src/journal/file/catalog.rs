@@ -114,19 +114,32 @@ impl Catalog {
     }
 
     /// The checksum of the append that holds a revision; `None` if it is in a segment of format 1.
+    ///
+    /// Needs no descriptor if the revision is in the segment that is written to, or is the last before a segment.
     pub(crate) fn sum_at(&self, revision: u64) -> io::Result<Option<Sum>> {
         let (segments, end) = self.segments();
-        let Some(info) = segments.iter().find(|info| info.end.is_none_or(|end| end >= revision))
+        if let Some(next) = segments.iter().find(|info| info.base == revision) {
+            return Ok(next.prev);
+        }
+        let Some(info) = segments.iter().find(|info| info.end.is_none_or(|end| end > revision))
         else {
             return Ok(None);
         };
+        let open = if info.end.is_none() { self.segment() } else { None };
+        let file = open.map_or_else(|| self.disk.open(&info.file()), Ok)?;
         let length = usize::try_from(info.bytes.unwrap_or(end)).unwrap_or(usize::MAX);
-        let bytes = self.disk.open(&info.file())?.read_some(0, length)?;
+        let bytes = file.read_some(0, length)?;
+        drop(file);
         let expected = Expected { mark: None, revisions: &[revision] };
         match scan(&bytes, info, expected, |_| Ok::<_, ScanError<()>>(())) {
             Ok(scanned) if scanned.revision >= revision => Ok(scanned.sum_of(revision)),
             _ => Err(io::Error::other(format!("{} cannot be read back", info.file()))),
         }
+    }
+
+    /// The file that is written to, while it is open.
+    fn segment(&self) -> Option<Arc<dyn DiskFile>> {
+        self.segment.lock().as_ref().and_then(Weak::upgrade)
     }
 
     /// How much of the log a start would have to read, and how large the snapshot before it is.
@@ -220,14 +233,11 @@ impl Catalog {
         new.mark = Mark::of_empty(&next);
         let synced = (next.base, new.mark);
         new.segments.push(next);
-        if let Err(error) = new.write(&*self.disk) {
-            let is_unchanged = Manifest::read(&*self.disk).is_ok_and(|old| old == *manifest);
-            return Err(if is_unchanged {
-                RotateError::Unchanged(error)
-            } else {
-                RotateError::Unknown(error)
-            });
-        }
+        new.prepare(&*self.disk).map_err(|error| {
+            let is_shortage = is_shortage(&error);
+            if is_shortage { RotateError::Unchanged(error) } else { RotateError::Unknown(error) }
+        })?;
+        Manifest::commit(&*self.disk).map_err(RotateError::Unknown)?;
         *manifest = new;
         self.set_segment(file);
         *self.synced.lock() = synced;
@@ -324,15 +334,14 @@ impl Catalog {
         }
         let file = snapshot.file();
         new.snapshots.push(snapshot);
-        if let Err(error) = new.write(&*self.disk) {
+        if let Err(error) = new.prepare(&*self.disk) {
             // It takes room, perhaps the last.
-            if !manifest.lists(&file)
-                && Manifest::read(&*self.disk).is_ok_and(|old| old == *manifest)
-            {
+            if !manifest.lists(&file) {
                 let _ = self.disk.remove(&file);
             }
             return Err(error);
         }
+        Manifest::commit(&*self.disk)?;
         let old = std::mem::replace(&mut *manifest, new);
         self.oldest.store(manifest.oldest(), Ordering::Release);
         let names = old.segments.iter().map(SegmentInfo::file);

@@ -129,13 +129,23 @@ impl Manifest {
     }
 
     pub(crate) fn write(&self, disk: &dyn Disk) -> io::Result<()> {
+        self.prepare(disk)?;
+        Self::commit(disk)
+    }
+
+    /// Write it under another name. Until it is [committed](Self::commit), the one before it counts.
+    pub(crate) fn prepare(&self, disk: &dyn Disk) -> io::Result<()> {
         let mut line = serde_json::to_vec(self)?;
         line.pop(); // the brace, which the seal brings
         seal(&mut line, 0);
         let file = disk.create(TEMPORARY)?;
         file.set_length(0)?;
         file.write_all_at(&line, 0)?;
-        file.sync()?;
+        file.sync()
+    }
+
+    /// Let the one that was prepared take its place.
+    pub(crate) fn commit(disk: &dyn Disk) -> io::Result<()> {
         disk.rename(TEMPORARY, MANIFEST)?;
         disk.sync_folder()
     }
