@@ -71,6 +71,7 @@ pub(crate) async fn lives(seed: u64, sync: Sync, lies: Lies) -> Result<u64, Stri
 /// So many seeds, each of which has to hold.
 fn seeds(name: &str, from: u64, count: u64, sync: impl Fn(u64) -> Sync) {
     let count = number("SEEDS", count);
+    let from = from + number("FIRST_SEED", 0);
     let start = std::time::Instant::now();
     let runtime = runtime();
     let mut acknowledged = 0;
@@ -82,7 +83,7 @@ fn seeds(name: &str, from: u64, count: u64, sync: impl Fn(u64) -> Sync) {
     }
     let took = start.elapsed();
     figures(format_args!(
-        "{name}: {count} seeds, {acknowledged} changes, 0 lost, 0 invented, {took:.1?}"
+        "{name}: {count} seeds from {from}, {acknowledged} changes, 0 lost, 0 invented, {took:.1?}"
     ));
 }
 
