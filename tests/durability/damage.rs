@@ -68,6 +68,10 @@ async fn truncations(setting: Setting, compacts: bool, closes: bool) -> [u64; 2]
     let (marked, offset) = mark_of(&disk);
     let names = disk.file_names();
     let last_log = names.iter().rfind(|name| name.starts_with("log-")).expect("a segment");
+    if setting.segment_bytes == SEGMENTS.segment_bytes {
+        let begins = |with: &str| names.iter().filter(|name| name.starts_with(with)).count();
+        assert!(begins("log-") >= 2 && begins("snapshot-") == usize::from(compacts), "{names:?}");
+    }
     let mut counts = [0; 2];
     for name in names.iter().filter(|name| *name != "LOCK") {
         let content = disk.content(name);

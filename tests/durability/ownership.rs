@@ -15,6 +15,7 @@ use mainspring::{Error, Store};
 
 use crate::ledger::look;
 use crate::sim::{Lies, SimDisk};
+use crate::until;
 
 /// A directory for one test, with nothing in it yet.
 fn fresh(name: &str) -> PathBuf {
@@ -25,7 +26,50 @@ fn fresh(name: &str) -> PathBuf {
 }
 
 fn journal(folder: &Path, sync: Sync) -> FileJournal<String> {
-    FileJournal::open(folder).sync(sync).segment_bytes(2_000).compact_above(u64::MAX, 1.0)
+    FileJournal::open(folder)
+        .sync(sync)
+        .segment_bytes(2_000)
+        .compact_above(u64::MAX, 1.0)
+        // What is noticed is noticed by an append.
+        .check_every(Duration::MAX)
+}
+
+#[tokio::test]
+async fn idle_store_notices_what_happens_to_its_directory() {
+    type Mistake = fn(&Path);
+    let mistakes: [(&str, Mistake, &str); 5] = [
+        ("idle-removed", |data| fs::remove_dir_all(data).unwrap(), "was removed"),
+        ("idle-lock", |data| fs::remove_file(data.join("LOCK")).unwrap(), "LOCK was removed"),
+        ("idle-segment", |data| fs::remove_file(segment(data)).unwrap(), ".jsonl was removed"),
+        (
+            "idle-moved",
+            |data| fs::rename(data, data.with_extension("away")).unwrap(),
+            "was removed or moved",
+        ),
+        (
+            "idle-replaced",
+            |data| {
+                fs::rename(data, data.with_extension("away")).unwrap();
+                fs::create_dir(data).unwrap();
+            },
+            "was replaced",
+        ),
+    ];
+    for (name, happens, says) in mistakes {
+        for sync in [Sync::Always, Sync::Os] {
+            let data = fresh(name).join("data");
+            let journal = journal(&data, sync).check_every(Duration::from_millis(20));
+            let store = Store::builder().journal(journal).spawn();
+            store.set("k", "x").await.unwrap();
+            happens(&data);
+            until(name, || store.health().is_err()).await;
+            let error = store.set("k", "y").await.unwrap_err();
+            let Error::JournalFailed(cause) = error else { panic!("{name}: {error}") };
+            assert!(cause.contains(says), "{name}: {cause}");
+            assert!(store.get("k").await.unwrap().is_some(), "reads go on");
+            assert!(store.shutdown().await.is_err(), "{name}");
+        }
+    }
 }
 
 /// The file that appends go to.

@@ -334,6 +334,10 @@ impl Catalog {
         }
         let file = snapshot.file();
         new.snapshots.push(snapshot);
+        let (of, mark) = *self.synced.lock();
+        if new.segments.last().is_some_and(|last| last.base == of) {
+            new.mark = mark;
+        }
         if let Err(error) = new.prepare(&*self.disk) {
             // It takes room, perhaps the last.
             if !manifest.lists(&file) {
