@@ -17,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::accept::{Drained, accept};
 use super::answer::{Failure, json as json_answer};
-use super::metrics::{Metrics, registry};
+use super::metrics::registry;
 use super::{Limits, Options};
+use crate::auth::Account;
 use crate::wire::Problem;
 use crate::{Error, Reader};
 
@@ -40,7 +41,8 @@ const OPEN_METRICS: HeaderValue =
 /// | `/health` | as `/readyz`, with details | as `/readyz`, with details |
 /// | `/metrics` | `metrics`, the store's and the process's, as OpenMetrics text | |
 ///
-/// All but the last answer JSON. `stopping` is cancelled when nobody should send any more requests, which may be
+/// The server is ready if the store is, and its accounts are, if the options have any. All but the last answer JSON.
+/// `stopping` is cancelled when nobody should send any more requests, which may be
 /// before the server stops taking them. The routes keep the store alive, as every [`Reader`] does.
 ///
 /// # Examples
@@ -54,16 +56,17 @@ const OPEN_METRICS: HeaderValue =
 /// let store = Store::<String>::builder().spawn();
 /// let options = http::Options::default();
 /// let health: axum::Router =
-///     http::health((*store).clone(), options.metrics.clone(), CancellationToken::new());
+///     http::health((*store).clone(), &options, CancellationToken::new());
 /// # drop(health);
 /// # }
 /// ```
-pub fn health<T>(store: Reader<T>, metrics: Metrics, stopping: CancellationToken) -> Router
+pub fn health<T>(store: Reader<T>, options: &Options, stopping: CancellationToken) -> Router
 where
     T: Clone + Send + Sync + 'static,
 {
-    let registry = registry(store.clone(), metrics);
-    let of = Health { store, stopping, registry, began: Instant::now() };
+    let registry = registry(store.clone(), options.metrics.clone());
+    let accounts = options.auth.as_ref().map(|auth| auth.store().reader());
+    let of = Health { store, accounts, stopping, registry, began: Instant::now() };
     Router::new()
         .route("/health", get(details::<T>))
         .route("/healthz", get(alive::<T>))
@@ -102,6 +105,7 @@ pub async fn serve_health(
 
 struct Health<T> {
     store: Reader<T>,
+    accounts: Option<Reader<Account>>,
     stopping: CancellationToken,
     registry: Registry,
     began: Instant,
@@ -115,8 +119,8 @@ impl<T: Send + Sync + 'static> Health<T> {
         let error = match self.store.health() {
             Err(error @ Error::Failed(_)) => error,
             _ if self.stopping.is_cancelled() => Error::Closed,
-            Ok(()) => return None,
             Err(error) => error,
+            Ok(()) => self.accounts.as_ref()?.health().err().map(of_accounts)?,
         };
         let status = match &error {
             Error::Closed => "stopping",
@@ -125,6 +129,16 @@ impl<T: Send + Sync + 'static> Health<T> {
             _ => "failed",
         };
         Some((status, error))
+    }
+}
+
+/// The error of the accounts, whose cause says that it is theirs.
+fn of_accounts(error: Error) -> Error {
+    let theirs = |cause: &str| format!("the accounts: {cause}").into();
+    match error {
+        Error::JournalFailed(cause) => Error::JournalFailed(theirs(&cause)),
+        Error::Failed(cause) => Error::Failed(theirs(&cause)),
+        other => other,
     }
 }
 

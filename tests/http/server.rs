@@ -301,7 +301,7 @@ async fn a_store_is_ready_when_it_has_recovered_and_not_before() {
     let held = HeldJournal { journal, go_on: Arc::clone(&go_on) };
     let store = Store::<Json>::builder().journal(held).spawn();
     let options = http::Options::default();
-    let health = http::health(store.reader(), options.metrics.clone(), CancellationToken::new());
+    let health = http::health(store.reader(), &options, CancellationToken::new());
     let ask = async |path: &str| {
         let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
         let told = health.clone().oneshot(request).await.unwrap();

@@ -19,7 +19,9 @@ fn fails_after(name: &str, happens: impl FnOnce(&Path), cause: &str) {
     let server = Server::start(name, &[&format!("--journal=file:{}", data.display())]);
     assert_eq!(put(&server).0, 200);
     happens(&data);
-    assert_eq!(put(&server), (500, "\"outcome_unknown\"".into()));
+    // Of the write that notices it; the check of each second may have done so before.
+    let noticed = put(&server);
+    assert!([500, 503].contains(&noticed.0), "{noticed:?}");
     assert_eq!(put(&server), (503, "\"journal_failed\"".into()));
     let refused = server.ask("PUT", "/api/v1/k", "{\"value\":1}");
     assert!(refused.body.contains(cause), "{refused:?}");
@@ -47,6 +49,38 @@ fn removed_segment_fails_the_server() {
         |data| fs::remove_file(data.join("log-00000000000000000000.jsonl")).expect("it is ours"),
         "log-00000000000000000000.jsonl was removed or replaced while the store was running; writes are refused",
     );
+}
+
+#[test]
+fn idle_server_whose_directory_was_removed_is_not_ready() {
+    let data = fresh("ownership-unready");
+    let server =
+        Server::start("ownership-unready", &[&format!("--journal=file:{}", data.display())]);
+    assert_eq!(server.readiness(), (200, "ready".into()));
+    fs::remove_dir_all(&data).expect("it is ours");
+    eventually("not ready", || server.readiness() == (503, "journal_failed".into()));
+    assert_eq!(put(&server).0, 503);
+}
+
+#[test]
+fn server_whose_accounts_were_removed_is_not_ready_and_ends_with_a_failure() {
+    let data = fresh("ownership-accounts");
+    let server = Server::start(
+        "ownership-accounts",
+        &[
+            &format!("--journal=file:{}", data.display()),
+            "--auth-enabled=true",
+            "--admin-user=ada",
+            "--admin-password=wheels within wheels",
+        ],
+    );
+    assert_eq!(server.readiness(), (200, "ready".into()));
+    fs::remove_dir_all(data.join("accounts")).expect("it is ours");
+    eventually("not ready", || server.readiness() == (503, "journal_failed".into()));
+    assert!(server.check("/readyz").body.contains("the accounts: "));
+    server.signal("TERM");
+    let (code, log) = server.end();
+    assert_eq!(code, 1, "{log}");
 }
 
 #[test]

@@ -90,20 +90,19 @@ async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
     let api = listeners.say(settings)?;
     demo::greet(settings, &api);
 
-    let metrics = options.metrics.clone();
     let over = CancellationToken::new();
-    let health = http::health((*store).clone(), metrics.clone(), asked.stop.clone());
+    let health = http::health((*store).clone(), &options, asked.stop.clone());
     let health = tokio::spawn(http::serve_health(listeners.health, health, over.clone()));
 
     let served = serve_api(settings, &store, listeners.api, options, &asked).await;
     // What it could not keep is known before the end, and not after it.
-    let journal = match store.health() {
-        Err(error @ Error::JournalFailed(_)) => Err(error),
-        _ => Ok(()),
-    };
+    let journal = journal_of(&store);
     let closed = store.shutdown().await;
     let accounts = match auth {
-        Some(auth) => auth.store().shutdown().await,
+        Some(auth) => {
+            let journal = journal_of(auth.store());
+            journal.and(auth.store().shutdown().await)
+        }
         None => Ok(()),
     };
     over.cancel();
@@ -116,6 +115,14 @@ async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
     accounts.context("the journal of the accounts could not be closed")?;
     tracing::info!(revision = store.revision(), "stopped");
     Ok(if cut == 0 { Exit::Fine } else { Exit::Incomplete })
+}
+
+/// Whether the journal of a store takes writes.
+fn journal_of<T: Send + Sync + 'static>(store: &Store<T>) -> Result<(), Error> {
+    match store.health() {
+        Err(error @ Error::JournalFailed(_)) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Serve the API from when the store is ready. Answers how many connections were cut at the end.
