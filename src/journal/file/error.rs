@@ -5,7 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::segment::{Damage, FORMAT};
+use super::scan::Damage;
+use super::segment::FORMAT;
 use crate::journal::JournalError;
 
 /// Why a file journal could not be opened, read or written.

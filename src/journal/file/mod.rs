@@ -12,9 +12,12 @@ mod manifest;
 mod past;
 mod recover;
 mod replay;
+mod scan;
 mod segment;
+mod shortage;
 mod snapshot;
 mod snapshot_text;
+mod sync;
 pub mod tools;
 mod upkeep;
 mod writer;
@@ -22,7 +25,6 @@ mod writer;
 use std::fmt;
 use std::future::pending;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -39,70 +41,10 @@ pub use self::error::FileError;
 use self::past::FilePast;
 use self::recover::Lock;
 pub use self::replay::Progress;
+pub use self::sync::{InvalidSync, Sync};
 use self::writer::{Opening, Order, Setup, Writer};
 use super::{AppendError, Compaction, Journal, JournalError, Meter, Past, ReadError, Recover};
 use crate::{Change, StoreId, Subscription};
-
-/// When what was appended is synced, so that it survives a power cut. What was acknowledged survives the end
-/// of the process whichever it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Sync {
-    /// Before it is acknowledged: a power cut costs nothing.
-    #[default]
-    Always,
-    /// At most this long after it was appended: a power cut costs what was acknowledged in that time.
-    /// [`JournalStats::unsynced`](super::JournalStats::unsynced) says how long that is now.
-    Every(Duration),
-    /// When the system sees fit, which is after some 30 seconds on Linux: a power cut costs what was
-    /// acknowledged in that time.
-    Os,
-}
-
-/// As `always`, `os` or the period, such as `100ms`, which can be parsed again.
-///
-/// # Examples
-///
-/// ```
-/// use std::time::Duration;
-/// use mainspring::journal::file::Sync;
-///
-/// assert_eq!("100ms".parse(), Ok(Sync::Every(Duration::from_millis(100))));
-/// for sync in [Sync::Always, Sync::Os, Sync::Every(Duration::from_micros(1_500_300))] {
-///     assert_eq!(sync.to_string().parse(), Ok(sync));
-/// }
-/// assert!("soon".parse::<Sync>().is_err());
-/// ```
-impl fmt::Display for Sync {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Always => f.write_str("always"),
-            Self::Every(period) => write!(f, "{period:?}"),
-            Self::Os => f.write_str("os"),
-        }
-    }
-}
-
-/// A text that is no [`Sync`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not when to sync: it is always, os, or a time such as 100ms")]
-pub struct InvalidSync(String);
-
-impl FromStr for Sync {
-    type Err = InvalidSync;
-
-    fn from_str(text: &str) -> Result<Self, InvalidSync> {
-        match text {
-            "always" => Ok(Self::Always),
-            "os" => Ok(Self::Os),
-            period => {
-                let span: jiff::SignedDuration =
-                    period.parse().map_err(|_| InvalidSync(text.into()))?;
-                let period = Duration::try_from(span).map_err(|_| InvalidSync(text.into()))?;
-                Ok(Self::Every(period))
-            }
-        }
-    }
-}
 
 type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::Sync;
-use super::catalog::{Catalog, is_shortage};
+use super::catalog::Catalog;
 use super::disk::{Disk, DiskFile, LOCK};
 use super::error::FileError;
 use super::line::Sum;
@@ -17,6 +17,7 @@ use super::manifest::{
 };
 use super::replay::{Progress, Replayed, replay};
 use super::segment::{FORMAT, Mark, SegmentInfo, is_segment};
+use super::shortage::is_shortage;
 use crate::StoreId;
 use crate::journal::{Meter, Recovered};
 

@@ -8,7 +8,8 @@ use super::error::FileError;
 use super::line::{Codec, Sum};
 use super::lines::LITTLE;
 use super::manifest::{Manifest, SnapshotInfo};
-use super::segment::{Damage, Expected, Mark, Scan, ScanError, SegmentInfo, scan, unknown_format};
+use super::scan::{Damage, Expected, Scan, ScanError, scan};
+use super::segment::{Mark, SegmentInfo, unknown_format};
 use super::snapshot;
 use crate::journal::Recovered;
 

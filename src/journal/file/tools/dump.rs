@@ -9,9 +9,8 @@ use crate::journal::file::error::FileError;
 use crate::journal::file::line::Sum;
 use crate::journal::file::lines::LITTLE;
 use crate::journal::file::manifest::Manifest;
-use crate::journal::file::segment::{
-    Damage, Expected, ScanError, SegmentInfo, append_at, read_header, scan, unknown_format,
-};
+use crate::journal::file::scan::{Damage, Expected, ScanError, append_at, scan};
+use crate::journal::file::segment::{SegmentInfo, read_header, unknown_format};
 
 /// Reads the log line by line, beside a running store if there is one, and goes on as it grows.
 ///

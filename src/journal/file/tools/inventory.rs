@@ -12,8 +12,9 @@ use crate::journal::file::line::{Codec, Line, Sum, unseal};
 use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo, is_snapshot};
 use crate::journal::file::recover;
 use crate::journal::file::replay::{check_complete, read_segment, read_snapshot};
+use crate::journal::file::scan::{Expected, Scan};
 use crate::journal::file::segment::{
-    Expected, Scan, SegmentInfo, is_segment, read_header, unknown_format as format_of,
+    SegmentInfo, is_segment, read_header, unknown_format as format_of,
 };
 use crate::{Change, StoreId};
 

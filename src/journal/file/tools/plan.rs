@@ -13,7 +13,8 @@ use crate::journal::file::error::FileError;
 use crate::journal::file::line::{Codec, Sum};
 use crate::journal::file::manifest::{Manifest, SnapshotInfo};
 use crate::journal::file::replay::{differ, read_segment, read_snapshot};
-use crate::journal::file::segment::{Expected, FORMAT, Mark, SegmentInfo};
+use crate::journal::file::scan::Expected;
+use crate::journal::file::segment::{FORMAT, Mark, SegmentInfo};
 use crate::{Change, StoreId};
 
 /// One thing that a repair does.

@@ -18,7 +18,8 @@ use crate::journal::file::manifest::{Manifest, SnapshotInfo};
 use crate::journal::file::replay::{
     Chain, Progress, check_acknowledged, read_segment, read_snapshot,
 };
-use crate::journal::file::segment::{Expected, SegmentInfo};
+use crate::journal::file::scan::Expected;
+use crate::journal::file::segment::SegmentInfo;
 use crate::{Change, Timestamp};
 
 /// What to restore a store to.

@@ -23,7 +23,8 @@ use crate::journal::file::error::FileError;
 use crate::journal::file::line::{Codec, ENTRY, Line, Sum, Unreadable, unseal};
 use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo};
 use crate::journal::file::replay::read_snapshot;
-use crate::journal::file::segment::{Append, SegmentInfo, append_at, next_line};
+use crate::journal::file::scan::{Append, append_at, next_line};
+use crate::journal::file::segment::SegmentInfo;
 use crate::journal::file::snapshot::SnapshotWriter;
 use crate::{Change, StoreId, Timestamp};
 

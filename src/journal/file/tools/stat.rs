@@ -10,7 +10,7 @@ use crate::journal::file::error::FileError;
 use crate::journal::file::line::{END, Line};
 use crate::journal::file::lines::LITTLE;
 use crate::journal::file::manifest::{MANIFEST, SnapshotInfo};
-use crate::journal::file::segment::{Expected, ScanError, scan};
+use crate::journal::file::scan::{Expected, ScanError, scan};
 
 /// What [`stat`] found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,18 +1,22 @@
 //! What belongs to the journal now: shared by the thread that writes, compactions, and those who read older
 //! changes.
 
+mod ownership;
+
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 
-use super::Sync;
-use super::disk::{Disk, DiskFile};
-use super::line::Sum;
-use super::manifest::{Manifest, SnapshotInfo};
-use super::segment::{Expected, Mark, ScanError, SegmentInfo, scan};
 use crate::journal::Meter;
+use crate::journal::file::Sync;
+use crate::journal::file::disk::{Disk, DiskFile};
+use crate::journal::file::line::Sum;
+use crate::journal::file::manifest::{Manifest, SnapshotInfo};
+use crate::journal::file::scan::{Expected, ScanError, scan};
+use crate::journal::file::segment::{Mark, SegmentInfo};
+use crate::journal::file::shortage::is_shortage;
 
 #[derive(Debug)]
 pub(crate) struct Catalog {
@@ -104,9 +108,7 @@ impl Catalog {
             return Ok(());
         }
         self.check_retired()?;
-        if let Some(cause) = self.lost() {
-            return Err(lost(&cause));
-        }
+        self.check_lost()?;
         let new = Manifest { mark, ..manifest.clone() };
         new.write(&*self.disk)?;
         *manifest = new;
@@ -153,60 +155,6 @@ impl Catalog {
         (log + self.end.load(Ordering::Acquire), snapshot)
     }
 
-    /// Verify that this process still owns the directory: its path leads to it, `LOCK` is the file that was
-    /// locked, and the segment that is written to has its name. If not, the journal has failed for good.
-    ///
-    /// To be called each second, and before anything is listed in the manifest. It makes a few calls to the
-    /// system and waits for a rotation, but not for a compaction.
-    ///
-    /// # Errors
-    ///
-    /// The cause, which [`lost`](Self::lost) returns from then on.
-    pub(crate) fn verify(&self) -> Result<(), Arc<str>> {
-        if let Some(cause) = self.lost() {
-            return Err(cause);
-        }
-        if self.retired.load(Ordering::Acquire) {
-            return Ok(()); // it is not ours to look after
-        }
-        // First the directory: if it was removed, that is the cause, and not the file in it.
-        if let Err(error) = self.disk.verify() {
-            return Err(self.lose(error.to_string()));
-        }
-        let segment = self.segment.lock();
-        let file = segment.as_ref().and_then(Weak::upgrade);
-        match file.as_deref().map_or(Ok(true), DiskFile::is_linked) {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                drop((file, segment));
-                let last = self.manifest.lock().segments.last().map(SegmentInfo::file);
-                Err(self.lose(format!(
-                    "{} was removed or replaced while the store was running; writes are refused: restore the \
-                     directory from a backup and restart",
-                    self.disk.path().join(last.unwrap_or_default()).display()
-                )))
-            }
-            Err(error) => Err(self.lose(format!(
-                "{}: cannot verify the segment that is written to: {error}; restart to open it again",
-                self.disk.path().display()
-            ))),
-        }
-    }
-
-    /// Nothing is written to the directory any more. Returns the cause, which is the first one.
-    pub(crate) fn lose(&self, cause: String) -> Arc<str> {
-        let cause = self.lost.get_or_init(|| {
-            tracing::error!(cause, "the journal has lost its directory");
-            cause.into()
-        });
-        Arc::clone(cause)
-    }
-
-    /// Why the directory is not this journal's any more, if it is not.
-    pub(crate) fn lost(&self) -> Option<Arc<str>> {
-        self.lost.get().cloned()
-    }
-
     /// The file that is written to from here on.
     pub(crate) fn set_segment(&self, file: &Arc<dyn DiskFile>) {
         *self.segment.lock() = Some(Arc::downgrade(file));
@@ -224,7 +172,7 @@ impl Catalog {
         next: SegmentInfo,
         file: &Arc<dyn DiskFile>,
     ) -> Result<(), RotateError> {
-        self.verify().map_err(|cause| RotateError::Unknown(lost(&cause)))?;
+        self.verified().map_err(RotateError::Unknown)?;
         let mut manifest = self.manifest.lock();
         let mut new = manifest.clone();
         if let Some(last) = new.segments.last_mut() {
@@ -297,7 +245,7 @@ impl Catalog {
             // What is written to was synced up to where it began.
             Some(last) => {
                 // If the file was removed, the call below would create it, and hide that.
-                self.verify().map_err(|cause| lost(&cause))?;
+                self.verified()?;
                 self.sync(&*self.disk.create(&last)?)
             }
             None => Ok(()),
@@ -307,7 +255,7 @@ impl Catalog {
     /// A snapshot is complete: it counts from here on, and what it replaces goes, but for so many bytes of
     /// older log.
     pub(crate) fn install(&self, snapshot: SnapshotInfo, keep: u64) -> io::Result<()> {
-        self.verify().map_err(|cause| lost(&cause))?;
+        self.verified()?;
         let mut manifest = self.manifest.lock();
         self.check_retired()?;
         let mut new = manifest.clone();
@@ -373,10 +321,6 @@ impl Catalog {
     }
 }
 
-fn lost(cause: &Arc<str>) -> io::Error {
-    io::Error::other(cause.to_string())
-}
-
 /// Why the log does not go on in another segment.
 #[derive(Debug)]
 pub(crate) enum RotateError {
@@ -396,74 +340,12 @@ fn spend(budget: &mut u64, bytes: u64) -> bool {
     }
 }
 
-/// Whether there is no room: on the disk, for this user, or for a file of this size.
-pub(crate) fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
-}
-
-/// Whether a file cannot be begun for a reason that may pass and says nothing about other files: no room, no
-/// descriptor, no memory, no permission.
-pub(crate) fn is_shortage(error: &io::Error) -> bool {
-    use io::ErrorKind::{OutOfMemory, PermissionDenied};
-    let is_out_of_files = matches!(error.raw_os_error(), Some(ENFILE | EMFILE));
-    is_full(error) || is_out_of_files || matches!(error.kind(), OutOfMemory | PermissionDenied)
-}
-
-/// The same on every Unix.
-const ENFILE: i32 = 23;
-const EMFILE: i32 = 24;
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::StoreId;
     use crate::journal::file::folder::Folder;
     use crate::journal::file::recover;
-
-    fn catalog(name: &str) -> (Catalog, std::path::PathBuf) {
-        let path = std::env::temp_dir().join(format!("mainspring-{name}-{}", std::process::id()));
-        let disk: Arc<dyn Disk> = Arc::new(Folder::new(path.clone()));
-        disk.create_folder().unwrap();
-        let manifest = recover::empty(StoreId::random(), Sync::Always);
-        (Catalog::new(disk, manifest, 0, Arc::default()), path)
-    }
-
-    #[test]
-    fn lost_directory_stays_lost() {
-        let (catalog, path) = catalog("lost");
-        catalog.verify().unwrap();
-        let away = path.with_extension("away");
-        std::fs::rename(&path, &away).unwrap();
-        let cause = catalog.verify().unwrap_err();
-        assert!(cause.contains("was removed or moved"), "{cause}");
-        std::fs::rename(&away, &path).unwrap();
-        assert_eq!(catalog.verify(), Err(Arc::clone(&cause)));
-        assert_eq!(catalog.lost(), Some(cause));
-        std::fs::remove_dir_all(&path).unwrap();
-    }
-
-    #[test]
-    fn rotation_and_snapshot_are_not_listed_in_a_lost_directory() {
-        let (catalog, path) = catalog("unlisted");
-        let away = path.with_extension("away");
-        std::fs::rename(&path, &away).unwrap();
-        let next = SegmentInfo::new(1, StoreId::random(), Sum::of(b""));
-        let file = catalog.disk().create(&next.file()).unwrap();
-        assert!(catalog.rotate(1, 1, next, &file).is_err());
-        assert!(catalog.install(SnapshotInfo { revision: 1, bytes: 1, prev: None }, 0).is_err());
-        assert!(catalog.disk().open("MANIFEST").is_err(), "none was written");
-        std::fs::remove_dir_all(&away).unwrap();
-    }
-
-    #[test]
-    fn retired_catalog_verifies_nothing() {
-        let (catalog, path) = catalog("unverified");
-        catalog.retire();
-        std::fs::remove_dir_all(&path).unwrap();
-        assert_eq!(catalog.verify(), Ok(()));
-        assert_eq!(catalog.lost(), None);
-    }
 
     #[test]
     fn what_is_retired_changes_nothing_in_the_folder() {
