@@ -8,6 +8,8 @@ mod lock;
 mod portable;
 #[cfg(unix)]
 mod reserve;
+#[cfg(unix)]
+mod status;
 #[cfg(all(test, unix))]
 mod tests;
 #[cfg(unix)]

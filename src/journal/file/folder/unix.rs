@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::lock::Guard;
 use super::reserve::Reserve;
-use super::{absolute, create_all, exposure, lock};
+use super::{absolute, create_all, exposure, lock, status};
 use crate::journal::file::disk::{Disk, DiskFile};
 
 /// A directory of the file system. It is opened by the first operation, and stays open.
@@ -256,7 +256,7 @@ impl Drop for RealFile {
 
 impl DiskFile for RealFile {
     fn length(&self) -> io::Result<u64> {
-        Ok(self.file()?.metadata()?.len())
+        Ok(status::of(self.file()?)?.length)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -276,13 +276,13 @@ impl DiskFile for RealFile {
     }
 
     fn is_linked(&self) -> io::Result<bool> {
-        let opened = rustix::fs::fstat(self.file()?)?;
-        if opened.st_nlink == 0 {
+        let opened = status::of(self.file()?)?;
+        if opened.links == 0 {
             return Ok(false);
         }
         // A file that was moved has a link as well.
-        match rustix::fs::statat(&*self.directory, &*self.name, AtFlags::empty()) {
-            Ok(here) => Ok(is_same(&opened, &here)),
+        match status::at(&self.directory, &self.name) {
+            Ok(here) => Ok(opened.inode == here.inode),
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(error.into()),
         }
