@@ -116,6 +116,82 @@ fn newer_manifest_with_an_older_segment_is_refused() {
 }
 
 #[test]
+fn older_manifest_beside_newer_files_is_refused_and_nothing_is_removed() {
+    runtime().block_on(async {
+        let disk = SimDisk::new();
+        closed(&disk, 3).await;
+        let older = disk.content("MANIFEST");
+        closed(&disk, 30).await;
+        assert!(logs(&disk).len() > 1);
+        disk.set_content("MANIFEST", &older);
+        let names = disk.file_names();
+        let error = refusal(&disk).await;
+        assert!(error.contains("is older than log-") && error.contains("repair"), "{error}");
+        assert_eq!(disk.file_names(), names);
+
+        // And with a snapshot that it does not know, of changes that its log has not.
+        let disk = SimDisk::new();
+        closed(&disk, 3).await;
+        let older = disk.content("MANIFEST");
+        let segment = disk.content(FIRST);
+        closed(&disk, 3).await;
+        let store = spawn(&disk);
+        store.compact().await.expect("it is compacted");
+        store.shutdown().await.expect("it closes");
+        disk.set_content("MANIFEST", &older);
+        disk.set_content(FIRST, &segment);
+        let error = refusal(&disk).await;
+        assert!(error.contains("is older than"), "{error}");
+    });
+}
+
+/// A line with its checksum.
+fn sealed(line: &str) -> String {
+    format!("{line},\"crc\":\"{:08x}\"}}\n", crc32c::crc32c(line.as_bytes()))
+}
+
+#[test]
+fn log_that_differs_from_the_mark_is_refused() {
+    runtime().block_on(async {
+        let disk = SimDisk::new();
+        closed(&disk, 3).await;
+        let content = disk.content(FIRST);
+        let text = std::str::from_utf8(text_of(&content)).expect("text");
+        let lines: Vec<_> = text.split_inclusive('\n').collect();
+        // The last append, of the same length, with the right checksums: what another store might have written.
+        let last = lines[3].strip_suffix("}\n").expect("a line");
+        let (start, _) = last.rsplit_once(",\"crc\"").expect("a checksum");
+        let other = sealed(&start.replace("value 2", "value 9"));
+        assert_eq!(other.len(), lines[3].len());
+        disk.set_content(FIRST, [&lines[..3], &[&*other]].concat().concat().as_bytes());
+        let error = refusal(&disk).await;
+        assert!(error.contains("differs from what the manifest says was synced"), "{error}");
+    });
+}
+
+#[test]
+fn whole_line_of_a_later_version_behind_damage_shows_what_was_synced() {
+    runtime().block_on(async {
+        let disk = SimDisk::new();
+        let store = spawn(&disk);
+        store.set("k", "one").await.expect("it is written");
+        store.set("k", "two").await.expect("it is written");
+        // Killed: the mark is that of the start.
+        let disk = disk.copy();
+        let content = disk.content(FIRST);
+        let text = std::str::from_utf8(text_of(&content)).expect("text");
+        let at = text.len();
+        let later = format!(
+            "{{\"revision\":3,\"change\":\"moved\",\"key\":\"k\",\"to\":\"l\",\"lines\":1,\"synced\":{at},\"prev\":\"00000000\""
+        );
+        let damaged = text.replace("\"two\"", "\"tw0\"") + &sealed(&later);
+        disk.set_content(FIRST, damaged.as_bytes());
+        let error = refusal(&disk).await;
+        assert!(error.contains("the checksum is not that of the line"), "{error}");
+    });
+}
+
+#[test]
 fn segment_of_another_history_is_refused() {
     runtime().block_on(async {
         let one = SimDisk::new();

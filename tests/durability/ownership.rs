@@ -37,7 +37,22 @@ fn journal(folder: &Path, sync: Sync) -> FileJournal<String> {
 #[tokio::test]
 async fn idle_store_notices_what_happens_to_its_directory() {
     type Mistake = fn(&Path);
-    let mistakes: [(&str, Mistake, &str); 5] = [
+    let mistakes: [(&str, Mistake, &str); 8] = [
+        (
+            "idle-emptied",
+            |data| fs::write(segment(data), "").unwrap(),
+            "was changed by another program",
+        ),
+        (
+            "idle-manifest",
+            |data| fs::remove_file(data.join("MANIFEST")).unwrap(),
+            "MANIFEST was removed",
+        ),
+        (
+            "idle-older-segment",
+            |data| fs::remove_file(data.join("log-00000000000000000000.jsonl")).unwrap(),
+            "log-00000000000000000000.jsonl was removed",
+        ),
         ("idle-removed", |data| fs::remove_dir_all(data).unwrap(), "was removed"),
         ("idle-lock", |data| fs::remove_file(data.join("LOCK")).unwrap(), "LOCK was removed"),
         ("idle-segment", |data| fs::remove_file(segment(data)).unwrap(), ".jsonl was removed"),
@@ -52,7 +67,8 @@ async fn idle_store_notices_what_happens_to_its_directory() {
                 fs::rename(data, data.with_extension("away")).unwrap();
                 fs::create_dir(data).unwrap();
             },
-            "was replaced",
+            // Or removed, if it was looked at between the two.
+            "/data was re",
         ),
     ];
     for (name, happens, says) in mistakes {
@@ -60,7 +76,10 @@ async fn idle_store_notices_what_happens_to_its_directory() {
             let data = fresh(name).join("data");
             let journal = journal(&data, sync).check_every(Duration::from_millis(20));
             let store = Store::builder().journal(journal).spawn();
-            store.set("k", "x").await.unwrap();
+            // Some segments.
+            for _ in 0..30 {
+                store.set("k", "x".repeat(100)).await.unwrap();
+            }
             happens(&data);
             until(name, || store.health().is_err()).await;
             let error = store.set("k", "y").await.unwrap_err();
@@ -242,6 +261,26 @@ async fn no_write_is_acknowledged_after_the_segment_was_removed() {
     assert!(answers.iter().all(Result::is_err), "{answers:?}");
     assert!(store.shutdown().await.is_err());
     fs::remove_dir_all(&root).unwrap();
+}
+
+/// A segment that was emptied is not made as long as it should be, with zeros, and closed as if nothing had happened.
+#[tokio::test]
+async fn segment_that_was_emptied_fails_the_close_and_a_compaction() {
+    let root = fresh("emptied");
+    let data = root.join("data");
+    for compacts in [false, true] {
+        let store = Store::builder().journal(journal(&data, Sync::Always)).spawn();
+        store.set("k", "x").await.unwrap();
+        fs::write(segment(&data), "").unwrap();
+        if compacts {
+            let error = store.compact().await.unwrap_err();
+            assert!(error.to_string().contains("was changed by another program"), "{error}");
+        }
+        let Err(Error::Failed(cause)) = store.shutdown().await else { panic!("it closes") };
+        assert!(cause.contains("was changed by another program"), "{cause}");
+        assert_eq!(fs::read(segment(&data)).unwrap(), b"", "and no other segment is begun");
+        fs::remove_dir_all(&data).unwrap();
+    }
 }
 
 /// Nothing is written after it happened, so that only the close can notice.

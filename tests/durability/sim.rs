@@ -406,6 +406,7 @@ impl Disk for SimDisk {
 
     /// No step: it changes nothing, and the folder is always there.
     fn verify(&self) -> io::Result<()> {
+        self.inner().shortage()?;
         if self.inner().off { Err(power_off()) } else { Ok(()) }
     }
 
@@ -477,6 +478,11 @@ impl Disk for SimDisk {
             inner.unsynced.clear();
             Ok(())
         })
+    }
+
+    fn length_of(&self, name: &str) -> io::Result<Option<u64>> {
+        let inner = self.inner();
+        Ok(inner.names.get(name).map(|file| inner.files[*file].live.len() as u64))
     }
 
     fn path(&self) -> PathBuf {

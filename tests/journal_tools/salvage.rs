@@ -221,3 +221,121 @@ async fn salvage_leaves_out_what_does_not_fit() {
     assert!(list.expect("it is kept").contains("\"value\":[\"a\"]"));
     starts_at(&folder, 6).await;
 }
+
+/// Another directory with the same content.
+fn copy_of(folder: &Path, name: &str) -> PathBuf {
+    let other = fresh(name);
+    fs::create_dir_all(&other).expect("it can be created");
+    for (path, bytes) in content(folder) {
+        fs::write(other.join(path.file_name().expect("a name")), bytes).expect("a copy");
+    }
+    other
+}
+
+#[tokio::test]
+async fn older_manifest_is_repaired_from_the_files_beside_it() {
+    for compacts in [false, true] {
+        let folder = filled(&format!("repair-older-manifest-{compacts}"), 20).await;
+        if compacts {
+            compact(&folder, 0, &mut |_| {}).expect("nothing has it open");
+        }
+        let older = fs::read(folder.join("MANIFEST")).expect("it is there");
+        let store = open(&folder);
+        for n in 0..20 {
+            store.set(format!("later/{n}"), "x".repeat(100)).await.expect("it is written");
+        }
+        store.shutdown().await.expect("it closes");
+        if compacts {
+            compact(&folder, 0, &mut |_| {}).expect("nothing has it open");
+        }
+        let whole = rows(&folder);
+        fs::write(folder.join("MANIFEST"), older).expect("it can be written");
+        let report = check(&folder, &mut |_| {}).expect("a journal");
+        assert!(matches!(report.verdict, Verdict::Refuse { .. }), "{report:?}");
+        let done = write(&folder).expect("everything is kept");
+        assert_eq!((done.revision, done.seen, done.entries), (40, 40, 40), "{done:?}");
+        assert_eq!(rows(&folder), whole);
+        starts_at(&folder, 40).await;
+    }
+}
+
+#[tokio::test]
+async fn salvage_takes_nothing_of_another_store() {
+    let folder = filled("salvage-foreign", 3).await;
+    let other = filled("salvage-foreign-other", 6).await;
+    let log = |folder: &Path| files(folder, "log-").pop().expect("a segment");
+    fs::copy(log(&other), log(&folder)).expect("a copy");
+    let report = check(&folder, &mut |_| {}).expect("a journal");
+    let Verdict::Refuse { why } = &report.verdict else { panic!("{report:?}") };
+    assert!(why.contains("different histories"), "{why}");
+    let done = salvage(&folder);
+    let salvaged = done.salvaged.expect("a salvage");
+    assert_eq!((done.entries, salvaged.foreign, salvaged.missing), (0, 6, 3), "{done:?}");
+
+    // Appends of another copy in the same segment, whose header is the same.
+    let folder = filled("salvage-copy", 3).await;
+    let other = copy_of(&folder, "salvage-copy-other");
+    for (folder, value) in [(&folder, "one"), (&other, "two")] {
+        let store = open(folder);
+        for n in 0..2 {
+            store.set(format!("later/{n}"), value).await.expect("it is written");
+        }
+        store.shutdown().await.expect("it closes");
+    }
+    let ours = fs::read_to_string(log(&folder)).expect("text");
+    let theirs = fs::read_to_string(log(&other)).expect("text");
+    let (ours, theirs): (Vec<_>, Vec<_>) =
+        (ours.split_inclusive('\n').collect(), theirs.split_inclusive('\n').collect());
+    let mixed = [&ours[..ours.len() - 2], &theirs[theirs.len() - 2..]].concat().concat();
+    fs::write(log(&folder), mixed).expect("it can be written");
+    let done = salvage(&folder);
+    let salvaged = done.salvaged.expect("a salvage");
+    // Where the lines before it are not as long, it is not even an append.
+    assert!(salvaged.foreign <= 1 && salvaged.missing == 1, "{done:?}");
+    assert!(!rows(&folder).iter().any(|row| row.contains("\"two\"")));
+}
+
+#[tokio::test]
+async fn salvage_keeps_entries_of_a_damaged_snapshot_that_are_newer_than_a_clear() {
+    let folder = fresh("salvage-clear");
+    let store = open(&folder);
+    store.set("old", "x").await.expect("it is written");
+    store.clear().await.expect("it is written");
+    store.set("kept", "x").await.expect("it is written");
+    store.set("lost", "x").await.expect("it is written");
+    store.shutdown().await.expect("it closes");
+    compact(&folder, 1 << 20, &mut |_| {}).expect("nothing has it open");
+    flip(&files(&folder, "snapshot-")[0], "\"key\":\"lost\"");
+    // The log has only the clear left.
+    let log = &files(&folder, "log-")[0];
+    for key in ["old", "kept", "lost"] {
+        flip(log, &format!("\"key\":\"{key}\""));
+    }
+    let done = salvage(&folder);
+    assert_eq!(done.entries, 1, "{done:?}");
+    assert!(rows(&folder)[0].contains("\"key\":\"kept\""));
+}
+
+#[tokio::test]
+async fn header_of_a_later_version_is_neither_damage_nor_rewritten() {
+    let folder = filled("header-later", 3).await;
+    let log = files(&folder, "log-").pop().expect("a segment");
+    let text = fs::read_to_string(&log).expect("text");
+    let (header, rest) = text.split_once('\n').expect("a header");
+    let (start, _) = header.rsplit_once(",\"crc\"").expect("a checksum");
+    let line = format!("{start},\"epoch\":3");
+    let header = format!("{line},\"crc\":\"{:08x}\"}}", crc32c::crc32c(line.as_bytes()));
+    fs::write(&log, format!("{header}\n{rest}")).expect("it can be written");
+    let before = content(&folder);
+    let report = check(&folder, &mut |_| {}).expect("a journal");
+    let Verdict::Refuse { why } = &report.verdict else { panic!("{report:?}") };
+    assert!(why.contains("a later version of mainspring"), "{why}");
+    for lost in [false, true] {
+        if lost {
+            fs::remove_file(folder.join("MANIFEST")).expect("it was there");
+        }
+        let error = plan(&folder).expect_err("it is no damage").to_string();
+        assert!(error.contains("use the version that wrote it"), "{error}");
+    }
+    assert_eq!(content(&folder).len(), before.len() - 1);
+}

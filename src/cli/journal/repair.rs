@@ -58,9 +58,9 @@ fn print(done: &Repair) -> anyhow::Result<()> {
     let Repair { revision, seen, entries, .. } = *done;
     say(format!("{kept}: {entries} entries at revision {revision}."))?;
     match &done.salvaged {
-        Some(Salvaged { changes, unfit, missing, .. }) => say(format!(
+        Some(Salvaged { changes, unfit, missing, foreign, .. }) => say(format!(
             "{kept} behind the damage: {changes} changes. {lost}: {missing} revisions that are missing, {unfit} changes \
-             that do not fit what is left of their keys."
+             that do not fit what is left of their keys, {foreign} changes of another history."
         ))?,
         None if seen == revision => say(format!("{lost}: no acknowledged change."))?,
         None => say(format!(

@@ -23,7 +23,8 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If not, or if that cannot be found out. The text says what happened and what to do.
+    /// [`NotFound`](io::ErrorKind::NotFound) if not; the text says what happened and what to do. Any other error if that
+    /// cannot be found out now.
     fn verify(&self) -> io::Result<()>;
 
     /// The names of all files.
@@ -43,6 +44,9 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
 
     /// Make sure that the names are as they are now after a power cut.
     fn sync_folder(&self) -> io::Result<()>;
+
+    /// How long the file of this name is; `None` if there is none.
+    fn length_of(&self, name: &str) -> io::Result<Option<u64>>;
 
     /// What the folder is called in messages.
     fn path(&self) -> PathBuf;

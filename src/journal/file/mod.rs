@@ -19,6 +19,7 @@ mod snapshot;
 mod snapshot_text;
 mod sync;
 pub mod tools;
+mod unlisted;
 mod upkeep;
 mod writer;
 

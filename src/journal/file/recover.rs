@@ -18,6 +18,7 @@ use super::manifest::{
 use super::replay::{Progress, Replayed, replay};
 use super::segment::{FORMAT, Mark, SegmentInfo, is_segment};
 use super::shortage::is_shortage;
+use super::unlisted;
 use crate::StoreId;
 use crate::journal::{Meter, Recovered};
 
@@ -231,11 +232,8 @@ fn holds_anything(disk: &dyn Disk) -> io::Result<bool> {
         if is_snapshot(&name) {
             return Ok(true);
         }
-        if is_segment(&name) {
-            let bytes = disk.open(&name)?.read_all()?;
-            if bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() > 1 {
-                return Ok(true);
-            }
+        if is_segment(&name) && unlisted::has_appends(disk, &name)? {
+            return Ok(true);
         }
     }
     Ok(false)

@@ -10,7 +10,7 @@ use super::lines::LITTLE;
 use super::manifest::{Manifest, SnapshotInfo};
 use super::scan::{Damage, Expected, Scan, ScanError, scan};
 use super::segment::{Mark, SegmentInfo, unknown_format};
-use super::snapshot;
+use super::{snapshot, unlisted};
 use crate::journal::Recovered;
 
 /// How far reading has come, in bytes.
@@ -107,6 +107,7 @@ pub(crate) fn replay<T: DeserializeOwned>(
             format!("lists a log that ends at revision {revision}, before the snapshot at {base}");
         return Err(FileError::Manifest { path: disk.path(), why });
     }
+    unlisted::check(disk, manifest, revision)?;
     Ok(Replayed { revision, end, unmarked, closed, mark, damage })
 }
 

@@ -2,6 +2,8 @@
 
 use std::ops::{Range, RangeInclusive};
 
+use serde::Deserialize;
+
 use super::line::{Line, SEAL, Sum, Unreadable, unseal};
 use super::segment::{Mark, SegmentInfo, read_header, unknown_format};
 
@@ -119,6 +121,12 @@ pub(crate) struct Append<'a> {
 }
 
 impl Append<'_> {
+    /// How many changes it has.
+    pub(crate) fn changes(&self) -> u64 {
+        let first = self.lines.first().map_or(self.revision, |(_, line)| line.first_revision());
+        if self.is_close() { 0 } else { self.revision.saturating_sub(first) + 1 }
+    }
+
     /// Whether it is a mark that the journal was closed, which is not a link of the chain.
     pub(crate) fn is_close(&self) -> bool {
         self.lines.iter().any(|(_, line)| line.is_close())
@@ -136,11 +144,17 @@ pub(crate) fn scan<E>(
         return Err(ScanError::Format(format));
     }
     let mut scan = Scan::new(info.base);
-    let header = read_header(bytes).filter(|(found, _)| info.has_header(found));
-    let Some((header, length)) = header else {
+    let header = read_header(bytes).map_err(|error| ScanError::Unreadable(0, error))?;
+    let is_other = header.is_some();
+    let Some((header, length)) = header.filter(|(found, _)| info.has_header(found)) else {
         // A segment is listed when its header was synced.
         let known = expected.mark.map_or(0, |mark| mark.offset).max(info.header().len() as u64);
-        scan.damage = Some(damage(bytes, 0, (0, "the header is missing or damaged"), known));
+        let what = if is_other {
+            "the header is that of another segment: files of different histories are mixed"
+        } else {
+            "the header is missing or damaged"
+        };
+        scan.damage = Some(damage(bytes, 0, (0, what), known));
         return Ok(scan);
     };
     (scan.first, scan.last) = (header.prev, header.prev);
@@ -266,14 +280,27 @@ pub(crate) fn next_line(bytes: &[u8], at: usize) -> Option<Range<usize>> {
 
 /// The highest offset that any whole line from here on says was synced. One beyond the file is not from here.
 fn known_behind(bytes: &[u8], from: usize) -> u64 {
+    // Also a line that this version cannot read: it is never cut, and what is before it was acknowledged.
+    #[derive(Deserialize)]
+    struct Synced {
+        #[serde(default)]
+        synced: u64,
+    }
     let (mut at, mut highest) = (from, 0);
     while let Some(line) = next_line(bytes, at) {
         at = line.end + 1;
-        let text = &bytes[line];
-        let parsed = unseal(text).and_then(|_| Line::parse(text).ok());
-        let synced = parsed.map_or(0, |line| line.synced);
-        if synced <= bytes.len() as u64 {
-            highest = synced.max(highest);
+        let text = &bytes[line.clone()];
+        if unseal(text).is_none() {
+            continue;
+        }
+        let synced = match Line::parse(text) {
+            Ok(line) => line.synced,
+            Err(_) => serde_json::from_slice(text).map_or(u64::MAX, |Synced { synced }| synced),
+        };
+        match synced {
+            u64::MAX => highest = (line.start as u64).max(highest),
+            synced if synced <= bytes.len() as u64 => highest = synced.max(highest),
+            _ => {}
         }
     }
     highest

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::line::{Line, Sum, Text, seal, unseal};
+use super::line::{Line, Sum, Text, Unreadable, seal, unseal};
 use crate::StoreId;
 
 /// The version of the format that is written. Those before it are read.
@@ -95,15 +95,22 @@ impl Mark {
     }
 }
 
-/// What the header of a segment says, and its length with the newline.
-pub(crate) fn read_header(bytes: &[u8]) -> Option<(SegmentInfo, usize)> {
-    let line = &bytes[..memchr::memchr(b'\n', bytes)?];
-    unseal(line)?;
-    let line = Line::parse(line).ok()?;
-    let store = line.store?.into_owned();
-    let info = SegmentInfo { base: line.base?, store, prev: line.prev, end: None, bytes: None };
-    let header = info.header();
-    bytes.starts_with(&header).then_some((info, header.len()))
+/// What the header of a segment says, and its length with the newline; `None` if the file has none.
+///
+/// # Errors
+///
+/// If it is whole, and has something that this version does not write.
+pub(crate) fn read_header(bytes: &[u8]) -> Result<Option<(SegmentInfo, usize)>, Unreadable> {
+    let Some(length) = memchr::memchr(b'\n', bytes) else { return Ok(None) };
+    let line = &bytes[..length];
+    if unseal(line).is_none() {
+        return Ok(None);
+    }
+    let line = Line::parse(line)?;
+    let (Some(base), Some(store)) = (line.base, line.store) else { return Ok(None) };
+    let info =
+        SegmentInfo { base, store: store.into_owned(), prev: line.prev, end: None, bytes: None };
+    Ok(Some((info, length + 1)))
 }
 
 /// The version of the format that a file begins with, if its first line is whole and this version does not read it.

@@ -8,7 +8,11 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Unverified};
+use crate::panics;
+
+/// The shortest time between two looks.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// How long a manifest that could not be written is left as it is, at most.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -20,6 +24,7 @@ pub(crate) fn start(
     stop: CancellationToken,
     failed: CancellationToken,
 ) -> JoinHandle<()> {
+    let every = every.max(SHORTEST);
     tokio::spawn(async move {
         // How long the manifest is left as it is.
         let (mut wait, mut waited) = (every, Duration::ZERO);
@@ -35,8 +40,15 @@ pub(crate) fn start(
                     (wait, waited) = (wait.saturating_mul(2).min(LONGEST_RETRY), Duration::ZERO);
                     continue;
                 }
-                // The runtime is shutting down.
-                Err(_) => return,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => {
+                        let panic = panics::message(&*panic);
+                        tracing::error!(%panic, "looking after the journal has panicked");
+                        continue;
+                    }
+                    // The runtime is shutting down.
+                    Err(_) => return,
+                },
             }
             if save {
                 (wait, waited) = (every, Duration::ZERO);
@@ -47,8 +59,10 @@ pub(crate) fn start(
 
 /// Whether the directory is still the journal's own.
 fn look_after(catalog: &Catalog, save: bool) -> io::Result<bool> {
-    if catalog.verify().is_err() {
-        return Ok(false);
+    match catalog.verify_all() {
+        Ok(()) => {}
+        Err(Unverified::Lost(_)) => return Ok(false),
+        Err(Unverified::Unclear(cause)) => tracing::warn!(%cause, "it is tried again"),
     }
     if save {
         catalog.save_mark()?;

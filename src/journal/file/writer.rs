@@ -99,8 +99,7 @@ where
     let (tell, opening) = pieces::channel(PIECES);
     let span = tracing::Span::current();
     let run = move || {
-        let _span = span.enter();
-        let opened = catch_unwind(AssertUnwindSafe(|| open(setup, &tell)));
+        let opened = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| open(setup, &tell))));
         match opened {
             Ok(Ok(mut opened)) => {
                 let failed = CancellationToken::new();

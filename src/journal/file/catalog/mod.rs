@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use parking_lot::Mutex;
 
+pub(crate) use self::ownership::Unverified;
 use crate::journal::Meter;
 use crate::journal::file::Sync;
 use crate::journal::file::disk::{Disk, DiskFile};
@@ -36,6 +37,12 @@ pub(crate) struct Catalog {
     /// read older changes. Locked after the manifest where both are, and while it is verified: until then a
     /// compaction cannot remove it.
     segment: Mutex<Option<Weak<dyn DiskFile>>>,
+    /// The file of the last segment is at least so long: set before it is cut, and after it has grown.
+    length: AtomicU64,
+    /// The bytes of the complete segments after the newest snapshot, and of that snapshot: the owner asks after each
+    /// append, and waits for no manifest.
+    complete: AtomicU64,
+    snapshot: AtomicU64,
     /// Why the directory is not this journal's any more.
     lost: OnceLock<Arc<str>>,
     meter: Arc<Meter>,
@@ -48,7 +55,7 @@ impl Catalog {
         end: u64,
         meter: Arc<Meter>,
     ) -> Self {
-        let (oldest, end) = (AtomicU64::new(manifest.oldest()), AtomicU64::new(end));
+        let (oldest, end) = (AtomicU64::default(), AtomicU64::new(end));
         let base = manifest.segments.last().map_or(0, |last| last.base);
         let synced = Mutex::new((base, manifest.mark));
         let manifest = Mutex::new(manifest);
@@ -61,11 +68,27 @@ impl Catalog {
             retired: AtomicBool::new(false),
             sync_failed: Mutex::new(false),
             segment: Mutex::default(),
+            length: AtomicU64::default(),
+            complete: AtomicU64::default(),
+            snapshot: AtomicU64::default(),
             lost: OnceLock::new(),
             meter,
         };
+        catalog.note(&catalog.manifest.lock());
         catalog.count();
         catalog
+    }
+
+    /// What is asked for without waiting for the manifest, now that it has changed.
+    fn note(&self, manifest: &Manifest) {
+        self.oldest.store(manifest.oldest(), Ordering::Release);
+        let base = manifest.base();
+        let later =
+            manifest.segments.iter().filter(|segment| segment.end.is_some_and(|end| end > base));
+        let complete = later.filter_map(|segment| segment.bytes).sum();
+        self.complete.store(complete, Ordering::Release);
+        let snapshot = manifest.snapshots.last().map_or(0, |snapshot| snapshot.bytes);
+        self.snapshot.store(snapshot, Ordering::Release);
     }
 
     pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
@@ -146,18 +169,20 @@ impl Catalog {
 
     /// How much of the log a start would have to read, and how large the snapshot before it is.
     pub(crate) fn sizes(&self) -> (u64, u64) {
-        let manifest = self.manifest.lock();
-        let base = manifest.base();
-        let later =
-            manifest.segments.iter().filter(|segment| segment.end.is_some_and(|end| end > base));
-        let log: u64 = later.filter_map(|segment| segment.bytes).sum();
-        let snapshot = manifest.snapshots.last().map_or(0, |snapshot| snapshot.bytes);
-        (log + self.end.load(Ordering::Acquire), snapshot)
+        let log = self.complete.load(Ordering::Acquire) + self.end.load(Ordering::Acquire);
+        (log, self.snapshot.load(Ordering::Acquire))
     }
 
-    /// The file that is written to from here on.
-    pub(crate) fn set_segment(&self, file: &Arc<dyn DiskFile>) {
-        *self.segment.lock() = Some(Arc::downgrade(file));
+    /// The file that is written to from here on, and its length.
+    pub(crate) fn set_segment(&self, file: &Arc<dyn DiskFile>, length: u64) {
+        let mut segment = self.segment.lock();
+        *segment = Some(Arc::downgrade(file));
+        self.set_length(length);
+    }
+
+    /// The file that is written to is at least so long. To be called before it is cut, and after it has grown.
+    pub(crate) fn set_length(&self, length: u64) {
+        self.length.store(length, Ordering::Release);
     }
 
     /// The last segment is complete, and another one, with this file, goes on.
@@ -170,9 +195,12 @@ impl Catalog {
         end: u64,
         bytes: u64,
         next: SegmentInfo,
-        file: &Arc<dyn DiskFile>,
+        (file, length): (&Arc<dyn DiskFile>, u64),
     ) -> Result<(), RotateError> {
-        self.verified().map_err(RotateError::Unknown)?;
+        self.verify().map_err(|error| match error {
+            Unverified::Lost(_) => RotateError::Unknown(error.into_io()),
+            Unverified::Unclear(_) => RotateError::Unchanged(error.into_io()),
+        })?;
         let mut manifest = self.manifest.lock();
         let mut new = manifest.clone();
         if let Some(last) = new.segments.last_mut() {
@@ -187,7 +215,8 @@ impl Catalog {
         })?;
         Manifest::commit(&*self.disk).map_err(RotateError::Unknown)?;
         *manifest = new;
-        self.set_segment(file);
+        self.note(&manifest);
+        self.set_segment(file, length);
         *self.synced.lock() = synced;
         Ok(())
     }
@@ -234,21 +263,13 @@ impl Catalog {
     /// Before a snapshot counts, the log has to be as safe up to there: it would end before the snapshot
     /// otherwise, after a power cut.
     pub(crate) fn sync_before_snapshot(&self) -> io::Result<()> {
-        let last = {
-            let manifest = self.manifest.lock();
-            if manifest.sync == Sync::Always.to_string() {
-                return Ok(());
-            }
-            manifest.segments.last().map(SegmentInfo::file)
-        };
-        match last {
+        if self.manifest.lock().sync == Sync::Always.to_string() {
+            return Ok(());
+        }
+        match self.segment() {
             // What is written to was synced up to where it began.
-            Some(last) => {
-                // If the file was removed, the call below would create it, and hide that.
-                self.verified()?;
-                self.sync(&*self.disk.create(&last)?)
-            }
-            None => Ok(()),
+            Some(file) => self.sync(&*file),
+            None => Err(io::Error::other("the journal was closed meanwhile")),
         }
     }
 
@@ -264,8 +285,10 @@ impl Catalog {
         let mut budget = keep;
         let covered =
             new.segments.iter().filter(|segment| segment.end.is_some_and(|end| end <= base));
-        let kept =
-            covered.rev().take_while(|segment| spend(&mut budget, segment.bytes.unwrap_or(0)));
+        // What is of format 1 is not kept: it is written anew, as the snapshot.
+        let kept = covered.rev().take_while(|segment| {
+            segment.prev.is_some() && spend(&mut budget, segment.bytes.unwrap_or(0))
+        });
         let oldest = kept.last().map(|segment| segment.base);
         let is_kept = |segment: &SegmentInfo| {
             segment.end.is_none_or(|end| end > base)
@@ -276,7 +299,8 @@ impl Catalog {
         // Of what is older, a snapshot is of use only if the log goes on from it.
         let older: Vec<_> = std::mem::take(&mut new.snapshots).into_iter().rev().collect();
         for snapshot in older {
-            if snapshot.revision >= oldest && spend(&mut budget, snapshot.bytes) {
+            let is_kept = snapshot.prev.is_some() && snapshot.revision >= oldest;
+            if is_kept && spend(&mut budget, snapshot.bytes) {
                 new.snapshots.insert(0, snapshot);
             }
         }
@@ -295,7 +319,7 @@ impl Catalog {
         }
         Manifest::commit(&*self.disk)?;
         let old = std::mem::replace(&mut *manifest, new);
-        self.oldest.store(manifest.oldest(), Ordering::Release);
+        self.note(&manifest);
         let names = old.segments.iter().map(SegmentInfo::file);
         let names = names.chain(old.snapshots.iter().map(SnapshotInfo::file));
         let gone: Vec<_> = names.filter(|name| !manifest.lists(name)).collect();

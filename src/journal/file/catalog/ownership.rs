@@ -5,48 +5,111 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use super::Catalog;
-use crate::journal::file::disk::DiskFile;
+use crate::journal::file::manifest::MANIFEST;
 use crate::journal::file::segment::SegmentInfo;
+
+/// Why it is not certain that the directory is the journal's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unverified {
+    /// It is not, for good.
+    Lost(Arc<str>),
+    /// It could not be found out now.
+    Unclear(Arc<str>),
+}
+
+impl Unverified {
+    pub(super) fn into_io(self) -> io::Error {
+        let (Self::Lost(cause) | Self::Unclear(cause)) = self;
+        io::Error::other(cause.to_string())
+    }
+}
 
 impl Catalog {
     /// Verify that this process still owns the directory: its path leads to it, `LOCK` is the file that was
-    /// locked, and the segment that is written to has its name. If not, the journal has failed for good.
+    /// locked, and the segment that is written to has its name and is not shorter than it was. If not, the journal
+    /// has failed for good.
     ///
-    /// To be called each second, and before anything is listed in the manifest. It makes a few calls to the
-    /// system and waits for a rotation, but not for a compaction.
+    /// It makes a few calls to the system and waits for a rotation, but not for a compaction.
     ///
     /// # Errors
     ///
-    /// The cause, which [`lost`](Self::lost) returns from then on.
-    pub(crate) fn verify(&self) -> Result<(), Arc<str>> {
+    /// [`Unverified::Lost`] with the cause, which [`lost`](Self::lost) returns from then on.
+    pub(crate) fn verify(&self) -> Result<(), Unverified> {
         if let Some(cause) = self.lost() {
-            return Err(cause);
+            return Err(Unverified::Lost(cause));
         }
         if self.retired.load(Ordering::Acquire) {
             return Ok(()); // it is not ours to look after
         }
         // First the directory: if it was removed, that is the cause, and not the file in it.
-        if let Err(error) = self.disk.verify() {
-            return Err(self.lose(error.to_string()));
+        match self.disk.verify() {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Unverified::Lost(self.lose(error.to_string())));
+            }
+            Err(error) => return Err(self.unclear(&error)),
         }
         let segment = self.segment.lock();
-        let file = segment.as_ref().and_then(Weak::upgrade);
-        match file.as_deref().map_or(Ok(true), DiskFile::is_linked) {
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                drop((file, segment));
-                let last = self.manifest.lock().segments.last().map(SegmentInfo::file);
-                Err(self.lose(format!(
-                    "{} was removed or replaced while the store was running; writes are refused: restore the \
-                     directory from a backup and restart",
-                    self.disk.path().join(last.unwrap_or_default()).display()
-                )))
+        let Some(file) = segment.as_ref().and_then(Weak::upgrade) else { return Ok(()) };
+        let status = file.is_linked().and_then(|linked| Ok((linked, file.length()?)));
+        let what = match status {
+            Ok((true, length)) if length >= self.length.load(Ordering::Acquire) => return Ok(()),
+            Ok((true, length)) => {
+                let before = self.length.load(Ordering::Acquire);
+                format!("was changed by another program: it has {length} bytes instead of {before}")
             }
-            Err(error) => Err(self.lose(format!(
-                "{}: cannot verify the segment that is written to: {error}; restart to open it again",
-                self.disk.path().display()
-            ))),
+            Ok((false, _)) => "was removed or replaced while the store was running".to_owned(),
+            Err(error) => return Err(self.unclear(&error)),
+        };
+        drop((file, segment));
+        let last = self.manifest.lock().segments.last().map(SegmentInfo::file);
+        Err(Unverified::Lost(self.lose_file(&last.unwrap_or_default(), &what)))
+    }
+
+    /// Verify what [`verify`](Self::verify) does, and that every listed file, which the next start needs, is there
+    /// and as long as it was. To be called each second, and at the close.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    pub(crate) fn verify_all(&self) -> Result<(), Unverified> {
+        self.verify()?;
+        // Locked meanwhile: a compaction removes files, when they are not listed any more.
+        let manifest = self.manifest.lock();
+        if self.retired.load(Ordering::Acquire) {
+            return Ok(());
         }
+        let segments = manifest.segments.iter().map(|info| (info.file(), info.bytes));
+        let snapshots = manifest.snapshots.iter().map(|info| (info.file(), Some(info.bytes)));
+        let files = segments.chain(snapshots).chain([(MANIFEST.to_owned(), None)]);
+        for (name, bytes) in files {
+            let what = match self.disk.length_of(&name) {
+                Ok(None) => "was removed or moved while the store was running".to_owned(),
+                Ok(Some(length)) if bytes.is_some_and(|bytes| length < bytes) => {
+                    let bytes = bytes.unwrap_or(0);
+                    format!(
+                        "was changed by another program: it has {length} bytes instead of {bytes}"
+                    )
+                }
+                Ok(Some(_)) => continue,
+                Err(error) => return Err(self.unclear(&error)),
+            };
+            return Err(Unverified::Lost(self.lose_file(&name, &what)));
+        }
+        Ok(())
+    }
+
+    fn lose_file(&self, name: &str, what: &str) -> Arc<str> {
+        self.lose(format!(
+            "{} {what}; writes are refused: save what is in memory with `mainspring export`, restore the directory from \
+             a backup, and restart",
+            self.disk.path().join(name).display()
+        ))
+    }
+
+    fn unclear(&self, error: &io::Error) -> Unverified {
+        let path = self.disk.path();
+        Unverified::Unclear(format!("{} cannot be verified: {error}", path.display()).into())
     }
 
     /// Nothing is written to the directory any more. Returns the cause, which is the first one.
@@ -65,7 +128,7 @@ impl Catalog {
 
     /// As [`verify`](Self::verify), before something is listed in the manifest.
     pub(super) fn verified(&self) -> io::Result<()> {
-        self.verify().map_err(|cause| io::Error::other(cause.to_string()))
+        self.verify().map_err(Unverified::into_io)
     }
 
     /// # Errors
@@ -100,10 +163,11 @@ mod tests {
         catalog.verify().unwrap();
         let away = path.with_extension("away");
         std::fs::rename(&path, &away).unwrap();
-        let cause = catalog.verify().unwrap_err();
+        let lost = catalog.verify().unwrap_err();
+        let Unverified::Lost(cause) = lost.clone() else { panic!("{lost:?}") };
         assert!(cause.contains("was removed or moved"), "{cause}");
         std::fs::rename(&away, &path).unwrap();
-        assert_eq!(catalog.verify(), Err(Arc::clone(&cause)));
+        assert_eq!(catalog.verify(), Err(lost));
         assert_eq!(catalog.lost(), Some(cause));
         std::fs::remove_dir_all(&path).unwrap();
     }
@@ -115,7 +179,7 @@ mod tests {
         std::fs::rename(&path, &away).unwrap();
         let next = SegmentInfo::new(1, StoreId::random(), Sum::of(b""));
         let file = catalog.disk().create(&next.file()).unwrap();
-        assert!(catalog.rotate(1, 1, next, &file).is_err());
+        assert!(catalog.rotate(1, 1, next, (&file, 0)).is_err());
         assert!(catalog.install(SnapshotInfo { revision: 1, bytes: 1, prev: None }, 0).is_err());
         assert!(catalog.disk().open("MANIFEST").is_err(), "none was written");
         std::fs::remove_dir_all(&away).unwrap();

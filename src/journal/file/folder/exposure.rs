@@ -41,6 +41,9 @@ pub(super) fn warn(directory: &File, path: &Path) -> io::Result<()> {
             }
         }
     }
+    if files.is_empty() {
+        return Ok(()); // they can see names, and read nothing
+    }
     files.sort();
     let more = files.len().saturating_sub(NAMED);
     files.truncate(NAMED);

@@ -92,6 +92,14 @@ impl Disk for Folder {
         sync_directory(&self.absolute)
     }
 
+    fn length_of(&self, name: &str) -> io::Result<Option<u64>> {
+        match std::fs::metadata(self.absolute.join(name)) {
+            Ok(found) => Ok(Some(found.len())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn path(&self) -> PathBuf {
         self.path.clone()
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::journal::file::Sync;
-use crate::journal::file::catalog::Catalog;
+use crate::journal::file::catalog::{Catalog, Unverified};
 use crate::journal::file::disk::DiskFile;
 use crate::journal::file::line::{After, CLOSE, Codec, Text, put_append, seal};
 use crate::journal::file::segment::{Mark, SegmentInfo};
@@ -83,7 +83,7 @@ impl Log {
         end: u64,
         last: Mark,
     ) -> Self {
-        catalog.set_segment(&file);
+        catalog.set_segment(&file, end);
         Self {
             catalog,
             meter,
@@ -167,6 +167,7 @@ impl Log {
             } else {
                 self.length += ahead;
             }
+            self.catalog.set_length(self.length);
         }
         self.end = end;
         Ok(())
@@ -178,13 +179,17 @@ impl Log {
         if !is_full(error) {
             return self.fail(action, error);
         }
-        match self.file.set_length(self.end) {
-            Ok(()) => {
-                self.length = self.end;
-                AppendError::Full(self.cause(action, error))
-            }
+        match self.cut(self.end) {
+            Ok(()) => AppendError::Full(self.cause(action, error)),
             Err(error) => self.fail("cut it", &error),
         }
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.catalog.set_length(length);
+        self.file.set_length(length)?;
+        self.length = length;
+        Ok(())
     }
 
     /// Which file it is, what was tried, and what the system said.
@@ -204,7 +209,7 @@ impl Log {
             return Arc::clone(cause);
         }
         // In a directory that was removed every call fails, and none of the errors says why.
-        if let Err(cause) = self.catalog.verify() {
+        if let Err(Unverified::Lost(cause)) = self.catalog.verify() {
             tracing::error!(action, %error, "a call failed in a directory that is lost");
             return self.lose(cause);
         }
@@ -228,8 +233,8 @@ impl Log {
             (Ok(true), Ok(length)) => length,
             (Ok(false), _) => {
                 return Err(match self.catalog.verify() {
-                    Err(cause) => self.lose(cause),
-                    Ok(()) => self.failure("verify it", &io::Error::other("its name was changed")),
+                    Err(Unverified::Lost(cause)) => self.lose(cause),
+                    _ => self.failure("verify it", &io::Error::other("its name was changed")),
                 });
             }
             (Err(error), _) | (_, Err(error)) => return Err(self.failure("verify it", &error)),
@@ -273,11 +278,12 @@ impl Log {
 
     /// Cut off what was allocated ahead, and sync.
     fn trim(&mut self) -> Result<(), Arc<str>> {
-        if self.length > self.end {
-            if let Err(error) = self.file.set_length(self.end) {
-                return Err(self.failure("cut it", &error));
-            }
-            self.length = self.end;
+        // Cutting would make a file that was cut by another program as long as it should be.
+        self.verify_segment()?;
+        if self.length > self.end
+            && let Err(error) = self.cut(self.end)
+        {
+            return Err(self.failure("cut it", &error));
         }
         self.try_sync()
     }
@@ -302,8 +308,10 @@ impl Log {
         if let Some(cause) = &self.failed {
             return Err(Arc::clone(cause));
         }
-        self.catalog.verify().map_err(|cause| self.lose(cause))?;
-        self.trim()?;
+        if let Err(Unverified::Lost(cause)) = self.catalog.verify_all() {
+            return Err(self.lose(cause));
+        }
+        self.try_sync()?;
         if let Err(error) = self.catalog.save_mark() {
             tracing::warn!(%error, "the manifest could not be written at the end");
         }
@@ -313,13 +321,18 @@ impl Log {
         put_append(&mut self.buffer, 1, After { synced: self.synced, prev: self.last.sum });
         seal(&mut self.buffer, 0);
         let end = self.end + self.buffer.len() as u64;
-        let marked = self.file.write_all_at(&self.buffer, self.end).and_then(|()| self.file.sync());
+        // Where newlines were allocated ahead, it needs no room.
+        let marked = self
+            .file
+            .write_all_at(&self.buffer, self.end)
+            .and_then(|()| self.cut(end))
+            .and_then(|()| self.file.sync());
         match marked {
-            Ok(()) => (self.end, self.length) = (end, end),
+            Ok(()) => self.end = end,
             // Everything is synced all the same. Without the mark the next start has to be careful.
             Err(error) => {
                 tracing::warn!(%error, "the journal could not be marked as closed");
-                let _ = self.file.set_length(self.end);
+                let _ = self.cut(self.end);
             }
         }
         Ok(())

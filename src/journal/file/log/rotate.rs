@@ -73,8 +73,11 @@ impl Log {
         }
         let next = SegmentInfo::new(revision, self.writing.store, sum);
         let (file, end) = self.create(&next)?;
-        self.trim().map_err(|cause| RotateError::Unknown(io::Error::other(cause.to_string())))?;
-        let rotated = self.catalog.rotate(revision, self.end, next.clone(), &file);
+        if let Err(cause) = self.trim() {
+            let _ = self.catalog.disk().remove(&next.file());
+            return Err(RotateError::Unknown(io::Error::other(cause.to_string())));
+        }
+        let rotated = self.catalog.rotate(revision, self.end, next.clone(), (&file, end));
         if let Err(RotateError::Unchanged(_)) = &rotated {
             // The next start removes it if this cannot.
             let _ = self.catalog.disk().remove(&next.file());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::inventory::{Harm, Inventory, Problem};
+use super::inventory::{Harm, Inventory, Problem, Scope};
 use super::{Raw, disk};
 use crate::journal::Recovered;
 use crate::journal::file::disk::Disk;
@@ -112,7 +112,7 @@ pub fn check(
 fn check_once(disk: &dyn Disk, progress: &mut dyn FnMut(Progress)) -> Result<Report, FileError> {
     let total = 2 * bytes_in(disk);
     let mut done = 0;
-    let inventory = Inventory::take(disk, &mut |bytes| {
+    let inventory = Inventory::take(disk, Scope::Listed, &mut |bytes| {
         done += bytes;
         progress(Progress { done: done.min(total), total });
     })?;

@@ -158,7 +158,12 @@ impl Dump {
         }
         let what = "the header is missing or damaged";
         let damaged = || FileError::Damaged { path: path.into(), offset: 0, what };
-        let (header, length) = read_header(bytes).ok_or_else(damaged)?;
+        let header = read_header(bytes).map_err(|error| FileError::Unreadable {
+            path: path.into(),
+            offset: 0,
+            why: error.0,
+        })?;
+        let (header, length) = header.ok_or_else(damaged)?;
         (self.at, self.sum) = (length as u64, header.prev);
         Ok(())
     }

@@ -9,6 +9,10 @@ pub(super) fn with_header(
     info: &SegmentInfo,
     mut bytes: Vec<u8>,
 ) -> Option<(SegmentInfo, Vec<u8>)> {
+    let end = memchr::memchr(b'\n', &bytes)?;
+    if unseal(&bytes[..end]).is_some() {
+        return None; // it is whole, and another one
+    }
     let chained = || {
         // As long as the one that was there.
         let guess = SegmentInfo { prev: Some(Sum::of(b"")), ..info.clone() };

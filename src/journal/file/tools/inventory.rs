@@ -9,13 +9,13 @@ use super::headless::with_header;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::{FileError, unknown_format};
 use crate::journal::file::line::{Codec, Line, Sum, unseal};
-use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo, is_snapshot};
-use crate::journal::file::recover;
+use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo};
 use crate::journal::file::replay::{check_complete, read_segment, read_snapshot};
 use crate::journal::file::scan::{Expected, Scan};
 use crate::journal::file::segment::{
     SegmentInfo, is_segment, read_header, unknown_format as format_of,
 };
+use crate::journal::file::{recover, unlisted};
 use crate::{Change, StoreId};
 
 /// What is wrong with a file.
@@ -128,12 +128,25 @@ pub(super) struct Inventory {
     pub(super) snapshots: Vec<Found<SnapshotInfo>>,
     /// Oldest first.
     pub(super) segments: Vec<Found<Segment>>,
-    /// What the manifest does not list.
+    /// What does not belong to the journal.
     pub(super) others: Vec<String>,
 }
 
+/// Which files an inventory looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Those that the manifest lists; all, if it is missing or damaged.
+    Listed,
+    /// All snapshots and segments.
+    All,
+}
+
 impl Inventory {
-    pub(super) fn take(disk: &dyn Disk, progress: &mut dyn FnMut(u64)) -> Result<Self, FileError> {
+    pub(super) fn take(
+        disk: &dyn Disk,
+        scope: Scope,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Self, FileError> {
         let path = disk.path();
         if !path.is_dir() {
             return Err(FileError::Missing { path });
@@ -145,9 +158,12 @@ impl Inventory {
         };
         let mut names = disk.names().map_err(FileError::io(path, "read it"))?;
         names.sort_unstable();
-        let (snapshots, segments) = match &manifest {
-            Some(manifest) => (manifest.snapshots.clone(), manifest.segments.clone()),
-            None => (snapshots_of(&names), segments_of(disk, &names)),
+        let (snapshots, segments) = match (&manifest, scope) {
+            (Some(manifest), Scope::Listed) => {
+                (manifest.snapshots.clone(), manifest.segments.clone())
+            }
+            (Some(manifest), Scope::All) => with_unlisted(disk, manifest, &names)?,
+            (None, _) => (unlisted::snapshots(&names), segments_of(disk, &names, Vec::new())?),
         };
         let revisions: Vec<_> = snapshots.iter().map(|snapshot| snapshot.revision).collect();
         let mut inventory = Self {
@@ -199,37 +215,46 @@ impl Inventory {
     }
 }
 
-/// A snapshot has its revision in its name.
-fn snapshots_of(names: &[String]) -> Vec<SnapshotInfo> {
-    let revision =
-        |name: &String| name.strip_prefix("snapshot-")?.strip_suffix(".jsonl")?.parse().ok();
-    let revisions = names.iter().filter(|name| is_snapshot(name)).filter_map(revision);
-    revisions.map(|revision| SnapshotInfo { revision, bytes: 0, prev: None }).collect()
+/// The listed files, and the others.
+fn with_unlisted(
+    disk: &dyn Disk,
+    manifest: &Manifest,
+    names: &[String],
+) -> Result<(Vec<SnapshotInfo>, Vec<SegmentInfo>), FileError> {
+    let others: Vec<_> = names.iter().filter(|name| !manifest.lists(name)).cloned().collect();
+    let mut snapshots = manifest.snapshots.clone();
+    snapshots.extend(unlisted::snapshots(&others));
+    snapshots.sort_by_key(|snapshot| snapshot.revision);
+    Ok((snapshots, segments_of(disk, &others, manifest.segments.clone())?))
 }
 
-/// A segment has its base in its name, and in its header, which may be damaged. What a start that was cut short has
-/// created is the last, and has no appends.
-fn segments_of(disk: &dyn Disk, names: &[String]) -> Vec<SegmentInfo> {
-    let mut segments = Vec::new();
-    let mut is_begun = true;
+/// The segments that are known, and those of these names. A segment has its base in its name, and in its header, which
+/// may be damaged. What a start that was cut short has created is the last, and has no appends.
+fn segments_of(
+    disk: &dyn Disk,
+    names: &[String],
+    mut segments: Vec<SegmentInfo>,
+) -> Result<Vec<SegmentInfo>, FileError> {
     for name in names.iter().filter(|name| is_segment(name)) {
         let start = disk.open(name).and_then(|file| file.read_some(0, 4 << 10)).unwrap_or_default();
-        let header = read_header(&start).map(|(info, _)| info);
-        let (info, is_good) = match header.filter(|info| info.file() == *name) {
-            Some(info) => (Some(info), true),
-            None => (named(name), false),
+        let header = match read_header(&start) {
+            Ok(header) => header.map(|(info, _)| info).filter(|info| info.file() == *name),
+            // Which shows when it is read.
+            Err(_) => None,
         };
-        let Some(info) = info else { continue };
-        is_begun = is_good || format_of(&start).is_some() || has_two_lines(&start);
-        segments.push(info);
+        let is_begun = header.is_some()
+            || format_of(&start).is_some()
+            || unlisted::has_appends(disk, name)
+                .map_err(FileError::io(disk.path().join(name), "read it"))?;
+        if is_begun {
+            segments.extend(header.or_else(|| named(name)));
+        }
     }
-    if !is_begun {
-        segments.pop();
-    }
+    segments.sort_by_key(|info| info.base);
     for n in 1..segments.len() {
-        segments[n - 1].end = Some(segments[n].base);
+        segments[n - 1].end = segments[n - 1].end.or(Some(segments[n].base));
     }
-    segments
+    Ok(segments)
 }
 
 /// Which store began it, and what it follows, only the header tells.
@@ -237,10 +262,6 @@ fn named(name: &str) -> Option<SegmentInfo> {
     let base = name.strip_prefix("log-")?.strip_suffix(".jsonl")?.parse().ok()?;
     let info = SegmentInfo { prev: None, ..SegmentInfo::new(base, StoreId(0), Sum::of(b"")) };
     (info.file() == name).then_some(info)
-}
-
-fn has_two_lines(bytes: &[u8]) -> bool {
-    bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() > 1
 }
 
 fn look_at_snapshot(
@@ -320,7 +341,10 @@ fn read_through(
         }
         Err(error) => (Segment::unread(info), Some(Problem::of(error)?)),
     };
-    if let Some(problem) = problem.as_ref().filter(|problem| problem.harm == Harm::Damaged) {
+    let is_foreign =
+        matches!(read_header(bytes), Ok(Some((header, _))) if !segment.info.has_header(&header));
+    let damaged = problem.as_ref().filter(|problem| problem.harm == Harm::Damaged);
+    if let Some(problem) = damaged.filter(|_| !is_foreign) {
         seen = seen.max(newest_behind(bytes, problem.offset as usize));
     }
     (segment.seen, segment.is_whole) = (seen, problem.is_none());

@@ -66,6 +66,10 @@ impl Loaded {
         let facts = self.facts(&change.key);
         let length = |facts: &Facts| facts.length.unwrap_or(0);
         let is_older = facts.as_ref().is_some_and(|facts| facts.revision > change.revision);
+        if matches!(change.kind, ChangeKind::Cleared { .. }) {
+            self.clear_before(&change);
+            return true;
+        }
         let fits = match (&change.kind, &facts) {
             _ if is_older => false,
             (ChangeKind::Set { .. } | ChangeKind::Cleared { .. }, _) => true,
@@ -90,6 +94,17 @@ impl Loaded {
             self.take(Recovered::Change(change));
         }
         fits
+    }
+
+    /// Remove what a clear removed: entries that a newer snapshot has are newer than it.
+    fn clear_before(&mut self, clear: &Change<Raw>) {
+        for key in self.keys(self.state.map()) {
+            if self.revision_of(&key) < clear.revision {
+                let kind = ChangeKind::Removed;
+                let removed = Change::recorded(clear.revision, clear.at, key, kind, false);
+                self.take(Recovered::Change(removed));
+            }
+        }
     }
 
     /// The revision of what is at a key; 0 if it is absent.

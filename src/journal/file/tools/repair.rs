@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::check::bytes_in;
-use super::inventory::{Harm, Inventory};
+use super::inventory::{Harm, Inventory, Scope};
 use super::load::Loaded;
 use super::plan::{Plan, Step};
 use super::salvage::{self, Salvaged};
@@ -97,29 +97,32 @@ pub fn repair(
         return Err(FileError::Missing { path: disk.path() });
     }
     let _lock = if options.write { Some(recover::lock(&*disk)?) } else { None };
-    let (total, mut done) = (bytes_in(&*disk), 0);
-    let inventory = Inventory::take(&*disk, &mut |bytes| {
+    let (total, mut done) = (2 * bytes_in(&*disk), 0);
+    let mut show = |bytes| {
         done += bytes;
         progress(Progress { done: done.min(total), total });
-    })?;
-    let seen = inventory.seen();
-    if let Some((revision, entries)) = needs_none(&*disk, &inventory)? {
+    };
+    let listed = Inventory::take(&*disk, Scope::Listed, &mut show)?;
+    if let Some((revision, entries)) = needs_none(&*disk, &listed)? {
         let (steps, salvaged, backup, store) = (Vec::new(), None, None, None);
         return Ok(Repair { steps, revision, seen: revision, entries, salvaged, backup, store });
     }
+    // The manifest may be older than the files beside it.
+    let all = Inventory::take(&*disk, Scope::All, &mut show)?;
+    let seen = all.seen();
     let copy = || {
         let copied = options.write.then(|| backup::copy(&*disk)).transpose();
         copied.map_err(FileError::io(disk.path(), "make a copy of it"))
     };
     if options.salvage {
-        let salvage = salvage::Plan::make(&*disk, &inventory)?;
+        let salvage = salvage::Plan::make(&*disk, &all)?;
         let backup = copy()?;
         let store = options.write.then(|| salvage.carry_out(&disk)).transpose()?;
         let (steps, entries) = (salvage.steps, salvage.loaded.count());
         let salvaged = Some(salvage.salvaged);
         return Ok(Repair { steps, revision: seen, seen, entries, salvaged, backup, store });
     }
-    let Some(plan) = Plan::longest_prefix(&inventory) else {
+    let Some(plan) = Plan::longest_prefix(&all) else {
         return Err(FileError::Impossible(format!(
             "{}: nothing can be kept: no snapshot is good, and the log does not reach back to the beginning: restore a \
              backup, or see what `mainspring journal repair --salvage {}` would keep",
@@ -195,15 +198,20 @@ fn carry_out(disk: &Arc<dyn Disk>, plan: &Plan) -> Result<(), FileError> {
         .map_err(FileError::io(path, "write it"))?;
     let io = FileError::io(disk.path().join(MANIFEST), "write it");
     plan.manifest.write(&**disk).map_err(io)?;
-    drop_files(&**disk, &plan.steps);
-    Ok(())
+    drop_files(&**disk, &plan.steps)
 }
 
-/// Remove the files that leave the journal. What is left the next start removes.
-pub(super) fn drop_files(disk: &dyn Disk, steps: &[Step]) {
+/// Remove the files that leave the journal: a start would refuse a manifest that is older than they are.
+pub(super) fn drop_files(disk: &dyn Disk, steps: &[Step]) -> Result<(), FileError> {
     for step in steps {
         if let Step::Drop { file } = step {
-            let _ = disk.remove(file);
+            match disk.remove(file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(FileError::io(disk.path().join(file), "remove it")(error));
+                }
+                _ => {}
+            }
         }
     }
+    Ok(())
 }

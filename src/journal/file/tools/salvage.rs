@@ -3,7 +3,8 @@
 //! The longest prefix is a state that the store had; a salvage is not. It begins with the newest good snapshot, takes the
 //! entries of damaged snapshots that are newer, and then every append that is whole, in the order of the log. A change
 //! is left out if it does not fit what its key is by then: a pop of a list that is not there, because what made it is
-//! lost. What is written is one snapshot, at the newest revision that anything tells of.
+//! lost. Appends of another history are left out too. What is written is one snapshot, at the newest revision that
+//! anything tells of.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -20,11 +21,11 @@ use crate::journal::Recovered;
 use crate::journal::file::Sync;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
-use crate::journal::file::line::{Codec, ENTRY, Line, Sum, Unreadable, unseal};
+use crate::journal::file::line::{Codec, END, ENTRY, Line, Sum, Unreadable, unseal};
 use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo};
-use crate::journal::file::replay::read_snapshot;
+use crate::journal::file::replay::{differ, read_snapshot};
 use crate::journal::file::scan::{Append, append_at, next_line};
-use crate::journal::file::segment::SegmentInfo;
+use crate::journal::file::segment::{SegmentInfo, read_header};
 use crate::journal::file::snapshot::SnapshotWriter;
 use crate::{Change, StoreId, Timestamp};
 
@@ -38,6 +39,8 @@ pub struct Salvaged {
     pub unfit: u64,
     /// Revisions after the snapshot that the salvage begins with of which no change is left.
     pub missing: u64,
+    /// Changes of another history: of a segment that another store wrote, or another copy of this one.
+    pub foreign: u64,
 }
 
 /// What is kept, and what it takes.
@@ -66,7 +69,7 @@ impl Plan {
         }
         let mut found = 0;
         for segment in &inventory.segments {
-            found += salvage.segment(disk, &segment.name, base)?;
+            found += salvage.segment(disk, &segment.info.info, base)?;
         }
         let seen = inventory.seen();
         salvage.counts.missing = seen.saturating_sub(base).saturating_sub(found);
@@ -107,7 +110,7 @@ impl Plan {
             begin_segment(&**disk, segment.clone())?;
         }
         manifest.write(&**disk).map_err(FileError::io(path.join(MANIFEST), "write it"))?;
-        drop_files(&**disk, &self.steps);
+        drop_files(&**disk, &self.steps)?;
         Ok(manifest.store)
     }
 }
@@ -120,55 +123,88 @@ struct Salvage {
 }
 
 impl Salvage {
-    /// Take the entries of a damaged snapshot, and the changes that follow them there.
+    /// Take the entries of a damaged snapshot, and the changes that were made while it was written.
     fn snapshot(&mut self, disk: &dyn Disk, name: &str, base: u64) -> Result<(), FileError> {
         let bytes = read(disk, name)?;
         let mut codec = Codec::default();
         let mut at = 0;
         while let Some(line) = next_line(&bytes, at) {
-            let text = &bytes[line.clone()];
             at = line.end + 1;
+            let text = &bytes[line.clone()];
             if unseal(text).is_none() {
                 continue;
             }
-            let line = Line::parse(text).map_err(|why| unreadable(disk, name, at, why))?;
-            if line.record == ENTRY {
-                let read = codec.read_entry(&line);
-                let (key, entry) = read.map_err(|why| unreadable(disk, name, at, why))?;
-                if entry.revision > base && self.loaded.revision_of(&key) < entry.revision {
-                    self.loaded.take(Recovered::Entry(key, entry));
+            let unreadable = |why| unreadable(disk, name, line.start, why);
+            let line = Line::parse(text).map_err(unreadable)?;
+            match &*line.record {
+                // The header, and the end.
+                "" | END => {}
+                ENTRY => {
+                    let (key, entry) = codec.read_entry(&line).map_err(unreadable)?;
+                    if entry.revision > base && self.loaded.revision_of(&key) < entry.revision {
+                        self.loaded.take(Recovered::Entry(key, entry));
+                    }
+                }
+                _ => {
+                    let changes: Vec<Change<Raw>> =
+                        codec.read_changes(&line).map_err(unreadable)?;
+                    for change in changes.into_iter().filter(|change| change.revision > base) {
+                        // One that does not fit is in the log too, if that is left.
+                        self.loaded.take_if_it_fits(change);
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    /// Take every append that is whole. Returns how many changes they have after the snapshot.
-    fn segment(&mut self, disk: &dyn Disk, name: &str, base: u64) -> Result<u64, FileError> {
+    /// Take every append that is whole and of this history. Returns how many changes they have after the snapshot.
+    fn segment(
+        &mut self,
+        disk: &dyn Disk,
+        info: &SegmentInfo,
+        base: u64,
+    ) -> Result<u64, FileError> {
+        let name = &info.file();
         let bytes = read(disk, name)?;
+        let header = read_header(&bytes).map_err(|why| unreadable(disk, name, 0, why))?;
+        let is_foreign = header.as_ref().is_some_and(|(found, _)| !info.has_header(found));
         let mut codec = Codec::default();
-        let (mut at, mut found) = (0, 0);
+        let mut found = 0;
+        // What the next append follows; not known in format 1 and behind damage.
+        let mut prev = header.as_ref().and_then(|(header, _)| header.prev);
+        let mut at = header.map_or(0, |(_, length)| length);
         while let Some(line) = next_line(&bytes, at) {
             let text = &bytes[line.clone()];
-            let next = line.end + 1;
             let parsed = unseal(text).and_then(|_| Line::parse(text).ok());
             let before = parsed.map(|line| match line.is_close() {
                 true => line.revision,
                 false => line.first_revision().saturating_sub(1),
             });
             let append = before.map(|before| append_at(&bytes, line.start, 0, (before, None)));
-            at = match append {
-                Some(Ok(Ok(append))) => {
-                    found += self
-                        .append(&append, base, &mut codec)
-                        .map_err(|why| unreadable(disk, name, line.start, why))?;
-                    append.next
-                }
+            let append = match append {
+                Some(Ok(Ok(append))) => append,
                 Some(Err((offset, why))) => {
                     return Err(unreadable(disk, name, offset as usize, why));
                 }
-                Some(Ok(Err(_))) | None => next,
+                Some(Ok(Err(_))) | None => {
+                    // Newlines were allocated ahead, and are no damage.
+                    prev = prev.filter(|_| line.is_empty());
+                    at = line.end + 1;
+                    continue;
+                }
             };
+            at = append.next;
+            let follows = append.lines.first().and_then(|(_, line)| line.prev);
+            if is_foreign || differ(prev, follows) {
+                self.counts.foreign += append.changes();
+                continue;
+            }
+            if !append.is_close() {
+                prev = follows.and(Some(append.sum));
+            }
+            let taken = self.append(&append, base, &mut codec);
+            found += taken.map_err(|why| unreadable(disk, name, line.start, why))?;
         }
         Ok(found)
     }
