@@ -120,7 +120,7 @@ impl PageRequest {
 
 impl Remote {
     /// A page, with fewer than were asked for if it would be longer than this client takes. So one entry that is too
-    /// large is in nobody's way: the pages before it and after it can be read.
+    /// large keeps no other from being read.
     async fn page<A>(
         &self,
         page: PageRequest,

@@ -39,8 +39,8 @@ enum Command {
     /// Write the entries as JSON lines; works beside a running store
     #[command(after_help = exit::HELP)]
     Export(export::Args),
-    /// Make a journal of an export, a log of document 002 or a snapshot of document 003; needs two to three times
-    /// the size of the input in memory
+    /// Make a journal of an export, or of a log or a snapshot of the Go program; needs two to three times the size of
+    /// the input in memory
     #[command(after_help = exit::HELP)]
     Import(import::Args),
     /// Make a journal of what a store was at a revision or a time; works beside a running store

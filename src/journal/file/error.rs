@@ -13,7 +13,7 @@ use crate::journal::JournalError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// The system said no.
+    /// An operation of the file system failed.
     #[error("{}: cannot {action}: {source}", .path.display())]
     Io {
         /// The file or folder.
@@ -23,7 +23,7 @@ pub enum FileError {
         /// What the system said.
         source: io::Error,
     },
-    /// Somebody else has it open.
+    /// Another process has it open.
     #[error("{}: {holder}: stop it, or use another folder", .path.display())]
     Locked {
         /// The folder.
@@ -116,7 +116,7 @@ impl fmt::Display for Argument<'_> {
 }
 
 impl FileError {
-    /// For `map_err`: the system said no to this.
+    /// For `map_err`: this operation failed.
     pub(crate) fn io(path: PathBuf, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { path, action, source }
     }

@@ -1,7 +1,7 @@
 //! A list that is longer than the server takes in one request: set with its first elements, and grown by the others.
 //!
 //! Each request but the first is a batch, which is done as a whole, and its first push needs the key to be as the
-//! request before left it. So the list never has elements out of order or of somebody else in it, and a reader sees a
+//! request before left it. So the list never has elements out of order or of another client in it, and a reader sees a
 //! beginning of it that grows.
 
 use mainspring::wire::Json;

@@ -28,7 +28,7 @@ pub(crate) struct Catalog {
     synced: Mutex<(u64, Option<Mark>)>,
     /// Where the appends of the last segment end.
     end: AtomicU64,
-    /// The oldest revision after which every change is there: subscribing asks, and waits for nobody.
+    /// The oldest revision after which every change is there: read by each subscription, without a lock.
     oldest: AtomicU64,
     retired: AtomicBool,
     /// Held while the log is synced. Whether that has failed: a sync after it proves nothing.
@@ -233,7 +233,7 @@ impl Catalog {
     }
 
     pub(crate) fn has_sync_failed(&self) -> bool {
-        // Nobody waits for one that is under way.
+        // Does not wait for one that is under way.
         self.sync_failed.try_lock().is_some_and(|failed| *failed)
     }
 
@@ -383,7 +383,9 @@ mod tests {
         let catalog = Catalog::new(Arc::clone(&disk), manifest.clone(), 0, Arc::default());
         catalog.retire();
         assert!(catalog.install(snapshot, 0).is_err());
-        assert!(catalog.unless_retired::<()>(|| panic!("somebody else has the folder")).is_err());
+        assert!(
+            catalog.unless_retired::<()>(|| panic!("another owner has the directory")).is_err()
+        );
         assert_eq!(Manifest::read(&*disk).unwrap(), manifest);
         std::fs::remove_dir_all(disk.path().parent().unwrap()).unwrap();
     }

@@ -10,7 +10,7 @@ use crate::journal::file::folder::Folder;
 const PIECE: usize = 1 << 20;
 
 /// Copy every file to `<folder>.backup-<n>`, the first that is not there yet, and sync the copy. Only this user
-/// can read it, whoever can read the original.
+/// can read it, also if the original is readable by others.
 pub(super) fn copy(disk: &dyn Disk) -> io::Result<PathBuf> {
     let path = disk.path();
     let to = free_name(&path)?;
