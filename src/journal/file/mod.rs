@@ -1,6 +1,6 @@
 //! A journal in a folder: what was acknowledged is still there after a crash, without a server to run.
 
-mod backup;
+pub(crate) mod backup;
 mod catalog;
 mod compact;
 mod disk;

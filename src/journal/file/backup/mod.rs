@@ -10,7 +10,7 @@ mod write;
 
 pub(crate) use self::read::Backup;
 #[cfg(feature = "server")]
-pub(crate) use self::write::PartWriter;
+pub(crate) use self::write::{CutShort, PartWriter};
 
 /// What a part holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
