@@ -98,6 +98,8 @@ async fn headers_are_as_they_are_described() {
         ("GET", "/keys", "", 200),
         ("GET", "/stats", "", 200),
         ("POST", "/compact", "", 200),
+        #[cfg(feature = "file")]
+        ("GET", "/backup", "", 200),
         ("GET", "/v1/{key}", "", 200),
         ("PUT", "/v1/{key}", "x", 201),
         ("DELETE", "/v1/{key}", "", 200),

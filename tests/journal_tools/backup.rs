@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -130,8 +130,10 @@ async fn restored_backup_has_entries_accounts_revisions_and_new_store_ids() {
 #[tokio::test]
 async fn truncation_at_every_byte_is_refused() {
     let (bytes, into) = (small().await, fresh("backup-cut-into"));
-    for length in 0..bytes.len() {
-        let path = file("backup-cut", &bytes[..length]);
+    let path = file("backup-cut", &bytes);
+    let opened = fs::File::options().write(true).open(&path).expect("it is there");
+    for length in (0..bytes.len()).rev() {
+        opened.set_len(length as u64).expect("it can be cut");
         let error = refused(&path, &into, &format!("{length} of {} bytes", bytes.len()));
         assert!(error.contains("incomplete or damaged"), "{length}: {error}");
     }
@@ -139,14 +141,17 @@ async fn truncation_at_every_byte_is_refused() {
 
 #[tokio::test]
 async fn every_flipped_bit_is_refused() {
-    let (mut bytes, into) = (small().await, fresh("backup-flip-into"));
-    for at in 0..bytes.len() {
+    let (bytes, into) = (small().await, fresh("backup-flip-into"));
+    let path = file("backup-flip", &bytes);
+    let opened = fs::File::options().write(true).open(&path).expect("it is there");
+    for (at, byte) in bytes.iter().enumerate() {
         for bit in 0..8 {
-            bytes[at] ^= 1 << bit;
-            let path = file("backup-flip", &bytes);
-            refused(&path, &into, &format!("bit {bit} of byte {at}"));
-            bytes[at] ^= 1 << bit;
+            opened.write_all_at(&[byte ^ (1 << bit)], at as u64).expect("it can be written");
+            let refused = restore_backup(&path, &into, &mut |_| ());
+            assert!(refused.is_err(), "bit {bit} of byte {at}");
+            assert!(!into.exists(), "bit {bit} of byte {at}: the directory was created");
         }
+        opened.write_all_at(&[*byte], at as u64).expect("it can be written");
     }
 }
 

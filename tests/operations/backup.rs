@@ -75,8 +75,7 @@ async fn keep_writing(store: Client<Json>, writer: usize, stop: Arc<AtomicBool>)
 }
 
 /// The store at this revision, by what a subscription tells.
-async fn replayed(events: &mut Subscription<Json>, revision: u64) -> Copy {
-    let mut copy = Copy::default();
+async fn replayed(mut copy: Copy, events: &mut Subscription<Json>, revision: u64) -> Copy {
     loop {
         let event = events.recv().await.expect("it goes on");
         let at = event.revision();
@@ -88,13 +87,13 @@ async fn replayed(events: &mut Subscription<Json>, revision: u64) -> Copy {
     }
 }
 
-/// The store, and the revision at which it is that.
-async fn snapshot(store: &Client<Json>) -> (Copy, u64) {
+/// The store, the revision at which it is that, and what follows.
+async fn snapshot(store: &Client<Json>) -> (Copy, u64, Subscription<Json>) {
     let mut events = store.subscribe().from_snapshot().await.expect("it begins");
     let mut copy = Copy::default();
     loop {
         match events.recv().await.expect("it is complete") {
-            Event::SnapshotEnd { revision } => return (copy, revision),
+            Event::SnapshotEnd { revision } => return (copy, revision, events),
             event => event.apply_to(&mut copy),
         }
     }
@@ -126,14 +125,15 @@ async fn restored_backup_is_the_store_at_the_revision_that_it_names() {
 
     let large = vec![element(&"x".repeat(1_000)); 900];
     store.set("large", large.clone()).await.expect("it is set");
-    for _ in 0..1_100 {
-        let grown = store.push("large", element(&"y".repeat(1_000)));
-        grown.await.expect("a list may grow beyond what one request holds");
+    let more = vec![element(&"y".repeat(1_000)); 1_100];
+    for pushed in store.push_many("large", more).await.expect("it answers") {
+        pushed.expect("a list may grow beyond what one request holds");
     }
-    for n in 0..2_000 {
-        store.set(format!("still/{n}"), element("v")).await.expect("it is set");
+    let still = (0..2_000).map(|n| (format!("still/{n}"), element("v")));
+    for set in store.set_many(still).await.expect("it answers") {
+        set.expect("it is set");
     }
-    let mut events = store.subscribe().from_snapshot().await.expect("it begins");
+    let (begun, _, mut events) = snapshot(&store).await;
     let stop = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..WRITERS)
         .map(|n| tokio::spawn(keep_writing(store.clone(), n, Arc::clone(&stop))))
@@ -146,7 +146,7 @@ async fn restored_backup_is_the_store_at_the_revision_that_it_names() {
     assert_eq!(code, 0, "{said}");
     let report: Value = serde_json::from_str(&said).expect("JSON");
     let revision = report["data"]["revision"].as_u64().expect("a number");
-    let wanted = replayed(&mut events, revision).await;
+    let wanted = replayed(begun, &mut events, revision).await;
     stop.store(true, Ordering::Relaxed);
     for writer in writers {
         writer.await.expect("every write is taken");
@@ -197,7 +197,7 @@ async fn restored_backup_is_the_store_at_the_revision_that_it_names() {
         store.id().await.expect("the API token is kept").to_string(),
         restored["data"]["store"]
     );
-    let (mut found, now) = snapshot(&store).await;
+    let (mut found, now, _) = snapshot(&store).await;
     // Keys whose deadline has passed since then may have expired; nothing else has changed.
     let mut wanted = wanted;
     let short = |entry: &Entry<Json>| entry.item() == Some(&element("short"));

@@ -2,6 +2,8 @@
 
 mod route;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use super::table::table;
 

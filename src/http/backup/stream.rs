@@ -46,22 +46,23 @@ impl<T: Element> Stream<T> {
 
     /// The text of the backup. An error cuts the transfer, so that a client never takes a part for the whole.
     pub(super) fn pieces(self) -> impl futures_util::Stream<Item = Result<Bytes, CutShort>> {
-        stream::unfold(self, |mut this| async move {
+        stream::unfold(Some(self), |this| async move {
+            let mut this = this?;
             if this.note.is_none() {
                 this.note = Some(this.caller.note_of("backup"));
             }
             match this.next().await {
-                Ok(Some(piece)) => Some((Ok(piece.into()), this)),
+                Ok(Some(piece)) => Some((Ok(piece.into()), Some(this))),
                 Ok(None) => {
                     if let Some(note) = this.note.take() {
                         note.ended::<Problem>(Ok(this.revision));
                     }
                     None
                 }
+                // It is the last that is sent.
                 Err(error) => {
                     tracing::warn!(%error, "a backup was cut short");
-                    this.stage = Stage::Over;
-                    Some((Err(error), this))
+                    Some((Err(error), None))
                 }
             }
         })

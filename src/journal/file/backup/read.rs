@@ -78,7 +78,8 @@ impl Backup {
         let lines = Lines::new(Arc::clone(&file), 0, MUCH);
         let (header, part) = begin(path, lines)?;
         let order = PartName::ALL.iter().filter(|name| header.parts.contains(name));
-        if header.name != PartName::Data || !order.eq(&header.parts) {
+        let is_first = header.name == PartName::Data && header.parts.first() == Some(&header.name);
+        if !is_first || !order.eq(&header.parts) {
             return Err(damaged("the header does not list its parts".into()));
         }
         let Some(time) = header.time else {

@@ -265,3 +265,31 @@ impl<'a> NowAndThen<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::file::recover;
+
+    #[test]
+    fn restore_that_is_killed_leaves_nothing_that_starts() {
+        let folder =
+            std::env::temp_dir().join(format!("mainspring-restore-killed-{}", std::process::id()));
+        let refused =
+            || matches!(recover::manifest(&*disk(&folder)), Err(FileError::Manifest { .. }));
+        let new = NewJournal::create(disk(&folder)).unwrap();
+        new.claim(7).unwrap();
+        assert!(refused(), "while it is written");
+        let sealed = new.seal(7).unwrap();
+        assert!(refused(), "before the accounts are there");
+        sealed.commit().unwrap();
+        assert!(recover::manifest(&*disk(&folder)).unwrap().is_some());
+        std::fs::remove_dir_all(&folder).unwrap();
+
+        let new = NewJournal::create(disk(&folder)).unwrap();
+        new.claim(7).unwrap();
+        new.discard(Some(7));
+        assert!(recover::manifest(&*disk(&folder)).unwrap().is_none(), "it can be tried again");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
