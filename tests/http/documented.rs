@@ -122,6 +122,8 @@ async fn headers_are_as_they_are_described() {
             "cross-origin-resource-policy",
             "date",
             "referrer-policy",
+            "transfer-encoding",
+            "vary",
             "x-content-type-options",
         ];
         let sent = sent.filter(|name| !known.contains(&&**name));

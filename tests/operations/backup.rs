@@ -139,6 +139,8 @@ async fn restored_backup_is_the_store_at_the_revision_that_it_names() {
         .map(|n| tokio::spawn(keep_writing(store.clone(), n, Arc::clone(&stop))))
         .collect();
 
+    let login = json!({"name": "bob", "password": "springs and wheels"}).to_string();
+    let [unused, refreshed] = [(); 2].map(|()| server.ask("POST", "/auth/login", &login).json());
     let file = fresh("backup.file");
     let (url, path) = (format!("--url=http://{}", server.api), file.display().to_string());
     let secret = format!("--token-file={}", token.display());
@@ -175,7 +177,8 @@ async fn restored_backup_is_the_store_at_the_revision_that_it_names() {
     let one = lines.into_iter().find(|line| line["what"] == "backup").expect("it is audited");
     assert_eq!((&one["account"], &one["revision"]), (&json!("ada"), &json!(revision)));
     // An access token of before: the keys that sign them are not part of a backup.
-    let login = json!({"name": "bob", "password": "springs and wheels"}).to_string();
+    let refresh = |tokens: &Value| json!({"refresh_token": tokens["refresh_token"]}).to_string();
+    let refreshed = server.ask("POST", "/auth/refresh", &refresh(&refreshed)).json();
     let before = server.ask("POST", "/auth/login", &login).json();
 
     let (code, said) = program(texts(["journal", "check", &path])).await;
@@ -211,6 +214,9 @@ async fn restored_backup_is_the_store_at_the_revision_that_it_names() {
     assert!(now >= revision);
     assert!(store.set("on", element("x")).await.expect("it is set") > revision);
     assert_eq!(server.ask("POST", "/auth/login", &login).status, 200, "the password is kept");
+    // A login goes on if it is as it was at the backup.
+    assert_eq!(server.ask("POST", "/auth/refresh", &refresh(&unused)).status, 200);
+    assert_eq!(server.ask("POST", "/auth/refresh", &refresh(&refreshed)).status, 401);
     let access = before["access_token"].as_str().expect("a text");
     let bearer = format!("authorization: Bearer {access}\r\n");
     assert_eq!(ask(&server.api, "GET", "/auth/me", &bearer, "").status, 401);
