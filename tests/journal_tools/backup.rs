@@ -272,3 +272,16 @@ async fn backup_without_accounts_restores_without_accounts() {
     assert_eq!(store.set("k", "v").await, Ok(1));
     store.shutdown().await.expect("it closes");
 }
+
+#[tokio::test]
+async fn restore_that_cannot_write_the_accounts_leaves_no_journal() {
+    let (path, into) = (file("backup-failed", &small().await), fresh("backup-failed-into"));
+    fs::create_dir_all(&into).expect("it can be created");
+    fs::write(into.join("accounts"), "in the way").expect("it can be written");
+    let error = restore_backup(&path, &into, &mut |_| ()).expect_err("it is no directory");
+    assert!(error.to_string().contains("accounts: cannot create it"), "{error}");
+    assert_eq!(files(&into, ""), [into.join("LOCK"), into.join("accounts")]);
+    fs::remove_file(into.join("accounts")).expect("it is there");
+    restore_backup(&path, &into, &mut |_| ()).expect("nothing is in the way");
+    assert_eq!(rows(&into).len(), 2);
+}

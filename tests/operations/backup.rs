@@ -287,3 +287,43 @@ fn restore_takes_a_file_or_a_directory_with_a_target() {
         assert!(said.contains("the backup is incomplete or damaged"), "{said}");
     }
 }
+
+#[test]
+fn restore_that_is_killed_leaves_a_directory_that_does_not_start() {
+    let server = Server::start("backup-killed", &ADMIN);
+    let body = json!({"name": "ada", "password": "wheels within wheels"}).to_string();
+    let tokens = server.ask("POST", "/auth/login", &body).json();
+    let by =
+        format!("authorization: Bearer {}\r\n", tokens["access_token"].as_str().expect("a text"));
+    let value = json!({"value": "x".repeat(500_000)}).to_string();
+    assert_eq!(ask(&server.api, "PUT", "/api/v1/k", &by, &value).status, 200);
+    let token = fresh("backup-killed.token");
+    fs::write(&token, tokens["access_token"].as_str().expect("a text")).expect("it can be written");
+    fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).expect("it is ours");
+    let file = fresh("backup-killed.file").display().to_string();
+    let (url, secret) =
+        (format!("--url=http://{}", server.api), format!("--token-file={}", token.display()));
+    let (code, said) = run(&["backup", &url, &secret, &file]);
+    assert_eq!(code, 0, "{said}");
+
+    // A limit of the size of files ends the process in the middle of the data.
+    let into = fresh("backup-killed-into").display().to_string();
+    let script = "ulimit -f 200 && exec \"$0\" journal restore \"$1\" --into \"$2\"";
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", script, env!("CARGO_BIN_EXE_mainspring"), &file, &into]);
+    let killed = shell.output().expect("it runs");
+    assert!(!killed.status.success(), "{killed:?}");
+    assert!(!Path::new(&into).join("MANIFEST").exists());
+    let journal = format!("--journal=file:{into}");
+    let (code, said) = run(&["serve", "--port=0", "--health-port=0", &journal]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("MANIFEST is missing"), "{said}");
+    let (code, said) = run(&["journal", "restore", &file, "--into", &into]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("delete the folder and run the command again"), "{said}");
+    fs::remove_dir_all(&into).expect("it is there");
+    let (code, said) = run(&["journal", "restore", &file, "--into", &into]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("1 entries at revision 1, as the new store "), "{said}");
+    assert!(said.contains("1 accounts at revision 2, as the new store "), "{said}");
+}

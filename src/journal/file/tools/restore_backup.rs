@@ -116,7 +116,8 @@ fn check(
 /// expires when the store starts. Reads the file twice, line by line: only the keys are held in memory.
 ///
 /// A backup that is not whole is refused before anything is created. If something else fails, or the process is killed,
-/// the directory has no `MANIFEST`, and a store refuses to start from it: the manifest of the data is written last.
+/// the directory has no `MANIFEST`, and a store refuses to start from it once data was written: the manifest of the data
+/// is written last. (A directory that held an empty journal before still holds that.)
 ///
 /// # Errors
 ///
