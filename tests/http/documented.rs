@@ -64,6 +64,10 @@ async fn every_command_of_the_page_answers_what_is_shown() {
     let commands = shown();
     assert!(commands.len() > 20, "{} commands", commands.len());
     for Shown { command, lines } in commands {
+        // Without journals in directories there are no backups.
+        if command.contains("/backup") && !cfg!(feature = "file") {
+            continue;
+        }
         let here = command.replace("localhost:8080", &server.address.to_string());
         let shell = move || Command::new("sh").args(["-c", &here]).stdin(Stdio::null()).output();
         let output = tokio::task::spawn_blocking(shell).await.unwrap().unwrap();
