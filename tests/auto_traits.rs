@@ -126,7 +126,7 @@ fn futures(store: &Store<Bare>, told: &mut Subscription<Bare>, latest: &mut Late
 /// A store in a server: the same types over another carrier.
 #[cfg(feature = "client")]
 fn client(store: &mainspring::Client<String>) {
-    use mainspring::client::{Options, Remote};
+    use mainspring::client::{Backup, Options, Remote};
     use mainspring::{Carrier, Client, wire};
 
     fn carrier<T: Clone + Send + Sync + 'static, C: Carrier<T>>() {}
@@ -139,6 +139,8 @@ fn client(store: &mainspring::Client<String>) {
         Pending<'static, Bare, op::Get, Remote>, Pending<'static, Bare, op::Subscribe, Remote>,
         PendingWrite<'static, Bare, op::Set, Remote>,
     );
+    all!([send unpin debug forever] Backup);
+    send_value(store.backup());
     send_value(store.set("k", "v").into_future());
     send_value(store.subscribe().into_future());
     send_value(store.modify("k", |_| {}));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::fs::{File, remove_file, rename};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Print a line. Not `println!`: it panics when the reader has left, who then is not told, and what was found
 /// out stays the same.
@@ -77,30 +77,77 @@ pub fn write_whole<R>(
     path: &Path,
     write: impl FnOnce(&File) -> anyhow::Result<R>,
 ) -> anyhow::Result<R> {
-    let cannot = || format!("cannot write {}", path.display());
-    write_part(path, write).map_err(|error| match error.downcast::<io::Error>() {
-        Ok(error) => anyhow::Error::new(error).context(cannot()),
+    write_part(path, write).map_err(|error| cannot_write(path, error))
+}
+
+/// The same error, with what was tried if the system did not do it.
+pub fn cannot_write(path: &Path, error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<io::Error>() {
+        Ok(error) => anyhow::Error::new(error).context(format!("cannot write {}", path.display())),
         Err(error) => error,
-    })
+    }
 }
 
 fn write_part<R>(path: &Path, write: impl FnOnce(&File) -> anyhow::Result<R>) -> anyhow::Result<R> {
-    let mut part = path.to_owned().into_os_string();
-    part.push(".part");
-    let file = create_private(&part)?;
-    let written = write(&file).and_then(|done| {
-        file.sync_all()?;
-        rename(&part, path)?;
-        Ok(done)
-    });
-    let done = written.inspect_err(|_| drop(remove_file(&part)))?;
-    // Elsewhere a folder cannot be opened.
-    #[cfg(unix)]
-    {
-        let folder = path.parent().filter(|folder| *folder != Path::new(""));
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
+    let whole = Whole::create(path)?;
+    let done = write(whole.file())?;
+    whole.finish()?;
     Ok(done)
+}
+
+/// A file that only this user can read, and that has another name until it is complete. Removed if it is dropped before.
+#[derive(Debug)]
+pub struct Whole {
+    file: File,
+    path: PathBuf,
+    part: PathBuf,
+    is_finished: bool,
+}
+
+impl Whole {
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let mut part = path.to_owned().into_os_string();
+        part.push(".part");
+        let (path, part) = (path.to_owned(), PathBuf::from(part));
+        let file = create_private(&part)?;
+        Ok(Self { file, path, part, is_finished: false })
+    }
+
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The name that it has until it is complete.
+    pub fn part(&self) -> &Path {
+        &self.part
+    }
+
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    /// It is complete: give it its name, which is there after a power cut.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.sync()?;
+        rename(&self.part, &self.path)?;
+        self.is_finished = true;
+        // Elsewhere a folder cannot be opened.
+        #[cfg(unix)]
+        {
+            let folder = self.path.parent().filter(|folder| *folder != Path::new(""));
+            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            // What failed before it is the error to report.
+            let _ = remove_file(&self.part);
+        }
+    }
 }
 
 /// A new file in the place of one that an earlier run has left: that one may be open elsewhere, or be readable by

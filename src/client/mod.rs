@@ -3,6 +3,7 @@
 mod accounts;
 mod address;
 mod answer;
+mod backup;
 mod fault;
 mod follow;
 mod lines;
@@ -18,6 +19,7 @@ mod whole;
 mod write;
 
 pub use self::accounts::Accounts;
+pub use self::backup::Backup;
 pub use self::login::{Keeper, Login, Taken};
 pub use self::options::Options;
 pub use self::remote::Remote;

@@ -74,7 +74,7 @@ impl<T> Options<T> {
     }
 
     /// How long a subscription may be without a sign of life until its connection counts as dead, and is made
-    /// again. 45 seconds: three of the server's heartbeats.
+    /// again; and how long a backup may, which ends then. 45 seconds: three of the server's heartbeats.
     #[must_use]
     pub fn silence(mut self, silence: Duration) -> Self {
         self.silence = silence;

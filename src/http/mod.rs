@@ -4,6 +4,8 @@ mod accept;
 mod answer;
 mod app;
 mod auth;
+#[cfg(feature = "file")]
+mod backup;
 mod extract;
 mod guard;
 mod health;

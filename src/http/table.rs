@@ -3,7 +3,7 @@
 /// One list of what is served: it makes the router, and says what the description is made from.
 macro_rules! table {
     (
-        schemas: $($schema:ident),+;
+        schemas: $($schema:ident),*;
         tags: $($tag:tt),+;
         $(
         $path:literal =>
@@ -24,7 +24,7 @@ macro_rules! table {
         #[derive(utoipa::OpenApi)]
         #[openapi(
             paths($($($file::$handler),+),+),
-            components(schemas($($schema),+)),
+            components(schemas($($schema),*)),
             tags($($tag),+),
         )]
         pub(super) struct Described;

@@ -5,7 +5,7 @@ use std::fs;
 use crate::command::{mainspring, run};
 use crate::server::fresh;
 
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 29] = [
     "get",
     "set",
     "update",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 28] = [
     "watch",
     "batch",
     "stats",
+    "backup",
     "export",
     "import",
     "bench",

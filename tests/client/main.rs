@@ -2,6 +2,7 @@
 
 mod accounts;
 mod answers;
+mod backups;
 #[cfg(all(feature = "tls", feature = "server"))]
 #[path = "../common/certificates.rs"]
 mod certificates;

@@ -1,5 +1,7 @@
 //! The tools for journals, as functions and as the command.
 
+#[cfg(unix)]
+mod backup;
 mod command;
 mod folder;
 mod format;

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod accounts;
+mod backup;
 #[path = "../common/certificates.rs"]
 mod certificates;
 mod documented;

@@ -1,6 +1,7 @@
 //! The commands that talk to a server: functions over any store, and what they have in common.
 
 mod account;
+mod backup;
 mod batch;
 mod bench;
 mod clear;
@@ -84,6 +85,9 @@ pub enum Command {
     /// Show how the store is doing
     #[command(after_help = exit::HELP)]
     Stats(With<stats::Args>),
+    /// Write data and accounts of the server to one file, to restore them from
+    #[command(after_help = exit::HELP, long_about = backup::ABOUT)]
+    Backup(With<backup::Args>),
     /// Write every entry as a line of JSON, all as of one revision
     #[command(after_help = exit::HELP, long_about = export::ABOUT)]
     Export(With<export::Args>),
@@ -116,7 +120,7 @@ impl Command {
         }
         options!(
             Get, Set, Update, Remove, Push, Pop, Keys, Scan, Range, Expire, Persist, Clear,
-            Compact, Watch, Batch, Stats, Export, Import, Bench, Login, Logout
+            Compact, Watch, Batch, Stats, Backup, Export, Import, Bench, Login, Logout
         )
     }
 
@@ -134,6 +138,7 @@ impl Command {
             }
             Self::User(command) => command.run(&client.accounts(), who, url, screen).await,
             Self::Stats(args) => stats::run(args.command, client, screen).await,
+            Self::Backup(args) => backup::run(args.command, client, screen).await,
             Self::Bench(args) => bench::run(args.command, client, screen).await,
             other => other.run_over(client, screen).await,
         }
@@ -165,7 +170,12 @@ impl Command {
             Self::Batch(args) => batch::run(args.command, store, screen).await,
             Self::Export(args) => export::run(args.command, store, screen).await,
             Self::Import(args) => import::run(args.command, store, screen).await,
-            Self::Stats(_) | Self::Bench(_) | Self::Login(_) | Self::Logout(_) | Self::User(_) => {
+            Self::Stats(_)
+            | Self::Backup(_)
+            | Self::Bench(_)
+            | Self::Login(_)
+            | Self::Logout(_)
+            | Self::User(_) => {
                 unreachable!("they have a client")
             }
         }

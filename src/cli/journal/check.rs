@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mainspring::journal::file::tools::{Report, Verdict, check};
+use mainspring::journal::file::tools::{BackupReport, Report, Verdict, check, check_backup};
 
 use crate::cli::exit::Exit;
 use crate::cli::output::{argument, say, say_json};
@@ -10,7 +10,8 @@ use crate::cli::progress::Bar;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder of the journal
+    /// The directory of the journal, or a backup
+    #[arg(value_name = "DIR|FILE")]
     dir: PathBuf,
 
     /// Print the report as JSON
@@ -20,6 +21,16 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut bar = Bar::new("checking");
+    if args.dir.is_file() {
+        let report = check_backup(&args.dir, &mut |progress| bar.show(progress))?;
+        drop(bar);
+        if args.json {
+            say_json(&report)?;
+        } else {
+            tell_backup(&report)?;
+        }
+        return Ok(Exit::Fine);
+    }
     let report = check(&args.dir, &mut |progress| bar.show(progress))?;
     drop(bar);
     if args.json {
@@ -32,6 +43,19 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         Verdict::Cut { .. } => Exit::Incomplete,
         _ => Exit::Fine,
     })
+}
+
+fn tell_backup(report: &BackupReport) -> anyhow::Result<()> {
+    let BackupReport { time, data, .. } = report;
+    let accounts = match &report.accounts {
+        Some(accounts) => {
+            format!("{} accounts at revision {}", accounts.entries, accounts.revision)
+        }
+        None => "no accounts".into(),
+    };
+    let (entries, revision) = (data.entries, data.revision);
+    say(format!("All is well: {entries} entries at revision {revision}, {accounts}, of {time}"))?;
+    Ok(())
 }
 
 fn tell(report: &Report) -> anyhow::Result<()> {

@@ -21,7 +21,8 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say what is intact, what is damaged, and what a start would do; works beside a running store
+    /// Say what is intact, what is damaged, and what a start would do, or whether a backup is whole; works beside a
+    /// running store
     #[command(after_help = exit::HELP)]
     Check(check::Args),
     /// Show revisions, segments, snapshots and bytes; works beside a running store
@@ -43,7 +44,7 @@ enum Command {
     /// the input in memory
     #[command(after_help = exit::HELP)]
     Import(import::Args),
-    /// Make a journal of what a store was at a revision or a time; works beside a running store
+    /// Make a journal of a backup, or of what a store was at a revision or a time; works beside a running store
     #[command(after_help = exit::HELP)]
     Restore(restore::Args),
 }

@@ -55,6 +55,10 @@ const ROUTES: &[(&str, &str, &str, Need)] = &[
     ("GET", "/watch?key={key}", "", Read),
     ("GET", "/watch?prefix={key}&from=snapshot", "", Read),
     ("GET", "/stats", "", ReadAll),
+    #[cfg(feature = "file")]
+    ("GET", "/backup", "", Admin),
+    #[cfg(feature = "file")]
+    ("HEAD", "/backup", "", Admin),
     ("POST", "/compact", "", Admin),
     ("DELETE", "/flush", "", WriteAll),
     ("GET", "/v1/{key}", "", Read),
@@ -160,6 +164,8 @@ fn the_list_has_every_route() {
         .map(|(method, path, ..)| (pattern(path), (*method).to_owned()))
         .collect();
     let mut routed = BTreeSet::new();
+    #[cfg(feature = "file")]
+    routed.insert(("/backup".to_owned(), "GET".to_owned()));
     for (path, methods) in routes::TABLE.iter().chain(super::TABLE) {
         for method in *methods {
             // The key `set` is described with the others.

@@ -37,6 +37,7 @@ routes! {
     Watch "/watch",
     Stats "/stats",
     Compact "/compact",
+    Backup "/backup",
     Flush "/flush",
     Raw "/v1/{key}",
     Docs "/docs",
@@ -65,6 +66,7 @@ impl Route {
                 "watch" => Self::Watch,
                 "stats" => Self::Stats,
                 "compact" => Self::Compact,
+                "backup" => Self::Backup,
                 "flush" => Self::Flush,
                 "health" => Self::Health,
                 "healthz" => Self::Alive,
@@ -150,9 +152,9 @@ impl Method {
 }
 
 /// Every command that the interface has.
-pub(super) const COMMANDS: [&str; 13] = [
+pub(super) const COMMANDS: [&str; 14] = [
     "get", "set", "update", "remove", "push", "pop", "expire", "range", "keys", "batch", "watch",
-    "clear", "compact",
+    "clear", "compact", "backup",
 ];
 
 /// The command that a request asks for, if it does.
@@ -173,6 +175,7 @@ pub(super) fn command(route: Route, method: Method) -> Option<&'static str> {
         (Route::Watch, Get | Head) => "watch",
         (Route::Flush, Delete) => "clear",
         (Route::Compact, Post) => "compact",
+        (Route::Backup, Get | Head) => "backup",
         _ => return None,
     })
 }

@@ -65,6 +65,8 @@ fn describe(version: &str, asks: bool, root: &str) -> OpenApi {
     if asks {
         described.merge(auth::Described::openapi());
     }
+    #[cfg(feature = "file")]
+    described.merge(super::backup::Described::openapi());
     let mut info = Info::new("Mainspring", version);
     info.description = Some(ABOUT.to_owned());
     info.license = Some(License::new("MIT OR Apache-2.0"));

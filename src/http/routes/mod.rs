@@ -16,6 +16,8 @@ use axum::Router;
 use super::answer::Failure;
 use super::app::{App, Element};
 use super::auth;
+#[cfg(feature = "file")]
+use super::backup;
 use super::schema::{Batch, Change, Element as ElementSchema, Held, Mark, Problem};
 use super::table::table;
 
@@ -53,6 +55,10 @@ pub(super) fn routes<T: Element>(app: Arc<App<T>>) -> Router {
     let mut table = table::<T>();
     if app.options.auth.is_some() {
         table = table.merge(auth::table::<T>());
+    }
+    #[cfg(feature = "file")]
+    {
+        table = table.merge(backup::table::<T>());
     }
     table
         .fallback(async || Failure::nothing_here())

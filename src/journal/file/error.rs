@@ -91,6 +91,17 @@ pub enum FileError {
         /// Why.
         why: String,
     },
+    /// A backup is not whole.
+    #[error(
+        "{}: the backup is incomplete or damaged: {what}. Nothing of it is used: take another backup",
+        .path.display()
+    )]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        what: String,
+    },
     /// What is asked for cannot be had from this journal.
     #[error("{0}")]
     Impossible(String),

@@ -1,5 +1,6 @@
 //! A journal in a folder: what was acknowledged is still there after a crash, without a server to run.
 
+pub(crate) mod backup;
 mod catalog;
 mod compact;
 mod disk;

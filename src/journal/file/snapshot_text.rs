@@ -23,8 +23,14 @@ pub(crate) struct SnapshotText {
 impl SnapshotText {
     /// Begin with a header.
     pub(crate) fn new(store: StoreId) -> Self {
+        Self::with_members(store, "")
+    }
+
+    /// Begin with a header that has more members than that of a journal, each after a comma.
+    pub(crate) fn with_members(store: StoreId, members: &str) -> Self {
         let mut text = Self { buffer: Vec::new(), sum: Sum::of(b""), entries: 0 };
-        let _ = write!(Text(&mut text.buffer), "{{\"format\":{FORMAT},\"store\":\"{store}\"");
+        let _ =
+            write!(Text(&mut text.buffer), "{{\"format\":{FORMAT},\"store\":\"{store}\"{members}");
         seal(&mut text.buffer, 0);
         text
     }

@@ -45,7 +45,7 @@ pub(crate) struct Line<'a> {
     #[serde(borrow, default)]
     pub(crate) key: Cow<'a, str>,
     #[serde(borrow, default)]
-    time: Cow<'a, str>,
+    pub(crate) time: Cow<'a, str>,
     #[serde(default)]
     kind: Kind,
     #[serde(borrow, default, alias = "element", deserialize_with = "present")]
@@ -86,6 +86,12 @@ pub(crate) struct Line<'a> {
     /// In the header of a segment: the revision before its first.
     #[serde(default)]
     pub(crate) base: Option<u64>,
+    /// In a header of a backup: which part follows.
+    #[serde(borrow, default)]
+    pub(crate) part: Option<Cow<'a, str>>,
+    /// In the first header of a backup: all of its parts.
+    #[serde(borrow, default)]
+    pub(crate) parts: Vec<Cow<'a, str>>,
     #[serde(default, rename = "crc")]
     _crc: IgnoredAny,
     #[serde(default, rename = "id")]
@@ -171,6 +177,8 @@ impl<'a> Line<'a> {
             ("id", self.reserved_id.is_some()),
             ("epoch", self.reserved_epoch.is_some()),
             ("store", self.store.is_some() && self.format.is_none()),
+            ("part", self.part.is_some() && self.format.is_none()),
+            ("parts", !self.parts.is_empty() && self.part.is_none()),
         ];
         match reserved.iter().find(|(_, is_present)| *is_present) {
             Some((name, _)) => Err(Unreadable(format!(

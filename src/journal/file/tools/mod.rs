@@ -10,6 +10,7 @@
 //! | [`Dump`] | yes | the changes as the log has them, and those to come |
 //! | [`export`], [`import`] | export | the entries as JSON lines |
 //! | [`restore`] | yes | the store as it was at a revision or a time, in a new folder |
+//! | [`check_backup`], [`restore_backup`] | yes | a backup of a server: whether it is whole, and as a new journal |
 //! | [`compact`] | no | put a snapshot in the place of the log |
 //! | [`repair`] | no | what can be kept of a damaged folder |
 
@@ -27,6 +28,7 @@ mod new;
 mod plan;
 mod repair;
 mod restore;
+mod restore_backup;
 mod salvage;
 mod stat;
 
@@ -44,6 +46,9 @@ pub use self::inventory::{Harm, Problem};
 pub use self::plan::Step;
 pub use self::repair::{Repair, RepairOptions, repair};
 pub use self::restore::{InvalidTarget, Restored, Target, restore};
+pub use self::restore_backup::{
+    BackupPart, BackupReport, RestoredBackup, check_backup, restore_backup,
+};
 pub use self::salvage::Salvaged;
 pub use self::stat::{SegmentStat, SnapshotStat, Stat, stat};
 

@@ -9,11 +9,11 @@ use crate::journal::file::disk::{Disk, DiskFile};
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::Sum;
 use crate::journal::file::log::begin;
-use crate::journal::file::manifest::{MANIFEST, Manifest};
+use crate::journal::file::manifest::{MANIFEST, Manifest, SNAPSHOT_TEMPORARY, SnapshotInfo};
 use crate::journal::file::recover;
 use crate::journal::file::segment::SegmentInfo;
 use crate::journal::file::snapshot::{SnapshotWriter, WriteError};
-use crate::{Entry, Key, StoreId};
+use crate::{Change, Entry, Key, StoreId};
 
 /// A folder that is locked, and holds no journal, or one in which nothing ever happened.
 pub(super) struct NewJournal {
@@ -53,12 +53,41 @@ impl NewJournal {
         Ok(Self { disk, writer, store, begun, _lock: lock })
     }
 
+    /// Claim the name of the snapshot: a start refuses the directory from here until it is complete, also if this
+    /// process is killed.
+    pub(super) fn claim(&self, revision: u64) -> Result<(), FileError> {
+        let name = SnapshotInfo { revision, bytes: 0, prev: None }.file();
+        let claimed = self.disk.create(&name).and_then(|_| self.disk.sync_folder());
+        claimed.map_err(FileError::io(self.disk.path().join(name), "create it"))
+    }
+
+    /// Remove what was written so far, and what [`claim`](Self::claim) created.
+    pub(super) fn discard(self, claimed: Option<u64>) {
+        let of = |revision| SnapshotInfo { revision, bytes: 0, prev: None }.file();
+        let claimed = claimed.map(of);
+        // What caused the failure is the error to report. A next start or restore handles what is left.
+        for name in claimed.as_deref().into_iter().chain([SNAPSHOT_TEMPORARY]) {
+            let _ = self.disk.remove(name);
+        }
+    }
+
     pub(super) fn entry(&mut self, key: &Key, entry: &Entry<Raw>) -> Result<(), FileError> {
         self.writer.entry(key, entry).map_err(|error| cannot_write(&*self.disk, error))
     }
 
+    /// Changes to entries that were written before.
+    pub(super) fn patch(&mut self, change: &Change<Raw>) -> Result<(), FileError> {
+        let written = self.writer.patch(std::slice::from_ref(change));
+        written.map_err(|error| cannot_write(&*self.disk, error))
+    }
+
     /// It is the store at this revision. Until now the folder held no journal. Answers the store's new id.
     pub(super) fn finish(self, revision: u64) -> Result<StoreId, FileError> {
+        self.seal(revision)?.commit()
+    }
+
+    /// Write everything but the manifest. Until that is there, a start refuses the directory.
+    pub(super) fn seal(self, revision: u64) -> Result<Sealed, FileError> {
         let Self { disk, writer, store, begun, _lock } = self;
         let path = disk.path();
         let (begun, prev) = match begun.filter(|(begun, _)| begun.base == revision) {
@@ -72,8 +101,24 @@ impl NewJournal {
             None => begin_segment(&*disk, SegmentInfo::new(revision, store, Sum::of_store(store)))?,
         };
         let manifest = Manifest::new(store, Sync::Always.to_string(), Some(info), segment);
-        manifest.write(&*disk).map_err(FileError::io(path.join(MANIFEST), "write it"))?;
-        Ok(store)
+        Ok(Sealed { disk, manifest, store, _lock })
+    }
+}
+
+/// A journal that is complete but for its manifest.
+pub(super) struct Sealed {
+    disk: Arc<dyn Disk>,
+    manifest: Manifest,
+    store: StoreId,
+    _lock: Box<dyn Send + std::marker::Sync>,
+}
+
+impl Sealed {
+    /// Make it a journal. Answers the store's new id.
+    pub(super) fn commit(self) -> Result<StoreId, FileError> {
+        let io = FileError::io(self.disk.path().join(MANIFEST), "write it");
+        self.manifest.write(&*self.disk).map_err(io)?;
+        Ok(self.store)
     }
 }
 
