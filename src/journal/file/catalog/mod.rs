@@ -43,6 +43,8 @@ pub(crate) struct Catalog {
     /// append, and waits for no manifest.
     complete: AtomicU64,
     snapshot: AtomicU64,
+    /// The listed files that were missing or shortened when the journal was opened: the start needed none of them.
+    tolerated: Vec<String>,
     /// Why the directory is not this journal's any more.
     lost: OnceLock<Arc<str>>,
     meter: Arc<Meter>,
@@ -59,7 +61,7 @@ impl Catalog {
         let base = manifest.segments.last().map_or(0, |last| last.base);
         let synced = Mutex::new((base, manifest.mark));
         let manifest = Mutex::new(manifest);
-        let catalog = Self {
+        let mut catalog = Self {
             disk,
             manifest,
             synced,
@@ -71,10 +73,15 @@ impl Catalog {
             length: AtomicU64::default(),
             complete: AtomicU64::default(),
             snapshot: AtomicU64::default(),
+            tolerated: Vec::new(),
             lost: OnceLock::new(),
             meter,
         };
-        catalog.note(&catalog.manifest.lock());
+        let manifest = catalog.manifest.lock();
+        catalog.note(&manifest);
+        let wrong = catalog.wrong_files(&manifest).unwrap_or_default();
+        drop(manifest);
+        catalog.tolerated = wrong.into_iter().map(|(name, _)| name).collect();
         catalog.count();
         catalog
     }

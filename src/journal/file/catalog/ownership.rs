@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use super::Catalog;
-use crate::journal::file::manifest::MANIFEST;
+use crate::journal::file::manifest::{MANIFEST, Manifest};
 use crate::journal::file::segment::SegmentInfo;
 
 /// Why it is not certain that the directory is the journal's own.
@@ -79,24 +79,33 @@ impl Catalog {
         if self.retired.load(Ordering::Acquire) {
             return Ok(());
         }
+        let wrong = self.wrong_files(&manifest).map_err(|error| self.unclear(&error))?;
+        match wrong.into_iter().find(|(name, _)| !self.tolerated.contains(name)) {
+            Some((name, what)) => Err(Unverified::Lost(self.lose_file(&name, &what))),
+            None => Ok(()),
+        }
+    }
+
+    /// The listed files that are missing or shorter than they were, and what is wrong with them.
+    pub(super) fn wrong_files(&self, manifest: &Manifest) -> io::Result<Vec<(String, String)>> {
         let segments = manifest.segments.iter().map(|info| (info.file(), info.bytes));
         let snapshots = manifest.snapshots.iter().map(|info| (info.file(), Some(info.bytes)));
         let files = segments.chain(snapshots).chain([(MANIFEST.to_owned(), None)]);
+        let mut wrong = Vec::new();
         for (name, bytes) in files {
-            let what = match self.disk.length_of(&name) {
-                Ok(None) => "was removed or moved while the store was running".to_owned(),
-                Ok(Some(length)) if bytes.is_some_and(|bytes| length < bytes) => {
-                    let bytes = bytes.unwrap_or(0);
+            let bytes = bytes.unwrap_or(0);
+            let what = match self.disk.length_of(&name)? {
+                Some(length) if length >= bytes => continue,
+                Some(length) => {
                     format!(
                         "was changed by another program: it has {length} bytes instead of {bytes}"
                     )
                 }
-                Ok(Some(_)) => continue,
-                Err(error) => return Err(self.unclear(&error)),
+                None => "was removed or moved while the store was running".to_owned(),
             };
-            return Err(Unverified::Lost(self.lose_file(&name, &what)));
+            wrong.push((name, what));
         }
-        Ok(())
+        Ok(wrong)
     }
 
     fn lose_file(&self, name: &str, what: &str) -> Arc<str> {
