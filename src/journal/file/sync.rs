@@ -12,7 +12,7 @@ pub enum Sync {
     #[default]
     Always,
     /// At most this long after it was appended: a power cut costs what was acknowledged in that time.
-    /// [`JournalStats::unsynced`](super::JournalStats::unsynced) says how long that is now.
+    /// [`JournalStats::unsynced`](crate::journal::JournalStats::unsynced) says how long that is now.
     Every(Duration),
     /// When the system sees fit, which is after some 30 seconds on Linux: a power cut costs what was
     /// acknowledged in that time.
