@@ -1,7 +1,7 @@
 //! A backup on its way to a client.
 
 use axum::body::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
@@ -46,7 +46,7 @@ impl<T: Element> Stream<T> {
 
     /// The text of the backup. An error cuts the transfer, so that a client never takes a part for the whole.
     pub(super) fn pieces(self) -> impl futures_util::Stream<Item = Result<Bytes, CutShort>> {
-        stream::unfold(Some(self), |this| async move {
+        let pieces = stream::unfold(Some(self), |this| async move {
             let mut this = this?;
             if this.note.is_none() {
                 this.note = Some(this.caller.note_of("backup"));
@@ -65,7 +65,9 @@ impl<T: Element> Stream<T> {
                     Some((Err(error), None))
                 }
             }
-        })
+        });
+        // Compression asks once more after the end.
+        pieces.fuse()
     }
 
     async fn next(&mut self) -> Result<Option<Vec<u8>>, CutShort> {

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING,
+    CONTENT_TYPE,
+};
 use axum::http::{Request, Response, StatusCode};
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use tower_http::compression::CompressionLayer;
 
 use crate::auth::{Access, Auth, Keys, Options, Role, forge};
 use crate::http::app::App;
@@ -159,4 +163,18 @@ async fn value_that_cannot_be_read_back_ends_the_backup() {
     let request = Request::get("/backup").body(Body::empty()).unwrap();
     let answer = crate::http::router(store).oneshot(request).await.unwrap();
     assert!(rest(answer).await.is_err());
+}
+
+#[tokio::test]
+async fn compressed_backup_ends_regularly() {
+    let server = Server::of(Store::builder(), None);
+    let router = server.router.clone().layer(CompressionLayer::new());
+    for coding in ["gzip", "identity"] {
+        let request = Request::get("/backup").header(ACCEPT_ENCODING, coding);
+        let request = request.body(Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers().contains_key(CONTENT_ENCODING), coding == "gzip");
+        assert!(!rest(answer).await.unwrap().is_empty(), "{coding}");
+    }
 }
