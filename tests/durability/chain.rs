@@ -275,6 +275,38 @@ fn mark_follows_the_log_within_a_second() {
 }
 
 #[test]
+fn subscriber_that_asks_for_damaged_history_is_told_where_it_begins() {
+    runtime().block_on(async {
+        let disk = SimDisk::new();
+        closed(&disk, 40).await;
+        let store = spawn(&disk);
+        store.compact().await.expect("it is compacted");
+        store.shutdown().await.expect("it closes");
+        let (first, whole) = (logs(&disk).remove(0), disk.copy());
+        let content = disk.content(&first);
+        let damaged =
+            String::from_utf8(content.clone()).expect("text").replace("value 3", "value 4");
+        for bytes in [&b""[..], &content[..content.len() / 2], damaged.as_bytes()] {
+            let disk = whole.copy();
+            disk.set_content(&first, bytes);
+            let store = spawn(&disk);
+            let mut changes = store.subscribe().after(1).await.expect("it may be there");
+            let error = loop {
+                if let Err(error) = changes.recv().await {
+                    break error;
+                }
+            };
+            assert!(
+                matches!(error, mainspring::Error::Compacted { oldest } if oldest > 1),
+                "{error}"
+            );
+            assert_eq!(store.set("k", "v").await, Ok(41), "the journal has not failed");
+            store.shutdown().await.expect("it closes");
+        }
+    });
+}
+
+#[test]
 fn snapshot_of_another_history_is_refused() {
     runtime().block_on(async {
         let one = SimDisk::new();

@@ -283,6 +283,35 @@ async fn segment_that_was_emptied_fails_the_close_and_a_compaction() {
     }
 }
 
+/// The first write of a run allocates ahead, behind the end of a file that was cut.
+#[tokio::test]
+async fn segment_that_was_cut_before_the_first_write_fails_that_write() {
+    let data = fresh("cut-before").join("data");
+    let open = || Store::builder().journal(journal(&data, Sync::Always)).spawn();
+    for starts in [1, 2] {
+        let store = open();
+        for n in 0..3 {
+            store.set(format!("key/{n}"), "x").await.unwrap();
+        }
+        let store = if starts == 1 {
+            store
+        } else {
+            store.shutdown().await.unwrap();
+            let store = open();
+            store.ready().await.unwrap();
+            store
+        };
+        let file = fs::OpenOptions::new().write(true).open(segment(&data)).unwrap();
+        file.set_len(200).unwrap();
+        assert_eq!(store.set("k", "y").await, Err(Error::Unknown), "{starts}");
+        assert!(store.shutdown().await.is_err(), "{starts}");
+        // What was acknowledged is not taken for an end that was never synced.
+        let error = look(journal(&data, Sync::Always)).await.unwrap_err();
+        assert!(error.contains("acknowledged"), "{starts}: {error}");
+        fs::remove_dir_all(&data).unwrap();
+    }
+}
+
 /// Nothing is written after it happened, so that only the close can notice.
 #[tokio::test]
 async fn directory_that_was_removed_fails_the_close() {

@@ -64,8 +64,8 @@ fn print(done: &Repair) -> anyhow::Result<()> {
         ))?,
         None if seen == revision => say(format!("{lost}: no acknowledged change."))?,
         None => say(format!(
-            "{lost}: {} acknowledged changes, revisions {} to {seen}. What is left of them is in the backup; `--salvage` \
-             keeps those that are whole.",
+            "{lost}: {} acknowledged changes, revisions {} to {seen}. `--salvage` keeps those of them that are still \
+             whole, if any.",
             seen - revision,
             revision + 1
         ))?,

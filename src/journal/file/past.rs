@@ -11,6 +11,7 @@ use super::disk::DiskFile;
 use super::error::FileError;
 use super::line::{Codec, Line, unseal};
 use super::lines::{LITTLE, Lines, MUCH};
+use super::segment::SegmentInfo;
 use crate::Change;
 use crate::journal::{JournalError, Past, PastChanges, ReadError};
 
@@ -78,8 +79,7 @@ pub(crate) fn read_some<T: DeserializeOwned>(
         let line = lines.next().map_err(FileError::io(path.clone(), "read it"));
         let Some((offset, text)) = line.map_err(failed)? else { break };
         if unseal(text).is_none() {
-            let what = "the checksum is not that of the line";
-            return Err(failed(FileError::Damaged { path, offset, what }));
+            return Err(damaged(segment, path, offset, "the checksum is not that of the line"));
         }
         let part = Line::parse(text).and_then(|line| {
             let is_news = line.revision > after && line.revision <= up_to && !line.is_close();
@@ -93,7 +93,29 @@ pub(crate) fn read_some<T: DeserializeOwned>(
             break;
         }
     }
+    let last = changes.last().map_or(after, |change| change.revision);
+    if changes.len() < SOME && segment.end.is_some_and(|end| last < end.min(up_to)) {
+        return Err(damaged(segment, path, lines.offset(), "changes are missing"));
+    }
     Ok(changes)
+}
+
+/// History that is damaged cannot be had, and asking again does not help: a subscriber has to begin with a snapshot.
+/// In the segment that is written to it is the journal that has failed.
+fn damaged(
+    segment: &SegmentInfo,
+    path: std::path::PathBuf,
+    offset: u64,
+    what: &'static str,
+) -> ReadError {
+    let error = FileError::Damaged { path, offset, what };
+    match segment.end {
+        Some(oldest) => {
+            tracing::error!(%error, oldest, "older changes cannot be read");
+            ReadError::Compacted { oldest }
+        }
+        None => failed(error),
+    }
 }
 
 fn failed(error: FileError) -> ReadError {

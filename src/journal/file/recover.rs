@@ -103,6 +103,12 @@ pub(crate) fn recover<T: DeserializeOwned>(
         unreachable!("a manifest that was read or made has an id, and one of this format a mark");
     };
     let catalog = Arc::new(Catalog::new(Arc::clone(disk), manifest, end, Arc::clone(meter)));
+    for file in catalog.tolerated() {
+        tracing::warn!(
+            file = %path.join(file).display(),
+            "it is missing or shortened, and no start needs it: subscribers and `restore` cannot go back beyond it"
+        );
+    }
     let writing = Writing { sync, segment_bytes, store };
     let meter = Arc::clone(meter);
     let log = Log::new(Arc::clone(&catalog), meter, writing, (segment, file), end, last);

@@ -61,7 +61,10 @@ pub(crate) fn start(
 fn look_after(catalog: &Catalog, save: bool) -> io::Result<bool> {
     match catalog.verify_all() {
         Ok(()) => {}
-        Err(Unverified::Lost(_)) => return Ok(false),
+        Err(Unverified::Lost(_)) => {
+            catalog.save_last_mark();
+            return Ok(false);
+        }
         Err(Unverified::Unclear(cause)) => tracing::warn!(%cause, "it is tried again"),
     }
     if save {

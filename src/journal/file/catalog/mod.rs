@@ -98,6 +98,11 @@ impl Catalog {
         self.snapshot.store(snapshot, Ordering::Release);
     }
 
+    /// The listed files that were missing or shortened when the journal was opened.
+    pub(crate) fn tolerated(&self) -> &[String] {
+        &self.tolerated
+    }
+
     pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
         &self.disk
     }
@@ -131,6 +136,11 @@ impl Catalog {
     /// Let the manifest say how much of the last segment is synced. Not done where appends wait for it: it takes a
     /// sync of its own.
     pub(crate) fn save_mark(&self) -> io::Result<()> {
+        self.check_lost()?;
+        self.write_mark()
+    }
+
+    fn write_mark(&self) -> io::Result<()> {
         let mut manifest = self.manifest.lock();
         let (base, mark) = *self.synced.lock();
         let is_last = manifest.segments.last().is_some_and(|last| last.base == base);
@@ -138,7 +148,6 @@ impl Catalog {
             return Ok(());
         }
         self.check_retired()?;
-        self.check_lost()?;
         let new = Manifest { mark, ..manifest.clone() };
         new.write(&*self.disk)?;
         *manifest = new;

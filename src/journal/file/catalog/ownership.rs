@@ -108,9 +108,20 @@ impl Catalog {
         Ok(wrong)
     }
 
+    /// If a file was lost and the directory was not: let the manifest say what was synced, so that the next start does
+    /// not take what is left for all that there was.
+    pub(crate) fn save_last_mark(&self) {
+        if self.lost().is_none() || self.disk.verify().is_err() {
+            return;
+        }
+        if let Err(error) = self.write_mark() {
+            tracing::warn!(%error, "the manifest could not be written at the end");
+        }
+    }
+
     fn lose_file(&self, name: &str, what: &str) -> Arc<str> {
         self.lose(format!(
-            "{} {what}; writes are refused: save what is in memory with `mainspring export`, restore the directory from \
+            "{} {what}; writes are refused: save what is in memory with `mainspring backup`, restore the directory from \
              a backup, and restart",
             self.disk.path().join(name).display()
         ))

@@ -169,8 +169,7 @@ fn verified_after(happens: impl FnOnce(&Scratch)) -> Result<(), String> {
 
 #[test]
 fn verify_notices_what_happened_to_the_directory() {
-    let advice =
-        "writes are refused: put the directory back, or restore it from a backup, and restart";
+    let advice = "writes are refused: save what is in memory with `mainspring backup`, put the directory back or restore it from a backup, and restart";
     let gone = format!("/data was removed or moved while the store was running; {advice}");
     let other = format!("/data was replaced while the store was running; {advice}");
     assert_eq!(verified_after(|_| {}), Ok(()));

@@ -96,8 +96,8 @@ impl Folder {
                 None => None,
             },
             Some(what) => Some(format!(
-                "{shown} {what}; writes are refused: put the directory back, or restore it from a \
-                 backup, and restart"
+                "{shown} {what}; writes are refused: save what is in memory with `mainspring \
+                 backup`, put the directory back or restore it from a backup, and restart"
             )),
         };
         what.map_or(Ok(()), |what| Err(io::Error::new(io::ErrorKind::NotFound, what)))

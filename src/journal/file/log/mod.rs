@@ -150,6 +150,10 @@ impl Log {
     fn write(&mut self) -> Result<(), AppendError> {
         let bytes = self.buffer.len() as u64;
         let end = self.end + bytes;
+        if end > self.length {
+            // Writing behind the end of a file that was cut would hide that.
+            self.verify_segment().map_err(AppendError::Unknown)?;
+        }
         if let Err(error) = self.file.write_all_at(&self.buffer, self.end) {
             return Err(self.cut_back("write to it", &error));
         }
@@ -242,7 +246,8 @@ impl Log {
         let path = self.catalog.disk().path().join(self.segment.file());
         let cause = self.catalog.lose(format!(
             "{} was changed by another program while the store was running: it has {length} bytes instead of {}; \
-             writes are refused: restore the directory from a backup and restart",
+             writes are refused: save what is in memory with `mainspring backup`, restore the directory from a backup, \
+             and restart",
             path.display(),
             self.length
         ));
@@ -291,6 +296,7 @@ impl Log {
     /// Sync, leave a mark that says that everything was, and let the manifest say so.
     pub(crate) fn close(&mut self) -> Result<(), Arc<str>> {
         let closed = self.try_close();
+        self.catalog.save_last_mark();
         match (closed, self.writing.sync) {
             // What was acknowledged is not where the next start looks for it.
             (Err(cause), _) if self.catalog.lost().is_some() => Err(cause),

@@ -71,7 +71,8 @@ impl Loaded {
             return true;
         }
         let fits = match (&change.kind, &facts) {
-            _ if is_older => false,
+            // What it did is in what the key is by now.
+            _ if is_older => return true,
             (ChangeKind::Set { .. } | ChangeKind::Cleared { .. }, _) => true,
             (ChangeKind::Updated { .. }, Some(_)) => true,
             (ChangeKind::Updated { value, expires_at }, None) => {
