@@ -70,6 +70,7 @@ fn warn() {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)
         .with_writer(std::io::stderr)
+        .with_ansi(output::colors_stderr())
         .without_time()
         .init();
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::fs::{File, remove_file, rename};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 /// Print a line. Not `println!`: it panics when the reader has left, who then is not told, and what was found
@@ -57,6 +57,12 @@ pub fn escaped_json(text: &str) -> Cow<'_, str> {
         if is_kept(c) { out.push(c) } else { out += &format!("\\u{:04x}", u32::from(c)) }
     }
     out.into()
+}
+
+/// Whether the standard error is a terminal, and NO_COLOR does not ask for plain text.
+pub fn colors_stderr() -> bool {
+    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stderr().is_terminal() && !is_unwanted
 }
 
 /// Whether a path stands for the standard input or output.

@@ -169,7 +169,10 @@ where
                 self.lost = Some(JournalError::new(format!("this owner is at {after}: {behind}")));
             }
             Err(ReadError::Failed(JournalError(cause))) => {
-                tracing::error!(%cause, "the journal cannot be read");
+                // It is asked again and again: once is enough.
+                if self.halt.as_ref().is_none_or(|halt| halt.cause != cause) {
+                    tracing::error!(%cause, "the journal cannot be read");
+                }
                 self.halt(cause);
             }
         }

@@ -1,7 +1,7 @@
 //! The log: to the standard error, as text for people or as JSON lines for programs.
 
 use std::fs::File;
-use std::io::{IsTerminal, stderr};
+use std::io::stderr;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use super::kind::not;
-use crate::cli::output::argument;
+use crate::cli::output::{argument, colors_stderr};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -51,7 +51,7 @@ pub fn start(level: &str, format: Format, audit: Option<&Path>) -> anyhow::Resul
     let told = EnvFilter::try_new(level)?;
     // When nobody reads it any more, saying so on the standard error would panic.
     let log = fmt::layer().log_internal_errors(false).with_writer(stderr);
-    let log = log.with_ansi(stderr().is_terminal() && !is_colour_unwanted());
+    let log = log.with_ansi(colors_stderr());
     let log: Box<dyn Layer<Registry> + Send + std::marker::Sync> = match format {
         Format::Text => log.boxed(),
         Format::Json => log.json().flatten_event(true).boxed(),
@@ -86,11 +86,6 @@ fn open_audit(path: &Path) -> anyhow::Result<File> {
         anyhow::ensure!(is_private, "others may read the audit log: chmod 600 {}", argument(path));
     }
     Ok(file)
-}
-
-/// <https://no-color.org>
-fn is_colour_unwanted() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 #[cfg(test)]
