@@ -21,3 +21,11 @@ fn the_corpus_of_the_fuzz_targets() {
     run("manifest", manifest);
     run("import", import);
 }
+
+/// The corpus reaches further than the first line: what is chained and sealed is read.
+#[test]
+fn lines_of_the_corpus_are_read() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/lines/format_2");
+    let found = crate::fuzzed::found(&std::fs::read(corpus).unwrap());
+    assert_eq!(found.map(|found| found.revision), Ok(4));
+}

@@ -2,23 +2,34 @@
 //! the tests.
 //!
 //! A line needs no checksum: each that ends in a brace gets the right one, or hardly anything would come
-//! further than that.
+//! further than that; and each that begins an append gets the checksum of the append before it.
 
 use mainspring::journal::FileJournal;
 use mainspring::journal::file::tools;
 
-use crate::ledger::look;
+use crate::ledger::{Found, look};
 use crate::sim::SimDisk;
 
 const LOG: &str = "log-00000000000000000000.jsonl";
 
 /// The lines behind the header of a log.
 pub(crate) fn lines(bytes: &[u8]) {
+    open(&log_of(bytes));
+}
+
+/// What a start finds in these lines.
+pub(crate) fn found(bytes: &[u8]) -> Result<Found, String> {
+    block_on(look(FileJournal::open_on(log_of(bytes))))
+}
+
+fn log_of(bytes: &[u8]) -> SimDisk {
     let disk = disk();
     let mut content = disk.content(LOG);
-    content.extend_from_slice(&sealed(bytes));
+    let header = String::from_utf8(content.clone()).unwrap();
+    let (_, prev) = header.split_once("\"prev\":\"").unwrap();
+    content.extend_from_slice(&chained(bytes, prev[..8].to_owned()));
     disk.set_content(LOG, &content);
-    open(&disk);
+    disk
 }
 
 /// The snapshot before an empty log. The manifest says that it is of revision 3.
@@ -102,6 +113,29 @@ fn open(disk: &SimDisk) {
 
 fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}
+
+/// The same, where each line that begins an append has the checksum of the append before it.
+fn chained(bytes: &[u8], mut prev: String) -> Vec<u8> {
+    let (mut whole, mut append) = (Vec::new(), Vec::new());
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let text = line.strip_suffix(b"\n").unwrap_or(line);
+        let begins = text.windows(8).any(|part| part == b"\"lines\":");
+        let line = match text.strip_suffix(b"}") {
+            Some(start) if begins => {
+                if !append.is_empty() {
+                    prev = format!("{:08x}", crc32c::crc32c(&append));
+                    append.clear();
+                }
+                [start, format!(",\"prev\":\"{prev}\"}}\n").as_bytes()].concat()
+            }
+            _ => line.to_vec(),
+        };
+        let line = sealed(&line);
+        append.extend_from_slice(&line);
+        whole.extend_from_slice(&line);
+    }
+    whole
 }
 
 fn sealed(bytes: &[u8]) -> Vec<u8> {
