@@ -95,10 +95,18 @@ pub fn cannot_write(path: &Path, error: anyhow::Error) -> anyhow::Error {
 }
 
 fn write_part<R>(path: &Path, write: impl FnOnce(&File) -> anyhow::Result<R>) -> anyhow::Result<R> {
+    if is_special(path) {
+        return write(&File::options().write(true).truncate(true).open(path)?);
+    }
     let whole = Whole::create(path)?;
     let done = write(whole.file())?;
     whole.finish()?;
     Ok(done)
+}
+
+/// Whether a path leads to something that must not be replaced by a file: a device such as `/dev/null`, a pipe, a link.
+fn is_special(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| !found.is_file())
 }
 
 /// A file that only this user can read, and that has another name until it is complete. Removed if it is dropped before.
@@ -112,6 +120,10 @@ pub struct Whole {
 
 impl Whole {
     pub fn create(path: &Path) -> io::Result<Self> {
+        if is_special(path) {
+            let what = "it is not a regular file; name another, or - for the standard output";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
         let mut part = path.to_owned().into_os_string();
         part.push(".part");
         let (path, part) = (path.to_owned(), PathBuf::from(part));
@@ -187,6 +199,30 @@ mod tests {
             assert_eq!(escaped(text, false), shown);
         }
         assert_eq!(escaped("a\nb\x07", true), "a\nb\\u{7}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn device_and_link_are_written_to_and_not_replaced() {
+        use std::os::unix::fs::{FileTypeExt, symlink};
+        let folder = std::env::temp_dir().join(format!("mainspring-output-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let write = |mut file: &File| Ok(file.write_all(b"text")?);
+        let (file, link) = (folder.join("file"), folder.join("link"));
+        std::fs::write(&file, "before").unwrap();
+        symlink(&file, &link).unwrap();
+        write_whole(&link, write).unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(std::fs::read(&file).unwrap(), b"text");
+        assert!(Whole::create(&link).is_err());
+        // A copy of it: a mistake must not cost the system its own.
+        let null = folder.join("null");
+        let made = std::process::Command::new("mknod").arg(&null).args(["c", "1", "3"]).status();
+        if made.is_ok_and(|status| status.success()) {
+            write_whole(&null, write).unwrap();
+            assert!(null.metadata().unwrap().file_type().is_char_device());
+        }
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
