@@ -112,7 +112,10 @@ async fn after(name: &str, sync: Sync, happens: impl FnOnce(&Path)) -> String {
         answers.push(store.set(format!("key/{n}"), "x".repeat(100)).await);
     }
     let failed = answers.iter().position(Result::is_err).expect("a write is refused");
-    assert_eq!(answers[failed], Err(Error::Unknown), "{name}");
+    // Where the log is synced after a while, that may notice it before the next append does.
+    let is_known =
+        matches!(sync, Sync::Every(_)) && matches!(answers[failed], Err(Error::JournalFailed(_)));
+    assert!(is_known || answers[failed] == Err(Error::Unknown), "{name}: {:?}", answers[failed]);
     let Some(Err(Error::JournalFailed(cause))) = answers.last() else {
         panic!("{name}: {answers:?}");
     };
