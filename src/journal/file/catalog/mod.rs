@@ -37,8 +37,9 @@ pub(crate) struct Catalog {
     /// read older changes. Locked after the manifest where both are, and while it is verified: until then a
     /// compaction cannot remove it.
     segment: Mutex<Option<Weak<dyn DiskFile>>>,
-    /// The file of the last segment is at least so long: set before it is cut, and after it has grown.
-    length: AtomicU64,
+    /// The file of the last segment is at least so long: set after it has grown, and locked while it is cut or looked
+    /// at. Locked after the segment where both are.
+    length: Mutex<u64>,
     /// The bytes of the complete segments after the newest snapshot, and of that snapshot: the owner asks after each
     /// append, and waits for no manifest.
     complete: AtomicU64,
@@ -70,7 +71,7 @@ impl Catalog {
             retired: AtomicBool::new(false),
             sync_failed: Mutex::new(false),
             segment: Mutex::default(),
-            length: AtomicU64::default(),
+            length: Mutex::default(),
             complete: AtomicU64::default(),
             snapshot: AtomicU64::default(),
             tolerated: Vec::new(),
@@ -193,12 +194,20 @@ impl Catalog {
     pub(crate) fn set_segment(&self, file: &Arc<dyn DiskFile>, length: u64) {
         let mut segment = self.segment.lock();
         *segment = Some(Arc::downgrade(file));
-        self.set_length(length);
+        self.has_grown(length);
     }
 
-    /// The file that is written to is at least so long. To be called before it is cut, and after it has grown.
-    pub(crate) fn set_length(&self, length: u64) {
-        self.length.store(length, Ordering::Release);
+    /// The file that is written to is so long now.
+    pub(crate) fn has_grown(&self, length: u64) {
+        *self.length.lock() = length;
+    }
+
+    /// Cut the file that is written to.
+    pub(crate) fn cut(&self, file: &dyn DiskFile, length: u64) -> io::Result<()> {
+        let mut known = self.length.lock();
+        file.set_length(length)?;
+        *known = length;
+        Ok(())
     }
 
     /// The last segment is complete, and another one, with this file, goes on.

@@ -51,17 +51,18 @@ impl Catalog {
         }
         let segment = self.segment.lock();
         let Some(file) = segment.as_ref().and_then(Weak::upgrade) else { return Ok(()) };
+        // Locked meanwhile: it is cut and grows beside this.
+        let known = self.length.lock();
         let status = file.is_linked().and_then(|linked| Ok((linked, file.length()?)));
         let what = match status {
-            Ok((true, length)) if length >= self.length.load(Ordering::Acquire) => return Ok(()),
+            Ok((true, length)) if length >= *known => return Ok(()),
             Ok((true, length)) => {
-                let before = self.length.load(Ordering::Acquire);
-                format!("was changed by another program: it has {length} bytes instead of {before}")
+                format!("was changed by another program: it has {length} bytes instead of {known}")
             }
             Ok((false, _)) => "was removed or replaced while the store was running".to_owned(),
             Err(error) => return Err(self.unclear(&error)),
         };
-        drop((file, segment));
+        drop((known, file, segment));
         let last = self.manifest.lock().segments.last().map(SegmentInfo::file);
         Err(Unverified::Lost(self.lose_file(&last.unwrap_or_default(), &what)))
     }

@@ -171,7 +171,7 @@ impl Log {
             } else {
                 self.length += ahead;
             }
-            self.catalog.set_length(self.length);
+            self.catalog.has_grown(self.length);
         }
         self.end = end;
         Ok(())
@@ -190,8 +190,7 @@ impl Log {
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.catalog.set_length(length);
-        self.file.set_length(length)?;
+        self.catalog.cut(&*self.file, length)?;
         self.length = length;
         Ok(())
     }
