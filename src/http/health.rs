@@ -42,7 +42,7 @@ const OPEN_METRICS: HeaderValue =
 /// | `/metrics` | `metrics`, the store's and the process's, as OpenMetrics text | |
 ///
 /// The server is ready if the store is, and its accounts are, if the options have any. All but the last answer JSON.
-/// `stopping` is cancelled when nobody should send any more requests, which may be
+/// `stopping` is cancelled when no more requests should be sent, which may be
 /// before the server stops taking them. The routes keep the store alive, as every [`Reader`] does.
 ///
 /// # Examples

@@ -162,7 +162,7 @@ fn list_grown_beyond_one_request_is_exported_and_imported() {
     assert_eq!(other.said(&["scan", "--json"]).lines().count(), 4);
     assert_eq!(other.said(&["get", "list/10MB"]).len(), 10_001_000);
 
-    // And a second time, over what is there.
+    // And a second time, over the entries that it set.
     assert_eq!(other.run_with(&["import"], &exported.out).out, "4 entries set\n");
     assert!(kept(&other.run(&["export"]).out) == kept(&exported.out));
     let absent = other.run_with(&["import", "--if-absent"], &exported.out);

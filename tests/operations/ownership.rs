@@ -1,4 +1,4 @@
-//! The directory of a running server: nobody else can use it, in whatever way it was tampered with, and its files are
+//! The directory of a running server: no other process can use it, whatever was done to it, and its files are
 //! private.
 
 use std::fs;
@@ -182,7 +182,7 @@ fn journal_that_others_can_read_is_warned_of_at_the_start() {
         assert_eq!(warnings.len(), usize::from(expected), "{log}");
         warnings.join("")
     };
-    warning(false); // nobody else can reach it
+    warning(false); // no other user can reach it
     open(&data, 0o755);
     let warning = warning(true);
     let advice = format!("chmod -R go-rwx {}", data.display());

@@ -56,9 +56,7 @@ impl Catalog {
         let status = file.is_linked().and_then(|linked| Ok((linked, file.length()?)));
         let what = match status {
             Ok((true, length)) if length >= *known => return Ok(()),
-            Ok((true, length)) => {
-                format!("was changed by another program: it has {length} bytes instead of {known}")
-            }
+            Ok((true, length)) => changed(length, *known),
             Ok((false, _)) => "was removed or replaced while the store was running".to_owned(),
             Err(error) => return Err(self.unclear(&error)),
         };
@@ -97,11 +95,7 @@ impl Catalog {
             let bytes = bytes.unwrap_or(0);
             let what = match self.disk.length_of(&name)? {
                 Some(length) if length >= bytes => continue,
-                Some(length) => {
-                    format!(
-                        "was changed by another program: it has {length} bytes instead of {bytes}"
-                    )
-                }
+                Some(length) => changed(length, bytes),
                 None => "was removed or moved while the store was running".to_owned(),
             };
             wrong.push((name, what));
@@ -118,6 +112,11 @@ impl Catalog {
         if let Err(error) = self.write_mark() {
             tracing::warn!(%error, "the manifest could not be written at the end");
         }
+    }
+
+    /// A file has another length than it should have.
+    pub(crate) fn lose_changed(&self, name: &str, length: u64, known: u64) -> Arc<str> {
+        self.lose_file(name, &changed(length, known))
     }
 
     fn lose_file(&self, name: &str, what: &str) -> Arc<str> {
@@ -158,6 +157,12 @@ impl Catalog {
     pub(super) fn check_lost(&self) -> io::Result<()> {
         self.lost().map_or(Ok(()), |cause| Err(io::Error::other(cause.to_string())))
     }
+}
+
+fn changed(length: u64, known: u64) -> String {
+    format!(
+        "was changed by another program while the store was running: it has {length} bytes instead of {known}"
+    )
 }
 
 #[cfg(test)]

@@ -242,14 +242,7 @@ impl Log {
             }
             (Err(error), _) | (_, Err(error)) => return Err(self.failure("verify it", &error)),
         };
-        let path = self.catalog.disk().path().join(self.segment.file());
-        let cause = self.catalog.lose(format!(
-            "{} was changed by another program while the store was running: it has {length} bytes instead of {}; \
-             writes are refused: save what is in memory with `mainspring backup`, restore the directory from a backup, \
-             and restart",
-            path.display(),
-            self.length
-        ));
+        let cause = self.catalog.lose_changed(&self.segment.file(), length, self.length);
         Err(self.lose(cause))
     }
 
