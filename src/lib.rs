@@ -116,6 +116,12 @@ mod panics;
 mod pending;
 mod place;
 mod plan;
+#[cfg(any(feature = "server", feature = "client"))]
+#[cfg_attr(
+    not(all(feature = "server", feature = "client")),
+    allow(dead_code, unused_imports, reason = "one side reads what the other writes")
+)]
+mod protocol;
 mod publisher;
 mod reader;
 mod reply;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// How much an account may do. Each may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub enum Role {
     /// Reads and watches.
@@ -46,29 +47,35 @@ impl FromStr for Role {
     }
 }
 
-/// What a request needs.
+/// The right that an operation requires.
 #[cfg(feature = "server")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Right {
+    /// None: the caller is not authenticated.
+    None,
+    /// Have an account.
+    Account,
     /// Read keys.
     Read,
     /// Change keys.
     Write,
-    /// Learn about the store as a whole.
+    /// Read about the store as a whole.
     ReadAll,
     /// Change the store as a whole.
     WriteAll,
-    /// Look after accounts and the server.
+    /// Manage accounts and the server.
     Admin,
 }
 
 /// A role, for all keys or for those that begin alike.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Access {
     /// How much is allowed.
     pub role: Role,
-    /// For keys that begin like this; for all keys if there is none.
+    /// Only keys that begin like this; all keys if there is none. Not of an admin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(min_length = 1, max_length = 1024, nullable = false))]
     pub prefix: Option<String>,
 }
 
@@ -90,7 +97,7 @@ impl Access {
     pub(crate) fn allows(&self, right: Right) -> bool {
         let (role, unrestricted) = (self.role, self.prefix.is_none());
         match right {
-            Right::Read => true,
+            Right::None | Right::Account | Right::Read => true,
             Right::Write => role >= Role::Writer,
             Right::ReadAll => unrestricted,
             Right::WriteAll => unrestricted && role >= Role::Writer,

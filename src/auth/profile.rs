@@ -1,4 +1,4 @@
-//! What may be known of accounts and tokens, as it is answered and sent.
+//! Public information about accounts and tokens.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +7,9 @@ use super::secret::Secret;
 use crate::Timestamp;
 use crate::wire::rfc3339;
 
-/// What may be known of an account.
+/// Information about an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(as = Account))]
 #[non_exhaustive]
 pub struct Profile {
     /// Its name.
@@ -18,18 +19,20 @@ pub struct Profile {
     pub access: Access,
     /// When it was made.
     #[serde(with = "rfc3339", rename = "created_at")]
+    #[cfg_attr(feature = "server", schema(value_type = String, format = DateTime))]
     pub created: Timestamp,
-    /// Logins that have not ended.
+    /// How many logins have not ended.
     pub logins: usize,
     /// Its API tokens.
     pub tokens: Vec<TokenInfo>,
 }
 
-/// What may be known of an API token.
+/// Information about an API token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(as = Token))]
 #[non_exhaustive]
 pub struct TokenInfo {
-    /// Names it, for who wants to remove it.
+    /// Identifies it among the tokens of its account.
     pub id: String,
     /// What it is for.
     pub label: String,
@@ -38,19 +41,23 @@ pub struct TokenInfo {
     pub access: Access,
     /// When it was made.
     #[serde(with = "rfc3339", rename = "created_at")]
+    #[cfg_attr(feature = "server", schema(value_type = String, format = DateTime))]
     pub created: Timestamp,
-    /// When it ends; `None`: never.
+    /// When it expires, if it does.
     #[serde(default, with = "rfc3339::option", rename = "expires_at")]
+    #[cfg_attr(feature = "server", schema(value_type = Option<String>, format = DateTime, required = true))]
     pub expires: Option<Timestamp>,
 }
 
 /// A token that was just made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub struct NewToken {
-    /// The token itself: nobody can see it again.
+    /// The token itself. It is not shown again.
+    #[cfg_attr(feature = "server", schema(value_type = String))]
     pub token: Secret,
-    /// What is known of it.
+    /// Information about it.
     #[serde(flatten)]
     pub info: TokenInfo,
 }

@@ -11,9 +11,9 @@ use super::fault::{Effect, Fault};
 use super::remote::{Request, Sender};
 use super::tokens::Tokens;
 use crate::auth::{Access, AuthError, NewToken, Profile, Secret};
-use crate::wire::accounts::{
-    Issued, Login, Logout, NewAccount, OwnPassword, Password, Profiles, Refresh, SigningKeys,
-    TokenWanted,
+use crate::protocol::accounts::{
+    Login, Logout, NewAccount, NewTokenRequest, OwnPassword, Password, Profiles, Refresh,
+    SigningKeys, TokenPair,
 };
 use crate::wire::format_duration;
 use crate::{Client, Error, Store};
@@ -166,7 +166,7 @@ impl Accounts {
         ttl: Option<Duration>,
     ) -> Result<NewToken> {
         let (label, account) = (label.to_owned(), Some(name.to_owned()));
-        let body = TokenWanted {
+        let body = NewTokenRequest {
             label,
             account,
             access: access.map(Into::into),
@@ -210,7 +210,7 @@ impl Remote {
         let request = Request::write(Method::POST, self.address().at("/auth/refresh"));
         let request = with(request, &body).map_err(|error| Fault::Invalid(error.to_string()))?;
         let answer = self.send_as(&request, None).await?;
-        parse::<Issued>(&answer.body).map(Tokens::of)
+        parse::<TokenPair>(&answer.body).map(Tokens::of)
     }
 }
 

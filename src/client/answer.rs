@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::journal::Compacted;
-use crate::wire::{CompactedFigures, Figures, Problem, ReadRow, time_of};
+use crate::protocol::{CompactionResult, Problem, StoreStats};
+use crate::wire::{ReadRow, time_of};
 use crate::{Action, Entry, Error, Key, Page, ResumeToken, Stats, StoreId, Write, Written};
 
 type Read<A> = Result<A, String>;
@@ -126,13 +127,13 @@ pub(super) fn entries<T: DeserializeOwned>(body: &[u8]) -> Read<Page<(Key, Entry
 
 /// The result of a compaction.
 pub(super) fn compacted(body: &[u8]) -> Read<Compacted> {
-    let figures: CompactedFigures = serde_json::from_slice(body).map_err(text)?;
+    let figures: CompactionResult = serde_json::from_slice(body).map_err(text)?;
     Ok(figures.into())
 }
 
 /// Which store it is, and how it is doing.
 pub(super) fn stats(body: &[u8]) -> Read<(StoreId, Stats)> {
-    let figures = Figures::read(body).map_err(text)?;
+    let figures = StoreStats::read(body).map_err(text)?;
     Ok((store_id(&figures.id)?, figures.stats()))
 }
 

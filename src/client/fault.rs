@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::address::Address;
-use crate::wire::Problem;
+use crate::protocol::Problem;
 use crate::{Error, Key};
 
 /// The longest wait that a server can ask for.

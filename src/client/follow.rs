@@ -21,7 +21,8 @@ use super::remote::{Request, endless_pauses};
 use super::whole::may_pass;
 use crate::filter::{Filter, Start};
 use crate::op::Subscribe;
-use crate::wire::{Problem, read_event};
+use crate::protocol::Problem;
+use crate::wire::read_event;
 use crate::{Carries, Error, Event, ResumeToken, StoreId, Subscription};
 
 /// Of which store a stream tells.

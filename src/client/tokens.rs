@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::auth::Secret;
-use crate::wire::accounts::Issued;
+use crate::protocol::accounts::TokenPair;
 use crate::wire::rfc3339;
 
 /// How long before its end an access token is renewed: a request that takes a moment shall not come too late.
@@ -31,7 +31,7 @@ pub struct Tokens {
 
 impl Tokens {
     /// Those that were just given.
-    pub(super) fn of(issued: Issued) -> Self {
+    pub(super) fn of(issued: TokenPair) -> Self {
         let ttl = Duration::from_secs(issued.expires_in);
         let renew_at = now() + (ttl - EARLY.min(ttl / 4));
         Self { access: issued.access_token, renew_at, refresh: issued.refresh_token }

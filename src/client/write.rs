@@ -10,7 +10,7 @@ use super::answer::{self, Wanted};
 use super::read::Answering;
 use super::remote::Request;
 use crate::op::{Batch, Single, WriteKind};
-use crate::wire::Command;
+use crate::protocol::Command;
 use crate::{Action, BatchError, Carries, Condition, End, Error, Write, Written};
 
 impl Remote {

@@ -1,7 +1,5 @@
 //! Answers: bodies, statuses and headers.
 
-use std::fmt::Write;
-
 use axum::body::Body;
 use axum::http::header::{
     CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
@@ -11,7 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::auth::AuthError;
-use crate::wire::{Problem, Text, put_row, put_time};
+use crate::protocol::Problem;
+use crate::protocol::answers::{Done, Popped};
+use crate::wire::put_row;
 use crate::{BatchError, Entry, Error, ResumeToken, StoreId, Written};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -163,38 +163,14 @@ pub(super) fn row<T: Serialize>(
     Ok(with_etag(json(body), &etag(store, entry.revision)))
 }
 
-/// What a write did, as members of an object.
-pub(super) fn put_written<T: Serialize>(
-    out: &mut Vec<u8>,
-    written: &Written<T>,
-    with_length: bool,
-) -> Result<(), Failure> {
-    if let Some(element) = &written.popped {
-        out.extend_from_slice(b"\"popped\":");
-        serde_json::to_writer(&mut *out, element)?;
-        out.push(b',');
-    }
-    let _ = write!(Text(out), "\"revision\":{},\"updated_at\":\"", written.revision);
-    put_time(out, written.updated_at);
-    out.push(b'"');
-    if with_length {
-        let _ = write!(Text(out), ",\"length\":{}", written.length);
-    }
-    Ok(())
-}
-
-/// That a write was done.
+/// Answer that a write was done, and with which element if it was a pop.
 pub(super) fn done<T: Serialize>(
     written: &Written<T>,
     with_length: bool,
 ) -> Result<Response, Failure> {
-    let mut body = Vec::with_capacity(128);
-    body.push(b'{');
-    if written.popped.is_none() {
-        body.extend_from_slice(b"\"message\":\"ok\",");
-    }
-    put_written(&mut body, written, with_length)
-        .map_err(|failure| failure.after(written.revision))?;
-    body.push(b'}');
-    Ok(json(body))
+    let body = match Popped::new(written) {
+        Some(popped) => serde_json::to_vec(&popped),
+        None => serde_json::to_vec(&Done::new(written, with_length)),
+    };
+    Ok(json(body.map_err(|error| Failure::from(error).after(written.revision))?))
 }

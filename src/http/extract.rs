@@ -40,7 +40,7 @@ impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for PathKey {
             key => Key::from(key.unwrap_or_default()),
         };
         key.validate()?;
-        Caller::of(parts, app)?.needs_key(&key)?;
+        Caller::of(&parts.headers, &mut parts.extensions, app)?.needs_key(&key)?;
         Ok(Self(key))
     }
 }
@@ -166,10 +166,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Unconditional {
     }
 }
 
-/// What whoever reads has already, as `If-None-Match` says. Only this one: to take all headers is to copy them.
-pub(super) struct Known(pub(super) Option<String>);
+/// The entity tags that the client has, from `If-None-Match`. Only this header: taking all would copy them.
+pub(super) struct KnownEtags(pub(super) Option<String>);
 
-impl<S: Send + Sync> FromRequestParts<S> for Known {
+impl<S: Send + Sync> FromRequestParts<S> for KnownEtags {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {

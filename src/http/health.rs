@@ -20,7 +20,7 @@ use super::answer::{Failure, json as json_answer};
 use super::metrics::registry;
 use super::{Limits, Options};
 use crate::auth::Account;
-use crate::wire::Problem;
+use crate::protocol::{Operation, Problem};
 use crate::{Error, Reader};
 
 /// Those who look after a server are few.
@@ -68,11 +68,11 @@ where
     let accounts = options.auth.as_ref().map(|auth| auth.store().reader());
     let of = Health { store, accounts, stopping, registry, began: Instant::now() };
     Router::new()
-        .route("/health", get(details::<T>))
-        .route("/healthz", get(alive::<T>))
-        .route("/readyz", get(ready::<T>))
-        .route("/started", get(started::<T>))
-        .route("/metrics", get(show::<T>))
+        .route(Operation::Health.path(), get(details::<T>))
+        .route(Operation::Alive.path(), get(alive::<T>))
+        .route(Operation::Ready.path(), get(ready::<T>))
+        .route(Operation::Started.path(), get(started::<T>))
+        .route(Operation::Metrics.path(), get(show::<T>))
         .fallback(async || {
             let paths = "/health, /healthz, /readyz, /started and /metrics";
             Failure::new("not_found", format!("there is nothing at this path: try {paths}"))

@@ -14,11 +14,8 @@ mod limits;
 mod metrics;
 mod openapi;
 mod options;
-mod params;
 mod routes;
-mod schema;
 mod server;
-mod table;
 #[cfg(feature = "tls")]
 mod tls;
 

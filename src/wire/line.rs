@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::{Command, Problem, event_name, put_exported, put_row, text_of, value_of, write_event};
+use super::{event_name, put_exported, put_row, text_of, value_of, write_event};
+use crate::protocol::{Command, Problem};
 use crate::{Entry, Event, Timestamp, Value, Write};
 
 /// A line that is not what it should be.

@@ -1,13 +1,7 @@
 //! How commands, entries, changes and errors are written where they cross a border: in a request, an answer, a
 //! stream, a configuration, a command line.
 
-#[cfg(any(feature = "server", feature = "client"))]
-pub(crate) mod accounts;
 mod change;
-#[cfg(any(feature = "server", feature = "client"))]
-mod command;
-#[cfg(any(feature = "server", feature = "client"))]
-mod compacted;
 mod duration;
 #[cfg(any(feature = "server", feature = "client"))]
 mod event;
@@ -15,11 +9,7 @@ mod event;
 mod json;
 #[cfg(any(feature = "server", feature = "client"))]
 mod line;
-#[cfg(any(feature = "server", feature = "client"))]
-mod problem;
 mod row;
-#[cfg(any(feature = "server", feature = "client"))]
-mod stats;
 mod time;
 
 pub(crate) use self::change::put_change;
@@ -32,16 +22,8 @@ pub use self::line::{
 };
 
 #[cfg(any(feature = "server", feature = "client"))]
-pub(crate) use self::command::Command;
-#[cfg(any(feature = "server", feature = "client"))]
-pub(crate) use self::compacted::CompactedFigures;
-#[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::event::{event_name, read_event, write_event};
-#[cfg(any(feature = "server", feature = "client"))]
-pub(crate) use self::problem::Problem;
 pub(crate) use self::row::{ReadRow, put_exported, put_row, put_value, value_of};
-#[cfg(any(feature = "server", feature = "client"))]
-pub(crate) use self::stats::Figures;
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::time::rfc3339;
 pub(crate) use self::time::{InvalidTime, put_time, text_of, time_of};

@@ -11,9 +11,9 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::Server;
-use super::counts::Counts;
 use super::pace::{Exchange, Fault, Pace};
 use super::seats::Seat;
+use crate::http::metrics::Counts;
 
 /// The most of an answer that is handed to a connection at once, in bytes.
 ///

@@ -6,7 +6,6 @@
 
 mod bodies;
 mod connection;
-mod counts;
 #[cfg(feature = "tls")]
 mod handshake;
 mod pace;
@@ -36,7 +35,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::bodies::Permit;
-pub(crate) use self::counts::Counts;
 use self::refuse::Refuser;
 use self::request::Requests;
 use self::seats::{Full, Seat, Seats};
@@ -44,6 +42,7 @@ use self::security::Security;
 #[cfg(feature = "tls")]
 use super::Tls;
 use super::layers::Layered;
+use super::metrics::Counts;
 use super::{Limits, Metrics, Options};
 
 /// How long to wait when no connection can be accepted: some may end meanwhile.

@@ -10,8 +10,8 @@ use tracing::Span;
 
 use super::Server;
 use super::request_id::{Ids, REQUEST_ID};
-use crate::http::metrics::{Method, Outcome, Route};
-use crate::wire::Problem;
+use crate::http::metrics::{EndpointId, Outcome};
+use crate::protocol::Problem;
 
 /// Lines about failures that are logged in a second. Those beyond are counted: who has to tell thousands no is busy
 /// enough without writing it down.
@@ -34,8 +34,7 @@ impl Requests {
 #[derive(Debug)]
 pub(super) struct Asked {
     began: Instant,
-    route: Route,
-    method: Method,
+    endpoint: EndpointId,
     id: HeaderValue,
     /// The origin of the page that asks, if it may read the answer.
     origin: Option<HeaderValue>,
@@ -45,8 +44,7 @@ impl Asked {
     pub(super) fn new<B>(server: &Server, request: &Request<B>) -> Self {
         Self {
             began: Instant::now(),
-            route: Route::of(request.uri().path()),
-            method: Method::of(request.method()),
+            endpoint: EndpointId::of(request.uri().path(), request.method()),
             id: server.requests.ids.of(request.headers()),
             origin: server.app.origin_of(request.headers()),
         }
@@ -68,13 +66,14 @@ impl Asked {
         let problem: Option<Problem> = answer.extensions_mut().remove();
         let code = problem.as_ref().map(|problem| &*problem.code);
         let took = self.began.elapsed();
-        server.metrics.answered(self.route, self.method, Outcome::of(status, code), took);
-        let failed = status.is_server_error() && !self.route.is_check();
+        let endpoint = server.metrics.endpoint(self.endpoint);
+        endpoint.record(Outcome::of(status, code), took);
+        let failed = status.is_server_error() && !endpoint.is_check;
         if !failed || !self.warn(server, status.as_u16(), problem.as_ref(), took) {
             tracing::debug!(
                 id = self.id(),
-                method = self.method.name(),
-                path = self.route.pattern(),
+                method = endpoint.method,
+                path = endpoint.route,
                 status = status.as_u16(),
                 micros = took.as_micros() as u64,
                 code,
@@ -97,6 +96,7 @@ impl Asked {
         took: Duration,
     ) -> bool {
         let Some(unsaid) = server.requests.lines.take() else { return false };
+        let endpoint = server.metrics.endpoint(self.endpoint);
         let code = problem.map_or("other", |problem| &problem.code);
         let error = problem.map_or("", |problem| &problem.message);
         let unsaid = (unsaid > 0).then_some(unsaid);
@@ -104,8 +104,8 @@ impl Asked {
             ($level:ident) => {
                 tracing::$level!(
                     id = self.id(),
-                    method = self.method.name(),
-                    path = self.route.pattern(),
+                    method = endpoint.method,
+                    path = endpoint.route,
                     status,
                     micros = took.as_micros() as u64,
                     code,

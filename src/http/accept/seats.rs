@@ -12,8 +12,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use parking_lot::Mutex;
 
-use super::counts::Counts;
 use crate::http::Limits;
+use crate::http::metrics::Counts;
 
 /// Where connections come from, as far as a limit cares.
 ///

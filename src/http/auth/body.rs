@@ -16,7 +16,7 @@ use crate::http::app::App;
 use crate::http::extract::Whole;
 
 /// A body of JSON.
-pub(super) struct Sealed<B>(pub(super) B);
+pub(in crate::http) struct Sealed<B>(pub(super) B);
 
 impl<T: Send + Sync + 'static, B: DeserializeOwned> FromRequest<Arc<App<T>>> for Sealed<B> {
     type Rejection = Failure;
@@ -35,7 +35,7 @@ impl<T: Send + Sync + 'static, B: DeserializeOwned> FromRequest<Arc<App<T>>> for
 }
 
 /// Where a request comes from.
-pub(super) struct From(pub(super) IpAddr);
+pub(in crate::http) struct From(pub(super) IpAddr);
 
 impl<S: Send + Sync> FromRequestParts<S> for From {
     type Rejection = Failure;
@@ -58,7 +58,7 @@ pub(super) async fn whole(
 }
 
 /// An answer that nobody may keep.
-pub(super) fn unkept(body: &impl Serialize) -> Result<Response, Failure> {
+pub(super) fn uncached(body: &impl Serialize) -> Result<Response, Failure> {
     let mut answer = json(serde_json::to_vec(body)?);
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)

@@ -1,6 +1,4 @@
-//! Who asks, and the store as far as they may use it.
-//!
-//! Handlers get at the store only through an extractor that names the right that they need, so none can forget to ask.
+//! The caller of a request, and what it may do.
 
 use std::borrow::{Borrow, Cow};
 use std::pin::Pin;
@@ -9,32 +7,40 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 
 use crate::auth::{Auth, Grant, Right};
 use crate::http::answer::Failure;
 use crate::http::app::App;
 use crate::http::extract::header;
-use crate::wire::Problem;
+use crate::protocol::Problem;
 use crate::{Key, Write};
 
-/// Who asks. Anybody, where nobody is asked who they are.
+/// The caller of a request; without accounts, it may do everything.
 #[derive(Debug, Clone, Default)]
 pub(in crate::http) struct Caller(Option<Grant>);
 
 impl Caller {
-    /// Who it is, which is found out once a request.
-    pub(in crate::http) fn of<T>(parts: &mut Parts, app: &App<T>) -> Result<Self, Failure> {
+    /// Authenticate the caller, once per request.
+    pub(in crate::http) fn of<T>(
+        headers: &HeaderMap,
+        extensions: &mut Extensions,
+        app: &App<T>,
+    ) -> Result<Self, Failure> {
         let Some(auth) = &app.options.auth else { return Ok(Self(None)) };
-        if let Some(known) = parts.extensions.get::<Self>() {
-            return Ok(known.clone());
+        if let Some(caller) = extensions.get::<Self>() {
+            return Ok(caller.clone());
         }
-        let authorization = header(&parts.headers, &AUTHORIZATION).unwrap_or_default();
+        let authorization = header(headers, &AUTHORIZATION).unwrap_or_default();
         let caller = Self(Some(auth.authenticate(authorization)?));
-        parts.extensions.insert(caller.clone());
+        extensions.insert(caller.clone());
         Ok(caller)
     }
 
-    fn needs(&self, right: Right) -> Result<(), Failure> {
+    /// # Errors
+    ///
+    /// If its role does not include this right.
+    pub(in crate::http) fn needs(&self, right: Right) -> Result<(), Failure> {
         self.0.as_ref().map_or(Ok(()), |grant| Ok(grant.needs(right)?))
     }
 
@@ -116,72 +122,36 @@ impl Drop for Note {
     }
 }
 
-/// Extractors: the state of the handlers, for those who have a right to it.
-macro_rules! rights {
-    ($($(#[doc = $doc:literal])+ $name:ident($right:ident);)+) => {$(
-        $(#[doc = $doc])+
-        #[allow(dead_code, reason = "not every handler has to know who it is")]
-        pub(in crate::http) struct $name<T>(pub(in crate::http) Arc<App<T>>, pub(in crate::http) Caller);
+/// The state of the server, and the caller, whose right to the operation has been checked.
+pub(in crate::http) struct Context<T>(pub(in crate::http) Arc<App<T>>, pub(in crate::http) Caller);
 
-        impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for $name<T> {
-            type Rejection = Failure;
-
-            async fn from_request_parts(
-                parts: &mut Parts,
-                app: &Arc<App<T>>,
-            ) -> Result<Self, Failure> {
-                let caller = Caller::of(parts, app)?;
-                caller.needs(Right::$right)?;
-                Ok(Self(Arc::clone(app), caller))
-            }
-        }
-    )+};
-}
-
-rights! {
-    /// For who may read keys.
-    Reading(Read);
-    /// For who may change keys.
-    Writing(Write);
-    /// For who may learn about the store as a whole.
-    ReadingAll(ReadAll);
-    /// For who may change the store as a whole.
-    WritingAll(WriteAll);
-    /// For who looks after the server.
-    Administering(Admin);
-}
-
-/// For everybody who has an account: the accounts, and who it is.
-pub(super) struct Known(pub(super) Auth, pub(super) Grant);
-/// For who looks after the accounts.
-pub(super) struct Admin(pub(super) Auth, pub(super) Grant);
-/// For everybody: the accounts.
-pub(super) struct Anybody(pub(super) Auth);
-
-fn known<T>(parts: &mut Parts, app: &App<T>) -> Result<(Auth, Grant), Failure> {
-    let caller = Caller::of(parts, app)?;
-    app.options.auth.clone().zip(caller.0).ok_or_else(Failure::nothing_here)
-}
-
-impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for Known {
+impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for Context<T> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App<T>>) -> Result<Self, Failure> {
-        known(parts, app).map(|(auth, grant)| Self(auth, grant))
+        let caller = Caller::of(&parts.headers, &mut parts.extensions, app)?;
+        Ok(Self(Arc::clone(app), caller))
     }
 }
 
-impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for Admin {
+/// The accounts, and the caller's grant.
+pub(in crate::http) struct Account(pub(super) Auth, pub(super) Grant);
+
+impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for Account {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App<T>>) -> Result<Self, Failure> {
-        let (auth, grant) = known(parts, app)?;
-        grant.needs(Right::Admin)?;
+        let caller = Caller::of(&parts.headers, &mut parts.extensions, app)?;
+        let (auth, grant) =
+            app.options.auth.clone().zip(caller.0).ok_or_else(Failure::nothing_here)?;
         Ok(Self(auth, grant))
     }
 }
 
-impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for Anybody {
+/// The accounts.
+pub(in crate::http) struct Accounts(pub(super) Auth);
+
+impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for Accounts {
     type Rejection = Failure;
 
     async fn from_request_parts(_: &mut Parts, app: &Arc<App<T>>) -> Result<Self, Failure> {

@@ -6,9 +6,9 @@ use axum::http::request::Parts;
 use crate::http::answer::Failure;
 
 /// An account.
-pub(super) struct Name(pub(super) String);
+pub(in crate::http) struct Name(pub(super) String);
 /// A token of an account.
-pub(super) struct TokenName(pub(super) String, pub(super) String);
+pub(in crate::http) struct TokenName(pub(super) String, pub(super) String);
 
 async fn named<S: Send + Sync>(parts: &mut Parts, state: &S, of: &str) -> Result<String, Failure> {
     let no_text = |_| Failure::new("invalid_request", "the path is not UTF-8");

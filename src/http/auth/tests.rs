@@ -15,6 +15,7 @@ use crate::Store;
 use crate::auth::{Access, Auth, Keys, Options, Role, forge};
 use crate::http::app::App;
 use crate::http::routes;
+use crate::protocol::{Operation, Tag};
 use crate::wire::Json;
 
 use Need::{Account, Admin, Login, Nothing, Read, ReadAll, Write, WriteAll};
@@ -163,17 +164,13 @@ fn the_list_has_every_route() {
         .filter(|(method, ..)| *method != "HEAD")
         .map(|(method, path, ..)| (pattern(path), (*method).to_owned()))
         .collect();
-    let mut routed = BTreeSet::new();
-    #[cfg(feature = "file")]
-    routed.insert(("/backup".to_owned(), "GET".to_owned()));
-    for (path, methods) in routes::TABLE.iter().chain(super::TABLE) {
-        for method in *methods {
-            // The key `set` is described with the others.
-            if *path != "/api/v1/set" || *method == "post" {
-                routed.insert(((*path).to_owned(), method.to_uppercase()));
-            }
-        }
-    }
+    // Each at its own path: the key `set` is tested with the others.
+    let routed: BTreeSet<_> = Operation::ALL
+        .iter()
+        .filter(|operation| !matches!(operation.tag(), Tag::Health | Tag::Metrics))
+        .filter(|operation| cfg!(feature = "file") || operation.tag() != Tag::Backup)
+        .map(|operation| (operation.path().to_owned(), operation.method().to_string()))
+        .collect();
     assert_eq!(listed, routed);
 }
 

@@ -9,7 +9,7 @@ use crate::auth::{Account, Auth};
 use crate::http::app::Element;
 use crate::http::auth::{Caller, Ending, Note};
 use crate::journal::file::backup::{CutShort, PartName, PartWriter};
-use crate::wire::Problem;
+use crate::protocol::Problem;
 
 /// The parts of a backup, one after the other. The accounts are begun when the data is complete, so that they do not fall
 /// behind meanwhile.

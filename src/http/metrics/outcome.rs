@@ -81,7 +81,7 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Problem;
+    use crate::protocol::Problem;
 
     #[test]
     fn every_outcome_has_the_status_of_its_code() {

@@ -1,29 +1,15 @@
-//! What can go wrong, added to every operation in one place.
-//!
-//! A handler names the errors that are its own, by code or by group, in the extension `x-errors`; this takes the
-//! extension away and describes them, and those that every operation has, as answers with examples.
+//! The errors of operations, as responses with examples.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::json;
-use utoipa::Modify;
-use utoipa::openapi::content::{Content, ContentBuilder};
-use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::path::Operation;
-use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
-use utoipa::openapi::{OpenApi, Ref};
+use serde_json::{Map, Value, json};
 
-use super::operations;
+use super::headers;
 use crate::auth::AuthError;
 use crate::http::answer::Failure;
-use crate::wire::Problem;
+use crate::protocol::{Operation, Problem, Tag};
 use crate::{Error, Refusal};
-
-/// The name of the extension.
-pub(super) const ERRORS: &str = "x-errors";
 
 /// What any request may be answered.
 const COMMON: &[&str] = &[
@@ -53,71 +39,35 @@ const WRITE: &[&str] = &[
 /// Of requests with a body of JSON.
 const BODY: &[&str] = &["invalid_json", "invalid_ttl"];
 
-/// Adds the errors.
-pub(super) struct Errors;
+/// Of requests of an account.
+const ACCOUNT: &[&str] = &["unauthorized", "not_allowed"];
 
-impl Modify for Errors {
-    fn modify(&self, openapi: &mut OpenApi) {
-        for item in openapi.paths.paths.values_mut() {
-            for (method, operation) in operations(item) {
-                add(operation, method != "get");
-            }
-        }
-    }
-}
-
-fn add(operation: &mut Operation, is_write: bool) {
-    let is_plain = operation.tags.iter().flatten().any(|tag| tag == "plain");
+/// Add the errors of an operation to its responses: `errors` are codes, or names of groups of them.
+pub(super) fn add(
+    responses: &mut Value,
+    operation: Operation,
+    errors: &'static [&'static str],
+    needs_account: bool,
+) {
     let mut by_status = BTreeMap::<u16, BTreeMap<&str, Problem>>::new();
+    let own = errors.iter().flat_map(|name| match *name {
+        "store" => STORE,
+        "write" => WRITE,
+        "body" => BODY,
+        _ => std::slice::from_ref(name),
+    });
     // Pages of other origins may send a GET.
-    for code in codes(operation).into_iter().chain(is_write.then_some("forbidden")) {
+    let origin: &[&str] = if operation.method() == "GET" { &[] } else { &["forbidden"] };
+    let account = if needs_account { ACCOUNT } else { &[] };
+    for code in own.chain(COMMON).chain(origin).chain(account) {
         let problem = example(code);
         by_status.entry(problem.status()).or_default().insert(code, problem);
     }
+    let is_plain = operation.tag() == Tag::Plain;
     for (status, problems) in by_status {
-        operation
-            .responses
-            .responses
-            .insert(status.to_string(), answer(status, &problems, is_plain).into());
+        responses[status.to_string()] = response(status, &problems, is_plain);
     }
 }
-
-fn codes(operation: &mut Operation) -> Vec<&'static str> {
-    let mut extensions = operation.extensions.take().unwrap_or_default();
-    let own = extensions.remove(ERRORS).unwrap_or_default();
-    operation.extensions = Some(extensions).filter(|left| !left.is_empty());
-    let mut codes = COMMON.to_vec();
-    for name in own.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str) {
-        match name {
-            "store" => codes.extend(STORE),
-            "write" => codes.extend(WRITE),
-            "body" => codes.extend(BODY),
-            code => codes.extend(KNOWN.iter().find(|known| **known == code)),
-        }
-    }
-    codes
-}
-
-/// What only some operations have.
-const KNOWN: &[&str] = &[
-    "account_exists",
-    "account_not_found",
-    "compacted",
-    "compaction_failed",
-    "invalid_data_type",
-    "invalid_json",
-    "invalid_ttl",
-    "item_not_found",
-    "journal_failed",
-    "list_empty",
-    "not_allowed",
-    "not_found",
-    "outcome_unknown",
-    "storage_full",
-    "too_many_attempts",
-    "unauthorized",
-    "wrong_store",
-];
 
 /// An error of each code, as it is answered.
 fn example(code: &'static str) -> Problem {
@@ -172,51 +122,44 @@ fn example(code: &'static str) -> Problem {
     }
 }
 
-fn answer(status: u16, problems: &BTreeMap<&str, Problem>, is_plain: bool) -> Response {
+fn response(status: u16, problems: &BTreeMap<&str, Problem>, is_plain: bool) -> Value {
     let mut codes: Vec<&str> = problems.values().map(|problem| &*problem.code).collect();
     codes.dedup();
-    let mut described = format!("`{}`", codes.join("`, `"));
+    let mut words = format!("`{}`", codes.join("`, `"));
     if status == 405 {
-        described.push_str(": of another method at this path");
+        words.push_str(": of another method at this path");
     }
-    let mut response = ResponseBuilder::new().description(described);
-    // The limits of the server answer in JSON, whoever asks.
+    let header: &[&str] = match status {
+        401 => &["WWW-Authenticate"],
+        405 => &["Allow"],
+        429 | 503 => &["Retry-After"],
+        _ => &[],
+    };
+    let schema = json!({"allOf": [
+        {"$ref": "#/components/schemas/Problem"},
+        {"type": "object", "properties": {"code": {"type": "string", "enum": codes}}},
+    ]});
+    let mut content = json!({
+        "application/json": {"schema": schema, "examples": examples(problems, |_, problem| json!(problem))},
+    });
+    // The limits of the server answer JSON to every request.
     if is_plain && status != 405 {
-        response = response.content("text/plain", plain(problems));
-    }
-    response = response.content("application/json", content(&codes, problems));
-    if let Some((name, told, example)) = match status {
-        401 => Some(("WWW-Authenticate", "How to say who one is.", "Bearer")),
-        405 => Some(("Allow", "The methods that the path takes.", "GET,HEAD")),
-        429 | 503 => Some(("Retry-After", "After how many seconds to try again.", "1")),
-        _ => None,
-    } {
-        let text = ObjectBuilder::new().schema_type(Type::String);
-        let header = HeaderBuilder::new().schema(Some(text)).description(Some(told));
-        response = response.header(name, header.example(Some(json!(example))).build());
-    }
-    response.build()
-}
-
-fn content(codes: &[&str], problems: &BTreeMap<&str, Problem>) -> Content {
-    let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes.to_vec()));
-    let only = ObjectBuilder::new().property("code", code);
-    let schema = AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(only);
-    let examples = problems.iter().map(|(name, problem)| {
-        let value = serde_json::to_value(problem).unwrap_or_default();
-        (*name, ExampleBuilder::new().value(Some(value)).build())
-    });
-    ContentBuilder::new().schema(Some(schema)).examples_from_iter(examples).build()
-}
-
-fn plain(problems: &BTreeMap<&str, Problem>) -> Content {
-    let text = ObjectBuilder::new().schema_type(Type::String);
-    let examples = problems.iter().map(|(name, problem)| {
-        let words = match *name {
-            "item_not_found" => "given key not found",
-            _ => &problem.message,
+        let text = |code: &str, problem: &Problem| match code {
+            "item_not_found" => json!("given key not found\n"),
+            _ => json!(format!("{}\n", problem.message)),
         };
-        (*name, ExampleBuilder::new().value(Some(json!(format!("{words}\n")))).build())
-    });
-    ContentBuilder::new().schema(Some(text)).examples_from_iter(examples).build()
+        content["text/plain"] =
+            json!({"schema": {"type": "string"}, "examples": examples(problems, text)});
+    }
+    json!({"description": words, "headers": headers(header), "content": content})
+}
+
+fn examples(
+    problems: &BTreeMap<&str, Problem>,
+    value: impl Fn(&str, &Problem) -> Value,
+) -> Map<String, Value> {
+    let example = |(code, problem): (&&str, &Problem)| {
+        ((*code).to_owned(), json!({"value": value(code, problem)}))
+    };
+    problems.iter().map(example).collect()
 }

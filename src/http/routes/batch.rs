@@ -1,45 +1,19 @@
 //! Several writes in one request.
 
 use axum::response::Response;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
-use crate::http::answer::{Failure, json, put_written};
+use crate::http::answer::{Failure, json};
 use crate::http::app::{App, Element, send};
-use crate::http::auth::{Note, Writing};
+use crate::http::auth::{Context, Note};
 use crate::http::extract::{Query, Unconditional, Whole};
-use crate::http::schema;
-use crate::wire::{Command, Problem};
+use crate::protocol::answers;
+use crate::protocol::queries::BatchQuery;
+use crate::protocol::{Command, Problem};
 use crate::{Action, Write, Written};
 
-/// How the writes belong together.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(in crate::http) struct Together {
-    /// Each for itself, rather than all or nothing.
-    #[serde(default)]
-    #[param(required = false, example = true)]
-    independent: bool,
-}
-
-/// Several writes in one request.
-///
-/// All or nothing, at one moment, and one event to those who watch: the first that fails is the error, with its `index`.
-/// With `independent` each is for itself, and its error is in its place in the answer.
-#[utoipa::path(
-    post, path = "/batch", tag = "store", operation_id = "batch",
-    params(Together),
-    request_body(content = Vec<schema::Command>, example = json!([{"command": "set", "key": "car/speed", "value": 42.5}, {"command": "push", "key": "laps", "value": "b"}])),
-    responses(
-        (
-            status = 200, description = "What each did, in their order.", body = Vec<schema::Outcome>, example = json!([{"revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}, {"revision": 8, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 2}]),
-        ),
-    ),
-    extensions(("x-errors" = json!(["write", "body", "item_not_found", "invalid_data_type", "list_empty"])), ("x-needs" = json!("write"))),
-)]
 pub(in crate::http) async fn batch<T: Element>(
-    Writing(app, caller): Writing<T>,
-    Query(Together { independent }): Query<Together>,
+    Context(app, caller): Context<T>,
+    Query(BatchQuery { independent }): Query<BatchQuery>,
     _: Unconditional,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
@@ -85,9 +59,7 @@ fn answer<T: Element>(results: &Results<T>, has_length: &[bool]) -> Result<Respo
         }
         match result {
             Ok(written) => {
-                body.push(b'{');
-                put_written(&mut body, written, *has_length)?;
-                body.push(b'}');
+                serde_json::to_writer(&mut body, &answers::Written::new(written, *has_length))?;
             }
             Err(problem) => serde_json::to_writer(&mut body, problem)?,
         }

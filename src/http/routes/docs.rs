@@ -20,38 +20,14 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
      connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// The description as JSON.
-///
-/// OpenAPI 3.1, made from the handlers.
-#[utoipa::path(
-    get, path = "/openapi.json", tag = "description", operation_id = "openapi_json",
-    responses((status = 200, description = "The description.", body = Object, example = json!({"openapi": "3.1.0"}))),
-)]
 pub(in crate::http) async fn json<T: Element>(State(app): AppState<T>) -> Response {
     answer_json(app.description.json())
 }
 
-/// The description as YAML.
-///
-/// The same, where document 002 has it.
-#[utoipa::path(
-    get, path = "/api/v1/docs/swagger.yaml", tag = "description", operation_id = "openapi_yaml",
-    responses((
-        status = 200, description = "The description.", body = Object, content_type = "application/yaml",
-        example = json!({"openapi": "3.1.0"}),
-    )),
-)]
 pub(in crate::http) async fn yaml<T: Element>(State(app): AppState<T>) -> Response {
     file_of("application/yaml", app.description.yaml())
 }
 
-/// A page to read the description and try it.
-///
-/// Swagger UI; all that it needs comes from here.
-#[utoipa::path(
-    get, path = "/docs", tag = "description", operation_id = "docs",
-    responses((status = 200, description = "A page.", body = String, content_type = "text/html", example = "<!DOCTYPE html>")),
-)]
 pub(in crate::http) async fn page() -> Result<Response, Failure> {
     let SwaggerFile { bytes, .. } = find("index.html", "")?;
     // Its links are relative, so that it works wherever the routes are mounted.
@@ -60,38 +36,10 @@ pub(in crate::http) async fn page() -> Result<Response, Failure> {
     Ok(file_of("text/html; charset=utf-8", page.into()))
 }
 
-/// A file of that page.
-///
-/// Its style, its program, its icons.
-#[utoipa::path(
-    get, path = "/docs/{file}", tag = "description", operation_id = "docs_file",
-    params(("file" = String, Path, description = "The name of the file.", example = "swagger-ui.css")),
-    responses(
-        (status = 200, description = "The file.", content(
-            (String = "text/html", example = "<!DOCTYPE html>"), (String = "text/css", example = "a {}"),
-            (String = "text/javascript", example = "1"), (String = "image/png", example = "PNG"),
-        )),
-    ),
-    extensions(("x-errors" = json!(["not_found"]))),
-)]
 pub(in crate::http) async fn file(FileName(name): FileName) -> Result<Response, Failure> {
     send(&name, "../openapi.json")
 }
 
-/// A file of the same page where document 002 has it.
-///
-/// Begin at `index.html`.
-#[utoipa::path(
-    get, path = "/api/v1/docs/swagger/{file}", tag = "description", operation_id = "swagger_file",
-    params(("file" = String, Path, description = "The name of the file.", example = "index.html")),
-    responses(
-        (status = 200, description = "The file.", content(
-            (String = "text/html", example = "<!DOCTYPE html>"), (String = "text/css", example = "a {}"),
-            (String = "text/javascript", example = "1"), (String = "image/png", example = "PNG"),
-        )),
-    ),
-    extensions(("x-errors" = json!(["not_found"]))),
-)]
 pub(in crate::http) async fn swagger(FileName(name): FileName) -> Result<Response, Failure> {
     send(&name, "../swagger.yaml")
 }

@@ -5,32 +5,15 @@ use axum::response::{IntoResponse, Response};
 
 use crate::http::answer::{self, Failure, done};
 use crate::http::app::{App, Element, send};
-use crate::http::auth::{Caller, Reading, Writing};
-use crate::http::extract::{Known, PathKey, When, Whole};
-use crate::http::params::{Conditions, KeyParam, KnownParam};
-use crate::http::schema::{Done, NewEntry, NewTtl, NewValue, Row, RowOrDone};
-use crate::wire::Command;
+use crate::http::auth::{Caller, Context};
+use crate::http::extract::{KnownEtags, PathKey, When, Whole};
+use crate::protocol::Command;
 use crate::{Error, Key, Write, Written};
 
-/// Read an entry.
-///
-/// Ordered after every request that was answered before.
-#[utoipa::path(
-    get, path = "/api/v1/{key}", tag = "entries", operation_id = "get",
-    params(KeyParam, KnownParam),
-    responses(
-        (
-            status = 200, description = "The entry.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
-            body = Row, example = json!({"key": "car/speed", "kind": "json", "value": 42.5, "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
-        ),
-        (status = 304, description = "It is what `If-None-Match` names.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`."))),
-    ),
-    extensions(("x-errors" = json!(["store", "item_not_found"])), ("x-needs" = json!("read"))),
-)]
 pub(in crate::http) async fn get<T: Element>(
-    Reading(app, _): Reading<T>,
+    Context(app, _): Context<T>,
     PathKey(key): PathKey,
-    Known(known): Known,
+    KnownEtags(known): KnownEtags,
 ) -> Result<Response, Failure> {
     let entry = send(app.store.get(&key)).await?.ok_or(Error::NotFound)?;
     if let Some(known) = known {
@@ -43,27 +26,8 @@ pub(in crate::http) async fn get<T: Element>(
     answer::row(app.store.id(), &key, &entry)
 }
 
-/// Set a key.
-///
-/// Creates the entry or replaces it, with a new `created_at`. Without a `ttl` the store's default is taken, which is
-/// none unless configured.
-#[utoipa::path(
-    post, path = "/api/v1/set", tag = "entries", operation_id = "set",
-    params(Conditions),
-    request_body(content = NewEntry, example = json!({"key": "car/speed", "value": 42.5, "ttl": "1h"})),
-    responses(
-        (
-            status = 200, description = "It was set.", links(
-                ("get" = (operation_id = "get", description = "Read it.", parameters(("key" = "$request.body#/key")))),
-                ("remove" = (operation_id = "remove", description = "Remove it.", parameters(("key" = "$request.body#/key")))),
-            ),
-            body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
-        ),
-    ),
-    extensions(("x-errors" = json!(["write", "body"])), ("x-needs" = json!("write"))),
-)]
 pub(in crate::http) async fn set<T: Element>(
-    Writing(app, caller): Writing<T>,
+    Context(app, caller): Context<T>,
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
@@ -76,26 +40,8 @@ pub(in crate::http) async fn set<T: Element>(
         .and_then(|written| done(&written, false))
 }
 
-/// Set the key of the path.
-///
-/// As `POST /api/v1/set`.
-#[utoipa::path(
-    put, path = "/api/v1/{key}", tag = "entries", operation_id = "put",
-    params(KeyParam, Conditions),
-    request_body(content = NewValue, example = json!({"value": ["a", "b"]})),
-    responses(
-        (
-            status = 200, description = "It was set.", links(
-                ("get" = (operation_id = "get", description = "Read it.", parameters(("key" = "$request.path.key")))),
-                ("remove" = (operation_id = "remove", description = "Remove it.", parameters(("key" = "$request.path.key")))),
-            ),
-            body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
-        ),
-    ),
-    extensions(("x-errors" = json!(["write", "body"])), ("x-needs" = json!("write"))),
-)]
 pub(in crate::http) async fn put<T: Element>(
-    Writing(app, caller): Writing<T>,
+    Context(app, caller): Context<T>,
     PathKey(key): PathKey,
     when: When,
     Whole(body): Whole,
@@ -104,23 +50,8 @@ pub(in crate::http) async fn put<T: Element>(
     written(&app, &caller, when, write).await.and_then(|written| done(&written, false))
 }
 
-/// Update an entry.
-///
-/// It has to be there, and keeps its `created_at`, and its deadline unless there is a `ttl`. May change its kind.
-#[utoipa::path(
-    patch, path = "/api/v1/{key}", tag = "entries", operation_id = "update",
-    params(KeyParam, Conditions),
-    request_body(content = NewValue, example = json!({"value": "fast", "ttl": "none"})),
-    responses(
-        (
-            status = 200, description = "It was updated.",
-            body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
-        ),
-    ),
-    extensions(("x-errors" = json!(["write", "body", "item_not_found"])), ("x-needs" = json!("write"))),
-)]
-pub(in crate::http) async fn patch<T: Element>(
-    Writing(app, caller): Writing<T>,
+pub(in crate::http) async fn update<T: Element>(
+    Context(app, caller): Context<T>,
     PathKey(key): PathKey,
     when: When,
     Whole(body): Whole,
@@ -129,43 +60,16 @@ pub(in crate::http) async fn patch<T: Element>(
     written(&app, &caller, when, write).await.and_then(|written| done(&written, false))
 }
 
-/// Remove an entry.
-///
-/// It has to be there.
-#[utoipa::path(
-    delete, path = "/api/v1/{key}", tag = "entries", operation_id = "remove",
-    params(KeyParam, Conditions),
-    responses(
-        (
-            status = 200, description = "It was removed.", body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
-        ),
-    ),
-    extensions(("x-errors" = json!(["write", "item_not_found"])), ("x-needs" = json!("write"))),
-)]
-pub(in crate::http) async fn delete<T: Element>(
-    Writing(app, caller): Writing<T>,
+pub(in crate::http) async fn remove<T: Element>(
+    Context(app, caller): Context<T>,
     PathKey(key): PathKey,
     when: When,
 ) -> Result<Response, Failure> {
     written(&app, &caller, when, Write::remove(key)).await.and_then(|written| done(&written, false))
 }
 
-/// Let an entry expire, or never.
-///
-/// The answer does not grow with the entry.
-#[utoipa::path(
-    post, path = "/api/v1/{key}/ttl", tag = "entries", operation_id = "expire",
-    params(KeyParam, Conditions),
-    request_body(content = NewTtl, example = json!({"ttl": "90s"})),
-    responses(
-        (
-            status = 200, description = "Its deadline was moved.", body = Done, example = json!({"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}),
-        ),
-    ),
-    extensions(("x-errors" = json!(["write", "body", "item_not_found"])), ("x-needs" = json!("write"))),
-)]
 pub(in crate::http) async fn expire<T: Element>(
-    Writing(app, caller): Writing<T>,
+    Context(app, caller): Context<T>,
     PathKey(key): PathKey,
     when: When,
     Whole(body): Whole,
@@ -174,23 +78,8 @@ pub(in crate::http) async fn expire<T: Element>(
     written(&app, &caller, when, write).await.and_then(|written| done(&written, false))
 }
 
-/// Let an entry expire, or never, and answer it.
-///
-/// As `POST`, but for the answer.
-#[utoipa::path(
-    patch, path = "/api/v1/{key}/ttl", tag = "entries", operation_id = "expire_row",
-    params(KeyParam, Conditions),
-    request_body(content = NewTtl, example = json!({"ttl": "none"})),
-    responses(
-        (
-            status = 200, description = "The entry.", headers(("ETag" = String, description = "The store and the revision of the entry: for `If-Match` and `If-None-Match`.")),
-            body = RowOrDone, example = json!({"key": "car/speed", "kind": "json", "value": 42.5, "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"}),
-        ),
-    ),
-    extensions(("x-errors" = json!(["write", "body", "item_not_found"])), ("x-needs" = json!("write"))),
-)]
 pub(in crate::http) async fn expire_row<T: Element>(
-    Writing(app, caller): Writing<T>,
+    Context(app, caller): Context<T>,
     PathKey(key): PathKey,
     when: When,
     Whole(body): Whole,

@@ -1,5 +1,6 @@
-//! The handlers: one file a subject, and the list of all routes.
+//! The handlers, one file per subject, and the routes to them.
 
+mod authorized;
 mod batch;
 mod docs;
 mod entry;
@@ -12,58 +13,84 @@ mod whole;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::routing::MethodRouter;
 
+use self::authorized::route;
 use super::answer::Failure;
 use super::app::{App, Element};
-use super::auth;
+use super::auth::{accounts, session};
 #[cfg(feature = "file")]
-use super::backup;
-use super::schema::{Batch, Change, Element as ElementSchema, Held, Mark, Problem};
-use super::table::table;
-
-table! {
-    schemas: Batch, Change, ElementSchema, Held, Mark, Problem;
-    tags: (name = "entries", description = "What a key holds: read, set, update, remove, expire."),
-        (name = "lists", description = "Lists of elements: push, pop, read a part."),
-        (name = "store", description = "The store as a whole: pages, batches, changes as they come."),
-        (name = "plain", description = "Texts without JSON around them, as document 003 has it."),
-        (name = "description", description = "What you read.");
-    "/api/v1/set" => post: entry::set::<T>; described elsewhere: get: entry::get::<T>,
-        put: entry::put::<T>, patch: entry::patch::<T>, delete: entry::delete::<T>;
-    "/api/v1/{key}" => get: entry::get::<T>, put: entry::put::<T>, patch: entry::patch::<T>,
-        delete: entry::delete::<T>;
-    "/api/v1/{key}/push" => post: list::push::<T>, patch: list::push_row::<T>;
-    "/api/v1/{key}/pop" => post: list::pop::<T>, patch: list::pop_row::<T>;
-    "/api/v1/{key}/range" => get: list::range::<T>;
-    "/api/v1/{key}/ttl" => post: entry::expire::<T>, patch: entry::expire_row::<T>;
-    "/keys" => get: pages::keys::<T>;
-    "/batch" => post: batch::batch::<T>;
-    "/watch" => get: watch::watch::<T>;
-    "/stats" => get: whole::stats::<T>;
-    "/compact" => post: whole::compact::<T>;
-    "/flush" => delete: whole::flush::<T>;
-    "/v1/{key}" => get: raw::get::<T>, put: raw::put::<T>, delete: raw::delete::<T>;
-    "/openapi.json" => get: docs::json::<T>;
-    "/api/v1/docs/swagger.yaml" => get: docs::yaml::<T>;
-    "/docs" => get: docs::page;
-    "/docs/{file}" => get: docs::file;
-    "/api/v1/docs/swagger/{file}" => get: docs::swagger;
-}
+use super::backup::backup;
+use crate::protocol::{Operation, Tag};
 
 /// All routes.
 pub(super) fn routes<T: Element>(app: Arc<App<T>>) -> Router {
-    let mut table = table::<T>();
-    if app.options.auth.is_some() {
-        table = table.merge(auth::table::<T>());
+    let mut router = Router::new();
+    for operation in Operation::ALL {
+        if operation.tag() == Tag::Accounts && app.options.auth.is_none() {
+            continue;
+        }
+        for path in operation.paths() {
+            if let Some(handler) = handler::<T>(*operation) {
+                router = router.route(path, handler);
+            }
+        }
     }
-    #[cfg(feature = "file")]
-    {
-        table = table.merge(backup::table::<T>());
-    }
-    table
+    router
         .fallback(async || Failure::nothing_here())
         .method_not_allowed_fallback(async || {
             Failure::new("method_not_allowed", "this path does not take this method: see /docs")
         })
         .with_state(app)
+}
+
+/// The handler of an operation. `None` if it is served on the second port, or not by this build.
+fn handler<T: Element>(operation: Operation) -> Option<MethodRouter<Arc<App<T>>>> {
+    use Operation as Op;
+    Some(match operation {
+        Op::Set => route(operation, entry::set::<T>),
+        Op::Get => route(operation, entry::get::<T>),
+        Op::Put => route(operation, entry::put::<T>),
+        Op::Update => route(operation, entry::update::<T>),
+        Op::Remove => route(operation, entry::remove::<T>),
+        Op::Push => route(operation, list::push::<T>),
+        Op::PushRow => route(operation, list::push_row::<T>),
+        Op::Pop => route(operation, list::pop::<T>),
+        Op::PopRow => route(operation, list::pop_row::<T>),
+        Op::Range => route(operation, list::range::<T>),
+        Op::Expire => route(operation, entry::expire::<T>),
+        Op::ExpireRow => route(operation, entry::expire_row::<T>),
+        Op::Keys => route(operation, pages::keys::<T>),
+        Op::Batch => route(operation, batch::batch::<T>),
+        Op::Watch => route(operation, watch::watch::<T>),
+        Op::Stats => route(operation, whole::stats::<T>),
+        Op::Compact => route(operation, whole::compact::<T>),
+        #[cfg(feature = "file")]
+        Op::Backup => route(operation, backup::<T>),
+        Op::Flush => route(operation, whole::flush::<T>),
+        Op::RawGet => route(operation, raw::get::<T>),
+        Op::RawPut => route(operation, raw::put::<T>),
+        Op::RawDelete => route(operation, raw::delete::<T>),
+        Op::OpenapiJson => route(operation, docs::json::<T>),
+        Op::OpenapiYaml => route(operation, docs::yaml::<T>),
+        Op::Docs => route(operation, docs::page),
+        Op::DocsFile => route(operation, docs::file),
+        Op::SwaggerFile => route(operation, docs::swagger),
+        Op::Login => route(operation, session::login),
+        Op::Refresh => route(operation, session::refresh),
+        Op::Logout => route(operation, session::logout),
+        Op::Me => route(operation, session::me),
+        Op::ChangePassword => route(operation, session::change_password),
+        Op::Register => route(operation, accounts::register),
+        Op::Accounts => route(operation, accounts::accounts),
+        Op::SetAccess => route(operation, accounts::set_access),
+        Op::RemoveAccount => route(operation, accounts::remove_account),
+        Op::SetPassword => route(operation, accounts::set_password),
+        Op::AddToken => route(operation, accounts::add_token),
+        Op::RemoveToken => route(operation, accounts::remove_token),
+        Op::RotateKeys => route(operation, accounts::rotate_keys),
+        Op::Health | Op::Alive | Op::Ready | Op::Started | Op::Metrics => return None,
+        #[cfg(not(feature = "file"))]
+        Op::Backup => return None,
+    })
 }

@@ -3,57 +3,21 @@
 use std::fmt::Write as _;
 
 use axum::response::Response;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
 use crate::http::answer::{Failure, json};
 use crate::http::app::{Element, send};
-use crate::http::auth::Reading;
+use crate::http::auth::Context;
 use crate::http::extract::Query;
-use crate::http::schema::Page as PageSchema;
+use crate::protocol::queries::PageQuery;
 use crate::wire::{Text, put_row, put_text};
 use crate::{Key, Page};
 
 /// About how long a page of entries may get, in bytes: as many as begin before that.
 const LONGEST: usize = 4 << 20;
 
-/// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(in crate::http) struct Which {
-    /// What the keys begin with: all keys unless said.
-    #[serde(default)]
-    #[param(required = false, example = "car/")]
-    prefix: String,
-    /// After which key the page begins: the `next` of the page before. It need not be there.
-    #[param(required = false, value_type = String, example = "car/location")]
-    after: Option<String>,
-    /// How many at most: 1 to 10,000, and what is beyond is taken as the nearest.
-    #[param(required = false, value_type = usize, minimum = 0, maximum = 18_446_744_073_709_551_615usize, example = 100)]
-    limit: Option<usize>,
-    /// Whether the entries are wanted, rather than the keys.
-    #[serde(default)]
-    #[param(required = false, example = true)]
-    entries: bool,
-}
-
-/// A sorted page of keys, or of entries.
-///
-/// Costs what it returns, not what the store holds. A page of entries ends early when it is longer than 4 MiB: `next`
-/// says whether there is more.
-#[utoipa::path(
-    get, path = "/keys", tag = "store", operation_id = "keys",
-    params(Which),
-    responses(
-        (
-            status = 200, description = "A page.", body = PageSchema, example = json!({"keys": ["car/location", "car/speed"], "next": "car/speed", "revision": 7}),
-        ),
-    ),
-    extensions(("x-errors" = json!(["store"])), ("x-needs" = json!("read"))),
-)]
 pub(in crate::http) async fn keys<T: Element>(
-    Reading(app, caller): Reading<T>,
-    Query(Which { prefix, after, limit, entries }): Query<Which>,
+    Context(app, caller): Context<T>,
+    Query(PageQuery { prefix, after, limit, entries }): Query<PageQuery>,
 ) -> Result<Response, Failure> {
     let prefix = caller.narrow(prefix.into())?;
     macro_rules! page {

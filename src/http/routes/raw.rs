@@ -6,28 +6,13 @@ use axum::response::{IntoResponse, Response};
 use super::entry::written;
 use crate::http::answer::{Failure, text};
 use crate::http::app::{App, Element, send};
-use crate::http::auth::{Reading, Writing};
+use crate::http::auth::Context;
 use crate::http::extract::{PathKey, When, Whole};
-use crate::http::params::{Conditions, KeyParam};
 use crate::wire::put_value;
 use crate::{Error, Key, Value, Write};
 
-/// Read a text.
-///
-/// What is no text is answered as JSON, lists too.
-#[utoipa::path(
-    get, path = "/v1/{key}", tag = "plain", operation_id = "raw_get",
-    params(KeyParam),
-    responses(
-        (
-            status = 200, description = "The text.", headers(("X-Content-Type-Options" = String, description = "`nosniff`: it is text, whatever it looks like.")),
-            body = String, content_type = "text/plain", example = "Hello World",
-        ),
-    ),
-    extensions(("x-errors" = json!(["store", "item_not_found"])), ("x-needs" = json!("read"))),
-)]
 pub(in crate::http) async fn get<T: Element>(
-    Reading(app, _): Reading<T>,
+    Context(app, _): Context<T>,
     key: Result<PathKey, Failure>,
 ) -> Response {
     read(&app, key).await.unwrap_or_else(Failure::into_text)
@@ -46,20 +31,8 @@ async fn read<T: Element>(
     Ok(text(body))
 }
 
-/// Set a key to the body.
-///
-/// It never expires.
-#[utoipa::path(
-    put, path = "/v1/{key}", tag = "plain", operation_id = "raw_put",
-    params(KeyParam, Conditions),
-    request_body(content = String, content_type = "text/plain", example = "Hello World"),
-    responses(
-        (status = 201, description = "It was set."),
-    ),
-    extensions(("x-errors" = json!(["write"])), ("x-needs" = json!("write"))),
-)]
 pub(in crate::http) async fn put<T: Element>(
-    Writing(app, caller): Writing<T>,
+    Context(app, caller): Context<T>,
     key: Result<PathKey, Failure>,
     when: Result<When, Failure>,
     body: Result<Whole, Failure>,
@@ -85,19 +58,8 @@ fn value_of<T: Element>(body: &[u8]) -> Result<T, Failure> {
         .map_err(|error| no(format!("the body is no value of this store: {error}")))
 }
 
-/// Remove a key.
-///
-/// Gone is gone: it need not be there.
-#[utoipa::path(
-    delete, path = "/v1/{key}", tag = "plain", operation_id = "raw_delete",
-    params(KeyParam, Conditions),
-    responses(
-        (status = 200, description = "It is gone."),
-    ),
-    extensions(("x-errors" = json!(["write"])), ("x-needs" = json!("write"))),
-)]
 pub(in crate::http) async fn delete<T: Element>(
-    Writing(app, caller): Writing<T>,
+    Context(app, caller): Context<T>,
     key: Result<PathKey, Failure>,
     when: Result<When, Failure>,
 ) -> Response {

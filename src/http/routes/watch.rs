@@ -7,17 +7,15 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
-use utoipa::IntoParams;
 
 use crate::http::answer::Failure;
 use crate::http::app::{App, Element, send};
-use crate::http::auth::{Ending, Reading};
+use crate::http::auth::{Context, Ending};
 use crate::http::extract::{Query, header};
-use crate::http::params::Resumes;
-use crate::http::schema::ServerSentEvent;
-use crate::wire::{Problem, event_name, write_event};
+use crate::protocol::Problem;
+use crate::protocol::queries::WatchQuery;
+use crate::wire::{event_name, write_event};
 use crate::{ChangeKind, Error, Event, ResumeToken, Subscription};
 
 /// Of which store the stream tells.
@@ -26,49 +24,9 @@ const STORE: HeaderName = HeaderName::from_static("mainspring-store");
 const RESUME: HeaderName = HeaderName::from_static("mainspring-resume");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// What is watched, and from where on.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(in crate::http) struct Which {
-    /// Only the changes of this key.
-    #[param(required = false, value_type = String, min_length = 1, max_length = 1024, example = "car/speed")]
-    key: Option<String>,
-    /// Only the changes of keys that begin like this. Not together with `key`.
-    #[param(required = false, value_type = String, example = "car/")]
-    prefix: Option<String>,
-    /// From where on: `now` (unless said), `snapshot` (everything there is, then every change), a revision, or the `id`
-    /// of an event.
-    #[param(
-        required = false, value_type = String, pattern = r"^(now|snapshot|[0-9]{1,19}|[0-9a-f]{16}-[0-9]{1,19})?$",
-        example = "snapshot",
-    )]
-    from: Option<String>,
-}
-
-/// Changes as they come.
-///
-/// A stream of server-sent events, in order, without a gap and without doubles: `entry` (a `Row`) and `snapshot_end` (a
-/// `Mark`) if it starts from a snapshot, `change` (a `Change`), `batch` (a `Batch`), `progress` (a `Mark`) when a filter has
-/// hidden many, and `end` (a `Problem`) when the server ends it. Where there is an `id`, it is a place to resume: browsers
-/// do it by themselves. A comment is sent when there was no news for a while.
-#[utoipa::path(
-    get, path = "/watch", tag = "store", operation_id = "watch",
-    params(Which, Resumes),
-    responses(
-        (
-            status = 200, description = "The stream.", headers(
-                ("Mainspring-Store" = String, description = "The id of the store."),
-                ("Mainspring-Resume" = String, description = "After which place it begins to tell. Not there from a snapshot."),
-            ),
-            body = ServerSentEvent, content_type = "text/event-stream",
-            example = json!({"event": "change", "id": "5f0c9a1b2c3d4e5f-7", "data": "{\"revision\":7,\"time\":\"2026-11-21T08:42:39.299482077Z\",\"key\":\"car/speed\",\"change\":\"removed\"}"}),
-        ),
-    ),
-    extensions(("x-errors" = json!(["store", "compacted", "wrong_store", "journal_failed"])), ("x-needs" = json!("read"))),
-)]
 pub(in crate::http) async fn watch<T: Element>(
-    Reading(app, caller): Reading<T>,
-    Query(Which { key, prefix, from }): Query<Which>,
+    Context(app, caller): Context<T>,
+    Query(WatchQuery { key, prefix, from }): Query<WatchQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let subscribe = match (key, prefix) {

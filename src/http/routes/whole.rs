@@ -7,28 +7,15 @@ use axum::response::{IntoResponse, Response};
 use crate::Error;
 use crate::http::answer::{Failure, json};
 use crate::http::app::{Element, send};
-use crate::http::auth::{Administering, ReadingAll, WritingAll};
+use crate::http::auth::Context;
 use crate::http::extract::Unconditional;
-use crate::wire::{CompactedFigures, Figures};
+use crate::protocol::{CompactionResult, StoreStats};
 
 /// Says how many keys a flush has removed.
 pub(super) const CLEARED: &str = "mainspring-cleared";
 
-/// Remove everything.
-///
-/// As one change, and none if the store is empty already. Errors are texts, or JSON for those who accept
-/// `application/json`.
-#[utoipa::path(
-    delete, path = "/flush", tag = "plain", operation_id = "flush",
-    responses(
-        (
-            status = 200, description = "It is empty.", headers(("Mainspring-Cleared" = u64, description = "How many keys there were.")),
-        ),
-    ),
-    extensions(("x-errors" = json!(["write"])), ("x-needs" = json!("write_all"))),
-)]
 pub(in crate::http) async fn flush<T: Element>(
-    WritingAll(app, caller): WritingAll<T>,
+    Context(app, caller): Context<T>,
     unconditional: Result<Unconditional, Failure>,
     headers: HeaderMap,
 ) -> Result<Response, Response> {
@@ -47,22 +34,8 @@ pub(in crate::http) async fn flush<T: Element>(
     Ok(response)
 }
 
-/// Replace the journal's log by a snapshot.
-///
-/// Answers when that is done or has failed, which may take minutes if there is much data. It goes on if the client
-/// disconnects. A request during another compaction waits for its end, and then for one of its own, so that the
-/// snapshot is never older than the request. Does nothing without a journal.
-#[utoipa::path(
-    post, path = "/compact", tag = "store", operation_id = "compact",
-    responses(
-        (
-            status = 200, description = "It is done.", body = CompactedFigures, example = json!({"revision": 7, "bytes_before": 5242880, "bytes_after": 4096}),
-        ),
-    ),
-    extensions(("x-errors" = json!(["store", "compaction_failed", "journal_failed"])), ("x-needs" = json!("admin"))),
-)]
 pub(in crate::http) async fn compact<T: Element>(
-    Administering(app, caller): Administering<T>,
+    Context(app, caller): Context<T>,
 ) -> Result<Response, Failure> {
     let note = caller.note_of("compact");
     let compacted = tokio::select! {
@@ -72,23 +45,11 @@ pub(in crate::http) async fn compact<T: Element>(
     };
     let revision = compacted.as_ref().map(|compacted| compacted.revision);
     note.ended(revision.map_err(|failure| &failure.0));
-    Ok(json(serde_json::to_vec(&CompactedFigures::from(compacted?))?))
+    Ok(json(serde_json::to_vec(&CompactionResult::from(compacted?))?))
 }
 
-/// How the store is doing.
-///
-/// Counters are since its start, sizes are in bytes, times in seconds.
-#[utoipa::path(
-    get, path = "/stats", tag = "store", operation_id = "stats",
-    responses(
-        (
-            status = 200, description = "Its figures.", body = Figures, example = json!({"id": "5f0c9a1b2c3d4e5f", "revision": 7, "entries": 2, "bytes": 120, "queued": 0, "queue_capacity": 1024, "turns": 9, "commands": 9, "expired": 0, "subscribers": 1, "lagged": 0, "max_lag": 0, "history_floor": 0, "history_changes": 7, "history_bytes": 420, "journal": {"appends": 0, "appended_bytes": 0, "syncs": 0, "sync_seconds": 0.0, "unsynced_seconds": 0.0, "compactions": 0, "failed_compactions": 0, "bytes": 0}}),
-        ),
-    ),
-    extensions(("x-needs" = json!("read_all"))),
-)]
 pub(in crate::http) async fn stats<T: Element>(
-    ReadingAll(app, _): ReadingAll<T>,
+    Context(app, _): Context<T>,
 ) -> Result<Response, Failure> {
-    Ok(json(serde_json::to_vec(&Figures::new(app.store.id(), &app.store.stats()))?))
+    Ok(json(serde_json::to_vec(&StoreStats::new(app.store.id(), &app.store.stats()))?))
 }

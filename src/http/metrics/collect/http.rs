@@ -10,29 +10,17 @@ use prometheus_client::registry::Unit;
 
 use super::writer::{Family, Writer};
 use crate::http::metrics::outcome::OUTCOMES;
-use crate::http::metrics::route::{COMMANDS, command};
 use crate::http::metrics::times::Sum;
-use crate::http::metrics::{Cell, Method, Metrics, Route};
+use crate::http::metrics::{Endpoint, Metrics};
 
 #[derive(Debug)]
 pub(super) struct Http(pub(super) Metrics);
 
 impl Http {
-    fn cells(&self) -> impl Iterator<Item = (Route, Method, &Cell)> {
-        let methods = |route: &Route| Method::ALL.map(|method| (*route, method));
-        let all = Route::ALL.iter().flat_map(methods);
-        all.map(|(route, method)| (route, method, self.0.cell(route, method)))
-    }
-
-    /// Those of one command.
-    fn of(&self, name: &str) -> impl Iterator<Item = &Cell> {
-        self.cells().filter(move |(r, m, _)| command(*r, *m) == Some(name)).map(|(.., cell)| cell)
-    }
-
     fn commands(&self, mut to: Family<'_, '_>) -> fmt::Result {
-        for name in COMMANDS {
-            // Always there, so that a rate can be told from the first one on.
-            for (outcome, count) in self.by(self.of(name), |(outcome, _)| outcome, Some("ok")) {
+        for (name, endpoints) in self.0.0.endpoints.by_command() {
+            // Always there, so that a rate can be computed from the first one on.
+            for (outcome, count) in sum_by(&endpoints, |(outcome, _)| outcome, Some("ok")) {
                 to.counter(&[("command", name), ("outcome", outcome)], count)?;
             }
         }
@@ -40,19 +28,19 @@ impl Http {
     }
 
     fn command_times(&self, mut to: Family<'_, '_>) -> fmt::Result {
-        for name in COMMANDS {
+        for (name, endpoints) in self.0.0.endpoints.by_command() {
             let mut sum = Sum::default();
-            self.of(name).for_each(|cell| sum.add(&cell.times));
+            endpoints.iter().for_each(|endpoint| sum.add(&endpoint.times));
             to.histogram(&[("command", name)], sum.seconds(), &sum.buckets())?;
         }
         Ok(())
     }
 
     fn requests(&self, mut to: Family<'_, '_>) -> fmt::Result {
-        for (route, method, cell) in self.cells() {
-            for (status, count) in self.by([cell].into_iter(), |(_, status)| status, None) {
+        for endpoint in self.0.0.endpoints.iter() {
+            for (status, count) in sum_by(&[endpoint], |(_, status)| status, None) {
                 let labels =
-                    [("route", route.pattern()), ("method", method.name()), ("status", status)];
+                    [("route", endpoint.route), ("method", endpoint.method), ("status", status)];
                 to.counter(&labels, count)?;
             }
         }
@@ -60,38 +48,36 @@ impl Http {
     }
 
     fn request_times(&self, mut to: Family<'_, '_>) -> fmt::Result {
-        for (route, method, cell) in self.cells() {
+        for endpoint in self.0.0.endpoints.iter() {
             let mut sum = Sum::default();
-            sum.add(&cell.times);
+            sum.add(&endpoint.times);
             if sum.count() > 0 {
-                let labels = [("route", route.pattern()), ("method", method.name())];
+                let labels = [("route", endpoint.route), ("method", endpoint.method)];
                 to.histogram(&labels, sum.seconds(), &sum.buckets())?;
             }
         }
         Ok(())
     }
+}
 
-    /// Counts of some cells, added up by a part of the outcome; those that are zero only if they are `always` there.
-    fn by<'c>(
-        &self,
-        cells: impl Iterator<Item = &'c Cell>,
-        part: fn((&'static str, &'static str)) -> &'static str,
-        always: Option<&'static str>,
-    ) -> Vec<(&'static str, u64)> {
-        let mut counts: Vec<(&'static str, u64)> =
-            always.map(|part| (part, 0)).into_iter().collect();
-        for cell in cells {
-            for (outcome, count) in OUTCOMES.iter().zip(&cell.outcomes) {
-                let (part, count) = (part(*outcome), count.load(Relaxed));
-                match counts.iter_mut().find(|(other, _)| *other == part) {
-                    Some((_, sum)) => *sum += count,
-                    None if count > 0 => counts.push((part, count)),
-                    None => {}
-                }
+/// Counts of some endpoints, summed by a part of the outcome; those that are zero only if they are `always` there.
+fn sum_by(
+    endpoints: &[&Endpoint],
+    part: fn((&'static str, &'static str)) -> &'static str,
+    always: Option<&'static str>,
+) -> Vec<(&'static str, u64)> {
+    let mut counts: Vec<(&'static str, u64)> = always.map(|part| (part, 0)).into_iter().collect();
+    for endpoint in endpoints {
+        for (outcome, count) in OUTCOMES.iter().zip(&endpoint.outcomes) {
+            let (part, count) = (part(*outcome), count.load(Relaxed));
+            match counts.iter_mut().find(|(other, _)| *other == part) {
+                Some((_, sum)) => *sum += count,
+                None if count > 0 => counts.push((part, count)),
+                None => {}
             }
         }
-        counts
     }
+    counts
 }
 
 impl Collector for Http {

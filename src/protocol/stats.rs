@@ -12,7 +12,7 @@ use crate::journal::JournalStats;
 /// How a store is doing.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(as = Stats))]
-pub(crate) struct Figures {
+pub(crate) struct StoreStats {
     pub(crate) id: String,
     revision: u64,
     entries: usize,
@@ -29,13 +29,13 @@ pub(crate) struct Figures {
     history_floor: u64,
     history_changes: usize,
     history_bytes: u64,
-    journal: JournalFigures,
+    journal: JournalCounters,
 }
 
 /// How its journal is doing.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(as = JournalStats))]
-pub(crate) struct JournalFigures {
+pub(crate) struct JournalCounters {
     appends: u64,
     appended_bytes: u64,
     syncs: u64,
@@ -47,7 +47,7 @@ pub(crate) struct JournalFigures {
 }
 
 #[cfg(feature = "server")]
-impl Figures {
+impl StoreStats {
     pub(crate) fn new(id: crate::StoreId, stats: &Stats) -> Self {
         let journal = &stats.journal;
         Self {
@@ -66,7 +66,7 @@ impl Figures {
             history_floor: stats.history_floor,
             history_changes: stats.history_changes,
             history_bytes: stats.history_bytes,
-            journal: JournalFigures {
+            journal: JournalCounters {
                 appends: journal.appends,
                 appended_bytes: journal.appended_bytes,
                 syncs: journal.syncs,
@@ -81,7 +81,7 @@ impl Figures {
 }
 
 #[cfg(feature = "client")]
-impl Figures {
+impl StoreStats {
     /// What a server says. One of another version may say less, or more.
     pub(crate) fn read(body: &[u8]) -> serde_json::Result<Self> {
         let mut all = serde_json::to_value(Self::default())?;

@@ -6,53 +6,77 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{BatchError, Error, Refusal};
 
-/// An error as it is sent. Which members are there besides the first two depends on the code.
+/// Why a request failed. The members besides the first two depend on the code.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub(crate) struct Problem {
+    /// For programs.
+    #[cfg_attr(feature = "server", schema(value_type = String, pattern = "^[a-z_]+$"))]
     pub(crate) code: Cow<'static, str>,
+    /// For people: what to do about it.
+    #[cfg_attr(feature = "server", schema(value_type = String))]
     pub(crate) message: Cow<'static, str>,
     /// Most problems have none.
     #[serde(flatten)]
-    details: Option<Box<Details>>,
+    #[cfg_attr(feature = "server", schema(value_type = ProblemDetails))]
+    details: Option<Box<ProblemDetails>>,
 }
 
-/// What a program needs to know besides.
+/// What a program may need to know of a problem, besides its code.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Details {
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+struct ProblemDetails {
     /// Of a batch: which of its commands failed, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(nullable = false))]
     index: Option<usize>,
-    /// Of a condition: the revision that the key has, or `null` when it is absent.
+    /// Of `revision_mismatch`: the revision that the key has, or `null` if it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[cfg_attr(feature = "server", schema(value_type = Option<u64>))]
     current: Option<Option<u64>>,
-    /// The oldest revision after which every change can be told.
+    /// Of `compacted`: the oldest revision after which every change is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(nullable = false))]
     oldest: Option<u64>,
-    /// Of a resumption: the revision that was asked for, and where the store is, or where it could resume.
+    /// Of an invalid position to resume from: the revision that was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(nullable = false))]
     asked: Option<u64>,
+    /// Of a revision that has not been reached: the newest of the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(nullable = false))]
     head: Option<u64>,
+    /// Of a revision inside a batch: the last position to resume from before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(nullable = false))]
     before: Option<u64>,
-    /// Of a key, in bytes.
+    /// Of a key of a wrong length: its length in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(nullable = false))]
     length: Option<usize>,
-    /// Of a limit: which, how much it allows, and what there would be.
+    /// Of `memory_limit`: which limit, `entries` or `bytes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(value_type = String, required = false))]
     what: Option<Cow<'static, str>>,
+    /// Of a limit: how much it allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(nullable = false))]
     limit: Option<u64>,
+    /// Of `too_large`: what the entry would weigh, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(nullable = false))]
     weight: Option<u64>,
-    /// Of what may be tried again: after how many seconds.
+    /// After how many seconds to try again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(nullable = false))]
     retry_after: Option<u64>,
-    /// Why a gate, a journal or the store itself said no.
+    /// Why a gate, a journal or the store itself rejected the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(value_type = String, required = false))]
     reason: Option<Cow<'static, str>>,
-    /// Of a write that was done and has no other answer: the revision of the change.
+    /// Of `internal`: the revision of a write that was done, and whose answer cannot be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(nullable = false))]
     revision: Option<u64>,
 }
 
@@ -132,7 +156,7 @@ impl Problem {
 
     /// The error that it tells of.
     pub(crate) fn into_error(self) -> Error {
-        let Details {
+        let ProblemDetails {
             current,
             oldest,
             asked,
@@ -144,7 +168,7 @@ impl Problem {
             weight,
             reason,
             ..
-        } = self.details.map_or_else(Details::default, |details| *details);
+        } = self.details.map_or_else(ProblemDetails::default, |details| *details);
         let reason = reason.as_deref().unwrap_or(&self.message);
         match &*self.code {
             "item_not_found" => Error::NotFound,
@@ -194,31 +218,31 @@ impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         let problem = |code: &'static str| Self::new(code, error.to_string());
         let detailed = |code, details| Self { details: Some(Box::new(details)), ..problem(code) };
-        let none = Details::default;
+        let none = ProblemDetails::default;
         let because = |code, reason: &str| {
-            detailed(code, Details { reason: Some(reason.to_owned().into()), ..none() })
+            detailed(code, ProblemDetails { reason: Some(reason.to_owned().into()), ..none() })
         };
         match error {
             Error::NotFound => problem("item_not_found"),
             Error::WrongKind => problem("invalid_data_type"),
             Error::ListEmpty => problem("list_empty"),
             Error::ConditionFailed { current } => {
-                detailed("revision_mismatch", Details { current: Some(*current), ..none() })
+                detailed("revision_mismatch", ProblemDetails { current: Some(*current), ..none() })
             }
             Error::InvalidKey { length } => {
-                detailed("invalid_request", Details { length: Some(*length), ..none() })
+                detailed("invalid_request", ProblemDetails { length: Some(*length), ..none() })
             }
             Error::InvalidTtl => problem("invalid_ttl"),
             Error::TooLarge { weight, limit } => {
                 let (weight, limit) = (Some(*weight), Some(*limit));
-                detailed("too_large", Details { weight, limit, ..none() })
+                detailed("too_large", ProblemDetails { weight, limit, ..none() })
             }
             Error::RequestTooLarge { limit } => {
-                detailed("too_large", Details { limit: *limit, ..none() })
+                detailed("too_large", ProblemDetails { limit: *limit, ..none() })
             }
             Error::OverLimit { what, limit } => {
                 let (what, limit) = (Some(Cow::Borrowed(*what)), Some(*limit));
-                detailed("memory_limit", Details { what, limit, ..none() })
+                detailed("memory_limit", ProblemDetails { what, limit, ..none() })
             }
             Error::Refused(refusal) => because("refused", refusal.reason()),
             Error::Busy => problem("busy"),
@@ -230,16 +254,16 @@ impl From<&Error> for Problem {
             Error::Recovering => problem("recovering"),
             Error::JournalFailed(cause) => because("journal_failed", cause),
             Error::Compacted { oldest } => {
-                detailed("compacted", Details { oldest: Some(*oldest), ..none() })
+                detailed("compacted", ProblemDetails { oldest: Some(*oldest), ..none() })
             }
             Error::WrongStore => problem("wrong_store"),
             Error::AheadOfHead { asked, head } => {
                 let (asked, head) = (Some(*asked), Some(*head));
-                detailed("invalid_request", Details { asked, head, ..none() })
+                detailed("invalid_request", ProblemDetails { asked, head, ..none() })
             }
             Error::InsideBatch { asked, before } => {
                 let (asked, before) = (Some(*asked), Some(*before));
-                detailed("invalid_request", Details { asked, before, ..none() })
+                detailed("invalid_request", ProblemDetails { asked, before, ..none() })
             }
             Error::Unauthorized => problem("unauthorized"),
             Error::Forbidden => problem("forbidden"),

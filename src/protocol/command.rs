@@ -6,27 +6,38 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Problem, format_duration, parse_duration, put_value, value_of};
+use super::Problem;
+#[cfg(feature = "server")]
+use super::schemas::{AnyValue, TtlText};
 use crate::command::validate_ttl;
+use crate::wire::{format_duration, parse_duration, put_value, value_of};
 use crate::{Action, Condition, Error, Key, Ttl, Value, Write};
 
-/// A write as it is sent. Which members are there depends on the command, and where the command or the key is
-/// said by the request, they are not there.
+/// A write as JSON. Its members depend on the command; the command and the key are absent where the request says
+/// them. [`bodies`](super::bodies) describes which members each body takes.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub(crate) struct Command<'a> {
     #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
     pub(crate) command: Cow<'a, str>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(value_type = String, min_length = 1, max_length = 1024, example = "car/speed"))]
     pub(crate) key: Option<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "raw")]
+    #[cfg_attr(feature = "server", schema(value_type = AnyValue))]
     value: Option<Cow<'a, RawValue>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "raw")]
+    #[cfg_attr(feature = "server", schema(value_type = Option<TtlText>))]
     ttl: Option<Cow<'a, RawValue>>,
+    /// Only if the key is absent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     if_absent: bool,
+    /// Only if the key is present.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     if_present: bool,
+    /// Only if the entry has this revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(value_type = Option<usize>, minimum = 0, maximum = 18_446_744_073_709_551_615usize))]
     if_revision: Option<u64>,
 }
 

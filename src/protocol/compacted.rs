@@ -7,7 +7,7 @@ use crate::journal::Compacted;
 /// The result of a compaction.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(as = Compacted))]
-pub(crate) struct CompactedFigures {
+pub(crate) struct CompactionResult {
     /// The revision of the snapshot that replaced the log before it.
     revision: u64,
     /// Bytes that the journal took when the compaction began; 0 without a journal.
@@ -16,15 +16,15 @@ pub(crate) struct CompactedFigures {
     bytes_after: u64,
 }
 
-impl From<Compacted> for CompactedFigures {
+impl From<Compacted> for CompactionResult {
     fn from(compacted: Compacted) -> Self {
         let Compacted { revision, bytes_before, bytes_after } = compacted;
         Self { revision, bytes_before, bytes_after }
     }
 }
 
-impl From<CompactedFigures> for Compacted {
-    fn from(figures: CompactedFigures) -> Self {
+impl From<CompactionResult> for Compacted {
+    fn from(figures: CompactionResult) -> Self {
         Self::new(figures.revision, figures.bytes_before, figures.bytes_after)
     }
 }

@@ -1,0 +1,163 @@
+//! Bodies of requests and answers about accounts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::auth::{Access, Profile, Role, Secret};
+
+/// The name and the password of an account.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub(crate) struct Login {
+    #[cfg_attr(feature = "server", schema(min_length = 1, max_length = 64, example = "ada"))]
+    pub(crate) name: String,
+    #[cfg_attr(feature = "server", schema(value_type = String, max_length = 1024, example = "wheels within wheels"))]
+    pub(crate) password: Secret,
+}
+
+/// The tokens of a login, as OAuth (RFC 6749, section 5.1) names them.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub(crate) struct TokenPair {
+    /// Authenticates requests, as `Authorization: Bearer`.
+    #[cfg_attr(feature = "server", schema(value_type = String))]
+    pub(crate) access_token: Secret,
+    /// `Bearer`.
+    pub(crate) token_type: String,
+    /// For how many seconds the access token is valid.
+    pub(crate) expires_in: u64,
+    /// Is valid for one `POST /auth/refresh`.
+    #[cfg_attr(feature = "server", schema(value_type = String))]
+    pub(crate) refresh_token: Secret,
+    /// For how many seconds the refresh token is valid.
+    pub(crate) refresh_expires_in: u64,
+}
+
+/// A refresh token.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub(crate) struct Refresh {
+    #[cfg_attr(feature = "server", schema(value_type = String))]
+    pub(crate) refresh_token: Secret,
+}
+
+/// Which logins end.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub(crate) struct Logout {
+    /// Every login of the account, rather than this one.
+    #[serde(default)]
+    pub(crate) all: bool,
+}
+
+/// A new account.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub(crate) struct NewAccount {
+    #[cfg_attr(
+        feature = "server",
+        schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = "ada")
+    )]
+    pub(crate) name: String,
+    #[cfg_attr(feature = "server", schema(value_type = String, min_length = 8, max_length = 1024, example = "wheels within wheels"))]
+    pub(crate) password: Secret,
+    pub(crate) role: Role,
+    /// Only keys that begin like this. Not of an admin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(min_length = 1, max_length = 1024, nullable = false))]
+    pub(crate) prefix: Option<String>,
+}
+
+/// The new access of an account or a token. Unlike [`Access`], it rejects a prefix that is misspelled, which would
+/// otherwise be no limit.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewAccess {
+    role: Role,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
+}
+
+impl From<NewAccess> for Access {
+    fn from(NewAccess { role, prefix }: NewAccess) -> Self {
+        Self { role, prefix }
+    }
+}
+
+impl From<Access> for NewAccess {
+    fn from(Access { role, prefix }: Access) -> Self {
+        Self { role, prefix }
+    }
+}
+
+/// The caller's password, and the one that replaces it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub(crate) struct OwnPassword {
+    #[cfg_attr(feature = "server", schema(value_type = String))]
+    pub(crate) current: Secret,
+    #[cfg_attr(feature = "server", schema(value_type = String, min_length = 8, max_length = 1024))]
+    pub(crate) new: Secret,
+}
+
+/// The new password of an account.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub(crate) struct Password {
+    #[cfg_attr(feature = "server", schema(value_type = String, min_length = 8, max_length = 1024))]
+    pub(crate) password: Secret,
+}
+
+/// All accounts.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(as = Accounts))]
+pub(crate) struct Profiles {
+    pub(crate) accounts: Vec<Profile>,
+}
+
+/// A request for an API token.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub(crate) struct NewTokenRequest {
+    /// What the token is for.
+    #[serde(default)]
+    #[cfg_attr(feature = "server", schema(max_length = 100))]
+    pub(crate) label: String,
+    /// The name of its account; the caller's by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<String>,
+    /// What it may do; by default what the account may do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(value_type = Option<Access>))]
+    pub(crate) access: Option<NewAccess>,
+    /// How long it is valid, such as `720h`; forever by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ttl: Option<String>,
+}
+
+/// The ids of the signing keys that are valid, the newest first.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub(crate) struct SigningKeys {
+    pub(crate) keys: Vec<String>,
+}
+
+/// A request without a result succeeded.
+#[cfg(feature = "server")]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = Ok)]
+pub(crate) struct Acknowledgement {
+    #[schema(pattern = "^ok$", example = "ok")]
+    message: &'static str,
+}
+
+#[cfg(feature = "server")]
+impl Acknowledgement {
+    pub(crate) const OK: Self = Self { message: "ok" };
+}

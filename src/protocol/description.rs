@@ -1,0 +1,76 @@
+//! The parts of the OpenAPI document that belong to one operation.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+/// What the OpenAPI document says of an operation.
+pub(crate) struct Description {
+    /// The documentation: a summary, an empty line, and details.
+    pub(super) doc: &'static [&'static str],
+    pub(crate) parameters: Vec<Value>,
+    pub(crate) body: Option<Content>,
+    pub(crate) answer: Answer,
+    /// Error codes, or names of groups of them.
+    pub(crate) errors: &'static [&'static str],
+}
+
+/// The answer of a request that succeeded.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) words: &'static str,
+    pub(crate) headers: &'static [&'static str],
+    pub(crate) content: Vec<Content>,
+}
+
+/// A body of one media type.
+pub(crate) struct Content {
+    pub(crate) media: &'static str,
+    pub(crate) schema: fn(&mut Schemas) -> Value,
+    pub(crate) example: Value,
+}
+
+impl Description {
+    pub(crate) fn summary(&self) -> &'static str {
+        self.doc.first().map_or("", |line| line.trim())
+    }
+
+    pub(crate) fn details(&self) -> String {
+        let lines: Vec<_> = self.doc.iter().skip(1).map(|line| line.trim()).collect();
+        lines.join("\n").trim().to_owned()
+    }
+}
+
+/// The schemas of the OpenAPI document, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Schemas(pub(crate) BTreeMap<String, Value>);
+
+impl Schemas {
+    /// Add the schema of a type, and those that it refers to. Returns a reference to it.
+    pub(crate) fn add<T: ToSchema>(&mut self) -> Value {
+        let mut all = vec![(T::name().into_owned(), T::schema())];
+        T::schemas(&mut all);
+        for (name, schema) in all {
+            self.0.entry(name).or_insert_with(|| json!(schema));
+        }
+        json!({"$ref": format!("#/components/schemas/{}", T::name())})
+    }
+}
+
+/// The schema of a body: of a type, of a list (`[Type]`), or of any text or object.
+macro_rules! schema {
+    (String) => {
+        |_| serde_json::json!({"type": "string"})
+    };
+    (Object) => {
+        |_| serde_json::json!({"type": "object"})
+    };
+    ([$type:ident]) => {
+        |schemas| serde_json::json!({"type": "array", "items": schemas.add::<$type>()})
+    };
+    ($type:ident) => {
+        |schemas| schemas.add::<$type>()
+    };
+}
+pub(super) use schema;

@@ -1,0 +1,31 @@
+//! The protocol between server and client: the table of operations, and the JSON bodies of requests and answers.
+
+pub(crate) mod accounts;
+pub(crate) mod answers;
+#[cfg(feature = "server")]
+mod bodies;
+mod command;
+mod compacted;
+#[cfg(feature = "server")]
+mod description;
+mod operation;
+#[cfg(feature = "server")]
+mod parameters;
+mod problem;
+pub(crate) mod queries;
+#[cfg(feature = "server")]
+pub(crate) mod schemas;
+mod stats;
+mod table;
+
+pub(crate) use self::command::Command;
+pub(crate) use self::compacted::CompactionResult;
+#[cfg(feature = "server")]
+pub(crate) use self::description::{Content, Schemas};
+#[cfg(feature = "server")]
+pub(crate) use self::operation::Tag;
+pub(crate) use self::problem::Problem;
+pub(crate) use self::stats::StoreStats;
+pub(crate) use self::table::Operation;
+#[cfg(feature = "server")]
+pub(crate) use crate::auth::Right;

@@ -1,0 +1,152 @@
+//! What an operation of the HTTP interface is; [`table`](super::table) lists them all.
+
+use hyper::Method;
+
+use super::table::Operation;
+#[cfg(feature = "server")]
+use crate::auth::Right;
+
+/// What the table says of an operation.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    #[cfg(feature = "server")]
+    pub(super) id: &'static str,
+    #[cfg(feature = "server")]
+    pub(super) tag: Tag,
+    #[cfg(feature = "server")]
+    pub(super) right: Right,
+    #[cfg(feature = "server")]
+    pub(super) command: Option<&'static str>,
+}
+
+/// The subject of an operation. The OpenAPI document groups operations by it.
+#[cfg(feature = "server")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tag {
+    Entries,
+    Lists,
+    Store,
+    Plain,
+    Description,
+    /// Only served with accounts.
+    Accounts,
+    /// Only served with the feature `file`.
+    Backup,
+    /// Health checks, on the second port.
+    Health,
+    /// Metrics, on the second port.
+    Metrics,
+}
+
+/// Makes the enum of all operations, and its table, from rows.
+macro_rules! operations {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident $id:literal = $method:ident $path:literal {
+            tag: $tag:ident, right: $right:ident $(, command: $command:literal)?;
+            $(parameters: $($parameters:expr),+;)?
+            $(body: $body_media:ident $body:tt = $body_example:tt;)?
+            $(answer: $status:literal $words:literal $([$($header:literal),+])?
+                $($media:ident $schema:tt = $example:tt),*;)?
+            $(errors: $($error:literal),+;)?
+        }
+    )+) => {
+        /// An operation of the HTTP interface: a method on a path.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Operation {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        static TABLE: &[$crate::protocol::operation::Row] = &[$($crate::protocol::operation::Row {
+            method: hyper::Method::$method,
+            path: $path,
+            #[cfg(feature = "server")]
+            id: $id,
+            #[cfg(feature = "server")]
+            tag: $crate::protocol::Tag::$tag,
+            #[cfg(feature = "server")]
+            right: $crate::protocol::Right::$right,
+            #[cfg(feature = "server")]
+            command: [$(Some($command),)? None][0],
+        },)+];
+
+        impl Operation {
+            /// All operations, in the order of the table.
+            #[cfg(feature = "server")]
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
+
+            pub(super) fn row(self) -> &'static $crate::protocol::operation::Row {
+                &TABLE[self as usize]
+            }
+
+            /// What the OpenAPI document says of the operation, besides what [`Operation`] itself knows.
+            #[cfg(feature = "server")]
+            pub(crate) fn description(self) -> $crate::protocol::description::Description {
+                use $crate::protocol::description::{Answer, Content, Description, schema};
+                match self {
+                    $(Self::$name => Description {
+                        doc: &[$($doc),+],
+                        parameters: <[Vec<serde_json::Value>]>::concat(&[$($($parameters),+)?]),
+                        body: [$(Some(Content {
+                            media: $body_media,
+                            schema: schema!($body),
+                            example: serde_json::json!($body_example),
+                        }),)? None].into_iter().next().flatten(),
+                        answer: Answer {
+                            status: [$($status,)? 200][0],
+                            words: [$($words,)? ""][0],
+                            headers: &[$($($($header),+)?)?],
+                            content: vec![$($(Content {
+                                media: $media,
+                                schema: schema!($schema),
+                                example: serde_json::json!($example),
+                            }),*)?],
+                        },
+                        errors: &[$($($error),+)?],
+                    },)+
+                }
+            }
+        }
+    };
+}
+pub(super) use operations;
+
+impl Operation {
+    pub(crate) fn method(self) -> &'static Method {
+        &self.row().method
+    }
+
+    pub(crate) fn path(self) -> &'static str {
+        self.row().path
+    }
+}
+
+#[cfg(feature = "server")]
+impl Operation {
+    /// The paths on which it is served. `/api/v1/set` is also the entry whose key is `set`.
+    pub(crate) fn paths(self) -> impl Iterator<Item = &'static str> {
+        let alias = (self.path() == Self::Get.path()).then_some(Self::Set.path());
+        std::iter::once(self.path()).chain(alias)
+    }
+
+    /// Its unique name.
+    pub(crate) fn id(self) -> &'static str {
+        self.row().id
+    }
+
+    pub(crate) fn tag(self) -> Tag {
+        self.row().tag
+    }
+
+    /// The right that a caller needs.
+    pub(crate) fn right(self) -> Right {
+        self.row().right
+    }
+
+    /// The name of the command in metrics.
+    pub(crate) fn command(self) -> Option<&'static str> {
+        self.row().command
+    }
+}
