@@ -13,7 +13,7 @@ use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use super::Options;
 use super::answer::Failure;
-use super::guard::Guard;
+use super::origin::OriginPolicy;
 
 /// Shorter answers do not get shorter by much.
 const WORTH_COMPRESSING: u64 = 1_024;
@@ -26,13 +26,13 @@ pub(super) struct Layered {
     /// more, whether it compresses or not, and that is a twentieth of a short read.
     compressing: Option<Router>,
     /// None for the health checks, which write nothing.
-    guard: Option<Guard>,
+    policy: Option<OriginPolicy>,
 }
 
 impl Layered {
     /// What answers this request.
     pub(super) fn router_for<B>(&self, request: &Request<B>) -> Router {
-        if let Some(Err(refused)) = self.guard.as_ref().map(|guard| guard.check(request)) {
+        if let Some(Err(refused)) = self.policy.as_ref().map(|policy| policy.check(request)) {
             return refusing(refused);
         }
         match &self.compressing {
@@ -43,7 +43,7 @@ impl Layered {
 
     /// The origin of the page that asks, if it may read the answer.
     pub(super) fn origin_of(&self, headers: &HeaderMap) -> Option<HeaderValue> {
-        self.guard.as_ref()?.allowed_origin(headers)
+        self.policy.as_ref()?.allowed_origin(headers)
     }
 
     /// What every answer has, also one that no route gave: the page that asked may read it, and a cache knows what
@@ -71,7 +71,7 @@ impl Layered {
 impl From<Router> for Layered {
     fn from(router: Router) -> Self {
         // Makes the routes now and not again with each request.
-        Self { plain: router.with_state(()), compressing: None, guard: None }
+        Self { plain: router.with_state(()), compressing: None, policy: None }
     }
 }
 
@@ -87,8 +87,8 @@ pub(super) fn around(router: Router, options: &Options, is_local: bool) -> Layer
         let layer = CompressionLayer::new().compress_when(worth_compressing());
         with_cors(router.clone().layer(layer))
     });
-    let guard = Some(Guard::new(options, is_local));
-    Layered { plain: with_cors(router), compressing, guard }
+    let policy = Some(OriginPolicy::new(options, is_local));
+    Layered { plain: with_cors(router), compressing, policy }
 }
 
 /// Not a stream of events, which would be held back until a block is full.
@@ -96,7 +96,7 @@ fn worth_compressing() -> impl Predicate {
     SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::SSE)
 }
 
-/// Answers this, whatever is asked.
+/// RequestService this, whatever is asked.
 #[cold]
 fn refusing(Failure(problem): Failure) -> Router {
     Router::new().fallback(move || async move { Failure(problem) })

@@ -7,13 +7,13 @@ mod auth;
 #[cfg(feature = "file")]
 mod backup;
 mod extract;
-mod guard;
 mod health;
 mod layers;
 mod limits;
 mod metrics;
 mod openapi;
 mod options;
+mod origin;
 mod routes;
 mod server;
 #[cfg(feature = "tls")]

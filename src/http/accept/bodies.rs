@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 
 use axum::Error;
@@ -11,9 +10,9 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::Server;
-use super::pace::{Exchange, Fault, Pace};
-use super::seats::Seat;
-use crate::http::metrics::Counts;
+use super::connection_limit::Slot;
+use super::permit::Permit;
+use super::timeouts::{BodyError, Exchange, Timeouts};
 
 /// The most of an answer that is handed to a connection at once, in bytes.
 ///
@@ -27,31 +26,31 @@ const AHEAD: usize = 64 << 10;
 
 /// The body of a request, up to its limits.
 #[derive(Debug)]
-pub(super) struct Limited {
+pub(super) struct RequestBody {
     inner: Incoming,
     left: usize,
     server: Arc<Server>,
-    pace: Arc<Pace>,
+    timeouts: Arc<Timeouts>,
     exchange: u64,
     /// Of HTTP/2, where only the request's own stream ends with a body that is not read.
     framed: bool,
     /// Its place among those that wait for their bodies, until it has one among those that are worked on.
-    waiting: Option<Seat>,
+    waiting: Option<Slot>,
     ended: bool,
 }
 
-impl Limited {
+impl RequestBody {
     pub(super) fn new(
         inner: Incoming,
         server: Arc<Server>,
-        pace: Arc<Pace>,
+        timeouts: Arc<Timeouts>,
         exchange: &Exchange,
-        waiting: Seat,
+        waiting: Slot,
         framed: bool,
     ) -> Self {
         let (left, exchange) = (server.limits.max_body_bytes, exchange.id);
         let (waiting, ended) = (Some(waiting), false);
-        Self { inner, left, server, pace, exchange, framed, waiting, ended }
+        Self { inner, left, server, timeouts, exchange, framed, waiting, ended }
     }
 
     /// It waits no longer, but is worked on, if there are not too many others.
@@ -60,21 +59,21 @@ impl Limited {
             return Ok(());
         }
         let Some(permit) = self.server.permit() else {
-            self.pace.refuse_body(self.exchange, Fault::Busy);
+            self.timeouts.reject_body(self.exchange, BodyError::Busy);
             return Err(Error::new("there are too many requests"));
         };
-        self.pace.admit(self.exchange, permit);
+        self.timeouts.admit(self.exchange, permit);
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), Error> {
         self.ended = true;
-        self.pace.end_body(self.exchange);
+        self.timeouts.end_body(self.exchange);
         self.admit()
     }
 }
 
-impl http_body::Body for Limited {
+impl http_body::Body for RequestBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -83,7 +82,7 @@ impl http_body::Body for Limited {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        if polled.is_pending() && self.pace.await_body(self.exchange, cx.waker()) {
+        if polled.is_pending() && self.timeouts.await_body(self.exchange, cx.waker()) {
             return Poll::Pending;
         }
         let frame = match polled {
@@ -96,7 +95,7 @@ impl http_body::Body for Limited {
         };
         let length = frame.data_ref().map_or(0, Bytes::len);
         if length > self.left {
-            self.pace.refuse_body(self.exchange, Fault::TooLarge);
+            self.timeouts.reject_body(self.exchange, BodyError::TooLarge);
             return Poll::Ready(Some(Err(Error::new("the body is too long"))));
         }
         self.left -= length;
@@ -117,66 +116,39 @@ impl http_body::Body for Limited {
     }
 }
 
-impl Drop for Limited {
+impl Drop for RequestBody {
     fn drop(&mut self) {
-        self.pace.end_body(self.exchange);
+        self.timeouts.end_body(self.exchange);
         if !self.ended && !self.framed {
-            self.pace.leave_unread();
+            self.timeouts.leave_unread();
         }
         if self.waiting.take().is_some() {
             // Nobody waits for the rest, and what is done without it can not be refused any more.
-            self.pace.admit(self.exchange, Permit::new(&self.server.counts));
+            self.timeouts.admit(self.exchange, Permit::new(&self.server.counts));
         }
-    }
-}
-
-/// The right to have a request worked on, given back when it is dropped.
-#[derive(Debug)]
-pub(super) struct Permit(Arc<Counts>);
-
-impl Permit {
-    fn new(counts: &Arc<Counts>) -> Self {
-        counts.in_flight.fetch_add(1, Relaxed);
-        Self(Arc::clone(counts))
-    }
-
-    /// `None`, counted, if `max` others have one.
-    pub(super) fn take(counts: &Arc<Counts>, max: usize) -> Option<Self> {
-        let permit = Self(Arc::clone(counts));
-        if counts.in_flight.fetch_add(1, Relaxed) < max {
-            return Some(permit);
-        }
-        counts.shed.fetch_add(1, Relaxed);
-        None
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Relaxed);
     }
 }
 
 /// The body of an answer. Dropped when the last of it has gone to the connection, or the client left.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(super) struct AnswerBody {
     inner: Body,
     /// What is left of a frame that was longer than a part.
     rest: Bytes,
     /// Whether the exchange has been told that a part waits to be sent.
     sending: bool,
     exchange: Exchange,
-    _watch: Option<Seat>,
+    _watch: Option<Slot>,
 }
 
-impl Outgoing {
-    pub(super) fn new(inner: Body, exchange: Exchange, watch: Option<Seat>) -> Self {
+impl AnswerBody {
+    pub(super) fn new(inner: Body, exchange: Exchange, watch: Option<Slot>) -> Self {
         exchange.sending(true);
         Self { inner, rest: Bytes::new(), sending: true, exchange, _watch: watch }
     }
 }
 
-impl http_body::Body for Outgoing {
+impl http_body::Body for AnswerBody {
     type Data = Bytes;
     type Error = Error;
 

@@ -15,13 +15,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Server;
+use super::connection_limit::Slot;
 #[cfg(feature = "tls")]
 use super::handshake::Stream;
-use super::pace::{Late, Pace};
-use super::seats::Seat;
-use super::service::Answers;
+use super::service::RequestService;
 #[cfg(not(feature = "tls"))]
 use super::socket::Socket;
+use super::timeouts::{Late, Timeouts};
 use crate::http::Limits;
 
 /// Requests that one HTTP/2 connection may have open.
@@ -40,7 +40,7 @@ const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs
 /// How connections are spoken with.
 pub(super) fn protocol() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    // No timer for HTTP/1: `Pace` keeps its time.
+    // No timer for HTTP/1: `Timeouts` keeps its time.
     builder.http1().header_read_timeout(None).max_buf_size(BUFFER);
     builder
         .http2()
@@ -58,7 +58,7 @@ pub(super) async fn serve(
     server: Arc<Server>,
     stream: TcpStream,
     peer: SocketAddr,
-    _seat: Seat,
+    _slot: Slot,
     shutdown: CancellationToken,
 ) {
     // Small answers must not wait for the client's acknowledgement of the ones before.
@@ -69,12 +69,13 @@ pub(super) async fn serve(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
     }
-    let pace = Arc::new(Pace::new());
+    let timeouts = Arc::new(Timeouts::new());
     #[cfg(feature = "tls")]
-    let Some(stream) = Stream::open(&server, stream, &pace, &shutdown).await else { return };
+    let Some(stream) = Stream::open(&server, stream, &timeouts, &shutdown).await else { return };
     #[cfg(not(feature = "tls"))]
-    let stream = Socket::new(stream, Arc::clone(&pace));
-    let service = Answers { server: Arc::clone(&server), pace: Arc::clone(&pace), peer };
+    let stream = Socket::new(stream, Arc::clone(&timeouts));
+    let service =
+        RequestService { server: Arc::clone(&server), timeouts: Arc::clone(&timeouts), peer };
     let mut connection = pin!(server.protocol.serve_connection(TokioIo::new(stream), service));
     let mut stop = pin!(shutdown.cancelled());
     let mut drain = None;
@@ -85,7 +86,7 @@ pub(super) async fn serve(
         if drain.is_none() && stop.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             drain = Some(now + limits.drain_timeout);
-            pace.close(now);
+            timeouts.close(now);
             connection.as_mut().graceful_shutdown();
         }
         loop {
@@ -93,14 +94,14 @@ pub(super) async fn serve(
             if connection.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(None);
             }
-            match poll_late(&pace, limits, drain, timer.as_mut(), cx) {
+            match poll_late(&timeouts, limits, drain, timer.as_mut(), cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(End::Late(Late::Idle)) => {
                     server.counts.closed_idle.fetch_add(1, Relaxed);
-                    pace.close(Instant::now());
+                    timeouts.close(Instant::now());
                     connection.as_mut().graceful_shutdown();
                 }
-                Poll::Ready(End::Late(Late::Body(id))) => pace.give_up_body(id),
+                Poll::Ready(End::Late(Late::Body(id))) => timeouts.give_up_body(id),
                 Poll::Ready(end) => return Poll::Ready(Some(end)),
             }
         }
@@ -123,7 +124,7 @@ enum End {
     Drained,
 }
 
-/// How far ahead the timer may be set. What other tasks note in a `Pace` (those of HTTP/2 requests)
+/// How far ahead the timer may be set. What other tasks note in a `Timeouts` (those of HTTP/2 requests)
 /// is never due sooner after it is noted, so the timer need not be told of it.
 fn tick(limits: &Limits) -> Duration {
     let Limits { body_timeout, write_timeout, stall_timeout, idle_timeout, .. } = limits;
@@ -132,13 +133,13 @@ fn tick(limits: &Limits) -> Duration {
 
 /// Ready when a limit has been broken.
 fn poll_late(
-    pace: &Pace,
+    timeouts: &Timeouts,
     limits: &Limits,
     drain: Option<Instant>,
     mut timer: Pin<&mut Sleep>,
     cx: &mut Context<'_>,
 ) -> Poll<End> {
-    let late = pace.due(limits).map(|(at, late)| (at, End::Late(late)));
+    let late = timeouts.due(limits).map(|(at, late)| (at, End::Late(late)));
     let drained = drain.map(|at| (at, End::Drained));
     let due = [late, drained].into_iter().flatten().min_by_key(|(at, _)| *at);
     if let Some((at, _)) = due

@@ -13,10 +13,10 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::Server;
-use super::pace::Pace;
-use super::refusal::NOT_ENCRYPTED;
-use super::refuse::last_words;
+use super::rejecter::last_words;
+use super::rejections::NOT_ENCRYPTED;
 use super::socket::Socket;
+use super::timeouts::Timeouts;
 use crate::http::Tls;
 
 /// A connection as it is, or encrypted.
@@ -31,14 +31,14 @@ impl Stream {
     pub(super) async fn open(
         server: &Server,
         stream: TcpStream,
-        pace: &Arc<Pace>,
+        timeouts: &Arc<Timeouts>,
         shutdown: &CancellationToken,
     ) -> Option<Self> {
         let Some(tls) = &server.tls else {
-            return Some(Self::Plain(Socket::new(stream, Arc::clone(pace))));
+            return Some(Self::Plain(Socket::new(stream, Arc::clone(timeouts))));
         };
         // Counts as a part of the first head, whose time goes on from the start of the connection.
-        let shaken = timeout(server.limits.header_timeout, shake(tls, stream, pace));
+        let shaken = timeout(server.limits.header_timeout, shake(tls, stream, timeouts));
         match shutdown.run_until_cancelled(shaken).await? {
             Ok(Ok(stream)) => Some(Self::Encrypted(Box::new(stream))),
             // Who just leaves, as those do who only try whether the port is open, was not closed.
@@ -56,7 +56,11 @@ impl Stream {
     }
 }
 
-async fn shake(tls: &Tls, stream: TcpStream, pace: &Arc<Pace>) -> io::Result<TlsStream<Socket>> {
+async fn shake(
+    tls: &Tls,
+    stream: TcpStream,
+    timeouts: &Arc<Timeouts>,
+) -> io::Result<TlsStream<Socket>> {
     let mut first = [0];
     stream.peek(&mut first).await?;
     // TLS begins with 22, and every method of HTTP with a letter.
@@ -64,7 +68,7 @@ async fn shake(tls: &Tls, stream: TcpStream, pace: &Arc<Pace>) -> io::Result<Tls
         last_words(stream, NOT_ENCRYPTED).await;
         return Err(io::Error::other("the client does not speak TLS"));
     }
-    tls.acceptor().accept(Socket::new(stream, Arc::clone(pace))).await
+    tls.acceptor().accept(Socket::new(stream, Arc::clone(timeouts))).await
 }
 
 /// Do something with whichever it is.

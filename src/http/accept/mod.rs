@@ -1,24 +1,25 @@
-//! Connections: who gets one, and how they end.
+//! Accepts connections, within limits, and drains them at the end.
 //!
-//! `axum::serve` has no limits and sets no timer, so this is an accept loop of its own over
-//! hyper-util. `seats` says who gets a connection, `pace` how long a client may take for what,
-//! `service` which requests reach the routes.
+//! `axum::serve` has no limits and sets no timer, so this is an accept loop of its own over hyper-util.
+//! `connection_limit` limits connections, `timeouts` how long a client may take, and `service` which requests reach
+//! the routes.
 
 mod bodies;
 mod connection;
+mod connection_limit;
 #[cfg(feature = "tls")]
 mod handshake;
-mod pace;
-mod refusal;
-mod refuse;
+mod permit;
+mod rejecter;
+mod rejections;
 mod request;
 mod request_id;
-mod seats;
 mod security;
 mod service;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,10 +35,10 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::bodies::Permit;
-use self::refuse::Refuser;
+use self::connection_limit::{ConnectionLimit, Full, Slot};
+use self::permit::Permit;
+use self::rejecter::Rejecter;
 use self::request::Requests;
-use self::seats::{Full, Seat, Seats};
 use self::security::Security;
 #[cfg(feature = "tls")]
 use super::Tls;
@@ -70,8 +71,8 @@ struct Server {
     metrics: Metrics,
     requests: Requests,
     /// For requests that wait for their bodies.
-    waiting: Arc<Seats>,
-    watches: Arc<Seats>,
+    waiting: Arc<ConnectionLimit>,
+    watches: Arc<ConnectionLimit>,
     security: Security,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
@@ -83,7 +84,7 @@ struct Server {
 #[derive(Debug)]
 enum Place {
     Worked(Permit),
-    Waiting(Seat),
+    Waiting(Slot),
 }
 
 impl Server {
@@ -94,8 +95,8 @@ impl Server {
             app: app.into(),
             limits: limits.clone().within_reason(),
             protocol: connection::protocol(),
-            waiting: Seats::new(&counts, |counts| &counts.waiting, limits),
-            watches: Seats::new(&counts, |counts| &counts.streams, limits),
+            waiting: ConnectionLimit::new(&counts, |counts| &counts.waiting, limits),
+            watches: ConnectionLimit::new(&counts, |counts| &counts.streams, limits),
             counts,
             metrics: options.metrics.clone(),
             requests: Requests::new(),
@@ -130,11 +131,11 @@ impl Server {
         if complete {
             return Some(Place::Worked(permit));
         }
-        let seat = self.waiting.take(peer);
-        if seat.is_err() {
+        let slot = self.waiting.take(peer);
+        if slot.is_err() {
             self.counts.shed.fetch_add(1, Relaxed);
         }
-        seat.ok().map(Place::Waiting)
+        slot.ok().map(Place::Waiting)
     }
 }
 
@@ -160,8 +161,8 @@ pub(crate) async fn accept(
     let counts = Arc::clone(options.metrics.counts());
     let server = Arc::new(Server::new(app, options));
     let connections = TaskTracker::new();
-    let seats = Seats::new(&counts, |counts| &counts.open, limits);
-    let refuser = Refuser::new(limits.max_connections);
+    let connection_limit = ConnectionLimit::new(&counts, |counts| &counts.open, limits);
+    let rejecter = Rejecter::new(limits.max_connections);
     let mut said = None;
 
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
@@ -175,8 +176,8 @@ pub(crate) async fn accept(
                 continue;
             }
         };
-        let seat = match seats.take(peer) {
-            Ok(seat) => seat,
+        let slot = match connection_limit.take(peer) {
+            Ok(slot) => slot,
             Err(full) => {
                 let refused = match full {
                     Full::Total => &counts.refused_total,
@@ -185,7 +186,7 @@ pub(crate) async fn accept(
                 refused.fetch_add(1, Relaxed);
                 // Who waits for a handshake would not understand it, and is closed without a word.
                 if server.is_plain() {
-                    refuser.refuse(stream);
+                    rejecter.reject(stream);
                 }
                 continue;
             }
@@ -194,7 +195,7 @@ pub(crate) async fn accept(
         // A child: to look at a token is to lock it, and connections look often.
         let stop = shutdown.child_token();
         let server = Arc::clone(&server);
-        connections.spawn(connection::serve(server, stream, peer, seat, stop));
+        connections.spawn(connection::serve(server, stream, peer, slot, stop));
     }
 
     drop(listener);

@@ -32,7 +32,7 @@ impl Requests {
 
 /// A request that has no answer yet.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct ActiveRequest {
     began: Instant,
     endpoint: EndpointId,
     id: HeaderValue,
@@ -40,7 +40,7 @@ pub(super) struct Asked {
     origin: Option<HeaderValue>,
 }
 
-impl Asked {
+impl ActiveRequest {
     pub(super) fn new<B>(server: &Server, request: &Request<B>) -> Self {
         Self {
             began: Instant::now(),

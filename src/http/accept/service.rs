@@ -19,86 +19,86 @@ use hyper::body::Incoming;
 use tower::Service;
 use tracing::Instrument;
 
-use super::bodies::{Limited, Outgoing};
-use super::pace::{Exchange, Fault, Pace};
-use super::refusal;
-use super::request::Asked;
+use super::bodies::{AnswerBody, RequestBody};
+use super::rejections;
+use super::request::ActiveRequest;
+use super::timeouts::{BodyError, Exchange, Timeouts};
 use super::{Place, Server};
 use crate::panics;
 
 /// Answers the requests of one connection.
 #[derive(Debug)]
-pub(super) struct Answers {
+pub(super) struct RequestService {
     pub(super) server: Arc<Server>,
-    pub(super) pace: Arc<Pace>,
+    pub(super) timeouts: Arc<Timeouts>,
     pub(super) peer: SocketAddr,
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response<Outgoing>, Infallible>> + Send>>;
+type Answer = Pin<Box<dyn Future<Output = Result<Response<AnswerBody>, Infallible>> + Send>>;
 
-impl hyper::service::Service<Request<Incoming>> for Answers {
-    type Response = Response<Outgoing>;
+impl hyper::service::Service<Request<Incoming>> for RequestService {
+    type Response = Response<AnswerBody>;
     type Error = Infallible;
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
-        let asked = Asked::new(&self.server, &request);
+        let active = ActiveRequest::new(&self.server, &request);
         let framed = request.version() == Version::HTTP_2;
-        let exchange = self.pace.begin(framed);
+        let exchange = self.timeouts.begin(framed);
         let complete = request.body().is_end_stream();
         if !complete && request.body().size_hint().lower() > self.server.max_body() {
             self.server.counts.too_large.fetch_add(1, Relaxed);
-            let answer = refusal::too_large(self.server.limits.max_body_bytes);
-            let answer = last(answer, &self.pace, framed);
-            return at_once(&self.server, asked, answer, exchange);
+            let answer = rejections::too_large(self.server.limits.max_body_bytes);
+            let answer = last(answer, &self.timeouts, framed);
+            return at_once(&self.server, active, answer, exchange);
         }
         let Some(place) = self.server.place(self.peer, complete) else {
             // Not the last: hyper drops a short body, and connecting anew would cost more.
             if !complete && !framed {
-                self.pace.leave_unread();
+                self.timeouts.leave_unread();
             }
-            return at_once(&self.server, asked, refusal::busy(), exchange);
+            return at_once(&self.server, active, rejections::busy(), exchange);
         };
         let (mut head, body) = request.into_parts();
         head.extensions.insert(ConnectInfo(self.peer));
-        let (server, pace) = (Arc::clone(&self.server), Arc::clone(&self.pace));
+        let (server, timeouts) = (Arc::clone(&self.server), Arc::clone(&self.timeouts));
         let body = match place {
             Place::Worked(permit) => {
-                pace.admit(exchange.id, permit);
+                timeouts.admit(exchange.id, permit);
                 Body::empty()
             }
-            Place::Waiting(seat) => {
-                let (server, pace) = (Arc::clone(&server), Arc::clone(&pace));
-                Body::new(Limited::new(body, server, pace, &exchange, seat, framed))
+            Place::Waiting(slot) => {
+                let (server, timeouts) = (Arc::clone(&server), Arc::clone(&timeouts));
+                Body::new(RequestBody::new(body, server, timeouts, &exchange, slot, framed))
             }
         };
         let mut request = Request::from_parts(head, body);
         if !complete {
-            // axum's own limit of 2 MB would else stand in front of a longer one that is asked for.
+            // axum's own limit of 2 MB would else stand in front of a longer one that is configured.
             DefaultBodyLimit::disable().apply(&mut request);
         }
-        let span = asked.span();
-        Box::pin(answer(server, pace, self.peer, asked, request, exchange).instrument(span))
+        let span = active.span();
+        Box::pin(answer(server, timeouts, self.peer, active, request, exchange).instrument(span))
     }
 }
 
-/// An answer that no route was asked for.
+/// An answer without a handler.
 fn at_once(
     server: &Server,
-    asked: Asked,
+    active: ActiveRequest,
     mut answer: Response<Body>,
     exchange: Exchange,
 ) -> Answer {
-    asked.answered(server, &mut answer);
-    let answer = answer.map(|body| Outgoing::new(body, exchange, None));
+    active.answered(server, &mut answer);
+    let answer = answer.map(|body| AnswerBody::new(body, exchange, None));
     Box::pin(std::future::ready(Ok(answer)))
 }
 
 /// The last answer of a connection, for the rest of a body will not be read. Not so of an HTTP/2
 /// connection, where only the request's own stream ends.
-fn last(mut answer: Response<Body>, pace: &Pace, framed: bool) -> Response<Body> {
+fn last(mut answer: Response<Body>, timeouts: &Timeouts, framed: bool) -> Response<Body> {
     if !framed {
-        pace.leave_unread();
+        timeouts.leave_unread();
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     answer
@@ -107,12 +107,12 @@ fn last(mut answer: Response<Body>, pace: &Pace, framed: bool) -> Response<Body>
 /// What the routes answer, unless they panic or the body broke a limit.
 async fn answer(
     server: Arc<Server>,
-    pace: Arc<Pace>,
+    timeouts: Arc<Timeouts>,
     peer: SocketAddr,
-    asked: Asked,
+    active: ActiveRequest,
     request: Request<Body>,
     exchange: Exchange,
-) -> Result<Response<Outgoing>, Infallible> {
+) -> Result<Response<AnswerBody>, Infallible> {
     let bodied = !request.body().is_end_stream();
     let version = request.version();
     let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -121,37 +121,37 @@ async fn answer(
     let routed = panics::catch(async move { app_call(&mut app, request).await }).await;
     let mut answer = match routed {
         Ok(answer) => answer,
-        Err(words) => panicked(&server, &asked, &method, &uri, &words),
+        Err(words) => panicked(&server, &active, &method, &uri, &words),
     };
     if bodied && let Some(fault) = exchange.fault() {
         let framed = version == Version::HTTP_2;
         answer = match fault {
-            Fault::Busy => refusal::busy(),
-            Fault::TooLarge => {
+            BodyError::Busy => rejections::busy(),
+            BodyError::TooLarge => {
                 server.counts.too_large.fetch_add(1, Relaxed);
-                last(refusal::too_large(server.limits.max_body_bytes), &pace, framed)
+                last(rejections::too_large(server.limits.max_body_bytes), &timeouts, framed)
             }
-            Fault::Late => {
+            BodyError::Late => {
                 server.counts.timed_out.fetch_add(1, Relaxed);
-                last(refusal::timeout(), &pace, framed)
+                last(rejections::timeout(), &timeouts, framed)
             }
         };
     }
     let mut watch = None;
     if is_stream(&answer) {
         match server.watches.take(peer) {
-            Ok(seat) => {
+            Ok(slot) => {
                 exchange.stream();
-                watch = Some(seat);
+                watch = Some(slot);
             }
             Err(_) => {
                 server.counts.shed.fetch_add(1, Relaxed);
-                answer = refusal::busy();
+                answer = rejections::busy();
             }
         }
     }
-    asked.answered(&server, &mut answer);
-    Ok(answer.map(|body| Outgoing::new(body, exchange, watch)))
+    active.answered(&server, &mut answer);
+    Ok(answer.map(|body| AnswerBody::new(body, exchange, watch)))
 }
 
 async fn app_call(app: &mut Router, request: Request<Body>) -> Response<Body> {
@@ -163,15 +163,15 @@ async fn app_call(app: &mut Router, request: Request<Body>) -> Response<Body> {
 
 fn panicked(
     server: &Server,
-    asked: &Asked,
+    active: &ActiveRequest,
     method: &Method,
     uri: &Uri,
     words: &str,
 ) -> Response<Body> {
     server.counts.panicked.fetch_add(1, Relaxed);
     // Not the query: it may hold what should not be in a log.
-    tracing::error!(id = asked.id(), %method, path = uri.path(), panic = words, "a handler panicked");
-    refusal::internal()
+    tracing::error!(id = active.id(), %method, path = uri.path(), panic = words, "a handler panicked");
+    rejections::internal()
 }
 
 fn is_stream(answer: &Response<Body>) -> bool {

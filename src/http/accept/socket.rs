@@ -8,26 +8,26 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::pace::Pace;
+use super::timeouts::Timeouts;
 
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: TcpStream,
-    pace: Arc<Pace>,
+    timeouts: Arc<Timeouts>,
     blocked: bool,
     shut: bool,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, pace: Arc<Pace>) -> Self {
-        Self { stream, pace, blocked: false, shut: false }
+    pub(super) fn new(stream: TcpStream, timeouts: Arc<Timeouts>) -> Self {
+        Self { stream, timeouts, blocked: false, shut: false }
     }
 
     /// Keep account of what a write came to. Any byte that is taken is progress.
     fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if self.blocked != written.is_pending() {
             self.blocked = written.is_pending();
-            self.pace.blocked(self.blocked);
+            self.timeouts.blocked(self.blocked);
         }
         written
     }
@@ -42,7 +42,7 @@ impl AsyncRead for Socket {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         if buf.filled().len() > before {
-            self.pace.read();
+            self.timeouts.read();
         }
         Poll::Ready(Ok(()))
     }
@@ -80,7 +80,7 @@ impl AsyncWrite for Socket {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
             self.shut = true;
         }
-        if self.pace.linger() {
+        if self.timeouts.linger() {
             ready!(poll_discard(&mut self.stream, cx));
         }
         Poll::Ready(Ok(()))

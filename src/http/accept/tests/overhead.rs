@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::http::accept::Server;
-use crate::http::accept::request::Asked;
+use crate::http::accept::request::ActiveRequest;
 use crate::http::accept::request_id::REQUEST_ID;
 
 const ROUNDS: usize = 21;
@@ -71,7 +71,7 @@ fn bookkeeping() {
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         let begun = std::time::Instant::now();
         for _ in 0..REQUESTS {
-            let asked = Asked::new(server, &request);
+            let asked = ActiveRequest::new(server, &request);
             let _span = asked.span().entered();
             asked.answered(server, &mut answer);
             answer.headers_mut().remove(REQUEST_ID);

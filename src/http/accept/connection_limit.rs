@@ -1,7 +1,7 @@
-//! Who gets a connection: so many in total, so many from one address.
+//! Connection limits, total and per client address.
 //!
-//! Over HTTP/2 one connection has many requests. So those that may stay for long, watches and requests that wait for
-//! their bodies, are counted the same way.
+//! Over HTTP/2 one connection has many requests. So those that may stay open for long, watches and requests that wait
+//! for their bodies, have limits of the same kind.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,9 +15,9 @@ use parking_lot::Mutex;
 use crate::http::Limits;
 use crate::http::metrics::Counts;
 
-/// Where connections come from, as far as a limit cares.
+/// What a limit per client address counts.
 ///
-/// Whoever has one IPv6 address has the other 2^64 of its network too.
+/// A client that has one IPv6 address has the other 2^64 of its network too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Origin {
     V4([u8; 4]),
@@ -33,12 +33,12 @@ impl From<IpAddr> for Origin {
     }
 }
 
-/// Which of the counts is that of those who have a seat.
+/// The count of the slots that are taken.
 type Open = fn(&Counts) -> &AtomicUsize;
 
-/// Who is there, by where they come from.
+/// A limit on what is open at once, total and per client address.
 #[derive(Debug)]
-pub(super) struct Seats {
+pub(super) struct ConnectionLimit {
     counts: Arc<Counts>,
     open: Open,
     max: usize,
@@ -46,22 +46,22 @@ pub(super) struct Seats {
     taken: Mutex<HashMap<Origin, usize>>,
 }
 
-/// Why there is no seat.
+/// The limit that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Full {
     Total,
     Address,
 }
 
-/// The right to be there, given back when it is dropped.
+/// One of the slots of a limit; released when it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
-    seats: Arc<Seats>,
+pub(super) struct Slot {
+    limit: Arc<ConnectionLimit>,
     /// Only counted where there is a limit.
     origin: Option<Origin>,
 }
 
-impl Seats {
+impl ConnectionLimit {
     pub(super) fn new(counts: &Arc<Counts>, open: Open, limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
             counts: Arc::clone(counts),
@@ -72,9 +72,9 @@ impl Seats {
         })
     }
 
-    /// A seat, if there is one.
-    pub(super) fn take(self: &Arc<Self>, peer: SocketAddr) -> Result<Seat, Full> {
-        let mut seat = Seat { seats: Arc::clone(self), origin: None };
+    /// Take a slot, if one is free.
+    pub(super) fn take(self: &Arc<Self>, peer: SocketAddr) -> Result<Slot, Full> {
+        let mut slot = Slot { limit: Arc::clone(self), origin: None };
         if (self.open)(&self.counts).fetch_add(1, Relaxed) >= self.max {
             return Err(Full::Total);
         }
@@ -87,23 +87,23 @@ impl Seats {
                 return Err(Full::Address);
             }
             *count += 1;
-            seat.origin = Some(origin);
+            slot.origin = Some(origin);
         }
-        Ok(seat)
+        Ok(slot)
     }
 }
 
-impl Drop for Seat {
+impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(origin) = self.origin
-            && let Entry::Occupied(mut count) = self.seats.taken.lock().entry(origin)
+            && let Entry::Occupied(mut count) = self.limit.taken.lock().entry(origin)
         {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
                 count.remove();
             }
         }
-        (self.seats.open)(&self.seats.counts).fetch_sub(1, Relaxed);
+        (self.limit.open)(&self.limit.counts).fetch_sub(1, Relaxed);
     }
 }
 
@@ -115,35 +115,35 @@ mod tests {
         SocketAddr::new(text.parse().unwrap(), 1)
     }
 
-    fn seats(max: usize, per_origin: usize) -> Arc<Seats> {
+    fn limit(max: usize, per_origin: usize) -> Arc<ConnectionLimit> {
         let limits = Limits {
             max_connections: max,
             max_connections_per_address: per_origin,
             ..Limits::default()
         };
-        Seats::new(&Arc::default(), |counts| &counts.open, &limits)
+        ConnectionLimit::new(&Arc::default(), |counts| &counts.open, &limits)
     }
 
     #[test]
     fn one_network_of_ipv6_is_one_address() {
-        let seats = seats(10, 1);
-        let first = seats.take(address("2001:db8::1")).unwrap();
-        assert_eq!(seats.take(address("2001:db8::ffff:2")).unwrap_err(), Full::Address);
-        let _other = seats.take(address("2001:db8:0:1::1")).unwrap();
-        let _v4 = seats.take(address("192.0.2.1")).unwrap();
-        assert!(seats.take(address("::ffff:192.0.2.1")).is_err(), "the same, written as IPv6");
+        let limit = limit(10, 1);
+        let first = limit.take(address("2001:db8::1")).unwrap();
+        assert_eq!(limit.take(address("2001:db8::ffff:2")).unwrap_err(), Full::Address);
+        let _other = limit.take(address("2001:db8:0:1::1")).unwrap();
+        let _v4 = limit.take(address("192.0.2.1")).unwrap();
+        assert!(limit.take(address("::ffff:192.0.2.1")).is_err(), "the same, written as IPv6");
         drop(first);
-        let _again = seats.take(address("2001:db8::ffff:2")).unwrap();
-        assert_eq!(seats.counts.open.load(Relaxed), 3);
+        let _again = limit.take(address("2001:db8::ffff:2")).unwrap();
+        assert_eq!(limit.counts.open.load(Relaxed), 3);
     }
 
     #[test]
     fn nothing_is_remembered_of_those_who_left() {
-        let seats = seats(2, 2);
-        let taken = [seats.take(address("192.0.2.1")), seats.take(address("192.0.2.2"))];
-        assert_eq!(seats.take(address("192.0.2.3")).unwrap_err(), Full::Total);
+        let limit = limit(2, 2);
+        let taken = [limit.take(address("192.0.2.1")), limit.take(address("192.0.2.2"))];
+        assert_eq!(limit.take(address("192.0.2.3")).unwrap_err(), Full::Total);
         drop(taken);
-        assert!(seats.taken.lock().is_empty());
-        assert_eq!(seats.counts.open.load(Relaxed), 0);
+        assert!(limit.taken.lock().is_empty());
+        assert_eq!(limit.counts.open.load(Relaxed), 0);
     }
 }

@@ -1,8 +1,8 @@
-//! Whose turn it is on a connection, and until when: what all its time limits rest on.
+//! Timeout state of one connection.
 //!
 //! hyper has one time limit, for the head of a request; it counts idle time too, allocates a timer
 //! for each request, and begins only once the version is known, after up to 24 bytes. So nothing of
-//! it is used. The socket, the service and the bodies note here what the client owes, and the
+//! it is used. The socket, the service and the bodies record here what they wait for, and the
 //! connection has one timer, which is moved only when something is due earlier than it rings.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::bodies::Permit;
+use super::permit::Permit;
 use crate::http::Limits;
 
 /// How long a connection that was told to close may take to do so when nothing is asked of it.
@@ -21,7 +21,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// gets to read it: closing a socket with unread bytes would reset it.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// What is to be done about a client that is late.
+/// A timeout that expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Late {
     /// The body of this request is not there yet.
@@ -36,9 +36,9 @@ pub(super) enum Late {
     Closing,
 }
 
-/// Whose turn it is on one connection.
+/// Timeout state of one connection.
 #[derive(Debug)]
-pub(super) struct Pace(Mutex<State>);
+pub(super) struct Timeouts(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -63,7 +63,7 @@ struct Progress {
     id: u64,
     /// Since when the rest of the body is waited for, and who waits.
     body: Option<(Instant, Waker)>,
-    fault: Option<Fault>,
+    fault: Option<BodyError>,
     /// Its right to be worked on, once it has it. That of a stream is given back when it begins.
     permit: Option<Permit>,
     /// Since when a part of the answer waits to be sent.
@@ -71,7 +71,7 @@ struct Progress {
     stream: bool,
 }
 
-impl Pace {
+impl Timeouts {
     /// Of a connection that begins now.
     pub(super) fn new() -> Self {
         let now = Instant::now();
@@ -115,7 +115,7 @@ impl Pace {
         state.unread = false;
         let (body, fault, permit, sending, stream) = (None, None, None, None, false);
         state.exchanges.push(Progress { id, body, fault, permit, sending, stream });
-        Exchange { pace: Arc::clone(self), id }
+        Exchange { timeouts: Arc::clone(self), id }
     }
 
     /// It has been told to close, or told so before.
@@ -170,11 +170,11 @@ impl Pace {
         due
     }
 
-    /// Tell whoever waits for the body of a request that it is late.
+    /// Wake the reader of a body that is late.
     pub(super) fn give_up_body(&self, id: u64) {
         let mut state = self.0.lock();
         let waiting = state.exchange(id).and_then(|exchange| {
-            exchange.fault.get_or_insert(Fault::Late);
+            exchange.fault.get_or_insert(BodyError::Late);
             exchange.body.take()
         });
         drop(state);
@@ -188,22 +188,22 @@ impl Pace {
         let mut state = self.0.lock();
         let Some(exchange) = state.exchange(id) else { return true };
         match &mut exchange.body {
-            _ if exchange.fault == Some(Fault::Late) => return false,
+            _ if exchange.fault == Some(BodyError::Late) => return false,
             Some((_, waiting)) => waiting.clone_from(waker),
             None => exchange.body = Some((Instant::now(), waker.clone())),
         }
         true
     }
 
-    /// The body of a request is there, or nobody wants it.
+    /// The body of a request is complete, or no longer read.
     pub(super) fn end_body(&self, id: u64) {
         if let Some(exchange) = self.0.lock().exchange(id) {
             exchange.body = None;
         }
     }
 
-    /// The body of a request is not taken, and this is why.
-    pub(super) fn refuse_body(&self, id: u64, fault: Fault) {
+    /// The body of a request is rejected for this reason.
+    pub(super) fn reject_body(&self, id: u64, fault: BodyError) {
         if let Some(exchange) = self.0.lock().exchange(id) {
             exchange.fault = Some(fault);
         }
@@ -226,13 +226,13 @@ impl State {
 /// One request and its answer; over when it is dropped.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    pace: Arc<Pace>,
+    timeouts: Arc<Timeouts>,
     pub(super) id: u64,
 }
 
-/// What was wrong with the body of a request.
+/// Why the body of a request was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum BodyError {
     Late,
     TooLarge,
     /// Too many others were worked on when it was there.
@@ -241,13 +241,13 @@ pub(super) enum Fault {
 
 impl Exchange {
     /// What was wrong with the body of the request, as far as it has been read.
-    pub(super) fn fault(&self) -> Option<Fault> {
-        self.pace.0.lock().exchange(self.id)?.fault
+    pub(super) fn fault(&self) -> Option<BodyError> {
+        self.timeouts.0.lock().exchange(self.id)?.fault
     }
 
     /// The answer is a stream, which may stay open for long: there may be more of them than requests.
     pub(super) fn stream(&self) {
-        if let Some(exchange) = self.pace.0.lock().exchange(self.id) {
+        if let Some(exchange) = self.timeouts.0.lock().exchange(self.id) {
             exchange.stream = true;
             exchange.permit = None;
         }
@@ -256,7 +256,7 @@ impl Exchange {
     /// A part of the answer waits to be sent, or none does.
     pub(super) fn sending(&self, sending: bool) {
         let now = sending.then(Instant::now);
-        if let Some(exchange) = self.pace.0.lock().exchange(self.id) {
+        if let Some(exchange) = self.timeouts.0.lock().exchange(self.id) {
             exchange.sending = now;
         }
     }
@@ -265,7 +265,7 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let now = Instant::now();
-        let mut state = self.pace.0.lock();
+        let mut state = self.timeouts.0.lock();
         state.exchanges.retain(|exchange| exchange.id != self.id);
         state.idle = now;
     }

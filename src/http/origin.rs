@@ -1,7 +1,7 @@
-//! Keeps pages of other sites from using the server through the browser of somebody who can reach it.
+//! Rejects requests that pages of other sites send through the browser of a user who can reach the server.
 //!
-//! A page may send simple requests anywhere, and a name of its own may point to this machine. Who asks without a
-//! browser could say anything, so this is no authentication: what sends none of these headers passes.
+//! A page may send simple requests anywhere, and a name of its own may point to this machine. A client that is not a
+//! browser can send any header, so this is not authentication: requests without these headers pass.
 
 use std::net::IpAddr;
 
@@ -14,15 +14,15 @@ use super::answer::Failure;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Whose requests are taken.
+/// Which hosts and origins may send requests.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct OriginPolicy {
     /// The names that the server has, if they are checked.
     hosts: Option<Vec<String>>,
     origins: Vec<String>,
 }
 
-impl Guard {
+impl OriginPolicy {
     /// `is_local`: the server listens at a loopback address, where no name of others should lead.
     pub(super) fn new(options: &Options, is_local: bool) -> Self {
         let hosts = &options.allowed_hosts;
@@ -119,8 +119,8 @@ mod tests {
         request.body(()).unwrap()
     }
 
-    fn code(guard: &Guard, request: &Request<()>) -> Option<String> {
-        guard.check(request).err().map(|Failure(problem)| problem.code.into_owned())
+    fn code(policy: &OriginPolicy, request: &Request<()>) -> Option<String> {
+        policy.check(request).err().map(|Failure(problem)| problem.code.into_owned())
     }
 
     fn options(hosts: &[&str], origins: &[&str]) -> Options {
@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn only_pages_of_our_own_and_allowed_ones_write() {
-        let guard = Guard::new(&options(&[], &["https://app.example"]), false);
-        let write = |headers: &[(&str, &str)]| code(&guard, &asked("DELETE", headers)).is_none();
+        let policy = OriginPolicy::new(&options(&[], &["https://app.example"]), false);
+        let write = |headers: &[(&str, &str)]| code(&policy, &asked("DELETE", headers)).is_none();
         let (host, own) = (("host", "db.example:8080"), ("origin", "http://DB.example:8080"));
         let site = |site| ("sec-fetch-site", site);
         let other = ("origin", "https://evil.example");
@@ -156,17 +156,17 @@ mod tests {
         assert!(!write(&[host, site("same-site")]));
         assert!(!write(&[other]));
         for method in ["GET", "HEAD", "OPTIONS"] {
-            assert_eq!(code(&guard, &asked(method, &[host, other, site("cross-site")])), None);
+            assert_eq!(code(&policy, &asked(method, &[host, other, site("cross-site")])), None);
         }
-        let open = Guard::new(&options(&[], &["*"]), false);
+        let open = OriginPolicy::new(&options(&[], &["*"]), false);
         assert_eq!(code(&open, &asked("POST", &[host, other, site("cross-site")])), None);
     }
 
     #[test]
     fn a_local_server_is_asked_for_by_its_own_names() {
-        let local = Guard::new(&options(&["db.example"], &[]), true);
-        let anywhere = Guard::new(&options(&[], &[]), false);
-        let open = Guard::new(&options(&["*"], &[]), true);
+        let local = OriginPolicy::new(&options(&["db.example"], &[]), true);
+        let anywhere = OriginPolicy::new(&options(&[], &[]), false);
+        let open = OriginPolicy::new(&options(&["*"], &[]), true);
         for (host, is_ours) in [
             ("localhost", true),
             ("LocalHost:8080", true),

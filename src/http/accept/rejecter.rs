@@ -1,4 +1,4 @@
-//! Telling a connection that there is no room for it, without spending much on it.
+//! Rejects connections beyond the limits, at little cost.
 
 use std::future::poll_fn;
 use std::io::Write;
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::refusal::NO_CONNECTION;
+use super::rejections::NO_CONNECTION;
 use super::socket::poll_discard;
 
 /// Refused connections that are kept for a moment at once, at most. Those beyond are closed at once.
@@ -23,17 +23,17 @@ const FEW: usize = 16;
 /// resets it, and a request is mostly on its way by then.
 const KEPT: Duration = Duration::from_millis(500);
 
-/// Says no.
+/// Rejects connections.
 #[derive(Debug)]
-pub(super) struct Refuser(Arc<Semaphore>);
+pub(super) struct Rejecter(Arc<Semaphore>);
 
-impl Refuser {
+impl Rejecter {
     pub(super) fn new(max_connections: usize) -> Self {
         Self(Arc::new(Semaphore::new((max_connections / PART).clamp(FEW, AT_ONCE))))
     }
 
     /// Answer 503 and close. Never waits.
-    pub(super) fn refuse(&self, stream: TcpStream) {
+    pub(super) fn reject(&self, stream: TcpStream) {
         if let Ok(room) = Arc::clone(&self.0).try_acquire_owned() {
             tokio::spawn(async {
                 let _room = room;

@@ -1,4 +1,4 @@
-//! The answers that are given before, or instead of, a handler's.
+//! Answers that reject a connection or a request before, or instead of, a handler.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use crate::Error;
 use crate::http::answer::Failure;
 
-/// What a connection beyond the limits is told, whatever it asks.
+/// The answer to a connection beyond the limits.
 pub(super) const NO_CONNECTION: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/json\r\n\
     content-length: 74\r\n\
@@ -18,7 +18,7 @@ pub(super) const NO_CONNECTION: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     connection: close\r\n\r\n\
     {\"code\":\"busy\",\"message\":\"too many connections: close some, or try later\"}";
 
-/// What who does not encrypt is told, where everybody has to.
+/// The answer to a client without encryption, where it is required.
 #[cfg(feature = "tls")]
 pub(super) const NOT_ENCRYPTED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     content-type: application/json\r\n\
