@@ -48,7 +48,6 @@ impl FromStr for Role {
 }
 
 /// The right that an operation requires.
-#[cfg(feature = "server")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Right {
     /// None: the caller is not authenticated.

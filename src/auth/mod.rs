@@ -64,7 +64,6 @@ mod tokens;
 #[cfg(feature = "server")]
 mod verified;
 
-#[cfg(feature = "server")]
 pub(crate) use self::access::Right;
 pub use self::access::{Access, Role};
 #[cfg(feature = "server")]

@@ -133,8 +133,8 @@ pub(super) fn compacted(body: &[u8]) -> Read<Compacted> {
 
 /// Which store it is, and how it is doing.
 pub(super) fn stats(body: &[u8]) -> Read<(StoreId, Stats)> {
-    let figures = StoreStats::read(body).map_err(text)?;
-    Ok((store_id(&figures.id)?, figures.stats()))
+    let stats: StoreStats = serde_json::from_slice(body).map_err(text)?;
+    Ok((store_id(&stats.id)?, stats.into()))
 }
 
 /// The id of a store, as it is sent.

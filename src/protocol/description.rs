@@ -5,6 +5,19 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+/// Media types of bodies.
+pub(super) mod media {
+    pub(in super::super) const JSON: &str = "application/json";
+    pub(in super::super) const LINES: &str = "application/jsonl";
+    pub(in super::super) const YAML: &str = "application/yaml";
+    pub(in super::super) const EVENTS: &str = "text/event-stream";
+    pub(in super::super) const TEXT: &str = "text/plain";
+    pub(in super::super) const HTML: &str = "text/html";
+    pub(in super::super) const CSS: &str = "text/css";
+    pub(in super::super) const SCRIPT: &str = "text/javascript";
+    pub(in super::super) const PNG: &str = "image/png";
+}
+
 /// What the OpenAPI document says of an operation.
 pub(crate) struct Description {
     /// The documentation: a summary, an empty line, and details.

@@ -22,10 +22,8 @@ pub(crate) use self::command::Command;
 pub(crate) use self::compacted::CompactionResult;
 #[cfg(feature = "server")]
 pub(crate) use self::description::{Content, Schemas};
-#[cfg(feature = "server")]
 pub(crate) use self::operation::Tag;
-pub(crate) use self::problem::Problem;
+pub(crate) use self::problem::{Problem, STATUSES};
 pub(crate) use self::stats::StoreStats;
 pub(crate) use self::table::Operation;
-#[cfg(feature = "server")]
 pub(crate) use crate::auth::Right;

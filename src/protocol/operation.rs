@@ -3,26 +3,20 @@
 use hyper::Method;
 
 use super::table::Operation;
-#[cfg(feature = "server")]
 use crate::auth::Right;
 
 /// What the table says of an operation.
 #[derive(Debug)]
 pub(super) struct Row {
+    pub(super) id: &'static str,
     pub(super) method: Method,
     pub(super) path: &'static str,
-    #[cfg(feature = "server")]
-    pub(super) id: &'static str,
-    #[cfg(feature = "server")]
     pub(super) tag: Tag,
-    #[cfg(feature = "server")]
     pub(super) right: Right,
-    #[cfg(feature = "server")]
     pub(super) command: Option<&'static str>,
 }
 
 /// The subject of an operation. The OpenAPI document groups operations by it.
-#[cfg(feature = "server")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tag {
     Entries,
@@ -44,13 +38,13 @@ pub(crate) enum Tag {
 macro_rules! operations {
     ($(
         $(#[doc = $doc:literal])+
-        $name:ident $id:literal = $method:ident $path:literal {
-            tag: $tag:ident, right: $right:ident $(, command: $command:literal)?;
+        $name:ident $id:literal = $method:ident $path:literal
+            ($tag:ident, $right:ident $(, $command:literal)?) {
             $(parameters: $($parameters:expr),+;)?
+            $(errors: $($error:literal),+;)?
             $(body: $body_media:ident $body:tt = $body_example:tt;)?
             $(answer: $status:literal $words:literal $([$($header:literal),+])?
                 $($media:ident $schema:tt = $example:tt),*;)?
-            $(errors: $($error:literal),+;)?
         }
     )+) => {
         /// An operation of the HTTP interface: a method on a path.
@@ -60,21 +54,16 @@ macro_rules! operations {
         }
 
         static TABLE: &[$crate::protocol::operation::Row] = &[$($crate::protocol::operation::Row {
+            id: $id,
             method: hyper::Method::$method,
             path: $path,
-            #[cfg(feature = "server")]
-            id: $id,
-            #[cfg(feature = "server")]
             tag: $crate::protocol::Tag::$tag,
-            #[cfg(feature = "server")]
             right: $crate::protocol::Right::$right,
-            #[cfg(feature = "server")]
             command: [$(Some($command),)? None][0],
         },)+];
 
         impl Operation {
             /// All operations, in the order of the table.
-            #[cfg(feature = "server")]
             pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
 
             pub(super) fn row(self) -> &'static $crate::protocol::operation::Row {
@@ -121,10 +110,7 @@ impl Operation {
     pub(crate) fn path(self) -> &'static str {
         self.row().path
     }
-}
 
-#[cfg(feature = "server")]
-impl Operation {
     /// The paths on which it is served. `/api/v1/set` is also the entry whose key is `set`.
     pub(crate) fn paths(self) -> impl Iterator<Item = &'static str> {
         let alias = (self.path() == Self::Get.path()).then_some(Self::Set.path());

@@ -6,6 +6,25 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{BatchError, Error, Refusal};
 
+/// The codes of problems, by their HTTP status.
+pub(crate) const STATUSES: &[(u16, &[&str])] = &[
+    (400, &["invalid_json", "invalid_request", "invalid_ttl"]),
+    (401, &["unauthorized"]),
+    (403, &["forbidden"]),
+    (404, &["item_not_found", "not_found", "account_not_found"]),
+    (405, &["method_not_allowed"]),
+    (408, &["timeout"]),
+    (409, &["invalid_data_type", "list_empty", "refused", "wrong_store", "account_exists"]),
+    (410, &["compacted"]),
+    (412, &["revision_mismatch"]),
+    (413, &["too_large"]),
+    (421, &["misdirected"]),
+    (429, &["too_many_attempts"]),
+    (500, &["compaction_failed", "outcome_unknown", "internal"]),
+    (503, &["busy", "shutting_down", "recovering", "journal_failed", "failed"]),
+    (507, &["memory_limit", "storage_full"]),
+];
+
 /// Why a request failed. The members besides the first two depend on the code.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
@@ -131,27 +150,10 @@ impl Problem {
         !matches!(&*self.code, "outcome_unknown" | "failed" | "internal")
     }
 
-    /// The HTTP status that goes with the code.
+    /// The HTTP status of the code.
     pub(crate) fn status(&self) -> u16 {
-        match &*self.code {
-            "unauthorized" => 401,
-            "forbidden" => 403,
-            "item_not_found" | "not_found" | "account_not_found" => 404,
-            "method_not_allowed" => 405,
-            "timeout" => 408,
-            "invalid_data_type" | "list_empty" | "refused" | "wrong_store" | "account_exists" => {
-                409
-            }
-            "too_many_attempts" => 429,
-            "compacted" => 410,
-            "revision_mismatch" => 412,
-            "too_large" => 413,
-            "misdirected" => 421,
-            "busy" | "shutting_down" | "recovering" | "journal_failed" | "failed" => 503,
-            "memory_limit" | "storage_full" => 507,
-            "compaction_failed" | "outcome_unknown" | "internal" => 500,
-            _ => 400,
-        }
+        let of_status = STATUSES.iter().find(|(_, codes)| codes.contains(&&*self.code));
+        of_status.map_or(400, |(status, _)| *status)
     }
 
     /// The error that it tells of.

@@ -86,7 +86,7 @@ pub(in crate::http) struct Endpoint {
     pub(super) command: Option<&'static str>,
     /// A health check: that the server is not well is its answer, and not a failure.
     pub(in crate::http) is_check: bool,
-    pub(super) outcomes: [AtomicU64; OUTCOMES.len()],
+    pub(super) outcomes: Box<[AtomicU64]>,
     pub(super) times: Times,
 }
 
@@ -102,7 +102,7 @@ impl Endpoint {
             method,
             command: command.and_then(|(operation, _)| operation.command()),
             is_check,
-            outcomes: std::array::from_fn(|_| AtomicU64::new(0)),
+            outcomes: OUTCOMES.iter().map(|_| AtomicU64::new(0)).collect(),
             times: Times::default(),
         }
     }

@@ -1,53 +1,35 @@
 //! How a request ended.
 
+use std::sync::LazyLock;
+
 use axum::http::StatusCode;
 
-/// An outcome: what it is called, and the status that goes with it.
-pub(super) const OUTCOMES: [(&str, &str); 35] = [
-    ("ok", "200"),
-    ("ok", "201"),
-    ("ok", "204"),
-    ("ok", "304"),
-    ("ok", "2xx"),
-    ("ok", "3xx"),
-    ("unauthorized", "401"),
-    ("forbidden", "403"),
-    ("item_not_found", "404"),
-    ("not_found", "404"),
-    ("method_not_allowed", "405"),
-    ("timeout", "408"),
-    ("invalid_data_type", "409"),
-    ("list_empty", "409"),
-    ("refused", "409"),
-    ("wrong_store", "409"),
-    ("compacted", "410"),
-    ("revision_mismatch", "412"),
-    ("too_large", "413"),
-    ("misdirected", "421"),
-    ("invalid_json", "400"),
-    ("invalid_request", "400"),
-    ("invalid_ttl", "400"),
-    ("busy", "503"),
-    ("shutting_down", "503"),
-    ("recovering", "503"),
-    ("journal_failed", "503"),
-    ("failed", "503"),
-    ("memory_limit", "507"),
-    ("storage_full", "507"),
-    ("compaction_failed", "500"),
-    ("outcome_unknown", "500"),
-    ("internal", "500"),
-    // What has no code of ours.
-    ("other", "4xx"),
-    ("other", "5xx"),
-];
+use crate::protocol::STATUSES;
+
+/// An outcome of a request, and the HTTP status that goes with it, as labels.
+#[derive(Debug)]
+pub(super) struct Labels {
+    pub(super) outcome: &'static str,
+    pub(super) status: String,
+}
+
+/// All outcomes: success, one for each code of a problem, and failures without a code.
+pub(super) static OUTCOMES: LazyLock<Vec<Labels>> = LazyLock::new(|| {
+    let labels = |outcome, status: &dyn ToString| Labels { outcome, status: status.to_string() };
+    let success = ["200", "201", "204", "304", "2xx", "3xx"].map(|status| labels("ok", &status));
+    let codes = STATUSES
+        .iter()
+        .flat_map(|(status, codes)| codes.iter().map(move |code| labels(code, status)));
+    let others = ["4xx", "5xx"].map(|status| labels("other", &status));
+    success.into_iter().chain(codes).chain(others).collect()
+});
 
 /// One of the outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::http) struct Outcome(u8);
+pub(in crate::http) struct Outcome(usize);
 
 impl Outcome {
-    /// What an answer says, by its status and the code of its error.
+    /// The outcome of an answer, by its status and the code of its problem.
     pub(in crate::http) fn of(status: StatusCode, code: Option<&str>) -> Self {
         match (status.as_u16(), code) {
             (200, None) => Self(0),
@@ -60,21 +42,17 @@ impl Outcome {
 
     #[cold]
     fn rare(status: u16, code: Option<&str>) -> Self {
-        let found = match code {
-            Some(code) => OUTCOMES.iter().position(|(name, _)| *name == code),
-            None => None,
-        };
-        let found = found.unwrap_or(match status {
+        let of_code = code.and_then(|code| OUTCOMES.iter().position(|known| known.outcome == code));
+        Self(of_code.unwrap_or(match status {
             0..300 => 4,
             300..400 => 5,
             400..500 => OUTCOMES.len() - 2,
             _ => OUTCOMES.len() - 1,
-        });
-        Self(found as u8)
+        }))
     }
 
     pub(super) fn index(self) -> usize {
-        usize::from(self.0)
+        self.0
     }
 }
 
@@ -85,7 +63,7 @@ mod tests {
 
     #[test]
     fn every_outcome_has_the_status_of_its_code() {
-        for (index, (name, status)) in OUTCOMES.iter().enumerate() {
+        for (index, Labels { outcome: name, status }) in OUTCOMES.iter().enumerate() {
             let code = (!["ok", "other"].contains(name)).then_some(*name);
             if let Some(code) = code {
                 assert_eq!(Problem::new(code, "").status().to_string(), *status, "{code}");
@@ -95,6 +73,7 @@ mod tests {
             assert_eq!(Outcome::of(status, code).index(), index, "{name} {status}");
         }
         let teapot = StatusCode::IM_A_TEAPOT;
-        assert_eq!(OUTCOMES[Outcome::of(teapot, Some("no such code")).index()], ("other", "4xx"));
+        let unknown = &OUTCOMES[Outcome::of(teapot, Some("no such code")).index()];
+        assert_eq!((unknown.outcome, &*unknown.status), ("other", "4xx"));
     }
 }

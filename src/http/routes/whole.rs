@@ -51,5 +51,5 @@ pub(in crate::http) async fn compact<T: Element>(
 pub(in crate::http) async fn stats<T: Element>(
     Context(app, _): Context<T>,
 ) -> Result<Response, Failure> {
-    Ok(json(serde_json::to_vec(&StoreStats::new(app.store.id(), &app.store.stats()))?))
+    Ok(json(serde_json::to_vec(&StoreStats::new(app.store.id(), app.store.stats()))?))
 }

@@ -9,7 +9,7 @@ use prometheus_client::metrics::MetricType::{Counter, Histogram};
 use prometheus_client::registry::Unit;
 
 use super::writer::{Family, Writer};
-use crate::http::metrics::outcome::OUTCOMES;
+use crate::http::metrics::outcome::{Labels, OUTCOMES};
 use crate::http::metrics::times::Sum;
 use crate::http::metrics::{Endpoint, Metrics};
 
@@ -20,7 +20,7 @@ impl Http {
     fn commands(&self, mut to: Family<'_, '_>) -> fmt::Result {
         for (name, endpoints) in self.0.0.endpoints.by_command() {
             // Always there, so that a rate can be computed from the first one on.
-            for (outcome, count) in sum_by(&endpoints, |(outcome, _)| outcome, Some("ok")) {
+            for (outcome, count) in sum_by(&endpoints, |labels| labels.outcome, Some("ok")) {
                 to.counter(&[("command", name), ("outcome", outcome)], count)?;
             }
         }
@@ -38,7 +38,7 @@ impl Http {
 
     fn requests(&self, mut to: Family<'_, '_>) -> fmt::Result {
         for endpoint in self.0.0.endpoints.iter() {
-            for (status, count) in sum_by(&[endpoint], |(_, status)| status, None) {
+            for (status, count) in sum_by(&[endpoint], |labels| &labels.status, None) {
                 let labels =
                     [("route", endpoint.route), ("method", endpoint.method), ("status", status)];
                 to.counter(&labels, count)?;
@@ -63,13 +63,13 @@ impl Http {
 /// Counts of some endpoints, summed by a part of the outcome; those that are zero only if they are `always` there.
 fn sum_by(
     endpoints: &[&Endpoint],
-    part: fn((&'static str, &'static str)) -> &'static str,
+    part: fn(&'static Labels) -> &'static str,
     always: Option<&'static str>,
 ) -> Vec<(&'static str, u64)> {
     let mut counts: Vec<(&'static str, u64)> = always.map(|part| (part, 0)).into_iter().collect();
     for endpoint in endpoints {
         for (outcome, count) in OUTCOMES.iter().zip(&endpoint.outcomes) {
-            let (part, count) = (part(*outcome), count.load(Relaxed));
+            let (part, count) = (part(outcome), count.load(Relaxed));
             match counts.iter_mut().find(|(other, _)| *other == part) {
                 Some((_, sum)) => *sum += count,
                 None if count > 0 => counts.push((part, count)),
@@ -99,71 +99,6 @@ impl Collector for Http {
             to.gauge("tls_certificate_expiry", seconds, help, expires)?;
         }
 
-        let counts = self.0.counts();
-        for (name, help, count) in [
-            (
-                "http_connections",
-                "Connections that are open, without those being refused",
-                &counts.open,
-            ),
-            (
-                "http_requests_in_flight",
-                "Requests that are worked on, without streams that have begun",
-                &counts.in_flight,
-            ),
-            (
-                "http_requests_waiting",
-                "Requests whose bodies are not there yet, and that are not worked on before they are",
-                &counts.waiting,
-            ),
-            ("http_streams", "Streams of events that are open", &counts.streams),
-        ] {
-            to.gauge(name, None, help, count.load(Relaxed))?;
-        }
-        for (name, help, count) in [
-            ("http_connections_accepted", "Connections that were let in", &counts.accepted),
-            (
-                "http_accept_failures",
-                "Times that no connection could be accepted, mostly for want of file descriptors",
-                &counts.accept_failed,
-            ),
-            (
-                "http_requests_shed",
-                "Requests answered 503 because there were too many at once, watches included",
-                &counts.shed,
-            ),
-            (
-                "http_requests_too_large",
-                "Requests answered 413 because of the length of their body",
-                &counts.too_large,
-            ),
-            (
-                "http_requests_timed_out",
-                "Requests answered 408 because their body was late",
-                &counts.timed_out,
-            ),
-            (
-                "http_requests_panicked",
-                "Requests answered 500 because the server panicked",
-                &counts.panicked,
-            ),
-        ] {
-            to.counter(name, None, help, count.load(Relaxed))?;
-        }
-        let help = "Connections that were refused, by the limit that they were beyond";
-        to.family("http_connections_refused", None, help, Counter, |mut family| {
-            family.counter(&[("limit", "total")], counts.refused_total.load(Relaxed) as u64)?;
-            family.counter(&[("limit", "address")], counts.refused_address.load(Relaxed) as u64)
-        })?;
-        let help = "Connections that the server closed, by what their client did";
-        to.family("http_connections_closed", None, help, Counter, |mut family| {
-            family.counter(
-                &[("reason", "handshake")],
-                counts.closed_handshake.load(Relaxed) as u64,
-            )?;
-            family.counter(&[("reason", "slow")], counts.closed_slow.load(Relaxed) as u64)?;
-            family.counter(&[("reason", "idle")], counts.closed_idle.load(Relaxed) as u64)?;
-            family.counter(&[("reason", "stalled")], counts.closed_stalled.load(Relaxed) as u64)
-        })
+        self.0.counts().write(&mut to)
     }
 }

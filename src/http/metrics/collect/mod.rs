@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use self::http::Http;
 use self::process::Process;
 use self::store::Store;
+pub(super) use self::writer::Writer;
 use super::Metrics;
 use crate::Reader;
 

@@ -13,12 +13,12 @@ use prometheus_client::registry::Unit;
 const NO_EXEMPLAR: Option<&Exemplar<NoLabelSet, f64>> = None;
 
 /// Names and values, side by side.
-pub(super) struct Writer<'e>(pub(super) DescriptorEncoder<'e>);
+pub(in crate::http::metrics) struct Writer<'e>(pub(super) DescriptorEncoder<'e>);
 
 #[expect(clippy::needless_pass_by_value, reason = "they are numbers")]
 impl Writer<'_> {
     /// The name gets `_total`, and before that the unit if there is one.
-    pub(super) fn counter(
+    pub(in crate::http::metrics) fn counter(
         &mut self,
         name: &str,
         unit: Option<&Unit>,
@@ -29,7 +29,7 @@ impl Writer<'_> {
         metric.encode_counter(&value, NO_EXEMPLAR)
     }
 
-    pub(super) fn gauge(
+    pub(in crate::http::metrics) fn gauge(
         &mut self,
         name: &str,
         unit: Option<&Unit>,
@@ -54,7 +54,7 @@ impl Writer<'_> {
     }
 
     /// A metric with labels.
-    pub(super) fn family(
+    pub(in crate::http::metrics) fn family(
         &mut self,
         name: &str,
         unit: Option<&Unit>,
@@ -67,10 +67,14 @@ impl Writer<'_> {
 }
 
 /// The members of a metric with labels.
-pub(super) struct Family<'f, 'e>(&'f mut MetricEncoder<'e>);
+pub(in crate::http::metrics) struct Family<'f, 'e>(&'f mut MetricEncoder<'e>);
 
 impl Family<'_, '_> {
-    pub(super) fn counter(&mut self, labels: &impl EncodeLabelSet, value: u64) -> fmt::Result {
+    pub(in crate::http::metrics) fn counter(
+        &mut self,
+        labels: &impl EncodeLabelSet,
+        value: u64,
+    ) -> fmt::Result {
         self.0.encode_family(labels)?.encode_counter(&value, NO_EXEMPLAR)
     }
 
