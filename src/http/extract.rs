@@ -17,27 +17,25 @@ use super::app::App;
 use super::auth::Caller;
 use crate::{Condition, Error, Key, ResumeToken, StoreId, Write};
 
-/// The last parameter of the path: those before it are of where the routes are mounted.
-async fn last_parameter<S: Send + Sync>(
-    parts: &mut Parts,
-    state: &S,
-) -> Result<Option<String>, Failure> {
-    let no_text = |_| Failure::new("invalid_request", "the path is not UTF-8");
-    let params = RawPathParams::from_request_parts(parts, state).await.map_err(no_text)?;
-    Ok(params.iter().last().map(|(_, value)| value.to_owned()))
+fn not_utf8() -> Failure {
+    Failure::new("invalid_request", "the path is not UTF-8")
 }
 
-/// The key that the path names, if whoever asks may touch it: its last parameter, and at `/api/v1/set`, which has none, `set`.
+/// The key in the path, if the caller may access it: the last parameter, and `set` at `/api/v1/set`, which has none.
 pub(super) struct PathKey(pub(super) Key);
 
 impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for PathKey {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App<T>>) -> Result<Self, Failure> {
-        let key = match last_parameter(parts, app).await? {
+        let parameters = RawPathParams::from_request_parts(parts, app).await;
+        // The last one: those before it are of where the routes are mounted.
+        let last =
+            parameters.map_err(|_| not_utf8())?.iter().last().map(|(_, value)| Key::from(value));
+        let key = match last {
             // Whether it is a parameter or not.
             _ if parts.uri.path().ends_with("/set") => Key::from("set"),
-            key => Key::from(key.unwrap_or_default()),
+            key => key.unwrap_or_else(|| Key::from("")),
         };
         key.validate()?;
         Caller::of(&parts.headers, &mut parts.extensions, app)?.needs_key(&key)?;
@@ -45,14 +43,15 @@ impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for PathKey {
     }
 }
 
-/// The name of the file that the path asks for.
-pub(super) struct FileName(pub(super) String);
+/// The parameters of the path.
+pub(super) struct Path<P>(pub(super) P);
 
-impl<S: Send + Sync> FromRequestParts<S> for FileName {
+impl<P: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<P> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        Ok(Self(last_parameter(parts, state).await?.unwrap_or_default()))
+        let path = axum::extract::Path::<P>::from_request_parts(parts, state).await;
+        path.map(|axum::extract::Path(path)| Self(path)).map_err(|_| not_utf8())
     }
 }
 

@@ -8,11 +8,11 @@ mod command;
 mod compacted;
 #[cfg(feature = "server")]
 mod description;
-mod operation;
 #[cfg(feature = "server")]
-mod parameters;
+mod headers;
+mod operation;
+pub(crate) mod parameters;
 mod problem;
-pub(crate) mod queries;
 #[cfg(feature = "server")]
 pub(crate) mod schemas;
 mod stats;

@@ -1,79 +1,127 @@
-//! Parameters of operations: in paths, queries, and headers.
+//! Parameters in paths and queries.
 
-use serde_json::{Value, json};
-use utoipa::IntoParams;
+use serde::Deserialize;
+#[cfg(feature = "server")]
+use utoipa::{IntoParams, ToSchema};
 
-pub(super) fn key() -> Vec<Value> {
-    vec![json!({
-        "name": "key", "in": "path", "required": true, "example": "car/speed",
-        "description": "The key: one segment of the path, percent-encoded. 1 to 1,024 bytes of UTF-8; `.` and `..` cannot be in a path.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 1024},
-    })]
+use crate::End;
+
+/// The path of an account.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "server", derive(IntoParams), into_params(parameter_in = Path))]
+pub(crate) struct AccountPath {
+    /// The name of the account.
+    #[cfg_attr(
+        feature = "server",
+        param(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = "ada")
+    )]
+    pub(crate) name: String,
 }
 
-/// The name of an account.
-pub(super) fn name() -> Vec<Value> {
-    vec![json!({
-        "name": "name", "in": "path", "required": true, "example": "ada",
-        "description": "The name of the account.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
-    })]
+/// The path of an API token.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "server", derive(IntoParams), into_params(parameter_in = Path))]
+pub(crate) struct TokenPath {
+    /// The name of the account.
+    #[cfg_attr(
+        feature = "server",
+        param(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", example = "ada")
+    )]
+    pub(crate) name: String,
+    /// The id of the token.
+    #[cfg_attr(feature = "server", param(min_length = 1, example = "x1Y2z3-_"))]
+    pub(crate) id: String,
 }
 
-/// The id of a token.
-pub(super) fn id() -> Vec<Value> {
-    vec![json!({
-        "name": "id", "in": "path", "required": true, "example": "x1Y2z3-_",
-        "description": "The id of the token.",
-        "schema": {"type": "string", "minLength": 1},
-    })]
+/// The path of a file of the documentation.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "server", derive(IntoParams), into_params(parameter_in = Path))]
+pub(crate) struct FilePath {
+    /// The name of the file.
+    #[cfg_attr(feature = "server", param(example = "swagger-ui.css"))]
+    pub(crate) file: String,
 }
 
-/// The name of a file; `example` is one that exists.
-pub(super) fn file(example: &str) -> Vec<Value> {
-    vec![json!({
-        "name": "file", "in": "path", "required": true, "example": example,
-        "description": "The name of the file.", "schema": {"type": "string"},
-    })]
+/// One end of a list.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(feature = "server", derive(IntoParams), into_params(parameter_in = Query))]
+pub(crate) struct ListEnd {
+    /// The end of the list: `front`, or `back`, which is the default.
+    #[serde(default = "ListEnd::back")]
+    #[cfg_attr(feature = "server", param(required = false, value_type = EndName, inline, example = "front"))]
+    pub(crate) end: End,
 }
 
-/// The condition of a write.
-pub(super) fn conditions() -> Vec<Value> {
-    let if_match = json!({
-        "name": "If-Match", "in": "header", "required": false, "example": "*",
-        "description": "Only if the entry is the one of this `ETag` (or of this revision, in quotes); `*`: only if it is present.",
-        // Two schemas: schemathesis 4.32 does not understand them as one pattern.
-        "schema": {"anyOf": [
-            {"type": "string", "enum": ["*"]},
-            {"type": "string", "pattern": r#"^"([0-9a-f]{16}-)?[0-9]{1,19}"$"#},
-        ]},
-    });
-    let if_none_match = json!({
-        "name": "If-None-Match", "in": "header", "required": false, "example": "*",
-        "description": "Only if the key is absent. Not together with `If-Match`.",
-        "schema": {"type": "string", "enum": ["*"]},
-    });
-    vec![if_match, if_none_match]
+impl ListEnd {
+    fn back() -> End {
+        End::Back
+    }
 }
 
-/// The entity tags of a conditional read.
-pub(super) fn etags() -> Vec<Value> {
-    vec![json!({
-        "name": "If-None-Match", "in": "header", "required": false, "example": "\"5f0c9a1b2c3d4e5f-7\"",
-        "description": "The `ETag`s that the client has, or `*`. If the entry has one of them, the answer is 304.",
-        "schema": {"type": "string", "pattern": r"^[\t -~]*$"},
-    })]
+/// Describes [`End`].
+#[cfg(feature = "server")]
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "describes the type of another module")]
+enum EndName {
+    Front,
+    Back,
 }
 
-pub(super) fn last_event_id() -> Vec<Value> {
-    vec![json!({
-        "name": "Last-Event-ID", "in": "header", "required": false, "example": "5f0c9a1b2c3d4e5f-7",
-        "description": "The `id` of the last event that was read. Takes precedence over `from`.",
-        "schema": {"type": "string", "pattern": "^([0-9a-f]{16}-[0-9]{1,19})?$"},
-    })]
+/// A part of a list.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "server", derive(IntoParams), into_params(parameter_in = Query))]
+pub(crate) struct Window {
+    /// The index of the first element: from 0, and negative from the end.
+    #[serde(default)]
+    #[cfg_attr(feature = "server", param(required = false, value_type = i64, example = -1))]
+    pub(crate) offset: isize,
+    /// How many elements at most: all by default.
+    #[cfg_attr(feature = "server", param(required = false, value_type = usize, minimum = 0, maximum = 18_446_744_073_709_551_615usize, example = 1))]
+    pub(crate) limit: Option<usize>,
 }
 
-/// The members of a query.
-pub(super) fn query<Q: IntoParams>() -> Vec<Value> {
-    Q::into_params(|| None).iter().map(|parameter| json!(parameter)).collect()
+/// A page of keys or entries.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "server", derive(IntoParams), into_params(parameter_in = Query))]
+pub(crate) struct PageQuery {
+    /// What the keys begin with: all keys by default.
+    #[serde(default)]
+    #[cfg_attr(feature = "server", param(required = false, example = "car/"))]
+    pub(crate) prefix: String,
+    /// The key after which the page begins: the `next` of the page before. It need not be present.
+    #[cfg_attr(feature = "server", param(required = false, value_type = String, example = "car/location"))]
+    pub(crate) after: Option<String>,
+    /// How many at most: 1 to 10,000; a number outside is taken as the nearest one.
+    #[cfg_attr(feature = "server", param(required = false, value_type = usize, minimum = 0, maximum = 18_446_744_073_709_551_615usize, example = 100))]
+    pub(crate) limit: Option<usize>,
+    /// Entries, rather than keys.
+    #[serde(default)]
+    #[cfg_attr(feature = "server", param(required = false, example = true))]
+    pub(crate) entries: bool,
+}
+
+/// How the writes of a batch belong together.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "server", derive(IntoParams), into_params(parameter_in = Query))]
+pub(crate) struct BatchQuery {
+    /// Each write succeeds or fails alone, rather than all or nothing.
+    #[serde(default)]
+    #[cfg_attr(feature = "server", param(required = false, example = true))]
+    pub(crate) independent: bool,
+}
+
+/// A subscription: to what, and from where.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "server", derive(IntoParams), into_params(parameter_in = Query))]
+pub(crate) struct WatchQuery {
+    /// Only the changes of this key.
+    #[cfg_attr(feature = "server", param(required = false, value_type = String, min_length = 1, max_length = 1024, example = "car/speed"))]
+    pub(crate) key: Option<String>,
+    /// Only the changes of keys that begin like this. Not together with `key`.
+    #[cfg_attr(feature = "server", param(required = false, value_type = String, example = "car/"))]
+    pub(crate) prefix: Option<String>,
+    /// The start: `now` (the default), `snapshot` (every entry, then every change), a revision, or the `id` of an event.
+    #[cfg_attr(feature = "server", param(required = false, value_type = String, pattern = r"^(now|snapshot|[0-9]{1,19}|[0-9a-f]{16}-[0-9]{1,19})?$", example = "snapshot"))]
+    pub(crate) from: Option<String>,
 }

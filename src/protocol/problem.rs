@@ -41,62 +41,48 @@ pub(crate) struct Problem {
     details: Option<Box<ProblemDetails>>,
 }
 
-/// What a program may need to know of a problem, besides its code.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
-struct ProblemDetails {
+/// Makes the struct of members that a problem may have.
+macro_rules! details {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty $(, $serde:ident = $with:literal)?;)+) => {
+        /// What a program may need to know of a problem, besides its code.
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+        struct ProblemDetails {
+            $($(#[doc = $doc])+
+            #[serde(default, skip_serializing_if = "Option::is_none" $(, $serde = $with)?)]
+            #[cfg_attr(feature = "server", schema(value_type = $type, required = false))]
+            $name: Option<$type>,)+
+        }
+    };
+}
+
+details! {
     /// Of a batch: which of its commands failed, from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(nullable = false))]
-    index: Option<usize>,
+    index: usize;
     /// Of `revision_mismatch`: the revision that the key has, or `null` if it is absent.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    #[cfg_attr(feature = "server", schema(value_type = Option<u64>))]
-    current: Option<Option<u64>>,
+    current: Option<u64>, deserialize_with = "present";
     /// Of `compacted`: the oldest revision after which every change is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(nullable = false))]
-    oldest: Option<u64>,
+    oldest: u64;
     /// Of an invalid position to resume from: the revision that was requested.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(nullable = false))]
-    asked: Option<u64>,
+    asked: u64;
     /// Of a revision that has not been reached: the newest of the store.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(nullable = false))]
-    head: Option<u64>,
+    head: u64;
     /// Of a revision inside a batch: the last position to resume from before it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(nullable = false))]
-    before: Option<u64>,
+    before: u64;
     /// Of a key of a wrong length: its length in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(nullable = false))]
-    length: Option<usize>,
+    length: usize;
     /// Of `memory_limit`: which limit, `entries` or `bytes`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(value_type = String, required = false))]
-    what: Option<Cow<'static, str>>,
+    what: Cow<'static, str>;
     /// Of a limit: how much it allows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(nullable = false))]
-    limit: Option<u64>,
+    limit: u64;
     /// Of `too_large`: what the entry would weigh, in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(nullable = false))]
-    weight: Option<u64>,
+    weight: u64;
     /// After how many seconds to try again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(nullable = false))]
-    retry_after: Option<u64>,
+    retry_after: u64;
     /// Why a gate, a journal or the store itself rejected the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(value_type = String, required = false))]
-    reason: Option<Cow<'static, str>>,
+    reason: Cow<'static, str>;
     /// Of `internal`: the revision of a write that was done, and whose answer cannot be written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(nullable = false))]
-    revision: Option<u64>,
+    revision: u64;
 }
 
 /// A `null` that is there is not the same as nothing.

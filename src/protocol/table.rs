@@ -7,9 +7,9 @@
 //! requires, and the name of its command in metrics. The rest is for the OpenAPI document, as is the documentation.
 
 #[cfg(feature = "server")]
-use super::{CompactionResult, StoreStats, queries::*, schemas::*};
+use super::{CompactionResult, StoreStats, parameters::*, schemas::*};
 #[cfg(feature = "server")]
-use super::{accounts::*, answers::Done, bodies::*, description::media::*, parameters::*};
+use super::{accounts::*, answers::Done, bodies::*, description::media::*, headers::*};
 #[cfg(feature = "server")]
 use crate::auth::{Access, NewToken, Profile};
 
@@ -57,7 +57,7 @@ super::operation::operations! {
     ///
     /// Creates the list if the key is absent. The answer does not grow with the list.
     Push "push" = POST "/api/v1/{key}/push" (Lists, Write, "push") {
-        parameters: key(), query::<ListEnd>(), conditions(); errors: "write", "body", "invalid_data_type";
+        parameters: key(), fields::<ListEnd>(), conditions(); errors: "write", "body", "invalid_data_type";
         body: JSON NewElement = {"value": "b"};
         answer: 200 "The element was pushed." JSON Done = {"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 2};
     }
@@ -65,7 +65,7 @@ super::operation::operations! {
     ///
     /// As `POST`, but for the answer and for an absent key.
     PushRow "push_row" = PATCH "/api/v1/{key}/push" (Lists, Write, "push") {
-        parameters: key(), query::<ListEnd>(), conditions(); errors: "write", "body", "invalid_data_type", "item_not_found";
+        parameters: key(), fields::<ListEnd>(), conditions(); errors: "write", "body", "invalid_data_type", "item_not_found";
         body: JSON NewElement = {"value": "b", "ttl": "24h"};
         answer: 200 "The list." ["ETag"] JSON RowOrDone = {"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z"};
     }
@@ -73,21 +73,21 @@ super::operation::operations! {
     ///
     /// The answer does not grow with the list.
     Pop "pop" = POST "/api/v1/{key}/pop" (Lists, Write, "pop") {
-        parameters: key(), query::<ListEnd>(), conditions(); errors: "write", "invalid_data_type", "item_not_found", "list_empty";
+        parameters: key(), fields::<ListEnd>(), conditions(); errors: "write", "invalid_data_type", "item_not_found", "list_empty";
         answer: 200 "The element was popped." JSON Popped = {"popped": "b", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 1};
     }
     /// Pop an element from a list, and answer the list.
     ///
     /// As `POST`, with the list besides the element.
     PopRow "pop_row" = PATCH "/api/v1/{key}/pop" (Lists, Write, "pop") {
-        parameters: key(), query::<ListEnd>(), conditions(); errors: "write", "invalid_data_type", "item_not_found", "list_empty";
+        parameters: key(), fields::<ListEnd>(), conditions(); errors: "write", "invalid_data_type", "item_not_found", "list_empty";
         answer: 200 "The list, and the element that was popped." ["ETag"] JSON RowOrPopped = {"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z", "popped": "b"};
     }
     /// Read a part of a list.
     ///
     /// `limit=0` asks for the length alone, `offset=-1&limit=1` for the last element.
     Range "range" = GET "/api/v1/{key}/range" (Lists, Read, "range") {
-        parameters: key(), query::<Window>(); errors: "store", "invalid_data_type", "item_not_found";
+        parameters: key(), fields::<Window>(); errors: "store", "invalid_data_type", "item_not_found";
         answer: 200 "The part." ["ETag"] JSON Part = {"elements": ["a", "b"], "length": 3, "revision": 7};
     }
     /// Let an entry expire, or never.
@@ -111,7 +111,7 @@ super::operation::operations! {
     /// Costs what it returns, not what the store holds. A page of entries ends early when it is longer than 4 MiB: `next`
     /// says whether there is more.
     Keys "keys" = GET "/keys" (Store, Read, "keys") {
-        parameters: query::<PageQuery>(); errors: "store";
+        parameters: fields::<PageQuery>(); errors: "store";
         answer: 200 "A page." JSON Page = {"keys": ["car/location", "car/speed"], "next": "car/speed", "revision": 7};
     }
     /// Several writes in one request.
@@ -119,7 +119,7 @@ super::operation::operations! {
     /// All or nothing, at one moment, and one event to subscribers: the first write that fails is the error, with its
     /// `index`. With `independent` each write succeeds or fails alone, and its error is at its place in the answer.
     Batch "batch" = POST "/batch" (Store, Write, "batch") {
-        parameters: query::<BatchQuery>(); errors: "write", "body", "item_not_found", "invalid_data_type", "list_empty";
+        parameters: fields::<BatchQuery>(); errors: "write", "body", "item_not_found", "invalid_data_type", "list_empty";
         body: JSON [BatchCommand] = [{"command": "set", "key": "car/speed", "value": 42.5}, {"command": "push", "key": "laps", "value": "b"}];
         answer: 200 "What each write did, in their order." JSON [Outcome] = [{"revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z"}, {"revision": 8, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 2}];
     }
@@ -130,7 +130,7 @@ super::operation::operations! {
     /// filter has hidden many, and `end` (a `Problem`) when the server ends it. An `id` is a position to resume from:
     /// browsers do so by themselves. A comment is sent when there was no event for a while.
     Watch "watch" = GET "/watch" (Store, Read, "watch") {
-        parameters: query::<WatchQuery>(), last_event_id(); errors: "store", "compacted", "wrong_store", "journal_failed";
+        parameters: fields::<WatchQuery>(), last_event_id(); errors: "store", "compacted", "wrong_store", "journal_failed";
         answer: 200 "The stream." ["Mainspring-Store", "Mainspring-Resume"] EVENTS ServerSentEvent = {"event": "change", "id": "5f0c9a1b2c3d4e5f-7", "data": "{\"revision\":7,\"time\":\"2026-11-21T08:42:39.299482077Z\",\"key\":\"car/speed\",\"change\":\"removed\"}"};
     }
     /// Statistics of the store.
@@ -209,14 +209,14 @@ super::operation::operations! {
     ///
     /// Its style, its program, its icons.
     DocsFile "docs_file" = GET "/docs/{file}" (Description, None) {
-        parameters: file("swagger-ui.css"); errors: "not_found";
+        parameters: fields::<FilePath>(); errors: "not_found";
         answer: 200 "The file." HTML String = "<!DOCTYPE html>", CSS String = "a {}", SCRIPT String = "1", PNG String = "PNG";
     }
     /// A file of the same page, below the older path.
     ///
     /// Begin at `index.html`.
     SwaggerFile "swagger_file" = GET "/api/v1/docs/swagger/{file}" (Description, None) {
-        parameters: file("index.html"); errors: "not_found";
+        parameters: fields::<FilePath>(); errors: "not_found";
         answer: 200 "The file." HTML String = "<!DOCTYPE html>", CSS String = "a {}", SCRIPT String = "1", PNG String = "PNG";
     }
     /// Log in.
@@ -271,7 +271,7 @@ super::operation::operations! {
     ///
     /// Takes effect with its next request, and ends its streams.
     SetAccess "set_access" = PUT "/auth/accounts/{name}" (Accounts, Admin) {
-        parameters: name(); errors: "invalid_json", "account_not_found";
+        parameters: fields::<AccountPath>(); errors: "invalid_json", "account_not_found";
         body: JSON Access = {"role": "reader", "prefix": "car/"};
         answer: 200 "The access was changed." JSON Acknowledgement = {"message": "ok"};
     }
@@ -279,14 +279,14 @@ super::operation::operations! {
     ///
     /// Its tokens and streams end at once.
     RemoveAccount "remove_account" = DELETE "/auth/accounts/{name}" (Accounts, Admin) {
-        parameters: name(); errors: "account_not_found";
+        parameters: fields::<AccountPath>(); errors: "account_not_found";
         answer: 200 "The account was removed." JSON Acknowledgement = {"message": "ok"};
     }
     /// Give an account another password.
     ///
     /// Every login of the account ends; its API tokens stay.
     SetPassword "set_password" = PUT "/auth/accounts/{name}/password" (Accounts, Admin) {
-        parameters: name(); errors: "invalid_json", "account_not_found";
+        parameters: fields::<AccountPath>(); errors: "invalid_json", "account_not_found";
         body: JSON Password = {"password": "springs and wheels"};
         answer: 200 "The password was changed." JSON Acknowledgement = {"message": "ok"};
     }
@@ -302,7 +302,7 @@ super::operation::operations! {
     ///
     /// It is rejected from now on. Only an admin removes one of another account.
     RemoveToken "remove_token" = DELETE "/auth/tokens/{name}/{id}" (Accounts, Account) {
-        parameters: name(), id(); errors: "account_not_found";
+        parameters: fields::<TokenPath>(); errors: "account_not_found";
         answer: 200 "The token was removed." JSON Acknowledgement = {"message": "ok"};
     }
     /// Sign with a new key.

@@ -7,12 +7,13 @@ use axum::response::Response;
 
 use super::body::{Sealed, uncached, whole};
 use super::caller::Account;
-use super::name::{Name, TokenName};
 use crate::auth::{Access, AuthError, Right};
 use crate::http::answer::Failure;
+use crate::http::extract::Path;
 use crate::protocol::accounts::{
     Acknowledgement, NewAccess, NewAccount, NewTokenRequest, Password, Profiles, SigningKeys,
 };
+use crate::protocol::parameters::{AccountPath, TokenPath};
 use crate::wire::parse_duration;
 
 pub(in crate::http) async fn register(
@@ -33,7 +34,7 @@ pub(in crate::http) async fn accounts(Account(auth, _): Account) -> Result<Respo
 
 pub(in crate::http) async fn set_access(
     Account(auth, grant): Account,
-    Name(name): Name,
+    Path(AccountPath { name }): Path<AccountPath>,
     Sealed(allowed): Sealed<NewAccess>,
 ) -> Result<Response, Failure> {
     whole(async move {
@@ -46,7 +47,7 @@ pub(in crate::http) async fn set_access(
 
 pub(in crate::http) async fn remove_account(
     Account(auth, grant): Account,
-    Name(name): Name,
+    Path(AccountPath { name }): Path<AccountPath>,
 ) -> Result<Response, Failure> {
     whole(async move {
         auth.remove(&name).await?;
@@ -58,7 +59,7 @@ pub(in crate::http) async fn remove_account(
 
 pub(in crate::http) async fn set_password(
     Account(auth, grant): Account,
-    Name(name): Name,
+    Path(AccountPath { name }): Path<AccountPath>,
     Sealed(Password { password }): Sealed<Password>,
 ) -> Result<Response, Failure> {
     whole(async move {
@@ -100,7 +101,7 @@ pub(in crate::http) async fn add_token(
 
 pub(in crate::http) async fn remove_token(
     Account(auth, grant): Account,
-    TokenName(account, id): TokenName,
+    Path(TokenPath { name: account, id }): Path<TokenPath>,
 ) -> Result<Response, Failure> {
     if account == grant.account() { grant.needs_login() } else { grant.needs(Right::Admin) }?;
     whole(async move {

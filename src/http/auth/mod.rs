@@ -3,7 +3,6 @@
 pub(super) mod accounts;
 mod body;
 mod caller;
-mod name;
 pub(super) mod session;
 #[cfg(test)]
 mod tests;

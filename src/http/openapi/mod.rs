@@ -206,37 +206,23 @@ fn content(content: impl IntoIterator<Item = Content>, schemas: &mut Schemas) ->
 
 /// Headers of answers, by name.
 fn headers(names: &[&str]) -> Value {
+    let mut all = json!({
+        "Allow": {"description": "The methods that the path takes.", "example": "GET,HEAD"},
+        "Cache-Control": {"description": "`no-store`."},
+        "Content-Disposition": {"description": "A name for the file."},
+        "ETag": {"description": "The store and the revision of the entry: for `If-Match` and `If-None-Match`."},
+        "Mainspring-Cleared": {"description": "How many keys were removed.", "schema": {"type": "integer", "format": "int64", "minimum": 0}},
+        "Mainspring-Resume": {"description": "The position after which the stream begins. Absent from a snapshot."},
+        "Mainspring-Store": {"description": "The id of the store."},
+        "Retry-After": {"description": "After how many seconds to try again.", "example": "1"},
+        "WWW-Authenticate": {"description": "How to authenticate.", "example": "Bearer"},
+        "X-Content-Type-Options": {"description": "`nosniff`: it is text, whatever it looks like."},
+        "X-Request-Id": {"description": "The id of the request in the log of the server: that of the request, if it had one.", "example": "d97169c5-3"},
+    });
     let describe = |name: &&str| {
-        let (words, example) = match *name {
-            "Allow" => ("The methods that the path takes.", Some("GET,HEAD")),
-            "Cache-Control" => ("`no-store`.", None),
-            "Content-Disposition" => ("A name for the file.", None),
-            "ETag" => (
-                "The store and the revision of the entry: for `If-Match` and `If-None-Match`.",
-                None,
-            ),
-            "Mainspring-Cleared" => ("How many keys were removed.", None),
-            "Mainspring-Resume" => {
-                ("The position after which the stream begins. Absent from a snapshot.", None)
-            }
-            "Mainspring-Store" => ("The id of the store.", None),
-            "Retry-After" => ("After how many seconds to try again.", Some("1")),
-            "WWW-Authenticate" => ("How to authenticate.", Some("Bearer")),
-            "X-Content-Type-Options" => ("`nosniff`: it is text, whatever it looks like.", None),
-            "X-Request-Id" => (
-                "The id of the request in the log of the server: that of the request, if it had one.",
-                Some("d97169c5-3"),
-            ),
-            _ => ("", None),
-        };
-        let kind = if *name == "Mainspring-Cleared" {
-            json!({"type": "integer", "format": "int64", "minimum": 0})
-        } else {
-            json!({"type": "string"})
-        };
-        let mut header = json!({"description": words, "schema": kind});
-        if let Some(example) = example {
-            header["example"] = example.into();
+        let mut header = all[*name].take();
+        if header["schema"].is_null() {
+            header["schema"] = json!({"type": "string"});
         }
         ((*name).to_owned(), header)
     };

@@ -7,7 +7,7 @@ use crate::http::app::{App, Element, send};
 use crate::http::auth::{Context, Note};
 use crate::http::extract::{Query, Unconditional, Whole};
 use crate::protocol::answers;
-use crate::protocol::queries::BatchQuery;
+use crate::protocol::parameters::BatchQuery;
 use crate::protocol::{Command, Problem};
 use crate::{Action, Write, Written};
 

@@ -11,7 +11,8 @@ use utoipa_swagger_ui::{Config, SwaggerFile, serve};
 
 use crate::http::answer::{Failure, json as answer_json};
 use crate::http::app::{AppState, Element};
-use crate::http::extract::FileName;
+use crate::http::extract::Path;
+use crate::protocol::parameters::FilePath;
 
 /// What the page needs: its own files, images that its style has in itself, styles that its program makes, and
 /// this server, to try it.
@@ -36,12 +37,16 @@ pub(in crate::http) async fn page() -> Result<Response, Failure> {
     Ok(file_of("text/html; charset=utf-8", page.into()))
 }
 
-pub(in crate::http) async fn file(FileName(name): FileName) -> Result<Response, Failure> {
-    send(&name, "../openapi.json")
+pub(in crate::http) async fn file(
+    Path(FilePath { file }): Path<FilePath>,
+) -> Result<Response, Failure> {
+    send(&file, "../openapi.json")
 }
 
-pub(in crate::http) async fn swagger(FileName(name): FileName) -> Result<Response, Failure> {
-    send(&name, "../swagger.yaml")
+pub(in crate::http) async fn swagger(
+    Path(FilePath { file }): Path<FilePath>,
+) -> Result<Response, Failure> {
+    send(&file, "../swagger.yaml")
 }
 
 fn send(name: &str, description: &'static str) -> Result<Response, Failure> {

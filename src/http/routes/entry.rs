@@ -35,29 +35,19 @@ pub(in crate::http) async fn set<T: Element>(
     let key = command.key()?;
     key.validate()?;
     caller.needs_key(&key)?;
-    written(&app, &caller, when, command.write("set", key)?)
-        .await
-        .and_then(|written| done(&written, false))
+    done(&written(&app, &caller, when, command.write("set", key)?).await?, false)
 }
 
-pub(in crate::http) async fn put<T: Element>(
+/// Do the write of a command that the request does not name.
+pub(in crate::http) async fn write<T: Element>(
+    command: &str,
     Context(app, caller): Context<T>,
     PathKey(key): PathKey,
     when: When,
     Whole(body): Whole,
 ) -> Result<Response, Failure> {
-    let write = Command::read(&body)?.write("set", key)?;
-    written(&app, &caller, when, write).await.and_then(|written| done(&written, false))
-}
-
-pub(in crate::http) async fn update<T: Element>(
-    Context(app, caller): Context<T>,
-    PathKey(key): PathKey,
-    when: When,
-    Whole(body): Whole,
-) -> Result<Response, Failure> {
-    let write = Command::read(&body)?.write("update", key)?;
-    written(&app, &caller, when, write).await.and_then(|written| done(&written, false))
+    let write = Command::read(&body)?.write(command, key)?;
+    done(&written(&app, &caller, when, write).await?, false)
 }
 
 pub(in crate::http) async fn remove<T: Element>(
@@ -65,17 +55,7 @@ pub(in crate::http) async fn remove<T: Element>(
     PathKey(key): PathKey,
     when: When,
 ) -> Result<Response, Failure> {
-    written(&app, &caller, when, Write::remove(key)).await.and_then(|written| done(&written, false))
-}
-
-pub(in crate::http) async fn expire<T: Element>(
-    Context(app, caller): Context<T>,
-    PathKey(key): PathKey,
-    when: When,
-    Whole(body): Whole,
-) -> Result<Response, Failure> {
-    let write = Command::read(&body)?.write("expire", key)?;
-    written(&app, &caller, when, write).await.and_then(|written| done(&written, false))
+    done(&written(&app, &caller, when, Write::remove(key)).await?, false)
 }
 
 pub(in crate::http) async fn expire_row<T: Element>(

@@ -10,7 +10,7 @@ use crate::http::auth::{Caller, Context};
 use crate::http::extract::{PathKey, Query, When, Whole};
 use crate::protocol::Command;
 use crate::protocol::answers::Part;
-use crate::protocol::queries::{ListEnd, Window};
+use crate::protocol::parameters::{ListEnd, Window};
 use crate::wire::put_row;
 use crate::{End, Error, Key, Write, Written};
 

@@ -8,7 +8,7 @@ use crate::http::answer::{Failure, json};
 use crate::http::app::{Element, send};
 use crate::http::auth::Context;
 use crate::http::extract::Query;
-use crate::protocol::queries::PageQuery;
+use crate::protocol::parameters::PageQuery;
 use crate::wire::{Text, put_row, put_text};
 use crate::{Key, Page};
 

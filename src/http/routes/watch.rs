@@ -14,7 +14,7 @@ use crate::http::app::{App, Element, send};
 use crate::http::auth::{Context, Ending};
 use crate::http::extract::{Query, header};
 use crate::protocol::Problem;
-use crate::protocol::queries::WatchQuery;
+use crate::protocol::parameters::WatchQuery;
 use crate::wire::{event_name, write_event};
 use crate::{ChangeKind, Error, Event, ResumeToken, Subscription};
 
