@@ -19,8 +19,8 @@ use super::lines::{Cut, EventError, Events, events};
 use super::read::Answering;
 use super::remote::{Request, endless_pauses};
 use super::whole::may_pass;
-use crate::filter::{Filter, Start};
-use crate::op::Subscribe;
+use crate::model::{Filter, Start};
+use crate::store::op::Subscribe;
 use crate::wire::{Problem, read_event};
 use crate::{Carries, Error, Event, ResumeToken, StoreId, Subscription};
 

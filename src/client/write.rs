@@ -9,7 +9,7 @@ use super::Remote;
 use super::answer::{self, Wanted};
 use super::read::Answering;
 use super::remote::Request;
-use crate::op::{Batch, Single, WriteKind};
+use crate::store::op::{Batch, Single, WriteKind};
 use crate::wire::Command;
 use crate::{Action, BatchError, Carries, Condition, End, Error, Write, Written};
 

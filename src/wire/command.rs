@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Problem, format_duration, parse_duration, put_value, value_of};
-use crate::command::validate_ttl;
+use crate::model::validate_ttl;
 use crate::{Action, Condition, Error, Key, Ttl, Value, Write};
 
 /// A write as it is sent. Which members are there depends on the command, and where the command or the key is

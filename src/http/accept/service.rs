@@ -24,7 +24,7 @@ use super::pace::{Exchange, Fault, Pace};
 use super::refusal;
 use super::request::Asked;
 use super::{Place, Server};
-use crate::panics;
+use crate::model::panics;
 
 /// Answers the requests of one connection.
 #[derive(Debug)]

@@ -7,13 +7,13 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::entry::{row_after, written};
-use crate::entry::Slice;
 use crate::http::answer::{Failure, done, etag, json, with_etag};
 use crate::http::app::{App, Element, send};
 use crate::http::auth::{Caller, Reading, Writing};
 use crate::http::extract::{PathKey, Query, When, Whole};
 use crate::http::params::{Conditions, EndName, KeyParam};
 use crate::http::schema::{Done, NewElement, Part, Popped, RowOrDone, RowOrPopped};
+use crate::model::Slice;
 use crate::wire::{Command, Text, put_row, put_value};
 use crate::{End, Error, Key, Value, Write, Written};
 
