@@ -87,55 +87,22 @@
 
 #[cfg(any(feature = "server", feature = "client"))]
 pub mod auth;
-mod builder;
-mod carrier;
-mod change;
 #[cfg(feature = "client")]
 pub mod client;
-mod clock;
-mod command;
-mod decide;
-mod entry;
-mod error;
-mod expiry;
-mod filter;
-mod gate;
-mod history;
+mod feed;
 #[cfg(feature = "server")]
 pub mod http;
-mod inbox;
 pub mod journal;
-mod key;
-mod lag;
-mod latest;
-mod link;
-mod message;
-pub mod op;
+mod model;
 mod owner;
-mod panics;
-mod pending;
-mod place;
-mod plan;
 #[cfg(any(feature = "server", feature = "client"))]
 #[cfg_attr(
     not(all(feature = "server", feature = "client")),
     allow(dead_code, unused_imports, reason = "one side reads what the other writes")
 )]
 mod protocol;
-mod publisher;
-mod reader;
-mod reply;
-mod shared;
 mod state;
-mod stats;
-mod status;
 mod store;
-mod store_id;
-mod subscription;
-mod timestamp;
-mod view;
-mod watcher;
-mod weigh;
 #[cfg(any(feature = "file", feature = "server", feature = "client"))]
 #[cfg_attr(
     not(all(feature = "server", feature = "client")),
@@ -143,26 +110,18 @@ mod weigh;
 )]
 pub mod wire;
 
-pub use self::builder::Builder;
-pub use self::carrier::{Carrier, Carries};
-pub use self::change::{Change, ChangeKind};
 #[cfg(feature = "client")]
 pub use self::client::Client;
-pub use self::command::{Action, Condition, End, Popped, Pushed, Ttl, Write, Written};
-pub use self::entry::{Entry, IntoElement, Page, Value};
-pub use self::error::{BatchError, Error, Refusal, Result, TrySendError};
-pub use self::gate::{Gate, GateOptions};
-pub use self::key::Key;
-pub use self::latest::Latest;
-pub use self::pending::{Call, Pending, PendingWrite, Reply};
-pub use self::place::Place;
-pub use self::reader::Reader;
-pub use self::stats::Stats;
-pub use self::store::Store;
-pub use self::store_id::{InvalidResumeToken, ResumeToken, StoreId};
-pub use self::subscription::{Event, Subscription};
-pub use self::timestamp::Timestamp;
-pub use self::view::View;
+pub use self::feed::Subscription;
+pub use self::model::{
+    Action, BatchError, Change, ChangeKind, Condition, End, Entry, Error, Event, IntoElement,
+    InvalidResumeToken, Key, Page, Popped, Pushed, Refusal, Result, ResumeToken, Stats, StoreId,
+    Timestamp, TrySendError, Ttl, Value, Write, Written,
+};
+pub use self::store::{
+    Builder, Call, Carrier, Carries, Gate, GateOptions, Latest, Pending, PendingWrite, Place,
+    Reader, Reply, Store, View, op,
+};
 
 /// The code of the README and the docs, run with the other documented examples.
 #[cfg(doctest)]

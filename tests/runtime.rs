@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use common::HungJournal;
 use mainspring::journal::{
-    AppendError, Compaction, Journal, JournalError, MemoryJournal, ReadError, Recover,
+    AppendError, Compaction, Journal, JournalError, MemoryJournal, ReadError, Recover, Snapshot,
 };
-use mainspring::{Change, Error, Event, Gate, Refusal, Store, StoreId, Subscription, Write};
+use mainspring::{Change, Error, Event, Gate, Refusal, Store, StoreId, Write};
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -209,10 +209,7 @@ impl Journal<String> for Locked {
         self.journal.read(after).await
     }
 
-    async fn compact(
-        &mut self,
-        snapshot: Subscription<String>,
-    ) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, snapshot: Snapshot<String>) -> Result<Compaction, JournalError> {
         self.journal.compact(snapshot).await
     }
 

@@ -19,9 +19,9 @@ use super::lines::{Cut, EventError, Events, events};
 use super::read::Answering;
 use super::remote::{Request, endless_pauses};
 use super::whole::may_pass;
-use crate::filter::{Filter, Start};
-use crate::op::Subscribe;
+use crate::model::{Filter, Start};
 use crate::protocol::Problem;
+use crate::store::op::Subscribe;
 use crate::wire::read_event;
 use crate::{Carries, Error, Event, ResumeToken, StoreId, Subscription};
 

@@ -10,7 +10,7 @@ use super::fault::{Effect, Fault};
 use super::read::Answering;
 use super::remote::Request;
 use super::write::{cannot, command};
-use crate::op::{Many, WriteKind};
+use crate::store::op::{Many, WriteKind};
 use crate::{Carries, Error, Write, Written};
 
 /// About the most bytes of one request: half of what a server takes unless it is told otherwise. If it takes less, it

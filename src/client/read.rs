@@ -9,7 +9,7 @@ use super::address::{Address, ask};
 use super::answer::{self, Part};
 use super::fault::{Effect, unreadable};
 use super::remote::{Answer, Request};
-use crate::op::{Contains, Get, Last, Len, Look, LookKind, Range, Scan};
+use crate::store::op::{Contains, Get, Last, Len, Look, LookKind, Range, Scan};
 use crate::{Carries, Entry, Error, Key, Page};
 
 pub(super) type Answering<'a, A, E = Error> =

@@ -17,7 +17,7 @@ use super::login::Login;
 #[cfg(feature = "tls")]
 use super::tls;
 use crate::auth::Secret;
-use crate::carrier::sealed::Sealed;
+use crate::store::backend::sealed::Sealed;
 use crate::{BatchError, Error, Key};
 
 /// The first pause before a command is tried again. The pauses double, and each is made up to twice as long at random,

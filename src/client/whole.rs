@@ -10,7 +10,7 @@ use super::answer;
 use super::read::Answering;
 use super::remote::{Answer, Request, endless_pauses};
 use crate::journal::Compacted;
-use crate::op::{Clear, Compact};
+use crate::store::op::{Clear, Compact};
 use crate::{Carries, Error, Result, Stats, Store, StoreId};
 
 /// Says how many keys a clear has removed.

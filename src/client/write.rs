@@ -9,8 +9,8 @@ use super::Remote;
 use super::answer::{self, Wanted};
 use super::read::Answering;
 use super::remote::Request;
-use crate::op::{Batch, Single, WriteKind};
 use crate::protocol::Command;
+use crate::store::op::{Batch, Single, WriteKind};
 use crate::{Action, BatchError, Carries, Condition, End, Error, Write, Written};
 
 impl Remote {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Options;
 use super::answer::Failure;
 use super::openapi::Description;
-use crate::op::Operation;
+use crate::store::op::Operation;
 use crate::{Pending, Store};
 
 /// What a store must hold to be served: elements that are read from JSON and written as JSON.

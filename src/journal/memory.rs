@@ -12,7 +12,8 @@ use super::{
     AppendError, Compacted, Compaction, Journal, JournalError, Meter, Past, PastChanges, ReadError,
     Recover, Recovered,
 };
-use crate::{Change, Entry, Event, Key, StoreId, Subscription};
+use crate::journal::Snapshot;
+use crate::model::{Change, Entry, Event, Key, StoreId};
 
 /// What goes wrong with an append of a [`MemoryJournal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,7 +253,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
         let _ = self.seen.changed().await;
     }
 
-    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, snapshot: Snapshot<T>) -> Result<Compaction, JournalError> {
         self.stay_dead().await;
         let log = Arc::clone(&self.log);
         let (result, compaction) = Compaction::channel();
@@ -278,7 +279,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
 /// Replace the log up to the end of a snapshot by that snapshot.
 async fn replace<T: Clone + Send + Sync + 'static>(
     log: &Mutex<Log<T>>,
-    mut snapshot: Subscription<T>,
+    mut snapshot: Snapshot<T>,
 ) -> Result<Compacted, JournalError> {
     let mut entries = HashMap::new();
     loop {

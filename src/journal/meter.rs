@@ -5,28 +5,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// How a journal is doing, in numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct JournalStats {
-    /// Appends that were acknowledged since the store was started: turns, not changes.
-    pub appends: u64,
-    /// Bytes that they took.
-    pub appended_bytes: u64,
-    /// How often the log was synced.
-    pub syncs: u64,
-    /// How long all of that syncing took.
-    pub sync_time: Duration,
-    /// How long the oldest change that was acknowledged has waited for a sync: what a power cut would cost
-    /// now. Zero where every change is synced before it is acknowledged.
-    pub unsynced: Duration,
-    /// How often the log was compacted.
-    pub compactions: u64,
-    /// How often a compaction has failed, so that the log stayed as it was.
-    pub failed_compactions: u64,
-    /// Bytes that the journal takes.
-    pub bytes: u64,
-}
+use crate::model::JournalStats;
 
 /// Up to how long a sync of each class takes; one more class is for those beyond.
 pub(crate) const SYNC_TIMES: [Duration; 14] = [

@@ -9,6 +9,7 @@ mod compaction;
 pub mod file;
 mod memory;
 mod meter;
+mod snapshot;
 
 use std::fmt;
 use std::future::pending;
@@ -19,10 +20,12 @@ pub use self::compaction::{Compacted, Compaction};
 #[cfg(feature = "file")]
 pub use self::file::FileJournal;
 pub use self::memory::{Fault, MemoryJournal};
+pub use self::meter::Meter;
 #[cfg(feature = "server")]
 pub(crate) use self::meter::SYNC_TIMES;
-pub use self::meter::{JournalStats, Meter};
-use crate::{Change, Entry, Key, StoreId, Subscription};
+pub use self::snapshot::Snapshot;
+pub use crate::model::JournalStats;
+use crate::model::{Change, Entry, Key, StoreId};
 
 /// What a journal gives back when it is opened, piece by piece: the entries of its newest snapshot,
 /// the revision of that snapshot, and every later change, in order.
@@ -145,8 +148,7 @@ pub trait Journal<T>: Send + 'static {
     }
 
     /// Start to replace the log up to a snapshot by that snapshot. The work goes on in a task of the journal's
-    /// own, while the owner appends: the entries, and the changes since, come from the subscription until its
-    /// [`SnapshotEnd`](crate::Event::SnapshotEnd). The [`Compaction`] that is returned resolves when the work is
+    /// own, while the owner appends. The [`Compaction`] that is returned resolves when the work is
     /// done or has failed.
     ///
     /// The owner polls the compaction to its end before it calls this again; only the end of the store drops it
@@ -157,7 +159,7 @@ pub trait Journal<T>: Send + 'static {
     /// If it cannot be started. The log stays as it is, then and if the compaction fails.
     fn compact(
         &mut self,
-        snapshot: Subscription<T>,
+        snapshot: Snapshot<T>,
     ) -> impl Future<Output = Result<Compaction, JournalError>> + Send;
 
     /// Whether the log has grown so much that it should be compacted. The owner asks after turns that were
@@ -227,7 +229,7 @@ impl<T: Send + Sync + 'static> Journal<T> for NoJournal {
         match *self {}
     }
 
-    async fn compact(&mut self, _: Subscription<T>) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, _: Snapshot<T>) -> Result<Compaction, JournalError> {
         match *self {}
     }
 

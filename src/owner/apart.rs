@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::Owner;
 use super::job::Job;
-use crate::command::{Outcome, Prepared};
 use crate::journal::Journal;
-use crate::message::Reply;
-use crate::{Error, Timestamp, reply};
+use crate::model::{Error, Outcome, Prepared, Timestamp};
+use crate::owner::message::Reply;
+use crate::owner::reply;
 
 type Writes<T> = Vec<Result<Prepared<T>, Error>>;
 type Answers<T> = Vec<Result<Outcome<T>, Error>>;

@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::Owner;
-use crate::filter::{Filter, Start};
-use crate::journal::{Compacted, Journal, JournalError};
-use crate::message::{Envelope, Message, Reply};
-use crate::{Error, Timestamp, panics};
+use crate::feed::Subscription;
+use crate::journal::{Compacted, Journal, JournalError, Snapshot};
+use crate::model::{Error, Filter, Start, Timestamp, panics};
+use crate::owner::message::{Envelope, Message, Reply};
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
@@ -78,13 +78,13 @@ where
 
     /// Compact because the log has grown too much.
     pub(super) async fn compact_if_wanted(&mut self) {
-        let now = self.shared.clock.now();
+        let now = self.clock.now();
         let is_retry_due = self.compacting.retry_at().is_some_and(|at| at <= now);
         if !std::mem::take(&mut self.appended) && !is_retry_due {
             return;
         }
         let is_paused = self.compacting.pause.is_some() && !is_retry_due;
-        if is_paused || self.compacting.running.is_some() || self.shared.status.is_closing() {
+        if is_paused || self.compacting.running.is_some() || self.hub.status.is_closing() {
             return;
         }
         if self.journal.as_ref().is_some_and(Journal::wants_compaction) {
@@ -102,11 +102,14 @@ where
         }
         let snapshot = match &self.halt {
             Some(halt) => Err(Error::JournalFailed(Arc::clone(&halt.cause))),
-            None if self.shared.status.is_closing() => Err(self.shared.status.error()),
+            None if self.hub.status.is_closing() => Err(self.hub.status.error()),
             None => self.subscribe(Filter::All, Start::Snapshot, now),
         };
         let (snapshot, journal) = match (snapshot, &mut self.journal) {
-            (Ok(snapshot), Some(journal)) => (snapshot, journal),
+            (Ok(beginning), Some(journal)) => {
+                let subscription = Subscription::new(Arc::clone(&self.hub), beginning);
+                (Snapshot::new(subscription), journal)
+            }
             (Err(error), _) => {
                 self.compacting.pause_after(now);
                 return answer(replies, &Err(error));
@@ -127,7 +130,7 @@ where
         let Some(Running { replies, .. }) = self.compacting.running.take() else { return };
         match ended {
             Ok(Ok(compacted)) => {
-                self.shared.meter.compaction_ended(true);
+                self.meter.compaction_ended(true);
                 self.compacting.pause = None;
                 let Compacted { revision, bytes_before, bytes_after } = compacted;
                 tracing::debug!(revision, bytes_before, bytes_after, "a compaction has ended");
@@ -141,7 +144,7 @@ where
         }
         let waiting = std::mem::take(&mut self.compacting.waiting);
         if !waiting.is_empty() {
-            self.start_compaction(waiting, self.shared.clock.now()).await;
+            self.start_compaction(waiting, self.clock.now()).await;
         }
     }
 
@@ -151,8 +154,8 @@ where
         JournalError(cause): JournalError,
     ) {
         tracing::error!(%cause, "the log could not be compacted");
-        self.shared.meter.compaction_ended(false);
-        self.compacting.pause_after(self.shared.clock.now());
+        self.meter.compaction_ended(false);
+        self.compacting.pause_after(self.clock.now());
         answer(replies, &Err(Error::CompactionFailed(cause)));
     }
 
@@ -160,7 +163,7 @@ where
     pub(super) fn abandon_compactions(&mut self) {
         let Compacting { running, waiting, .. } = std::mem::take(&mut self.compacting);
         let replies = running.into_iter().flat_map(|running| running.replies).chain(waiting);
-        answer(replies, &Err(self.shared.status.error()));
+        answer(replies, &Err(self.hub.status.error()));
     }
 }
 

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use super::{EXPIRE_AT_ONCE, Owner};
-use crate::change::{Change, ChangeKind};
-use crate::expiry::TICK;
-use crate::history::Turn;
+use crate::feed::Turn;
 use crate::journal::Journal;
-use crate::message::Envelope;
+use crate::model::{Change, ChangeKind, Error, Key, Timestamp};
 use crate::owner::journaling::Recorded;
-use crate::{Error, Key, Timestamp};
+use crate::owner::message::Envelope;
+use crate::state::wheel::TICK;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -1,9 +1,8 @@
 //! The commands of a planned turn: decided together, answered together.
 
-use crate::command::{Outcome, Prepared, Taken};
-use crate::message::{Envelope, Message, Reply};
-use crate::plan::{Accepted, Plan};
-use crate::{BatchError, Error, Timestamp};
+use crate::model::{BatchError, Error, Outcome, Prepared, Taken, Timestamp};
+use crate::owner::message::{Envelope, Message, Reply};
+use crate::owner::plan::{Accepted, Plan};
 
 /// A write, or several, whose changes wait for the journal.
 pub(super) enum Job<T> {

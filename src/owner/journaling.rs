@@ -6,10 +6,9 @@ use std::time::Duration;
 use tracing::Instrument;
 
 use super::Owner;
-use crate::change::Change;
-use crate::history::Turn;
+use crate::feed::Turn;
 use crate::journal::{AppendError, Journal, JournalError, ReadError, Recovered};
-use crate::{Error, Timestamp};
+use crate::model::{Change, Error, Timestamp};
 
 const FIRST_RETRY: Duration = Duration::from_millis(10);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
@@ -50,7 +49,7 @@ where
     /// Take everything that the journal has, and let expire what is overdue.
     pub(super) async fn recover(&mut self) -> Result<(), JournalError> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        let (state, history, clock) = (&mut self.state, &self.shared.history, &self.shared.clock);
+        let (state, history, clock) = (&mut self.state, &self.hub.history, &self.clock);
         let mut parts = Vec::new();
         let mut count = 0_u64;
         let mut broken = None;
@@ -96,17 +95,17 @@ where
                 "the journal ends inside a batch, at {revision}"
             )));
         }
-        self.shared.set_id(id);
+        self.hub.set_id(id);
         if let Some(past) = journal.past() {
-            let _ = self.shared.past.set(past); // asked for once
+            self.hub.set_past(past);
         }
         let revision = self.state.totals().revision;
-        self.shared.history.set_head(revision);
+        self.hub.history.set_head(revision);
         if count > 0 {
             tracing::info!(store = %id, revision, count, "recovered");
         }
         // If that cannot be recorded, they are absent all the same.
-        let _ = self.expire_all(self.shared.clock.now()).await;
+        let _ = self.expire_all(self.clock.now()).await;
         self.count();
         Ok(())
     }
@@ -162,7 +161,7 @@ where
             Ok(changes) => {
                 self.halt = None;
                 self.apply_foreign(changes);
-                self.shared.status.set_halted(None);
+                self.hub.status.set_halted(None);
             }
             Err(ReadError::Compacted { oldest }) => {
                 let behind = Error::Compacted { oldest };
@@ -188,7 +187,7 @@ where
                 self.lost = Some(skips(revision, change.revision));
                 break;
             }
-            self.shared.clock.not_before(change.at);
+            self.clock.not_before(change.at);
             self.state.weigh_change(&mut change);
             self.state.apply(&change);
             let whole = !change.continues;
@@ -202,7 +201,7 @@ where
 
     /// If the journal has not told yet what became of an append, ask it again when it is time.
     pub(super) async fn resolve(&mut self) {
-        if self.halt.as_ref().is_some_and(|halt| halt.retry_at <= self.shared.clock.now()) {
+        if self.halt.as_ref().is_some_and(|halt| halt.retry_at <= self.clock.now()) {
             self.take_foreign().await;
             if self.halt.is_none() {
                 tracing::info!("the journal takes writes again");
@@ -211,11 +210,11 @@ where
     }
 
     fn halt(&mut self, cause: Arc<str>) {
-        let now = self.shared.clock.now();
+        let now = self.clock.now();
         let wait = self.halt.as_ref().map(|halt| (halt.wait * 2).min(LONGEST_RETRY));
         // The first question is asked at once: most answers that got lost can be had again.
         let retry_at = now + wait.unwrap_or_default();
-        self.shared.status.set_halted(Some(Arc::clone(&cause)));
+        self.hub.status.set_halted(Some(Arc::clone(&cause)));
         self.halt = Some(Halt { cause, retry_at, wait: wait.unwrap_or(FIRST_RETRY) });
     }
 }

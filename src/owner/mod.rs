@@ -1,12 +1,18 @@
 //! The only task that changes data: its loop, from start to end.
 
 mod apart;
+pub(crate) mod clock;
 mod compacting;
+pub(crate) mod counters;
 mod expiring;
 mod job;
 mod journaling;
+pub(crate) mod message;
+mod plan;
+pub(crate) mod queue;
 mod quiet;
 mod reads;
+pub(crate) mod reply;
 mod turn;
 mod waiting;
 
@@ -15,22 +21,22 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::clock::Clock;
 pub(crate) use self::compacting::Compacting;
+use self::counters::Counters;
 use self::expiring::Pause;
 use self::journaling::Halt;
 use self::waiting::{Waits, Woken};
-use crate::change::Change;
-use crate::command::Outcome;
-use crate::decide::Rules;
-use crate::journal::{Journal, JournalError};
-use crate::message::{Envelope, Reply, ScanRequest};
-use crate::publisher::Publisher;
-use crate::shared::Shared;
+use crate::feed::{Hub, Publisher};
+use crate::journal::{Journal, JournalError, Meter};
+use crate::model::decide::Rules;
+use crate::model::{Change, Error, Outcome, Timestamp, panics};
+use crate::owner::counters::add;
+use crate::owner::message::{Envelope, Reply, ScanRequest};
 use crate::state::State;
-use crate::stats::add;
-use crate::{Error, Timestamp, inbox, panics};
 
 /// How many commands are taken from the queue at once.
 const DRAIN: usize = 256;
@@ -46,7 +52,7 @@ const SHARED_TURN: usize = 16;
 const EXPIRE_AT_ONCE: usize = 1_024;
 
 pub(crate) struct Owner<T, J> {
-    pub(crate) inbox: inbox::Receiver<Envelope<T>>,
+    pub(crate) inbox: queue::Receiver<Envelope<T>>,
     pub(crate) state: State<T>,
     pub(crate) publisher: Publisher<T>,
     pub(crate) journal: Option<J>,
@@ -57,7 +63,11 @@ pub(crate) struct Owner<T, J> {
     pub(crate) compacting: Compacting,
     /// The journal has told something after which there is no going on.
     pub(crate) lost: Option<JournalError>,
-    pub(crate) shared: Arc<Shared<T>>,
+    pub(crate) hub: Arc<Hub<T>>,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) token: CancellationToken,
     pub(crate) rules: Rules,
     pub(crate) gates: TaskTracker,
     pub(crate) shutdown_deadline: Duration,
@@ -82,21 +92,21 @@ where
     T: Clone + Send + Sync + 'static,
     J: Journal<T>,
 {
-    let shared = Arc::clone(&owner.shared);
+    let hub = Arc::clone(&owner.hub);
     // Dropped half-way if the runtime drops this future.
     let mut ending = Ending(owner);
     match panics::catch(ending.0.live()).await {
-        Ok(Ok(())) => tracing::debug!(store = %shared.id(), "the store has ended"),
+        Ok(Ok(())) => tracing::debug!(store = %hub.id(), "the store has ended"),
         Ok(Err(JournalError(cause))) => {
-            tracing::error!(store = %shared.id(), %cause, "the store has failed");
-            shared.status.fail(cause);
+            tracing::error!(store = %hub.id(), %cause, "the store has failed");
+            hub.status.fail(cause);
         }
         Err(panic) => {
-            tracing::error!(store = %shared.id(), %panic, "the owner has panicked");
-            shared.status.fail(format!("the owner panicked: {panic}"));
+            tracing::error!(store = %hub.id(), %panic, "the owner has panicked");
+            hub.status.fail(format!("the owner panicked: {panic}"));
         }
     }
-    shared.status.close();
+    hub.status.close();
     // Dropping a caller's value, or the journal, may panic once more.
     let _ = panics::catch(async { ending.0.inbox.close() }).await;
     let _ = panics::catch(async move { drop(ending) }).await;
@@ -107,18 +117,18 @@ struct Ending<T, J>(Owner<T, J>);
 
 impl<T, J> Drop for Ending<T, J> {
     fn drop(&mut self) {
-        let shared = Arc::clone(&self.0.shared);
-        if !shared.status.is_closing() {
-            shared.status.fail("the runtime that the store was spawned on was shut down");
+        let hub = Arc::clone(&self.0.hub);
+        if !hub.status.is_closing() {
+            hub.status.fail("the runtime that the store was spawned on was shut down");
         }
         // Whoever waits for the end may open the journal again; they are told also if it panics.
-        let _told = Told(shared);
+        let _told = Told(hub);
         drop(self.0.journal.take());
     }
 }
 
 /// Tells that the owner is gone.
-struct Told<T>(Arc<Shared<T>>);
+struct Told<T>(Arc<Hub<T>>);
 
 impl<T> Drop for Told<T> {
     fn drop(&mut self) {
@@ -132,7 +142,7 @@ where
     J: Journal<T>,
 {
     async fn live(&mut self) -> Result<(), JournalError> {
-        let token = self.shared.token.clone();
+        let token = self.token.clone();
         let recovered = tokio::select! {
             biased;
             recovered = self.recover() => Some(recovered),
@@ -143,10 +153,10 @@ where
             // It may have been opened, and have something to put in order.
             None => return self.close_journal().await,
         }
-        self.shared.status.set_ready();
-        tracing::debug!(store = %self.shared.id(), "the store is ready");
+        self.hub.status.set_ready();
+        tracing::debug!(store = %self.hub.id(), "the store is ready");
         self.serve_until_cancelled().await?;
-        tracing::debug!(store = %self.shared.id(), "shutting down");
+        tracing::debug!(store = %self.hub.id(), "shutting down");
         self.finish().await;
         self.close_journal().await
     }
@@ -160,7 +170,7 @@ where
 
     /// Serve until the store is cancelled or its last handle is gone.
     async fn serve_until_cancelled(&mut self) -> Result<(), JournalError> {
-        let mut waits = Waits::new(&self.shared.token);
+        let mut waits = Waits::new(&self.token);
         let mut batch = Vec::new();
         loop {
             match self.woken(&mut waits, &mut batch).await {
@@ -200,7 +210,7 @@ where
 
     /// Refuse what is new and finish what is queued, until the deadline.
     async fn finish(&mut self) {
-        self.shared.status.close();
+        self.hub.status.close();
         self.abandon_compactions();
         let deadline = *self.end_by.get_or_insert_with(|| Instant::now() + self.shutdown_deadline);
         let mut batch = Vec::with_capacity(DRAIN);
@@ -228,7 +238,7 @@ where
         }
         while !self.scans.is_empty() && !self.is_too_late() {
             self.state.do_chore();
-            self.answer_scans(self.shared.clock.now());
+            self.answer_scans(self.clock.now());
             tokio::task::yield_now().await;
         }
     }
@@ -239,7 +249,7 @@ where
             self.resolve().await;
         }
         // After the commands were sent, so that nobody is told of a time before their question.
-        let now = self.shared.clock.now();
+        let now = self.clock.now();
         if self.state.has_chores() || !self.scans.is_empty() {
             self.state.do_chore();
             self.answer_scans(now);
@@ -247,7 +257,7 @@ where
         if self.is_expiry_due(now) {
             self.expire(now).await;
         }
-        let counters = &self.shared.counters;
+        let counters = &self.counters;
         add(&counters.commands, batch.len());
         let mut queue = batch.drain(..);
         let direct = self.journal.is_none() && !self.is_too_late();
@@ -266,7 +276,7 @@ where
     /// Whether a shutdown has begun and its deadline has passed. Without a journal turns are too short
     /// for it to begin during one.
     fn is_too_late(&mut self) -> bool {
-        if self.end_by.is_none() && self.journal.is_some() && self.shared.token.is_cancelled() {
+        if self.end_by.is_none() && self.journal.is_some() && self.token.is_cancelled() {
             self.end_by = Some(Instant::now() + self.shutdown_deadline);
         }
         self.end_by.is_some_and(|end_by| Instant::now() >= end_by)
@@ -275,13 +285,13 @@ where
     /// The time to go on with after an await: with a journal an append took its time, and a conflict
     /// has brought the times of another owner.
     fn now_after(&self, now: Timestamp) -> Timestamp {
-        if self.journal.is_some() { self.shared.clock.now() } else { now }
+        if self.journal.is_some() { self.clock.now() } else { now }
     }
 
     /// Let `stats` see how much there is.
     fn count(&self) {
         let totals = self.state.totals();
-        let counters = &self.shared.counters;
+        let counters = &self.counters;
         counters.entries.store(totals.entries as u64, Ordering::Relaxed);
         counters.bytes.store(totals.bytes, Ordering::Relaxed);
         counters.expired.store(self.state.expired(), Ordering::Relaxed);

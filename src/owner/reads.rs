@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use super::Owner;
-use crate::filter::{Filter, Start};
+use crate::feed::{Beginning, Source, Watcher};
 use crate::journal::Journal;
-use crate::message::{Message, ScanReply, ScanRequest, SubscribeRequest};
+use crate::model::{Error, Filter, Start, Timestamp};
+use crate::owner::message::{Message, ScanReply, ScanRequest, SubscribeRequest};
 use crate::state::State;
-use crate::subscription::{Beginning, Source};
-use crate::watcher::Watcher;
-use crate::{Error, Subscription, Timestamp};
 
 /// How many turns a watcher of one key may leave unread before it has to read the history.
 const UNREAD: usize = 64;
@@ -52,28 +50,9 @@ where
         filter: Filter,
         start: Start,
         now: Timestamp,
-    ) -> Result<Subscription<T>, Error> {
+    ) -> Result<Beginning<T>, Error> {
         let head = self.state.totals().revision;
-        let store = self.shared.id();
-        let after = match start {
-            Start::Now | Start::Snapshot => head,
-            Start::After { store: other, .. } if other.is_some_and(|other| other != store) => {
-                return Err(Error::WrongStore);
-            }
-            Start::After { revision: asked, .. } if asked > head => {
-                return Err(Error::AheadOfHead { asked, head });
-            }
-            Start::After { revision, .. } => {
-                match self.shared.history.check_start(revision) {
-                    // Whether it is inside a batch shows when the journal is read, which is not done here.
-                    Err(Error::Compacted { oldest: floor }) => {
-                        self.shared.past_after(revision, floor)?;
-                    }
-                    checked => checked?,
-                }
-                revision
-            }
-        };
+        let after = self.hub.resolve_start(start, head)?;
         let (source, entry) = match &filter {
             Filter::All | Filter::Prefix(_) => {
                 let (receiver, listening) = self.publisher.subscribe();
@@ -87,8 +66,7 @@ where
                 (source, map.get(map.hash(key), key, now))
             }
         };
-        let beginning = Beginning { filter, start, source, after, head, entry };
-        Ok(Subscription::new(Arc::clone(&self.shared), beginning))
+        Ok(Beginning { filter, start, source, after, head, entry })
     }
 
     /// Answer the scans that wait, once the index is there.

@@ -7,12 +7,12 @@ use super::apart::Part;
 use super::job::{Job, Verdict};
 use super::journaling::Recorded;
 use super::{Owner, SHARED_TURN};
-use crate::history::Turn;
+use crate::feed::Turn;
 use crate::journal::Journal;
-use crate::message::{Envelope, Message};
-use crate::plan::Plan;
-use crate::stats::add;
-use crate::{Error, Timestamp};
+use crate::model::{Error, Timestamp};
+use crate::owner::counters::add;
+use crate::owner::message::{Envelope, Message};
+use crate::owner::plan::Plan;
 
 /// Commands that were taken from the inbox and have not had their turn.
 pub(super) type Queue<'a, T> = std::vec::Drain<'a, Envelope<T>>;
@@ -99,7 +99,7 @@ where
                 return now;
             }
             tokio::task::coop::consume_budget().await;
-            now = self.shared.clock.now();
+            now = self.clock.now();
             self.expire(now).await;
         }
         reply.send(Ok(results));
@@ -122,7 +122,7 @@ where
     fn quiet_turns(&mut self, queue: &mut Queue<'_, T>, now: Timestamp) {
         while queue.as_slice().first().is_some_and(is_direct) {
             let Some(envelope) = queue.next() else { break };
-            add(&self.shared.counters.turns, 1);
+            add(&self.counters.turns, 1);
             let _span = envelope.enter();
             match envelope.message {
                 Message::Write { prepared, reply } => {
@@ -170,8 +170,8 @@ where
                 message => self.read(message, now),
             }
         }
-        add(&self.shared.counters.turns, 1);
-        self.shared.counters.sizes.add(before - queue.len());
+        add(&self.counters.turns, 1);
+        self.counters.sizes.add(before - queue.len());
         self.publisher.publish(&mut self.changes);
         self.count();
         for (reply, written) in self.answers.drain(..) {
@@ -181,8 +181,8 @@ where
 
     /// A turn that is decided as a whole, recorded, and then applied.
     pub(super) async fn planned_turn(&mut self, jobs: Vec<Job<T>>, mut now: Timestamp) {
-        add(&self.shared.counters.turns, 1);
-        self.shared.counters.sizes.add(jobs.len());
+        add(&self.counters.turns, 1);
+        self.counters.sizes.add(jobs.len());
         let (verdicts, turn) = loop {
             if let Some(Job::Clear { .. }) = jobs.first() {
                 // It says how many live keys went: what is overdue goes before it, by itself.

@@ -11,10 +11,10 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::compacting::Ended;
 use super::quiet::Quiet;
 use super::{DRAIN, Owner};
-use crate::Timestamp;
-use crate::clock::Clock;
 use crate::journal::Journal;
-use crate::message::Envelope;
+use crate::model::Timestamp;
+use crate::owner::clock::Clock;
+use crate::owner::message::Envelope;
 
 /// The longest sleep while something waits for a deadline, so that a wall clock that ran ahead of the
 /// timers is noticed.
@@ -81,7 +81,7 @@ where
 {
     /// Wait for something to do. Commands are put into the batch, which is empty.
     pub(super) async fn woken(&mut self, waits: &mut Waits, batch: &mut Vec<Envelope<T>>) -> Woken {
-        waits.set_alarm(self.next_deadline(), &self.shared.clock);
+        waits.set_alarm(self.next_deadline(), &self.clock);
         let has_chores = self.state.has_chores();
         let (inbox, compacting) = (&mut self.inbox, &mut self.compacting);
         let mut foreign = pin!(foreign(&mut self.journal));

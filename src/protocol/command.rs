@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::Problem;
 #[cfg(feature = "server")]
 use super::schemas::{AnyValue, TtlText};
-use crate::command::validate_ttl;
+use crate::model::validate_ttl;
 use crate::wire::{format_duration, parse_duration, put_value, value_of};
 use crate::{Action, Condition, Error, Key, Ttl, Value, Write};
 

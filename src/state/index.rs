@@ -7,7 +7,7 @@ use std::ops::Bound;
 
 use super::map::{Map, Place, SHARDS};
 use super::order::{Keys, Order};
-use crate::Key;
+use crate::model::Key;
 
 /// Places of the map that are looked at in one slice: about half a millisecond of work.
 const SLICE: u32 = 1_024;

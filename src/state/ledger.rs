@@ -2,9 +2,9 @@
 
 use super::index::Index;
 use super::map::{Map, Place};
-use crate::decide::{Facts, Totals};
-use crate::expiry::{Armed, Wheel};
-use crate::{Key, Timestamp};
+use crate::model::decide::{Facts, Totals};
+use crate::model::{Key, Timestamp};
+use crate::state::wheel::{Armed, Wheel};
 
 pub(super) struct Ledger {
     pub(super) totals: Totals,

@@ -14,8 +14,7 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::shard::Shard;
 use super::slot::Slot;
 use super::table::{PLACE_BITS, PLACES};
-use crate::entry::Slice;
-use crate::{Entry, Error, Timestamp};
+use crate::model::{Entry, Error, Slice, Timestamp};
 
 /// One lock each. As many as keep a shard small: then its table grows in microseconds, and there is
 /// hardly a cell that is not in use.

@@ -8,6 +8,7 @@ mod shard;
 mod slab;
 mod slot;
 mod table;
+pub(crate) mod wheel;
 mod write;
 
 use std::sync::Arc;
@@ -18,11 +19,9 @@ pub(crate) use self::map::{Map, SHARDS};
 use self::order::Order;
 use self::shard::Shard;
 use self::slot::{Fresh, Slot};
-use crate::change::Change;
-use crate::decide::{Facts, Totals};
-use crate::expiry::{Armed, Wheel};
-use crate::weigh::Weigher;
-use crate::{Entry, Key, Page, Timestamp};
+use crate::model::decide::{Facts, Totals};
+use crate::model::{Change, Entry, Key, Page, Timestamp, Weigher};
+use crate::state::wheel::{Armed, Wheel};
 
 /// The data of a store. There is one, and the owner has it.
 pub(crate) struct State<T> {

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::Key;
+use crate::model::Key;
 
 /// Entries in a leaf, at most.
 const LEAF: usize = 256;

@@ -3,8 +3,8 @@
 use super::slab::Slab;
 use super::slot::{Cell, Displaced, Fresh, Payload, Slot, Stamp};
 use super::table::Table;
-use crate::decide::Effect;
-use crate::expiry::Armed;
+use crate::model::decide::Effect;
+use crate::state::wheel::Armed;
 
 #[derive(Debug)]
 pub(crate) struct Shard<T> {
@@ -109,9 +109,9 @@ impl<T> Shard<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Timestamp;
-    use crate::expiry::Wheel;
+    use crate::model::Timestamp;
     use crate::state::slot::Stored;
+    use crate::state::wheel::Wheel;
 
     /// Hashes that differ in the bits that a table looks at.
     fn hash(n: u64) -> u64 {

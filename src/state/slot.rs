@@ -5,10 +5,9 @@
 
 use std::collections::VecDeque;
 
-use crate::command::End;
-use crate::decide::{Effect, Facts};
-use crate::expiry::Armed;
-use crate::{Entry, Key, Timestamp, Value};
+use crate::model::decide::{Effect, Facts};
+use crate::model::{End, Entry, Key, Timestamp, Value};
+use crate::state::wheel::Armed;
 
 /// A place in the slab. When its token fires belongs to the place and not to the entry, so that
 /// an entry that comes later finds the token of the one before it.

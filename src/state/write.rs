@@ -3,11 +3,11 @@
 use super::shard::Shard;
 use super::slot::{Displaced, Fresh, Payload, Slot, Stamp, Stored};
 use super::{Map, Place, State};
-use crate::change::{Change, ChangeKind};
-use crate::command::{Action, Outcome, Prepared, Taken};
-use crate::decide::{Effect, Facts, Rules, change_of, decide, effect_of_change};
-use crate::expiry::Wheel;
-use crate::{Error, Key, Timestamp, Value};
+use crate::model::decide::{Effect, Facts, Rules, change_of, decide, effect_of_change};
+use crate::model::{
+    Action, Change, ChangeKind, Error, Key, Outcome, Prepared, Taken, Timestamp, Value,
+};
+use crate::state::wheel::Wheel;
 
 impl<T: Clone> State<T> {
     /// Decide a write and apply it, in one round of the lock: the whole turn of a store without a

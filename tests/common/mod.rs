@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use mainspring::journal::{
     AppendError, Compacted, Compaction, Journal, JournalError, MemoryJournal, Meter, Past,
-    ReadError, Recover, Recovered,
+    ReadError, Recover, Recovered, Snapshot,
 };
 use mainspring::{
     Action, Carrier, Change, ChangeKind, Condition, End, Entry, Error, Event, Key, PendingWrite,
@@ -145,7 +145,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for HeldJournal<T> {
         Journal::read(&mut self.journal, after).await
     }
 
-    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, snapshot: Snapshot<T>) -> Result<Compaction, JournalError> {
         self.journal.compact(snapshot).await
     }
 
@@ -173,7 +173,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for BrokenJournal {
         Ok(Vec::new())
     }
 
-    async fn compact(&mut self, _: Subscription<T>) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, _: Snapshot<T>) -> Result<Compaction, JournalError> {
         Err(JournalError::new("no room"))
     }
 
@@ -196,7 +196,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for SlowJournal<T> {
         Journal::read(&mut self.journal, after).await
     }
 
-    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, snapshot: Snapshot<T>) -> Result<Compaction, JournalError> {
         self.journal.compact(snapshot).await
     }
 
@@ -266,7 +266,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MeddledJournal<T> {
         Journal::read(&mut self.journal, after).await
     }
 
-    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, snapshot: Snapshot<T>) -> Result<Compaction, JournalError> {
         self.journal.compact(snapshot).await
     }
 
@@ -293,7 +293,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for GivenJournal<T> {
         Ok(Vec::new())
     }
 
-    async fn compact(&mut self, _: Subscription<T>) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, _: Snapshot<T>) -> Result<Compaction, JournalError> {
         Ok(Compaction::finished(Compacted::new(0, 0, 0)))
     }
 
@@ -335,10 +335,7 @@ impl Journal<String> for PickyJournal {
         Journal::read(&mut self.journal, after).await
     }
 
-    async fn compact(
-        &mut self,
-        snapshot: Subscription<String>,
-    ) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, snapshot: Snapshot<String>) -> Result<Compaction, JournalError> {
         self.compact_next = self.journal.head() + self.compact_every;
         self.journal.compact(snapshot).await
     }
@@ -377,7 +374,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for HungJournal {
         Ok(Vec::new())
     }
 
-    async fn compact(&mut self, _: Subscription<T>) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, _: Snapshot<T>) -> Result<Compaction, JournalError> {
         Ok(Compaction::finished(Compacted::new(0, 0, 0)))
     }
 

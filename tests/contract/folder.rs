@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mainspring::journal::{
     AppendError, Compaction, FileJournal, Journal, JournalError, Meter, Past, ReadError, Recover,
+    Snapshot,
 };
-use mainspring::{Change, Store, StoreId, Subscription};
+use mainspring::{Change, Store, StoreId};
 
 use crate::api::{Backend, Options};
 use crate::backends::{Held, apply};
@@ -67,10 +68,7 @@ impl Journal<String> for Awaited {
         awaited(Journal::read(&mut self.journal, after)).await
     }
 
-    async fn compact(
-        &mut self,
-        snapshot: Subscription<String>,
-    ) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, snapshot: Snapshot<String>) -> Result<Compaction, JournalError> {
         awaited(self.journal.compact(snapshot)).await
     }
 

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use mainspring::journal::{
     AppendError, Compaction, FileJournal, Journal, JournalError, Meter, Past, ReadError, Recover,
-    Recovered,
+    Recovered, Snapshot,
 };
-use mainspring::{Change, StoreId, Subscription};
+use mainspring::{Change, StoreId};
 
 use crate::common::Copied;
 
@@ -60,10 +60,7 @@ impl<J: Journal<String>> Journal<String> for Recorded<J> {
         self.journal.read(after).await
     }
 
-    async fn compact(
-        &mut self,
-        snapshot: Subscription<String>,
-    ) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, snapshot: Snapshot<String>) -> Result<Compaction, JournalError> {
         self.journal.compact(snapshot).await
     }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use mainspring::journal::file::Sync;
 use mainspring::journal::{
-    AppendError, Compaction, Journal, JournalError, Meter, Past, ReadError, Recover,
+    AppendError, Compaction, Journal, JournalError, Meter, Past, ReadError, Recover, Snapshot,
 };
-use mainspring::{Change, StoreId, Subscription};
+use mainspring::{Change, StoreId};
 
 use crate::damage::flips;
 use crate::ledger::{Ledger, look};
@@ -67,10 +67,7 @@ impl<J: Journal<String>> Journal<String> for Early<J> {
         self.journal.read(after).await
     }
 
-    async fn compact(
-        &mut self,
-        snapshot: Subscription<String>,
-    ) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, snapshot: Snapshot<String>) -> Result<Compaction, JournalError> {
         self.journal.compact(snapshot).await
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use mainspring::journal::{
     AppendError, Compacted, Compaction, Fault, Journal, JournalError, MemoryJournal, Meter,
-    ReadError, Recover,
+    ReadError, Recover, Snapshot,
 };
-use mainspring::{Change, Error, Store, StoreId, Subscription};
+use mainspring::{Change, Error, Store, StoreId};
 use tokio::join;
 use tokio::sync::oneshot;
 use tokio::task::yield_now;
@@ -89,7 +89,7 @@ impl Journal<String> for Staged {
         Journal::read(&mut self.journal, after).await
     }
 
-    async fn compact(&mut self, _: Subscription<String>) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, _: Snapshot<String>) -> Result<Compaction, JournalError> {
         let (end, compaction) = Compaction::channel();
         let end = Some(end).filter(|_| !*self.stage.broken.lock().unwrap());
         let begun = Begun { at: Instant::now(), revision: self.journal.head(), end };
@@ -164,7 +164,7 @@ impl Journal<String> for Panicking {
         Journal::read(&mut self.0, after).await
     }
 
-    async fn compact(&mut self, _: Subscription<String>) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, _: Snapshot<String>) -> Result<Compaction, JournalError> {
         Ok(Compaction::new(async { panic!("out of ink") }))
     }
 

@@ -24,7 +24,7 @@ use super::rejections;
 use super::request::ActiveRequest;
 use super::timeouts::{BodyError, Exchange, Timeouts};
 use super::{Place, Server};
-use crate::panics;
+use crate::model::panics;
 
 /// Answers the requests of one connection.
 #[derive(Debug)]

@@ -3,11 +3,11 @@
 use axum::response::Response;
 
 use super::entry::{row_after, written};
-use crate::entry::Slice;
 use crate::http::answer::{Failure, done, etag, json, with_etag};
 use crate::http::app::{App, Element, send};
 use crate::http::auth::{Caller, Context};
 use crate::http::extract::{PathKey, Query, When, Whole};
+use crate::model::Slice;
 use crate::protocol::Command;
 use crate::protocol::answers::Part;
 use crate::protocol::parameters::{ListEnd, Window};

@@ -18,9 +18,9 @@ use super::catalog::Catalog;
 use super::error::FileError;
 use super::manifest::SNAPSHOT_TEMPORARY;
 use super::snapshot::{SnapshotWriter, WriteError};
+use crate::journal::Snapshot;
 use crate::journal::{AppendError, Compacted, Compaction, JournalError, Meter};
-use crate::panics;
-use crate::{Error, Event, StoreId, Subscription};
+use crate::model::{Error, Event, StoreId, panics};
 
 /// How many events travel together, and how many such pieces wait to be written.
 const PIECE: usize = 256;
@@ -49,7 +49,7 @@ type Outcome = Result<Compacted, JournalError>;
 pub(crate) fn start<T>(
     job: Job,
     rotated: Rotated,
-    snapshot: Subscription<T>,
+    snapshot: Snapshot<T>,
 ) -> io::Result<(JoinHandle<()>, Compaction)>
 where
     T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
@@ -108,7 +108,7 @@ fn run<T: Serialize + DeserializeOwned>(
 
 /// Hand the snapshot on, until its end.
 async fn feed<T: Clone + Send + Sync + 'static>(
-    mut snapshot: Subscription<T>,
+    mut snapshot: Snapshot<T>,
     sender: &mpsc::Sender<Vec<Event<T>>>,
 ) -> Result<(), Error> {
     let mut piece = Vec::with_capacity(PIECE);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::disk::Disk;
 use super::line::{Sum, seal, unseal};
 use super::segment::{FORMAT, Mark, SegmentInfo, is_known_format};
-use crate::StoreId;
+use crate::model::StoreId;
 
 /// The name of its file.
 pub(crate) const MANIFEST: &str = "MANIFEST";

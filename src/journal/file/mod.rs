@@ -46,7 +46,8 @@ pub use self::replay::Progress;
 pub use self::sync::{InvalidSync, Sync};
 use self::writer::{Opening, Order, Setup, Writer};
 use super::{AppendError, Compaction, Journal, JournalError, Meter, Past, ReadError, Recover};
-use crate::{Change, StoreId, Subscription};
+use crate::journal::Snapshot;
+use crate::model::{Change, StoreId};
 
 type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 
@@ -313,7 +314,7 @@ where
         }
     }
 
-    async fn compact(&mut self, snapshot: Subscription<T>) -> Result<Compaction, JournalError> {
+    async fn compact(&mut self, snapshot: Snapshot<T>) -> Result<Compaction, JournalError> {
         let open = self.open.as_mut().ok_or_else(not_open)?;
         if let Some(before) = open.compaction.take() {
             // It is about to end, or has: its result is known by now.

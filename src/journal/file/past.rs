@@ -12,8 +12,8 @@ use super::error::FileError;
 use super::line::{Codec, Line, unseal};
 use super::lines::{LITTLE, Lines, MUCH};
 use super::segment::SegmentInfo;
-use crate::Change;
 use crate::journal::{JournalError, Past, PastChanges, ReadError};
+use crate::model::Change;
 
 /// How many changes are read at once, if no batch has more.
 const SOME: usize = 1_024;

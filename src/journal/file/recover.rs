@@ -19,8 +19,8 @@ use super::replay::{Progress, Replayed, replay};
 use super::segment::{FORMAT, Mark, SegmentInfo, is_segment};
 use super::shortage::is_shortage;
 use super::unlisted;
-use crate::StoreId;
 use crate::journal::{Meter, Recovered};
+use crate::model::StoreId;
 
 /// A journal that is open: whoever holds it may write.
 pub(crate) struct Opened {

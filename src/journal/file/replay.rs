@@ -205,7 +205,7 @@ pub(crate) fn read_segment<T: DeserializeOwned>(
     segment: &SegmentInfo,
     bytes: &[u8],
     expected: Expected<'_>,
-    mut tell: impl FnMut(u64, crate::Change<T>) -> Result<(), FileError>,
+    mut tell: impl FnMut(u64, crate::model::Change<T>) -> Result<(), FileError>,
     codec: &mut Codec,
 ) -> Result<Scan, FileError> {
     let scanned = scan(bytes, segment, expected, |append| {

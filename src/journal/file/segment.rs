@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use super::line::{Line, Sum, Text, Unreadable, seal, unseal};
-use crate::StoreId;
+use crate::model::StoreId;
 
 /// The version of the format that is written. Those before it are read.
 pub(crate) const FORMAT: u32 = 2;

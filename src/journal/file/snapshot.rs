@@ -18,7 +18,7 @@ use super::manifest::{SNAPSHOT_TEMPORARY, SnapshotInfo};
 use super::segment::unknown_format;
 use super::snapshot_text::SnapshotText;
 use crate::journal::Recovered;
-use crate::{Change, Entry, Key, StoreId};
+use crate::model::{Change, Entry, Key, StoreId};
 
 /// How much is written at once.
 const PIECE: usize = 256 << 10;

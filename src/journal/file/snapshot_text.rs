@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::line::{END, Sum, Text, Unreadable, change_line, entry_line, seal};
 use super::segment::FORMAT;
-use crate::{Change, Entry, Key, StoreId};
+use crate::model::{Change, Entry, Key, StoreId};
 
 /// How large the buffer may grow before it is given back.
 const KEEP: usize = 1 << 20;

@@ -9,7 +9,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::catalog::{Catalog, Unverified};
-use crate::panics;
+use crate::model::panics;
 
 /// The shortest time between two looks.
 const SHORTEST: Duration = Duration::from_millis(1);

@@ -17,9 +17,8 @@ use super::error::FileError;
 use super::recover::{Lock, Opened, recover};
 use super::replay::Progress;
 use super::{OnProgress, Sync};
-use crate::StoreId;
 use crate::journal::{AppendError, JournalError, Meter, Recovered};
-use crate::{Change, Error};
+use crate::model::{Change, Error, StoreId};
 
 /// How many things that were read travel together, and how many such pieces wait to be taken.
 const PIECE: usize = 512;

@@ -10,7 +10,7 @@ use prometheus_client::registry::Unit::{Bytes, Seconds};
 use super::writer::Writer;
 use crate::Reader;
 use crate::journal::{JournalStats, SYNC_TIMES};
-use crate::stats::SIZES;
+use crate::owner::counters::SIZES;
 
 pub(super) struct Store<T>(pub(super) Reader<T>);
 

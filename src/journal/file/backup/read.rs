@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::PartName;
-use crate::Timestamp;
 use crate::journal::Recovered;
 use crate::journal::file::disk::{Disk, DiskFile};
 use crate::journal::file::error::FileError;
@@ -14,6 +13,7 @@ use crate::journal::file::folder::Folder;
 use crate::journal::file::line::{Line, time_of};
 use crate::journal::file::lines::{LITTLE, Lines, MUCH};
 use crate::journal::file::snapshot::Part;
+use crate::model::Timestamp;
 
 /// What every backup begins with. Checked first, because a file without lines would be read into memory as one.
 const BEGINNING: &[u8] = b"{\"format\":";

@@ -6,9 +6,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::PartName;
+use crate::feed::Subscription;
 use crate::journal::file::line::{Unreadable, text_of};
 use crate::journal::file::snapshot_text::SnapshotText;
-use crate::{Error, Event, StoreId, Subscription, Timestamp};
+use crate::model::{Error, Event, StoreId, Timestamp};
 
 /// How large a piece grows before it is given out.
 const PIECE: usize = 64 << 10;

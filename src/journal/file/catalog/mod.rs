@@ -392,9 +392,9 @@ fn spend(budget: &mut u64, bytes: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::StoreId;
     use crate::journal::file::folder::Folder;
     use crate::journal::file::recover;
+    use crate::model::StoreId;
 
     #[test]
     fn what_is_retired_changes_nothing_in_the_folder() {

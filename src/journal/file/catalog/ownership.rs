@@ -168,12 +168,12 @@ fn changed(length: u64, known: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::StoreId;
     use crate::journal::file::disk::Disk;
     use crate::journal::file::folder::Folder;
     use crate::journal::file::line::Sum;
     use crate::journal::file::manifest::SnapshotInfo;
     use crate::journal::file::{Sync, recover};
+    use crate::model::StoreId;
 
     fn catalog(name: &str) -> (Catalog, std::path::PathBuf) {
         let path = std::env::temp_dir().join(format!("mainspring-{name}-{}", std::process::id()));

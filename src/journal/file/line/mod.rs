@@ -208,10 +208,10 @@ fn without_names(error: &serde_json::Error) -> String {
 /// Reads and writes lines. The times of one turn are the same: it remembers the last one that it read.
 #[derive(Debug, Default)]
 pub(crate) struct Codec {
-    read: Option<(String, crate::Timestamp)>,
+    read: Option<(String, crate::model::Timestamp)>,
 }
 
 /// A time that was written as RFC 3339.
-pub(crate) fn time_of(text: &str) -> Result<crate::Timestamp, Unreadable> {
+pub(crate) fn time_of(text: &str) -> Result<crate::model::Timestamp, Unreadable> {
     wire::time_of(text).map_err(|error| Unreadable(error.to_string()))
 }

@@ -3,8 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::{Codec, Kind, Line, Unreadable, time_of};
-use crate::change::{Change, ChangeKind};
-use crate::{End, Entry, Key, Timestamp, Value};
+use crate::model::{Change, ChangeKind, End, Entry, Key, Timestamp, Value};
 
 impl Codec {
     fn time_of(&mut self, text: &str) -> Result<Timestamp, Unreadable> {

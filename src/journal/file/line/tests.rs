@@ -7,8 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::write::After;
 use super::*;
-use crate::change::{Change, ChangeKind};
-use crate::{Timestamp, Value};
+use crate::model::{Change, ChangeKind, Timestamp, Value};
 
 /// What a set of this value is once it was written and read.
 fn through<T: Serialize + DeserializeOwned>(value: Value<T>) -> Result<Value<T>, Unreadable> {

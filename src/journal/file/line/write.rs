@@ -9,9 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::read::from_json;
 use super::{Codec, ENTRY, Sum, Text, Unreadable, seal};
-use crate::change::{Change, ChangeKind};
+use crate::model::{Change, ChangeKind, Entry, Key, Value};
 use crate::wire::{put_change, put_row};
-use crate::{Entry, Key, Value};
 
 /// A value with no more brackets than that is not nested too deeply to be read: serde_json goes 128 levels deep.
 const MANY_BRACKETS: usize = 100;

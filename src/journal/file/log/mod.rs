@@ -17,7 +17,7 @@ use crate::journal::file::line::{After, CLOSE, Codec, Text, put_append, seal};
 use crate::journal::file::segment::{Mark, SegmentInfo};
 use crate::journal::file::shortage::is_full;
 use crate::journal::{AppendError, Meter};
-use crate::{Change, StoreId};
+use crate::model::{Change, StoreId};
 
 /// How much is allocated ahead, as newlines, so that the file stays text and a sync need not record a new
 /// length each time.

@@ -19,7 +19,7 @@ use crate::journal::file::manifest::SNAPSHOT_TEMPORARY;
 use crate::journal::file::recover::{Opened, recover};
 use crate::journal::file::replay::Progress;
 use crate::journal::file::snapshot::SnapshotWriter;
-use crate::{StoreId, Timestamp};
+use crate::model::{StoreId, Timestamp};
 
 /// What [`compact`] has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -12,8 +12,8 @@ use super::new::NewJournal;
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::Unreadable;
 use crate::journal::file::replay::Progress;
+use crate::model::{Key, Timestamp};
 use crate::wire::ReadRow;
-use crate::{Key, Timestamp};
 
 /// What an import was made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -16,7 +16,7 @@ use crate::journal::file::segment::{
     SegmentInfo, is_segment, read_header, unknown_format as format_of,
 };
 use crate::journal::file::{recover, unlisted};
-use crate::{Change, StoreId};
+use crate::model::{Change, StoreId};
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 
 use super::Raw;
 use crate::journal::file::line::{Unreadable, time_of, valid};
-use crate::{Entry, Key, Timestamp, Value, wire};
+use crate::model::{Entry, Key, Timestamp, Value};
+use crate::wire;
 
 /// Entries on their way into a journal.
 #[derive(Default)]

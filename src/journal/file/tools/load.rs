@@ -4,15 +4,14 @@ use std::ops::ControlFlow;
 use std::time::SystemTime;
 
 use super::Raw;
-use crate::decide::Facts;
 use crate::journal::Recovered;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
 use crate::journal::file::manifest::Manifest;
 use crate::journal::file::replay::{Progress, replay};
+use crate::model::decide::Facts;
+use crate::model::{Change, ChangeKind, Entry, Key, Timestamp, Weigher};
 use crate::state::{Map, SHARDS, State};
-use crate::weigh::Weigher;
-use crate::{Change, ChangeKind, Entry, Key, Timestamp};
 
 /// A store that nobody serves.
 pub(super) struct Loaded {

@@ -4,16 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Raw;
-use crate::journal::file::Sync;
 use crate::journal::file::disk::{Disk, DiskFile};
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::Sum;
 use crate::journal::file::log::begin;
 use crate::journal::file::manifest::{MANIFEST, Manifest, SNAPSHOT_TEMPORARY, SnapshotInfo};
-use crate::journal::file::recover;
 use crate::journal::file::segment::SegmentInfo;
 use crate::journal::file::snapshot::{SnapshotWriter, WriteError};
-use crate::{Change, Entry, Key, StoreId};
+use crate::journal::file::{Sync, recover};
+use crate::model::{Change, Entry, Key, StoreId};
 
 /// A folder that is locked, and holds no journal, or one in which nothing ever happened.
 pub(super) struct NewJournal {

@@ -15,7 +15,7 @@ use crate::journal::file::manifest::{Manifest, SnapshotInfo};
 use crate::journal::file::replay::{differ, read_segment, read_snapshot};
 use crate::journal::file::scan::Expected;
 use crate::journal::file::segment::{FORMAT, Mark, SegmentInfo};
-use crate::{Change, StoreId};
+use crate::model::{Change, StoreId};
 
 /// One thing that a repair does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -20,7 +20,7 @@ use crate::journal::file::replay::{
 };
 use crate::journal::file::scan::Expected;
 use crate::journal::file::segment::SegmentInfo;
-use crate::{Change, Timestamp};
+use crate::model::{Change, Timestamp};
 
 /// What to restore a store to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::journal::file::backup::{Backup, PartName};
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::text_of;
 use crate::journal::file::replay::Progress;
-use crate::{ChangeKind, Key};
+use crate::model::{ChangeKind, Key};
 
 /// Where the accounts are in the directory of a journal, unless a server is told otherwise.
 const ACCOUNTS: &str = "accounts";
@@ -165,7 +165,7 @@ pub fn restore_backup(
     }
     // From here on the data is there but for its manifest, so that no failure leaves a directory that starts.
     let sealed = new.seal(report.data.revision)?;
-    let restored = |part: &BackupPart, store: crate::StoreId| Restored {
+    let restored = |part: &BackupPart, store: crate::model::StoreId| Restored {
         revision: part.revision,
         entries: part.entries,
         store: store.to_string(),

@@ -27,7 +27,7 @@ use crate::journal::file::replay::{differ, read_snapshot};
 use crate::journal::file::scan::{Append, append_at, next_line};
 use crate::journal::file::segment::{SegmentInfo, read_header};
 use crate::journal::file::snapshot::SnapshotWriter;
-use crate::{Change, StoreId, Timestamp};
+use crate::model::{Change, StoreId, Timestamp};
 
 /// What a salvage keeps and misses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]

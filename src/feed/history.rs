@@ -1,0 +1,255 @@
+//! The ring of recent changes, where readers that fell behind catch up.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::model::{Change, Error};
+
+/// The changes of one turn.
+pub(crate) type Turn<T> = Arc<[Change<T>]>;
+
+/// The ring outlives the owner, so that the last changes before a shutdown are read too.
+pub(crate) struct History<T> {
+    ring: Mutex<Ring<T>>,
+    /// The newest revision in the ring.
+    head: AtomicU64,
+}
+
+struct Ring<T> {
+    items: VecDeque<Item<T>>,
+    /// Every change after this revision is held.
+    floor: u64,
+    changes: usize,
+    bytes: u64,
+    max_changes: usize,
+    max_bytes: u64,
+}
+
+/// Nobody listens most of the time: then a change lies in the ring as it is, which costs the owner no
+/// allocation. The first reader that comes by makes it shared.
+enum Item<T> {
+    One(Change<T>),
+    Shared(Turn<T>),
+}
+
+/// What the history holds, for `stats`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) floor: u64,
+    pub(crate) changes: usize,
+    pub(crate) bytes: u64,
+}
+
+impl<T> Item<T> {
+    fn changes(&self) -> &[Change<T>] {
+        match self {
+            Self::One(change) => std::slice::from_ref(change),
+            Self::Shared(turn) => turn,
+        }
+    }
+
+    fn share(&mut self) -> Turn<T> {
+        if let Self::Shared(turn) = self {
+            return Arc::clone(turn);
+        }
+        match std::mem::replace(self, Self::Shared(Arc::new([]))) {
+            Self::Shared(turn) => turn,
+            Self::One(change) => {
+                let turn: Turn<T> = Arc::new([change]);
+                *self = Self::Shared(Arc::clone(&turn));
+                turn
+            }
+        }
+    }
+
+    fn newest(&self) -> u64 {
+        match self {
+            Self::One(change) => change.revision,
+            Self::Shared(turn) => turn.last().map_or(0, |change| change.revision),
+        }
+    }
+
+    /// How many changes, and what they weigh.
+    fn size(&self) -> (usize, u64) {
+        match self {
+            Self::One(change) => (1, change.bytes()),
+            Self::Shared(turn) => {
+                let add = |bytes: u64, change: &Change<T>| bytes.saturating_add(change.bytes());
+                (turn.len(), turn.iter().fold(0, add))
+            }
+        }
+    }
+}
+
+impl<T> Ring<T> {
+    /// Add an item. Says what leaves the ring first, so that the new one takes its place in memory,
+    /// which is warm, and whether there is more that has to leave.
+    fn push(&mut self, item: Item<T>) -> (Option<Item<T>>, bool) {
+        let (count, bytes) = item.size();
+        (self.changes, self.bytes) = (self.changes + count, self.bytes.saturating_add(bytes));
+        let evicted = self.evict();
+        self.items.push_back(item);
+        (evicted, self.is_over())
+    }
+
+    /// Whether the ring could do without its oldest item, or has to.
+    fn is_over(&self) -> bool {
+        let over = self.bytes > self.max_bytes || self.changes > self.max_changes;
+        over && self.items.front().is_some_and(|oldest| {
+            self.bytes > self.max_bytes || self.changes - oldest.changes().len() >= self.max_changes
+        })
+    }
+
+    /// The oldest item, if the ring holds more than it should.
+    fn evict(&mut self) -> Option<Item<T>> {
+        if !self.is_over() {
+            return None;
+        }
+        let item = self.items.pop_front()?;
+        let (count, bytes) = item.size();
+        self.floor = item.newest();
+        (self.changes, self.bytes) = (self.changes - count, self.bytes.saturating_sub(bytes));
+        Some(item)
+    }
+}
+
+impl<T> History<T> {
+    pub(crate) fn new(max_changes: usize, max_bytes: u64) -> Self {
+        let ring =
+            Ring { items: VecDeque::new(), floor: 0, changes: 0, bytes: 0, max_changes, max_bytes };
+        Self { ring: Mutex::new(ring), head: AtomicU64::new(0) }
+    }
+
+    /// Start after a revision that was recovered.
+    pub(crate) fn start_at(&self, revision: u64) {
+        self.ring.lock().floor = revision;
+        self.head.store(revision, Ordering::Release);
+    }
+
+    /// The newest revision that everybody may be told about.
+    pub(crate) fn head(&self) -> u64 {
+        self.head.load(Ordering::Acquire)
+    }
+
+    /// The newest revision in the ring, which may be a moment ahead of the head.
+    pub(crate) fn newest(&self) -> u64 {
+        let ring = self.ring.lock();
+        ring.items.back().map_or(ring.floor, Item::newest)
+    }
+
+    pub(crate) fn set_head(&self, revision: u64) {
+        self.head.store(revision, Ordering::Release);
+    }
+
+    pub(crate) fn push_one(&self, change: Change<T>) {
+        self.push(Item::One(change));
+    }
+
+    pub(crate) fn push_turn(&self, turn: Turn<T>) {
+        self.push(Item::Shared(turn));
+    }
+
+    /// Put a turn in the ring. Its watchers are told next, and the head moves last.
+    fn push(&self, item: Item<T>) {
+        let (mut evicted, mut more) = self.ring.lock().push(item);
+        // What leaves the ring is dropped outside the lock.
+        while more {
+            drop(evicted);
+            let mut ring = self.ring.lock();
+            evicted = ring.evict();
+            more = ring.is_over();
+        }
+    }
+
+    /// The turns that hold the changes after a revision, oldest first, some `limit` of them. The
+    /// first may begin before it.
+    pub(crate) fn read(&self, after: u64, limit: usize) -> Result<Vec<Turn<T>>, Error> {
+        let mut ring = self.ring.lock();
+        if after < ring.floor {
+            return Err(Error::Compacted { oldest: ring.floor });
+        }
+        let start = ring.items.partition_point(|item| item.newest() <= after);
+        Ok(ring.items.range_mut(start..).take(limit).map(Item::share).collect())
+    }
+
+    /// Whether the changes after a revision can be told, and in whole batches.
+    pub(crate) fn check_start(&self, after: u64) -> Result<(), Error> {
+        let ring = self.ring.lock();
+        if after < ring.floor {
+            return Err(Error::Compacted { oldest: ring.floor });
+        }
+        let at = ring.items.partition_point(|item| item.newest() < after);
+        let Some(item) = ring.items.get(at) else { return Ok(()) };
+        let before = item.changes().iter().filter(|change| change.revision <= after);
+        let (mut start, mut inside) = (after, false);
+        for change in before {
+            if !inside {
+                start = change.revision - 1;
+            }
+            inside = change.continues;
+        }
+        if inside { Err(Error::InsideBatch { asked: after, before: start }) } else { Ok(()) }
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        let ring = self.ring.lock();
+        Span { floor: ring.floor, changes: ring.changes, bytes: ring.bytes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ChangeKind, Key, Timestamp};
+
+    fn change(revision: u64) -> Change<String> {
+        let at = Timestamp::from_nanos(revision);
+        Change::new(revision, at, Key::from("k"), ChangeKind::Removed)
+    }
+
+    fn revisions(turns: &[Turn<String>]) -> Vec<u64> {
+        turns.iter().flat_map(|turn| turn.iter()).map(|change| change.revision).collect()
+    }
+
+    #[test]
+    fn it_holds_the_newest_changes() {
+        let history = History::new(3, u64::MAX);
+        (1..=5).for_each(|revision| history.push_one(change(revision)));
+        assert_eq!(revisions(&history.read(2, 10).unwrap()), [3, 4, 5]);
+        assert_eq!(revisions(&history.read(3, 1).unwrap()), [4]);
+        assert_eq!(history.read(5, 10).unwrap().len(), 0);
+        assert_eq!(history.read(1, 10).unwrap_err(), Error::Compacted { oldest: 2 });
+    }
+
+    #[test]
+    fn bytes_are_limited_too() {
+        let history = History::new(100, 10);
+        (1..=50).for_each(|revision| history.push_one(change(revision)));
+        assert_eq!(history.span(), Span { floor: 40, changes: 10, bytes: 10 });
+    }
+
+    #[test]
+    fn a_history_of_nothing_holds_nothing() {
+        let history = History::new(0, u64::MAX);
+        history.push_one(change(1));
+        assert_eq!(history.span(), Span { floor: 1, changes: 0, bytes: 0 });
+        assert_eq!(history.read(1, 10).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_batch_is_held_and_resumed_whole() {
+        let history = History::new(2, u64::MAX);
+        history.push_one(change(1));
+        let mut batch = [change(2), change(3), change(4), change(5)];
+        (batch[1].continues, batch[2].continues) = (true, true);
+        history.push_turn(Arc::new(batch)); // 2 alone, then 3 to 5 as one
+        assert_eq!(revisions(&history.read(1, 10).unwrap()), [2, 3, 4, 5]);
+        assert_eq!(history.check_start(2), Ok(()));
+        assert_eq!(history.check_start(3), Err(Error::InsideBatch { asked: 3, before: 2 }));
+        assert_eq!(history.check_start(4), Err(Error::InsideBatch { asked: 4, before: 2 }));
+        assert_eq!(history.check_start(5), Ok(()));
+    }
+}

@@ -1,0 +1,89 @@
+//! What the subscriptions of a store read from.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::feed::{History, Lag, Listeners, Status};
+use crate::journal::Past;
+use crate::model::{Change, Error, Start, StoreId, Weigher};
+use crate::state::Map;
+
+/// What the subscriptions of a store read from. It outlives the owner, so that they can be read to the end.
+pub(crate) struct Hub<T> {
+    pub(crate) map: Arc<Map<T>>,
+    pub(crate) history: Arc<History<T>>,
+    pub(crate) status: Arc<Status>,
+    /// Subscribers to all keys or to a prefix.
+    pub(crate) listeners: Listeners,
+    /// Subscribers to a single key.
+    pub(crate) watchers: Listeners,
+    pub(crate) lag: Lag,
+    pub(crate) weigher: Weigher<T>,
+    /// Where changes that have left the history are read. Set when the journal has been recovered.
+    past: OnceLock<Arc<dyn Past<T>>>,
+    id: AtomicU64,
+}
+
+impl<T> Hub<T> {
+    pub(crate) fn new(map: Arc<Map<T>>, history: History<T>, weigher: Weigher<T>) -> Self {
+        Self {
+            map,
+            history: Arc::new(history),
+            status: Arc::default(),
+            listeners: Listeners::default(),
+            watchers: Listeners::default(),
+            lag: Lag::default(),
+            weigher,
+            past: OnceLock::new(),
+            id: AtomicU64::new(StoreId::random().0),
+        }
+    }
+
+    pub(crate) fn id(&self) -> StoreId {
+        StoreId(self.id.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_id(&self, id: StoreId) {
+        self.id.store(id.0, Ordering::Relaxed);
+    }
+
+    /// Read changes that have left the history there. Only the first call counts.
+    pub(crate) fn set_past(&self, past: Arc<dyn Past<T>>) {
+        let _ = self.past.set(past);
+    }
+
+    /// Where the changes after a revision can be read that the history, which is complete after `floor`, does
+    /// not have any more.
+    pub(crate) fn past_after(&self, revision: u64, floor: u64) -> Result<Arc<dyn Past<T>>, Error> {
+        let past = self.past.get().ok_or(Error::Compacted { oldest: floor })?;
+        let oldest = past.oldest();
+        if revision < oldest {
+            return Err(Error::Compacted { oldest: oldest.min(floor) });
+        }
+        Ok(Arc::clone(past))
+    }
+
+    /// The revision after which a subscription begins, where `head` is the newest one.
+    pub(crate) fn resolve_start(&self, start: Start, head: u64) -> Result<u64, Error> {
+        let Start::After { store, revision } = start else { return Ok(head) };
+        if store.is_some_and(|store| store != self.id()) {
+            return Err(Error::WrongStore);
+        }
+        if revision > head {
+            return Err(Error::AheadOfHead { asked: revision, head });
+        }
+        match self.history.check_start(revision) {
+            // Whether it is inside a batch shows when the journal is read, which is not done here.
+            Err(Error::Compacted { oldest: floor }) => {
+                self.past_after(revision, floor)?;
+            }
+            checked => checked?,
+        }
+        Ok(revision)
+    }
+
+    /// Weigh a change that was read from a journal as the owner did when it was made.
+    pub(crate) fn weigh(&self, change: &mut Change<T>) {
+        change.weight = self.weigher.weigh(change.elements()).unwrap_or(0);
+    }
+}

@@ -1,0 +1,119 @@
+//! From turns to events: the filter, batches, progress marks.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::feed::Feed;
+use super::walk::Walk;
+use super::{Beginning, Event};
+use crate::feed::{Hub, Turn};
+use crate::model::{Change, Error, Filter, Start};
+
+/// A progress mark comes after this many changes that the filter hid, or this long after one.
+const HIDDEN_AT_MOST: u64 = 1_024;
+const SILENT_AT_MOST: Duration = Duration::from_secs(5);
+
+pub(super) struct Follower<T> {
+    feed: Feed<T>,
+    filter: Filter,
+    /// The snapshot, until it is complete.
+    walk: Option<Walk<T>>,
+    ready: VecDeque<Event<T>>,
+    /// The revision that was told last.
+    told: u64,
+    /// When to tell of progress, if there has been any.
+    tick: Pin<Box<Sleep>>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Follower<T> {
+    pub(super) fn new(hub: Arc<Hub<T>>, beginning: Beginning<T>) -> Self {
+        let Beginning { filter, start, source, after, head, entry } = beginning;
+        let mut ready = VecDeque::new();
+        let mut walk = None;
+        if start == Start::Snapshot {
+            if let Filter::Key(key) = &filter {
+                // One key was read together with the head.
+                ready.extend(entry.map(|entry| Event::Entry { key: key.clone(), entry }));
+                ready.push_back(Event::SnapshotEnd { revision: head });
+            } else {
+                walk = Some(Walk::default());
+            }
+        }
+        Self {
+            feed: Feed::new(hub, source, after, head),
+            filter,
+            walk,
+            ready,
+            told: after,
+            tick: Box::pin(sleep(SILENT_AT_MOST)),
+        }
+    }
+
+    pub(super) fn take_ready(&mut self) -> Option<Event<T>> {
+        let event = self.ready.pop_front()?;
+        self.told = event.revision().unwrap_or(self.told);
+        Some(event)
+    }
+
+    /// The next event. Not cancel safe by itself: the subscription keeps the future.
+    pub(super) async fn next(&mut self) -> Result<Event<T>, Error> {
+        loop {
+            if let Some(event) = self.take_ready() {
+                return Ok(event);
+            }
+            if let Some(walk) = &mut self.walk {
+                if walk.step(&mut self.feed, &self.filter, &mut self.ready).await? {
+                    self.walk = None;
+                }
+                continue;
+            }
+            tokio::select! {
+                biased;
+                turn = self.feed.next() => {
+                    let (turn, after) = turn?;
+                    self.tell(&turn, after);
+                }
+                () = &mut self.tick => {
+                    self.tick.as_mut().reset(Instant::now() + SILENT_AT_MOST);
+                    self.feed.skip_hidden();
+                    self.tell_progress(1);
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, turn: &Turn<T>, after: u64) {
+        let news = turn.partition_point(|change| change.revision <= after);
+        let mut rest = &turn[news..];
+        while !rest.is_empty() {
+            let parts = rest.iter().position(|change| !change.continues);
+            let (batch, others) = rest.split_at(parts.map_or(rest.len(), |last| last + 1));
+            rest = others;
+            let mut seen = batch.iter().filter(|change| self.filter.matches(change)).cloned();
+            if batch.len() == 1 {
+                self.ready.extend(seen.next().map(Event::Change));
+                continue;
+            }
+            let changes: Vec<Change<T>> = seen.collect();
+            if !changes.is_empty() {
+                let revision = batch.last().map_or(after, |last| last.revision);
+                self.ready.push_back(Event::Batch { changes, revision });
+            }
+        }
+        if self.ready.is_empty() {
+            self.tell_progress(HIDDEN_AT_MOST);
+        }
+    }
+
+    /// If nothing was told for this many changes, say so.
+    fn tell_progress(&mut self, at_least: u64) {
+        let revision = self.feed.position();
+        if self.ready.is_empty() && revision >= self.told + at_least {
+            self.ready.push_back(Event::Progress { revision });
+        }
+    }
+}

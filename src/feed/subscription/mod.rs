@@ -1,0 +1,187 @@
+//! Streams of changes: ordered, numbered, never a silent gap.
+
+mod feed;
+mod follow;
+mod past;
+mod source;
+mod walk;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use tokio_util::sync::ReusableBoxFuture;
+
+use self::follow::Follower;
+pub(crate) use self::source::{Beginning, Source};
+use crate::feed::Hub;
+use crate::model::{Error, Event, ResumeToken, Start, StoreId};
+
+/// A stream of the changes of a store, or of some of its keys.
+///
+/// Made by [`Reader::subscribe`](crate::Reader::subscribe). Every change that the filter lets through
+/// is told once, in the order of the revisions. A subscription that is read too slowly never slows
+/// the store: it catches up from the history, or from the journal if it is further behind, and only if
+/// neither reaches back far enough it ends, with [`Error::Compacted`].
+///
+/// It is a [`Stream`] too, of `Result<Event<T>, Error>`, which ends after an error, and without one
+/// when the store is shut down.
+///
+/// It does not keep the store alive.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use mainspring::{Error, Event, Store};
+///
+/// let store = Store::<String>::builder().spawn();
+/// let mut changes = store.subscribe().prefix("car/").await?;
+/// store.set("car/speed", "42").await?;
+/// store.shutdown().await?;
+///
+/// let Event::Change(change) = changes.recv().await? else { panic!() };
+/// assert_eq!((change.revision, change.key.as_str()), (1, "car/speed"));
+/// assert_eq!(changes.recv().await, Err(Error::Closed)); // after the last change
+/// # Ok(()) }
+/// ```
+#[must_use = "a subscription tells nothing unless it is read"]
+pub struct Subscription<T> {
+    state: State<T>,
+    store: StoreId,
+    /// `None` until the snapshot is complete, if there is one.
+    resume: Option<u64>,
+}
+
+enum State<T> {
+    Idle(Box<Follower<T>>),
+    /// Waiting for something to tell. The future has the follower, so that dropping the caller's
+    /// future loses nothing.
+    Waiting(ReusableBoxFuture<'static, Outcome<T>>),
+    /// Told by a server. Never locked: the lock makes it `Sync`, which the stream need not be.
+    #[cfg(feature = "client")]
+    Far(parking_lot::Mutex<FarEvents<T>>),
+    Ended(Error),
+}
+
+/// What a server tells, until an error ends it. Polling it is cancel safe, as it is for every stream.
+#[cfg(feature = "client")]
+pub(crate) type FarEvents<T> = Pin<Box<dyn Stream<Item = Result<Event<T>, Error>> + Send>>;
+
+type Outcome<T> = (Result<Event<T>, Error>, Box<Follower<T>>);
+
+impl<T: Clone + Send + Sync + 'static> Subscription<T> {
+    pub(crate) fn new(hub: Arc<Hub<T>>, beginning: Beginning<T>) -> Self {
+        let store = hub.id();
+        let resume = (beginning.start != Start::Snapshot).then_some(beginning.after);
+        let follower = Follower::new(hub, beginning);
+        Self { state: State::Idle(Box::new(follower)), store, resume }
+    }
+
+    /// A subscription to what a server tells.
+    #[cfg(feature = "client")]
+    pub(crate) fn far(store: StoreId, resume: Option<u64>, events: FarEvents<T>) -> Self {
+        Self { state: State::Far(parking_lot::Mutex::new(events)), store, resume }
+    }
+
+    /// The next event.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] after the last change before a shutdown, [`Error::Failed`] if the store has
+    /// stopped because of a fault, and [`Error::Compacted`] if this subscription fell behind further
+    /// than the history and the journal reach. [`Error::JournalFailed`] if the journal could not be read, and
+    /// [`Error::InsideBatch`] if it shows that the place to start from was inside a batch. All of them are the
+    /// end: every later call gives the same error. A subscription to a server reconnects where that helps, and ends
+    /// otherwise as is said of its `Client`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if the future is dropped, no event is lost.
+    pub async fn recv(&mut self) -> Result<Event<T>, Error> {
+        std::future::poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event<T>, Error>> {
+        loop {
+            match &mut self.state {
+                State::Ended(error) => return Poll::Ready(Err(error.clone())),
+                State::Idle(follower) => {
+                    if let Some(event) = follower.take_ready() {
+                        self.note(&event);
+                        return Poll::Ready(Ok(event));
+                    }
+                    let ended = State::Ended(Error::Closed);
+                    let State::Idle(mut follower) = std::mem::replace(&mut self.state, ended)
+                    else {
+                        unreachable!("it was idle");
+                    };
+                    self.state = State::Waiting(ReusableBoxFuture::new(async move {
+                        let event = follower.next().await;
+                        (event, follower)
+                    }));
+                }
+                State::Waiting(future) => {
+                    let (event, follower) = ready!(future.poll(cx));
+                    match event {
+                        Ok(event) => {
+                            self.state = State::Idle(follower);
+                            self.note(&event);
+                            return Poll::Ready(Ok(event));
+                        }
+                        Err(error) => self.state = State::Ended(error),
+                    }
+                }
+                #[cfg(feature = "client")]
+                State::Far(events) => match ready!(events.get_mut().as_mut().poll_next(cx)) {
+                    Some(Ok(event)) => {
+                        self.note(&event);
+                        return Poll::Ready(Ok(event));
+                    }
+                    Some(Err(error)) => self.state = State::Ended(error),
+                    None => self.state = State::Ended(Error::Closed),
+                },
+            }
+        }
+    }
+}
+
+impl<T> Subscription<T> {
+    fn note(&mut self, event: &Event<T>) {
+        let complete = self.resume.is_some() || matches!(event, Event::SnapshotEnd { .. });
+        self.resume = event.revision().filter(|_| complete).or(self.resume);
+    }
+
+    /// Where to resume after the events received so far; `None` while a snapshot is not complete.
+    pub fn resume_token(&self) -> Option<ResumeToken> {
+        self.resume.map(|revision| ResumeToken { store: self.store, revision })
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Stream for Subscription<T> {
+    type Item = Result<Event<T>, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if matches!(self.state, State::Ended(_)) {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(match ready!(self.poll_recv(cx)) {
+            Err(Error::Closed) => None,
+            other => Some(other),
+        })
+    }
+}
+
+impl<T> Unpin for Subscription<T> {}
+
+impl<T> fmt::Debug for Subscription<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("store", &self.store)
+            .field("resume", &self.resume)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! Changes that have left the history, read from the journal.
+
+use std::sync::Arc;
+
+use tokio_util::sync::ReusableBoxFuture;
+
+use crate::feed::{Hub, Turn};
+use crate::journal::{JournalError, Past, ReadError};
+use crate::model::{Change, Error};
+
+type Read<T> = Result<Vec<Change<T>>, ReadError>;
+
+/// A read that is under way. Whoever waits for it may leave and come back: the future stays.
+pub(super) struct Reading<T> {
+    after: u64,
+    up_to: u64,
+    future: ReusableBoxFuture<'static, Read<T>>,
+}
+
+impl<T: Send + Sync + 'static> Reading<T> {
+    /// Read what follows a revision, up to where the history begins: what is there has been published.
+    pub(super) fn start(past: Arc<dyn Past<T>>, after: u64, up_to: u64) -> Self {
+        let future = ReusableBoxFuture::new(async move { past.read(after, up_to).await });
+        Self { after, up_to, future }
+    }
+
+    /// The changes that were read, at least one. Cancel safe.
+    pub(super) async fn done(&mut self, hub: &Hub<T>) -> Result<Turn<T>, Error> {
+        let read = std::future::poll_fn(|cx| self.future.poll(cx)).await;
+        let mut changes = read.map_err(|error| match error {
+            ReadError::Compacted { oldest } => {
+                Error::Compacted { oldest: oldest.min(hub.history.span().floor) }
+            }
+            ReadError::Failed(JournalError(cause)) => Error::JournalFailed(cause),
+        })?;
+        self.check(&changes)?;
+        changes.iter_mut().for_each(|change| hub.weigh(change));
+        Ok(changes.into())
+    }
+
+    /// Nothing that a journal says is told on with a gap, or before it was published.
+    fn check(&self, changes: &[Change<T>]) -> Result<(), Error> {
+        let first = changes.first().map_or(0, |change| change.revision);
+        if (1..=self.after).contains(&first) {
+            return Err(Error::InsideBatch { asked: self.after, before: first - 1 });
+        }
+        let in_order =
+            changes.iter().zip(self.after + 1..).all(|(change, at)| change.revision == at);
+        let whole = |last: &Change<T>| last.revision <= self.up_to && !last.continues;
+        if !in_order || !changes.last().is_some_and(whole) {
+            let (after, up_to) = (self.after, self.up_to);
+            let why = format!("it does not have the changes after {after} up to {up_to} in order");
+            return Err(Error::JournalFailed(why.into()));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::History;
+    use crate::journal::PastChanges;
+    use crate::model::{ChangeKind, Key, Timestamp, Weigher};
+    use crate::state::State;
+
+    /// Answers the same, whatever it is asked. Negative: the next change belongs to the same batch.
+    struct Given(Vec<i64>);
+
+    impl Past<u64> for Given {
+        fn oldest(&self) -> u64 {
+            0
+        }
+
+        fn read(&self, _: u64, _: u64) -> PastChanges<'_, u64> {
+            let change = |n: &i64| {
+                let (key, at) = (Key::from("key"), Timestamp::from_nanos(1));
+                Change::recorded(n.unsigned_abs(), at, key, ChangeKind::Removed, *n < 0)
+            };
+            Box::pin(std::future::ready(Ok(self.0.iter().map(change).collect())))
+        }
+    }
+
+    /// What a reader that is after 3 and reads up to 6 makes of it.
+    async fn read(given: &[i64]) -> Result<usize, Error> {
+        let weigher = Weigher::built_in();
+        let map = Arc::clone(State::new(weigher.clone(), Timestamp::from_nanos(1)).map());
+        let hub = Hub::new(map, History::new(0, 0), weigher);
+        let past = Arc::new(Given(given.to_vec()));
+        Reading::start(past, 3, 6).done(&hub).await.map(|turn| turn.len())
+    }
+
+    #[tokio::test]
+    async fn what_a_journal_gets_wrong_is_not_told() {
+        assert_eq!(read(&[4, 5, 6]).await, Ok(3));
+        assert_eq!(read(&[4]).await, Ok(1));
+        assert_eq!(read(&[-4, -5, 6]).await, Ok(3));
+        assert_eq!(read(&[-2, -3, 4]).await, Err(Error::InsideBatch { asked: 3, before: 1 }));
+        for wrong in [&[][..], &[5, 6], &[4, 6], &[4, 5, 5], &[4, 5, 6, 7], &[-4, -5], &[7]] {
+            let read = read(wrong).await;
+            assert!(matches!(read, Err(Error::JournalFailed(_))), "{wrong:?}: {read:?}");
+        }
+    }
+}

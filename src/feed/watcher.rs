@@ -1,0 +1,157 @@
+//! What waits for the one who watches a single key, so that other keys do not wake it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::feed::{Mark, Turn};
+
+/// A short queue of turns. When it is full the watcher is told from which revision on to read the
+/// history instead: it knows exactly what it has missed, however long ago it last looked.
+pub(crate) struct Watcher<T> {
+    unread: Mutex<Unread<T>>,
+    notify: Notify,
+    capacity: usize,
+    /// Only set under the lock, but for what was missed: that is for whoever reads the history.
+    mark: Arc<Mark>,
+}
+
+struct Unread<T> {
+    turns: VecDeque<Turn<T>>,
+    missed_from: Option<u64>,
+}
+
+/// What a watcher finds when it looks.
+pub(crate) enum News<T> {
+    Turn(Turn<T>),
+    /// Read the history from this revision on.
+    MissedFrom(u64),
+}
+
+impl<T> Watcher<T> {
+    /// One that holds this many turns; one that holds none only learns that something happened.
+    pub(crate) fn new(capacity: usize) -> Arc<Self> {
+        let unread = Unread { turns: VecDeque::new(), missed_from: None };
+        let (unread, notify, mark) = (Mutex::new(unread), Notify::new(), Mark::new());
+        Arc::new(Self { unread, notify, capacity, mark })
+    }
+
+    /// Where it is, as long as it does not read the history.
+    pub(crate) fn mark(&self) -> &Arc<Mark> {
+        &self.mark
+    }
+
+    /// Called by the owner, once for each change that matters here.
+    pub(crate) fn tell(&self, turn: &Turn<T>) {
+        let mut unread = self.unread.lock();
+        if unread.turns.back().is_some_and(|last| Arc::ptr_eq(last, turn)) {
+            return;
+        }
+        if unread.missed_from.is_none() && unread.turns.len() < self.capacity {
+            unread.turns.push_back(Arc::clone(turn));
+        } else if unread.missed_from.is_none() {
+            unread.missed_from = first_of(turn);
+        }
+        if !self.mark.is_set() {
+            self.mark.set(first_of(turn));
+        }
+        drop(unread);
+        self.notify.notify_one();
+    }
+
+    pub(crate) fn take(&self) -> Option<News<T>> {
+        let mut unread = self.unread.lock();
+        if let Some(turn) = unread.turns.pop_front() {
+            self.mark.set(unread.turns.front().map_or(unread.missed_from, first_of));
+            return Some(News::Turn(turn));
+        }
+        let missed = unread.missed_from.take();
+        self.mark.set(missed);
+        missed.map(News::MissedFrom)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        let unread = self.unread.lock();
+        unread.turns.is_empty() && unread.missed_from.is_none()
+    }
+
+    /// Let the one who waits look around.
+    pub(crate) fn wake(&self) {
+        self.notify.notify_one();
+    }
+
+    /// Until there is something to take, or the store has ended. Cancel safe.
+    pub(crate) async fn changed(&self) {
+        self.notify.notified().await;
+    }
+}
+
+fn first_of<T>(turn: &Turn<T>) -> Option<u64> {
+    turn.first().map(|change| change.revision)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Change, ChangeKind, Key, Timestamp};
+
+    fn turn(revision: u64) -> Turn<u64> {
+        let change = |revision| {
+            Change::new(revision, Timestamp::from_nanos(1), Key::none(), ChangeKind::Removed)
+        };
+        [change(revision), change(revision + 1)].into()
+    }
+
+    /// The first revisions of what is told, and of what was missed.
+    fn news(watcher: &Watcher<u64>) -> Vec<(u64, bool)> {
+        let news = std::iter::from_fn(|| watcher.take());
+        news.map(|news| match news {
+            News::Turn(turn) => (turn[0].revision, false),
+            News::MissedFrom(revision) => (revision, true),
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_full_queue_says_from_where_to_read() {
+        let watcher = Watcher::new(2);
+        for revision in [1, 3, 5, 7] {
+            watcher.tell(&turn(revision));
+        }
+        assert!(!watcher.is_empty());
+        assert_eq!(news(&watcher), [(1, false), (3, false), (5, true)]);
+        assert!(watcher.is_empty());
+        watcher.tell(&turn(9));
+        assert_eq!(news(&watcher), [(9, false)], "it goes on as before");
+    }
+
+    #[test]
+    fn what_follows_a_gap_is_not_told_before_it() {
+        let watcher = Watcher::new(1);
+        watcher.tell(&turn(1));
+        watcher.tell(&turn(3));
+        assert!(matches!(watcher.take(), Some(News::Turn(_))));
+        watcher.tell(&turn(5)); // there is room, but the third was missed
+        assert_eq!(news(&watcher), [(3, true)]);
+    }
+
+    #[test]
+    fn a_turn_is_told_once() {
+        let watcher = Watcher::new(2);
+        let (first, second) = (turn(1), turn(3));
+        for turn in [&first, &first, &second, &second] {
+            watcher.tell(turn);
+        }
+        assert_eq!(news(&watcher), [(1, false), (3, false)]);
+    }
+
+    #[test]
+    fn one_that_holds_nothing_learns_that_something_happened() {
+        let watcher = Watcher::new(0);
+        watcher.tell(&turn(1));
+        watcher.tell(&turn(3));
+        assert_eq!(news(&watcher), [(1, true)]);
+    }
+}

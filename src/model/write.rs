@@ -1,0 +1,381 @@
+//! Writes as values: what a handle asks for, before anybody decided on it.
+
+use std::time::Duration;
+
+use crate::model::{Error, IntoElement, Key, Timestamp, Value};
+
+/// The longest time to live: 100 years.
+pub(crate) const MAX_TTL: Duration = Duration::from_secs(100 * 36_525 * 864);
+
+/// An end of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "server", derive(serde::Deserialize), serde(rename_all = "lowercase"))]
+pub enum End {
+    /// Where `push_front` and `pop_front` work.
+    Front,
+    /// Where `push` and `pop` work.
+    Back,
+}
+
+/// What must hold for a write to be accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Condition {
+    /// Anything.
+    #[default]
+    Any,
+    /// The key is absent.
+    IfAbsent,
+    /// The key is present.
+    IfPresent,
+    /// The key is present and its last change has this revision.
+    IfRevision(u64),
+}
+
+/// What a write does with the deadline of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Ttl {
+    /// `set`, and a push that creates its list, use the store's default; the others keep the
+    /// deadline.
+    #[default]
+    Unset,
+    /// No deadline.
+    Never,
+    /// A deadline this long after the write is decided.
+    After(Duration),
+}
+
+/// What a write does to its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action<T> {
+    /// Replace whatever is there.
+    Set(Value<T>),
+    /// Replace what is there; the key must be present.
+    Update(Value<T>),
+    /// Take the key away; it must be present.
+    Remove,
+    /// Add an element to a list; creates the list.
+    Push {
+        /// At which end.
+        end: End,
+        /// The element.
+        element: T,
+    },
+    /// Take an element from a list that has one.
+    Pop {
+        /// From which end.
+        end: End,
+    },
+    /// Change the deadline; the key must be present.
+    Touch,
+}
+
+impl<T> Action<T> {
+    /// The name of the operation, for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Set(_) => "set",
+            Self::Update(_) => "update",
+            Self::Remove => "remove",
+            Self::Push { end: End::Back, .. } => "push",
+            Self::Push { end: End::Front, .. } => "push_front",
+            Self::Pop { end: End::Back } => "pop",
+            Self::Pop { end: End::Front } => "pop_front",
+            Self::Touch => "touch",
+        }
+    }
+}
+
+/// One write: a key, what to do to it, and under which condition.
+///
+/// Writes are what a [`batch`](crate::Store::batch) is made of and what a [`Gate`](crate::Gate)
+/// is asked about. The methods of [`Store`](crate::Store) make and send one each.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use mainspring::{Store, Write};
+///
+/// let store = Store::<String>::builder().spawn();
+/// store
+///     .batch([
+///         Write::set("user/1", "ada").if_absent(),
+///         Write::push("users", "1"),
+///     ])
+///     .await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write<T> {
+    pub(crate) key: Key,
+    pub(crate) action: Action<T>,
+    /// Most writes have none: one word keeps the command small on the channel.
+    options: Option<Box<Options>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Options {
+    condition: Condition,
+    ttl: Ttl,
+    /// Of a push: the list has to be there.
+    not_new: bool,
+}
+
+impl<T> Write<T> {
+    fn new(key: impl Into<Key>, action: Action<T>) -> Self {
+        Self { key: key.into(), action, options: None }
+    }
+
+    /// Set the key to a value.
+    pub fn set(key: impl Into<Key>, value: impl Into<Value<T>>) -> Self {
+        Self::new(key, Action::Set(value.into()))
+    }
+
+    /// Replace the value of a key that is present.
+    pub fn update(key: impl Into<Key>, value: impl Into<Value<T>>) -> Self {
+        Self::new(key, Action::Update(value.into()))
+    }
+
+    /// Remove a key that is present.
+    pub fn remove(key: impl Into<Key>) -> Self {
+        Self::new(key, Action::Remove)
+    }
+
+    /// Add an element to the back of a list.
+    pub fn push(key: impl Into<Key>, element: impl IntoElement<T>) -> Self {
+        Self::new(key, Action::Push { end: End::Back, element: element.into_element() })
+    }
+
+    /// Add an element to the front of a list.
+    pub fn push_front(key: impl Into<Key>, element: impl IntoElement<T>) -> Self {
+        Self::new(key, Action::Push { end: End::Front, element: element.into_element() })
+    }
+
+    /// Take the last element of a list.
+    pub fn pop(key: impl Into<Key>) -> Self {
+        Self::new(key, Action::Pop { end: End::Back })
+    }
+
+    /// Take the first element of a list.
+    pub fn pop_front(key: impl Into<Key>) -> Self {
+        Self::new(key, Action::Pop { end: End::Front })
+    }
+
+    /// Let a key that is present expire after `ttl`.
+    pub fn expire(key: impl Into<Key>, ttl: Duration) -> Self {
+        Self::new(key, Action::Touch).ttl(ttl)
+    }
+
+    /// Take the deadline from a key that is present.
+    pub fn persist(key: impl Into<Key>) -> Self {
+        Self::new(key, Action::Touch).no_ttl()
+    }
+
+    /// Let the key expire this long after the write. More than zero, at most 100 years.
+    /// A pop or a remove has no use for it and ignores it.
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.options().ttl = Ttl::After(ttl);
+        self
+    }
+
+    /// Let the key stay for ever, whatever the store's default is.
+    #[must_use]
+    pub fn no_ttl(mut self) -> Self {
+        self.options().ttl = Ttl::Never;
+        self
+    }
+
+    /// Only if the key is absent.
+    #[must_use]
+    pub fn if_absent(self) -> Self {
+        self.on(Condition::IfAbsent)
+    }
+
+    /// Only if the key is present.
+    #[must_use]
+    pub fn if_present(self) -> Self {
+        self.on(Condition::IfPresent)
+    }
+
+    /// Only if the last change to the key has this revision.
+    #[must_use]
+    pub fn if_revision(self, revision: u64) -> Self {
+        self.on(Condition::IfRevision(revision))
+    }
+
+    /// Of a push: to a list that is there, and else it is not found.
+    #[cfg(feature = "server")]
+    pub(crate) fn not_new(mut self) -> Self {
+        self.options().not_new = true;
+        self
+    }
+
+    /// Whether a push creates no list.
+    pub(crate) fn is_not_new(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.not_new)
+    }
+
+    fn on(mut self, condition: Condition) -> Self {
+        self.options().condition = condition;
+        self
+    }
+
+    fn options(&mut self) -> &mut Options {
+        self.options.get_or_insert_default()
+    }
+
+    /// The key that is written to.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// What is done to it.
+    pub fn action(&self) -> &Action<T> {
+        &self.action
+    }
+
+    /// What must hold for it to be done.
+    pub fn condition(&self) -> Condition {
+        self.options.as_ref().map_or(Condition::Any, |options| options.condition)
+    }
+
+    /// What happens to the deadline.
+    pub fn time_to_live(&self) -> Ttl {
+        self.options.as_ref().map_or(Ttl::Unset, |options| options.ttl)
+    }
+
+    /// The elements that the write brings along.
+    pub(crate) fn elements(&self) -> &[T] {
+        match &self.action {
+            Action::Set(value) | Action::Update(value) => value.elements(),
+            Action::Push { element, .. } => std::slice::from_ref(element),
+            Action::Remove | Action::Pop { .. } | Action::Touch => &[],
+        }
+    }
+
+    /// What can be told without looking at the store.
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        self.key.validate()?;
+        match self.time_to_live() {
+            Ttl::After(ttl) => validate_ttl(ttl),
+            Ttl::Unset | Ttl::Never => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn validate_ttl(ttl: Duration) -> Result<(), Error> {
+    if ttl.is_zero() || ttl > MAX_TTL { Err(Error::InvalidTtl) } else { Ok(()) }
+}
+
+/// A write on its way to the owner: validated, hashed and weighed by the caller, so that the owner
+/// need not.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared<T> {
+    pub(crate) write: Write<T>,
+    pub(crate) hash: u64,
+    /// What the elements weigh, in bytes, without the key.
+    pub(crate) weight: u64,
+}
+
+impl<T> Prepared<T> {
+    /// What it may add to the store, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.weight.saturating_add(self.write.key.len() as u64)
+    }
+}
+
+/// What a write did, whatever it was.
+#[derive(Debug)]
+pub struct Outcome<T> {
+    pub(crate) revision: u64,
+    pub(crate) at: Timestamp,
+    /// The length of the list after a push or a pop.
+    pub(crate) length: usize,
+    pub(crate) taken: Taken<T>,
+}
+
+/// What a write took out of the store.
+///
+/// A replaced item travels to the caller only to be dropped there: freeing memory that has not been
+/// looked at for long is the slowest part of a write, and the owner is what everybody waits for.
+/// Writes are 1.1 to 1.3 times as many for it.
+#[derive(Debug)]
+pub(crate) enum Taken<T> {
+    Nothing,
+    Popped(T),
+    Replaced(T),
+}
+
+impl<T> From<Outcome<T>> for Written<T> {
+    fn from(accepted: Outcome<T>) -> Self {
+        let Outcome { revision, at, length, taken } = accepted;
+        Self { revision, updated_at: at, length, popped: taken.popped() }
+    }
+}
+
+impl<T> Taken<T> {
+    pub(crate) fn popped(self) -> Option<T> {
+        match self {
+            Self::Popped(element) => Some(element),
+            Self::Nothing | Self::Replaced(_) => None,
+        }
+    }
+}
+
+/// What a push did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pushed {
+    /// The revision of the change.
+    pub revision: u64,
+    /// The length of the list after it.
+    pub length: usize,
+}
+
+/// What a pop did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Popped<T> {
+    /// The element, now the caller's.
+    pub element: T,
+    /// The revision of the change.
+    pub revision: u64,
+    /// The length of the list after it.
+    pub length: usize,
+}
+
+/// What a write did, whichever it was: alone by [`Store::write`](crate::Store::write), or in a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written<T> {
+    /// The revision of the change. That of the last write of a batch is the place to resume.
+    pub revision: u64,
+    /// When it was decided: the `updated_at` of the entry, if there is one.
+    pub updated_at: Timestamp,
+    /// The length of the list after a push or a pop, and 0 otherwise.
+    pub length: usize,
+    /// The element that a pop took.
+    pub popped: Option<T>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ttl_is_more_than_zero_and_at_most_100_years() {
+        let write = |ttl| Write::<String>::set("k", "v").ttl(ttl).validate();
+        assert_eq!(write(Duration::ZERO), Err(Error::InvalidTtl));
+        assert_eq!(write(Duration::from_nanos(1)), Ok(()));
+        assert_eq!(write(MAX_TTL), Ok(()));
+        assert_eq!(write(MAX_TTL + Duration::from_nanos(1)), Err(Error::InvalidTtl));
+        assert_eq!(MAX_TTL.as_secs(), 365 * 86_400 * 100 + 25 * 86_400);
+    }
+
+    #[test]
+    fn a_write_without_options_is_small() {
+        assert!(size_of::<Prepared<String>>() <= 88, "{}", size_of::<Prepared<String>>());
+    }
+}

@@ -1,0 +1,77 @@
+//! Counters that the owner keeps for `stats` and metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[cfg(feature = "server")]
+use crate::journal::SYNC_TIMES;
+
+/// Counters that only the owner writes, so that counting is a plain store.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) entries: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) turns: AtomicU64,
+    pub(crate) commands: AtomicU64,
+    pub(crate) expired: AtomicU64,
+    pub(crate) sizes: TurnSizes,
+}
+
+/// What is more than a number: how often each class was seen.
+#[cfg(feature = "server")]
+#[derive(Debug)]
+pub(crate) struct Spreads {
+    /// Turns, by [`SIZES`].
+    pub(crate) turns: [u64; SIZES.len() + 1],
+    /// The commands in them.
+    pub(crate) commands: u64,
+    /// Syncs of the journal, by [`SYNC_TIMES`].
+    pub(crate) syncs: [u64; SYNC_TIMES.len() + 1],
+}
+
+/// Up to how many commands a turn of each class has; one more class is for those beyond.
+pub(crate) const SIZES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+/// How many turns had how many commands. Turns of one command that nobody listens to are not counted here, as the
+/// fastest path has no time for it: they are what is missing to all turns.
+#[derive(Debug, Default)]
+pub(crate) struct TurnSizes {
+    classes: [AtomicU64; SIZES.len() + 1],
+    commands: AtomicU64,
+}
+
+impl TurnSizes {
+    /// Count a turn. Only the owner does.
+    pub(crate) fn add(&self, commands: usize) {
+        let class = commands.max(1).next_power_of_two().trailing_zeros() as usize;
+        add(&self.classes[class.min(SIZES.len())], 1);
+        add(&self.commands, commands);
+    }
+
+    /// How many of so many turns were of each class, and how many commands they had.
+    #[cfg(feature = "server")]
+    pub(crate) fn of(&self, turns: u64) -> ([u64; SIZES.len() + 1], u64) {
+        let mut classes = self.classes.each_ref().map(|count| count.load(Ordering::Relaxed));
+        let single = turns.saturating_sub(classes.iter().sum());
+        classes[0] += single;
+        (classes, self.commands.load(Ordering::Relaxed) + single)
+    }
+}
+
+/// Add to a counter that nobody else writes to.
+pub(crate) fn add(counter: &AtomicU64, n: usize) {
+    counter.store(counter.load(Ordering::Relaxed) + n as u64, Ordering::Relaxed);
+}
+
+#[cfg(all(test, feature = "server"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_by_size() {
+        let sizes = TurnSizes::default();
+        [1, 2, 3, 4, 256, 257].into_iter().for_each(|commands| sizes.add(commands));
+        let (classes, commands) = sizes.of(10);
+        assert_eq!(classes, [1 + 4, 1, 2, 0, 0, 0, 0, 0, 1, 1], "four that were not counted");
+        assert_eq!(commands, 4 + 1 + 2 + 3 + 4 + 256 + 257);
+    }
+}

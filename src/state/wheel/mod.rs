@@ -1,0 +1,266 @@
+//! A lazy hierarchical timing wheel: which keys may be due.
+//!
+//! After Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (SOSP 1987), with 64 slots a
+//! level as in the Linux kernel and tokio. It is lazy: the entry owns its deadline, and a token only
+//! says when to look at it again. Moving a deadline later, or taking it away, touches no wheel; the
+//! token fires, the entry is looked at, and the token goes where the entry says. Ticks are 2^20 ns
+//! (1.05 ms); seven levels reach 146 years.
+//!
+//! A token is four bytes: the number of the place in the map that it is for. When it fires is written
+//! in that place, as [`Armed`], and tells where in the wheel the token lies: a token that is
+//! somewhere else was replaced by one that fires earlier, and is dropped when it is met.
+
+mod bag;
+
+use std::time::Duration;
+
+use self::bag::Bag;
+use crate::model::Timestamp;
+
+const LEVELS: usize = 7;
+const SLOT_BITS: u32 = 6;
+const SLOTS: usize = 1 << SLOT_BITS;
+const TICK_BITS: u32 = 20;
+
+/// How much later than its deadline, at most, the token of a key fires.
+pub(crate) const TICK: Duration = Duration::from_nanos(1 << TICK_BITS);
+
+const LAST_TICK: u64 = (1 << (SLOT_BITS * LEVELS as u32)) - 1;
+
+/// No token fires later than this many ticks from now, 13 days, so that its tick is known from its
+/// low 31 bits. An entry whose deadline is further away is looked at every 13 days.
+const HORIZON: u64 = 1 << 30;
+
+/// The tick in which the token of a place fires, if it has one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Armed(u32);
+
+impl Armed {
+    pub(crate) const NO: Self = Self(0);
+    const FLAG: u32 = 1 << 31;
+
+    fn at(tick: u64) -> Self {
+        Self(tick as u32 | Self::FLAG)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Wheel {
+    origin: Timestamp,
+    /// Every slot that starts at or before this tick has been emptied.
+    elapsed: u64,
+    levels: Vec<Level>,
+    /// What fires when the tick `elapsed` is over.
+    soon: Bag,
+    /// Fired, to be looked at. They are from ticks before `fired_end`.
+    fired: Bag,
+    fired_end: u64,
+    len: usize,
+    sweep: Option<Sweep>,
+}
+
+#[derive(Debug)]
+struct Level {
+    occupied: u64,
+    slots: [Bag; SLOTS],
+}
+
+/// Where a sweep is: the chunks of a slot are looked at from the last to the first.
+#[derive(Clone, Copy, Debug)]
+struct Sweep {
+    level: usize,
+    slot: usize,
+    chunks: usize,
+}
+
+impl Wheel {
+    pub(crate) fn new(origin: Timestamp) -> Self {
+        let level = || Level { occupied: 0, slots: std::array::from_fn(|_| Bag::default()) };
+        Self {
+            origin,
+            elapsed: 0,
+            levels: (0..LEVELS).map(|_| level()).collect(),
+            soon: Bag::default(),
+            fired: Bag::default(),
+            fired_end: 0,
+            len: 0,
+            sweep: None,
+        }
+    }
+
+    /// How many tokens there are, stale ones included.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// See that a place is looked at by its deadline, where `armed` is what it has; a token that fires
+    /// earlier will do. Answers what it has then.
+    pub(crate) fn arm(&mut self, armed: Armed, deadline: Timestamp, place: u32) -> Armed {
+        let tick = self.tick(deadline).clamp(self.elapsed, self.elapsed + HORIZON).min(LAST_TICK);
+        let before = self.tick_of(armed);
+        if before.is_some_and(|before| before <= tick) {
+            return armed;
+        }
+        // A token that lies in the same slot is looked at when that slot is opened.
+        let lies = before.map(|before| self.position(before));
+        let position = self.position(tick);
+        if lies != Some(position) {
+            self.len += 1;
+            match position {
+                None => self.soon.push(place),
+                Some((level, slot)) => {
+                    self.levels[level].slots[slot].push(place);
+                    self.levels[level].occupied |= 1 << slot;
+                }
+            }
+        }
+        Armed::at(tick)
+    }
+
+    /// Whether the token of a place that is `armed` is among those that have fired.
+    pub(crate) fn has_fired(&self, armed: Armed) -> bool {
+        self.tick_of(armed).is_some_and(|tick| tick < self.fired_end)
+    }
+
+    /// The next token whose tick is over. It may be stale: see [`has_fired`](Self::has_fired).
+    pub(crate) fn pop(&mut self, now: Timestamp) -> Option<u32> {
+        let now = self.tick(now);
+        self.pop_until(now.saturating_sub(1), now)
+    }
+
+    /// The next token whose tick has begun, for those who must know to the nanosecond what is due.
+    /// What is looked at too early and armed again is not popped twice, unless by a new
+    /// [`hurry`](Self::hurry).
+    pub(crate) fn pop_early(&mut self, now: Timestamp) -> Option<u32> {
+        let now = self.tick(now);
+        self.pop_until(now, now)
+    }
+
+    /// Let what lies in the current tick be popped once more.
+    pub(crate) fn hurry(&mut self) {
+        if self.fired.is_empty() {
+            self.fired_end = self.elapsed + 1;
+        }
+        while let Some(place) = self.soon.pop() {
+            self.fired.push(place);
+        }
+    }
+
+    fn pop_until(&mut self, last: u64, now: u64) -> Option<u32> {
+        if self.fired.is_empty() {
+            self.advance(last, now);
+        }
+        let place = self.fired.pop()?;
+        self.len -= 1;
+        Some(place)
+    }
+
+    /// When there may be something to pop.
+    pub(crate) fn next_wake(&self) -> Option<Timestamp> {
+        let tick = if !self.fired.is_empty() {
+            0
+        } else if !self.soon.is_empty() {
+            self.elapsed + 1
+        } else {
+            let (_, _, tick) = self.next_slot()?;
+            tick + 1
+        };
+        Some(self.origin + Duration::from_nanos(tick.saturating_mul(1 << TICK_BITS)))
+    }
+
+    /// Forget all tokens.
+    pub(crate) fn clear(&mut self) {
+        *self = Self { elapsed: self.elapsed, ..Self::new(self.origin) };
+    }
+
+    /// Forget some tokens that are not wanted any more: one chunk of them, so that it takes bounded
+    /// time. Goes through all of the wheel, once, in many calls. `look` says what a place has now.
+    pub(crate) fn sweep_some(&mut self, mut look: impl FnMut(u32) -> Armed) {
+        let at = self.sweep.unwrap_or(Sweep { level: 0, slot: 0, chunks: usize::MAX });
+        let Some(level) = self.levels.get(at.level) else {
+            self.sweep = None;
+            return;
+        };
+        let left = at.chunks.min(level.slots[at.slot].chunks());
+        let Some(chunk) = left.checked_sub(1) else {
+            let rest = (level.occupied >> at.slot) & !1;
+            let next = |slot| Sweep { level: at.level, slot, chunks: usize::MAX };
+            self.sweep = Some(match rest {
+                0 => Sweep { level: at.level + 1, slot: 0, chunks: usize::MAX },
+                rest => next(at.slot + rest.trailing_zeros() as usize),
+            });
+            return;
+        };
+        let here = Some((at.level, at.slot));
+        let mut bag = std::mem::take(&mut self.levels[at.level].slots[at.slot]);
+        self.len -= bag.retain(chunk, |place| {
+            self.tick_of(look(place)).is_some_and(|tick| self.position(tick) == here)
+        });
+        let level = &mut self.levels[at.level];
+        if bag.is_empty() {
+            level.occupied &= !(1 << at.slot);
+        }
+        level.slots[at.slot] = bag;
+        self.sweep = Some(Sweep { chunks: chunk, ..at });
+    }
+
+    /// Whether a sweep has begun and is not through.
+    pub(crate) fn is_sweeping(&self) -> bool {
+        self.sweep.is_some()
+    }
+
+    /// What is beyond the wheel, which only a journal can bring, waits at its end.
+    fn tick(&self, at: Timestamp) -> u64 {
+        let since = at.as_nanos().saturating_sub(self.origin.as_nanos());
+        (since >> TICK_BITS).min(LAST_TICK)
+    }
+
+    /// No token is armed for a tick before `elapsed`, nor for one after the horizon.
+    fn tick_of(&self, armed: Armed) -> Option<u64> {
+        let ahead = armed.0.wrapping_sub(self.elapsed as u32) & !Armed::FLAG;
+        (armed != Armed::NO).then_some(self.elapsed + u64::from(ahead))
+    }
+
+    /// The level and the slot of a tick; `None` if it is the current one. The level is that of the
+    /// highest digit in which the tick differs from now, and that remains so until the slot is opened.
+    fn position(&self, tick: u64) -> Option<(usize, usize)> {
+        let differs = (tick ^ self.elapsed).checked_ilog2()?;
+        let level = differs / SLOT_BITS;
+        Some((level as usize, (tick >> (SLOT_BITS * level)) as usize % SLOTS))
+    }
+
+    /// Empty the next slot that starts by the tick `last`, one at a time: the fired tokens of a slot
+    /// are looked at before the next slot is opened.
+    fn advance(&mut self, last: u64, now: u64) {
+        if !self.soon.is_empty() {
+            if now > self.elapsed {
+                self.hurry();
+            }
+            return;
+        }
+        while self.fired.is_empty()
+            && let Some((level, slot, tick)) = self.next_slot()
+            && tick <= last
+        {
+            self.elapsed = tick;
+            self.fired_end = tick + (1 << (SLOT_BITS * level as u32));
+            self.levels[level].occupied &= !(1 << slot);
+            self.fired = std::mem::take(&mut self.levels[level].slots[slot]);
+        }
+        if self.fired.is_empty() {
+            self.elapsed = self.elapsed.max(last);
+        }
+    }
+
+    /// The level, the slot and the first tick of the next slot that holds tokens.
+    fn next_slot(&self) -> Option<(usize, usize, u64)> {
+        let level = self.levels.iter().position(|level| level.occupied != 0)?;
+        let slot = self.levels[level].occupied.trailing_zeros() as usize;
+        let shift = SLOT_BITS * level as u32;
+        let above = self.elapsed >> shift >> SLOT_BITS << SLOT_BITS;
+        Some((level, slot, (above | slot as u64) << shift))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,302 @@
+//! How a store is made.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::feed::{History, Hub, Publisher, Status};
+use crate::journal::{Journal, NoJournal};
+use crate::model::Weigher;
+use crate::model::decide::Rules;
+use crate::owner::clock::Clock;
+use crate::owner::counters::Counters;
+use crate::owner::message::Envelope;
+use crate::owner::{self, Owner, queue};
+use crate::state::State;
+use crate::store::gate::GateTask;
+use crate::store::link::{GateLink, Link};
+use crate::store::{Gate, GateOptions, Store};
+
+/// Starts the task of a gate; made when the type of the gate is known, called when the owner is.
+type StartGate<T> = Box<dyn FnOnce(GateTask<T>, &TaskTracker) + Send>;
+
+struct GatePlan<T> {
+    prefix: Box<str>,
+    options: GateOptions,
+    start: StartGate<T>,
+}
+
+/// Makes a [`Store`]. Every setting has a default that is fit for use.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use mainspring::Store;
+/// use tokio_util::sync::CancellationToken;
+///
+/// let service = CancellationToken::new();
+/// let sessions = Store::<String>::builder()
+///     .default_ttl(Duration::from_secs(30 * 60))
+///     .max_entries(100_000)
+///     .max_bytes(64 << 20)
+///     .cancel_with(&service)
+///     .spawn();
+///
+/// sessions.set("session/1", "ada").await?;
+/// service.cancel(); // stops the store too
+/// sessions.closed().await?;
+/// # Ok(()) }
+/// ```
+#[must_use = "a builder does nothing until `spawn` is called"]
+pub struct Builder<T, J = NoJournal> {
+    queue_capacity: usize,
+    history: (usize, u64),
+    rules: Rules,
+    weigher: Weigher<T>,
+    gates: Vec<GatePlan<T>>,
+    token: CancellationToken,
+    shutdown_deadline: Duration,
+    journal: Option<J>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Builder<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            queue_capacity: 1_024,
+            history: (4_096, 16 << 20),
+            rules: Rules::default(),
+            weigher: Weigher::built_in(),
+            gates: Vec::new(),
+            token: CancellationToken::new(),
+            shutdown_deadline: Duration::from_secs(5),
+            journal: None,
+        }
+    }
+
+    /// Record every change in a journal before it is applied, and start from what the journal holds.
+    /// See [`Reader::ready`](crate::Reader::ready). Default: no journal.
+    pub fn journal<J: Journal<T>>(self, journal: J) -> Builder<T, J> {
+        let Self { queue_capacity, history, rules, weigher, gates, token, .. } = self;
+        let shutdown_deadline = self.shutdown_deadline;
+        let journal = Some(journal);
+        Builder {
+            queue_capacity,
+            history,
+            rules,
+            weigher,
+            gates,
+            token,
+            shutdown_deadline,
+            journal,
+        }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
+    /// How many commands may wait for the owner; more wait for room. At least 1; default: 1,024.
+    pub fn queue_capacity(mut self, commands: usize) -> Self {
+        self.queue_capacity = commands.max(1);
+        self
+    }
+
+    /// How many of the newest changes are kept for subscribers that fall behind or come back.
+    /// Default: 4,096.
+    pub fn history_changes(mut self, changes: usize) -> Self {
+        self.history.0 = changes;
+        self
+    }
+
+    /// How many bytes, by the weigher and with their keys, those changes may have. The first limit
+    /// that is reached counts. Default: 16 MiB.
+    pub fn history_bytes(mut self, bytes: u64) -> Self {
+        self.history.1 = bytes;
+        self
+    }
+
+    /// The time to live of keys that are `set`, or created by a push, without one. More than zero, at
+    /// most 100 years. Default: none, they stay.
+    ///
+    /// # Panics
+    ///
+    /// If the time is zero or longer than 100 years.
+    #[track_caller]
+    pub fn default_ttl(mut self, ttl: Duration) -> Self {
+        if let Err(error) = crate::model::validate_ttl(ttl) {
+            panic!("default_ttl({ttl:?}): {error}");
+        }
+        self.rules.default_ttl = Some(ttl);
+        self
+    }
+
+    /// How many entries the store may have. A write over the limit is refused with
+    /// [`Error::OverLimit`](crate::Error::OverLimit); nothing is evicted. Default: no limit.
+    pub fn max_entries(mut self, entries: usize) -> Self {
+        self.rules.max_entries = entries;
+        self
+    }
+
+    /// How many bytes all entries may have, by the weigher and with their keys. Default: no limit.
+    pub fn max_bytes(mut self, bytes: u64) -> Self {
+        self.rules.max_bytes = bytes;
+        self
+    }
+
+    /// How many bytes one entry may have, by the weigher and with its key. A larger one is refused
+    /// with [`Error::TooLarge`](crate::Error::TooLarge). Default: no limit.
+    pub fn max_entry_bytes(mut self, bytes: u64) -> Self {
+        self.rules.max_entry_bytes = bytes;
+        self
+    }
+
+    /// How much an element weighs, in bytes. `String`, `Vec<u8>`, `Box<str>` and `Arc<str>` have a
+    /// weigher from the start: their length. It must give the same element the same weight each time.
+    ///
+    /// It runs in the caller of a write; if it panics, the write is refused.
+    pub fn weigher(mut self, weigh: impl Fn(&T) -> usize + Send + Sync + 'static) -> Self {
+        self.weigher = Weigher::custom(weigh);
+        self
+    }
+
+    /// Put a gate in front of the keys with a prefix. Where prefixes overlap, the longest counts.
+    ///
+    /// # Panics
+    ///
+    /// If there is a gate with this prefix already.
+    #[track_caller]
+    pub fn gate<G: Gate<T>>(self, prefix: impl Into<Box<str>>, gate: G) -> Self {
+        self.gate_with(prefix, gate, GateOptions::default())
+    }
+
+    /// Put a gate in front of the keys with a prefix, with a time-out and a queue to measure.
+    ///
+    /// # Panics
+    ///
+    /// If there is a gate with this prefix already.
+    #[track_caller]
+    pub fn gate_with<G: Gate<T>>(
+        mut self,
+        prefix: impl Into<Box<str>>,
+        gate: G,
+        options: GateOptions,
+    ) -> Self {
+        let prefix = prefix.into();
+        assert!(
+            self.gates.iter().all(|other| other.prefix != prefix),
+            "there is a gate with the prefix {prefix:?} already"
+        );
+        let start: StartGate<T> = Box::new(|task, tracker| drop(tracker.spawn(task.run(gate))));
+        self.gates.push(GatePlan { prefix, options, start });
+        self
+    }
+
+    /// Stop the store when this token is cancelled. The store takes a child of it, so that stopping
+    /// the store stops nothing else. Default: a token of its own.
+    ///
+    /// From that moment on the store refuses new commands. Where tasks still have to write when they
+    /// are told to stop, give the token to the tasks, wait for them, and then
+    /// [`shutdown`](Store::shutdown) the store.
+    pub fn cancel_with(mut self, parent: &CancellationToken) -> Self {
+        self.token = parent.child_token();
+        self
+    }
+
+    /// How long a shutdown may take to finish what is queued. Default: 5 seconds.
+    pub fn shutdown_deadline(mut self, deadline: Duration) -> Self {
+        self.shutdown_deadline = deadline;
+        self
+    }
+
+    /// Start the owner, on the current runtime, which needs its timers enabled.
+    ///
+    /// # Panics
+    ///
+    /// If there is no tokio runtime, or if there is a limit in bytes and no weigher for `T`.
+    #[track_caller]
+    pub fn spawn(mut self) -> Store<T> {
+        let limited = self.rules.max_bytes.min(self.rules.max_entry_bytes) < u64::MAX;
+        assert!(
+            !limited || self.weigher.is_real(),
+            "a limit in bytes needs a weigher for {}: see Builder::weigher",
+            std::any::type_name::<T>()
+        );
+        let clock = Arc::new(Clock::start());
+        let (queue, receiver) = queue::channel(self.queue_capacity);
+        let state = State::new(self.weigher.clone(), clock.now());
+        let history = History::new(self.history.0, self.history.1);
+        let hub = Arc::new(Hub::new(Arc::clone(state.map()), history, self.weigher.clone()));
+        let meter = self.journal.as_ref().map_or_else(Arc::default, Journal::meter);
+        let counters: Arc<Counters> = Arc::default();
+        let tracker = TaskTracker::new();
+        let gates = self.start_gates(&queue, &tracker, &hub.status);
+        let publisher =
+            Publisher::new(Arc::clone(&hub.history), hub.listeners.clone(), hub.watchers.clone());
+        let token = self.token;
+        let owner = Owner {
+            inbox: receiver,
+            state,
+            publisher,
+            journal: self.journal,
+            halt: None,
+            pause: None,
+            appended: false,
+            compacting: owner::Compacting::default(),
+            lost: None,
+            hub: Arc::clone(&hub),
+            clock: Arc::clone(&clock),
+            counters: Arc::clone(&counters),
+            meter: Arc::clone(&meter),
+            token: token.clone(),
+            rules: self.rules,
+            gates: tracker,
+            shutdown_deadline: self.shutdown_deadline,
+            end_by: None,
+            scans: Vec::new(),
+            changes: Vec::new(),
+            answers: Vec::new(),
+        };
+        tokio::spawn(owner::run(owner));
+        Store::over(Arc::new(Link { hub, clock, counters, meter, token, queue, gates }))
+    }
+
+    fn start_gates(
+        &mut self,
+        owner: &queue::Sender<Envelope<T>>,
+        tracker: &TaskTracker,
+        status: &Arc<Status>,
+    ) -> Vec<GateLink<T>> {
+        let start = |GatePlan { prefix, options, start }: GatePlan<T>| {
+            let (sender, queue) = queue::channel(options.queue);
+            let task = GateTask {
+                queue,
+                owner: owner.clone(),
+                timeout: options.timeout,
+                status: Arc::clone(status),
+                token: self.token.clone(),
+                shutdown_deadline: self.shutdown_deadline,
+            };
+            start(task, tracker);
+            GateLink { prefix, queue: sender }
+        };
+        let mut gates: Vec<_> = std::mem::take(&mut self.gates).into_iter().map(start).collect();
+        gates.sort_by_key(|gate| std::cmp::Reverse(gate.prefix.len()));
+        gates
+    }
+}
+
+impl<T, J> fmt::Debug for Builder<T, J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("queue_capacity", &self.queue_capacity)
+            .field("history", &self.history)
+            .field("rules", &self.rules)
+            .field("gates", &self.gates.len())
+            .field("journal", &self.journal.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,438 @@
+//! The handle that most users meet.
+
+pub(crate) mod backend;
+mod builder;
+mod gate;
+mod latest;
+mod link;
+pub mod op;
+mod pending;
+mod place;
+mod reader;
+mod view;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::model::{Entry, Error, IntoElement, Key, Result, Value, Write, Written};
+
+pub use self::backend::{Carrier, Carries};
+pub use self::builder::Builder;
+pub use self::gate::{Gate, GateOptions};
+pub use self::latest::Latest;
+pub(crate) use self::link::Link;
+pub use self::pending::{Call, Pending, PendingWrite, Reply};
+pub use self::place::Place;
+pub use self::reader::Reader;
+pub use self::view::View;
+
+/// A cloneable handle to a store: sends commands to the owner and awaits the answers.
+///
+/// Cloning is cheap: give every task its own. When the last `Store` and [`Reader`] are gone, the owner
+/// ends. A store is a [`Reader`] too, and has all of its methods.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use mainspring::Store;
+///
+/// let store = Store::<String>::builder().spawn();
+///
+/// store.set("greeting", "hello").ttl(Duration::from_secs(60)).await?;
+/// store.push("visitors", "ada").await?;
+/// store.push("visitors", "grace").await?;
+///
+/// assert_eq!(store.get("greeting").await?.unwrap().item().unwrap(), "hello");
+/// assert_eq!(store.pop("visitors").await?.element, "grace");
+///
+/// store.shutdown().await?;
+/// # Ok(()) }
+/// ```
+pub struct Store<T, C = Link<T>> {
+    reader: Reader<T, C>,
+}
+
+impl<T: Clone + Send + Sync + 'static> Store<T> {
+    /// Start making a store.
+    pub fn builder() -> Builder<T> {
+        Builder::new()
+    }
+}
+
+impl<T, C> Store<T, C> {
+    pub(crate) fn over(carrier: Arc<C>) -> Self {
+        Self { reader: Reader::new(carrier) }
+    }
+
+    fn pending<O>(&self, op: O) -> Pending<'_, T, O, C> {
+        Pending::new(&*self.reader.carrier, op)
+    }
+
+    fn single<K>(&self, write: Write<T>) -> PendingWrite<'_, T, K, C> {
+        self.pending(op::Single::new(write))
+    }
+
+    /// Set a key to a value: an item, or with a `Vec` a list. Answers the revision.
+    ///
+    /// Replaces whatever was there, with its deadline: without a [`ttl`](Pending::ttl) the store's
+    /// default applies.
+    pub fn set(
+        &self,
+        key: impl Into<Key>,
+        value: impl Into<Value<T>>,
+    ) -> PendingWrite<'_, T, op::Set, C> {
+        self.single(Write::set(key, value))
+    }
+
+    /// Replace the value of a key that is present; its kind may change, and its deadline stays unless
+    /// said otherwise. Answers the revision, or [`Error::NotFound`].
+    pub fn update(
+        &self,
+        key: impl Into<Key>,
+        value: impl Into<Value<T>>,
+    ) -> PendingWrite<'_, T, op::Set, C> {
+        self.single(Write::update(key, value))
+    }
+
+    /// Remove a key that is present. Answers the revision, or [`Error::NotFound`].
+    pub fn remove(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Edit, C> {
+        self.single(Write::remove(key))
+    }
+
+    /// Add an element to the back of a list, which is created if it is absent, with the store's
+    /// default deadline. Answers the revision and the length, or [`Error::WrongKind`].
+    ///
+    /// The change is [`Pushed`](crate::ChangeKind::Pushed), or [`Set`](crate::ChangeKind::Set) with a
+    /// list of one if it created the list.
+    pub fn push(
+        &self,
+        key: impl Into<Key>,
+        element: impl IntoElement<T>,
+    ) -> PendingWrite<'_, T, op::Push, C> {
+        self.single(Write::push(key, element))
+    }
+
+    /// Add an element to the front of a list. As [`push`](Self::push).
+    pub fn push_front(
+        &self,
+        key: impl Into<Key>,
+        element: impl IntoElement<T>,
+    ) -> PendingWrite<'_, T, op::Push, C> {
+        self.single(Write::push_front(key, element))
+    }
+
+    /// Take the last element of a list. Answers it with the revision and the length, or
+    /// [`Error::NotFound`], [`Error::WrongKind`] or [`Error::ListEmpty`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped after the command was queued, the element is popped and lost.
+    pub fn pop(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Pop, C> {
+        self.single(Write::pop(key))
+    }
+
+    /// Take the first element of a list. As [`pop`](Self::pop).
+    pub fn pop_front(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Pop, C> {
+        self.single(Write::pop_front(key))
+    }
+
+    /// Let a key that is present expire after `ttl`, more than zero and at most 100 years. Answers
+    /// the revision, or [`Error::NotFound`].
+    pub fn expire(&self, key: impl Into<Key>, ttl: Duration) -> PendingWrite<'_, T, op::Edit, C> {
+        self.single(Write::expire(key, ttl))
+    }
+
+    /// Take the deadline from a key that is present. Answers the revision, or [`Error::NotFound`].
+    pub fn persist(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Edit, C> {
+        self.single(Write::persist(key))
+    }
+
+    /// Do a write that is a value already: one that was read from somewhere, or is kept to be done again.
+    /// Answers what it did, whichever it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Store, Write};
+    ///
+    /// let store = Store::<String>::builder().spawn();
+    /// for write in [Write::push("visitors", "ada"), Write::push("visitors", "grace").if_present()] {
+    ///     store.write(write).await?;
+    /// }
+    /// let popped = store.write(Write::pop("visitors")).await?;
+    /// assert_eq!((popped.revision, popped.length), (3, 1));
+    /// assert_eq!(popped.popped.unwrap(), "grace");
+    /// # Ok(()) }
+    /// ```
+    pub fn write(&self, write: Write<T>) -> PendingWrite<'_, T, op::Any, C> {
+        self.single(write)
+    }
+
+    /// Do several writes, all or nothing, with nothing of others in between. Answers what each did.
+    ///
+    /// A batch travels whole: its changes have consecutive revisions, and subscribers get them as one
+    /// event. Fails with the first write that is refused, and its place.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Error, Store, Write};
+    ///
+    /// let store = Store::<i64>::builder().spawn();
+    /// store.batch([Write::set("from", 10), Write::set("to", 0)]).await?;
+    ///
+    /// let moved = store.batch([
+    ///     Write::update("from", 0).if_revision(1),
+    ///     Write::update("to", 10).if_revision(9), // it is at revision 2
+    /// ]);
+    /// let failed = moved.await.unwrap_err();
+    /// assert_eq!((failed.index, failed.error), (1, Error::ConditionFailed { current: Some(2) }));
+    /// assert_eq!(store.get("from").await?.unwrap().item(), Some(&10)); // nothing has happened
+    /// # Ok(()) }
+    /// ```
+    pub fn batch(
+        &self,
+        writes: impl IntoIterator<Item = Write<T>>,
+    ) -> Pending<'_, T, op::Batch<T>, C> {
+        self.pending(op::Batch { writes: writes.into_iter().collect() })
+    }
+
+    /// Set many keys with one message and one answer: for pipelines. The writes are independent of
+    /// each other, and answered one by one, in order. Those to gated keys are refused.
+    pub fn set_many<K: Into<Key>, V: Into<Value<T>>>(
+        &self,
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Pending<'_, T, op::Many<T, op::Set>, C> {
+        self.many(pairs.into_iter().map(|(key, value)| Write::set(key, value)).collect())
+    }
+
+    /// Push many elements to the back of one list with one message and one answer: for pipelines. The
+    /// writes are independent of each other, and answered one by one, in order. Those to a gated key are
+    /// refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<u32>::builder().spawn();
+    /// let pushed = store.push_many("list", 0..100).await?;
+    /// assert_eq!(pushed[99].as_ref().unwrap().length, 100);
+    /// # Ok(()) }
+    /// ```
+    pub fn push_many<E: IntoElement<T>>(
+        &self,
+        key: impl Into<Key>,
+        elements: impl IntoIterator<Item = E>,
+    ) -> Pending<'_, T, op::Many<T, op::Push>, C> {
+        let key = key.into();
+        let push = |element: E| Write::push(&key, element);
+        self.many(elements.into_iter().map(push).collect())
+    }
+
+    /// Do many writes with one message and one answer, each for itself, whichever they are. As
+    /// [`set_many`](Self::set_many).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Error, Store, Write};
+    ///
+    /// let store = Store::<u32>::builder().spawn();
+    /// let done = store.write_many([Write::set("a", 1), Write::remove("b"), Write::push("c", 2)]).await?;
+    /// assert_eq!(done[1], Err(Error::NotFound)); // the others were done
+    /// assert_eq!(done[2].as_ref().unwrap().revision, 2);
+    /// # Ok(()) }
+    /// ```
+    pub fn write_many(
+        &self,
+        writes: impl IntoIterator<Item = Write<T>>,
+    ) -> Pending<'_, T, op::Many<T, op::Any>, C> {
+        self.many(writes.into_iter().collect())
+    }
+
+    fn many<K>(&self, writes: Vec<Write<T>>) -> Pending<'_, T, op::Many<T, K>, C> {
+        self.pending(op::Many { writes, kind: PhantomData })
+    }
+
+    /// Change a value that is present by a closure, which runs in the caller: again, with what is
+    /// there then, whenever somebody else was faster. Answers the new entry.
+    ///
+    /// The closure may run many times, and should do nothing else. It cannot say no: a value that it
+    /// leaves as it is counts as a change too, with a revision and an event; where that matters, `get`
+    /// and then [`update`](Self::update) with `if_revision`. The deadline stays. A gated key,
+    /// which takes no conditions, cannot be changed like this.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if the key is absent; otherwise as [`update`](Self::update).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the last attempt may still take effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Store, Value};
+    ///
+    /// let store = Store::<u64>::builder().spawn();
+    /// store.set("hits", 1).await?;
+    /// let entry = store.modify("hits", |value| {
+    ///     if let Value::Item(hits) = value {
+    ///         *hits += 1;
+    ///     }
+    /// });
+    /// assert_eq!(entry.await?.item(), Some(&2));
+    /// # Ok(()) }
+    /// ```
+    pub async fn modify(
+        &self,
+        key: impl Into<Key>,
+        mut change: impl FnMut(&mut Value<T>),
+    ) -> Result<Entry<T>>
+    where
+        T: Clone + Send + Sync + 'static,
+        C: Carrier<T>,
+    {
+        let key = key.into();
+        loop {
+            let mut entry = self.get(&key).await?.ok_or(Error::NotFound)?;
+            change(&mut entry.value);
+            let update = Write::update(&key, entry.value.clone()).if_revision(entry.revision);
+            match self.write(update).await {
+                Ok(Written { revision, updated_at, .. }) => {
+                    return Ok(Entry { revision, updated_at, ..entry });
+                }
+                Err(Error::ConditionFailed { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Remove everything. Answers how many live keys went. Takes one revision, or none if the store
+    /// was empty.
+    pub fn clear(&self) -> Pending<'_, T, op::Clear, C> {
+        self.pending(op::Clear {})
+    }
+
+    /// Replace the journal's log by a snapshot, so that the disk has room again and the next start is fast. Returns when
+    /// that is done; other work goes on meanwhile. Without a journal it does nothing, and returns the newest
+    /// revision and no bytes.
+    ///
+    /// One compaction runs at a time. A call during another one waits for its end, and then for one more, which it
+    /// shares with the other calls that wait: the snapshot is never older than the call. So after a
+    /// [`clear`](Self::clear), what was removed is not in the snapshot.
+    ///
+    /// How much of the older log is kept for subscribers is a setting of the journal, such as
+    /// `FileJournal::history_bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CompactionFailed`] with the cause: there is no room for the snapshot, no file descriptor, no
+    /// permission. The log stays as it is. [`Error::JournalFailed`] if the journal takes no writes.
+    /// [`Error::Closed`] if the store is shut down meanwhile, which ends the compaction. Over HTTP,
+    /// [`Error::Unknown`] if the answer is lost: the compaction may go on, and
+    /// [`JournalStats`](crate::journal::JournalStats) counts its end.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once the command was queued, dropping the future does not stop the compaction.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::Store;
+    /// use mainspring::journal::MemoryJournal;
+    ///
+    /// let store = Store::<u64>::builder().journal(MemoryJournal::new()).spawn();
+    /// for hits in 1..=100 {
+    ///     store.set("hits", hits).await?;
+    /// }
+    /// assert_eq!(store.compact().await?.revision, 100);
+    /// # Ok(()) }
+    /// ```
+    pub fn compact(&self) -> Pending<'_, T, op::Compact, C> {
+        self.pending(op::Compact {})
+    }
+}
+
+impl<T, C> Store<T, C> {
+    /// A handle that cannot write.
+    pub fn reader(&self) -> Reader<T, C> {
+        self.reader.clone()
+    }
+}
+
+impl<T> Store<T> {
+    fn link(&self) -> &Link<T> {
+        &self.reader.carrier
+    }
+
+    /// The token that stops the store: a child of the one that the builder was given. When it, or its
+    /// parent, is cancelled, a shutdown begins as soon as the owner sees it, after its turn.
+    pub fn token(&self) -> &CancellationToken {
+        &self.link().token
+    }
+
+    /// Begin a shutdown, without waiting for it: nothing new is accepted, what is queued is finished
+    /// until the shutdown deadline, the journal is synced, and subscriptions end after the last
+    /// change. Nothing that was acknowledged is lost.
+    pub fn cancel(&self) {
+        self.link().hub.status.close();
+        self.token().cancel();
+    }
+
+    /// Shut down, and wait until that is done. See [`cancel`](Self::cancel).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] with the cause, if the store has failed before, or could not close its
+    /// journal.
+    ///
+    /// # Cancel safety
+    ///
+    /// The shutdown goes on if the future is dropped.
+    pub async fn shutdown(&self) -> Result<()> {
+        self.cancel();
+        self.closed().await
+    }
+}
+
+impl<T, C> Deref for Store<T, C> {
+    type Target = Reader<T, C>;
+
+    fn deref(&self) -> &Reader<T, C> {
+        &self.reader
+    }
+}
+
+impl<T, C> Clone for Store<T, C> {
+    fn clone(&self) -> Self {
+        Self { reader: self.reader.clone() }
+    }
+}
+
+impl<T, C: fmt::Debug> fmt::Debug for Store<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.reader.carrier).finish()
+    }
+}
