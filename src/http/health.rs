@@ -1,4 +1,4 @@
-//! The second port: how the server is, for those who look after it.
+//! The second port: health checks and metrics.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +23,7 @@ use crate::auth::Account;
 use crate::protocol::{Operation, Problem};
 use crate::{Error, Reader};
 
-/// Those who look after a server are few.
+/// Limits of the second port, which has few clients.
 const CONNECTIONS: usize = 64;
 const REQUESTS: usize = 64;
 const BODY: usize = 4 << 10;
@@ -114,7 +114,7 @@ struct Health<T> {
 type Of<T> = State<Arc<Health<T>>>;
 
 impl<T: Send + Sync + 'static> Health<T> {
-    /// What is in the way of being ready: what it is called, and the error.
+    /// Why the server is not ready: a status, and the error.
     fn obstacle(&self) -> Option<(&'static str, Error)> {
         let error = match self.store.health() {
             Err(error @ Error::Failed(_)) => error,
@@ -130,6 +130,14 @@ impl<T: Send + Sync + 'static> Health<T> {
         };
         Some((status, error))
     }
+
+    /// Whether to send requests here, and why not.
+    fn readiness(&self) -> (StatusCode, &'static str, Option<Error>) {
+        match self.obstacle() {
+            None => (StatusCode::OK, "ready", None),
+            Some((status, error)) => (StatusCode::SERVICE_UNAVAILABLE, status, Some(error)),
+        }
+    }
 }
 
 /// The error of the accounts, whose cause says that it is theirs.
@@ -142,15 +150,15 @@ fn of_accounts(error: Error) -> Error {
     }
 }
 
-/// An answer about a state, with the error that is behind it.
-fn told(status: StatusCode, mut body: serde_json::Value, error: Option<&Error>) -> Response {
+/// An answer with a status, and the error that explains it.
+fn report(code: StatusCode, mut body: Value, error: Option<&Error>) -> Response {
     let problem = error.map(Problem::from);
     if let Some(Problem { code, message, .. }) = &problem {
         body["code"] = code.as_ref().into();
         body["message"] = message.as_ref().into();
     }
     let mut response = json_answer(body.to_string());
-    *response.status_mut() = status;
+    *response.status_mut() = code;
     if let Some(problem) = problem {
         response.extensions_mut().insert(problem);
     }
@@ -159,36 +167,31 @@ fn told(status: StatusCode, mut body: serde_json::Value, error: Option<&Error>) 
 
 async fn alive<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
     match of.obstacle() {
-        Some(("failed", error)) => {
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            told(status, json!({ "status": "failed" }), Some(&error))
+        Some((status @ "failed", error)) => {
+            report(StatusCode::INTERNAL_SERVER_ERROR, json!({"status": status}), Some(&error))
         }
-        _ => told(StatusCode::OK, json!({ "status": "alive" }), None),
+        _ => report(StatusCode::OK, json!({"status": "alive"}), None),
     }
 }
 
 async fn ready<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
-    match of.obstacle() {
-        None => told(StatusCode::OK, json!({ "status": "ready" }), None),
-        Some((status, error)) => {
-            told(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": status }), Some(&error))
-        }
-    }
+    let (code, status, error) = of.readiness();
+    report(code, json!({"status": status}), error.as_ref())
 }
 
 async fn started<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
     if of.store.has_recovered() {
-        return told(StatusCode::OK, json!({ "status": "started" }), None);
+        return report(StatusCode::OK, json!({"status": "started"}), None);
     }
     let error = of.obstacle().map_or(Error::Recovering, |(_, error)| error);
-    told(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "starting" }), Some(&error))
+    report(StatusCode::SERVICE_UNAVAILABLE, json!({"status": "starting"}), Some(&error))
 }
 
 async fn details<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
-    let obstacle = of.obstacle();
+    let (code, status, error) = of.readiness();
     let stats = of.store.stats();
     let body = json!({
-        "status": obstacle.as_ref().map_or("ready", |(status, _)| status),
+        "status": status,
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": of.began.elapsed().as_secs(),
         "id": of.store.id().to_string(),
@@ -206,11 +209,7 @@ async fn details<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
             "failed_compactions": stats.journal.failed_compactions,
         },
     });
-    let status = match obstacle {
-        None => StatusCode::OK,
-        Some(_) => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    told(status, body, obstacle.as_ref().map(|(_, error)| error))
+    report(code, body, error.as_ref())
 }
 
 async fn show<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {

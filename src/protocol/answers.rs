@@ -62,6 +62,15 @@ pub(crate) struct Written<E> {
     pub(crate) length: Option<usize>,
 }
 
+/// What one write of a batch did, or why it was not done.
+#[cfg(feature = "server")]
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Outcome<'a, T> {
+    Written(Written<&'a T>),
+    Problem(&'a super::Problem),
+}
+
 /// A part of a list.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(ToSchema), schema(bound = "", as = Part))]
@@ -99,5 +108,18 @@ impl<'a, T> Written<&'a T> {
         let crate::Written { revision, updated_at, length, ref popped } = *written;
         let length = with_length.then_some(length);
         Self { popped: popped.as_ref(), revision, updated_at, length }
+    }
+}
+
+#[cfg(feature = "server")]
+impl<'a, T> Outcome<'a, T> {
+    pub(crate) fn new(
+        result: &'a Result<crate::Written<T>, super::Problem>,
+        with_length: bool,
+    ) -> Self {
+        match result {
+            Ok(written) => Self::Written(Written::new(written, with_length)),
+            Err(problem) => Self::Problem(problem),
+        }
     }
 }

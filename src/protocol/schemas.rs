@@ -1,245 +1,163 @@
-//! Schemas of what is not encoded by a struct of this module: values, rows, changes, and events.
-#![allow(dead_code, reason = "only their schemas are used")]
+//! Schemas of what no struct of this module encodes: values, rows, changes, and events.
 
 use std::borrow::Cow;
 
-use utoipa::openapi::schema::{
-    AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type,
-};
-use utoipa::openapi::{Ref, RefOr};
+use serde_json::{Value, json};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 
 use super::{Problem, answers};
 
-pub(crate) type Popped = answers::Popped<Element>;
 pub(crate) type Part = answers::Part<Element>;
+pub(crate) type Popped = answers::Popped<Element>;
+type Done = answers::Done;
 type Written = answers::Written<Element>;
 
-/// One element: a text, a number, a boolean or an object.
-pub(crate) struct Element;
-
-impl PartialSchema for Element {
-    fn schema() -> RefOr<Schema> {
-        let types = [Type::String, Type::Number, Type::Boolean, Type::Object];
-        ObjectBuilder::new()
-            .schema_type(SchemaType::from_iter(types))
-            .description(Some(
-                "One element: a text, a number, a boolean or an object. Never `null`, and never a list. A \
-                 store of another type than JSON takes what its type takes.",
-            ))
-            .examples([serde_json::json!("fast"), serde_json::json!(42.5)])
-            .into()
-    }
+/// A reference to the schema of this name.
+fn to(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-impl ToSchema for Element {}
+/// Makes types that have nothing but a name and a schema, which may refer to those of others.
+macro_rules! schemas {
+    ($($(#[doc = $doc:literal])+ $type:ident $name:literal refers to [$($other:ident),*] = $schema:tt;)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Debug)]
+        pub(crate) struct $type;
 
-/// A value: an element, or a list of elements. (utoipa takes every type called `Value` for any JSON.)
-pub(crate) struct AnyValue;
+        impl PartialSchema for $type {
+            fn schema() -> RefOr<Schema> {
+                let mut schema = json!($schema);
+                schema["description"] = [$($doc.trim()),+].join("\n").into();
+                serde_json::from_value(schema).unwrap_or_default()
+            }
+        }
 
-impl PartialSchema for AnyValue {
-    fn schema() -> RefOr<Schema> {
-        let element = || Ref::from_schema_name("Element");
-        AnyOfBuilder::new()
-            .description(Some("What a key holds: an element, or a list of elements."))
-            .item(element())
-            .item(ArrayBuilder::new().items(element()))
-            .examples([serde_json::json!("fast"), serde_json::json!(["a", "b"])])
-            .into()
-    }
+        impl ToSchema for $type {
+            fn name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
+                let _ = &all;
+                $(all.push(($other::name().into_owned(), $other::schema()));
+                $other::schemas(all);)*
+            }
+        }
+    )+};
 }
 
-impl ToSchema for AnyValue {
-    fn name() -> Cow<'static, str> {
-        "Value".into()
-    }
-
-    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((Element::name().into_owned(), Element::schema()));
-    }
-}
-
-/// A time to live: numbers with units, one after another, such as `1h30m`, `90s` or `250ms`; more than zero, at most
-/// 100 years. `none`: never expires. `null`, or nothing, where it may be: a set takes the default of the store, every
-/// other command keeps the deadline. (Go's grammar: `+1h`, `.5h` and `µs` are understood too.)
-#[derive(ToSchema)]
-#[schema(
-    as = Ttl,
-    pattern = r"^(none|(([1-9][0-9]{0,4}(\.[0-9]{1,6})?|0\.[0-9]{0,2}[1-9])(us|ms|s|m|h)){1,4})$",
-    example = "1h30m"
-)]
-pub(crate) struct TtlText(String);
-
-/// The kind of a value: whether it is one element or a list, and whether it has anything but text in it.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-enum Kind {
-    String,
-    StringSlice,
-    Json,
-    JsonSlice,
-}
-
-/// An entry.
-#[derive(ToSchema)]
-pub(crate) struct Row {
-    key: String,
-    kind: Kind,
-    value: AnyValue,
-    /// The revision of its last change.
-    #[schema(minimum = 1, example = 7)]
-    revision: u64,
-    /// The deadline, or `null` if it never expires.
-    #[schema(format = DateTime)]
-    ttl: Option<String>,
-    #[schema(format = DateTime)]
-    created_at: String,
-    #[schema(format = DateTime)]
-    updated_at: String,
-}
-
-/// The entry after the write; or, if it is gone already, that the write was done.
-#[derive(ToSchema)]
-#[serde(untagged)]
-pub(crate) enum RowOrDone {
-    Row(Row),
-    Done(answers::Done),
-}
-
-/// The entry after the pop, with the element that was popped.
-#[derive(ToSchema)]
-pub(crate) struct RowAndPopped {
-    #[serde(flatten)]
-    row: Row,
-    popped: Element,
-}
-
-/// The entry after the pop, with the element that was popped; or, if it is gone already, the element.
-#[derive(ToSchema)]
-#[serde(untagged)]
-pub(crate) enum RowOrPopped {
-    Row(RowAndPopped),
-    Popped(Popped),
-}
-
-/// A sorted page of keys.
-#[derive(ToSchema)]
-pub(crate) struct Keys {
-    keys: Vec<String>,
-    /// The `after` of the next page; `null` on the last.
-    next: Option<String>,
-    /// The revision of the store.
-    revision: u64,
-}
-
-/// A sorted page of entries.
-#[derive(ToSchema)]
-pub(crate) struct Entries {
-    entries: Vec<Row>,
-    /// The `after` of the next page; `null` on the last.
-    next: Option<String>,
-    /// The revision of the store.
-    revision: u64,
-}
-
-/// A sorted page: of entries if the query has `entries`, of keys otherwise.
-#[derive(ToSchema)]
-#[serde(untagged)]
-pub(crate) enum Page {
-    Keys(Keys),
-    Entries(Entries),
-}
-
-/// What one write of a batch did, or why it was not done.
-#[derive(ToSchema)]
-#[serde(untagged)]
-pub(crate) enum Outcome {
-    Written(Written),
-    Problem(Problem),
-}
-
-/// What a change did.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-enum ChangeName {
-    Set,
-    Updated,
-    Removed,
-    Expired,
-    Pushed,
-    Popped,
-    Touched,
-    Cleared,
-}
-
-/// The data of the event `change`: the effect of one write. The members besides the first three depend on it.
-#[derive(ToSchema)]
-struct Change {
-    revision: u64,
-    #[schema(format = DateTime)]
-    time: String,
-    change: ChangeName,
-    /// Of every change but `cleared`.
-    #[schema(nullable = false)]
-    key: Option<String>,
-    /// Of `set` and `updated`.
-    #[schema(nullable = false)]
-    value: Option<AnyValue>,
-    /// Of `set` and `updated`.
-    #[schema(nullable = false)]
-    kind: Option<Kind>,
-    /// Of `set`, `updated`, `pushed` and `touched`: the deadline, or `null`.
-    #[schema(format = DateTime)]
-    ttl: Option<String>,
-    /// Of `pushed`.
-    #[schema(nullable = false)]
-    element: Option<Element>,
-    /// Of `pushed` and `popped`.
-    #[schema(nullable = false, pattern = "^(front|back)$")]
-    end: Option<String>,
-    /// Of `pushed` and `popped`: the length of the list after the change.
-    #[schema(nullable = false)]
-    length: Option<u64>,
-    /// Of `cleared`: how many keys were removed.
-    #[schema(nullable = false)]
-    count: Option<u64>,
-}
-
-/// The name of an event.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-enum EventName {
-    Entry,
-    SnapshotEnd,
-    Change,
-    Batch,
-    Progress,
-    End,
-}
-
-/// One event of a stream, by its fields. One without a name only says where the stream begins.
-#[derive(ToSchema)]
-pub(crate) struct ServerSentEvent {
-    #[schema(nullable = false)]
-    event: Option<EventName>,
-    /// A position to resume from.
-    #[schema(nullable = false, pattern = "^[0-9a-f]{16}-[0-9]+$")]
-    id: Option<String>,
-    /// JSON that depends on the event: a `Row`, a `Mark`, a `Change`, a `Batch` or a `Problem`.
-    #[schema(nullable = false, content_media_type = "application/json")]
-    data: Option<String>,
-}
-
-/// The data of the event `batch`: changes that happened together.
-#[derive(ToSchema)]
-pub(crate) struct Batch {
-    /// Of the last change, also if it is hidden by the filter.
-    revision: u64,
-    changes: Vec<Change>,
-}
-
-/// The data of the events `snapshot_end` and `progress`: the revision up to which the stream is complete.
-#[derive(ToSchema)]
-pub(crate) struct Mark {
-    revision: u64,
+schemas! {
+    /// One element: a text, a number, a boolean or an object. Never `null`, and never a list. A store of another type than
+    /// JSON takes what its type takes.
+    Element "Element" refers to [] = {"type": ["string", "number", "boolean", "object"], "examples": ["fast", 42.5]};
+    /// What a key holds: an element, or a list of elements.
+    AnyValue "Value" refers to [Element] = {
+        "anyOf": [to("Element"), {"type": "array", "items": to("Element")}], "examples": ["fast", ["a", "b"]],
+    };
+    /// A time to live: numbers with units, one after another, such as `1h30m`, `90s` or `250ms`; more than zero, at most
+    /// 100 years. `none`: never expires. `null`, or nothing, where it may be: a set takes the default of the store, every
+    /// other command keeps the deadline. (Go's grammar: `+1h`, `.5h` and `µs` are understood too.)
+    TtlText "Ttl" refers to [] = {
+        "type": "string", "example": "1h30m",
+        "pattern": r"^(none|(([1-9][0-9]{0,4}(\.[0-9]{1,6})?|0\.[0-9]{0,2}[1-9])(us|ms|s|m|h)){1,4})$",
+    };
+    /// The kind of a value: whether it is one element or a list, and whether it has anything but text in it.
+    Kind "Kind" refers to [] = {"type": "string", "enum": ["string", "string_slice", "json", "json_slice"]};
+    /// An entry.
+    Row "Row" refers to [AnyValue, Kind] = {
+        "type": "object",
+        "required": ["key", "kind", "value", "revision", "created_at", "updated_at"],
+        "properties": {
+            "key": {"type": "string"},
+            "kind": to("Kind"),
+            "value": to("Value"),
+            "revision": {"type": "integer", "format": "int64", "minimum": 1, "example": 7, "description": "The revision of its last change."},
+            "ttl": {"type": ["string", "null"], "format": "date-time", "description": "The deadline, or `null` if it never expires."},
+            "created_at": {"type": "string", "format": "date-time"},
+            "updated_at": {"type": "string", "format": "date-time"},
+        },
+    };
+    /// The entry after the write; or, if it is gone already, that the write was done.
+    RowOrDone "RowOrDone" refers to [Row, Done] = {"oneOf": [to("Row"), to("Done")]};
+    /// The entry after the pop, with the element that was popped.
+    RowAndPopped "RowAndPopped" refers to [Row, Element] = {
+        "allOf": [to("Row"), {"type": "object", "required": ["popped"], "properties": {"popped": to("Element")}}],
+    };
+    /// The entry after the pop, with the element that was popped; or, if it is gone already, the element.
+    RowOrPopped "RowOrPopped" refers to [RowAndPopped, Popped] = {"oneOf": [to("RowAndPopped"), to("Popped")]};
+    /// A sorted page of keys.
+    Keys "Keys" refers to [] = {
+        "type": "object",
+        "required": ["keys", "revision"],
+        "properties": {
+            "keys": {"type": "array", "items": {"type": "string"}},
+            "next": {"type": ["string", "null"], "description": "The `after` of the next page; `null` on the last."},
+            "revision": {"type": "integer", "format": "int64", "minimum": 0, "description": "The revision of the store."},
+        },
+    };
+    /// A sorted page of entries.
+    Entries "Entries" refers to [Row] = {
+        "type": "object",
+        "required": ["entries", "revision"],
+        "properties": {
+            "entries": {"type": "array", "items": to("Row")},
+            "next": {"type": ["string", "null"], "description": "The `after` of the next page; `null` on the last."},
+            "revision": {"type": "integer", "format": "int64", "minimum": 0, "description": "The revision of the store."},
+        },
+    };
+    /// A sorted page: of entries if the query has `entries`, of keys otherwise.
+    Page "Page" refers to [Keys, Entries] = {"oneOf": [to("Keys"), to("Entries")]};
+    /// What one write of a batch did, or why it was not done.
+    Outcome "Outcome" refers to [Written, Problem] = {"oneOf": [to("Written"), to("Problem")]};
+    /// What a change did.
+    ChangeName "ChangeName" refers to [] = {
+        "type": "string", "enum": ["set", "updated", "removed", "expired", "pushed", "popped", "touched", "cleared"],
+    };
+    /// The data of the event `change`: the effect of one write. The members besides the first three depend on it.
+    Change "Change" refers to [ChangeName, AnyValue, Kind, Element] = {
+        "type": "object",
+        "required": ["revision", "time", "change"],
+        "properties": {
+            "revision": {"type": "integer", "format": "int64", "minimum": 0},
+            "time": {"type": "string", "format": "date-time"},
+            "change": to("ChangeName"),
+            "key": {"type": "string", "description": "Of every change but `cleared`."},
+            "value": {"$ref": "#/components/schemas/Value", "description": "Of `set` and `updated`."},
+            "kind": {"$ref": "#/components/schemas/Kind", "description": "Of `set` and `updated`."},
+            "ttl": {"type": ["string", "null"], "format": "date-time", "description": "Of `set`, `updated`, `pushed` and `touched`: the deadline, or `null`."},
+            "element": {"$ref": "#/components/schemas/Element", "description": "Of `pushed`."},
+            "end": {"type": "string", "pattern": "^(front|back)$", "description": "Of `pushed` and `popped`."},
+            "length": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of `pushed` and `popped`: the length of the list after the change."},
+            "count": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of `cleared`: how many keys were removed."},
+        },
+    };
+    /// The name of an event.
+    EventName "EventName" refers to [] = {
+        "type": "string", "enum": ["entry", "snapshot_end", "change", "batch", "progress", "end"],
+    };
+    /// One event of a stream, by its fields. One without a name only says where the stream begins.
+    ServerSentEvent "ServerSentEvent" refers to [EventName, Change, Batch, Mark, Problem] = {
+        "type": "object",
+        "properties": {
+            "event": to("EventName"),
+            "id": {"type": "string", "pattern": "^[0-9a-f]{16}-[0-9]+$", "description": "A position to resume from."},
+            "data": {"type": "string", "contentMediaType": "application/json", "description": "JSON that depends on the event: a `Row`, a `Mark`, a `Change`, a `Batch` or a `Problem`."},
+        },
+    };
+    /// The data of the event `batch`: changes that happened together.
+    Batch "Batch" refers to [Change] = {
+        "type": "object",
+        "required": ["revision", "changes"],
+        "properties": {
+            "revision": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of the last change, also if it is hidden by the filter."},
+            "changes": {"type": "array", "items": to("Change")},
+        },
+    };
+    /// The data of the events `snapshot_end` and `progress`: the revision up to which the stream is complete.
+    Mark "Mark" refers to [] = {
+        "type": "object", "required": ["revision"],
+        "properties": {"revision": {"type": "integer", "format": "int64", "minimum": 0}},
+    };
 }

@@ -10,7 +10,6 @@ use axum::body::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::protocol::schemas::{Batch, Mark};
 use crate::protocol::{Content, Operation, Problem, Right, Schemas, Tag};
 
 /// The description of the whole interface.
@@ -82,9 +81,6 @@ impl Tag {
 fn describe(version: &str, with_accounts: bool, root: &str) -> Document {
     let mut schemas = Schemas::default();
     schemas.add::<Problem>();
-    // Only in texts do the operations name these.
-    schemas.add::<Batch>();
-    schemas.add::<Mark>();
     let (mut paths, mut tags) = (Map::new(), Vec::new());
     for operation in Operation::ALL {
         let is_served = match operation.tag() {

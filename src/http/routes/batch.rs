@@ -6,7 +6,7 @@ use crate::http::answer::{Failure, json};
 use crate::http::app::{App, Element, send};
 use crate::http::auth::{Context, Note};
 use crate::http::extract::{Query, Unconditional, Whole};
-use crate::protocol::answers;
+use crate::protocol::answers::Outcome;
 use crate::protocol::parameters::BatchQuery;
 use crate::protocol::{Command, Problem};
 use crate::{Action, Write, Written};
@@ -28,7 +28,7 @@ pub(in crate::http) async fn batch<T: Element>(
     let writes = commands.into_iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
     writes.iter().try_for_each(|write| caller.needs_key(write.key()))?;
     let notes: Vec<Note> = writes.iter().map(|write| caller.note(write)).collect();
-    let has_length: Vec<bool> = writes
+    let have_length: Vec<bool> = writes
         .iter()
         .map(|write| matches!(write.action(), Action::Push { .. } | Action::Pop { .. }))
         .collect();
@@ -45,27 +45,13 @@ pub(in crate::http) async fn batch<T: Element>(
         note.ended(result.as_ref().map(|written| written.revision));
     }
     let last = results.iter().flatten().map(|written| written.revision).max();
-    answer(&results, &has_length).map_err(|failure| match last {
-        Some(revision) => failure.after(revision),
-        None => failure,
-    })
-}
-
-fn answer<T: Element>(results: &Results<T>, has_length: &[bool]) -> Result<Response, Failure> {
-    let mut body = vec![b'['];
-    for (n, (result, has_length)) in results.iter().zip(has_length).enumerate() {
-        if n > 0 {
-            body.push(b',');
-        }
-        match result {
-            Ok(written) => {
-                serde_json::to_writer(&mut body, &answers::Written::new(written, *has_length))?;
-            }
-            Err(problem) => serde_json::to_writer(&mut body, problem)?,
-        }
-    }
-    body.push(b']');
-    Ok(json(body))
+    let outcomes = results.iter().zip(have_length);
+    let outcomes: Vec<_> = outcomes.map(|(result, length)| Outcome::new(result, length)).collect();
+    let body = serde_json::to_vec(&outcomes).map_err(|error| match last {
+        Some(revision) => Failure::from(error).after(revision),
+        None => error.into(),
+    });
+    Ok(json(body?))
 }
 
 type Results<T> = Vec<Result<Written<T>, Problem>>;

@@ -96,3 +96,11 @@ fn encode_histogram(mut to: MetricEncoder<'_>, sum: f64, classes: &[(f64, u64)])
     let count = classes.iter().map(|(_, count)| count).sum();
     to.encode_histogram::<NoLabelSet>(sum, count, classes, None)
 }
+
+/// Writes metrics, one a row: its kind and name, its unit if it has one, its help, and its value.
+macro_rules! metrics {
+    ($to:ident: $($kind:ident $name:literal $($unit:ident)? = $value:expr, $help:literal;)+) => {
+        $($to.$kind($name, [$(Some(&$unit),)? None][0], $help, $value)?;)+
+    };
+}
+pub(super) use metrics;
