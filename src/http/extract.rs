@@ -50,8 +50,12 @@ impl<P: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<P>
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let path = axum::extract::Path::<P>::from_request_parts(parts, state).await;
-        path.map(|axum::extract::Path(path)| Self(path)).map_err(|_| not_utf8())
+        let parameters = RawPathParams::from_request_parts(parts, state).await;
+        let parameters = parameters.map_err(|_| not_utf8())?;
+        // The last of each name: those before it are of where the routes are mounted.
+        let named = parameters.iter().map(|(name, value)| (name.to_owned(), value.into()));
+        let path = serde_json::from_value(named.collect::<serde_json::Map<_, _>>().into());
+        path.map(Self).map_err(|_| Failure::nothing_here())
     }
 }
 
