@@ -33,7 +33,6 @@ pub use self::value::{End, IntoElement, Value};
 pub(crate) use self::weigh::Weigher;
 #[cfg(test)]
 pub(crate) use self::write::MAX_TTL;
-#[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::write::validate_ttl;
 pub use self::write::{Action, Condition, Popped, Pushed, Ttl, Write, Written};
 pub(crate) use self::write::{Prepared, Replaced};

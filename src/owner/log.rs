@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::feed::{Status, Turn};
 use crate::journal::{
     AppendError, Compaction, Journal, JournalError, Meter, Past, ReadError, Recover, Snapshot,
+    TurnLimit,
 };
 use crate::model::{Change, Error, StoreId, Timestamp};
 use crate::owner::clock::Clock;
@@ -27,6 +28,7 @@ pub(crate) struct Log<T, J> {
     status: Arc<Status>,
     clock: Arc<Clock>,
     meter: Arc<Meter>,
+    turn_limit: TurnLimit,
 }
 
 /// Nothing is appended until the journal has been read again.
@@ -58,12 +60,27 @@ impl<T, J> Log<T, J> {
 impl<T: Send + Sync + 'static, J: Journal<T>> Log<T, J> {
     pub(crate) fn new(journal: Option<J>, status: Arc<Status>, clock: Arc<Clock>) -> Self {
         let meter = journal.as_ref().map_or_else(Arc::default, Journal::meter);
-        let element = PhantomData;
-        Self { journal, element, halt: None, failure: None, appended: false, status, clock, meter }
+        let turn_limit = journal.as_ref().map(Journal::turn_limit).unwrap_or_default();
+        Self {
+            journal,
+            element: PhantomData,
+            halt: None,
+            failure: None,
+            appended: false,
+            status,
+            clock,
+            meter,
+            turn_limit,
+        }
     }
 
     pub(crate) fn meter(&self) -> &Arc<Meter> {
         &self.meter
+    }
+
+    /// How much a turn may have that is appended.
+    pub(super) fn turn_limit(&self) -> TurnLimit {
+        self.turn_limit
     }
 
     /// Whether the store has a journal.

@@ -37,7 +37,7 @@ use crate::feed::Hub;
 use crate::journal::{Journal, JournalError};
 use crate::model::{Timestamp, panics};
 
-/// How many commands are taken from the queue at once.
+/// How many commands are taken from the queue at once, unless the journal wants larger turns.
 const DRAIN: usize = 256;
 
 /// How often the owner gives way before a turn that is appended to a journal.
@@ -46,6 +46,8 @@ const GATHERINGS: usize = 2;
 /// The task that owns the data of a store.
 pub(crate) struct Owner<T, J> {
     queue: queue::Receiver<Envelope<T>>,
+    /// How many commands are taken from the queue at once.
+    drain: usize,
     data: Data<T>,
     log: Log<T, J>,
     compactions: Compactions<T>,
@@ -77,7 +79,7 @@ impl Shutdown {
     }
 }
 
-impl<T, J> Owner<T, J> {
+impl<T: Send + Sync + 'static, J: Journal<T>> Owner<T, J> {
     pub(crate) fn new(
         queue: queue::Receiver<Envelope<T>>,
         data: Data<T>,
@@ -85,8 +87,9 @@ impl<T, J> Owner<T, J> {
         shutdown: Shutdown,
         (hub, clock, counters): (Arc<Hub<T>>, Arc<Clock>, Arc<Counters>),
     ) -> Self {
+        let drain = log.turn_limit().commands.max(DRAIN);
         let compactions = Compactions::default();
-        Self { queue, data, log, compactions, pause: None, shutdown, hub, clock, counters }
+        Self { queue, drain, data, log, compactions, pause: None, shutdown, hub, clock, counters }
     }
 }
 
@@ -178,11 +181,11 @@ where
                 Woken::Foreign => {
                     // What others have appended comes first, and then what is queued all the same.
                     self.take_foreign().await;
-                    self.queue.try_recv(&mut batch, DRAIN);
+                    self.queue.try_recv(&mut batch, self.drain);
                 }
                 Woken::Compacted(ended) => {
                     self.end_compaction(ended).await;
-                    self.queue.try_recv(&mut batch, DRAIN);
+                    self.queue.try_recv(&mut batch, self.drain);
                 }
                 Woken::End => return Ok(()),
             }
@@ -200,11 +203,11 @@ where
     /// those who were not: otherwise callers split into two halves that take turns.
     async fn gather(&mut self, batch: &mut Vec<Envelope<T>>) {
         for _ in 0..GATHERINGS {
-            if batch.len() >= DRAIN {
+            if batch.len() >= self.drain {
                 break;
             }
             tokio::task::yield_now().await;
-            self.queue.try_recv(batch, DRAIN - batch.len());
+            self.queue.try_recv(batch, self.drain - batch.len());
         }
     }
 

@@ -15,9 +15,6 @@ use crate::owner::counters::add;
 use crate::owner::message::{Envelope, Message, SLICE};
 use crate::owner::response::Response;
 
-/// How many commands share a turn when there is a journal.
-const JOURNALED_TURN: usize = 256;
-
 impl<T, J> Owner<T, J>
 where
     T: Clone + Send + Sync + 'static,
@@ -58,8 +55,13 @@ where
     /// How many of these commands are served next, in one turn or several.
     fn length_of_turn(&self, queue: &[Envelope<T>]) -> usize {
         if self.log.is_there() {
-            let next = queue.iter().skip(1).take(JOURNALED_TURN - 1).position(begins_turn);
-            next.map_or(JOURNALED_TURN, |next| next + 1).min(queue.len())
+            let limit = self.log.turn_limit();
+            let mut bytes = 0_u64;
+            let fits = |(n, command): &(usize, &Envelope<T>)| {
+                bytes = bytes.saturating_add(command.message.demand().1);
+                *n == 0 || (bytes <= limit.bytes && !begins_turn(command))
+            };
+            queue.iter().take(limit.commands.max(1)).enumerate().take_while(fits).count()
         } else if queue.first().is_some_and(is_direct) {
             queue.len()
         } else {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::Owner;
 use super::compaction::Ended;
 use super::poll_on_wake::PollOnWake;
-use super::{DRAIN, Owner};
 use crate::journal::Journal;
 use crate::model::Timestamp;
 use crate::owner::clock::Clock;
@@ -83,7 +83,8 @@ where
     pub(super) async fn woken(&mut self, waits: &mut Waits, batch: &mut Vec<Envelope<T>>) -> Woken {
         waits.set_alarm(self.next_deadline(), &self.clock);
         let has_chores = self.data.has_chores();
-        let (queue, compactions) = (&mut self.queue, &mut self.compactions);
+        let (queue, drain) = (&mut self.queue, self.drain);
+        let compactions = &mut self.compactions;
         let mut foreign = pin!(self.log.tail());
         // Chores are done whenever nobody asks for anything else.
         let mut rest = pin!(tokio::task::yield_now());
@@ -97,7 +98,7 @@ where
             if let Poll::Ready(ended) = compactions.poll_ended(cx) {
                 return Poll::Ready(Woken::Compacted(ended));
             }
-            match queue.poll_recv(cx, batch, DRAIN) {
+            match queue.poll_recv(cx, batch, drain) {
                 Poll::Ready(0) => return Poll::Ready(Woken::End),
                 Poll::Ready(_) => return Poll::Ready(Woken::Commands),
                 Poll::Pending => {}

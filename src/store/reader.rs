@@ -5,14 +5,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-#[cfg(feature = "server")]
 use super::answer::{self, Read};
 use super::{Latest, Local, Pending, PendingScan, PendingSubscribe, View};
 use crate::feed::Watcher;
-#[cfg(feature = "server")]
-use crate::model::Slice;
 use crate::model::{
-    Command, Entry, Error, Filter, Key, Page, Query, Result, Scan, Start, Stats, StoreId, Subscribe,
+    Command, Entry, Error, Filter, Key, Page, Query, Result, Scan, Slice, Start, Stats, StoreId,
+    Subscribe,
 };
 #[cfg(feature = "server")]
 use crate::owner::counters::Spreads;
@@ -124,8 +122,8 @@ impl<T, B> Reader<T, B> {
     }
 
     /// As [`range`](Self::range), with the length and the revision of the list.
-    #[cfg(feature = "server")]
-    pub(crate) fn part(
+    #[doc(hidden)]
+    pub fn part(
         &self,
         key: impl Into<Key>,
         offset: isize,
