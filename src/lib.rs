@@ -119,9 +119,19 @@ pub use self::model::{
     Timestamp, TrySendError, Ttl, Value, Write, Written,
 };
 pub use self::store::{
-    Builder, Call, Carrier, Carries, Gate, GateOptions, Latest, Pending, PendingWrite, Place,
-    Reader, Reply, Store, View, op,
+    Backend, Builder, Call, Gate, GateOptions, Latest, Local, Pending, PendingPut, PendingScan,
+    PendingSubscribe, PendingWrite, Position, Reader, Reply, Store, View,
 };
+
+/// What the other packages of this project need. No part of the public API: it may change in any release.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::feed::{Listening, Opening};
+    pub use crate::model::{Command, Filter, Query, Scan, Slice, Start, Subscribe};
+    pub use crate::owner::message::Answer;
+    pub use crate::owner::response::Response;
+    pub use crate::store::LocalCall;
+}
 
 /// The code of the README and the docs, run with the other documented examples.
 #[cfg(doctest)]

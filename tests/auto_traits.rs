@@ -9,14 +9,14 @@ use std::future::IntoFuture;
 use std::marker::PhantomData;
 
 use mainspring::journal::{
-    AppendError, Fault, Journal, JournalError, JournalStats, MemoryJournal, Meter, NoJournal, Past,
-    Recovered,
+    AppendError, Compacted, Fault, Journal, JournalError, JournalStats, MemoryJournal, Meter,
+    NoJournal, Past, Recovered,
 };
 use mainspring::{
     Action, BatchError, Builder, Call, Change, ChangeKind, Condition, End, Entry, Error, Event,
-    Gate, GateOptions, InvalidResumeToken, Key, Latest, Page, Pending, PendingWrite, Place, Popped,
-    Pushed, Reader, Refusal, Reply, ResumeToken, Stats, Store, StoreId, Subscription, Timestamp,
-    TrySendError, Ttl, Value, View, Write, Written, op,
+    Gate, GateOptions, InvalidResumeToken, Key, Latest, Page, Pending, PendingPut, PendingScan,
+    PendingSubscribe, PendingWrite, Popped, Position, Pushed, Reader, Refusal, Reply, ResumeToken,
+    Stats, Store, StoreId, Subscription, Timestamp, TrySendError, Ttl, Value, View, Write, Written,
 };
 
 /// Can be stored, and nothing else: no `Debug`, no `Eq`, no `Default`, nothing of serde.
@@ -65,7 +65,7 @@ fn plain_data() {
         AppendError, JournalError,
     );
     all!([send sync unpin copy debug forever]
-        Condition, End, Fault, GateOptions, InvalidResumeToken, NoJournal, Place, Pushed,
+        Condition, End, Fault, GateOptions, InvalidResumeToken, NoJournal, Position, Pushed,
         ResumeToken, JournalStats, Stats, StoreId, Timestamp, Ttl,
     );
     all!([send sync unpin debug forever] Meter);
@@ -73,30 +73,34 @@ fn plain_data() {
     all!([clone] Value<Bare>, Entry<Bare>, Write<Bare>, Change<Bare>, Event<Bare>, Page<Bare>);
     all!([error]
         BatchError, Error, InvalidResumeToken, AppendError, JournalError,
-        TrySendError<Pending<'static, Bare, op::Get>>,
+        TrySendError<Pending<'static, Bare, Option<Entry<Bare>>>>,
     );
 }
 
 /// Every command: before it is sent, as a future, and when it is on its way.
 fn commands() {
-    macro_rules! commands {
-        ($($op:ty),+ $(,)?) => {$(
+    macro_rules! answers {
+        ($($answer:ty),+ $(,)?) => {$(
             all!([send unpin debug]
-                Pending<'static, Bare, $op>, Call<'static, Bare, $op>, Reply<'static, Bare, $op>,
-                TrySendError<Pending<'static, Bare, $op>>,
+                Pending<'static, Bare, $answer>, PendingWrite<'static, Bare, $answer>,
+                PendingPut<'static, Bare, $answer>, Call<'static, Bare, $answer>,
+                Reply<'static, Bare, $answer>, TrySendError<Pending<'static, Bare, $answer>>,
+                TrySendError<PendingPut<'static, Bare, $answer>>,
             );
         )+};
     }
-    commands! {
-        op::Get, op::Clear, op::Compact, op::Subscribe, op::Watch<Bare>, op::Batch<Bare>,
-        op::Scan<Key>, op::Scan<(Key, Entry<Bare>)>,
-        op::Look<op::Contains>, op::Look<op::Len>, op::Look<op::Last>, op::Look<op::Range>,
-        op::Single<Bare, op::Set>, op::Single<Bare, op::Edit>, op::Single<Bare, op::Push>,
-        op::Single<Bare, op::Pop>, op::Single<Bare, op::Any>, op::Many<Bare, op::Set>, op::Many<Bare, op::Push>,
+    answers! {
+        Option<Entry<Bare>>, bool, Option<usize>, Option<Bare>, Option<Vec<Bare>>, usize, u64, Compacted,
+        Subscription<Bare>, Page<Key>, Page<(Key, Entry<Bare>)>, Written<Bare>, Vec<Written<Bare>>, Pushed,
+        Popped<Bare>, Vec<mainspring::Result<u64>>, Vec<mainspring::Result<Pushed>>,
     }
+    all!([send unpin debug]
+        PendingScan<'static, Bare, Key>, PendingScan<'static, Bare, (Key, Entry<Bare>)>,
+        PendingSubscribe<'static, Bare>,
+    );
     all!([sync]
-        PendingWrite<'static, Bare, op::Set>, PendingWrite<'static, Bare, op::Pop>,
-        Pending<'static, Bare, op::Get>, Pending<'static, Bare, op::Subscribe>,
+        PendingWrite<'static, Bare, Popped<Bare>>, PendingPut<'static, Bare, u64>,
+        Pending<'static, Bare, Option<Entry<Bare>>>, PendingSubscribe<'static, Bare>,
     );
 }
 
@@ -123,21 +127,21 @@ fn futures(store: &Store<Bare>, told: &mut Subscription<Bare>, latest: &mut Late
     });
 }
 
-/// A store in a server: the same types over another carrier.
+/// A store in a server: the same types over another backend.
 #[cfg(feature = "client")]
 fn client(store: &mainspring::Client<String>) {
     use mainspring::client::{Backup, Options, Remote};
-    use mainspring::{Carrier, Client, wire};
+    use mainspring::{Backend, Client, wire};
 
-    fn carrier<T: Clone + Send + Sync + 'static, C: Carrier<T>>() {}
-    carrier::<String, Remote>();
-    carrier::<wire::Json, Remote>();
+    fn backend<T, B: Backend<T>>() {}
+    backend::<String, Remote>();
+    backend::<wire::Json, Remote>();
     all!([send sync unpin clone debug forever]
         Client<Bare>, Client<Rigid>, Client<Pinned>, Reader<Bare, Remote>, Remote, Options<Bare>,
     );
     all!([send sync unpin debug]
-        Pending<'static, Bare, op::Get, Remote>, Pending<'static, Bare, op::Subscribe, Remote>,
-        PendingWrite<'static, Bare, op::Set, Remote>,
+        Pending<'static, Bare, Option<Entry<Bare>>, Remote>, PendingSubscribe<'static, Bare, Remote>,
+        PendingPut<'static, Bare, u64, Remote>,
     );
     all!([send unpin debug forever] Backup);
     send_value(store.backup());
@@ -221,7 +225,7 @@ async fn debug_says_something_without_the_elements() {
         "View",
         "Subscription",
         "Latest",
-        "Pending",
+        "PendingPut",
         "Call",
         "Reply",
         "Builder",

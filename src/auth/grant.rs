@@ -1,4 +1,4 @@
-//! Who asks, and until when.
+//! Identity asks, and until when.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,40 +9,23 @@ use tokio::time::sleep;
 use super::access::{Access, Right};
 use super::bearer::{Bearer, Named};
 use super::claims::Claims;
+use super::identity::{Identity, Proof};
 use super::{Account, Auth, AuthError};
 use crate::{Key, Subscription};
-
-/// Who asks: what a token says that was found to be good.
-#[derive(Debug)]
-pub(super) struct Who {
-    pub(super) account: Key,
-    pub(super) by: By,
-    /// When the token ends, in seconds since the Unix epoch.
-    pub(super) until: u64,
-}
-
-/// What somebody came in with.
-#[derive(Debug)]
-pub(super) enum By {
-    /// An access token of this login.
-    Session(String),
-    /// The API token of this id.
-    Token(String),
-}
 
 /// Somebody, and what they may do at this moment.
 ///
 /// What it may do is what its account may do now, or less if the token is limited.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    who: Arc<Who>,
+    identity: Arc<Identity>,
     access: Access,
 }
 
 impl Grant {
     /// The name of the account.
     pub fn account(&self) -> &str {
-        &self.who.account
+        &self.identity.account
     }
 
     /// What it may do.
@@ -52,17 +35,17 @@ impl Grant {
 
     /// The login that it came from; none of an API token.
     pub(super) fn session(&self) -> Option<&str> {
-        match &self.who.by {
-            By::Session(id) => Some(id),
-            By::Token(_) => None,
+        match &self.identity.proof {
+            Proof::Session(id) => Some(id),
+            Proof::Token(_) => None,
         }
     }
 
     /// The id of the token that it came in with; none of a login.
     pub(super) fn token(&self) -> Option<&str> {
-        match &self.who.by {
-            By::Session(_) => None,
-            By::Token(id) => Some(id),
+        match &self.identity.proof {
+            Proof::Session(_) => None,
+            Proof::Token(id) => Some(id),
         }
     }
 
@@ -92,7 +75,7 @@ impl Grant {
 }
 
 impl Auth {
-    /// Who asks, by the `Authorization` header of a request: for routes of a service of one's own. Waits for nothing.
+    /// Identity asks, by the `Authorization` header of a request: for routes of a service of one's own. Waits for nothing.
     ///
     /// # Errors
     ///
@@ -115,49 +98,49 @@ impl Auth {
     /// ```
     pub fn authenticate(&self, authorization: Option<&str>) -> Result<Grant, AuthError> {
         let bearer = authorization.and_then(Bearer::read).ok_or(AuthError::Denied)?;
-        let who = match bearer {
+        let identity = match bearer {
             Bearer::Access(token) => self.by_access(token),
             Bearer::Api(token) => self.by_api(&token),
         };
-        let who = who.ok_or(AuthError::Denied)?;
-        let access = self.access_of(&who).ok_or(AuthError::Denied)?;
-        Ok(Grant { who, access })
+        let identity = identity.ok_or(AuthError::Denied)?;
+        let access = self.access_of(&identity).ok_or(AuthError::Denied)?;
+        Ok(Grant { identity, access })
     }
 
-    fn by_access(&self, token: &str) -> Option<Arc<Who>> {
+    fn by_access(&self, token: &str) -> Option<Arc<Identity>> {
         // Before the keys are looked at: what an older set has verified counts as older.
         let generation = self.0.keys.generation();
-        if let Some(who) = self.0.verified.get(token, generation) {
-            return Some(who);
+        if let Some(identity) = self.0.verified.get(token, generation) {
+            return Some(identity);
         }
         let now = self.now();
         let claims = Claims::verify(token, &self.0.keys, &self.0.parties, now)?;
-        let (account, by) = (Key::from(claims.sub), By::Session(claims.sid));
-        let who = Arc::new(Who { account, by, until: claims.exp });
-        self.0.verified.insert(token, &who, generation, now);
-        Some(who)
+        let (account, proof) = (Key::from(claims.sub), Proof::Session(claims.sid));
+        let identity = Arc::new(Identity { account, proof, until: claims.exp });
+        self.0.verified.insert(token, &identity, generation, now);
+        Some(identity)
     }
 
-    fn by_api(&self, token: &Named<'_>) -> Option<Arc<Who>> {
+    fn by_api(&self, token: &Named<'_>) -> Option<Arc<Identity>> {
         let account = self.account(token.account)?;
         let known = account.record().token(token.id, self.now())?;
         let until = known.expires.unwrap_or(u64::MAX);
         let is_it = known.fingerprint.is_of(token.whole);
-        let (account, by) = (Key::from(token.account), By::Token(token.id.to_owned()));
-        is_it.then(|| Arc::new(Who { account, by, until }))
+        let (account, proof) = (Key::from(token.account), Proof::Token(token.id.to_owned()));
+        is_it.then(|| Arc::new(Identity { account, proof, until }))
     }
 
     /// What somebody may do now; `None` if the token, the login or the account has ended.
-    fn access_of(&self, who: &Who) -> Option<Access> {
+    fn access_of(&self, identity: &Identity) -> Option<Access> {
         let now = self.now();
-        if who.until <= now {
+        if identity.until <= now {
             return None;
         }
-        let account = self.account(&who.account)?;
+        let account = self.account(&identity.account)?;
         let record = account.record();
-        match &who.by {
-            By::Session(id) => record.session(id, now).map(|_| record.access.clone()),
-            By::Token(id) => record.access.and(&record.token(id, now)?.access),
+        match &identity.proof {
+            Proof::Session(id) => record.session(id, now).map(|_| record.access.clone()),
+            Proof::Token(id) => record.access.and(&record.token(id, now)?.access),
         }
     }
 
@@ -170,18 +153,24 @@ impl Auth {
         self,
         grant: Grant,
     ) -> Result<impl Future<Output = ()> + Send + 'static, AuthError> {
-        let Grant { who, access } = grant;
+        let Grant { identity, access } = grant;
         // Before the look, so that no change falls between them.
-        let changes = self.0.accounts.subscribe().key(who.account.clone()).await?;
-        if self.access_of(&who).as_ref() != Some(&access) {
+        let changes = self.0.accounts.subscribe().key(identity.account.clone()).await?;
+        if self.access_of(&identity).as_ref() != Some(&access) {
             return Err(AuthError::Denied);
         }
-        Ok(self.ended(who, access, changes))
+        Ok(self.ended(identity, access, changes))
     }
 
-    async fn ended(self, who: Arc<Who>, access: Access, mut changes: Subscription<Account>) {
-        while self.access_of(&who).as_ref() == Some(&access) {
-            let left = Duration::from_secs(who.until.saturating_sub(self.now()).clamp(1, 86_400));
+    async fn ended(
+        self,
+        identity: Arc<Identity>,
+        access: Access,
+        mut changes: Subscription<Account>,
+    ) {
+        while self.access_of(&identity).as_ref() == Some(&access) {
+            let left =
+                Duration::from_secs(identity.until.saturating_sub(self.now()).clamp(1, 86_400));
             tokio::select! {
                 () = sleep(left) => {}
                 change = changes.next() => match change {

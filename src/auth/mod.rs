@@ -48,6 +48,8 @@ pub(crate) mod forge;
 #[cfg(feature = "server")]
 mod grant;
 #[cfg(feature = "server")]
+mod identity;
+#[cfg(feature = "server")]
 mod keys;
 #[cfg(feature = "server")]
 mod login;

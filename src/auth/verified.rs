@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use parking_lot::RwLock;
 
-use super::grant::Who;
+use super::identity::Identity;
 
 /// How many are remembered: some 5 MB.
 const REMEMBERED: usize = 8_192;
@@ -18,7 +18,7 @@ pub(super) struct Verified(RwLock<HashMap<Box<str>, Known, RandomState>>);
 
 #[derive(Debug, Clone)]
 struct Known {
-    who: Arc<Who>,
+    identity: Arc<Identity>,
     /// Of the keys that it was verified with.
     generation: u64,
 }
@@ -28,22 +28,22 @@ impl Verified {
         Self(RwLock::default())
     }
 
-    pub(super) fn get(&self, token: &str, generation: u64) -> Option<Arc<Who>> {
+    pub(super) fn get(&self, token: &str, generation: u64) -> Option<Arc<Identity>> {
         let known = self.0.read();
         known
             .get(token)
             .filter(|known| known.generation == generation)
-            .map(|known| Arc::clone(&known.who))
+            .map(|known| Arc::clone(&known.identity))
     }
 
-    pub(super) fn insert(&self, token: &str, who: &Arc<Who>, generation: u64, now: u64) {
+    pub(super) fn insert(&self, token: &str, identity: &Arc<Identity>, generation: u64, now: u64) {
         let mut known = self.0.write();
         if known.len() >= REMEMBERED {
-            known.retain(|_, known| known.generation == generation && known.who.until > now);
+            known.retain(|_, known| known.generation == generation && known.identity.until > now);
         }
         if known.len() >= REMEMBERED {
             known.clear();
         }
-        known.insert(token.into(), Known { who: Arc::clone(who), generation });
+        known.insert(token.into(), Known { identity: Arc::clone(identity), generation });
     }
 }

@@ -7,7 +7,7 @@ use mainspring::Store;
 use mainspring::auth::{Auth, Keys, Options};
 use mainspring::journal::FileJournal;
 
-use super::serve::JournalUrl;
+use super::journal_url::JournalUrl;
 
 /// The signing keys, beside the journal in its folder.
 const KEYS: &str = "signing-keys.json";

@@ -6,9 +6,6 @@ use std::process::ExitCode;
 use mainspring::Error;
 use mainspring::journal::file::FileError;
 
-use super::client::Failure;
-use super::output::tell;
-
 /// What `--help` says of it.
 pub const HELP: &str = "\
 Exit codes:
@@ -45,16 +42,6 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Say what went wrong.
-    pub fn of(error: &anyhow::Error) -> Self {
-        tell(format_args!("error: {error:#}"));
-        match (error.downcast_ref(), error.downcast_ref::<Failure>()) {
-            (Some(FileError::Locked { .. }), _) => Self::Locked,
-            (_, Some(failure)) => failure.exit(),
-            _ => Self::Failed,
-        }
-    }
-
     /// How a command ends that a server did not do.
     pub fn of_refusal(error: &Error) -> Self {
         match error {

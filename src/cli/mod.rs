@@ -4,6 +4,7 @@ mod accounts;
 mod client;
 mod exit;
 mod journal;
+mod journal_url;
 mod output;
 mod progress;
 mod ready;
@@ -15,8 +16,11 @@ mod url;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mainspring::journal::file::FileError;
 
+use self::client::Failure;
 use self::exit::Exit;
+use self::output::tell;
 
 /// An in-memory store for async Rust: many handles, one owner, many watchers.
 #[derive(Debug, Parser)]
@@ -51,7 +55,7 @@ pub fn main() -> ExitCode {
     let done = match (command, options.first_given()) {
         (Command::Client(command), _) => exit::unless_left(client::run(command, options)),
         (_, Some(option)) => {
-            output::tell(format_args!("error: {option} is for the commands that talk to a server"));
+            tell(format_args!("error: {option} is for the commands that talk to a server"));
             Ok(Exit::Misused)
         }
         (Command::Journal(args), _) => {
@@ -62,7 +66,7 @@ pub fn main() -> ExitCode {
         (Command::Serve(args), _) => serve::run(*args),
         (Command::Shell(command), _) => exit::unless_left(shell::run(&command)),
     };
-    done.unwrap_or_else(|error| Exit::of(&error)).into()
+    done.unwrap_or_else(|error| report(&error)).into()
 }
 
 /// Tell what the library warns of: for commands that have no log.
@@ -73,4 +77,14 @@ fn warn() {
         .with_ansi(output::colors_stderr())
         .without_time()
         .init();
+}
+
+/// Print an error, and tell which exit code it has.
+fn report(error: &anyhow::Error) -> Exit {
+    tell(format_args!("error: {error:#}"));
+    match (error.downcast_ref(), error.downcast_ref::<Failure>()) {
+        (Some(FileError::Locked { .. }), _) => Exit::Locked,
+        (_, Some(failure)) => failure.exit(),
+        _ => Exit::Failed,
+    }
 }

@@ -76,7 +76,7 @@ pub struct Accounts(Remote);
 impl<T> Store<T, Remote> {
     /// The accounts of the server.
     pub fn accounts(&self) -> Accounts {
-        Accounts(Remote::clone(&self.carrier))
+        Accounts(Remote::clone(&self.backend))
     }
 }
 

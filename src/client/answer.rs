@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::journal::Compacted;
+use crate::model::Slice;
 use crate::protocol::{CompactionResult, Problem, StoreStats};
 use crate::wire::{ReadRow, time_of};
 use crate::{Action, Entry, Error, Key, Page, ResumeToken, Stats, StoreId, Write, Written};
@@ -53,7 +54,7 @@ pub(super) fn written<T: DeserializeOwned>(body: &[u8], wanted: Wanted) -> Read<
     }
     let popped = popped.map(|element| serde_json::from_str(element.get())).transpose();
     let updated_at = time_of(&updated_at).map_err(text)?;
-    Ok(Written { revision, updated_at, length, popped: popped.map_err(text)? })
+    Ok(Written::new(revision, updated_at, length, popped.map_err(text)?))
 }
 
 /// What each of several writes did.
@@ -91,14 +92,15 @@ pub(super) fn entry<T: DeserializeOwned>(body: &[u8]) -> Read<Entry<T>> {
 }
 
 /// A part of a list.
-#[derive(Deserialize)]
-pub(super) struct Part<T> {
-    pub(super) elements: Vec<T>,
-    pub(super) length: usize,
-}
-
-pub(super) fn part<T: DeserializeOwned>(body: &[u8]) -> Read<Part<T>> {
-    serde_json::from_slice(body).map_err(text)
+pub(super) fn slice<T: DeserializeOwned>(body: &[u8]) -> Read<Slice<T>> {
+    #[derive(Deserialize)]
+    struct Body<T> {
+        elements: Vec<T>,
+        length: usize,
+        revision: u64,
+    }
+    let Body { elements, length, revision } = serde_json::from_slice(body).map_err(text)?;
+    Ok(Slice { elements, length, revision })
 }
 
 #[derive(Deserialize)]

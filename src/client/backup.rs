@@ -49,7 +49,7 @@ impl<T> Store<T, Remote> {
     /// # Ok(()) }
     /// ```
     pub async fn backup(&self) -> Result<Backup> {
-        let remote = Remote::clone(&self.carrier);
+        let remote = Remote::clone(&self.backend);
         let accept = HeaderValue::from_static("application/jsonl, application/json");
         let request = Request::read(remote.address().at("/backup")).header(ACCEPT, accept);
         let opened = remote.retried(Effect::Read, || remote.open(&request)).await;

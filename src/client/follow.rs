@@ -16,14 +16,13 @@ use super::address::ask;
 use super::answer::store_id;
 use super::fault::Effect;
 use super::lines::{Cut, EventError, Events, events};
-use super::read::Answering;
 use super::remote::{Request, endless_pauses};
 use super::whole::may_pass;
-use crate::model::{Filter, Start};
+use crate::feed::Opening;
+use crate::model::{Filter, Start, Subscribe};
 use crate::protocol::Problem;
-use crate::store::op::Subscribe;
 use crate::wire::read_event;
-use crate::{Carries, Error, Event, ResumeToken, StoreId, Subscription};
+use crate::{Error, Event, ResumeToken, StoreId};
 
 /// Of which store a stream tells.
 const STORE: HeaderName = HeaderName::from_static("mainspring-store");
@@ -37,40 +36,38 @@ const EVENT_STREAM: &str = "text/event-stream";
 /// The first pause before a connection is made again. They double up to 5 seconds, and start over when an event has come.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-impl<T: DeserializeOwned + Clone + Send + Sync + 'static> Carries<T, Subscribe> for Remote {
-    type Call<'a> = Answering<'a, Subscription<T>>;
-
-    fn call(&self, Subscribe { filter, start }: Subscribe) -> Self::Call<'_> {
+impl Remote {
+    pub(super) async fn subscribe<T: DeserializeOwned + Send + Sync + 'static>(
+        &self,
+        Subscribe { filter, start }: Subscribe,
+    ) -> Result<Opening<T>, Error> {
         let remote = self.clone();
-        Box::pin(async move {
-            if let Filter::Key(key) = &filter {
-                key.validate()?;
-            }
-            let request = request(&remote, &filter, start);
-            let answer = remote.retried(Effect::Read, || remote.open(&request)).await;
-            let answer =
-                answer.map_err(|fault| fault.into_error(Effect::Read, remote.address()))?;
-            let store = store_of(&answer).map_err(|why| no_events(&remote, &why))?;
-            let told = match start {
-                Start::Snapshot => None,
-                _ => Some(begin_of(&answer).map_err(|why| no_events(&remote, &why))?.revision),
-            };
-            let connection = Some(remote.listen(answer));
-            let follow = Follow::<T> {
-                remote,
-                filter,
-                store,
-                told,
-                connection,
-                pauses: None,
-                element: PhantomData,
-            };
-            let events = stream::try_unfold(Box::new(follow), |mut follow| async move {
-                let event = follow.next().await?;
-                Ok(Some((event, follow)))
-            });
-            Ok(Subscription::far(store, told, events.boxed()))
-        })
+        if let Filter::Key(key) = &filter {
+            key.validate()?;
+        }
+        let request = request(&remote, &filter, start);
+        let answer = remote.retried(Effect::Read, || remote.open(&request)).await;
+        let answer = answer.map_err(|fault| fault.into_error(Effect::Read, remote.address()))?;
+        let store = store_of(&answer).map_err(|why| no_events(&remote, &why))?;
+        let told = match start {
+            Start::Snapshot => None,
+            _ => Some(begin_of(&answer).map_err(|why| no_events(&remote, &why))?.revision),
+        };
+        let connection = Some(remote.listen(answer));
+        let follow = Follow::<T> {
+            remote,
+            filter,
+            store,
+            told,
+            connection,
+            pauses: None,
+            element: PhantomData,
+        };
+        let events = stream::try_unfold(Box::new(follow), |mut follow| async move {
+            let event = follow.next().await?;
+            Ok(Some((event, follow)))
+        });
+        Ok(Opening::events(store, told, events))
     }
 }
 

@@ -7,11 +7,9 @@ use serde::de::DeserializeOwned;
 use super::Remote;
 use super::answer::{self, Wanted};
 use super::fault::{Effect, Fault};
-use super::read::Answering;
 use super::remote::Request;
 use super::write::{cannot, command};
-use crate::store::op::{Many, WriteKind};
-use crate::{Carries, Error, Write, Written};
+use crate::{Error, Write, Written};
 
 /// About the most bytes of one request: half of what a server takes unless it is told otherwise. If it takes less, it
 /// says so, and gets less.
@@ -30,33 +28,25 @@ impl Part {
     }
 }
 
-impl<T, K> Carries<T, Many<T, K>> for Remote
-where
-    T: Serialize + DeserializeOwned + Send + Sync + 'static,
-    K: WriteKind<T>,
-{
-    type Call<'a> = Answering<'a, Vec<Result<K::Output, Error>>>;
-
-    fn call(&self, op: Many<T, K>) -> Self::Call<'_> {
-        // What cannot be sent is refused here, and the others go without it.
-        let mut parts = Vec::with_capacity(op.writes.len());
-        let prepare = |write| Part::of(write).map(|part| parts.push(part)).err();
-        let refused: Vec<Option<Error>> = op.writes.iter().map(prepare).collect();
-        Box::pin(async move {
-            let mut answers = self.each(&parts).await?.into_iter();
-            let lost = || Err(Error::Unknown);
-            Ok(refused
-                .into_iter()
-                .map(|refused| match refused {
-                    Some(error) => Err(error),
-                    None => answers.next().unwrap_or_else(lost).map(K::output),
-                })
-                .collect())
-        })
-    }
-}
-
 impl Remote {
+    /// Send independent writes, and answer each.
+    pub(super) async fn write_many<T: Serialize + DeserializeOwned>(
+        &self,
+        writes: &[Write<T>],
+    ) -> Result<Vec<Result<Written<T>, Error>>, Error> {
+        // What cannot be sent is refused here, and the others go without it.
+        let mut parts = Vec::with_capacity(writes.len());
+        let prepare = |write| Part::of(write).map(|part| parts.push(part)).err();
+        let refused: Vec<Option<Error>> = writes.iter().map(prepare).collect();
+        let mut answers = self.each(&parts).await?.into_iter();
+        let lost = || Err(Error::Unknown);
+        let answer = |refused: Option<Error>| match refused {
+            Some(error) => Err(error),
+            None => answers.next().unwrap_or_else(lost),
+        };
+        Ok(refused.into_iter().map(answer).collect())
+    }
+
     /// An answer to each. The requests go one after another, because the writes have an order.
     async fn each<T: DeserializeOwned>(
         &self,

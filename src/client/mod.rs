@@ -3,6 +3,7 @@
 mod accounts;
 mod address;
 mod answer;
+mod backend;
 mod backup;
 mod fault;
 mod follow;

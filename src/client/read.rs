@@ -1,19 +1,16 @@
 //! Reads, over HTTP.
 
-use std::pin::Pin;
-
 use serde::de::DeserializeOwned;
 
 use super::Remote;
 use super::address::{Address, ask};
-use super::answer::{self, Part};
+use super::answer;
 use super::fault::{Effect, unreadable};
-use super::remote::{Answer, Request};
-use crate::store::op::{Contains, Get, Last, Len, Look, LookKind, Range, Scan};
-use crate::{Carries, Entry, Error, Key, Page};
-
-pub(super) type Answering<'a, A, E = Error> =
-    Pin<Box<dyn Future<Output = Result<A, E>> + Send + 'a>>;
+use super::remote::{self, Request};
+use crate::model::{Query, Scan, Slice};
+use crate::owner::message::Answer;
+use crate::owner::response::Response;
+use crate::{Entry, Error, Key, Page};
 
 /// What is absent is no error for those who read.
 fn found<A>(answer: Result<A, Error>) -> Result<Option<A>, Error> {
@@ -23,99 +20,70 @@ fn found<A>(answer: Result<A, Error>) -> Result<Option<A>, Error> {
     }
 }
 
-impl<T: DeserializeOwned + Send + Sync + 'static> Carries<T, Get> for Remote {
-    type Call<'a> = Answering<'a, Option<Entry<T>>>;
-
-    fn call(&self, Get { key }: Get) -> Self::Call<'_> {
-        let url = self.address().of_key(&key, "");
-        Box::pin(async move {
-            let request = Request::read(url?);
-            found(self.send_about(&key, &request, |answer| answer::entry(&answer.body)).await)
+impl Remote {
+    pub(super) async fn query<T: DeserializeOwned + Send>(
+        &self,
+        key: &Key,
+        query: Query,
+    ) -> Answer<T> {
+        Ok(match query {
+            Query::Entry => Response::Entry(self.entry(key).await?),
+            // Not by a HEAD, whose answer has no body: any wrong path would be an absent key.
+            Query::Contains => match self.slice::<T>(key, 0, 0).await {
+                Err(Error::WrongKind) => Response::Contains(true),
+                slice => Response::Contains(slice?.is_some()),
+            },
+            Query::Length => {
+                Response::Length(self.slice::<T>(key, 0, 0).await?.map(|slice| slice.length))
+            }
+            Query::Last => {
+                let slice = self.slice(key, -1, 1).await?;
+                Response::Last(slice.and_then(|mut slice| slice.elements.pop()))
+            }
+            Query::Range { offset, limit } => {
+                let slice = self.slice(key, offset, limit).await?;
+                Response::Range(slice.map(|slice| slice.elements))
+            }
+            Query::Slice { offset, limit } => {
+                Response::Slice(self.slice(key, offset, limit).await?)
+            }
         })
     }
-}
 
-/// What a look at a key makes of the part of a list that a server sends.
-pub(super) trait Sight<T>: LookKind<T> {
-    fn see(part: Result<Option<Part<T>>, Error>) -> Result<Self::Output, Error>;
-}
-
-impl<T: Send + 'static> Sight<T> for Contains {
-    // Not by a HEAD, whose answer has no body: any wrong path would be an absent key.
-    fn see(part: Result<Option<Part<T>>, Error>) -> Result<bool, Error> {
-        match part {
-            Err(Error::WrongKind) => Ok(true),
-            other => other.map(|part| part.is_some()),
-        }
+    async fn entry<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<Entry<T>>, Error> {
+        let request = Request::read(self.address().of_key(key, "")?);
+        found(self.send_about(key, &request, |answer| answer::entry(&answer.body)).await)
     }
-}
 
-impl<T: Send + 'static> Sight<T> for Len {
-    fn see(part: Result<Option<Part<T>>, Error>) -> Result<Option<usize>, Error> {
-        part.map(|part| part.map(|part| part.length))
-    }
-}
-
-impl<T: Clone + Send + 'static> Sight<T> for Last {
-    fn see(part: Result<Option<Part<T>>, Error>) -> Result<Option<T>, Error> {
-        part.map(|part| part.and_then(|mut part| part.elements.pop()))
-    }
-}
-
-impl<T: Clone + Send + 'static> Sight<T> for Range {
-    fn see(part: Result<Option<Part<T>>, Error>) -> Result<Option<Vec<T>>, Error> {
-        part.map(|part| part.map(|part| part.elements))
-    }
-}
-
-impl<T, K> Carries<T, Look<K>> for Remote
-where
-    T: DeserializeOwned + Send + Sync + 'static,
-    K: Sight<T> + 'static,
-{
-    type Call<'a> = Answering<'a, K::Output>;
-
-    fn call(&self, Look { key, window: (offset, limit), .. }: Look<K>) -> Self::Call<'_> {
-        let url = self.address().of_key(&key, "/range");
-        Box::pin(async move {
-            let mut url = url?;
-            ask(&mut url, "offset", offset);
-            ask(&mut url, "limit", limit);
-            let request = Request::read(url);
-            let part = self.send_about(&key, &request, |answer| answer::part(&answer.body)).await;
-            K::see(found(part))
-        })
+    async fn slice<T: DeserializeOwned>(
+        &self,
+        key: &Key,
+        offset: isize,
+        limit: usize,
+    ) -> Result<Option<Slice<T>>, Error> {
+        let mut url = self.address().of_key(key, "/range")?;
+        ask(&mut url, "offset", offset);
+        ask(&mut url, "limit", limit);
+        let request = Request::read(url);
+        found(self.send_about(key, &request, |answer| answer::slice(&answer.body)).await)
     }
 }
 
 /// The most that a server puts in a page.
 const MOST: usize = 10_000;
 
-/// Which page: of keys, or of entries.
-struct PageRequest {
-    prefix: Key,
-    after: Option<Key>,
-    limit: usize,
-    entries: bool,
-}
-
-impl PageRequest {
-    fn new<I>(Scan { prefix, after, limit, .. }: Scan<I>, entries: bool) -> Self {
-        Self { prefix, after, limit, entries }
+/// The request for a page.
+fn page_request(address: &Address, scan: &Scan, limit: usize, entries: bool) -> Request {
+    let mut url = address.at("/keys");
+    ask(&mut url, "prefix", &*scan.prefix);
+    if let Some(after) = &scan.after {
+        ask(&mut url, "after", &**after);
     }
-
-    fn at(&self, address: &Address, limit: usize, entries: bool) -> Request {
-        let mut url = address.at("/keys");
-        ask(&mut url, "prefix", &*self.prefix);
-        if let Some(after) = &self.after {
-            ask(&mut url, "after", &**after);
-        }
-        ask(&mut url, "limit", limit);
-        if entries {
-            ask(&mut url, "entries", true);
-        }
-        Request::read(url)
+    ask(&mut url, "limit", limit);
+    if entries {
+        ask(&mut url, "entries", true);
     }
+    Request::read(url)
 }
 
 impl Remote {
@@ -123,13 +91,13 @@ impl Remote {
     /// large keeps no other from being read.
     async fn page<A>(
         &self,
-        page: PageRequest,
-        read: impl FnOnce(&Answer) -> Result<A, String> + Send,
+        scan: Scan,
+        read: impl FnOnce(&remote::Answer) -> Result<A, String> + Send,
     ) -> Result<A, Error> {
         let server = self.address();
-        let mut limit = page.limit;
+        let mut limit = scan.limit;
         let fault = loop {
-            match self.fetch(&page.at(server, limit, page.entries)).await {
+            match self.fetch(&page_request(server, &scan, limit, scan.entries)).await {
                 Ok(answer) => {
                     return read(&answer).map_err(|why| unreadable(Effect::Read, server, why));
                 }
@@ -139,9 +107,9 @@ impl Remote {
                 Err(fault) => break fault,
             }
         };
-        if fault.is_too_long() && page.entries {
+        if fault.is_too_long() && scan.entries {
             // Which entry it is, its key tells.
-            let only = page.at(server, 1, false);
+            let only = page_request(server, &scan, 1, false);
             let keys = self.send(&only, |answer| answer::keys(&answer.body)).await?;
             if let Some(key) = keys.items.first() {
                 return Err(fault.about(key).into_error(Effect::Read, server));
@@ -149,22 +117,15 @@ impl Remote {
         }
         Err(fault.into_error(Effect::Read, server))
     }
-}
 
-impl<T: Send + Sync + 'static> Carries<T, Scan<Key>> for Remote {
-    type Call<'a> = Answering<'a, Page<Key>>;
-
-    fn call(&self, scan: Scan<Key>) -> Self::Call<'_> {
-        let page = PageRequest::new(scan, false);
-        Box::pin(self.page(page, |answer| answer::keys(&answer.body)))
+    pub(super) async fn keys(&self, scan: Scan) -> Result<Page<Key>, Error> {
+        self.page(scan, |answer| answer::keys(&answer.body)).await
     }
-}
 
-impl<T: DeserializeOwned + Send + Sync + 'static> Carries<T, Scan<(Key, Entry<T>)>> for Remote {
-    type Call<'a> = Answering<'a, Page<(Key, Entry<T>)>>;
-
-    fn call(&self, scan: Scan<(Key, Entry<T>)>) -> Self::Call<'_> {
-        let page = PageRequest::new(scan, true);
-        Box::pin(self.page(page, |answer| answer::entries(&answer.body)))
+    pub(super) async fn entries<T: DeserializeOwned>(
+        &self,
+        scan: Scan,
+    ) -> Result<Page<(Key, Entry<T>)>, Error> {
+        self.page(scan, |answer| answer::entries(&answer.body)).await
     }
 }

@@ -1,4 +1,4 @@
-//! The carrier to a server: connections, requests, answers, tries.
+//! The backend of a client: connections, requests, answers, tries.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,6 @@ use super::login::Login;
 #[cfg(feature = "tls")]
 use super::tls;
 use crate::auth::Secret;
-use crate::store::backend::sealed::Sealed;
 use crate::{BatchError, Error, Key};
 
 /// The first pause before a command is tried again. The pauses double, and each is made up to twice as long at random,
@@ -82,8 +81,6 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
-
-impl Sealed for Remote {}
 
 impl Request {
     fn new(method: Method, url: String, effect: Effect) -> Self {

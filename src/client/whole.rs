@@ -7,11 +7,9 @@ use reqwest::header::HeaderName;
 
 use super::Remote;
 use super::answer;
-use super::read::Answering;
 use super::remote::{Answer, Request, endless_pauses};
 use crate::journal::Compacted;
-use crate::store::op::{Clear, Compact};
-use crate::{Carries, Error, Result, Stats, Store, StoreId};
+use crate::{Error, Result, Stats, Store, StoreId};
 
 /// Says how many keys a clear has removed.
 const CLEARED: HeaderName = HeaderName::from_static("mainspring-cleared");
@@ -19,32 +17,26 @@ const CLEARED: HeaderName = HeaderName::from_static("mainspring-cleared");
 /// The first pause while a server is waited for.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-impl<T: Send + Sync + 'static> Carries<T, Clear> for Remote {
-    type Call<'a> = Answering<'a, usize>;
-
-    fn call(&self, Clear {}: Clear) -> Self::Call<'_> {
+impl Remote {
+    pub(super) async fn clear(&self) -> Result<usize> {
         let request = Request::write(Method::DELETE, self.address().at("/flush"));
         let count = |answer: &Answer| {
             let text = answer.headers.get(CLEARED).and_then(|count| count.to_str().ok());
             text.and_then(|text| text.parse().ok()).ok_or_else(|| format!("it has no {CLEARED}"))
         };
-        Box::pin(async move { self.send(&request, count).await })
+        self.send(&request, count).await
     }
-}
 
-impl<T: Send + Sync + 'static> Carries<T, Compact> for Remote {
-    type Call<'a> = Answering<'a, Compacted>;
-
-    fn call(&self, Compact {}: Compact) -> Self::Call<'_> {
+    pub(super) async fn compact(&self) -> Result<Compacted> {
         // It takes as long as there is data to write, and would go on after the client has given up.
         let request = Request::write(Method::POST, self.address().at("/compact")).without_limit();
-        Box::pin(async move { self.send(&request, |answer| answer::compacted(&answer.body)).await })
+        self.send(&request, |answer| answer::compacted(&answer.body)).await
     }
 }
 
 impl<T> Store<T, Remote> {
     async fn glance(&self) -> Result<(StoreId, Stats)> {
-        let remote = &self.carrier;
+        let remote = &self.backend;
         let request = Request::read(remote.address().at("/stats"));
         remote.send(&request, |answer| answer::stats(&answer.body)).await
     }
@@ -102,7 +94,7 @@ impl<T> Store<T, Remote> {
             match self.glance().await {
                 Ok(_) => break,
                 Err(error) if may_pass(&error) => {
-                    tracing::debug!(server = %self.carrier.address(), ?pause, "not ready: {error}");
+                    tracing::debug!(server = %self.backend.address(), ?pause, "not ready: {error}");
                     tokio::time::sleep(pause).await;
                 }
                 Err(error) => return Err(error),

@@ -7,11 +7,9 @@ use serde::de::DeserializeOwned;
 
 use super::Remote;
 use super::answer::{self, Wanted};
-use super::read::Answering;
 use super::remote::Request;
 use crate::protocol::Command;
-use crate::store::op::{Batch, Single, WriteKind};
-use crate::{Action, BatchError, Carries, Condition, End, Error, Write, Written};
+use crate::{Action, BatchError, Condition, End, Error, Write, Written};
 
 impl Remote {
     /// The request for one write.
@@ -55,38 +53,25 @@ pub(super) fn command<T: Serialize>(write: &Write<T>) -> Result<Command<'static>
     Command::of(write)
 }
 
-impl<T, K> Carries<T, Single<T, K>> for Remote
-where
-    T: Serialize + DeserializeOwned + Send + Sync + 'static,
-    K: WriteKind<T>,
-{
-    type Call<'a> = Answering<'a, K::Output>;
-
-    fn call(&self, op: Single<T, K>) -> Self::Call<'_> {
-        let wanted = Wanted::of(&op.write);
-        let request = self.request(&op.write);
-        Box::pin(async move {
-            self.send(&request?, |answer| answer::written(&answer.body, wanted))
-                .await
-                .map(K::output)
-        })
+impl Remote {
+    pub(super) async fn write<T: Serialize + DeserializeOwned>(
+        &self,
+        write: &Write<T>,
+    ) -> Result<Written<T>, Error> {
+        let wanted = Wanted::of(write);
+        let request = self.request(write)?;
+        self.send(&request, |answer| answer::written(&answer.body, wanted)).await
     }
-}
 
-impl<T> Carries<T, Batch<T>> for Remote
-where
-    T: Serialize + DeserializeOwned + Send + Sync + 'static,
-{
-    type Call<'a> = Answering<'a, Vec<Written<T>>, BatchError>;
-
-    fn call(&self, Batch { writes }: Batch<T>) -> Self::Call<'_> {
+    pub(super) async fn batch<T: Serialize + DeserializeOwned>(
+        &self,
+        writes: &[Write<T>],
+    ) -> Result<Vec<Written<T>>, BatchError> {
         let wanted: Vec<Wanted> = writes.iter().map(Wanted::of).collect();
         let one = |(index, write)| command(write).map_err(|error| BatchError { index, error });
-        let commands: Result<Vec<_>, _> = writes.iter().enumerate().map(one).collect();
-        let body = commands.and_then(|commands| Ok(serde_json::to_vec(&commands).map_err(cannot)?));
-        let request = Request::write(Method::POST, self.address().at("/batch"));
-        Box::pin(async move {
-            self.send_batch(&request.json(body?), |answer| answer::all(&answer.body, &wanted)).await
-        })
+        let commands: Vec<_> = writes.iter().enumerate().map(one).collect::<Result<_, _>>()?;
+        let body = serde_json::to_vec(&commands).map_err(cannot)?;
+        let request = Request::write(Method::POST, self.address().at("/batch")).json(body);
+        self.send_batch(&request, |answer| answer::all(&answer.body, &wanted)).await
     }
 }

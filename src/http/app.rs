@@ -10,8 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Options;
 use super::answer::Failure;
 use super::openapi::Description;
-use crate::store::op::Operation;
-use crate::{Pending, Store};
+use crate::{Local, Pending, Store};
 
 /// What a store must hold to be served: elements that are read from JSON and written as JSON.
 ///
@@ -41,13 +40,14 @@ pub(super) type AppState<T> = State<Arc<App<T>>>;
 
 /// Send a command, if there is room for it in the queue: who asks over a network can ask again, and is told
 /// to, rather than made to wait.
-pub(super) async fn send<T, O>(pending: Pending<'_, T, O>) -> Result<O::Output, Failure>
+pub(super) async fn send<'a, T, A, E>(
+    command: impl Into<Pending<'a, T, A, Local<T>, E>>,
+) -> Result<A, Failure>
 where
     T: Send + Sync + 'static,
-    O: Operation<T>,
-    Failure: From<O::Error>,
+    Failure: From<E>,
 {
-    match pending.try_send() {
+    match command.into().try_send() {
         Ok(reply) => Ok(reply.await?),
         Err(refused) => Err(refused.into_error().into()),
     }

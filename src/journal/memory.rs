@@ -15,6 +15,9 @@ use super::{
 use crate::journal::Snapshot;
 use crate::model::{Change, Entry, Event, Key, StoreId};
 
+/// About the most changes of one read.
+const PAGE: usize = 1_024;
+
 /// What goes wrong with an append of a [`MemoryJournal`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -245,7 +248,13 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
         self.seen.mark_unchanged();
         let mut log = self.log.lock();
         let start = log.after(after)?;
-        Ok(log.changes[start..].to_vec())
+        let changes = &log.changes[start..];
+        let page = changes.iter().skip(PAGE - 1).position(|change| !change.continues());
+        let page = page.map_or(changes, |more| &changes[..PAGE + more]);
+        if page.len() < changes.len() {
+            self.seen.mark_changed();
+        }
+        Ok(page.to_vec())
     }
 
     async fn tail(&mut self) {

@@ -46,7 +46,7 @@ pub enum Recovered<T> {
 /// Takes what was recovered.
 pub type Recover<'a, T> = &'a mut (dyn FnMut(Recovered<T>) + Send);
 
-/// Why changes were not appended. Which of the four it is decides what the owner does next, so a
+/// Why changes were not appended. Which it is decides what the owner does next, so a
 /// journal that is not certain says [`Unknown`](AppendError::Unknown).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
@@ -94,6 +94,22 @@ pub enum ReadError {
     Failed(#[from] JournalError),
 }
 
+/// How much a turn may have that is appended to a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TurnLimit {
+    /// The most commands, at least 1.
+    pub commands: usize,
+    /// About the most bytes, by the weigher of the store, keys included. A single command may have more.
+    pub bytes: u64,
+}
+
+impl Default for TurnLimit {
+    /// 256 commands of any size.
+    fn default() -> Self {
+        Self { commands: 256, bytes: u64::MAX }
+    }
+}
+
 /// A log of changes in which each append names the revision that it follows.
 ///
 /// # The contract
@@ -129,8 +145,10 @@ pub trait Journal<T>: Send + 'static {
         changes: Arc<[Change<T>]>,
     ) -> impl Future<Output = Result<(), AppendError>> + Send;
 
-    /// The changes after a revision: what others appended, or what an append with an unknown outcome
-    /// left behind.
+    /// Changes after a revision, oldest first: what others appended, or what an append with an unknown outcome
+    /// left behind. Some of them, as many as the journal wants to hold in memory, but whole batches, and none only if
+    /// there are none. The owner reads on when [`tail`](Self::tail) says so, or after the next
+    /// [conflict](AppendError::Conflict).
     ///
     /// # Errors
     ///
@@ -141,8 +159,8 @@ pub trait Journal<T>: Send + 'static {
         after: u64,
     ) -> impl Future<Output = Result<Vec<Change<T>>, ReadError>> + Send;
 
-    /// Wait until somebody else has appended. Must be cancel safe. A journal with a single owner
-    /// leaves it as it is.
+    /// Wait until there are changes that neither [`append`](Self::append) wrote nor [`read`](Self::read) returned.
+    /// Must be cancel safe. A journal with a single owner leaves it as it is.
     fn tail(&mut self) -> impl Future<Output = ()> + Send {
         pending()
     }
@@ -167,6 +185,12 @@ pub trait Journal<T>: Send + 'static {
     /// waits before it asks again, twice as long each time.
     fn wants_compaction(&self) -> bool {
         false
+    }
+
+    /// How much one append takes. The commands of a turn share an append, so a journal that takes long for each wants
+    /// large ones. Asked for once, before [`open`](Self::open).
+    fn turn_limit(&self) -> TurnLimit {
+        TurnLimit::default()
     }
 
     /// Where changes that have left the history can be read. Asked for once, after

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// The most bytes of a key.
+pub(crate) const MAX_KEY_LENGTH: usize = 1024;
+
 /// Why a command was not done, or may not have been done.
 ///
 /// Every variant but two says that **nothing happened**: the store is as it was. The exceptions are
@@ -27,7 +30,7 @@ pub enum Error {
         current: Option<u64>,
     },
     /// A key is 1 to 1024 bytes of UTF-8.
-    #[error("a key is 1 to {max} bytes long, this one has {length}", max = crate::model::Key::MAX_LENGTH)]
+    #[error("a key is 1 to {max} bytes long, this one has {length}", max = MAX_KEY_LENGTH)]
     InvalidKey {
         /// The length in bytes of the key that was refused.
         length: usize,
@@ -234,6 +237,11 @@ pub struct TrySendError<C> {
 impl<C> TrySendError<C> {
     pub(crate) fn new(command: C, error: Error) -> Self {
         Self { command, error }
+    }
+
+    /// The same error about what the command is part of.
+    pub(crate) fn map<D>(self, whole: impl FnOnce(C) -> D) -> TrySendError<D> {
+        TrySendError { command: whole(self.command), error: self.error }
     }
 
     /// [`Error::Busy`], or why the store takes no commands any more.

@@ -1,12 +1,15 @@
-//! Which changes a subscription tells, and from where on.
+//! Which changes a subscription delivers, and where it begins.
 
 use crate::model::{Change, Key, StoreId};
 
-/// Which changes a subscription tells.
+/// Which changes a subscription delivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Filter {
+pub enum Filter {
+    /// Those of all keys.
     All,
+    /// Those of one key.
     Key(Key),
+    /// Those of the keys that begin like this.
     Prefix(Key),
 }
 
@@ -28,10 +31,18 @@ impl Filter {
     }
 }
 
-/// Where a subscription starts.
+/// Where a subscription begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Start {
+pub enum Start {
+    /// With the next change.
     Now,
+    /// With a snapshot of the store.
     Snapshot,
-    After { store: Option<StoreId>, revision: u64 },
+    /// With the change after a revision.
+    After {
+        /// The store that the revision is of, if it is known.
+        store: Option<StoreId>,
+        /// The revision.
+        revision: u64,
+    },
 }

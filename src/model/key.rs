@@ -8,6 +8,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 
 use crate::model::Error;
+use crate::model::error::MAX_KEY_LENGTH;
 
 /// The name of an entry: 1 to 1024 bytes of UTF-8.
 ///
@@ -27,7 +28,7 @@ pub struct Key(CompactString);
 
 impl Key {
     /// The longest key, in bytes.
-    pub const MAX_LENGTH: usize = 1024;
+    pub const MAX_LENGTH: usize = MAX_KEY_LENGTH;
 
     /// The key as text.
     pub fn as_str(&self) -> &str {

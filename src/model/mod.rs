@@ -3,7 +3,10 @@
 //! Data and pure functions. Nothing here waits, locks, or knows where the data lies.
 
 mod change;
+mod command;
 pub(crate) mod decide;
+#[cfg(any(feature = "file", feature = "server", feature = "client"))]
+pub(crate) mod duration;
 mod entry;
 mod error;
 mod event;
@@ -13,25 +16,25 @@ pub(crate) mod panics;
 mod stats;
 mod store_id;
 mod timestamp;
+mod value;
 mod weigh;
 mod write;
 
 pub use self::change::{Change, ChangeKind};
-#[cfg(feature = "server")]
-pub(crate) use self::entry::Slice;
-pub use self::entry::{Entry, IntoElement, Page, Value};
+pub use self::command::{Command, Query, Scan, Subscribe};
+pub use self::entry::{Entry, Page, Slice};
 pub use self::error::{BatchError, Error, Refusal, Result, TrySendError};
 pub use self::event::Event;
-pub(crate) use self::filter::{Filter, Start};
+pub use self::filter::{Filter, Start};
 pub use self::key::Key;
 pub use self::stats::{JournalStats, Stats};
 pub use self::store_id::{InvalidResumeToken, ResumeToken, StoreId};
 pub use self::timestamp::Timestamp;
 pub(crate) use self::timestamp::nanos_of;
+pub use self::value::{End, IntoElement, Value};
 pub(crate) use self::weigh::Weigher;
 #[cfg(test)]
 pub(crate) use self::write::MAX_TTL;
-#[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::write::validate_ttl;
-pub use self::write::{Action, Condition, End, Popped, Pushed, Ttl, Write, Written};
-pub(crate) use self::write::{Outcome, Prepared, Taken};
+pub use self::write::{Action, Condition, Popped, Pushed, Ttl, Write, Written};
+pub(crate) use self::write::{Prepared, Replaced};

@@ -1,21 +1,12 @@
 //! Writes as values: what a handle asks for, before anybody decided on it.
 
+use std::fmt;
 use std::time::Duration;
 
-use crate::model::{Error, IntoElement, Key, Timestamp, Value};
+use crate::model::{End, Error, IntoElement, Key, Timestamp, Value};
 
 /// The longest time to live: 100 years.
 pub(crate) const MAX_TTL: Duration = Duration::from_secs(100 * 36_525 * 864);
-
-/// An end of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "server", derive(serde::Deserialize), serde(rename_all = "lowercase"))]
-pub enum End {
-    /// Where `push_front` and `pop_front` work.
-    Front,
-    /// Where `push` and `pop` work.
-    Back,
-}
 
 /// What must hold for a write to be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -179,14 +170,14 @@ impl<T> Write<T> {
     /// A pop or a remove has no use for it and ignores it.
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.options().ttl = Ttl::After(ttl);
+        self.set_ttl(Ttl::After(ttl));
         self
     }
 
     /// Let the key stay for ever, whatever the store's default is.
     #[must_use]
     pub fn no_ttl(mut self) -> Self {
-        self.options().ttl = Ttl::Never;
+        self.set_ttl(Ttl::Never);
         self
     }
 
@@ -221,8 +212,16 @@ impl<T> Write<T> {
     }
 
     fn on(mut self, condition: Condition) -> Self {
-        self.options().condition = condition;
+        self.set_condition(condition);
         self
+    }
+
+    pub(crate) fn set_condition(&mut self, condition: Condition) {
+        self.options().condition = condition;
+    }
+
+    pub(crate) fn set_ttl(&mut self, ttl: Ttl) {
+        self.options().ttl = ttl;
     }
 
     fn options(&mut self) -> &mut Options {
@@ -289,44 +288,6 @@ impl<T> Prepared<T> {
     }
 }
 
-/// What a write did, whatever it was.
-#[derive(Debug)]
-pub struct Outcome<T> {
-    pub(crate) revision: u64,
-    pub(crate) at: Timestamp,
-    /// The length of the list after a push or a pop.
-    pub(crate) length: usize,
-    pub(crate) taken: Taken<T>,
-}
-
-/// What a write took out of the store.
-///
-/// A replaced item travels to the caller only to be dropped there: freeing memory that has not been
-/// looked at for long is the slowest part of a write, and the owner is what everybody waits for.
-/// Writes are 1.1 to 1.3 times as many for it.
-#[derive(Debug)]
-pub(crate) enum Taken<T> {
-    Nothing,
-    Popped(T),
-    Replaced(T),
-}
-
-impl<T> From<Outcome<T>> for Written<T> {
-    fn from(accepted: Outcome<T>) -> Self {
-        let Outcome { revision, at, length, taken } = accepted;
-        Self { revision, updated_at: at, length, popped: taken.popped() }
-    }
-}
-
-impl<T> Taken<T> {
-    pub(crate) fn popped(self) -> Option<T> {
-        match self {
-            Self::Popped(element) => Some(element),
-            Self::Nothing | Self::Replaced(_) => None,
-        }
-    }
-}
-
 /// What a push did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pushed {
@@ -334,6 +295,12 @@ pub struct Pushed {
     pub revision: u64,
     /// The length of the list after it.
     pub length: usize,
+}
+
+impl<T> From<Written<T>> for Pushed {
+    fn from(Written { revision, length, .. }: Written<T>) -> Self {
+        Self { revision, length }
+    }
 }
 
 /// What a pop did.
@@ -347,8 +314,8 @@ pub struct Popped<T> {
     pub length: usize,
 }
 
-/// What a write did, whichever it was: alone by [`Store::write`](crate::Store::write), or in a batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a write did: the answer of [`Store::write`](crate::Store::write), and of each write of a batch.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Written<T> {
     /// The revision of the change. That of the last write of a batch is the place to resume.
     pub revision: u64,
@@ -358,6 +325,59 @@ pub struct Written<T> {
     pub length: usize,
     /// The element that a pop took.
     pub popped: Option<T>,
+    pub(crate) replaced: Replaced<T>,
+}
+
+impl<T> Written<T> {
+    /// The answer to a write.
+    pub(crate) fn new(
+        revision: u64,
+        updated_at: Timestamp,
+        length: usize,
+        popped: Option<T>,
+    ) -> Self {
+        Self { revision, updated_at, length, popped, replaced: Replaced::NOTHING }
+    }
+}
+
+/// An item that a write replaced, on its way to the caller to be dropped there.
+///
+/// Freeing memory that has not been used for long is the slowest part of a write, and all callers wait for the
+/// owner: writes are 1.1 to 1.3 times as many when the caller drops it. It is no part of the answer: two answers
+/// are equal without it, and a clone has none.
+pub(crate) struct Replaced<T>(Option<T>);
+
+impl<T> Replaced<T> {
+    pub(crate) const NOTHING: Self = Self(None);
+
+    pub(crate) fn item(item: T) -> Self {
+        Self(Some(item))
+    }
+}
+
+impl<T> Clone for Replaced<T> {
+    fn clone(&self) -> Self {
+        Self::NOTHING
+    }
+}
+
+impl<T> PartialEq for Replaced<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Replaced<T> {}
+
+impl<T: fmt::Debug> fmt::Debug for Written<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Written")
+            .field("revision", &self.revision)
+            .field("updated_at", &self.updated_at)
+            .field("length", &self.length)
+            .field("popped", &self.popped)
+            .finish()
+    }
 }
 
 #[cfg(test)]

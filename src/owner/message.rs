@@ -7,106 +7,78 @@ use tokio::time::Instant;
 use tracing::Span;
 use tracing::span::EnteredSpan;
 
-use crate::feed::{Beginning, Listening, Watcher};
-use crate::journal::Compacted;
-use crate::model::{
-    BatchError, Entry, Error, Filter, Key, Outcome, Page, Prepared, Start, Timestamp,
-};
+use crate::feed::Watcher;
+use crate::model::{Error, Key, Prepared, Query, Scan, Subscribe};
 use crate::owner::reply;
-use crate::state::Map;
+use crate::owner::response::Response;
 
 /// Where the answer goes.
-pub(crate) type Reply<A, E = Error> = reply::Reply<Result<A, E>>;
+pub(crate) type Reply<T> = reply::Reply<Answer<T>>;
 
-/// A command and the span of the one who asked. Kept small: it is moved into the inbox and out of it.
-pub struct Envelope<T> {
+/// What a caller gets: the answer to its command, or why it was not done.
+pub type Answer<T> = Result<Response<T>, Error>;
+
+/// How many writes of one command, at most, share a turn.
+pub(super) const SLICE: usize = 256;
+
+/// A command, where its answer goes, and the span of the caller. Kept small: it is moved into the queue and out of it.
+pub(crate) struct Envelope<T> {
     pub(crate) message: Message<T>,
+    pub(crate) reply: Reply<T>,
     pub(crate) span: Option<Box<Span>>,
 }
 
+/// A command whose share of work that needs no owner is done: keys are validated and hashed, elements weighed.
 pub(crate) enum Message<T> {
-    Get {
-        hash: u64,
+    Read {
         key: Key,
-        reply: Reply<Option<Entry<T>>>,
+        hash: u64,
+        query: Query,
     },
-    Write {
-        prepared: Prepared<T>,
-        reply: Reply<Outcome<T>>,
-    },
-    /// A write on its way through a gate. Only gates get these.
-    Gated(Box<Gated<T>>),
-    Many {
-        writes: Vec<Result<Prepared<T>, Error>>,
-        reply: Reply<Vec<Result<Outcome<T>, Error>>>,
-    },
-    Batch {
-        writes: Vec<Prepared<T>>,
-        reply: Reply<Vec<Outcome<T>>, BatchError>,
-    },
-    Clear {
-        reply: Reply<usize>,
-    },
-    /// A read of one key: looks, and sends its own answer.
-    Look(Look<T>),
-    Scan(Box<ScanRequest<T>>),
-    Subscribe(Box<SubscribeRequest<T>>),
-    Latest {
+    Scan(Box<Scan>),
+    Subscribe(Box<Subscribe>),
+    /// Follow the newest value of a key.
+    Watch {
         key: Key,
         watcher: Arc<Watcher<T>>,
-        reply: Reply<Listening>,
     },
-    Compact {
-        reply: Reply<Compacted>,
-    },
+    Write(Prepared<T>),
+    /// A write on its way through a gate. Only gates get these.
+    Gated(Box<Gated<T>>),
+    Many(Vec<Result<Prepared<T>, Error>>),
+    Batch(Vec<Prepared<T>>),
+    Clear,
+    Compact,
 }
 
-/// Looks at the map, and sends its own answer.
-pub(crate) type Look<T> = Box<dyn FnOnce(&Map<T>, Timestamp) + Send>;
-
+/// A write, and since when it waits for its gate.
 pub(crate) struct Gated<T> {
     pub(crate) prepared: Prepared<T>,
-    pub(crate) reply: Reply<Outcome<T>>,
     pub(crate) since: Instant,
 }
 
-pub(crate) struct ScanRequest<T> {
-    pub(crate) prefix: Key,
-    pub(crate) after: Option<Key>,
-    pub(crate) limit: usize,
-    pub(crate) reply: ScanReply<T>,
-}
-
-pub(crate) enum ScanReply<T> {
-    Keys(Reply<Page<Key>>),
-    Entries(Reply<Page<(Key, Entry<T>)>>),
-}
-
-pub(crate) struct SubscribeRequest<T> {
-    pub(crate) filter: Filter,
-    pub(crate) start: Start,
-    pub(crate) reply: Reply<Beginning<T>>,
-}
-
 impl<T> Message<T> {
-    pub(crate) fn name(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
-            Self::Get { .. } => "get",
-            Self::Write { prepared, .. } => prepared.write.action.name(),
+            Self::Read { query: Query::Entry, .. } => "get",
+            Self::Read { .. } => "look",
+            Self::Write(prepared) => prepared.write.action.name(),
             Self::Gated(gated) => gated.prepared.write.action.name(),
-            Self::Many { .. } => "many",
-            Self::Batch { .. } => "batch",
-            Self::Clear { .. } => "clear",
-            Self::Look(_) => "look",
+            Self::Many(_) => "many",
+            Self::Batch(_) => "batch",
+            Self::Clear => "clear",
             Self::Scan(_) => "scan",
             Self::Subscribe(_) => "subscribe",
-            Self::Latest { .. } => "latest",
-            Self::Compact { .. } => "compact",
+            Self::Watch { .. } => "latest",
+            Self::Compact => "compact",
         }
     }
-}
 
-impl<T> Message<T> {
+    /// Whether it has so many writes that they have turns of their own.
+    pub(super) fn is_sliced(&self) -> bool {
+        matches!(self, Self::Many(writes) if writes.len() > SLICE)
+    }
+
     /// How many entries and bytes its writes may add at the most.
     pub(crate) fn demand(&self) -> (usize, u64) {
         let all = |writes: &mut dyn Iterator<Item = &Prepared<T>>| {
@@ -116,26 +88,29 @@ impl<T> Message<T> {
             writes.fold((0, 0), add)
         };
         match self {
-            Self::Write { prepared, .. } => (1, prepared.bytes()),
-            Self::Many { writes, .. } => all(&mut writes.iter().flatten()),
-            Self::Batch { writes, .. } => all(&mut writes.iter()),
+            Self::Write(prepared) => (1, prepared.bytes()),
+            Self::Many(writes) => all(&mut writes.iter().flatten()),
+            Self::Batch(writes) => all(&mut writes.iter()),
             _ => (0, 0),
         }
     }
 }
 
-impl<T> From<Message<T>> for Envelope<T> {
-    /// A command in the span of its caller, if somebody listens to it.
-    #[inline]
-    fn from(message: Message<T>) -> Self {
-        // Asking for the current span costs more than all the rest when nobody listens.
-        let listening = tracing::dispatcher::has_been_set();
-        let span = listening.then(Span::current).filter(|span| !span.is_none());
-        Self { message, span: span.map(Box::new) }
-    }
-}
-
 impl<T> Envelope<T> {
+    /// A command in the span of its caller, if there is a subscriber for spans.
+    #[inline]
+    pub(crate) fn new(message: Message<T>, reply: Reply<T>) -> Self {
+        // Asking for the current span costs more than all the rest when there is none.
+        let is_traced = tracing::dispatcher::has_been_set();
+        let span = is_traced.then(Span::current).filter(|span| !span.is_none());
+        Self { message, reply, span: span.map(Box::new) }
+    }
+
+    /// The span of the caller.
+    pub(crate) fn span(&self) -> Span {
+        self.span.as_deref().cloned().unwrap_or_else(Span::none)
+    }
+
     /// Do what follows in the span of the caller.
     #[inline]
     pub(crate) fn enter(&self) -> Option<EnteredSpan> {

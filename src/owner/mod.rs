@@ -1,23 +1,24 @@
 //! The only task that changes data: its loop, from start to end.
 
-mod apart;
 pub(crate) mod clock;
-mod compacting;
+mod compaction;
 pub(crate) mod counters;
-mod expiring;
-mod job;
-mod journaling;
+mod data;
+mod decision;
+mod expiry;
+mod log;
 pub(crate) mod message;
 mod plan;
+mod poll_on_wake;
 pub(crate) mod queue;
-mod quiet;
-mod reads;
+mod recovery;
 pub(crate) mod reply;
+pub(crate) mod response;
+mod split;
 mod turn;
 mod waiting;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -25,63 +26,72 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::clock::Clock;
-pub(crate) use self::compacting::Compacting;
-use self::counters::Counters;
-use self::expiring::Pause;
-use self::journaling::Halt;
+use self::compaction::Compactions;
+use self::counters::{Counters, add};
+pub(crate) use self::data::Data;
+use self::expiry::Pause;
+pub(crate) use self::log::Log;
+use self::message::Envelope;
 use self::waiting::{Waits, Woken};
-use crate::feed::{Hub, Publisher};
-use crate::journal::{Journal, JournalError, Meter};
-use crate::model::decide::Rules;
-use crate::model::{Change, Error, Outcome, Timestamp, panics};
-use crate::owner::counters::add;
-use crate::owner::message::{Envelope, Reply, ScanRequest};
-use crate::state::State;
+use crate::feed::Hub;
+use crate::journal::{Journal, JournalError};
+use crate::model::{Timestamp, panics};
 
-/// How many commands are taken from the queue at once.
+/// How many commands are taken from the queue at once, unless the journal wants larger turns.
 const DRAIN: usize = 256;
 
 /// How often the owner gives way before a turn that is appended to a journal.
 const GATHERINGS: usize = 2;
 
-/// How many commands share a turn when somebody listens and nothing is journaled: publishing them
-/// together costs a tenth, and holding replies back for longer idles the callers.
-const SHARED_TURN: usize = 16;
-
-/// How many due keys expire before the next commands are served.
-const EXPIRE_AT_ONCE: usize = 1_024;
-
+/// The task that owns the data of a store.
 pub(crate) struct Owner<T, J> {
-    pub(crate) inbox: queue::Receiver<Envelope<T>>,
-    pub(crate) state: State<T>,
-    pub(crate) publisher: Publisher<T>,
-    pub(crate) journal: Option<J>,
-    pub(crate) halt: Option<Halt>,
-    pub(crate) pause: Option<Pause>,
-    /// Something was appended since the journal was asked whether it wants to be compacted.
-    pub(crate) appended: bool,
-    pub(crate) compacting: Compacting,
-    /// The journal has told something after which there is no going on.
-    pub(crate) lost: Option<JournalError>,
-    pub(crate) hub: Arc<Hub<T>>,
-    pub(crate) clock: Arc<Clock>,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) meter: Arc<Meter>,
-    pub(crate) token: CancellationToken,
-    pub(crate) rules: Rules,
-    pub(crate) gates: TaskTracker,
-    pub(crate) shutdown_deadline: Duration,
-    /// When a shutdown that has begun is to be over.
-    pub(crate) end_by: Option<Instant>,
-    /// Scans that wait for the index.
-    pub(crate) scans: Vec<ScanRequest<T>>,
-    /// The changes of the current turn.
-    pub(crate) changes: Vec<Change<T>>,
-    /// The answers of the current turn, held back until its changes are published.
-    pub(crate) answers: Vec<Answer<T>>,
+    queue: queue::Receiver<Envelope<T>>,
+    /// How many commands are taken from the queue at once.
+    drain: usize,
+    data: Data<T>,
+    log: Log<T, J>,
+    compactions: Compactions<T>,
+    pause: Option<Pause>,
+    shutdown: Shutdown,
+    hub: Arc<Hub<T>>,
+    clock: Arc<Clock>,
+    counters: Arc<Counters>,
 }
 
-pub(crate) type Answer<T> = (Reply<Outcome<T>>, Result<Outcome<T>, Error>);
+/// How a store is stopped.
+pub(crate) struct Shutdown {
+    token: CancellationToken,
+    gates: TaskTracker,
+    deadline: Duration,
+    /// When a shutdown that has begun is to be over.
+    end_by: Option<Instant>,
+}
+
+impl Shutdown {
+    /// When this token is cancelled, the tasks of the gates and what is queued have until the deadline to end.
+    pub(crate) fn new(token: CancellationToken, gates: TaskTracker, deadline: Duration) -> Self {
+        Self { token, gates, deadline, end_by: None }
+    }
+
+    /// When the shutdown is to be over, which begins now if it has not begun.
+    fn begin(&mut self) -> Instant {
+        *self.end_by.get_or_insert_with(|| Instant::now() + self.deadline)
+    }
+}
+
+impl<T: Send + Sync + 'static, J: Journal<T>> Owner<T, J> {
+    pub(crate) fn new(
+        queue: queue::Receiver<Envelope<T>>,
+        data: Data<T>,
+        log: Log<T, J>,
+        shutdown: Shutdown,
+        (hub, clock, counters): (Arc<Hub<T>>, Arc<Clock>, Arc<Counters>),
+    ) -> Self {
+        let drain = log.turn_limit().commands.max(DRAIN);
+        let compactions = Compactions::default();
+        Self { queue, drain, data, log, compactions, pause: None, shutdown, hub, clock, counters }
+    }
+}
 
 /// Run an owner to its end, whatever that is, and tell everybody.
 ///
@@ -108,7 +118,7 @@ where
     }
     hub.status.close();
     // Dropping a caller's value, or the journal, may panic once more.
-    let _ = panics::catch(async { ending.0.inbox.close() }).await;
+    let _ = panics::catch(async { ending.0.queue.close() }).await;
     let _ = panics::catch(async move { drop(ending) }).await;
 }
 
@@ -123,7 +133,7 @@ impl<T, J> Drop for Ending<T, J> {
         }
         // Whoever waits for the end may open the journal again; they are told also if it panics.
         let _told = Told(hub);
-        drop(self.0.journal.take());
+        self.0.log.drop_journal();
     }
 }
 
@@ -142,7 +152,7 @@ where
     J: Journal<T>,
 {
     async fn live(&mut self) -> Result<(), JournalError> {
-        let token = self.token.clone();
+        let token = self.shutdown.token.clone();
         let recovered = tokio::select! {
             biased;
             recovered = self.recover() => Some(recovered),
@@ -151,26 +161,19 @@ where
         match recovered {
             Some(recovered) => recovered?,
             // It may have been opened, and have something to put in order.
-            None => return self.close_journal().await,
+            None => return self.log.close().await,
         }
         self.hub.status.set_ready();
         tracing::debug!(store = %self.hub.id(), "the store is ready");
         self.serve_until_cancelled().await?;
         tracing::debug!(store = %self.hub.id(), "shutting down");
         self.finish().await;
-        self.close_journal().await
-    }
-
-    async fn close_journal(&mut self) -> Result<(), JournalError> {
-        match &mut self.journal {
-            Some(journal) => journal.close().await,
-            None => Ok(()),
-        }
+        self.log.close().await
     }
 
     /// Serve until the store is cancelled or its last handle is gone.
     async fn serve_until_cancelled(&mut self) -> Result<(), JournalError> {
-        let mut waits = Waits::new(&self.token);
+        let mut waits = Waits::new(&self.shutdown.token);
         let mut batch = Vec::new();
         loop {
             match self.woken(&mut waits, &mut batch).await {
@@ -178,19 +181,19 @@ where
                 Woken::Foreign => {
                     // What others have appended comes first, and then what is queued all the same.
                     self.take_foreign().await;
-                    self.inbox.try_recv(&mut batch, DRAIN);
+                    self.queue.try_recv(&mut batch, self.drain);
                 }
                 Woken::Compacted(ended) => {
                     self.end_compaction(ended).await;
-                    self.inbox.try_recv(&mut batch, DRAIN);
+                    self.queue.try_recv(&mut batch, self.drain);
                 }
                 Woken::End => return Ok(()),
             }
-            if self.journal.is_some() {
+            if self.log.is_there() {
                 self.gather(&mut batch).await;
             }
             self.take(&mut batch).await;
-            if let Some(cause) = self.lost.take() {
+            if let Some(cause) = self.log.take_failure() {
                 return Err(cause);
             }
         }
@@ -200,11 +203,11 @@ where
     /// those who were not: otherwise callers split into two halves that take turns.
     async fn gather(&mut self, batch: &mut Vec<Envelope<T>>) {
         for _ in 0..GATHERINGS {
-            if batch.len() >= DRAIN {
+            if batch.len() >= self.drain {
                 break;
             }
             tokio::task::yield_now().await;
-            self.inbox.try_recv(batch, DRAIN - batch.len());
+            self.queue.try_recv(batch, self.drain - batch.len());
         }
     }
 
@@ -212,21 +215,21 @@ where
     async fn finish(&mut self) {
         self.hub.status.close();
         self.abandon_compactions();
-        let deadline = *self.end_by.get_or_insert_with(|| Instant::now() + self.shutdown_deadline);
+        let deadline = self.shutdown.begin();
         let mut batch = Vec::with_capacity(DRAIN);
         // Gates finish what is queued there; what they admit still comes in here.
-        self.gates.close();
-        while !self.gates.is_empty() {
-            let gates = self.gates.clone();
+        self.shutdown.gates.close();
+        while !self.shutdown.gates.is_empty() {
+            let gates = self.shutdown.gates.clone();
             tokio::select! {
                 biased;
                 _ = timeout_at(deadline, gates.wait()) => break,
-                _ = self.inbox.recv(&mut batch, DRAIN) => self.take(&mut batch).await,
+                _ = self.queue.recv(&mut batch, DRAIN) => self.take(&mut batch).await,
             }
         }
-        self.inbox.close();
+        self.queue.close();
         loop {
-            let more = timeout_at(deadline, self.inbox.recv(&mut batch, DRAIN)).await;
+            let more = timeout_at(deadline, self.queue.recv(&mut batch, DRAIN)).await;
             match more {
                 Ok(0) => break,
                 Ok(_) => self.take(&mut batch).await,
@@ -236,70 +239,56 @@ where
                 }
             }
         }
-        while !self.scans.is_empty() && !self.is_too_late() {
-            self.state.do_chore();
-            self.answer_scans(self.clock.now());
+        while self.data.has_scans() && !self.is_too_late() {
+            self.data.do_chore(self.clock.now());
             tokio::task::yield_now().await;
         }
     }
 
     /// Serve what was taken from the queue, after what is due.
     async fn take(&mut self, batch: &mut Vec<Envelope<T>>) {
-        if self.halt.is_some() {
-            self.resolve().await;
-        }
+        self.resolve().await;
         // After the commands were sent, so that nobody is told of a time before their question.
         let now = self.clock.now();
-        if self.state.has_chores() || !self.scans.is_empty() {
-            self.state.do_chore();
-            self.answer_scans(now);
-        }
+        self.data.do_chore(now);
         if self.is_expiry_due(now) {
             self.expire(now).await;
         }
-        let counters = &self.counters;
-        add(&counters.commands, batch.len());
+        add(&self.counters.commands, batch.len());
         let mut queue = batch.drain(..);
-        let direct = self.journal.is_none() && !self.is_too_late();
-        if direct && !self.may_meet_limit(queue.as_slice(), now) {
-            self.direct_turns(&mut queue, now);
+        let direct = !self.log.is_there() && !self.is_too_late();
+        if direct && !self.data.may_meet_limit(queue.as_slice(), now) {
+            self.data.direct_turns(&mut queue, now);
         }
         if queue.len() > 0 {
             self.serve(&mut queue, now).await;
         }
-        if self.appended || self.compacting.retry_at().is_some() {
+        if self.log.has_appended() || self.compactions.retry_at().is_some() {
             self.compact_if_wanted().await;
         }
-        self.count();
+        self.data.count();
     }
 
     /// Whether a shutdown has begun and its deadline has passed. Without a journal turns are too short
     /// for it to begin during one.
     fn is_too_late(&mut self) -> bool {
-        if self.end_by.is_none() && self.journal.is_some() && self.token.is_cancelled() {
-            self.end_by = Some(Instant::now() + self.shutdown_deadline);
+        if self.log.is_there() && self.shutdown.token.is_cancelled() {
+            self.shutdown.begin();
         }
-        self.end_by.is_some_and(|end_by| Instant::now() >= end_by)
+        self.shutdown.end_by.is_some_and(|end_by| Instant::now() >= end_by)
     }
 
     /// The time to go on with after an await: with a journal an append took its time, and a conflict
     /// has brought the times of another owner.
     fn now_after(&self, now: Timestamp) -> Timestamp {
-        if self.journal.is_some() { self.clock.now() } else { now }
-    }
-
-    /// Let `stats` see how much there is.
-    fn count(&self) {
-        let totals = self.state.totals();
-        let counters = &self.counters;
-        counters.entries.store(totals.entries as u64, Ordering::Relaxed);
-        counters.bytes.store(totals.bytes, Ordering::Relaxed);
-        counters.expired.store(self.state.expired(), Ordering::Relaxed);
+        if self.log.is_there() { self.clock.now() } else { now }
     }
 
     /// When something has to be done even if nobody asks for it.
     fn next_deadline(&self) -> Option<Timestamp> {
-        let retry = self.halt.as_ref().map(Halt::retry_at);
-        self.next_expiry().into_iter().chain(retry).chain(self.compacting.retry_at()).min()
+        [self.next_expiry(), self.log.retry_at(), self.compactions.retry_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

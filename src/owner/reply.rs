@@ -27,7 +27,7 @@ enum State<A> {
 }
 
 /// The end that answers. Dropped unanswered, it says so.
-pub struct Reply<A>(Option<Arc<Mutex<State<A>>>>);
+pub(crate) struct Reply<A>(Option<Arc<Mutex<State<A>>>>);
 
 impl<A> Reply<A> {
     /// A caller that has left is no error: then the answer is dropped.

@@ -1,6 +1,6 @@
 //! What the owner waits for, in the order in which it is looked at.
 
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::compacting::Ended;
-use super::quiet::Quiet;
-use super::{DRAIN, Owner};
+use super::Owner;
+use super::compaction::Ended;
+use super::poll_on_wake::PollOnWake;
 use crate::journal::Journal;
 use crate::model::Timestamp;
 use crate::owner::clock::Clock;
@@ -36,16 +36,16 @@ pub(super) enum Woken {
 
 /// What outlives a single wait.
 pub(super) struct Waits {
-    cancelled: Quiet<WaitForCancellationFutureOwned>,
-    alarm: Quiet<Sleep>,
+    cancelled: PollOnWake<WaitForCancellationFutureOwned>,
+    alarm: PollOnWake<Sleep>,
     alarm_at: Option<Timestamp>,
 }
 
 impl Waits {
     pub(super) fn new(token: &CancellationToken) -> Self {
         Self {
-            cancelled: Quiet::new(token.clone().cancelled_owned()),
-            alarm: Quiet::new(sleep(LONGEST_SLEEP)),
+            cancelled: PollOnWake::new(token.clone().cancelled_owned()),
+            alarm: PollOnWake::new(sleep(LONGEST_SLEEP)),
             alarm_at: None,
         }
     }
@@ -82,9 +82,10 @@ where
     /// Wait for something to do. Commands are put into the batch, which is empty.
     pub(super) async fn woken(&mut self, waits: &mut Waits, batch: &mut Vec<Envelope<T>>) -> Woken {
         waits.set_alarm(self.next_deadline(), &self.clock);
-        let has_chores = self.state.has_chores();
-        let (inbox, compacting) = (&mut self.inbox, &mut self.compacting);
-        let mut foreign = pin!(foreign(&mut self.journal));
+        let has_chores = self.data.has_chores();
+        let (queue, drain) = (&mut self.queue, self.drain);
+        let compactions = &mut self.compactions;
+        let mut foreign = pin!(self.log.tail());
         // Chores are done whenever nobody asks for anything else.
         let mut rest = pin!(tokio::task::yield_now());
         poll_fn(|cx| {
@@ -94,10 +95,10 @@ where
             if foreign.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Woken::Foreign);
             }
-            if let Poll::Ready(ended) = compacting.poll_ended(cx) {
+            if let Poll::Ready(ended) = compactions.poll_ended(cx) {
                 return Poll::Ready(Woken::Compacted(ended));
             }
-            match inbox.poll_recv(cx, batch, DRAIN) {
+            match queue.poll_recv(cx, batch, drain) {
                 Poll::Ready(0) => return Poll::Ready(Woken::End),
                 Poll::Ready(_) => return Poll::Ready(Woken::Commands),
                 Poll::Pending => {}
@@ -108,13 +109,5 @@ where
             waits.poll_alarm(cx).map(|()| Woken::Idle)
         })
         .await
-    }
-}
-
-/// Until somebody else appends to a shared journal.
-async fn foreign<T: 'static, J: Journal<T>>(journal: &mut Option<J>) {
-    match journal {
-        Some(journal) => journal.tail().await,
-        None => pending().await,
     }
 }

@@ -97,7 +97,7 @@ impl Done {
 impl<'a, T> Popped<&'a T> {
     /// `None` if nothing was popped.
     pub(crate) fn new(written: &'a crate::Written<T>) -> Option<Self> {
-        let crate::Written { revision, updated_at, length, ref popped } = *written;
+        let crate::Written { revision, updated_at, length, ref popped, .. } = *written;
         popped.as_ref().map(|popped| Self { popped, revision, updated_at, length })
     }
 }
@@ -105,7 +105,7 @@ impl<'a, T> Popped<&'a T> {
 #[cfg(feature = "server")]
 impl<'a, T> Written<&'a T> {
     pub(crate) fn new(written: &'a crate::Written<T>, with_length: bool) -> Self {
-        let crate::Written { revision, updated_at, length, ref popped } = *written;
+        let crate::Written { revision, updated_at, length, ref popped, .. } = *written;
         let length = with_length.then_some(length);
         Self { popped: popped.as_ref(), revision, updated_at, length }
     }

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use super::Problem;
 #[cfg(feature = "server")]
 use super::schemas::{AnyValue, TtlText};
+use crate::model::duration::{format_duration, parse_duration};
 use crate::model::validate_ttl;
-use crate::wire::{format_duration, parse_duration, put_value, value_of};
+use crate::wire::{put_value, value_of};
 use crate::{Action, Condition, Error, Key, Ttl, Value, Write};
 
 /// A write as JSON. Its members depend on the command; the command and the key are absent where the request says

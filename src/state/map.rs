@@ -53,7 +53,7 @@ impl Place {
 
 const _: () = assert!(SHARD_BITS + PLACE_BITS == u32::BITS);
 
-pub struct Map<T> {
+pub(crate) struct Map<T> {
     shards: Box<[Locked<T>]>,
     hasher: RandomState,
     /// No change after this revision is in the map yet: stored before a change is applied.

@@ -5,7 +5,7 @@ use super::slot::{Displaced, Fresh, Payload, Slot, Stamp, Stored};
 use super::{Map, Place, State};
 use crate::model::decide::{Effect, Facts, Rules, change_of, decide, effect_of_change};
 use crate::model::{
-    Action, Change, ChangeKind, Error, Key, Outcome, Prepared, Taken, Timestamp, Value,
+    Action, Change, ChangeKind, Error, Key, Prepared, Replaced, Timestamp, Value, Written,
 };
 use crate::state::wheel::Wheel;
 
@@ -19,7 +19,7 @@ impl<T: Clone> State<T> {
         now: Timestamp,
         rules: &Rules,
         tell: &mut impl FnMut(Change<T>),
-    ) -> Result<Outcome<T>, Error> {
+    ) -> Result<Written<T>, Error> {
         let hash = prepared.hash;
         let key = &prepared.write.key;
         let payload = Payload::of_write(&prepared.write.action);
@@ -46,16 +46,17 @@ impl<T: Clone> State<T> {
         self.ledger.totals.revision = revision;
         let after = effect.after(facts, key, revision);
         self.ledger.settle(&self.map, key, (facts, after), place);
-        let (taken, _displaced) = match displaced {
+        let (popped, replaced, _displaced) = match displaced {
             Displaced::Element(element) => {
-                (Taken::Popped(self.popped(hash, key, element)), Displaced::Nothing)
+                let element = self.popped(hash, key, element);
+                (Some(element), Replaced::NOTHING, Displaced::Nothing)
             }
-            Displaced::Whole(Stored::Item(old)) => (Taken::Replaced(old), Displaced::Nothing),
-            displaced => (Taken::Nothing, displaced),
+            Displaced::Whole(Stored::Item(old)) => (None, Replaced::item(old), Displaced::Nothing),
+            displaced => (None, Replaced::NOTHING, displaced),
         };
         let length = effect.length(&prepared.write.action);
         tell(change_of(effect, prepared, revision, now));
-        Ok(Outcome { revision, at: now, length, taken })
+        Ok(Written { revision, updated_at: now, length, popped, replaced })
     }
 
     /// Let a key that is overdue expire, before a write to it.

@@ -7,17 +7,17 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::feed::{History, Hub, Publisher, Status};
+use crate::feed::{History, Hub, Status};
 use crate::journal::{Journal, NoJournal};
 use crate::model::Weigher;
 use crate::model::decide::Rules;
 use crate::owner::clock::Clock;
 use crate::owner::counters::Counters;
 use crate::owner::message::Envelope;
-use crate::owner::{self, Owner, queue};
+use crate::owner::{self, Data, Log, Owner, Shutdown, queue};
 use crate::state::State;
 use crate::store::gate::GateTask;
-use crate::store::link::{GateLink, Link};
+use crate::store::local::{GateQueue, Local};
 use crate::store::{Gate, GateOptions, Store};
 
 /// Starts the task of a gate; made when the type of the gate is known, called when the owner is.
@@ -226,42 +226,22 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
             std::any::type_name::<T>()
         );
         let clock = Arc::new(Clock::start());
+        let counters: Arc<Counters> = Arc::default();
         let (queue, receiver) = queue::channel(self.queue_capacity);
         let state = State::new(self.weigher.clone(), clock.now());
         let history = History::new(self.history.0, self.history.1);
         let hub = Arc::new(Hub::new(Arc::clone(state.map()), history, self.weigher.clone()));
-        let meter = self.journal.as_ref().map_or_else(Arc::default, Journal::meter);
-        let counters: Arc<Counters> = Arc::default();
         let tracker = TaskTracker::new();
         let gates = self.start_gates(&queue, &tracker, &hub.status);
-        let publisher =
-            Publisher::new(Arc::clone(&hub.history), hub.listeners.clone(), hub.watchers.clone());
         let token = self.token;
-        let owner = Owner {
-            inbox: receiver,
-            state,
-            publisher,
-            journal: self.journal,
-            halt: None,
-            pause: None,
-            appended: false,
-            compacting: owner::Compacting::default(),
-            lost: None,
-            hub: Arc::clone(&hub),
-            clock: Arc::clone(&clock),
-            counters: Arc::clone(&counters),
-            meter: Arc::clone(&meter),
-            token: token.clone(),
-            rules: self.rules,
-            gates: tracker,
-            shutdown_deadline: self.shutdown_deadline,
-            end_by: None,
-            scans: Vec::new(),
-            changes: Vec::new(),
-            answers: Vec::new(),
-        };
-        tokio::spawn(owner::run(owner));
-        Store::over(Arc::new(Link { hub, clock, counters, meter, token, queue, gates }))
+        let data = Data::new(state, self.rules, Arc::clone(&hub), Arc::clone(&counters));
+        let log = Log::new(self.journal, Arc::clone(&hub.status), Arc::clone(&clock));
+        let meter = Arc::clone(log.meter());
+        let shutdown = Shutdown::new(token.clone(), tracker, self.shutdown_deadline);
+        let shared = (Arc::clone(&hub), Arc::clone(&clock), Arc::clone(&counters));
+        tokio::spawn(owner::run(Owner::new(receiver, data, log, shutdown, shared)));
+        let watched = (clock, counters, meter);
+        Store::over(Arc::new(Local::new(hub, watched, token, queue, gates)))
     }
 
     fn start_gates(
@@ -269,7 +249,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         owner: &queue::Sender<Envelope<T>>,
         tracker: &TaskTracker,
         status: &Arc<Status>,
-    ) -> Vec<GateLink<T>> {
+    ) -> Vec<GateQueue<T>> {
         let start = |GatePlan { prefix, options, start }: GatePlan<T>| {
             let (sender, queue) = queue::channel(options.queue);
             let task = GateTask {
@@ -281,7 +261,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
                 shutdown_deadline: self.shutdown_deadline,
             };
             start(task, tracker);
-            GateLink { prefix, queue: sender }
+            GateQueue { prefix, queue: sender }
         };
         let mut gates: Vec<_> = std::mem::take(&mut self.gates).into_iter().map(start).collect();
         gates.sort_by_key(|gate| std::cmp::Reverse(gate.prefix.len()));

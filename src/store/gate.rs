@@ -139,13 +139,12 @@ impl<T: Send + Sync + 'static> GateTask<T> {
     }
 
     async fn admit_all<G: Gate<T>>(&mut self, gate: &mut G) {
-        while let Some(Envelope { message, span }) = self.next().await {
-            let Message::Gated(gated) = message else { continue };
-            if gated.reply.is_closed() {
-                continue; // nobody waits for it any more, so the device need not act
+        while let Some(command) = self.next().await {
+            if command.reply.is_closed() {
+                continue; // its caller has left, so the device need not act
             }
-            let around = span.as_deref().cloned().unwrap_or_else(tracing::Span::none);
-            self.admit(gate, *gated, span).instrument(around).await;
+            let span = command.span();
+            self.admit(gate, command).instrument(span).await;
         }
     }
 
@@ -162,13 +161,9 @@ impl<T: Send + Sync + 'static> GateTask<T> {
         }
     }
 
-    async fn admit<G: Gate<T>>(
-        &self,
-        gate: &mut G,
-        gated: Gated<T>,
-        span: Option<Box<tracing::Span>>,
-    ) {
-        let Gated { prepared, reply, since } = gated;
+    async fn admit<G: Gate<T>>(&self, gate: &mut G, command: Envelope<T>) {
+        let Envelope { message: Message::Gated(gated), reply, span } = command else { return };
+        let Gated { prepared, since } = *gated;
         let deadline: Instant = since + self.timeout;
         let write = &prepared.write;
         // All of it inside, so that a panic is caught also when the gate is asked and when its future
@@ -189,9 +184,11 @@ impl<T: Send + Sync + 'static> GateTask<T> {
         };
         match verdict {
             Ok(()) => {
-                let message = Message::Write { prepared, reply };
                 // If the owner is gone, the caller learns why from the reply that is dropped here.
-                let _ = self.owner.send(Envelope { message, span }).await;
+                let _ = self
+                    .owner
+                    .send(Envelope { message: Message::Write(prepared), reply, span })
+                    .await;
             }
             Err(refusal) => {
                 tracing::debug!(%refusal, "refused by a gate");

@@ -1,35 +1,40 @@
 //! The handle that most users meet.
 
-pub(crate) mod backend;
+mod answer;
+mod backend;
 mod builder;
+mod call;
 mod gate;
 mod latest;
-mod link;
-pub mod op;
+mod local;
 mod pending;
-mod place;
 mod reader;
+mod requests;
 mod view;
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{Entry, Error, IntoElement, Key, Result, Value, Write, Written};
-
-pub use self::backend::{Carrier, Carries};
+use self::answer::Read;
+pub use self::backend::Backend;
 pub use self::builder::Builder;
+pub use self::call::LocalCall;
 pub use self::gate::{Gate, GateOptions};
 pub use self::latest::Latest;
-pub(crate) use self::link::Link;
-pub use self::pending::{Call, Pending, PendingWrite, Reply};
-pub use self::place::Place;
+pub use self::local::Local;
+pub use self::pending::{Call, Pending, Reply};
 pub use self::reader::Reader;
+pub use self::requests::{PendingPut, PendingScan, PendingSubscribe, PendingWrite, Position};
 pub use self::view::View;
+use crate::journal::Compacted;
+use crate::model::{
+    BatchError, Command, Entry, Error, IntoElement, Key, Popped, Pushed, Result, Value, Write,
+    Written,
+};
 
 /// A cloneable handle to a store: sends commands to the owner and awaits the answers.
 ///
@@ -56,8 +61,8 @@ pub use self::view::View;
 /// store.shutdown().await?;
 /// # Ok(()) }
 /// ```
-pub struct Store<T, C = Link<T>> {
-    reader: Reader<T, C>,
+pub struct Store<T, B = Local<T>> {
+    reader: Reader<T, B>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Store<T> {
@@ -67,29 +72,37 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
     }
 }
 
-impl<T, C> Store<T, C> {
-    pub(crate) fn over(carrier: Arc<C>) -> Self {
-        Self { reader: Reader::new(carrier) }
+impl<T, B> Store<T, B> {
+    pub(crate) fn over(backend: Arc<B>) -> Self {
+        Self { reader: Reader::new(backend) }
     }
 
-    fn pending<O>(&self, op: O) -> Pending<'_, T, O, C> {
-        Pending::new(&*self.reader.carrier, op)
+    fn put<A>(&self, write: Write<T>, read: Read<T, A>) -> PendingPut<'_, T, A, B> {
+        PendingPut::new(&self.reader.backend, Command::Write(write), read)
     }
 
-    fn single<K>(&self, write: Write<T>) -> PendingWrite<'_, T, K, C> {
-        self.pending(op::Single::new(write))
+    fn change<A>(&self, write: Write<T>, read: Read<T, A>) -> PendingWrite<'_, T, A, B> {
+        PendingWrite::new(&self.reader.backend, Command::Write(write), read)
+    }
+
+    fn many<A>(
+        &self,
+        writes: Vec<Write<T>>,
+        read: Read<T, Vec<Result<A>>>,
+    ) -> Pending<'_, T, Vec<Result<A>>, B> {
+        Pending::new(&self.reader.backend, Command::Many(writes), read)
     }
 
     /// Set a key to a value: an item, or with a `Vec` a list. Answers the revision.
     ///
-    /// Replaces whatever was there, with its deadline: without a [`ttl`](Pending::ttl) the store's
+    /// Replaces whatever was there, with its deadline: without a [`ttl`](PendingPut::ttl) the store's
     /// default applies.
     pub fn set(
         &self,
         key: impl Into<Key>,
         value: impl Into<Value<T>>,
-    ) -> PendingWrite<'_, T, op::Set, C> {
-        self.single(Write::set(key, value))
+    ) -> PendingPut<'_, T, u64, B> {
+        self.put(Write::set(key, value), answer::revision)
     }
 
     /// Replace the value of a key that is present; its kind may change, and its deadline stays unless
@@ -98,13 +111,13 @@ impl<T, C> Store<T, C> {
         &self,
         key: impl Into<Key>,
         value: impl Into<Value<T>>,
-    ) -> PendingWrite<'_, T, op::Set, C> {
-        self.single(Write::update(key, value))
+    ) -> PendingPut<'_, T, u64, B> {
+        self.put(Write::update(key, value), answer::revision)
     }
 
     /// Remove a key that is present. Answers the revision, or [`Error::NotFound`].
-    pub fn remove(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Edit, C> {
-        self.single(Write::remove(key))
+    pub fn remove(&self, key: impl Into<Key>) -> PendingWrite<'_, T, u64, B> {
+        self.change(Write::remove(key), answer::revision)
     }
 
     /// Add an element to the back of a list, which is created if it is absent, with the store's
@@ -116,8 +129,8 @@ impl<T, C> Store<T, C> {
         &self,
         key: impl Into<Key>,
         element: impl IntoElement<T>,
-    ) -> PendingWrite<'_, T, op::Push, C> {
-        self.single(Write::push(key, element))
+    ) -> PendingPut<'_, T, Pushed, B> {
+        self.put(Write::push(key, element), answer::pushed)
     }
 
     /// Add an element to the front of a list. As [`push`](Self::push).
@@ -125,8 +138,8 @@ impl<T, C> Store<T, C> {
         &self,
         key: impl Into<Key>,
         element: impl IntoElement<T>,
-    ) -> PendingWrite<'_, T, op::Push, C> {
-        self.single(Write::push_front(key, element))
+    ) -> PendingPut<'_, T, Pushed, B> {
+        self.put(Write::push_front(key, element), answer::pushed)
     }
 
     /// Take the last element of a list. Answers it with the revision and the length, or
@@ -135,24 +148,24 @@ impl<T, C> Store<T, C> {
     /// # Cancel safety
     ///
     /// If the future is dropped after the command was queued, the element is popped and lost.
-    pub fn pop(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Pop, C> {
-        self.single(Write::pop(key))
+    pub fn pop(&self, key: impl Into<Key>) -> PendingWrite<'_, T, Popped<T>, B> {
+        self.change(Write::pop(key), answer::popped)
     }
 
     /// Take the first element of a list. As [`pop`](Self::pop).
-    pub fn pop_front(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Pop, C> {
-        self.single(Write::pop_front(key))
+    pub fn pop_front(&self, key: impl Into<Key>) -> PendingWrite<'_, T, Popped<T>, B> {
+        self.change(Write::pop_front(key), answer::popped)
     }
 
     /// Let a key that is present expire after `ttl`, more than zero and at most 100 years. Answers
     /// the revision, or [`Error::NotFound`].
-    pub fn expire(&self, key: impl Into<Key>, ttl: Duration) -> PendingWrite<'_, T, op::Edit, C> {
-        self.single(Write::expire(key, ttl))
+    pub fn expire(&self, key: impl Into<Key>, ttl: Duration) -> PendingWrite<'_, T, u64, B> {
+        self.change(Write::expire(key, ttl), answer::revision)
     }
 
     /// Take the deadline from a key that is present. Answers the revision, or [`Error::NotFound`].
-    pub fn persist(&self, key: impl Into<Key>) -> PendingWrite<'_, T, op::Edit, C> {
-        self.single(Write::persist(key))
+    pub fn persist(&self, key: impl Into<Key>) -> PendingWrite<'_, T, u64, B> {
+        self.change(Write::persist(key), answer::revision)
     }
 
     /// Do a write that is a value already: one that was read from somewhere, or is kept to be done again.
@@ -174,8 +187,8 @@ impl<T, C> Store<T, C> {
     /// assert_eq!(popped.popped.unwrap(), "grace");
     /// # Ok(()) }
     /// ```
-    pub fn write(&self, write: Write<T>) -> PendingWrite<'_, T, op::Any, C> {
-        self.single(write)
+    pub fn write(&self, write: Write<T>) -> PendingPut<'_, T, Written<T>, B> {
+        self.put(write, answer::written)
     }
 
     /// Do several writes, all or nothing, with nothing of others in between. Answers what each did.
@@ -205,8 +218,9 @@ impl<T, C> Store<T, C> {
     pub fn batch(
         &self,
         writes: impl IntoIterator<Item = Write<T>>,
-    ) -> Pending<'_, T, op::Batch<T>, C> {
-        self.pending(op::Batch { writes: writes.into_iter().collect() })
+    ) -> Pending<'_, T, Vec<Written<T>>, B, BatchError> {
+        let command = Command::Batch(writes.into_iter().collect());
+        Pending::new(&self.reader.backend, command, answer::batch)
     }
 
     /// Set many keys with one message and one answer: for pipelines. The writes are independent of
@@ -214,8 +228,9 @@ impl<T, C> Store<T, C> {
     pub fn set_many<K: Into<Key>, V: Into<Value<T>>>(
         &self,
         pairs: impl IntoIterator<Item = (K, V)>,
-    ) -> Pending<'_, T, op::Many<T, op::Set>, C> {
-        self.many(pairs.into_iter().map(|(key, value)| Write::set(key, value)).collect())
+    ) -> Pending<'_, T, Vec<Result<u64>>, B> {
+        let set = |(key, value)| Write::set(key, value);
+        self.many(pairs.into_iter().map(set).collect(), answer::revisions)
     }
 
     /// Push many elements to the back of one list with one message and one answer: for pipelines. The
@@ -236,10 +251,10 @@ impl<T, C> Store<T, C> {
         &self,
         key: impl Into<Key>,
         elements: impl IntoIterator<Item = E>,
-    ) -> Pending<'_, T, op::Many<T, op::Push>, C> {
+    ) -> Pending<'_, T, Vec<Result<Pushed>>, B> {
         let key = key.into();
         let push = |element: E| Write::push(&key, element);
-        self.many(elements.into_iter().map(push).collect())
+        self.many(elements.into_iter().map(push).collect(), answer::all_pushed)
     }
 
     /// Do many writes with one message and one answer, each for itself, whichever they are. As
@@ -261,12 +276,8 @@ impl<T, C> Store<T, C> {
     pub fn write_many(
         &self,
         writes: impl IntoIterator<Item = Write<T>>,
-    ) -> Pending<'_, T, op::Many<T, op::Any>, C> {
-        self.many(writes.into_iter().collect())
-    }
-
-    fn many<K>(&self, writes: Vec<Write<T>>) -> Pending<'_, T, op::Many<T, K>, C> {
-        self.pending(op::Many { writes, kind: PhantomData })
+    ) -> Pending<'_, T, Vec<Result<Written<T>>>, B> {
+        self.many(writes.into_iter().collect(), answer::many)
     }
 
     /// Change a value that is present by a closure, which runs in the caller: again, with what is
@@ -308,8 +319,8 @@ impl<T, C> Store<T, C> {
         mut change: impl FnMut(&mut Value<T>),
     ) -> Result<Entry<T>>
     where
-        T: Clone + Send + Sync + 'static,
-        C: Carrier<T>,
+        T: Clone,
+        B: Backend<T>,
     {
         let key = key.into();
         loop {
@@ -328,8 +339,8 @@ impl<T, C> Store<T, C> {
 
     /// Remove everything. Answers how many live keys went. Takes one revision, or none if the store
     /// was empty.
-    pub fn clear(&self) -> Pending<'_, T, op::Clear, C> {
-        self.pending(op::Clear {})
+    pub fn clear(&self) -> Pending<'_, T, usize, B> {
+        Pending::new(&self.reader.backend, Command::Clear, answer::cleared)
     }
 
     /// Replace the journal's log by a snapshot, so that the disk has room again and the next start is fast. Returns when
@@ -370,34 +381,30 @@ impl<T, C> Store<T, C> {
     /// assert_eq!(store.compact().await?.revision, 100);
     /// # Ok(()) }
     /// ```
-    pub fn compact(&self) -> Pending<'_, T, op::Compact, C> {
-        self.pending(op::Compact {})
+    pub fn compact(&self) -> Pending<'_, T, Compacted, B> {
+        Pending::new(&self.reader.backend, Command::Compact, answer::compacted)
     }
 }
 
-impl<T, C> Store<T, C> {
+impl<T, B> Store<T, B> {
     /// A handle that cannot write.
-    pub fn reader(&self) -> Reader<T, C> {
+    pub fn reader(&self) -> Reader<T, B> {
         self.reader.clone()
     }
 }
 
 impl<T> Store<T> {
-    fn link(&self) -> &Link<T> {
-        &self.reader.carrier
-    }
-
     /// The token that stops the store: a child of the one that the builder was given. When it, or its
     /// parent, is cancelled, a shutdown begins as soon as the owner sees it, after its turn.
     pub fn token(&self) -> &CancellationToken {
-        &self.link().token
+        self.reader.backend.token()
     }
 
     /// Begin a shutdown, without waiting for it: nothing new is accepted, what is queued is finished
     /// until the shutdown deadline, the journal is synced, and subscriptions end after the last
     /// change. Nothing that was acknowledged is lost.
     pub fn cancel(&self) {
-        self.link().hub.status.close();
+        self.reader.backend.hub().status.close();
         self.token().cancel();
     }
 
@@ -417,22 +424,22 @@ impl<T> Store<T> {
     }
 }
 
-impl<T, C> Deref for Store<T, C> {
-    type Target = Reader<T, C>;
+impl<T, B> Deref for Store<T, B> {
+    type Target = Reader<T, B>;
 
-    fn deref(&self) -> &Reader<T, C> {
+    fn deref(&self) -> &Reader<T, B> {
         &self.reader
     }
 }
 
-impl<T, C> Clone for Store<T, C> {
+impl<T, B> Clone for Store<T, B> {
     fn clone(&self) -> Self {
         Self { reader: self.reader.clone() }
     }
 }
 
-impl<T, C: fmt::Debug> fmt::Debug for Store<T, C> {
+impl<T, B: fmt::Debug> fmt::Debug for Store<T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Store").field(&self.reader.carrier).finish()
+        f.debug_tuple("Store").field(&self.reader.backend).finish()
     }
 }

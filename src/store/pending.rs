@@ -2,26 +2,20 @@
 
 use std::fmt;
 use std::future::IntoFuture;
-use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::model::{Error, TrySendError, Write, panics};
-use crate::owner::message::Envelope;
-use crate::owner::queue::{NoRoom, Permit, Place};
-use crate::owner::reply;
-use crate::store::backend::Carries;
-use crate::store::backend::sealed::Sealed;
-use crate::store::link::Link;
-use crate::store::op;
-use crate::store::op::Operation;
+use super::answer::Read;
+use super::call::LocalReply;
+use super::{Backend, Local};
+use crate::model::{Command, Error, TrySendError};
 
-/// A command that is not sent yet. Add options to it, then await it, or send it another way.
+/// A command that is not sent yet, and answers `A`. Add options to it if it has any, then await it, or send it another
+/// way.
 ///
 /// Awaiting waits for room in the queue, if it is full, and then for the answer.
 ///
@@ -29,10 +23,14 @@ use crate::store::op::Operation;
 /// `join_all`, gets one from `.into_future()`. It borrows its handle, so a task that outlives it clones
 /// the handle first: `let s = store.clone(); tokio::spawn(async move { s.set("k", "v").await })`.
 ///
+/// Commands with options have types of their own, which can be awaited and sent like this one:
+/// [`PendingWrite`](crate::PendingWrite), [`PendingPut`](crate::PendingPut), [`PendingScan`](crate::PendingScan),
+/// [`PendingSubscribe`](crate::PendingSubscribe).
+///
 /// # Cancel safety
 ///
 /// Dropping the future before the command was queued does nothing. Once it was queued, the command
-/// may still take effect, although nobody will see the answer.
+/// may still take effect, although the caller does not see the answer.
 ///
 /// # Examples
 ///
@@ -47,22 +45,23 @@ use crate::store::op::Operation;
 /// # Ok(()) }
 /// ```
 #[must_use = "a command does nothing until it is awaited or sent"]
-pub struct Pending<'a, T, O, C = Link<T>> {
-    pub(crate) carrier: &'a C,
-    pub(crate) op: O,
-    pub(crate) element: PhantomData<fn() -> T>,
+pub struct Pending<'a, T, A, B = Local<T>, E = Error> {
+    backend: &'a B,
+    command: Command<T>,
+    read: Read<T, A, E>,
 }
 
-/// A write that is not sent yet.
-pub type PendingWrite<'a, T, K, C = Link<T>> = Pending<'a, T, op::Single<T, K>, C>;
+impl<'a, T, A, B, E> Pending<'a, T, A, B, E> {
+    pub(super) fn new(backend: &'a B, command: Command<T>, read: Read<T, A, E>) -> Self {
+        Self { backend, command, read }
+    }
 
-impl<'a, T, O, C> Pending<'a, T, O, C> {
-    pub(crate) fn new(carrier: &'a C, op: O) -> Self {
-        Self { carrier, op, element: PhantomData }
+    pub(super) fn command_mut(&mut self) -> &mut Command<T> {
+        &mut self.command
     }
 }
 
-impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
+impl<'a, T: Send + Sync + 'static, A, E> Pending<'a, T, A, Local<T>, E> {
     /// Send the command if there is room in the queue now, without waiting. The answer can be
     /// awaited.
     ///
@@ -70,19 +69,12 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
     ///
     /// If there is no room or the store is closed, the command is given back as it was. It borrows the
     /// store; [`TrySendError::into_error`] does not.
-    pub fn try_send(self) -> Result<Reply<'a, T, O>, TrySendError<Self>> {
-        let Self { carrier: link, op, .. } = self;
-        let status = &link.hub.status;
-        let error = if status.is_closing() {
-            status.error()
-        } else {
-            match op.queue(link).try_reserve() {
-                Ok(permit) => return Ok(send(permit, op, link)),
-                Err(NoRoom::Full) => Error::Busy,
-                Err(NoRoom::Closed) => status.error(),
-            }
-        };
-        Err(TrySendError::new(Self::new(link, op), error))
+    pub fn try_send(self) -> Result<Reply<'a, T, A, E>, TrySendError<Self>> {
+        let Self { backend, command, read } = self;
+        match backend.reserve(&command) {
+            Ok(permit) => Ok(Reply { reply: backend.send_with(permit, command), read }),
+            Err(error) => Err(TrySendError::new(Self { backend, command, read }, error)),
+        }
     }
 
     /// Send the command and wait for the answer, on a thread that no runtime drives.
@@ -107,12 +99,12 @@ impl<'a, T: Send + Sync + 'static, O: Operation<T>> Pending<'a, T, O> {
     /// assert!(store.contains("k").await?);
     /// # Ok(()) }
     /// ```
-    pub fn blocking_send(self) -> Result<O::Output, O::Error> {
+    pub fn blocking_send(self) -> Result<A, E> {
         // Before anything is queued, let tokio say whether this thread may wait.
         let (bell, rung) = oneshot::channel();
         let _ = bell.send(());
         let _ = rung.blocking_recv();
-        let mut call = self.carrier.call(self.op);
+        let mut call = self.into_future();
         loop {
             let (bell, rung) = oneshot::channel();
             let waker = Waker::from(Arc::new(Bell(Mutex::new(Some(bell)))));
@@ -136,152 +128,27 @@ impl Wake for Bell {
     }
 }
 
-impl<T, K, C> PendingWrite<'_, T, K, C> {
-    fn map(self, option: impl FnOnce(Write<T>) -> Write<T>) -> Self {
-        Self::new(self.carrier, self.op.map(option))
-    }
+impl<'a, T, A, B: Backend<T>, E> IntoFuture for Pending<'a, T, A, B, E> {
+    type Output = Result<A, E>;
+    type IntoFuture = Call<'a, T, A, B, E>;
 
-    /// Only if the key is absent; otherwise [`Error::ConditionFailed`].
-    pub fn if_absent(self) -> Self {
-        self.map(Write::if_absent)
-    }
-
-    /// Only if the key is present; otherwise [`Error::ConditionFailed`].
-    pub fn if_present(self) -> Self {
-        self.map(Write::if_present)
-    }
-
-    /// Only if the last change to the key has this revision; otherwise [`Error::ConditionFailed`].
-    pub fn if_revision(self, revision: u64) -> Self {
-        self.map(|write| write.if_revision(revision))
-    }
-}
-
-impl<T, K: op::TakesTtl, C> PendingWrite<'_, T, K, C> {
-    /// Let the key expire this long after the write. More than zero, at most 100 years.
-    pub fn ttl(self, ttl: std::time::Duration) -> Self {
-        self.map(|write| write.ttl(ttl))
-    }
-
-    /// Let the key stay for ever, whatever the store's default is.
-    pub fn no_ttl(self) -> Self {
-        self.map(Write::no_ttl)
-    }
-}
-
-/// Turn an answer into what the caller wants. What is left over, such as a value that was replaced,
-/// is dropped here; if that panics, the store stops, as it does wherever the code of `T` panics.
-fn finish<T, O: Operation<T>>(
-    link: &Link<T>,
-    answer: Result<O::Answer, O::Error>,
-) -> Result<O::Output, O::Error> {
-    catch_unwind(AssertUnwindSafe(|| answer.map(|answer| O::output(link, answer)))).unwrap_or_else(
-        |panic| {
-            let (status, token) = (&link.hub.status, &link.token);
-            status.fail(format!(
-                "a value panicked when it was dropped: {}",
-                panics::message(&*panic)
-            ));
-            token.cancel();
-            Err(status.error().into())
-        },
-    )
-}
-
-fn send<'a, T, O: Operation<T>>(
-    permit: Permit<'_, Envelope<T>>,
-    op: O,
-    link: &'a Link<T>,
-) -> Reply<'a, T, O> {
-    let (reply, answer) = reply::channel(None);
-    let state = match op.message(link, reply) {
-        Ok(message) => {
-            permit.send(message);
-            State::Waiting(answer)
-        }
-        Err(error) => State::Refused(error),
-    };
-    Reply { link, state }
-}
-
-impl<'a, T, O: Operation<T>, C: Carries<T, O>> IntoFuture for Pending<'a, T, O, C> {
-    type Output = Result<O::Output, O::Error>;
-    type IntoFuture = C::Call<'a>;
-
-    fn into_future(self) -> C::Call<'a> {
-        self.carrier.call(self.op)
-    }
-}
-
-impl<T> Sealed for Link<T> {}
-
-impl<T: Send + Sync + 'static, O: Operation<T>> Carries<T, O> for Link<T> {
-    type Call<'a> = Call<'a, T, O>;
-
-    fn call(&self, op: O) -> Call<'_, T, O> {
-        Call { link: self, stage: Stage::New(op), place: None }
+    fn into_future(self) -> Call<'a, T, A, B, E> {
+        Call { call: self.backend.send(self.command), read: self.read }
     }
 }
 
 /// The future of an awaited command.
 #[must_use = "futures do nothing unless polled"]
-pub struct Call<'a, T, O: Operation<T>> {
-    link: &'a Link<T>,
-    stage: Stage<'a, T, O>,
-    /// In the line before a full queue, which the command leaves if this is dropped.
-    place: Option<Place<'a, Envelope<T>>>,
+pub struct Call<'a, T, A, B: Backend<T> = Local<T>, E = Error> {
+    call: B::Call<'a>,
+    read: Read<T, A, E>,
 }
 
-enum Stage<'a, T, O: Operation<T>> {
-    New(O),
-    Sent(Reply<'a, T, O>),
-    Done,
-}
+impl<T, A, B: Backend<T>, E> Future for Call<'_, T, A, B, E> {
+    type Output = Result<A, E>;
 
-impl<T, O: Operation<T>> Unpin for Call<'_, T, O> {}
-
-impl<'a, T: Send + Sync + 'static, O: Operation<T>> Call<'a, T, O> {
-    /// Queue the command, or stand in line with it, with the waker of who will be told.
-    fn start(&mut self, op: O, waker: &Waker) -> Result<(), O::Error> {
-        let link = self.link;
-        let status = &link.hub.status;
-        if status.is_closing() {
-            return Err(status.error().into());
-        }
-        let queue = op.queue(link);
-        let (reply, answer) = reply::channel(Some(waker.clone()));
-        let message = op.message(link, reply)?;
-        self.place = queue.push(message).map_err(|_| O::Error::from(status.error()))?;
-        self.stage = Stage::Sent(Reply { link, state: State::Waiting(answer) });
-        Ok(())
-    }
-}
-
-impl<T: Send + Sync + 'static, O: Operation<T>> Future for Call<'_, T, O> {
-    type Output = Result<O::Output, O::Error>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // In place: moving stages about is what costs most here.
-        if let Stage::Sent(reply) = &mut self.stage {
-            let answer = Pin::new(reply).poll(cx);
-            if answer.is_ready() {
-                self.place = None;
-                return answer;
-            }
-            // The end of the store may take its time: who was never queued need not wait for it.
-            if self.place.as_ref().is_some_and(Place::is_let_go) {
-                (self.stage, self.place) = (Stage::Done, None);
-                return Poll::Ready(Err(self.link.hub.status.error().into()));
-            }
-            return Poll::Pending;
-        }
-        let Stage::New(op) = std::mem::replace(&mut self.stage, Stage::Done) else {
-            panic!("a command was polled after it was done");
-        };
-        match self.start(op, cx.waker()) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<A, E>> {
+        Pin::new(&mut self.call).poll(cx).map(self.read)
     }
 }
 
@@ -289,67 +156,35 @@ impl<T: Send + Sync + 'static, O: Operation<T>> Future for Call<'_, T, O> {
 ///
 /// # Cancel safety
 ///
-/// The command is on its way: dropping this only means that nobody will see the answer.
+/// The command is on its way: dropping this only means that the caller does not see the answer.
 #[must_use = "the answer says whether the command was done"]
-pub struct Reply<'a, T, O: Operation<T>> {
-    link: &'a Link<T>,
-    state: State<'a, O::Answer, O::Error>,
+pub struct Reply<'a, T, A, E = Error> {
+    reply: LocalReply<'a, T>,
+    read: Read<T, A, E>,
 }
 
-enum State<'a, A, E> {
-    Waiting(reply::Answer<Result<A, E>>),
-    /// The owner let the command go unanswered, so it is about to end, and will say why.
-    Late(Pin<Box<dyn Future<Output = ()> + Send + 'a>>),
-    Refused(E),
-    Done,
-}
+impl<T, A, E> Future for Reply<'_, T, A, E> {
+    type Output = Result<A, E>;
 
-impl<T, O: Operation<T>> Unpin for Reply<'_, T, O> {}
-
-impl<T: Send + Sync + 'static, O: Operation<T>> Future for Reply<'_, T, O> {
-    type Output = Result<O::Output, O::Error>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let link = self.link;
-        loop {
-            match &mut self.state {
-                State::Waiting(answer) => match ready!(Pin::new(answer).poll(cx)) {
-                    Some(answer) => {
-                        self.state = State::Done;
-                        return Poll::Ready(finish::<T, O>(link, answer));
-                    }
-                    None => self.state = State::Late(Box::pin(link.hub.status.ended())),
-                },
-                State::Late(ended) => {
-                    ready!(ended.as_mut().poll(cx));
-                    self.state = State::Done;
-                    return Poll::Ready(Err(link.hub.status.error().into()));
-                }
-                State::Refused(_) => {
-                    let State::Refused(error) = std::mem::replace(&mut self.state, State::Done)
-                    else {
-                        unreachable!("it was refused");
-                    };
-                    return Poll::Ready(Err(error));
-                }
-                State::Done => panic!("a reply was polled after it was taken"),
-            }
-        }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<A, E>> {
+        Pin::new(&mut self.reply).poll(cx).map(self.read)
     }
 }
 
-macro_rules! opaque_debug {
-    ($($name:ident [$($generics:tt)*] [$($bounds:tt)*]),* $(,)?) => {$(
-        impl<$($bounds)*> fmt::Debug for $name<$($generics)*> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        }
-    )*};
+impl<T, A, B, E> fmt::Debug for Pending<'_, T, A, B, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending").finish_non_exhaustive()
+    }
 }
 
-opaque_debug! {
-    Pending ['_, T, O, C] [T, O, C],
-    Call ['_, T, O] [T, O: Operation<T>],
-    Reply ['_, T, O] [T, O: Operation<T>],
+impl<T, A, B: Backend<T>, E> fmt::Debug for Call<'_, T, A, B, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").finish_non_exhaustive()
+    }
+}
+
+impl<T, A, E> fmt::Debug for Reply<'_, T, A, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").finish_non_exhaustive()
+    }
 }

@@ -5,12 +5,16 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-#[cfg(feature = "server")]
+use super::answer::{self, Read};
+use super::{Latest, Local, Pending, PendingScan, PendingSubscribe, View};
 use crate::feed::Watcher;
-use crate::model::{Entry, Error, Filter, Key, Result, Start, Stats, StoreId};
+use crate::model::{
+    Command, Entry, Error, Filter, Key, Page, Query, Result, Scan, Slice, Start, Stats, StoreId,
+    Subscribe,
+};
+#[cfg(feature = "server")]
 use crate::owner::counters::Spreads;
-use crate::store::link::Link;
-use crate::store::{Latest, Pending, View, op};
+use crate::owner::message::Message;
 
 /// How many keys or entries a page has, unless said otherwise.
 const DEFAULT_PAGE: usize = 100;
@@ -40,26 +44,23 @@ const DEFAULT_PAGE: usize = 100;
 /// print_speed(store.reader()).await?;
 /// # Ok(()) }
 /// ```
-pub struct Reader<T, C = Link<T>> {
-    pub(crate) carrier: Arc<C>,
-    pub(crate) element: PhantomData<fn() -> T>,
+pub struct Reader<T, B = Local<T>> {
+    pub(crate) backend: Arc<B>,
+    element: PhantomData<fn() -> T>,
 }
 
-impl<T, C> Reader<T, C> {
-    pub(crate) fn new(carrier: Arc<C>) -> Self {
-        Self { carrier, element: PhantomData }
+impl<T, B> Reader<T, B> {
+    pub(crate) fn new(backend: Arc<B>) -> Self {
+        Self { backend, element: PhantomData }
     }
 
-    fn pending<O>(&self, op: O) -> Pending<'_, T, O, C> {
-        Pending::new(&*self.carrier, op)
-    }
-
-    fn look<K>(
+    fn query<A>(
         &self,
         key: impl Into<Key>,
-        window: (isize, usize),
-    ) -> Pending<'_, T, op::Look<K>, C> {
-        self.pending(op::Look { key: key.into(), window, kind: PhantomData })
+        query: Query,
+        read: Read<T, A>,
+    ) -> Pending<'_, T, A, B> {
+        Pending::new(&self.backend, Command::Read { key: key.into(), query }, read)
     }
 
     /// The entry of a key; `None` when it is absent.
@@ -77,24 +78,24 @@ impl<T, C> Reader<T, C> {
     /// assert_eq!(store.get("none").await?, None);
     /// # Ok(()) }
     /// ```
-    pub fn get(&self, key: impl Into<Key>) -> Pending<'_, T, op::Get, C> {
-        self.pending(op::Get { key: key.into() })
+    pub fn get(&self, key: impl Into<Key>) -> Pending<'_, T, Option<Entry<T>>, B> {
+        self.query(key, Query::Entry, answer::entry)
     }
 
     /// Whether the key is present.
-    pub fn contains(&self, key: impl Into<Key>) -> Pending<'_, T, op::Look<op::Contains>, C> {
-        self.look(key, (0, 0))
+    pub fn contains(&self, key: impl Into<Key>) -> Pending<'_, T, bool, B> {
+        self.query(key, Query::Contains, answer::contains)
     }
 
     /// The length of a list; `None` when the key is absent. [`Error::WrongKind`] if it is an item.
-    pub fn len(&self, key: impl Into<Key>) -> Pending<'_, T, op::Look<op::Len>, C> {
-        self.look(key, (0, 0))
+    pub fn len(&self, key: impl Into<Key>) -> Pending<'_, T, Option<usize>, B> {
+        self.query(key, Query::Length, answer::length)
     }
 
     /// The last element of a list, without copying the list; `None` when the key is absent or the
     /// list is empty. [`Error::WrongKind`] if it is an item.
-    pub fn last(&self, key: impl Into<Key>) -> Pending<'_, T, op::Look<op::Last>, C> {
-        self.look(key, (-1, 1))
+    pub fn last(&self, key: impl Into<Key>) -> Pending<'_, T, Option<T>, B> {
+        self.query(key, Query::Last, answer::last)
     }
 
     /// Elements of a list from `offset` (negative: counted from the end), at most `limit`; `None`
@@ -116,19 +117,19 @@ impl<T, C> Reader<T, C> {
         key: impl Into<Key>,
         offset: isize,
         limit: usize,
-    ) -> Pending<'_, T, op::Look<op::Range>, C> {
-        self.look(key, (offset, limit))
+    ) -> Pending<'_, T, Option<Vec<T>>, B> {
+        self.query(key, Query::Range { offset, limit }, answer::range)
     }
 
     /// As [`range`](Self::range), with the length and the revision of the list.
-    #[cfg(feature = "server")]
-    pub(crate) fn part(
+    #[doc(hidden)]
+    pub fn part(
         &self,
         key: impl Into<Key>,
         offset: isize,
         limit: usize,
-    ) -> Pending<'_, T, op::Look<op::Part>, C> {
-        self.look(key, (offset, limit))
+    ) -> Pending<'_, T, Option<Slice<T>>, B> {
+        self.query(key, Query::Slice { offset, limit }, answer::slice)
     }
 
     /// A sorted page of the keys with a prefix (`""`: of all keys).
@@ -152,23 +153,28 @@ impl<T, C> Reader<T, C> {
     /// assert_eq!((page.items, page.next), (vec!["a/3".into()], None));
     /// # Ok(()) }
     /// ```
-    pub fn keys(&self, prefix: impl Into<Key>) -> Pending<'_, T, op::Scan<Key>, C> {
-        self.page(prefix)
+    pub fn keys(&self, prefix: impl Into<Key>) -> PendingScan<'_, T, Key, B> {
+        self.page(prefix, false, answer::keys)
     }
 
     /// A sorted page of the entries whose keys have a prefix (`""`: all). As [`keys`](Self::keys).
-    pub fn scan(&self, prefix: impl Into<Key>) -> Pending<'_, T, op::Scan<(Key, Entry<T>)>, C> {
-        self.page(prefix)
+    pub fn scan(&self, prefix: impl Into<Key>) -> PendingScan<'_, T, (Key, Entry<T>), B> {
+        self.page(prefix, true, answer::entries)
     }
 
-    fn page<I>(&self, prefix: impl Into<Key>) -> Pending<'_, T, op::Scan<I>, C> {
-        let prefix = prefix.into();
-        self.pending(op::Scan { prefix, after: None, limit: DEFAULT_PAGE, items: PhantomData })
+    fn page<I>(
+        &self,
+        prefix: impl Into<Key>,
+        entries: bool,
+        read: Read<T, Page<I>>,
+    ) -> PendingScan<'_, T, I, B> {
+        let scan = Scan { prefix: prefix.into(), after: None, limit: DEFAULT_PAGE, entries };
+        PendingScan::new(&self.backend, Command::Scan(scan), read)
     }
 
     /// Subscribe to changes: from now on and of all keys, unless said otherwise with
-    /// [`key`](Pending::key) or [`prefix`](Pending::prefix), of which the last counts, and with
-    /// [`from_snapshot`](Pending::from_snapshot) or [`after`](Pending::after), of which the last counts.
+    /// [`key`](PendingSubscribe::key) or [`prefix`](PendingSubscribe::prefix), of which the last counts, and with
+    /// [`from_snapshot`](PendingSubscribe::from_snapshot) or [`after`](PendingSubscribe::after), of which the last counts.
     ///
     /// # Errors
     ///
@@ -200,8 +206,12 @@ impl<T, C> Reader<T, C> {
     /// # drop(resumed);
     /// # Ok(()) }
     /// ```
-    pub fn subscribe(&self) -> Pending<'_, T, op::Subscribe, C> {
-        self.pending(op::Subscribe { filter: Filter::All, start: Start::Now })
+    pub fn subscribe(&self) -> PendingSubscribe<'_, T, B>
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        let subscribe = Subscribe { filter: Filter::All, start: Start::Now };
+        PendingSubscribe::new(&self.backend, Command::Subscribe(subscribe), answer::subscription)
     }
 }
 
@@ -217,11 +227,12 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
     /// Cancel safe.
     pub async fn latest(&self, key: impl Into<Key>) -> Result<Latest<T>> {
         let key = key.into();
+        key.validate()?;
         let watcher = Watcher::new(0);
-        let watch = op::Watch { key: key.clone(), watcher: Arc::clone(&watcher) };
-        let listening = self.pending(watch).await?;
-        let status = Arc::clone(&self.carrier.hub.status);
-        Ok(Latest::new(key, self.carrier.view(), status, watcher, listening))
+        let message = Message::Watch { key: key.clone(), watcher: Arc::clone(&watcher) };
+        let listening = answer::watch(self.backend.call(message).await)?;
+        let status = Arc::clone(&self.backend.hub().status);
+        Ok(Latest::new(key, self.backend.view(), status, watcher, listening))
     }
 
     /// Wait until what the journal holds has been recovered, and say how that went. Commands need
@@ -235,7 +246,7 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
     ///
     /// Cancel safe.
     pub async fn ready(&self) -> Result<()> {
-        let status = &self.carrier.hub.status;
+        let status = &self.backend.hub().status;
         status.ready().await;
         if status.is_ready() { Ok(()) } else { Err(status.error()) }
     }
@@ -244,17 +255,17 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
 impl<T> Reader<T> {
     /// Synchronous reads beside the owner.
     pub fn view(&self) -> View<T> {
-        self.carrier.view()
+        self.backend.view()
     }
 
     /// The id of the store. With a journal, it is known once the store is [`ready`](Self::ready).
     pub fn id(&self) -> StoreId {
-        self.carrier.hub.id()
+        self.backend.hub().id()
     }
 
     /// The newest revision that has been published.
     pub fn revision(&self) -> u64 {
-        self.carrier.hub.history.head()
+        self.backend.hub().history.head()
     }
 
     /// Wait until the store has ended: it was shut down, or it has failed.
@@ -267,7 +278,7 @@ impl<T> Reader<T> {
     ///
     /// Cancel safe.
     pub async fn closed(&self) -> Result<()> {
-        let status = &self.carrier.hub.status;
+        let status = &self.backend.hub().status;
         status.ended().await;
         status.cause().map_or(Ok(()), |cause| Err(Error::Failed(Arc::clone(cause))))
     }
@@ -299,8 +310,8 @@ impl<T> Reader<T> {
     /// # Ok(()) }
     /// ```
     pub fn health(&self) -> Result<()> {
-        let Link { hub, token, .. } = &*self.carrier;
-        if token.is_cancelled() {
+        let hub = self.backend.hub();
+        if self.backend.token().is_cancelled() {
             return Err(hub.status.error());
         }
         hub.status.health()
@@ -308,12 +319,13 @@ impl<T> Reader<T> {
 
     /// Whether the store takes no commands any more.
     pub fn is_closed(&self) -> bool {
-        self.carrier.hub.status.is_closing()
+        self.backend.hub().status.is_closing()
     }
 
     /// How the store is doing, in numbers.
     pub fn stats(&self) -> Stats {
-        let Link { hub, queue, counters, meter, .. } = &*self.carrier;
+        let (hub, queue) = (self.backend.hub(), self.backend.queue());
+        let (counters, meter) = (self.backend.counters(), self.backend.meter());
         let span = hub.history.span();
         let revision = hub.history.head();
         Stats {
@@ -338,26 +350,25 @@ impl<T> Reader<T> {
     /// How many turns had how many commands, and how long syncs took.
     #[cfg(feature = "server")]
     pub(crate) fn spreads(&self, turns: u64) -> Spreads {
-        let Link { counters, meter, .. } = &*self.carrier;
-        let (turns, commands) = counters.sizes.of(turns);
-        Spreads { turns, commands, syncs: meter.sync_times() }
+        let (turns, commands) = self.backend.counters().sizes.of(turns);
+        Spreads { turns, commands, syncs: self.backend.meter().sync_times() }
     }
 
     /// Whether what the journal holds has been recovered.
     #[cfg(feature = "server")]
     pub(crate) fn has_recovered(&self) -> bool {
-        self.carrier.hub.status.is_ready()
+        self.backend.hub().status.is_ready()
     }
 }
 
-impl<T, C> Clone for Reader<T, C> {
+impl<T, B> Clone for Reader<T, B> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.carrier))
+        Self::new(Arc::clone(&self.backend))
     }
 }
 
-impl<T, C: fmt::Debug> fmt::Debug for Reader<T, C> {
+impl<T, B: fmt::Debug> fmt::Debug for Reader<T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Reader").field(&self.carrier).finish()
+        f.debug_tuple("Reader").field(&self.backend).finish()
     }
 }

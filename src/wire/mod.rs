@@ -2,7 +2,6 @@
 //! stream, a configuration, a command line.
 
 mod change;
-mod duration;
 #[cfg(any(feature = "server", feature = "client"))]
 mod event;
 #[cfg(any(feature = "server", feature = "client"))]
@@ -13,13 +12,14 @@ mod row;
 mod time;
 
 pub(crate) use self::change::put_change;
-pub use self::duration::{InvalidDuration, format_duration, parse_duration};
 #[cfg(any(feature = "server", feature = "client"))]
 pub use self::json::{InvalidJson, Json};
 #[cfg(any(feature = "server", feature = "client"))]
 pub use self::line::{
     InvalidLine, event_line, export_line, read_value, read_write, row_line, time_text,
 };
+pub(crate) use crate::model::duration::LONGEST_DURATION;
+pub use crate::model::duration::{InvalidDuration, format_duration, parse_duration};
 
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::event::{event_name, read_event, write_event};

@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::duration::LONGEST_DURATION;
-use super::{InvalidTime, Text, format_duration, put_text, put_time, text_of, time_of};
+use super::{
+    InvalidTime, LONGEST_DURATION, Text, format_duration, put_text, put_time, text_of, time_of,
+};
 use crate::{Entry, Key, Timestamp, Value};
 
 /// Write a value, and say of which kind it is: `string` or `string_slice` if there is nothing but text in it,

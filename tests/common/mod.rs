@@ -12,8 +12,8 @@ use mainspring::journal::{
     ReadError, Recover, Recovered, Snapshot,
 };
 use mainspring::{
-    Action, Carrier, Change, ChangeKind, Condition, End, Entry, Error, Event, Key, PendingWrite,
-    Result, Store, StoreId, Subscription, Ttl, Write, Written, op,
+    Action, Backend, Change, ChangeKind, Condition, End, Entry, Error, Event, Key, PendingPut,
+    PendingWrite, Result, Store, StoreId, Subscription, Ttl, Write, Written,
 };
 use tokio::sync::Semaphore;
 
@@ -384,23 +384,21 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for HungJournal {
 }
 
 /// A write by its own operation, not as a batch of one. The length is that of a push or a pop.
-pub(crate) async fn send<T: Clone + Send + Sync + 'static, C: Carrier<T>>(
-    store: &Store<T, C>,
+pub(crate) async fn send<T: Clone + Send + Sync + 'static, B: Backend<T>>(
+    store: &Store<T, B>,
     write: Write<T>,
 ) -> Result<Did<T>> {
     let (key, when, ttl) = (write.key().clone(), write.condition(), write.time_to_live());
     match write.action().clone() {
-        Action::Set(value) => living(under(store.set(key, value), when), ttl).await.map(revised),
-        Action::Update(value) => {
-            living(under(store.update(key, value), when), ttl).await.map(revised)
-        }
+        Action::Set(value) => living(store.set(key, value), when, ttl).await.map(revised),
+        Action::Update(value) => living(store.update(key, value), when, ttl).await.map(revised),
         Action::Remove => under(store.remove(key), when).await.map(revised),
         Action::Push { end, element } => {
             let push = match end {
                 End::Front => store.push_front(key, element),
                 End::Back => store.push(key, element),
             };
-            let pushed = living(under(push, when), ttl).await?;
+            let pushed = living(push, when, ttl).await?;
             Ok(Did { length: pushed.length, ..revised(pushed.revision) })
         }
         Action::Pop { end } => {
@@ -420,26 +418,33 @@ pub(crate) async fn send<T: Clone + Send + Sync + 'static, C: Carrier<T>>(
     }
 }
 
-fn under<'a, T, K, C>(
-    pending: PendingWrite<'a, T, K, C>,
+fn under<'a, T, A, B>(
+    write: PendingWrite<'a, T, A, B>,
     condition: Condition,
-) -> PendingWrite<'a, T, K, C> {
+) -> PendingWrite<'a, T, A, B> {
     match condition {
-        Condition::IfAbsent => pending.if_absent(),
-        Condition::IfPresent => pending.if_present(),
-        Condition::IfRevision(revision) => pending.if_revision(revision),
-        _ => pending,
+        Condition::IfAbsent => write.if_absent(),
+        Condition::IfPresent => write.if_present(),
+        Condition::IfRevision(revision) => write.if_revision(revision),
+        _ => write,
     }
 }
 
-fn living<'a, T, K: op::TakesTtl, C>(
-    pending: PendingWrite<'a, T, K, C>,
+fn living<'a, T, A, B>(
+    put: PendingPut<'a, T, A, B>,
+    condition: Condition,
     ttl: Ttl,
-) -> PendingWrite<'a, T, K, C> {
+) -> PendingPut<'a, T, A, B> {
+    let put = match condition {
+        Condition::IfAbsent => put.if_absent(),
+        Condition::IfPresent => put.if_present(),
+        Condition::IfRevision(revision) => put.if_revision(revision),
+        _ => put,
+    };
     match ttl {
-        Ttl::After(ttl) => pending.ttl(ttl),
-        Ttl::Never => pending.no_ttl(),
-        _ => pending,
+        Ttl::After(ttl) => put.ttl(ttl),
+        Ttl::Never => put.no_ttl(),
+        _ => put,
     }
 }
 

@@ -4,8 +4,8 @@ use std::future::IntoFuture;
 
 use mainspring::journal::{Journal, MemoryJournal};
 use mainspring::{
-    Builder, Carrier, Entry, Event, Key, Page, Result, ResumeToken, Store, StoreId, Subscription,
-    Value, Write,
+    Builder, Entry, Event, Key, Page, Result, ResumeToken, Store, StoreId, Subscription, Value,
+    Write,
 };
 
 use crate::api::{Api, Backend, Events, Filter, From, Options};
@@ -92,7 +92,7 @@ pub(crate) fn apply<J: Journal<String>>(
     builder
 }
 
-impl<C: Carrier<String>> Api for Held<Store<String, C>> {
+impl<B: mainspring::Backend<String>> Api for Held<Store<String, B>> {
     type Events = Told;
 
     fn id(&self) -> StoreId {

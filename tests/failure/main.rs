@@ -9,3 +9,4 @@ mod journals;
 mod panics;
 mod past;
 mod shared_logs;
+mod turns;

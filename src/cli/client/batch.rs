@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use mainspring::wire::{Json, read_write};
-use mainspring::{Carrier, Error, Store, Write, Written};
+use mainspring::{Backend, Error, Store, Write, Written};
 use serde_json::value::RawValue;
 
 use super::failure::{Failure, reason};
@@ -41,9 +41,9 @@ pub struct Args {
     independent: bool,
 }
 
-pub async fn run<C: Carrier<Json>>(
+pub async fn run<B: Backend<Json>>(
     args: Args,
-    store: &Store<Json, C>,
+    store: &Store<Json, B>,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     let input = if is_standard(&args.input) {

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stderr, stdin, stdout};
 
 use mainspring::wire::Json;
-use mainspring::{Carrier, Store};
+use mainspring::{Backend, Store};
 
 use super::failure::Failure;
 use super::screen::Screen;
@@ -16,9 +16,9 @@ pub struct Args {
     yes: bool,
 }
 
-pub async fn run<C: Carrier<Json>>(
+pub async fn run<B: Backend<Json>>(
     args: &Args,
-    store: &Store<Json, C>,
+    store: &Store<Json, B>,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     if !args.yes && !is_confirmed()? {

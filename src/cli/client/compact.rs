@@ -1,7 +1,7 @@
 //! `mainspring compact`.
 
 use mainspring::wire::Json;
-use mainspring::{Carrier, Error, Store};
+use mainspring::{Backend, Error, Store};
 use serde_json::json;
 
 use super::failure::Failure;
@@ -17,9 +17,9 @@ of the older log is kept for watchers is a setting of the server: --journal-hist
 #[derive(Debug, clap::Args)]
 pub struct Args {}
 
-pub async fn run<C: Carrier<Json>>(
+pub async fn run<B: Backend<Json>>(
     _: &Args,
-    store: &Store<Json, C>,
+    store: &Store<Json, B>,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     let compacted = match store.compact().await {

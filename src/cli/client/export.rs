@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write, stdout};
 use std::path::PathBuf;
 
 use mainspring::wire::{Json, export_line};
-use mainspring::{Carrier, Entry, Event, Key, Store};
+use mainspring::{Backend, Entry, Event, Key, Store};
 
 use super::screen::{Screen, now};
 use crate::cli::exit::Exit;
@@ -29,9 +29,9 @@ pub struct Args {
     prefix: Option<String>,
 }
 
-pub async fn run<C: Carrier<Json>>(
+pub async fn run<B: Backend<Json>>(
     args: Args,
-    store: &Store<Json, C>,
+    store: &Store<Json, B>,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     let (entries, revision) = snapshot(store, args.prefix.as_deref()).await?;
@@ -57,8 +57,8 @@ pub async fn run<C: Carrier<Json>>(
 }
 
 /// What the store was at a revision.
-async fn snapshot<C: Carrier<Json>>(
-    store: &Store<Json, C>,
+async fn snapshot<B: Backend<Json>>(
+    store: &Store<Json, B>,
     prefix: Option<&str>,
 ) -> anyhow::Result<(Vec<(Key, Entry<Json>)>, u64)> {
     let mut events = match prefix {

@@ -5,7 +5,6 @@ use std::fmt;
 use mainspring::auth::AuthError;
 use mainspring::{BatchError, Error, Key};
 
-use super::who::Who;
 use crate::cli::exit::Exit;
 
 /// An error with what it was about.
@@ -77,55 +76,6 @@ impl Failure {
             _ => Exit::Refused,
         };
         Self::error(exit, error.to_string())
-    }
-
-    /// What the library says of it is not all that can be said here.
-    pub fn explain(error: anyhow::Error, who: &Who, url: &str) -> anyhow::Error {
-        let cause = error.downcast_ref::<Error>();
-        let cause = match error.downcast_ref::<AuthError>() {
-            Some(AuthError::Store(Error::Unknown)) => {
-                let text = "the answer is lost, and it may or may not have been done: look with \"mainspring user list\"";
-                return Self::error(Exit::Unknown, text);
-            }
-            Some(AuthError::Store(error)) => Some(error),
-            Some(AuthError::Denied) => Some(&Error::Unauthorized),
-            Some(AuthError::Forbidden) => Some(&Error::Forbidden),
-            Some(error) => return Self::of_accounts(error),
-            None => cause,
-        };
-        let cause =
-            cause.or_else(|| error.downcast_ref::<BatchError>().map(|failed| &failed.error));
-        let Some(cause) = cause else { return error };
-        let text = match cause {
-            Error::Unreachable(why) => {
-                let why = why.strip_prefix(url).unwrap_or(why).trim_start_matches([':', ' ', '/']);
-                if url.trim().starts_with("https:") {
-                    return Self::error(
-                        Exit::of_refusal(cause),
-                        format!("cannot talk to the server at {url}: {why}"),
-                    );
-                }
-                format!(
-                    "no server at {url}: start one with \"mainspring serve\", or name it with --url ({why})"
-                )
-            }
-            Error::Closed => format!("the server at {url} is shutting down: try again when it is back"),
-            Error::Rejected(why) => why.to_string(),
-            Error::Unauthorized => who.is_unknown(url),
-            Error::Forbidden => who.may_not(url),
-            Error::Unknown => format!(
-                "the answer is lost, and a write may or may not have happened: look with \"mainspring get\" ({cause})"
-            ),
-            Error::Compacted { oldest } => format!(
-                "what has changed since then is not kept any more (only what came after revision {oldest}): start over \
-                 with --from snapshot"
-            ),
-            Error::WrongStore => "the server has another store than the one that this place is in: it was restored, or \
-                                  it has no journal and was restarted. Start over with --from snapshot"
-                .into(),
-            cause => cause.to_string(),
-        };
-        Self::error(Exit::of_refusal(cause), text)
     }
 
     pub fn exit(&self) -> Exit {

@@ -1,7 +1,7 @@
 //! `mainspring keys` and `scan`: all pages, one after another, as they are wanted.
 
 use mainspring::wire::{Json, row_line};
-use mainspring::{Carrier, Entry, Key, Store};
+use mainspring::{Backend, Entry, Key, Store};
 
 use super::screen::{Screen, ago, now, until};
 use super::table::{Look, Rows};
@@ -30,9 +30,9 @@ pub struct Scan {
 }
 
 /// A key a line.
-pub async fn keys<C: Carrier<Json>>(
+pub async fn keys<B: Backend<Json>>(
     Keys { prefix, mut limit, after }: Keys,
-    store: &Store<Json, C>,
+    store: &Store<Json, B>,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     let mut next = after.map(Key::from);
@@ -59,9 +59,9 @@ pub async fn keys<C: Carrier<Json>>(
 }
 
 /// In a pipe a line is a key, a tab and the value, which for a list is JSON.
-pub async fn scan<C: Carrier<Json>>(
+pub async fn scan<B: Backend<Json>>(
     Scan { which: Keys { prefix, mut limit, after } }: Scan,
-    store: &Store<Json, C>,
+    store: &Store<Json, B>,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     let mut next = after.map(Key::from);

@@ -7,6 +7,7 @@ mod bench;
 mod clear;
 mod compact;
 mod credentials;
+mod explain;
 mod export;
 mod failure;
 mod import;
@@ -24,7 +25,7 @@ mod who;
 mod write;
 
 use mainspring::wire::Json;
-use mainspring::{Carrier, Client, Store, Write};
+use mainspring::{Backend, Client, Store, Write};
 
 use self::account::{login, user};
 pub use self::failure::Failure;
@@ -145,9 +146,9 @@ impl Command {
     }
 
     /// What works wherever the store is.
-    async fn run_over<C: Carrier<Json>>(
+    async fn run_over<B: Backend<Json>>(
         self,
-        store: &Store<Json, C>,
+        store: &Store<Json, B>,
         screen: Screen,
     ) -> anyhow::Result<Exit> {
         match self {
@@ -215,5 +216,5 @@ pub fn run(mut command: Command, before: Options) -> anyhow::Result<Exit> {
     let done = runtime.block_on(command.run(&client, &who, &url, screen));
     // A thread may be stuck in reading the standard input.
     runtime.shutdown_background();
-    done.map_err(|error| Failure::explain(error, &who, &url))
+    done.map_err(|error| explain::explain(error, &who, &url))
 }

@@ -1,7 +1,7 @@
 //! `mainspring get` and `range`.
 
 use mainspring::wire::{Json, row_line};
-use mainspring::{Carrier, Error, Store};
+use mainspring::{Backend, Error, Store};
 
 use super::failure::Failure;
 use super::screen::{Screen, Style, plain};
@@ -14,9 +14,9 @@ pub struct Get {
 }
 
 /// A list is an element a line.
-pub async fn get<C: Carrier<Json>>(
+pub async fn get<B: Backend<Json>>(
     Get { key }: Get,
-    store: &Store<Json, C>,
+    store: &Store<Json, B>,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     let entry = store.get(&key).await?.ok_or_else(|| Failure::of_key(&Error::NotFound, &key))?;
@@ -44,9 +44,9 @@ pub struct Range {
     limit: Option<usize>,
 }
 
-pub async fn range<C: Carrier<Json>>(
+pub async fn range<B: Backend<Json>>(
     Range { key, offset, limit }: Range,
-    store: &Store<Json, C>,
+    store: &Store<Json, B>,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     let elements = store.range(&key, offset, limit.unwrap_or(usize::MAX)).await;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use mainspring::wire::{Json, event_line};
-use mainspring::{Carrier, Change, ChangeKind, Entry, Event, ResumeToken, Store, Subscription};
+use mainspring::{Backend, Change, ChangeKind, Entry, Event, ResumeToken, Store, Subscription};
 use tokio::io::{AsyncWriteExt, stdout};
 
 use super::screen::{Screen, Style, now, plain, until};
@@ -64,9 +64,9 @@ fn place(text: &str) -> Result<From, String> {
     }
 }
 
-pub async fn run<C: Carrier<Json>>(
+pub async fn run<B: Backend<Json>>(
     args: Args,
-    store: &Store<Json, C>,
+    store: &Store<Json, B>,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     // From here on, so that a signal finds the token printed.

@@ -1,7 +1,7 @@
 //! `mainspring set`, `update`, `remove`, `push`, `pop`, `expire` and `persist`.
 
 use mainspring::wire::{Json, time_text};
-use mainspring::{Carrier, Store, Ttl, Value, Write, Written};
+use mainspring::{Backend, Store, Ttl, Value, Write, Written};
 use serde::Serialize;
 
 use super::failure::Failure;
@@ -129,9 +129,9 @@ impl Persist {
 }
 
 /// Do one write, or several of which all or none are done, and say what that did.
-pub async fn run<C: Carrier<Json>>(
+pub async fn run<B: Backend<Json>>(
     mut writes: Vec<Write<Json>>,
-    store: &Store<Json, C>,
+    store: &Store<Json, B>,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     let keys: Vec<_> = writes.iter().map(|write| write.key().clone()).collect();

@@ -11,8 +11,9 @@ use mainspring::wire::{format_duration, parse_duration};
 use toml::Value;
 
 use super::bytes;
-use super::journal::JournalUrl;
 use super::logs::{self, Format};
+use super::source::not;
+use crate::cli::journal_url::JournalUrl;
 
 /// A kind of value.
 pub struct Kind<T> {
@@ -266,11 +267,6 @@ pub const FORMAT: Kind<Format> = Kind {
         Format::Json => "json".into(),
     },
 };
-
-/// What is wrong with a text: it is not what is allowed.
-pub fn not(text: &str, allowed: &str) -> String {
-    format!("{text:?} is not {allowed}")
-}
 
 fn time(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {

@@ -12,7 +12,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
-use super::kind::not;
+use super::source::not;
 use crate::cli::output::{argument, colors_stderr};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

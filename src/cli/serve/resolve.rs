@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::exposure::Exposure;
 use super::file;
-use super::journal::JournalUrl;
 use super::settings::{Settings, TABLE};
 use super::source::{Problems, Source, Values};
+use crate::cli::journal_url::JournalUrl;
 use crate::cli::output::argument;
 
 /// A configuration, and where its values come from.

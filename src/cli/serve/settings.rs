@@ -8,11 +8,11 @@ use mainspring::auth::Secret;
 use mainspring::http::Limits;
 use mainspring::journal::file::Sync;
 
-use super::journal::JournalUrl;
 use super::kind;
 use super::logs::Format;
 use super::source::{Problems, Values};
 use super::table::{Setting, settings};
+use crate::cli::journal_url::JournalUrl;
 
 settings! {
     http {

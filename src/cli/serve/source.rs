@@ -40,6 +40,11 @@ impl fmt::Display for Source {
 /// What was given for each setting, by its name.
 pub type Values = BTreeMap<&'static str, (String, Source)>;
 
+/// What is wrong with the text of a setting: it is not what is allowed.
+pub fn not(text: &str, allowed: &str) -> String {
+    format!("{text:?} is not {allowed}")
+}
+
 /// What is wrong with a configuration: all of it, not only what was found first.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<String>);

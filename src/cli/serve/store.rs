@@ -8,8 +8,8 @@ use mainspring::wire::Json;
 use mainspring::{Builder, Store};
 
 use super::demo;
-use super::journal::JournalUrl;
 use super::settings::Settings;
+use crate::cli::journal_url::JournalUrl;
 
 /// How often a recovery says how far it is.
 const SAY_SO: Duration = Duration::from_secs(2);

@@ -26,7 +26,8 @@ pub(super) struct Follower<T> {
     /// The revision that was told last.
     told: u64,
     /// When to tell of progress, if there has been any.
-    tick: Pin<Box<Sleep>>,
+    /// Made when it is first waited for: a subscription may be begun outside of a runtime.
+    tick: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Follower<T> {
@@ -49,7 +50,7 @@ impl<T: Clone + Send + Sync + 'static> Follower<T> {
             walk,
             ready,
             told: after,
-            tick: Box::pin(sleep(SILENT_AT_MOST)),
+            tick: None,
         }
     }
 
@@ -71,14 +72,15 @@ impl<T: Clone + Send + Sync + 'static> Follower<T> {
                 }
                 continue;
             }
+            let tick = self.tick.get_or_insert_with(|| Box::pin(sleep(SILENT_AT_MOST)));
             tokio::select! {
                 biased;
                 turn = self.feed.next() => {
                     let (turn, after) = turn?;
                     self.tell(&turn, after);
                 }
-                () = &mut self.tick => {
-                    self.tick.as_mut().reset(Instant::now() + SILENT_AT_MOST);
+                () = &mut *tick => {
+                    tick.as_mut().reset(Instant::now() + SILENT_AT_MOST);
                     self.feed.skip_hidden();
                     self.tell_progress(1);
                 }

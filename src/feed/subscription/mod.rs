@@ -2,21 +2,22 @@
 
 mod feed;
 mod follow;
+mod opening;
 mod past;
-mod source;
 mod walk;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use parking_lot::Mutex;
 use tokio_util::sync::ReusableBoxFuture;
 
 use self::follow::Follower;
-pub(crate) use self::source::{Beginning, Source};
-use crate::feed::Hub;
+pub use self::opening::Opening;
+pub(crate) use self::opening::{Beginning, Source};
+use self::opening::{Events, Origin};
 use crate::model::{Error, Event, ResumeToken, Start, StoreId};
 
 /// A stream of the changes of a store, or of some of its keys.
@@ -61,30 +62,27 @@ enum State<T> {
     /// Waiting for something to tell. The future has the follower, so that dropping the caller's
     /// future loses nothing.
     Waiting(ReusableBoxFuture<'static, Outcome<T>>),
-    /// Told by a server. Never locked: the lock makes it `Sync`, which the stream need not be.
-    #[cfg(feature = "client")]
-    Far(parking_lot::Mutex<FarEvents<T>>),
+    /// The events come ready. Behind a lock that is never contended, so that a subscription is `Sync`.
+    Events(Mutex<Events<T>>),
     Ended(Error),
 }
-
-/// What a server tells, until an error ends it. Polling it is cancel safe, as it is for every stream.
-#[cfg(feature = "client")]
-pub(crate) type FarEvents<T> = Pin<Box<dyn Stream<Item = Result<Event<T>, Error>> + Send>>;
 
 type Outcome<T> = (Result<Event<T>, Error>, Box<Follower<T>>);
 
 impl<T: Clone + Send + Sync + 'static> Subscription<T> {
-    pub(crate) fn new(hub: Arc<Hub<T>>, beginning: Beginning<T>) -> Self {
-        let store = hub.id();
-        let resume = (beginning.start != Start::Snapshot).then_some(beginning.after);
-        let follower = Follower::new(hub, beginning);
-        Self { state: State::Idle(Box::new(follower)), store, resume }
-    }
-
-    /// A subscription to what a server tells.
-    #[cfg(feature = "client")]
-    pub(crate) fn far(store: StoreId, resume: Option<u64>, events: FarEvents<T>) -> Self {
-        Self { state: State::Far(parking_lot::Mutex::new(events)), store, resume }
+    #[doc(hidden)]
+    pub fn open(opening: Opening<T>) -> Self {
+        match opening.0 {
+            Origin::Hub(hub, beginning) => {
+                let store = hub.id();
+                let resume = (beginning.start != Start::Snapshot).then_some(beginning.after);
+                let follower = Follower::new(hub, *beginning);
+                Self { state: State::Idle(Box::new(follower)), store, resume }
+            }
+            Origin::Events { store, resume, events } => {
+                Self { state: State::Events(Mutex::new(events)), store, resume }
+            }
+        }
     }
 
     /// The next event.
@@ -135,8 +133,7 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
                         Err(error) => self.state = State::Ended(error),
                     }
                 }
-                #[cfg(feature = "client")]
-                State::Far(events) => match ready!(events.get_mut().as_mut().poll_next(cx)) {
+                State::Events(events) => match ready!(events.get_mut().as_mut().poll_next(cx)) {
                     Some(Ok(event)) => {
                         self.note(&event);
                         return Poll::Ready(Ok(event));

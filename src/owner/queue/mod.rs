@@ -28,11 +28,11 @@ pub(crate) fn channel<M>(capacity: usize) -> (Sender<M>, Receiver<M>) {
         closed: false,
         let_go_from: None,
     };
-    let inbox = Arc::new(Inbox { queue: Mutex::new(queue), capacity: capacity.max(1) });
-    (Sender(Arc::clone(&inbox)), Receiver(inbox))
+    let shared = Arc::new(Shared { queue: Mutex::new(queue), capacity: capacity.max(1) });
+    (Sender(Arc::clone(&shared)), Receiver(shared))
 }
 
-struct Inbox<M> {
+struct Shared<M> {
     queue: Mutex<Queue<M>>,
     capacity: usize,
 }
@@ -89,14 +89,14 @@ impl<M> Queue<M> {
     }
 }
 
-pub struct Sender<M>(Arc<Inbox<M>>);
+pub(crate) struct Sender<M>(Arc<Shared<M>>);
 
 impl<M> Sender<M> {
     /// Queue a message, or stand in line with it when the queue is full.
     ///
     /// Fails, and drops the message, when the queue is closed.
-    pub(crate) fn push(&self, message: M) -> Result<Option<Place<'_, M>>, NoRoom> {
-        let Inbox { queue, capacity } = &*self.0;
+    pub(crate) fn push(&self, message: M) -> Result<Option<Ticket<'_, M>>, NoRoom> {
+        let Shared { queue, capacity } = &*self.0;
         let mut queue = queue.lock();
         if queue.closed {
             drop(queue);
@@ -114,14 +114,14 @@ impl<M> Sender<M> {
         let ticket = queue.next_ticket;
         queue.next_ticket += 1;
         queue.line.insert(ticket, Waiting { message, waker: None });
-        Ok(Some(Place { inbox: &self.0, ticket }))
+        Ok(Some(Ticket { shared: &self.0, ticket }))
     }
 
     /// Queue a message as soon as there is room. A message of a dropped future was either queued or
     /// is gone.
     pub(crate) async fn send(&self, message: M) -> Result<(), NoRoom> {
         match self.push(message)? {
-            Some(place) => place.queued().await,
+            Some(ticket) => ticket.queued().await,
             None => Ok(()),
         }
     }
@@ -136,7 +136,7 @@ impl<M> Sender<M> {
             return Err(NoRoom::Full);
         }
         queue.reserved += 1;
-        Ok(Permit { inbox: &self.0 })
+        Ok(Permit { shared: &self.0 })
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -170,13 +170,13 @@ impl<M> Drop for Sender<M> {
 
 /// Room for one message.
 pub(crate) struct Permit<'a, M> {
-    inbox: &'a Inbox<M>,
+    shared: &'a Shared<M>,
 }
 
 impl<M> Permit<'_, M> {
     /// Queue the message. If the queue was closed meanwhile, it is dropped.
     pub(crate) fn send(self, message: M) {
-        let mut queue = self.inbox.queue.lock();
+        let mut queue = self.shared.queue.lock();
         if queue.closed {
             drop(queue);
             return;
@@ -193,25 +193,25 @@ impl<M> Permit<'_, M> {
 impl<M> Drop for Permit<'_, M> {
     fn drop(&mut self) {
         let mut wake = Vec::new();
-        let mut queue = self.inbox.queue.lock();
+        let mut queue = self.shared.queue.lock();
         queue.reserved -= 1;
-        queue.admit(self.inbox.capacity, &mut wake);
+        queue.admit(self.shared.capacity, &mut wake);
         wake.extend(queue.parked.take());
         drop(queue);
         wake.into_iter().for_each(Waker::wake);
     }
 }
 
-/// A place in the line. Whoever drops it before the message is queued takes the message along.
-pub(crate) struct Place<'a, M> {
-    inbox: &'a Inbox<M>,
+/// A message in the line before a full queue. If this is dropped before the message is queued, so is the message.
+pub(crate) struct Ticket<'a, M> {
+    shared: &'a Shared<M>,
     ticket: u64,
 }
 
-impl<M> Place<'_, M> {
+impl<M> Ticket<'_, M> {
     async fn queued(self) -> Result<(), NoRoom> {
         std::future::poll_fn(|cx| {
-            let mut queue = self.inbox.queue.lock();
+            let mut queue = self.shared.queue.lock();
             if let Some(waiting) = queue.line.get_mut(&self.ticket) {
                 waiting.waker = Some(cx.waker().clone());
                 return Poll::Pending;
@@ -223,20 +223,20 @@ impl<M> Place<'_, M> {
 
     /// Whether the queue was closed before there was room, so that the message was never queued.
     pub(crate) fn is_let_go(&self) -> bool {
-        self.inbox.queue.lock().has_let_go(self.ticket)
+        self.shared.queue.lock().has_let_go(self.ticket)
     }
 }
 
-impl<M> Drop for Place<'_, M> {
+impl<M> Drop for Ticket<'_, M> {
     fn drop(&mut self) {
-        let mut queue = self.inbox.queue.lock();
+        let mut queue = self.shared.queue.lock();
         let left = queue.line.remove(&self.ticket);
         drop(queue);
         drop(left); // outside the lock: it may be a caller's value
     }
 }
 
-pub(crate) struct Receiver<M>(Arc<Inbox<M>>);
+pub(crate) struct Receiver<M>(Arc<Shared<M>>);
 
 impl<M> Receiver<M> {
     /// Take what is queued, at most `limit` messages. Takes none when the last sender is gone, or the

@@ -29,15 +29,15 @@ async fn messages_come_in_order_as_many_as_are_asked_for() {
 #[tokio::test]
 async fn who_finds_it_full_stands_in_line() {
     let (sender, mut receiver) = channel(2);
-    let mut places: Vec<_> = (0..6).map(|n| sender.push(n).unwrap()).collect();
-    assert_eq!(places.iter().flatten().count(), 4);
+    let mut tickets: Vec<_> = (0..6).map(|n| sender.push(n).unwrap()).collect();
+    assert_eq!(tickets.iter().flatten().count(), 4);
     assert_eq!(sender.len(), 2, "it is bounded");
     assert_eq!(sender.try_reserve().err(), Some(NoRoom::Full));
-    places[3] = None; // leaves, and takes its message along
+    tickets[3] = None; // leaves, and takes its message along
     assert_eq!(some(&mut receiver, 10).await, [0, 1]);
     assert_eq!(sender.try_reserve().err(), Some(NoRoom::Full), "the line comes first");
     assert_eq!(some(&mut receiver, 10).await, [2, 4]);
-    places.clear(); // to leave when one is through does nothing
+    tickets.clear(); // to leave when one is through does nothing
     assert_eq!(some(&mut receiver, 10).await, [5]);
     assert!(sender.try_reserve().is_ok());
 }
@@ -76,14 +76,14 @@ async fn closing_keeps_what_is_queued_and_lets_the_line_go() {
 }
 
 #[tokio::test]
-async fn a_place_knows_whether_it_was_let_go() {
+async fn a_ticket_knows_whether_it_was_let_go() {
     let (sender, mut receiver) = channel(1);
-    let mut places: Vec<_> = (0..4).map(|n| sender.push(n).unwrap()).collect();
+    let mut tickets: Vec<_> = (0..4).map(|n| sender.push(n).unwrap()).collect();
     assert_eq!(some(&mut receiver, 1).await, [0]); // which lets the first of the line in
-    places.remove(2);
+    tickets.remove(2);
     receiver.close();
     receiver.close();
-    let let_go: Vec<_> = places.iter().flatten().map(Place::is_let_go).collect();
+    let let_go: Vec<_> = tickets.iter().flatten().map(Ticket::is_let_go).collect();
     assert_eq!(let_go, [false, true]);
     assert_eq!(some(&mut receiver, 10).await, [1], "what was queued can be received");
 }
@@ -106,10 +106,10 @@ async fn a_receiver_that_is_gone_drops_everything() {
     let (sender, receiver) = channel(1);
     let (queued, in_line) = (Arc::new(0), Arc::new(1));
     assert!(sender.push(Arc::clone(&queued)).unwrap().is_none());
-    let place = sender.push(Arc::clone(&in_line)).unwrap();
+    let ticket = sender.push(Arc::clone(&in_line)).unwrap();
     drop(receiver);
     assert_eq!((Arc::strong_count(&queued), Arc::strong_count(&in_line)), (1, 1));
-    drop(place);
+    drop(ticket);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,8 +12,8 @@ use crate::cli::client::options::{Options, With, time};
 use crate::cli::client::screen::Screen;
 use crate::cli::client::who::Who;
 use crate::cli::exit::{self, Exit};
+use crate::cli::journal_url::JournalUrl;
 use crate::cli::output::tell;
-use crate::cli::serve::JournalUrl;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {

@@ -5,7 +5,7 @@
 //! beginning of it that grows.
 
 use mainspring::wire::Json;
-use mainspring::{BatchError, Carrier, Error, Value, Write};
+use mainspring::{Backend, BatchError, Error, Value, Write};
 
 use super::read::{Deadline, Entry};
 use super::send::{Import, Waiting, why};
@@ -18,7 +18,7 @@ const OVERHEAD: usize = 128;
 /// What each push of a batch has besides its element and its key.
 const PUSH_OVERHEAD: usize = 40;
 
-impl<C: Carrier<Json>> Import<'_, C> {
+impl<B: Backend<Json>> Import<'_, B> {
     /// Set a list in several requests.
     pub(super) async fn send_list(
         &mut self,

@@ -7,7 +7,7 @@ mod send;
 use std::path::PathBuf;
 
 use mainspring::wire::Json;
-use mainspring::{Carrier, Store};
+use mainspring::{Backend, Store};
 
 use self::send::{Counts, Import};
 use super::screen::Screen;
@@ -42,9 +42,9 @@ pub struct Args {
     if_absent: bool,
 }
 
-pub async fn run<C: Carrier<Json>>(
+pub async fn run<B: Backend<Json>>(
     args: Args,
-    store: &Store<Json, C>,
+    store: &Store<Json, B>,
     screen: Screen,
 ) -> anyhow::Result<Exit> {
     let input = read::all(args.input).await?;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use mainspring::wire::Json;
-use mainspring::{Carrier, Error, Store, Write, Written};
+use mainspring::{Backend, Error, Store, Write, Written};
 
 use super::read::Entry;
 use crate::cli::client::failure::reason;
@@ -31,8 +31,8 @@ pub(super) struct Counts {
 }
 
 /// An import that is under way.
-pub(super) struct Import<'a, C> {
-    pub(super) store: &'a Store<Json, C>,
+pub(super) struct Import<'a, B> {
+    pub(super) store: &'a Store<Json, B>,
     if_absent: bool,
     /// Entries that are longer go by themselves.
     alone: usize,
@@ -46,8 +46,8 @@ pub(super) struct Waiting {
     set_as: Option<u64>,
 }
 
-impl<'a, C: Carrier<Json>> Import<'a, C> {
-    pub(super) fn new(store: &'a Store<Json, C>, if_absent: bool, superseded: u64) -> Self {
+impl<'a, B: Backend<Json>> Import<'a, B> {
+    pub(super) fn new(store: &'a Store<Json, B>, if_absent: bool, superseded: u64) -> Self {
         let counts = Counts { superseded, ..Counts::default() };
         Self { store, if_absent, alone: ALONE, counts }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, Mode, Stat};
 use rustix::io::Errno;
 
-use super::unix::names;
+use super::at::names;
 use crate::journal::file::error::Argument;
 
 const OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);

@@ -4,17 +4,14 @@
 //! names the process, and it is all that there is where a file system cannot lock a directory (NFS wants a
 //! descriptor that can be written to).
 
+use rustix::fs::{AtFlags, FlockOperation, OFlags, Stat};
+use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 
-use parking_lot::Mutex;
-use rustix::fs::{AtFlags, FlockOperation, OFlags, Stat};
-use rustix::io::Errno;
-
+use super::at::{open_at, open_directory};
 use super::locked_by;
-use super::unix::{State, open_at, open_directory};
 use crate::journal::file::disk::LOCK;
 
 /// What file systems answer that cannot lock a directory.
@@ -24,7 +21,7 @@ const UNSUPPORTED: [Errno; 6] =
 /// What is locked.
 #[derive(Debug)]
 pub(super) struct Locks {
-    pub(super) file: File,
+    file: File,
     /// `None` where directories cannot be locked.
     directory: Option<File>,
 }
@@ -82,23 +79,16 @@ pub(super) fn stat(directory: &File) -> Result<Stat, Errno> {
     rustix::fs::statat(directory, LOCK, AtFlags::empty())
 }
 
-/// The lock of a directory, until it is dropped.
-pub(super) struct Guard {
-    locks: Locks,
-    state: Arc<Mutex<State>>,
-}
-
-impl Guard {
-    pub(super) fn new(locks: Locks, state: Arc<Mutex<State>>) -> Self {
-        Self { locks, state }
+impl Locks {
+    /// The file that is locked.
+    pub(super) fn stat(&self) -> io::Result<Stat> {
+        Ok(rustix::fs::fstat(&self.file)?)
     }
-}
 
-impl Drop for Guard {
-    fn drop(&mut self) {
-        self.state.lock().owned = None;
-        unlock(&self.locks.file);
-        if let Some(directory) = &self.locks.directory {
+    /// End the locks, before their descriptors are closed.
+    pub(super) fn release(&self) {
+        unlock(&self.file);
+        if let Some(directory) = &self.directory {
             unlock(directory);
         }
     }

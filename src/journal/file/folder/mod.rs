@@ -1,6 +1,8 @@
 //! The directory of a journal in the file system.
 
 #[cfg(unix)]
+mod at;
+#[cfg(unix)]
 mod exposure;
 #[cfg(unix)]
 mod lock;

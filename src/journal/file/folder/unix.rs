@@ -4,15 +4,16 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::lock::Guard;
+use super::at::{names, open_at, open_directory};
+use super::lock::Locks;
 use super::reserve::Reserve;
 use super::{absolute, create_all, exposure, lock, status};
 use crate::journal::file::disk::{Disk, DiskFile};
@@ -26,15 +27,15 @@ pub(crate) struct Folder {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+struct State {
     directory: Option<Arc<File>>,
     /// While the directory is locked.
-    pub(super) owned: Option<Owned>,
+    owned: Option<Owned>,
 }
 
 /// What belongs to the one process that may write.
 #[derive(Debug, Clone)]
-pub(super) struct Owned {
+struct Owned {
     /// The file that was locked.
     lock: Stat,
     reserve: Arc<Reserve>,
@@ -121,21 +122,6 @@ pub(super) fn is_same(one: &Stat, other: &Stat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
 
-pub(super) fn open_directory(at: impl rustix::fd::AsFd, path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(open_at(at, path, flags)?.into())
-}
-
-/// Open a file, and create it for this user alone if the flags say so.
-pub(super) fn open_at(
-    directory: impl rustix::fd::AsFd,
-    name: impl rustix::path::Arg + Copy,
-    flags: OFlags,
-) -> rustix::io::Result<rustix::fd::OwnedFd> {
-    let mode = Mode::RUSR | Mode::WUSR;
-    rustix::io::retry_on_intr(|| rustix::fs::openat(&directory, name, flags, mode))
-}
-
 impl Disk for Folder {
     fn create_folder(&self) -> io::Result<()> {
         create_all(&self.absolute)?;
@@ -150,10 +136,9 @@ impl Disk for Folder {
     fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
         let directory = self.directory()?;
         let locks = lock::take(&directory)?;
-        let owned =
-            Owned { lock: rustix::fs::fstat(&locks.file)?, reserve: Reserve::new(&directory) };
+        let owned = Owned { lock: locks.stat()?, reserve: Reserve::new(&directory) };
         self.state.lock().owned = Some(owned);
-        let guard = Guard::new(locks, Arc::clone(&self.state));
+        let guard = Guard { locks, state: Arc::clone(&self.state) };
         // It was perhaps replaced between being opened and being locked.
         self.check()?;
         exposure::warn(&directory, &self.path)?;
@@ -219,18 +204,17 @@ impl Disk for Folder {
     }
 }
 
-/// The names in a directory that are text: others are not of a journal.
-pub(super) fn names(directory: &File) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in Dir::new(open_directory(directory, Path::new("."))?)? {
-        let entry = entry?;
-        if let Ok(name) = entry.file_name().to_str()
-            && !matches!(name, "." | "..")
-        {
-            names.push(name.to_owned());
-        }
+/// The lock of a directory, until it is dropped.
+struct Guard {
+    locks: Locks,
+    state: Arc<Mutex<State>>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.state.lock().owned = None;
+        self.locks.release();
     }
-    Ok(names)
 }
 
 struct RealFile {

@@ -250,3 +250,18 @@ fn prefix_from<'a>(inventory: &'a Inventory, start: Option<&'a SnapshotInfo>) ->
     }
     Prefix { start, segments: &all[from..=end], revision: all[end].info.revision }
 }
+
+/// Remove the files that leave the journal: a start would refuse a manifest that is older than they are.
+pub(super) fn drop_files(disk: &dyn Disk, steps: &[Step]) -> Result<(), FileError> {
+    for step in steps {
+        if let Step::Drop { file } = step {
+            match disk.remove(file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(FileError::io(disk.path().join(file), "remove it")(error));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}

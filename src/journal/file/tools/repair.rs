@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::check::bytes_in;
 use super::inventory::{Harm, Inventory, Scope};
 use super::load::Loaded;
-use super::plan::{Plan, Step};
+use super::plan::{Plan, Step, drop_files};
 use super::salvage::{self, Salvaged};
 use super::{Raw, backup, disk};
 use crate::journal::Recovered;
@@ -199,19 +199,4 @@ fn carry_out(disk: &Arc<dyn Disk>, plan: &Plan) -> Result<(), FileError> {
     let io = FileError::io(disk.path().join(MANIFEST), "write it");
     plan.manifest.write(&**disk).map_err(io)?;
     drop_files(&**disk, &plan.steps)
-}
-
-/// Remove the files that leave the journal: a start would refuse a manifest that is older than they are.
-pub(super) fn drop_files(disk: &dyn Disk, steps: &[Step]) -> Result<(), FileError> {
-    for step in steps {
-        if let Step::Drop { file } = step {
-            match disk.remove(file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(FileError::io(disk.path().join(file), "remove it")(error));
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok(())
 }

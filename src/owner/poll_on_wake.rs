@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::Mutex;
 
-pub(super) struct Quiet<F> {
+pub(super) struct PollOnWake<F> {
     future: Pin<Box<F>>,
     bell: Arc<Bell>,
 }
@@ -31,7 +31,7 @@ impl Wake for Bell {
     }
 }
 
-impl<F> Quiet<F> {
+impl<F> PollOnWake<F> {
     /// Must be polled by one task only, whose waker stays the same.
     pub(super) fn new(future: F) -> Self {
         let bell = Bell { rung: AtomicBool::new(true), waker: Mutex::new(None) };
@@ -45,7 +45,7 @@ impl<F> Quiet<F> {
     }
 }
 
-impl<F: Future> Future for Quiet<F> {
+impl<F: Future> Future for PollOnWake<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -67,7 +67,7 @@ mod tests {
     #[tokio::test]
     async fn it_wakes_the_one_who_waits() {
         let token = CancellationToken::new();
-        let waiting = tokio::spawn(Quiet::new(token.clone().cancelled_owned()));
+        let waiting = tokio::spawn(PollOnWake::new(token.clone().cancelled_owned()));
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         token.cancel();

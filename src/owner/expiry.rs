@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use super::{EXPIRE_AT_ONCE, Owner};
+use super::Owner;
+use super::recovery::Recorded;
 use crate::feed::Turn;
 use crate::journal::Journal;
 use crate::model::{Change, ChangeKind, Error, Key, Timestamp};
-use crate::owner::journaling::Recorded;
-use crate::owner::message::Envelope;
-use crate::state::wheel::TICK;
+
+/// How many due keys expire before the next commands are served.
+const AT_ONCE: usize = 1_024;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Expiry waits, because it could not be recorded. The keys are absent all the same.
-pub(crate) struct Pause {
-    pub(super) until: Timestamp,
+pub(super) struct Pause {
+    until: Timestamp,
     length: Duration,
 }
 
@@ -29,15 +30,15 @@ where
         if !self.is_expiry_due(now) {
             return false;
         }
-        let (keys, more) = self.state.due(now, EXPIRE_AT_ONCE);
+        let (keys, more) = self.data.due(now, AT_ONCE);
         self.expire_keys(keys, now).await.is_ok() && more
     }
 
     /// Let every due key expire, to the nanosecond: for those who count keys.
     pub(super) async fn expire_all(&mut self, now: Timestamp) -> Result<(), Error> {
-        self.state.hurry();
+        self.data.hurry();
         loop {
-            let (keys, more) = self.state.due_exactly(now, EXPIRE_AT_ONCE);
+            let (keys, more) = self.data.due_exactly(now, AT_ONCE);
             self.expire_keys(keys, now).await?;
             if !more {
                 return Ok(());
@@ -48,25 +49,22 @@ where
     async fn expire_keys(&mut self, mut keys: Vec<Key>, mut now: Timestamp) -> Result<(), Error> {
         while !keys.is_empty() {
             now = self.now_after(now);
-            let revisions = self.state.totals().revision + 1..;
+            let revisions = self.data.revision() + 1..;
             let expired = |(revision, key): (u64, &Key)| {
                 Change::new(revision, now, key.clone(), ChangeKind::Expired)
             };
             let turn: Turn<T> = revisions.zip(&keys).map(expired).collect();
             match self.record(&turn).await {
                 Recorded::Yes => {
-                    for change in turn.iter() {
-                        self.state.apply(change);
-                    }
                     self.pause = None;
                     tracing::debug!(count = turn.len(), "expired");
-                    self.publisher.publish_turn(turn);
+                    self.data.apply_turn(turn);
                     break;
                 }
                 // The other owner may have let them expire, or live.
                 Recorded::Conflict => {
                     now = self.now_after(now);
-                    keys.retain(|key| self.state.is_overdue(key, now));
+                    keys.retain(|key| self.data.is_overdue(key, now));
                 }
                 Recorded::No(error) => return Err(self.put_off(&keys, now, error)),
                 // No journal should say that of an expiry.
@@ -83,7 +81,7 @@ where
         let length = self.pause.as_ref().map_or(FIRST_PAUSE, |pause| pause.length * 2);
         let length = length.min(LONGEST_PAUSE);
         self.pause = Some(Pause { until: now + length, length });
-        keys.iter().for_each(|key| self.state.look_again(key));
+        keys.iter().for_each(|key| self.data.keep_due(key));
         error
     }
 
@@ -93,28 +91,10 @@ where
 
     /// When to look for due keys again.
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
-        if self.halt.is_some() {
+        if self.log.retry_at().is_some() {
             return None; // nothing could be recorded
         }
-        let next = self.state.next_wake()?;
+        let next = self.data.next_wake()?;
         Some(self.pause.as_ref().map_or(next, |pause| pause.until.max(next)))
-    }
-
-    /// Whether these commands may meet a limit, so that keys which are overdue must not count.
-    pub(super) fn may_meet_limit(&self, queue: &[Envelope<T>], now: Timestamp) -> bool {
-        let rules = &self.rules;
-        let limited = rules.max_entries < usize::MAX || rules.max_bytes < u64::MAX;
-        // The wheel looks at a key when the tick of its deadline is over.
-        if !limited || self.state.next_wake().is_none_or(|next| next > now + TICK) {
-            return false;
-        }
-        let totals = self.state.totals();
-        let (mut entries, mut bytes) = (totals.entries, totals.bytes);
-        for envelope in queue {
-            let (more, weight) = envelope.message.demand();
-            entries = entries.saturating_add(more);
-            bytes = bytes.saturating_add(weight);
-        }
-        entries > rules.max_entries || bytes > rules.max_bytes
     }
 }

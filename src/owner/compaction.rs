@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::Owner;
 use crate::feed::Subscription;
 use crate::journal::{Compacted, Journal, JournalError, Snapshot};
-use crate::model::{Error, Filter, Start, Timestamp, panics};
-use crate::owner::message::{Envelope, Message, Reply};
+use crate::model::{Error, Filter, Start, Subscribe, Timestamp, panics};
+use crate::owner::message::{Envelope, Reply};
+use crate::owner::response::Response;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
@@ -18,20 +19,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 pub(super) type Ended = Result<Result<Compacted, JournalError>, Arc<str>>;
 
 /// The compaction that is running, those that are to follow it, and when an automatic one is due.
-#[derive(Default)]
-pub(crate) struct Compacting {
-    running: Option<Running>,
+pub(super) struct Compactions<T> {
+    running: Option<Running<T>>,
     /// Callers that asked since the running compaction began. Its snapshot may be older than their request, so that
     /// it does not answer them: they share the next one.
-    waiting: Vec<Reply<Compacted>>,
+    waiting: Vec<Reply<T>>,
     /// After a failure no automatic compaction is started for a while: each costs as much as one that succeeds.
     pause: Option<Pause>,
 }
 
-struct Running {
+struct Running<T> {
     compaction: Pin<Box<dyn Future<Output = Ended> + Send>>,
     /// Empty if the compaction is automatic.
-    replies: Vec<Reply<Compacted>>,
+    replies: Vec<Reply<T>>,
 }
 
 struct Pause {
@@ -39,7 +39,13 @@ struct Pause {
     length: Duration,
 }
 
-impl Compacting {
+impl<T> Default for Compactions<T> {
+    fn default() -> Self {
+        Self { running: None, waiting: Vec::new(), pause: None }
+    }
+}
+
+impl<T> Compactions<T> {
     /// Wait for the end of the running compaction, if there is one.
     pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         match &mut self.running {
@@ -68,9 +74,9 @@ where
 {
     /// Compact because a caller has asked for it.
     pub(super) async fn compact(&mut self, command: Option<Envelope<T>>, now: Timestamp) {
-        let Some(Envelope { message: Message::Compact { reply }, .. }) = command else { return };
-        if self.compacting.running.is_some() {
-            self.compacting.waiting.push(reply);
+        let Some(Envelope { reply, .. }) = command else { return };
+        if self.compactions.running.is_some() {
+            self.compactions.waiting.push(reply);
         } else {
             self.start_compaction(vec![reply], now).await;
         }
@@ -79,59 +85,57 @@ where
     /// Compact because the log has grown too much.
     pub(super) async fn compact_if_wanted(&mut self) {
         let now = self.clock.now();
-        let is_retry_due = self.compacting.retry_at().is_some_and(|at| at <= now);
-        if !std::mem::take(&mut self.appended) && !is_retry_due {
+        let is_retry_due = self.compactions.retry_at().is_some_and(|at| at <= now);
+        if !self.log.take_appended() && !is_retry_due {
             return;
         }
-        let is_paused = self.compacting.pause.is_some() && !is_retry_due;
-        if is_paused || self.compacting.running.is_some() || self.hub.status.is_closing() {
+        let is_paused = self.compactions.pause.is_some() && !is_retry_due;
+        if is_paused || self.compactions.running.is_some() || self.hub.status.is_closing() {
             return;
         }
-        if self.journal.as_ref().is_some_and(Journal::wants_compaction) {
+        if self.log.wants_compaction() {
             self.start_compaction(Vec::new(), now).await;
         } else {
-            self.compacting.pause = None;
+            self.compactions.pause = None;
         }
     }
 
     /// The journal takes the snapshot on its own from here.
-    async fn start_compaction(&mut self, replies: Vec<Reply<Compacted>>, now: Timestamp) {
-        if self.journal.is_none() {
-            let nothing = Compacted::new(self.state.totals().revision, 0, 0);
+    async fn start_compaction(&mut self, replies: Vec<Reply<T>>, now: Timestamp) {
+        if !self.log.is_there() {
+            let nothing = Compacted::new(self.data.revision(), 0, 0);
             return answer(replies, &Ok(nothing));
         }
-        let snapshot = match &self.halt {
-            Some(halt) => Err(Error::JournalFailed(Arc::clone(&halt.cause))),
+        let all = Subscribe { filter: Filter::All, start: Start::Snapshot };
+        let opening = match self.log.halted() {
+            Some(halted) => Err(halted),
             None if self.hub.status.is_closing() => Err(self.hub.status.error()),
-            None => self.subscribe(Filter::All, Start::Snapshot, now),
+            None => self.data.subscribe(all, now),
         };
-        let (snapshot, journal) = match (snapshot, &mut self.journal) {
-            (Ok(beginning), Some(journal)) => {
-                let subscription = Subscription::new(Arc::clone(&self.hub), beginning);
-                (Snapshot::new(subscription), journal)
-            }
-            (Err(error), _) => {
-                self.compacting.pause_after(now);
+        let snapshot = match opening {
+            Ok(opening) => Snapshot::new(Subscription::open(opening)),
+            Err(error) => {
+                self.compactions.pause_after(now);
                 return answer(replies, &Err(error));
             }
-            (Ok(_), None) => return,
         };
-        match journal.compact(snapshot).await {
-            Ok(compaction) => {
+        match self.log.compact(snapshot).await {
+            Some(Ok(compaction)) => {
                 let compaction = Box::pin(panics::catch(compaction));
-                self.compacting.running = Some(Running { compaction, replies });
+                self.compactions.running = Some(Running { compaction, replies });
             }
-            Err(error) => self.compaction_failed(replies, error),
+            Some(Err(error)) => self.compaction_failed(replies, error),
+            None => {}
         }
     }
 
     /// Answer the callers of the running compaction, which has ended, and start the next if any wait for it.
     pub(super) async fn end_compaction(&mut self, ended: Ended) {
-        let Some(Running { replies, .. }) = self.compacting.running.take() else { return };
+        let Some(Running { replies, .. }) = self.compactions.running.take() else { return };
         match ended {
             Ok(Ok(compacted)) => {
-                self.meter.compaction_ended(true);
-                self.compacting.pause = None;
+                self.log.meter().compaction_ended(true);
+                self.compactions.pause = None;
                 let Compacted { revision, bytes_before, bytes_after } = compacted;
                 tracing::debug!(revision, bytes_before, bytes_after, "a compaction has ended");
                 answer(replies, &Ok(compacted));
@@ -142,31 +146,28 @@ where
                 self.compaction_failed(replies, error);
             }
         }
-        let waiting = std::mem::take(&mut self.compacting.waiting);
+        let waiting = std::mem::take(&mut self.compactions.waiting);
         if !waiting.is_empty() {
             self.start_compaction(waiting, self.clock.now()).await;
         }
     }
 
-    fn compaction_failed(
-        &mut self,
-        replies: Vec<Reply<Compacted>>,
-        JournalError(cause): JournalError,
-    ) {
+    fn compaction_failed(&mut self, replies: Vec<Reply<T>>, JournalError(cause): JournalError) {
         tracing::error!(%cause, "the log could not be compacted");
-        self.meter.compaction_ended(false);
-        self.compacting.pause_after(self.clock.now());
+        self.log.meter().compaction_ended(false);
+        self.compactions.pause_after(self.clock.now());
         answer(replies, &Err(Error::CompactionFailed(cause)));
     }
 
     /// The store is about to end, and a compaction ends with it: its callers need not wait for that.
     pub(super) fn abandon_compactions(&mut self) {
-        let Compacting { running, waiting, .. } = std::mem::take(&mut self.compacting);
+        let Compactions { running, waiting, .. } = std::mem::take(&mut self.compactions);
         let replies = running.into_iter().flat_map(|running| running.replies).chain(waiting);
         answer(replies, &Err(self.hub.status.error()));
     }
 }
 
-fn answer(replies: impl IntoIterator<Item = Reply<Compacted>>, result: &Result<Compacted, Error>) {
-    replies.into_iter().for_each(|reply| reply.send(result.clone()));
+fn answer<T>(replies: impl IntoIterator<Item = Reply<T>>, result: &Result<Compacted, Error>) {
+    let answer = || result.clone().map(Response::Compacted);
+    replies.into_iter().for_each(|reply| reply.send(answer()));
 }

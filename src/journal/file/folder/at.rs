@@ -1,0 +1,37 @@
+//! Files and names relative to an open directory.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{Dir, Mode, OFlags};
+
+/// Open a directory.
+pub(super) fn open_directory(at: impl rustix::fd::AsFd, path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(open_at(at, path, flags)?.into())
+}
+
+/// Open a file, and create it for this user alone if the flags say so.
+pub(super) fn open_at(
+    directory: impl rustix::fd::AsFd,
+    name: impl rustix::path::Arg + Copy,
+    flags: OFlags,
+) -> rustix::io::Result<rustix::fd::OwnedFd> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    rustix::io::retry_on_intr(|| rustix::fs::openat(&directory, name, flags, mode))
+}
+
+/// The names in a directory that are text: others are not of a journal.
+pub(super) fn names(directory: &File) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in Dir::new(open_directory(directory, Path::new("."))?)? {
+        let entry = entry?;
+        if let Ok(name) = entry.file_name().to_str()
+            && !matches!(name, "." | "..")
+        {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
+}

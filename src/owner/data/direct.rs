@@ -1,0 +1,100 @@
+//! Turns without a journal: nothing can go wrong between deciding and applying, so each command is both at once.
+
+use std::vec::Drain;
+
+use super::Data;
+use crate::model::Timestamp;
+use crate::owner::counters::add;
+use crate::owner::message::{Envelope, Message};
+use crate::owner::response::Response;
+
+/// How many commands share a turn when there are subscribers: publishing them together costs a tenth, and holding
+/// replies back for longer idles the callers.
+const SHARED_TURN: usize = 16;
+
+/// Whether a command needs no plan where there is no journal.
+pub(in crate::owner) fn is_direct<T>(envelope: &Envelope<T>) -> bool {
+    use Message::{Batch, Clear, Compact};
+    !matches!(envelope.message, Batch(_) | Clear | Compact) && !envelope.message.is_sliced()
+}
+
+impl<T: Clone + Send + Sync + 'static> Data<T> {
+    /// Serve commands up to the first that has to be planned.
+    pub(in crate::owner) fn direct_turns(
+        &mut self,
+        queue: &mut Drain<'_, Envelope<T>>,
+        now: Timestamp,
+    ) {
+        while queue.as_slice().first().is_some_and(is_direct) {
+            if self.publisher.has_audience() {
+                self.shared_turn(queue, now);
+            } else {
+                self.single_turns(queue, now);
+            }
+        }
+    }
+
+    /// There is no subscriber: each command is a turn of its own.
+    fn single_turns(&mut self, queue: &mut Drain<'_, Envelope<T>>, now: Timestamp) {
+        while queue.as_slice().first().is_some_and(is_direct) {
+            let Some(envelope) = queue.next() else { break };
+            add(&self.counters.turns, 1);
+            let _span = envelope.enter();
+            let Envelope { message, reply, .. } = envelope;
+            match message {
+                Message::Write(prepared) => {
+                    let mut tell = |change| self.publisher.record(change);
+                    let written = self.state.commit(prepared, now, &self.rules, &mut tell);
+                    reply.send(written.map(Response::Written));
+                }
+                Message::Many(writes) => {
+                    let mut tell = |change| self.publisher.record(change);
+                    let mut commit = |write| self.state.commit(write, now, &self.rules, &mut tell);
+                    let results = writes.into_iter().map(|write| write.and_then(&mut commit));
+                    reply.send(Ok(Response::Many(results.collect())));
+                }
+                message => {
+                    self.read(message, reply, now);
+                    if self.publisher.has_audience() {
+                        break; // it was a subscription
+                    }
+                }
+            }
+        }
+    }
+
+    /// There are subscribers: some commands share a turn, and are answered after it is published.
+    fn shared_turn(&mut self, queue: &mut Drain<'_, Envelope<T>>, now: Timestamp) {
+        let before = queue.len();
+        for _ in 0..SHARED_TURN {
+            if !queue.as_slice().first().is_some_and(is_direct) {
+                break;
+            }
+            let Some(envelope) = queue.next() else { break };
+            let _span = envelope.enter();
+            let Envelope { message, reply, .. } = envelope;
+            let mut tell = |change| self.changes.push(change);
+            match message {
+                Message::Write(prepared) => {
+                    let written = self.state.commit(prepared, now, &self.rules, &mut tell);
+                    self.answers.push((reply, written.map(Response::Written)));
+                }
+                Message::Many(writes) => {
+                    let mut commit = |write| self.state.commit(write, now, &self.rules, &mut tell);
+                    let results = writes.into_iter().map(|write| write.and_then(&mut commit));
+                    let results = results.collect();
+                    self.publisher.publish(&mut self.changes);
+                    reply.send(Ok(Response::Many(results)));
+                }
+                message => self.read(message, reply, now),
+            }
+        }
+        add(&self.counters.turns, 1);
+        self.counters.sizes.add(before - queue.len());
+        self.publisher.publish(&mut self.changes);
+        self.count();
+        for (reply, answer) in self.answers.drain(..) {
+            reply.send(answer);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The data of a store as its owner works on it: decide, apply, publish, read.
+//!
+//! Apart from the journal, so that one can be borrowed while the other is at work.
+
+mod direct;
+mod planned;
+mod read;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+pub(super) use self::direct::is_direct;
+use crate::feed::{Hub, Publisher, Turn};
+use crate::journal::JournalError;
+use crate::model::decide::Rules;
+use crate::model::{Change, Entry, Key, Scan, Timestamp};
+use crate::owner::clock::Clock;
+use crate::owner::counters::Counters;
+use crate::owner::message::{Answer, Envelope, Reply};
+use crate::state::State;
+use crate::state::wheel::TICK;
+
+/// How many foreign changes are published together, if they are not one batch.
+const FOREIGN_TURN: usize = 256;
+
+/// The state, its limits, and where its changes and answers go.
+pub(crate) struct Data<T> {
+    state: State<T>,
+    rules: Rules,
+    publisher: Publisher<T>,
+    hub: Arc<Hub<T>>,
+    counters: Arc<Counters>,
+    /// Scans that wait for the index.
+    scans: Vec<(Scan, Reply<T>)>,
+    /// The changes of the current turn.
+    changes: Vec<Change<T>>,
+    /// The answers of the current turn, held back until its changes are published.
+    answers: Vec<(Reply<T>, Answer<T>)>,
+}
+
+impl<T> Data<T> {
+    pub(crate) fn new(
+        state: State<T>,
+        rules: Rules,
+        hub: Arc<Hub<T>>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let publisher =
+            Publisher::new(Arc::clone(&hub.history), hub.listeners.clone(), hub.watchers.clone());
+        let (scans, changes, answers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { state, rules, publisher, hub, counters, scans, changes, answers }
+    }
+
+    /// The newest revision that was applied.
+    pub(super) fn revision(&self) -> u64 {
+        self.state.totals().revision
+    }
+
+    /// Let `stats` see how much there is.
+    pub(super) fn count(&self) {
+        let totals = self.state.totals();
+        self.counters.entries.store(totals.entries as u64, Ordering::Relaxed);
+        self.counters.bytes.store(totals.bytes, Ordering::Relaxed);
+        self.counters.expired.store(self.state.expired(), Ordering::Relaxed);
+    }
+
+    /// When to look for due keys again.
+    pub(super) fn next_wake(&self) -> Option<Timestamp> {
+        self.state.next_wake()
+    }
+
+    /// Some keys that are due, at most `limit`, and whether there may be more.
+    pub(super) fn due(&mut self, now: Timestamp, limit: usize) -> (Vec<Key>, bool) {
+        self.state.due(now, limit)
+    }
+
+    /// Let [`due_exactly`](Self::due_exactly) find all keys that are due, also those of this tick.
+    pub(super) fn hurry(&mut self) {
+        self.state.hurry();
+    }
+
+    /// As [`due`](Self::due), to the nanosecond.
+    pub(super) fn due_exactly(&mut self, now: Timestamp, limit: usize) -> (Vec<Key>, bool) {
+        self.state.due_exactly(now, limit)
+    }
+
+    pub(super) fn is_overdue(&self, key: &str, now: Timestamp) -> bool {
+        self.state.is_overdue(key, now)
+    }
+
+    /// A key whose expiry was not recorded stays due.
+    pub(super) fn keep_due(&mut self, key: &str) {
+        self.state.look_again(key);
+    }
+
+    /// Whether these commands may meet a limit, so that keys which are overdue must not count.
+    pub(super) fn may_meet_limit(&self, commands: &[Envelope<T>], now: Timestamp) -> bool {
+        let rules = &self.rules;
+        let limited = rules.max_entries < usize::MAX || rules.max_bytes < u64::MAX;
+        // The wheel looks at a key when the tick of its deadline is over.
+        if !limited || self.state.next_wake().is_none_or(|next| next > now + TICK) {
+            return false;
+        }
+        let totals = self.state.totals();
+        let (mut entries, mut bytes) = (totals.entries, totals.bytes);
+        for envelope in commands {
+            let (more, weight) = envelope.message.demand();
+            entries = entries.saturating_add(more);
+            bytes = bytes.saturating_add(weight);
+        }
+        entries > rules.max_entries || bytes > rules.max_bytes
+    }
+
+    /// Whether there is work for a quiet moment.
+    pub(super) fn has_chores(&self) -> bool {
+        self.state.has_chores()
+    }
+
+    /// Whether scans wait for the index.
+    pub(super) fn has_scans(&self) -> bool {
+        !self.scans.is_empty()
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Data<T> {
+    /// Do some work that waits for a quiet moment, and answer the scans that waited for it.
+    pub(super) fn do_chore(&mut self, now: Timestamp) {
+        if self.has_chores() || self.has_scans() {
+            self.state.do_chore();
+            self.answer_scans(now);
+        }
+    }
+
+    /// Put an entry of the journal's snapshot in its place.
+    pub(super) fn restore(&mut self, key: &Key, entry: Entry<T>) {
+        self.state.restore(key, entry);
+    }
+
+    /// The snapshot was restored, and is the store at this revision.
+    pub(super) fn resume_at(&mut self, revision: u64) {
+        self.state.resume_at(revision);
+        self.hub.history.start_at(revision);
+    }
+
+    /// Apply a change that was read from the journal, without publishing it.
+    pub(super) fn replay(&mut self, change: &mut Change<T>) {
+        self.state.weigh_change(change);
+        self.state.apply(change);
+    }
+
+    /// Apply changes that are recorded, and publish them.
+    pub(super) fn apply_turn(&mut self, turn: Turn<T>) {
+        for change in turn.iter() {
+            self.state.apply(change);
+        }
+        self.publisher.publish_turn(turn);
+    }
+
+    /// Apply and publish what other owners have appended: in turns, so that no subscriber gets too much at once,
+    /// with each batch whole.
+    pub(super) fn apply_foreign(
+        &mut self,
+        changes: Vec<Change<T>>,
+        clock: &Clock,
+    ) -> Result<(), JournalError> {
+        tracing::debug!(count = changes.len(), "took foreign changes");
+        let mut turn = Vec::new();
+        let mut result = Ok(());
+        for mut change in changes {
+            let revision = self.revision();
+            if change.revision != revision + 1 {
+                result = Err(gap(revision, change.revision));
+                break;
+            }
+            clock.not_before(change.at);
+            self.replay(&mut change);
+            let is_whole = !change.continues;
+            turn.push(change);
+            if is_whole && turn.len() >= FOREIGN_TURN {
+                self.publisher.publish_turn(turn.drain(..).collect());
+            }
+        }
+        self.publisher.publish_turn(turn.into());
+        result
+    }
+}
+
+/// Revisions in a journal have no gap.
+pub(super) fn gap(before: u64, after: u64) -> JournalError {
+    JournalError::new(format!("the journal goes from revision {before} to {after}"))
+}

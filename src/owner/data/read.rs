@@ -1,0 +1,100 @@
+//! The commands that change nothing: reads, scans, subscriptions.
+
+use std::sync::Arc;
+
+use super::Data;
+use crate::feed::{Beginning, Opening, Source, Watcher};
+use crate::model::{Error, Filter, Query, Scan, Subscribe, Timestamp};
+use crate::owner::message::{Answer, Message, Reply};
+use crate::owner::response::Response;
+
+/// How many turns a subscription to one key may leave unread before it has to read the history.
+const UNREAD: usize = 64;
+
+impl<T: Clone + Send + Sync + 'static> Data<T> {
+    /// Answer a command in its place in the order.
+    pub(in crate::owner) fn read(&mut self, message: Message<T>, reply: Reply<T>, now: Timestamp) {
+        match message {
+            Message::Read { key, hash, query } => {
+                reply.send(self.query(hash, &key, query, now));
+            }
+            Message::Scan(scan) => {
+                self.scans.push((*scan, reply));
+                self.answer_scans(now);
+            }
+            Message::Subscribe(subscribe) => {
+                let opening = self.subscribe(*subscribe, now);
+                reply.send(opening.map(Response::Subscription));
+            }
+            Message::Watch { key, watcher } => {
+                reply.send(Ok(Response::Watch(self.publisher.watch(key, watcher))));
+            }
+            Message::Write(_)
+            | Message::Gated(_)
+            | Message::Many(_)
+            | Message::Batch(_)
+            | Message::Clear
+            | Message::Compact => unreachable!("it is no read"),
+        }
+    }
+
+    fn query(&self, hash: u64, key: &str, query: Query, now: Timestamp) -> Answer<T> {
+        let map = self.state.map();
+        Ok(match query {
+            Query::Entry => Response::Entry(map.get(hash, key, now)),
+            Query::Contains => Response::Contains(map.contains(hash, key, now)),
+            Query::Length => Response::Length(map.len(hash, key, now)?),
+            Query::Last => Response::Last(map.last(hash, key, now)?),
+            Query::Range { offset, limit } => {
+                Response::Range(map.range(hash, key, now, (offset, limit))?)
+            }
+            Query::Slice { offset, limit } => {
+                Response::Slice(map.part(hash, key, now, (offset, limit))?)
+            }
+        })
+    }
+
+    /// Take the source of a subscription and the revision that it begins after together.
+    pub(in crate::owner) fn subscribe(
+        &mut self,
+        Subscribe { filter, start }: Subscribe,
+        now: Timestamp,
+    ) -> Result<Opening<T>, Error> {
+        let head = self.revision();
+        let after = self.hub.resolve_start(start, head)?;
+        let (source, entry) = match &filter {
+            Filter::All | Filter::Prefix(_) => {
+                let (receiver, listening) = self.publisher.subscribe();
+                (Source::Channel { receiver, _listening: listening }, None)
+            }
+            Filter::Key(key) => {
+                let watcher = Watcher::new(UNREAD);
+                let listening = self.publisher.watch(key.clone(), Arc::clone(&watcher));
+                let map = self.state.map();
+                let entry = map.get(map.hash(key), key, now);
+                (Source::Watcher { watcher, _listening: listening }, entry)
+            }
+        };
+        let beginning = Beginning { filter, start, source, after, head, entry };
+        Ok(Opening::new(Arc::clone(&self.hub), beginning))
+    }
+
+    /// Answer the scans that wait, once the index is there.
+    pub(in crate::owner) fn answer_scans(&mut self, now: Timestamp) {
+        if !self.scans.is_empty() && self.state.ready_to_scan() {
+            for (scan, reply) in std::mem::take(&mut self.scans) {
+                reply.send(Ok(self.scan(&scan, now)));
+            }
+        }
+    }
+
+    fn scan(&self, scan: &Scan, now: Timestamp) -> Response<T> {
+        let Scan { prefix, after, limit, entries } = scan;
+        let after = after.as_deref();
+        if *entries {
+            Response::Entries(self.state.scan(prefix, after, *limit, now))
+        } else {
+            Response::Keys(self.state.keys(prefix, after, *limit, now))
+        }
+    }
+}

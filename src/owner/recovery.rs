@@ -1,0 +1,125 @@
+//! Recovering what the journal holds, and taking what other owners have appended.
+
+use tracing::Instrument;
+
+use super::Owner;
+use super::data::gap;
+use super::log::Appended;
+use crate::feed::Turn;
+use crate::journal::{Journal, JournalError, Recovered};
+use crate::model::Error;
+
+/// What became of the changes of a turn.
+pub(super) enum Recorded {
+    /// They are as durable as the journal promises, or there is no journal.
+    Yes,
+    /// Another owner was first. Its changes are applied by now.
+    Conflict,
+    /// One of them cannot be written, for this reason, and so none was.
+    Invalid(std::sync::Arc<str>),
+    /// They were not written, or the outcome is unknown: this is the error for their callers.
+    No(Error),
+}
+
+impl<T, J> Owner<T, J>
+where
+    T: Clone + Send + Sync + 'static,
+    J: Journal<T>,
+{
+    /// Take everything that the journal has, and let expire what is overdue.
+    pub(super) async fn recover(&mut self) -> Result<(), JournalError> {
+        let (data, history, clock) = (&mut self.data, &self.hub.history, &self.clock);
+        let mut parts = Vec::new();
+        let mut count = 0_u64;
+        let mut broken = None;
+        let mut recover = |recovered| match recovered {
+            Recovered::Entry(key, entry) => {
+                count += 1;
+                clock.not_before(entry.updated_at);
+                data.restore(&key, entry);
+            }
+            Recovered::SnapshotEnd(revision) => data.resume_at(revision),
+            Recovered::Patch(mut change) => {
+                clock.not_before(change.at);
+                data.replay(&mut change);
+            }
+            Recovered::Change(_) if broken.is_some() => {}
+            Recovered::Change(change) if change.revision != data.revision() + 1 => {
+                broken = Some(gap(data.revision(), change.revision));
+            }
+            Recovered::Change(mut change) => {
+                count += 1;
+                clock.not_before(change.at);
+                data.replay(&mut change);
+                let more = change.continues;
+                parts.push(change);
+                if !more {
+                    history.push_turn(parts.drain(..).collect());
+                }
+            }
+        };
+        let span = tracing::info_span!("recover");
+        let Some((id, past)) = self.log.open(&mut recover).instrument(span).await? else {
+            return Ok(());
+        };
+        if let Some(broken) = broken {
+            return Err(broken);
+        }
+        if let Some(part) = parts.last() {
+            let revision = part.revision;
+            return Err(JournalError::new(format!(
+                "the journal ends inside a batch, at {revision}"
+            )));
+        }
+        self.hub.set_id(id);
+        if let Some(past) = past {
+            self.hub.set_past(past);
+        }
+        let revision = self.data.revision();
+        self.hub.history.set_head(revision);
+        if count > 0 {
+            tracing::info!(store = %id, revision, count, "recovered");
+        }
+        // If that cannot be recorded, they are absent all the same.
+        let _ = self.expire_all(self.clock.now()).await;
+        self.data.count();
+        Ok(())
+    }
+
+    /// Append the changes of a turn. After a conflict, what the other owner has appended is applied.
+    pub(super) async fn record(&mut self, turn: &Turn<T>) -> Recorded {
+        let after = self.data.revision();
+        match self.log.append(after, turn).await {
+            Appended::Done => Recorded::Yes,
+            Appended::Invalid(cause) => Recorded::Invalid(cause),
+            Appended::Failed(error) => Recorded::No(error),
+            Appended::Conflict => {
+                self.take_foreign().await;
+                if let Some(JournalError(cause)) = self.log.failure() {
+                    return Recorded::No(Error::JournalFailed(cause.clone()));
+                }
+                self.log.check_conflict(self.data.revision() > after);
+                Recorded::Conflict
+            }
+        }
+    }
+
+    /// Apply and publish what other owners have appended.
+    pub(super) async fn take_foreign(&mut self) {
+        let Some(changes) = self.log.read(self.data.revision()).await else { return };
+        if let Err(error) = self.data.apply_foreign(changes, &self.clock) {
+            self.log.fail(error);
+        }
+        self.log.resume();
+    }
+
+    /// If the journal is halted, read it again when it is time.
+    pub(super) async fn resolve(&mut self) {
+        if self.log.retry_at().is_some_and(|at| at <= self.clock.now()) {
+            self.take_foreign().await;
+            if self.log.retry_at().is_none() {
+                tracing::info!("the journal takes writes again");
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! How much one append has, and how much one read: the journal says so.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mainspring::journal::{
+    AppendError, Compaction, Journal, JournalError, MemoryJournal, ReadError, Recover, Snapshot,
+    TurnLimit,
+};
+use mainspring::{Change, Store, StoreId};
+
+use tokio::task::JoinSet;
+
+use crate::journals::over;
+
+/// A journal with a limit of its own, which takes a millisecond for each append and notes its length.
+struct Limited {
+    journal: MemoryJournal<String>,
+    limit: TurnLimit,
+    appends: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Journal<String> for Limited {
+    async fn open(&mut self, recover: Recover<'_, String>) -> Result<StoreId, JournalError> {
+        self.journal.open(recover).await
+    }
+
+    async fn append(
+        &mut self,
+        after: u64,
+        changes: Arc<[Change<String>]>,
+    ) -> Result<(), AppendError> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.appends.lock().unwrap().push(changes.len());
+        self.journal.append(after, changes).await
+    }
+
+    async fn read(&mut self, after: u64) -> Result<Vec<Change<String>>, ReadError> {
+        Journal::read(&mut self.journal, after).await
+    }
+
+    fn turn_limit(&self) -> TurnLimit {
+        self.limit
+    }
+
+    async fn compact(&mut self, snapshot: Snapshot<String>) -> Result<Compaction, JournalError> {
+        self.journal.compact(snapshot).await
+    }
+
+    async fn close(&mut self) -> Result<(), JournalError> {
+        self.journal.close().await
+    }
+}
+
+/// The lengths of the appends that 600 writes of 10 bytes make, which are sent at the same time.
+async fn appends(limit: TurnLimit) -> Vec<usize> {
+    let appends = Arc::default();
+    let journal = Limited { journal: MemoryJournal::new(), limit, appends: Arc::clone(&appends) };
+    let store = Store::builder().journal(journal).spawn();
+    store.ready().await.unwrap();
+    let write = |n: usize| {
+        let store = store.clone();
+        async move { store.set(format!("k{n:04}"), "value").await.unwrap() }
+    };
+    (0..600).map(write).collect::<JoinSet<u64>>().join_all().await;
+    let lengths = appends.lock().unwrap().clone();
+    assert_eq!(lengths.iter().sum::<usize>(), 600);
+    lengths
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_has_as_many_commands_as_the_journal_wants() {
+    let unlimited = u64::MAX;
+    assert_eq!(appends(TurnLimit { commands: 600, bytes: unlimited }).await, [600]);
+    // 256 commands are taken from the queue at once, or more if the limit is higher.
+    let some = [100, 100, 56, 100, 100, 56, 88];
+    assert_eq!(appends(TurnLimit { commands: 100, bytes: unlimited }).await, some);
+    assert_eq!(appends(TurnLimit { commands: 0, bytes: unlimited }).await, [1; 600]);
+    assert_eq!(appends(TurnLimit::default()).await, [256, 256, 88]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_has_about_as_many_bytes_as_the_journal_wants() {
+    assert_eq!(appends(TurnLimit { commands: 600, bytes: 1_000 }).await, [100; 6]);
+    assert_eq!(
+        appends(TurnLimit { commands: 600, bytes: 5 }).await,
+        [1; 600],
+        "one is always taken"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_log_is_read_in_pages() {
+    let journal = MemoryJournal::new();
+    let (first, second) = (over(&journal), over(&journal));
+    second.ready().await.unwrap();
+    // Batches of three, so that the end of a page falls inside one.
+    for n in 0..1_500_u32 {
+        let write = |part| mainspring::Write::set(format!("{n}/{part}"), "v");
+        first.batch((0..3).map(write)).await.unwrap();
+    }
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while second.revision() < 4_500 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("it reads to the end");
+    let mut late = MemoryJournal::clone(&journal);
+    let page = Journal::read(&mut late, 0).await.unwrap();
+    assert!((1_024..1_100).contains(&page.len()), "{}", page.len());
+    assert!(page.last().is_some_and(|change| !change.continues()), "whole batches");
+    late.tail().await; // there is more
+    second.set("after", "v").await.unwrap();
+    assert_eq!(second.revision(), 4_501);
+}

@@ -1,0 +1,184 @@
+//! The modules of a source folder, and which of them use which.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+
+use crate::paths;
+
+/// A module, by the names on the way to it.
+pub(crate) type Module = Vec<String>;
+
+pub(crate) struct Graph {
+    modules: BTreeSet<Module>,
+    edges: BTreeMap<(Module, Module), String>,
+}
+
+/// One module uses another, by this path.
+pub(crate) struct Edge<'a> {
+    pub(crate) from: &'a Module,
+    pub(crate) to: &'a Module,
+    pub(crate) path: &'a str,
+}
+
+impl fmt::Display for Edge<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} uses {} ({})", self.from.join("/"), self.to.join("/"), self.path)
+    }
+}
+
+impl Graph {
+    /// The modules of this folder of the package.
+    pub(crate) fn of(folder: &str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let mut texts = Vec::new();
+        read(&root, &root, &mut texts);
+        Self::of_texts(texts)
+    }
+
+    /// The modules of these files, by their names in the folder.
+    pub(crate) fn of_texts<N: AsRef<str>, S: AsRef<str>>(
+        texts: impl IntoIterator<Item = (N, S)>,
+    ) -> Self {
+        let texts: BTreeMap<Module, String> = texts
+            .into_iter()
+            .map(|(name, text)| (module_of(name.as_ref()), paths::without_tests(text.as_ref())))
+            .collect();
+        let modules: BTreeSet<Module> = texts
+            .keys()
+            .flat_map(|module| (0..=module.len()).map(|n| module[..n].to_vec()))
+            .collect();
+        let mut exports = BTreeMap::new();
+        let mut uses = Vec::new();
+        for (module, text) in &texts {
+            for path in paths::of(text) {
+                let Some(name) = path.segments.last() else { continue };
+                let name = name.rsplit(" as ").next().unwrap_or(name).to_owned();
+                let target = absolute(module, &path.segments);
+                if path.is_export {
+                    exports.insert([module.clone(), vec![name]].concat(), target);
+                } else {
+                    uses.push((module.clone(), target, path.segments.join("::")));
+                }
+            }
+        }
+        let mut edges = BTreeMap::new();
+        for (from, target, path) in uses {
+            let to = resolve(target, &exports, &modules);
+            if to != from {
+                edges.entry((from, to)).or_insert(path);
+            }
+        }
+        Self { modules, edges }
+    }
+
+    pub(crate) fn edges(&self) -> Vec<Edge<'_>> {
+        self.edges.iter().map(|((from, to), path)| Edge { from, to, path }).collect()
+    }
+
+    /// Every module that has others inside.
+    pub(crate) fn folders(&self) -> BTreeSet<Module> {
+        self.modules
+            .iter()
+            .filter_map(|module| module.split_last())
+            .map(|(_, up)| up.to_vec())
+            .collect()
+    }
+
+    /// The modules inside this one that use each other in a circle, each circle by the names of its modules.
+    pub(crate) fn circles_in(&self, folder: &[String]) -> Vec<Vec<&str>> {
+        let depth = folder.len();
+        let mut uses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (from, to) in self.edges.keys() {
+            let inside = |module: &Module| module.starts_with(folder) && module.len() > depth;
+            if inside(from) && inside(to) && from[depth] != to[depth] {
+                uses.entry(&from[depth]).or_default().insert(&to[depth]);
+            }
+        }
+        let reached = |from: &str| {
+            let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+            while let Some(name) = open.pop() {
+                for next in uses.get(name).into_iter().flatten() {
+                    if seen.insert(*next) {
+                        open.push(next);
+                    }
+                }
+            }
+            seen
+        };
+        let reached: BTreeMap<&str, BTreeSet<&str>> =
+            uses.keys().map(|name| (*name, reached(name))).collect();
+        let mut circles = BTreeSet::new();
+        for (name, all) in &reached {
+            if all.contains(name) {
+                let back =
+                    |other: &&&str| reached.get(**other).is_some_and(|all| all.contains(name));
+                circles.insert(all.iter().filter(back).copied().collect::<Vec<_>>());
+            }
+        }
+        circles.into_iter().collect()
+    }
+}
+
+fn read(root: &Path, folder: &Path, texts: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "tests" {
+            read(root, &path, texts);
+        } else if name.ends_with(".rs") && name != "tests.rs" {
+            let relative = path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+            texts.push((relative, std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+fn module_of(file: &str) -> Module {
+    let mut names: Module = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+    if names.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
+        names.pop();
+    }
+    names
+}
+
+/// The path from the root of the crate.
+fn absolute(module: &Module, path: &[String]) -> Module {
+    let mut base = if path[0] == "crate" { Vec::new() } else { module.clone() };
+    let mut rest = path;
+    while let Some((first, others)) = rest.split_first()
+        && ["crate", "self", "super"].contains(&first.as_str())
+    {
+        if first == "super" {
+            base.pop();
+        }
+        rest = others;
+    }
+    let rest = rest.iter().filter(|name| *name != "self");
+    base.extend(rest.map(|name| name.split(" as ").next().unwrap_or(name).to_owned()));
+    base
+}
+
+/// The module in which an item is, through the exports of those above it.
+fn resolve(
+    mut target: Module,
+    exports: &BTreeMap<Module, Module>,
+    modules: &BTreeSet<Module>,
+) -> Module {
+    for _ in 0..16 {
+        if modules.contains(&target) {
+            return target;
+        }
+        let exported = (1..=target.len()).rev().find(|n| exports.contains_key(&target[..*n]));
+        let Some(n) = exported else { break };
+        let next = [&exports[&target[..n]], &target[n..]].concat();
+        if next == target {
+            break;
+        }
+        target = next;
+    }
+    (0..=target.len())
+        .rev()
+        .map(|n| target[..n].to_vec())
+        .find(|m| modules.contains(m))
+        .unwrap_or_default()
+}
