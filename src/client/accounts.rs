@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -11,6 +10,7 @@ use super::fault::{Effect, Fault};
 use super::remote::{Request, Sender};
 use super::tokens::Tokens;
 use crate::auth::{Access, AuthError, NewToken, Profile, Secret};
+use crate::protocol::Operation;
 use crate::protocol::accounts::{
     Login, Logout, NewAccount, NewTokenRequest, OwnPassword, Password, Profiles, Refresh,
     SigningKeys, TokenPair,
@@ -93,19 +93,19 @@ impl Accounts {
     /// Log in. The tokens are for [`Options::login`](super::Options::login).
     pub async fn login(&self, name: &str, password: impl Into<Secret>) -> Result<Tokens> {
         let body = Login { name: name.to_owned(), password: password.into() };
-        let request = Request::write(Method::POST, self.0.address().at("/auth/login"));
+        let request = self.0.request(Operation::Login);
         let request = with(request, &body)?.by(Sender::Nobody);
         Ok(Tokens::of(self.ask(&request).await?))
     }
 
     /// End the login of this client, or all of the account.
     pub async fn logout(&self, all: bool) -> Result<()> {
-        self.post("/auth/logout", &Logout { all }).await.map(done)
+        self.send(Operation::Logout, &Logout { all }).await.map(done)
     }
 
     /// Who one is.
     pub async fn me(&self) -> Result<Profile> {
-        self.ask(&Request::read(self.0.address().at("/auth/me"))).await
+        self.ask(&self.0.request(Operation::Me)).await
     }
 
     /// Change one's own password. Every login of the account ends, also this one.
@@ -115,7 +115,7 @@ impl Accounts {
         new: impl Into<Secret>,
     ) -> Result<()> {
         let body = OwnPassword { current: current.into(), new: new.into() };
-        let request = Request::write(Method::POST, self.0.address().at("/auth/password"));
+        let request = self.0.request(Operation::ChangePassword);
         // Who is refused has most likely given the wrong password, and another try would count.
         self.ask(&with(request, &body)?.by(Sender::SomebodyOnce)).await.map(done)
     }
@@ -129,32 +129,31 @@ impl Accounts {
     ) -> Result<Profile> {
         let Access { role, prefix } = access;
         let body = NewAccount { name: name.to_owned(), password: password.into(), role, prefix };
-        self.post("/auth/register", &body).await
+        self.send(Operation::Register, &body).await
     }
 
     /// All accounts, by name.
     pub async fn list(&self) -> Result<Vec<Profile>> {
-        let request = Request::read(self.0.address().at("/auth/accounts"));
+        let request = self.0.request(Operation::Accounts);
         self.ask(&request).await.map(|Profiles { accounts }| accounts)
     }
 
     /// Change what an account may do, from its next request on.
     pub async fn set_access(&self, name: &str, access: Access) -> Result<()> {
-        let url = self.at("/auth/accounts", &[name])?;
-        self.ask(&with(Request::write(Method::PUT, url), &access)?).await.map(done)
+        let request = self.0.request_with(Operation::SetAccess, &[name])?;
+        self.ask(&with(request, &access)?).await.map(done)
     }
 
     /// Give an account another password. Every login of the account ends.
     pub async fn set_password(&self, name: &str, password: impl Into<Secret>) -> Result<()> {
-        let url = self.at("/auth/accounts", &[name])? + "/password";
+        let request = self.0.request_with(Operation::SetPassword, &[name])?;
         let body = Password { password: password.into() };
-        self.ask(&with(Request::write(Method::PUT, url), &body)?).await.map(done)
+        self.ask(&with(request, &body)?).await.map(done)
     }
 
     /// Remove an account, with its logins and tokens.
     pub async fn remove(&self, name: &str) -> Result<()> {
-        let url = self.at("/auth/accounts", &[name])?;
-        self.ask(&Request::write(Method::DELETE, url)).await.map(done)
+        self.ask(&self.0.request_with(Operation::RemoveAccount, &[name])?).await.map(done)
     }
 
     /// Make a token for a program, for a time or for good, with the access of the account or with less.
@@ -172,27 +171,26 @@ impl Accounts {
             access: access.map(Into::into),
             ttl: ttl.map(format_duration),
         };
-        self.post("/auth/tokens", &body).await
+        self.send(Operation::AddToken, &body).await
     }
 
     /// Remove a token of an account, by its id.
     pub async fn remove_token(&self, name: &str, id: &str) -> Result<()> {
-        let url = self.at("/auth/tokens", &[name, id])?;
-        self.ask(&Request::write(Method::DELETE, url)).await.map(done)
+        self.ask(&self.0.request_with(Operation::RemoveToken, &[name, id])?).await.map(done)
     }
 
     /// Have the server sign with a new key. Answers the ids of the keys that are live, the newest first.
     pub async fn rotate_keys(&self) -> Result<Vec<String>> {
-        let request = Request::write(Method::POST, self.0.address().at("/auth/keys"));
+        let request = self.0.request(Operation::RotateKeys);
         self.ask(&request).await.map(|SigningKeys { keys }| keys)
     }
 
-    fn at(&self, path: &str, names: &[&str]) -> Result<String> {
-        Ok(self.0.address().below(path, names)?)
-    }
-
-    async fn post<A: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<A> {
-        self.ask(&with(Request::write(Method::POST, self.0.address().at(path)), body)?).await
+    async fn send<A: DeserializeOwned>(
+        &self,
+        operation: Operation,
+        body: &impl Serialize,
+    ) -> Result<A> {
+        self.ask(&with(self.0.request(operation), body)?).await
     }
 
     async fn ask<A: DeserializeOwned>(&self, request: &Request) -> Result<A> {
@@ -207,7 +205,7 @@ impl Remote {
     /// The next tokens for a refresh token.
     pub(super) async fn refresh(&self, token: &Secret) -> Result<Tokens, Fault> {
         let body = Refresh { refresh_token: token.clone() };
-        let request = Request::write(Method::POST, self.address().at("/auth/refresh"));
+        let request = self.request(Operation::Refresh);
         let request = with(request, &body).map_err(|error| Fault::Invalid(error.to_string()))?;
         let answer = self.send_as(&request, None).await?;
         parse::<TokenPair>(&answer.body).map(Tokens::of)

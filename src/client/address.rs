@@ -5,6 +5,7 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use reqwest::Url;
 
+use crate::protocol::Operation;
 use crate::{Error, Key};
 
 /// Everything but what RFC 3986 calls unreserved: a key is one segment of a path whatever is in it.
@@ -53,13 +54,13 @@ impl Address {
         self.base.starts_with("https:")
     }
 
-    /// The address of what has this path, which needs no encoding.
-    pub(super) fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
+    /// The URL of an operation whose path has no parameters.
+    pub(super) fn at(&self, operation: Operation) -> String {
+        format!("{}{}", self.base, operation.path())
     }
 
-    /// The address of a key, and of what belongs to it.
-    pub(super) fn of_key(&self, key: &Key, part: &str) -> Result<String, Error> {
+    /// The URL of an operation on a key.
+    pub(super) fn of_key(&self, operation: Operation, key: &Key) -> Result<String, Error> {
         key.validate()?;
         if matches!(key.as_str(), "." | "..") {
             // Also as %2E they are steps within the path to every reader of addresses, and taken out.
@@ -67,18 +68,22 @@ impl Address {
                 "the keys \".\" and \"..\" cannot be in the address of a request: use another key";
             return Err(Error::Rejected(why.into()));
         }
-        Ok(format!("{}/api/v1/{}{part}", self.base, encoded(key)))
+        self.with(operation, &[key])
     }
 
-    /// The address of what is named by these, below a path.
-    pub(super) fn below(&self, path: &str, names: &[&str]) -> Result<String, Error> {
-        let mut url = self.at(path);
-        for name in names {
-            if matches!(*name, "" | "." | "..") {
-                return Err(Error::Rejected(format!("{name:?} is no name").into()));
-            }
+    /// The URL of an operation with the parameters of its path, in their order.
+    pub(super) fn with(&self, operation: Operation, parameters: &[&str]) -> Result<String, Error> {
+        let mut url = self.base.to_string();
+        let mut parameters = parameters.iter();
+        for segment in operation.path().split('/').skip(1) {
             url.push('/');
-            url.extend(encoded(name));
+            match if segment.starts_with('{') { parameters.next() } else { None } {
+                None => url.push_str(segment),
+                Some(name) if matches!(*name, "" | "." | "..") => {
+                    return Err(Error::Rejected(format!("{name:?} is no name").into()));
+                }
+                Some(parameter) => url.extend(encoded(parameter)),
+            }
         }
         Ok(url)
     }
@@ -108,7 +113,7 @@ mod tests {
     use super::*;
 
     fn of(base: &str, key: &str) -> String {
-        Address::parse(base).unwrap().of_key(&key.into(), "").unwrap()
+        Address::parse(base).unwrap().of_key(Operation::Get, &key.into()).unwrap()
     }
 
     #[test]
@@ -136,7 +141,7 @@ mod tests {
         assert_eq!(of("http://h/store", "k"), "http://h/store/api/v1/k");
         assert_eq!(of(" http://h:80/a/b// ", "k"), "http://h/a/b/api/v1/k");
         let address = Address::parse("http://h/store/").unwrap();
-        let mut url = address.at("/keys");
+        let mut url = address.at(Operation::Keys);
         ask(&mut url, "prefix", "a&b=");
         ask(&mut url, "limit", 7);
         assert_eq!(url, "http://h/store/keys?prefix=a%26b%3D&limit=7");
@@ -146,10 +151,10 @@ mod tests {
     fn what_cannot_be_in_an_address_is_refused() {
         let address = Address::parse("http://h").unwrap();
         for key in [".", ".."] {
-            let error = address.of_key(&key.into(), "").unwrap_err();
+            let error = address.of_key(Operation::Get, &key.into()).unwrap_err();
             assert!(matches!(error, Error::Rejected(_)), "{error:?}");
         }
-        let empty = address.of_key(&"".into(), "");
+        let empty = address.of_key(Operation::Get, &"".into());
         assert_eq!(empty, Err(Error::InvalidKey { length: 0 }));
     }
 
@@ -184,6 +189,6 @@ mod tests {
     fn a_password_is_not_shown() {
         let address = Address::parse("http://ada:secret@h:1/store").unwrap();
         assert_eq!(address.to_string(), "http://h:1/store");
-        assert_eq!(address.at("/x"), "http://ada:secret@h:1/store/x");
+        assert_eq!(address.at(Operation::Keys), "http://ada:secret@h:1/store/keys");
     }
 }

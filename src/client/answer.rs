@@ -1,33 +1,19 @@
 //! The answers of a server, as they are read.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::journal::Compacted;
 use crate::model::Slice;
-use crate::protocol::{CompactionResult, Problem, StoreStats};
-use crate::wire::{ReadRow, time_of};
+use crate::protocol::{CompactionResult, Problem, StoreStats, answers};
+use crate::wire::ReadRow;
 use crate::{Action, Entry, Error, Key, Page, ResumeToken, Stats, StoreId, Write, Written};
 
 type Read<A> = Result<A, String>;
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
-}
-
-/// What a write did.
-#[derive(Deserialize)]
-struct ReadWritten<'a> {
-    revision: u64,
-    #[serde(borrow)]
-    updated_at: Cow<'a, str>,
-    #[serde(default)]
-    length: usize,
-    #[serde(borrow, default)]
-    popped: Option<&'a RawValue>,
 }
 
 /// What has to be in the answer to a write.
@@ -47,14 +33,12 @@ impl Wanted {
 }
 
 pub(super) fn written<T: DeserializeOwned>(body: &[u8], wanted: Wanted) -> Read<Written<T>> {
-    let ReadWritten { revision, updated_at, length, popped } =
+    let answers::Written { revision, updated_at, length, popped } =
         serde_json::from_slice(body).map_err(text)?;
     if popped.is_none() && wanted == Wanted::Element {
         return Err("it does not have the element".to_owned());
     }
-    let popped = popped.map(|element| serde_json::from_str(element.get())).transpose();
-    let updated_at = time_of(&updated_at).map_err(text)?;
-    Ok(Written::new(revision, updated_at, length, popped.map_err(text)?))
+    Ok(Written::new(revision, updated_at, length.unwrap_or_default(), popped))
 }
 
 /// What each of several writes did.
@@ -93,13 +77,8 @@ pub(super) fn entry<T: DeserializeOwned>(body: &[u8]) -> Read<Entry<T>> {
 
 /// A part of a list.
 pub(super) fn slice<T: DeserializeOwned>(body: &[u8]) -> Read<Slice<T>> {
-    #[derive(Deserialize)]
-    struct Body<T> {
-        elements: Vec<T>,
-        length: usize,
-        revision: u64,
-    }
-    let Body { elements, length, revision } = serde_json::from_slice(body).map_err(text)?;
+    let answers::Part { elements, length, revision } =
+        serde_json::from_slice(body).map_err(text)?;
     Ok(Slice { elements, length, revision })
 }
 

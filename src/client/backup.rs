@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::Remote;
 use super::fault::{Effect, Fault};
-use super::remote::Request;
+use crate::protocol::Operation;
 use crate::{Error, Result, Store};
 
 /// The media type of a backup.
@@ -51,7 +51,7 @@ impl<T> Store<T, Remote> {
     pub async fn backup(&self) -> Result<Backup> {
         let remote = Remote::clone(&self.backend);
         let accept = HeaderValue::from_static("application/jsonl, application/json");
-        let request = Request::read(remote.address().at("/backup")).header(ACCEPT, accept);
+        let request = remote.request(Operation::Backup).header(ACCEPT, accept);
         let opened = remote.retried(Effect::Read, || remote.open(&request)).await;
         let response = opened.map_err(|fault| match fault.status() {
             Some(404) => no_backup(&remote),

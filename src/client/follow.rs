@@ -12,7 +12,6 @@ use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
 
 use super::Remote;
-use super::address::ask;
 use super::answer::store_id;
 use super::fault::Effect;
 use super::lines::{Cut, EventError, Events, events};
@@ -20,7 +19,7 @@ use super::remote::{Request, endless_pauses};
 use super::whole::may_pass;
 use crate::feed::Opening;
 use crate::model::{Filter, Start, Subscribe};
-use crate::protocol::Problem;
+use crate::protocol::{Operation, Problem};
 use crate::wire::read_event;
 use crate::{Error, Event, ResumeToken, StoreId};
 
@@ -78,22 +77,21 @@ impl Remote {
 }
 
 fn request(remote: &Remote, filter: &Filter, start: Start) -> Request {
-    let mut url = remote.address().at("/watch");
-    match filter {
-        Filter::All => {}
-        Filter::Key(key) => ask(&mut url, "key", &**key),
-        Filter::Prefix(prefix) => ask(&mut url, "prefix", &**prefix),
-    }
-    match start {
-        Start::Now => ask(&mut url, "from", "now"),
-        Start::Snapshot => ask(&mut url, "from", "snapshot"),
-        Start::After { store: None, revision } => ask(&mut url, "from", revision),
+    let request = remote.request(Operation::Watch);
+    let request = match filter {
+        Filter::All => request,
+        Filter::Key(key) => request.query("key", &**key),
+        Filter::Prefix(prefix) => request.query("prefix", &**prefix),
+    };
+    let request = match start {
+        Start::Now => request.query("from", "now"),
+        Start::Snapshot => request.query("from", "snapshot"),
+        Start::After { store: None, revision } => request.query("from", revision),
         Start::After { store: Some(store), revision } => {
-            ask(&mut url, "from", ResumeToken { store, revision });
+            request.query("from", ResumeToken { store, revision })
         }
-    }
-    Request::read(url)
-        .header(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"))
+    };
+    request.header(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"))
 }
 
 /// What a header says.

@@ -1,14 +1,13 @@
 //! Several independent writes, over HTTP: in as many requests as it takes.
 
-use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Remote;
 use super::answer::{self, Wanted};
 use super::fault::{Effect, Fault};
-use super::remote::Request;
 use super::write::{cannot, command};
+use crate::protocol::Operation;
 use crate::{Error, Write, Written};
 
 /// About the most bytes of one request: half of what a server takes unless it is told otherwise. If it takes less, it
@@ -92,8 +91,7 @@ impl Remote {
     ) -> Result<Vec<Result<Written<T>, Error>>, Fault> {
         let all: Vec<&[u8]> = parts.iter().map(|part| &*part.json).collect();
         let body = [b"[", &*all.join(&b','), b"]"].concat();
-        let url = self.address().at("/batch?independent=true");
-        let request = Request::write(Method::POST, url).json(body);
+        let request = self.request(Operation::Batch).query("independent", true).json(body);
         let answer = self.retried(request.effect, || self.send_once(&request)).await?;
         let wanted: Vec<Wanted> = parts.iter().map(|part| part.wanted).collect();
         answer::each(&answer.body, &wanted).map_err(Fault::Unreadable)

@@ -3,13 +3,13 @@
 use serde::de::DeserializeOwned;
 
 use super::Remote;
-use super::address::{Address, ask};
 use super::answer;
 use super::fault::{Effect, unreadable};
 use super::remote::{self, Request};
 use crate::model::{Query, Scan, Slice};
 use crate::owner::message::Answer;
 use crate::owner::response::Response;
+use crate::protocol::Operation;
 use crate::{Entry, Error, Key, Page};
 
 /// What is absent is no error for those who read.
@@ -51,7 +51,7 @@ impl Remote {
     }
 
     async fn entry<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<Entry<T>>, Error> {
-        let request = Request::read(self.address().of_key(key, "")?);
+        let request = self.request_of_key(Operation::Get, key)?;
         found(self.send_about(key, &request, |answer| answer::entry(&answer.body)).await)
     }
 
@@ -61,10 +61,8 @@ impl Remote {
         offset: isize,
         limit: usize,
     ) -> Result<Option<Slice<T>>, Error> {
-        let mut url = self.address().of_key(key, "/range")?;
-        ask(&mut url, "offset", offset);
-        ask(&mut url, "limit", limit);
-        let request = Request::read(url);
+        let request = self.request_of_key(Operation::Range, key)?;
+        let request = request.query("offset", offset).query("limit", limit);
         found(self.send_about(key, &request, |answer| answer::slice(&answer.body)).await)
     }
 }
@@ -73,17 +71,13 @@ impl Remote {
 const MOST: usize = 10_000;
 
 /// The request for a page.
-fn page_request(address: &Address, scan: &Scan, limit: usize, entries: bool) -> Request {
-    let mut url = address.at("/keys");
-    ask(&mut url, "prefix", &*scan.prefix);
+fn page_request(remote: &Remote, scan: &Scan, limit: usize, entries: bool) -> Request {
+    let mut request = remote.request(Operation::Keys).query("prefix", &*scan.prefix);
     if let Some(after) = &scan.after {
-        ask(&mut url, "after", &**after);
+        request = request.query("after", &**after);
     }
-    ask(&mut url, "limit", limit);
-    if entries {
-        ask(&mut url, "entries", true);
-    }
-    Request::read(url)
+    request = request.query("limit", limit);
+    if entries { request.query("entries", true) } else { request }
 }
 
 impl Remote {
@@ -97,7 +91,7 @@ impl Remote {
         let server = self.address();
         let mut limit = scan.limit;
         let fault = loop {
-            match self.fetch(&page_request(server, &scan, limit, scan.entries)).await {
+            match self.fetch(&page_request(self, &scan, limit, scan.entries)).await {
                 Ok(answer) => {
                     return read(&answer).map_err(|why| unreadable(Effect::Read, server, why));
                 }
@@ -109,7 +103,7 @@ impl Remote {
         };
         if fault.is_too_long() && scan.entries {
             // Which entry it is, its key tells.
-            let only = page_request(server, &scan, 1, false);
+            let only = page_request(self, &scan, 1, false);
             let keys = self.send(&only, |answer| answer::keys(&answer.body)).await?;
             if let Some(key) = keys.items.first() {
                 return Err(fault.about(key).into_error(Effect::Read, server));

@@ -11,12 +11,13 @@ use reqwest::{Method, Response, redirect, retry};
 use tokio::time::timeout;
 
 use super::Options;
-use super::address::Address;
+use super::address::{Address, ask};
 use super::fault::{Effect, Fault, unreadable};
 use super::login::Login;
 #[cfg(feature = "tls")]
 use super::tls;
 use crate::auth::Secret;
+use crate::protocol::Operation;
 use crate::{BatchError, Error, Key};
 
 /// The first pause before a command is tried again. The pauses double, and each is made up to twice as long at random,
@@ -83,26 +84,19 @@ pub(super) struct Answer {
 }
 
 impl Request {
-    fn new(method: Method, url: String, effect: Effect) -> Self {
+    fn new(operation: Operation, url: String) -> Self {
+        let method = operation.method().clone();
+        let effect = if method == Method::GET { Effect::Read } else { Effect::Write };
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        Self {
-            method,
-            url,
-            headers,
-            body: None,
-            effect,
-            sender: Sender::Somebody,
-            unlimited: false,
-        }
+        let (body, sender, unlimited) = (None, Sender::Somebody, false);
+        Self { method, url, headers, body, effect, sender, unlimited }
     }
 
-    pub(super) fn read(url: String) -> Self {
-        Self::new(Method::GET, url, Effect::Read)
-    }
-
-    pub(super) fn write(method: Method, url: String) -> Self {
-        Self::new(method, url, Effect::Write)
+    /// Add a member to the query.
+    pub(super) fn query(mut self, name: &str, value: impl fmt::Display) -> Self {
+        ask(&mut self.url, name, value);
+        self
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -167,6 +161,25 @@ impl Remote {
             credentials,
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// A request for an operation whose path has no parameters.
+    pub(super) fn request(&self, operation: Operation) -> Request {
+        Request::new(operation, self.address().at(operation))
+    }
+
+    /// A request for an operation on a key.
+    pub(super) fn request_of_key(&self, operation: Operation, key: &Key) -> Result<Request, Error> {
+        Ok(Request::new(operation, self.address().of_key(operation, key)?))
+    }
+
+    /// A request for an operation with the parameters of its path, in their order.
+    pub(super) fn request_with(
+        &self,
+        operation: Operation,
+        parameters: &[&str],
+    ) -> Result<Request, Error> {
+        Ok(Request::new(operation, self.address().with(operation, parameters)?))
     }
 
     pub(super) fn address(&self) -> &Address {

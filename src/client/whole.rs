@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
 use reqwest::header::HeaderName;
 
 use super::Remote;
 use super::answer;
-use super::remote::{Answer, Request, endless_pauses};
+use super::remote::{Answer, endless_pauses};
 use crate::journal::Compacted;
+use crate::protocol::Operation;
 use crate::{Error, Result, Stats, Store, StoreId};
 
 /// Says how many keys a clear has removed.
@@ -19,7 +19,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 impl Remote {
     pub(super) async fn clear(&self) -> Result<usize> {
-        let request = Request::write(Method::DELETE, self.address().at("/flush"));
+        let request = self.request(Operation::Flush);
         let count = |answer: &Answer| {
             let text = answer.headers.get(CLEARED).and_then(|count| count.to_str().ok());
             text.and_then(|text| text.parse().ok()).ok_or_else(|| format!("it has no {CLEARED}"))
@@ -29,7 +29,7 @@ impl Remote {
 
     pub(super) async fn compact(&self) -> Result<Compacted> {
         // It takes as long as there is data to write, and would go on after the client has given up.
-        let request = Request::write(Method::POST, self.address().at("/compact")).without_limit();
+        let request = self.request(Operation::Compact).without_limit();
         self.send(&request, |answer| answer::compacted(&answer.body)).await
     }
 }
@@ -37,7 +37,7 @@ impl Remote {
 impl<T> Store<T, Remote> {
     async fn glance(&self) -> Result<(StoreId, Stats)> {
         let remote = &self.backend;
-        let request = Request::read(remote.address().at("/stats"));
+        let request = remote.request(Operation::Stats);
         remote.send(&request, |answer| answer::stats(&answer.body)).await
     }
 

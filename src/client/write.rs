@@ -1,6 +1,5 @@
 //! Writes, over HTTP.
 
-use reqwest::Method;
 use reqwest::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,24 +7,28 @@ use serde::de::DeserializeOwned;
 use super::Remote;
 use super::answer::{self, Wanted};
 use super::remote::Request;
-use crate::protocol::Command;
+use crate::protocol::{Command, Operation};
 use crate::{Action, BatchError, Condition, End, Error, Write, Written};
 
 impl Remote {
     /// The request for one write.
-    fn request<T: Serialize>(&self, write: &Write<T>) -> Result<Request, Error> {
+    fn write_request<T: Serialize>(&self, write: &Write<T>) -> Result<Request, Error> {
         write.validate()?;
-        let (method, part) = match write.action() {
-            Action::Set(_) => (Method::PUT, ""),
-            Action::Update(_) => (Method::PATCH, ""),
-            Action::Remove => (Method::DELETE, ""),
-            Action::Push { end: End::Back, .. } => (Method::POST, "/push"),
-            Action::Push { end: End::Front, .. } => (Method::POST, "/push?end=front"),
-            Action::Pop { end: End::Back } => (Method::POST, "/pop"),
-            Action::Pop { end: End::Front } => (Method::POST, "/pop?end=front"),
-            Action::Touch => (Method::POST, "/ttl"),
+        let operation = match write.action() {
+            Action::Set(_) => Operation::Put,
+            Action::Update(_) => Operation::Update,
+            Action::Remove => Operation::Remove,
+            Action::Push { .. } => Operation::Push,
+            Action::Pop { .. } => Operation::Pop,
+            Action::Touch => Operation::Expire,
         };
-        let request = Request::write(method, self.address().of_key(write.key(), part)?);
+        let request = self.request_of_key(operation, write.key())?;
+        let request = match write.action() {
+            Action::Push { end: End::Front, .. } | Action::Pop { end: End::Front } => {
+                request.query("end", "front")
+            }
+            _ => request,
+        };
         let any = HeaderValue::from_static("*");
         let request = match write.condition() {
             Condition::Any => request,
@@ -59,7 +62,7 @@ impl Remote {
         write: &Write<T>,
     ) -> Result<Written<T>, Error> {
         let wanted = Wanted::of(write);
-        let request = self.request(write)?;
+        let request = self.write_request(write)?;
         self.send(&request, |answer| answer::written(&answer.body, wanted)).await
     }
 
@@ -71,7 +74,7 @@ impl Remote {
         let one = |(index, write)| command(write).map_err(|error| BatchError { index, error });
         let commands: Vec<_> = writes.iter().enumerate().map(one).collect::<Result<_, _>>()?;
         let body = serde_json::to_vec(&commands).map_err(cannot)?;
-        let request = Request::write(Method::POST, self.address().at("/batch")).json(body);
+        let request = self.request(Operation::Batch).json(body);
         self.send_batch(&request, |answer| answer::all(&answer.body, &wanted)).await
     }
 }

@@ -14,33 +14,10 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Failure;
 use super::app::App;
-use super::auth::Caller;
-use crate::{Condition, Error, Key, ResumeToken, StoreId, Write};
+use crate::{Condition, Error, ResumeToken, StoreId, Write};
 
-fn not_utf8() -> Failure {
+pub(super) fn not_utf8() -> Failure {
     Failure::new("invalid_request", "the path is not UTF-8")
-}
-
-/// The key in the path, if the caller may access it: the last parameter, and `set` at `/api/v1/set`, which has none.
-pub(super) struct PathKey(pub(super) Key);
-
-impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for PathKey {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App<T>>) -> Result<Self, Failure> {
-        let parameters = RawPathParams::from_request_parts(parts, app).await;
-        // The last one: those before it are of where the routes are mounted.
-        let last =
-            parameters.map_err(|_| not_utf8())?.iter().last().map(|(_, value)| Key::from(value));
-        let key = match last {
-            // Whether it is a parameter or not.
-            _ if parts.uri.path().ends_with("/set") => Key::from("set"),
-            key => key.unwrap_or_else(|| Key::from("")),
-        };
-        key.validate()?;
-        Caller::of(&parts.headers, &mut parts.extensions, app)?.needs_key(&key)?;
-        Ok(Self(key))
-    }
 }
 
 /// The parameters of the path.

@@ -1,6 +1,8 @@
 //! The protocol between server and client: the table of operations, and the JSON bodies of requests and answers.
 
 pub(crate) mod accounts;
+#[cfg(feature = "server")]
+mod answer_schemas;
 pub(crate) mod answers;
 #[cfg(feature = "server")]
 mod bodies;
@@ -14,7 +16,7 @@ mod operation;
 pub(crate) mod parameters;
 mod problem;
 #[cfg(feature = "server")]
-pub(crate) mod schemas;
+mod schemas;
 mod stats;
 mod table;
 

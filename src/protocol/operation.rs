@@ -1,8 +1,7 @@
-//! What an operation of the HTTP interface is; [`table`](super::table) lists them all.
+//! What the table says of an operation, and the macro that makes the table.
 
 use hyper::Method;
 
-use super::table::Operation;
 use crate::auth::Right;
 
 /// What the table says of an operation.
@@ -66,7 +65,7 @@ macro_rules! operations {
             /// All operations, in the order of the table.
             pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
 
-            pub(super) fn row(self) -> &'static $crate::protocol::operation::Row {
+            fn row(self) -> &'static $crate::protocol::operation::Row {
                 &TABLE[self as usize]
             }
 
@@ -101,38 +100,3 @@ macro_rules! operations {
     };
 }
 pub(super) use operations;
-
-impl Operation {
-    pub(crate) fn method(self) -> &'static Method {
-        &self.row().method
-    }
-
-    pub(crate) fn path(self) -> &'static str {
-        self.row().path
-    }
-
-    /// The paths on which it is served. `/api/v1/set` is also the entry whose key is `set`.
-    pub(crate) fn paths(self) -> impl Iterator<Item = &'static str> {
-        let alias = (self.path() == Self::Get.path()).then_some(Self::Set.path());
-        std::iter::once(self.path()).chain(alias)
-    }
-
-    /// Its unique name.
-    pub(crate) fn id(self) -> &'static str {
-        self.row().id
-    }
-
-    pub(crate) fn tag(self) -> Tag {
-        self.row().tag
-    }
-
-    /// The right that a caller needs.
-    pub(crate) fn right(self) -> Right {
-        self.row().right
-    }
-
-    /// The name of the command in metrics.
-    pub(crate) fn command(self) -> Option<&'static str> {
-        self.row().command
-    }
-}

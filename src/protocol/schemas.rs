@@ -1,21 +1,9 @@
-//! Schemas of what no struct of this module encodes: values, rows, changes, and events.
-
-use std::borrow::Cow;
+//! Schemas that are written as JSON, and those of values.
 
 use serde_json::{Value, json};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::Schema;
-use utoipa::{PartialSchema, ToSchema};
-
-use super::{Problem, answers};
-
-pub(crate) type Part = answers::Part<Element>;
-pub(crate) type Popped = answers::Popped<Element>;
-type Done = answers::Done;
-type Written = answers::Written<Element>;
 
 /// A reference to the schema of this name.
-fn to(name: &str) -> Value {
+pub(super) fn to(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
@@ -26,27 +14,28 @@ macro_rules! schemas {
         #[derive(Debug)]
         pub(crate) struct $type;
 
-        impl PartialSchema for $type {
-            fn schema() -> RefOr<Schema> {
-                let mut schema = json!($schema);
+        impl utoipa::PartialSchema for $type {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                let mut schema = serde_json::json!($schema);
                 schema["description"] = [$($doc.trim()),+].join("\n").into();
                 serde_json::from_value(schema).unwrap_or_default()
             }
         }
 
-        impl ToSchema for $type {
-            fn name() -> Cow<'static, str> {
+        impl utoipa::ToSchema for $type {
+            fn name() -> std::borrow::Cow<'static, str> {
                 $name.into()
             }
 
-            fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
+            fn schemas(all: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::Schema>)>) {
                 let _ = &all;
-                $(all.push(($other::name().into_owned(), $other::schema()));
-                $other::schemas(all);)*
+                $(all.push((<$other as utoipa::ToSchema>::name().into_owned(), <$other as utoipa::PartialSchema>::schema()));
+                <$other as utoipa::ToSchema>::schemas(all);)*
             }
         }
     )+};
 }
+pub(super) use schemas;
 
 schemas! {
     /// One element: a text, a number, a boolean or an object. Never `null`, and never a list. A store of another type than
@@ -65,99 +54,4 @@ schemas! {
     };
     /// The kind of a value: whether it is one element or a list, and whether it has anything but text in it.
     Kind "Kind" refers to [] = {"type": "string", "enum": ["string", "string_slice", "json", "json_slice"]};
-    /// An entry.
-    Row "Row" refers to [AnyValue, Kind] = {
-        "type": "object",
-        "required": ["key", "kind", "value", "revision", "created_at", "updated_at"],
-        "properties": {
-            "key": {"type": "string"},
-            "kind": to("Kind"),
-            "value": to("Value"),
-            "revision": {"type": "integer", "format": "int64", "minimum": 1, "example": 7, "description": "The revision of its last change."},
-            "ttl": {"type": ["string", "null"], "format": "date-time", "description": "The deadline, or `null` if it never expires."},
-            "created_at": {"type": "string", "format": "date-time"},
-            "updated_at": {"type": "string", "format": "date-time"},
-        },
-    };
-    /// The entry after the write; or, if it is gone already, that the write was done.
-    RowOrDone "RowOrDone" refers to [Row, Done] = {"oneOf": [to("Row"), to("Done")]};
-    /// The entry after the pop, with the element that was popped.
-    RowAndPopped "RowAndPopped" refers to [Row, Element] = {
-        "allOf": [to("Row"), {"type": "object", "required": ["popped"], "properties": {"popped": to("Element")}}],
-    };
-    /// The entry after the pop, with the element that was popped; or, if it is gone already, the element.
-    RowOrPopped "RowOrPopped" refers to [RowAndPopped, Popped] = {"oneOf": [to("RowAndPopped"), to("Popped")]};
-    /// A sorted page of keys.
-    Keys "Keys" refers to [] = {
-        "type": "object",
-        "required": ["keys", "revision"],
-        "properties": {
-            "keys": {"type": "array", "items": {"type": "string"}},
-            "next": {"type": ["string", "null"], "description": "The `after` of the next page; `null` on the last."},
-            "revision": {"type": "integer", "format": "int64", "minimum": 0, "description": "The revision of the store."},
-        },
-    };
-    /// A sorted page of entries.
-    Entries "Entries" refers to [Row] = {
-        "type": "object",
-        "required": ["entries", "revision"],
-        "properties": {
-            "entries": {"type": "array", "items": to("Row")},
-            "next": {"type": ["string", "null"], "description": "The `after` of the next page; `null` on the last."},
-            "revision": {"type": "integer", "format": "int64", "minimum": 0, "description": "The revision of the store."},
-        },
-    };
-    /// A sorted page: of entries if the query has `entries`, of keys otherwise.
-    Page "Page" refers to [Keys, Entries] = {"oneOf": [to("Keys"), to("Entries")]};
-    /// What one write of a batch did, or why it was not done.
-    Outcome "Outcome" refers to [Written, Problem] = {"oneOf": [to("Written"), to("Problem")]};
-    /// What a change did.
-    ChangeName "ChangeName" refers to [] = {
-        "type": "string", "enum": ["set", "updated", "removed", "expired", "pushed", "popped", "touched", "cleared"],
-    };
-    /// The data of the event `change`: the effect of one write. The members besides the first three depend on it.
-    Change "Change" refers to [ChangeName, AnyValue, Kind, Element] = {
-        "type": "object",
-        "required": ["revision", "time", "change"],
-        "properties": {
-            "revision": {"type": "integer", "format": "int64", "minimum": 0},
-            "time": {"type": "string", "format": "date-time"},
-            "change": to("ChangeName"),
-            "key": {"type": "string", "description": "Of every change but `cleared`."},
-            "value": {"$ref": "#/components/schemas/Value", "description": "Of `set` and `updated`."},
-            "kind": {"$ref": "#/components/schemas/Kind", "description": "Of `set` and `updated`."},
-            "ttl": {"type": ["string", "null"], "format": "date-time", "description": "Of `set`, `updated`, `pushed` and `touched`: the deadline, or `null`."},
-            "element": {"$ref": "#/components/schemas/Element", "description": "Of `pushed`."},
-            "end": {"type": "string", "pattern": "^(front|back)$", "description": "Of `pushed` and `popped`."},
-            "length": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of `pushed` and `popped`: the length of the list after the change."},
-            "count": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of `cleared`: how many keys were removed."},
-        },
-    };
-    /// The name of an event.
-    EventName "EventName" refers to [] = {
-        "type": "string", "enum": ["entry", "snapshot_end", "change", "batch", "progress", "end"],
-    };
-    /// One event of a stream, by its fields. One without a name only says where the stream begins.
-    ServerSentEvent "ServerSentEvent" refers to [EventName, Change, Batch, Mark, Problem] = {
-        "type": "object",
-        "properties": {
-            "event": to("EventName"),
-            "id": {"type": "string", "pattern": "^[0-9a-f]{16}-[0-9]+$", "description": "A position to resume from."},
-            "data": {"type": "string", "contentMediaType": "application/json", "description": "JSON that depends on the event: a `Row`, a `Mark`, a `Change`, a `Batch` or a `Problem`."},
-        },
-    };
-    /// The data of the event `batch`: changes that happened together.
-    Batch "Batch" refers to [Change] = {
-        "type": "object",
-        "required": ["revision", "changes"],
-        "properties": {
-            "revision": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of the last change, also if it is hidden by the filter."},
-            "changes": {"type": "array", "items": to("Change")},
-        },
-    };
-    /// The data of the events `snapshot_end` and `progress`: the revision up to which the stream is complete.
-    Mark "Mark" refers to [] = {
-        "type": "object", "required": ["revision"],
-        "properties": {"revision": {"type": "integer", "format": "int64", "minimum": 0}},
-    };
 }

@@ -7,9 +7,13 @@
 //! requires, and the name of its command in metrics. The rest is for the OpenAPI document, as is the documentation.
 
 #[cfg(feature = "server")]
-use super::{CompactionResult, StoreStats, parameters::*, schemas::*};
+use super::{CompactionResult, StoreStats, answer_schemas::*, parameters::*};
+use hyper::Method;
+
+use super::Tag;
 #[cfg(feature = "server")]
 use super::{accounts::*, answers::Done, bodies::*, description::media::*, headers::*};
+use crate::auth::Right;
 #[cfg(feature = "server")]
 use crate::auth::{Access, NewToken, Profile};
 
@@ -322,4 +326,39 @@ super::operation::operations! {
     Started "started" = GET "/started" (Health, None) {}
     /// Metrics as OpenMetrics text.
     Metrics "metrics" = GET "/metrics" (Metrics, None) {}
+}
+
+impl Operation {
+    pub(crate) fn method(self) -> &'static Method {
+        &self.row().method
+    }
+
+    pub(crate) fn path(self) -> &'static str {
+        self.row().path
+    }
+
+    /// The paths on which it is served. `/api/v1/set` is also the entry whose key is `set`.
+    pub(crate) fn paths(self) -> impl Iterator<Item = &'static str> {
+        let alias = (self.path() == Self::Get.path()).then_some(Self::Set.path());
+        std::iter::once(self.path()).chain(alias)
+    }
+
+    /// Its unique name.
+    pub(crate) fn id(self) -> &'static str {
+        self.row().id
+    }
+
+    pub(crate) fn tag(self) -> Tag {
+        self.row().tag
+    }
+
+    /// The right that a caller needs.
+    pub(crate) fn right(self) -> Right {
+        self.row().right
+    }
+
+    /// The name of the command in metrics.
+    pub(crate) fn command(self) -> Option<&'static str> {
+        self.row().command
+    }
 }

@@ -5,8 +5,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::http::answer::{self, Failure, done};
 use crate::http::app::{App, Element, send};
-use crate::http::auth::{Caller, Context};
-use crate::http::extract::{KnownEtags, PathKey, When, Whole};
+use crate::http::auth::{Caller, Context, PathKey};
+use crate::http::extract::{KnownEtags, When, Whole};
 use crate::protocol::Command;
 use crate::{Error, Key, Write, Written};
 

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use super::entry::written;
 use crate::http::answer::{Failure, text};
 use crate::http::app::{App, Element, send};
-use crate::http::auth::Context;
-use crate::http::extract::{PathKey, When, Whole};
+use crate::http::auth::{Context, PathKey};
+use crate::http::extract::{When, Whole};
 use crate::wire::put_value;
 use crate::{Error, Key, Value, Write};
 
