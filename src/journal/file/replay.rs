@@ -5,13 +5,14 @@ use serde::de::DeserializeOwned;
 
 use super::disk::Disk;
 use super::error::FileError;
-use super::line::{Codec, Sum};
+use super::line::Sum;
 use super::lines::LITTLE;
 use super::manifest::{Manifest, SnapshotInfo};
 use super::scan::{Damage, Expected, Scan, ScanError, scan};
 use super::segment::{Mark, SegmentInfo, unknown_format};
 use super::{snapshot, unlisted};
 use crate::journal::Recovered;
+use crate::journal::codec::Decoder;
 
 /// How far reading has come, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,7 @@ pub(crate) fn replay<T: DeserializeOwned>(
         })?;
         done = snapshot.bytes;
     }
-    let mut codec = Codec::default();
+    let mut decoder = Decoder::default();
     let mut chain = Chain::new(snapshot);
     let mut last = None;
     for segment in needed() {
@@ -91,7 +92,7 @@ pub(crate) fn replay<T: DeserializeOwned>(
                 }
                 if change.revision > base { tell(Recovered::Change(change)) } else { Ok(()) }
             },
-            &mut codec,
+            &mut decoder,
         )?;
         check_acknowledged(disk, segment, &scanned)?;
         chain.follow(disk, segment, &scanned)?;
@@ -206,11 +207,11 @@ pub(crate) fn read_segment<T: DeserializeOwned>(
     bytes: &[u8],
     expected: Expected<'_>,
     mut tell: impl FnMut(u64, crate::Change<T>) -> Result<(), FileError>,
-    codec: &mut Codec,
+    decoder: &mut Decoder,
 ) -> Result<Scan, FileError> {
     let scanned = scan(bytes, segment, expected, |append| {
         for (offset, line) in append.lines.iter().filter(|(_, line)| !line.is_close()) {
-            let changes = codec.read_changes(line);
+            let changes = decoder.changes(line);
             for change in changes.map_err(|error| ScanError::Unreadable(*offset, error))? {
                 tell(*offset, change).map_err(ScanError::Stopped)?;
             }

@@ -8,12 +8,13 @@
 //! - Each append names the checksum of the append before it, across files. A log that went back, lost its middle, or
 //!   is of another history does not continue that chain.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::line::{Line, Sum, Text, Unreadable, seal, unseal};
+use super::line::{Line, Sum, seal, unseal};
 use crate::StoreId;
+use crate::journal::codec::Unreadable;
 
 /// The version of the format that is written. Those before it are read.
 pub(crate) const FORMAT: u32 = 2;
@@ -52,10 +53,9 @@ impl SegmentInfo {
         let mut line = Vec::new();
         let (store, base) = (&self.store, self.base);
         let format = if self.prev.is_some() { FORMAT } else { 1 };
-        let _ =
-            write!(Text(&mut line), "{{\"format\":{format},\"store\":\"{store}\",\"base\":{base}");
+        let _ = write!(line, "{{\"format\":{format},\"store\":\"{store}\",\"base\":{base}");
         if let Some(prev) = self.prev {
-            let _ = write!(Text(&mut line), ",\"prev\":\"{prev}\"");
+            let _ = write!(line, ",\"prev\":\"{prev}\"");
         }
         seal(&mut line, 0);
         line
@@ -107,9 +107,14 @@ pub(crate) fn read_header(bytes: &[u8]) -> Result<Option<(SegmentInfo, usize)>, 
         return Ok(None);
     }
     let line = Line::parse(line)?;
-    let (Some(base), Some(store)) = (line.base, line.store) else { return Ok(None) };
-    let info =
-        SegmentInfo { base, store: store.into_owned(), prev: line.prev, end: None, bytes: None };
+    let (Some(base), Some(store)) = (line.extra.base, line.extra.store) else { return Ok(None) };
+    let info = SegmentInfo {
+        base,
+        store: store.into_owned(),
+        prev: line.extra.prev,
+        end: None,
+        bytes: None,
+    };
     Ok(Some((info, length + 1)))
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, Serializer};
 
-use crate::StoreId;
+use crate::store_id::StoreId;
 
 /// A CRC-32C (Castagnoli) checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,21 +5,20 @@ use serde_json::Value as Json;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::write::After;
 use super::*;
 use crate::change::{Change, ChangeKind};
+use crate::journal::codec::{Decoder, Unreadable};
 use crate::{Timestamp, Value};
 
 /// What a set of this value is once it was written and read.
 fn through<T: Serialize + DeserializeOwned>(value: Value<T>) -> Result<Value<T>, Unreadable> {
     let kind = ChangeKind::Set { value, expires_at: None };
     let change = Change::recorded(1, Timestamp::from_nanos(1), "k".into(), kind, false);
-    let (mut codec, mut buffer) = (Codec::default(), Vec::new());
-    let after = After { synced: 0, prev: Sum::of(b"") };
-    codec.append(&mut buffer, &[change], after)?;
+    let mut buffer = Vec::new();
+    encode_append(&mut buffer, &[change], After { synced: 0, prev: Sum::of(b"") })?;
     let text = buffer.strip_suffix(b"\n").expect("a line");
     assert!(unseal(text).is_some());
-    match codec.read_changes(&Line::parse(text)?)?.pop().map(|change| change.kind) {
+    match Decoder::default().changes(&Line::parse(text)?)?.pop().map(|change| change.kind) {
         Some(ChangeKind::Set { value, .. }) => Ok(value),
         other => panic!("{:?}", other.is_some()),
     }

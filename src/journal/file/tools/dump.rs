@@ -191,11 +191,11 @@ impl Dump {
                 Ok(Ok(append)) => {
                     let wanted = append.lines.iter().filter(|(_, line)| {
                         !line.is_close()
-                            && line.revision >= self.from
+                            && line.revision() >= self.from
                             && line.first_revision() <= self.to
                     });
                     told.extend(wanted.map(|(offset, line)| DumpLine {
-                        revision: line.revision,
+                        revision: line.revision(),
                         text: text_at(&bytes, *offset),
                     }));
                     if !append.is_close() {

@@ -9,8 +9,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Raw;
-use crate::journal::file::line::{Unreadable, time_of, valid};
-use crate::{Entry, Key, Timestamp, Value, wire};
+use crate::journal::codec::{Unreadable, parse_key, parse_time, parse_value};
+use crate::{Entry, Key, Timestamp, Value};
 
 /// Entries on their way into a journal.
 #[derive(Default)]
@@ -42,20 +42,15 @@ fn time_if_any(text: &str) -> Result<Option<Timestamp>, Unreadable> {
     if text.is_empty() || text.starts_with("0001-01-01T") {
         return Ok(None);
     }
-    time_of(text).map(Some)
-}
-
-fn value_of(value: &RawValue) -> Result<Value<Raw>, Unreadable> {
-    wire::value_of(value).map_err(|error| Unreadable(error.to_string()))
+    parse_time(text).map(Some)
 }
 
 impl Entries {
     /// Do what a line of a log of document 002 says. It has no revisions: each line gets the next one.
     pub(super) fn follow(&mut self, line: &str) -> Result<(), Unreadable> {
-        let line: LogLine<'_> =
-            serde_json::from_str(line).map_err(|error| Unreadable(error.to_string()))?;
-        let key = valid(&line.key)?;
-        let time = time_of(&line.time)?;
+        let line: LogLine<'_> = serde_json::from_str(line)?;
+        let key = parse_key(&line.key)?;
+        let time = parse_time(&line.time)?;
         let revision = self.revision + 1;
         let updated_at = time_if_any(&line.updated_at)?.unwrap_or(time);
         let value = || line.value.ok_or_else(|| Unreadable("it has no value".into()));
@@ -63,7 +58,7 @@ impl Entries {
         match &*line.command {
             "set" | "update" => {
                 let entry = Entry {
-                    value: value_of(value()?)?,
+                    value: parse_value(value()?)?,
                     revision,
                     created_at: time_if_any(&line.created_at)?.unwrap_or(time),
                     updated_at,
@@ -76,7 +71,7 @@ impl Entries {
                 let entry = self.map.get_mut(&key).ok_or_else(absent)?;
                 let Value::List(list) = &mut entry.value else { return Err(absent()) };
                 if line.command == "push" {
-                    list.extend(value_of(value()?)?.elements().iter().cloned());
+                    list.extend(parse_value(value()?)?.elements().iter().cloned());
                 } else {
                     list.pop().ok_or_else(absent)?;
                 }
@@ -90,14 +85,13 @@ impl Entries {
 
     /// What a snapshot of document 003 has: one object, of keys and their texts. It knows no times.
     pub(super) fn of_object(text: &str) -> Result<Self, Unreadable> {
-        let Pairs(pairs) =
-            serde_json::from_str(text).map_err(|error| Unreadable(error.to_string()))?;
+        let Pairs(pairs) = serde_json::from_str(text)?;
         let now = Timestamp::from(SystemTime::now());
         let mut entries = Self::default();
         for (key, value) in pairs {
             entries.revision += 1;
-            let value = value_of(value)
-                .map_err(|Unreadable(why)| Unreadable(format!("the key {key:?}: {why}")))?;
+            let value = parse_value(value)
+                .map_err(|error| Unreadable(format!("the key {key:?}: {error}")))?;
             let entry = Entry {
                 value,
                 revision: entries.revision,
@@ -105,7 +99,7 @@ impl Entries {
                 updated_at: now,
                 expires_at: None,
             };
-            entries.map.insert(valid(&key)?, entry);
+            entries.map.insert(parse_key(&key)?, entry);
         }
         Ok(entries)
     }

@@ -142,7 +142,7 @@ fn snapshot_stat(disk: &dyn Disk, info: &SnapshotInfo) -> SnapshotStat {
     let entries = end.and_then(|end| {
         let text = end.strip_suffix(b"\n")?;
         let line = text.rsplit(|byte| *byte == b'\n').next()?;
-        Line::parse(line).ok().filter(|line| line.record == END).map(|line| line.count)
+        Line::parse(line).ok().filter(|line| line.name == END).map(|line| line.count)
     });
     SnapshotStat { file: info.file(), revision, entries, bytes }
 }

@@ -1,0 +1,30 @@
+//! JSON encoding of changes, entries, and events: one object each, in a journal, in a stream of events, and in an
+//! export.
+//!
+//! [`encode`] writes, [`Record`] is what is read, and [`Decoder`] turns a record into a change or an entry. A place that
+//! has members of its own, as a line of a journal does, appends them to what it writes, and reads them as an
+//! [`Extension`] of the record.
+//!
+//! Values are written by the element type and read from [`RawValue`](serde_json::value::RawValue)s, never from a buffer
+//! of serde's: maps with integer keys could not be read back from one (<https://github.com/serde-rs/serde/issues/1183>).
+
+mod decode;
+mod encode;
+mod event;
+mod json;
+mod lines;
+mod record;
+#[cfg(test)]
+mod tests;
+mod time;
+mod value;
+
+pub(crate) use self::decode::{Decoder, Unreadable, parse_key};
+pub(crate) use self::encode::{put_checked, put_checked_entry, put_row, put_text};
+pub(crate) use self::event::{event_name, read_event, write_event};
+pub use self::json::{InvalidJson, Json};
+pub use self::lines::{InvalidLine, event_line, export_line, read_value, row_line, time_text};
+pub(crate) use self::lines::{put_exported, read_exported};
+pub(crate) use self::record::{Extension, Record, next_text};
+pub(crate) use self::time::{format_time, parse_time, put_time, rfc3339};
+pub(crate) use self::value::{parse_value, put_value};

@@ -1,0 +1,156 @@
+//! Values: items and lists of elements.
+
+use std::any::type_name;
+use std::fmt;
+use std::str::from_utf8;
+
+use serde::Serialize;
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, Visitor};
+use serde_json::value::RawValue;
+
+use super::Unreadable;
+use crate::entry::Value;
+
+/// Whether a value is a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Item,
+    List,
+}
+
+impl Kind {
+    pub(super) fn of<T>(value: &Value<T>) -> Self {
+        match value {
+            Value::Item(_) => Self::Item,
+            Value::List(_) => Self::List,
+        }
+    }
+}
+
+/// From its name, or in a journal of format 1 from 0 and 1.
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit;
+
+        fn unknown<E: de::Error>(kind: &dyn fmt::Debug) -> E {
+            E::custom(format_args!(
+                "{kind:?} is no kind of value; expected string, json, string_slice or json_slice"
+            ))
+        }
+
+        impl Visitor<'_> for Visit {
+            type Value = Kind;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a kind of value: string, json, string_slice or json_slice")
+            }
+
+            fn visit_u64<E: de::Error>(self, kind: u64) -> Result<Kind, E> {
+                match kind {
+                    0 => Ok(Kind::Item),
+                    1 => Ok(Kind::List),
+                    other => Err(unknown(&other)),
+                }
+            }
+
+            fn visit_str<E: de::Error>(self, kind: &str) -> Result<Kind, E> {
+                match kind {
+                    "string" | "json" => Ok(Kind::Item),
+                    "string_slice" | "json_slice" => Ok(Kind::List),
+                    other => Err(unknown(&other)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Visit)
+    }
+}
+
+/// Write a value. Returns the name of its kind: `string` or `string_slice` if its elements are written as strings,
+/// otherwise `json` or `json_slice`.
+pub(crate) fn put_value<T: Serialize>(
+    out: &mut Vec<u8>,
+    value: &Value<T>,
+) -> serde_json::Result<&'static str> {
+    let put = |out: &mut Vec<u8>, element: &T| {
+        let start = out.len();
+        serde_json::to_writer(&mut *out, element).map(|()| out.get(start) == Some(&b'"'))
+    };
+    match value {
+        Value::Item(item) => Ok(if put(out, item)? { "string" } else { "json" }),
+        Value::List(list) => {
+            let mut is_text = true;
+            out.push(b'[');
+            for (n, element) in list.iter().enumerate() {
+                if n > 0 {
+                    out.push(b',');
+                }
+                is_text &= put(out, element)?;
+            }
+            out.push(b']');
+            Ok(if is_text { "string_slice" } else { "json_slice" })
+        }
+    }
+}
+
+/// Read a value whose kind is not given: what begins with a bracket is a list.
+///
+/// # Errors
+///
+/// If it is `null`, a list inside a list, or not of the element type.
+pub(crate) fn parse_value<T: DeserializeOwned>(value: &RawValue) -> serde_json::Result<Value<T>> {
+    let refuse = |what| Err(de::Error::custom(what));
+    let text = value.get();
+    if text == "null" {
+        return refuse("null is no value");
+    }
+    if !text.starts_with('[') {
+        return serde_json::from_str(text).map(Value::Item);
+    }
+    let elements: Vec<&RawValue> = serde_json::from_str(text)?;
+    if elements.iter().any(|element| element.get() == "null") {
+        return refuse("null cannot be in a list");
+    }
+    if elements.iter().any(|element| element.get().starts_with('[')) {
+        return refuse("a list cannot be inside a list");
+    }
+    let read = |element: &RawValue| serde_json::from_str(element.get());
+    elements.into_iter().map(read).collect::<Result<_, _>>().map(Value::List)
+}
+
+/// Read a value of a record, or an element of it.
+pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
+    serde_json::from_str(text).map_err(|error| {
+        let name = type_name::<T>();
+        Unreadable(format!("the value is not a {name}: {error}"))
+    })
+}
+
+/// A value with no more brackets than that is not nested too deeply to be read: serde_json goes 128 levels deep.
+const MANY_BRACKETS: usize = 100;
+
+/// Make sure that a value that was written can be read.
+///
+/// JSON has no infinities and no NaN: they are written as `null`, which is no number when it is read. And what is
+/// nested deeply can be written and not be read. A value with a `null` in it, or with many brackets, is read back
+/// before it counts. (A NaN in an `Option` comes back as `None`, which nothing here can tell.)
+///
+/// A type may write JSON on many lines. Inside a text a newline is escaped, so any other is as good as a space, and would
+/// end the line of a journal too early.
+pub(super) fn ensure_readable<T: DeserializeOwned>(
+    written: &mut [u8],
+    kind: Kind,
+) -> Result<(), Unreadable> {
+    if memchr::memchr(b'\n', written).is_some() {
+        written.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+    }
+    let brackets = memchr::memchr2_iter(b'[', b'{', written).count();
+    if brackets > MANY_BRACKETS || memchr::memmem::find(written, b"null").is_some() {
+        let text = from_utf8(written).map_err(|error| Unreadable(error.to_string()))?;
+        match kind {
+            Kind::Item => from_json::<T>(text).map(drop)?,
+            Kind::List => from_json::<Vec<T>>(text).map(drop)?,
+        }
+    }
+    Ok(())
+}
