@@ -128,7 +128,7 @@ impl<X> Record<'_, X> {
     }
 
     fn value<T: DeserializeOwned>(&self) -> Result<Value<T>, Unreadable> {
-        match self.kind.ok_or_else(|| missing("kind"))? {
+        match Kind::parse(self.kind.ok_or_else(|| missing("kind"))?)? {
             Kind::Item => self.element().map(Value::Item),
             Kind::List => self.element().map(Value::List),
         }

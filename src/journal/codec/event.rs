@@ -47,27 +47,25 @@ pub(crate) fn read_event<T: DeserializeOwned>(
     name: &str,
     data: &str,
 ) -> Result<Option<Event<T>>, Unreadable> {
-    if !["entry", "snapshot_end", "change", "batch", "progress"].contains(&name) {
-        return Ok(None);
-    }
-    let record: Record<'_> = serde_json::from_str(data)?;
+    let record = || serde_json::from_str::<Record<'_>>(data);
     let mut decoder = Decoder::default();
     Ok(Some(match name {
         "entry" => {
-            let (key, entry) = decoder.entry(&record)?;
+            let (key, entry) = decoder.entry(&record()?)?;
             Event::Entry { key, entry }
         }
-        "snapshot_end" => Event::SnapshotEnd { revision: record.required_revision()? },
-        "progress" => Event::Progress { revision: record.required_revision()? },
-        "change" => Event::Change(decoder.change(&record, false)?),
-        _ => {
-            let revision = record.required_revision()?;
-            // A filter may have hidden the last change, so the last one that is left may continue too.
-            let mut read =
-                |change: &Record<'_>| decoder.change(change, change.revision() < revision);
-            let changes = record.changes.iter().map(&mut read).collect::<Result<_, _>>()?;
+        "snapshot_end" => Event::SnapshotEnd { revision: record()?.required_revision()? },
+        "progress" => Event::Progress { revision: record()?.required_revision()? },
+        "change" => Event::Change(decoder.change(&record()?, false)?),
+        "batch" => {
+            let batch = record()?;
+            let revision = batch.required_revision()?;
+            // A filter may have hidden the last change: then the last one that is left continues too.
+            let read = |part: &Record<'_>| decoder.change(part, part.revision() < revision);
+            let changes = batch.changes.iter().map(read).collect::<Result<_, _>>()?;
             Event::Batch { changes, revision }
         }
+        _ => return Ok(None),
     }))
 }
 

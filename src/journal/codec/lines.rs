@@ -31,6 +31,12 @@ impl InvalidLine {
     }
 }
 
+fn line(put: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Result<String, InvalidLine> {
+    let mut out = Vec::new();
+    put(&mut out).map_err(InvalidLine::new)?;
+    String::from_utf8(out).map_err(InvalidLine::new)
+}
+
 /// An entry as a row of JSON, in one line: `key`, `kind`, `value`, `revision`, `ttl`, `created_at`, `updated_at`.
 ///
 /// # Errors
@@ -52,10 +58,11 @@ impl InvalidLine {
 /// # Ok(()) }
 /// ```
 pub fn row_line<T: Serialize>(key: &str, entry: &Entry<T>) -> Result<String, InvalidLine> {
-    let mut out = Vec::new();
-    put_row(&mut out, key, entry).map_err(InvalidLine::new)?;
-    out.push(b'}');
-    String::from_utf8(out).map_err(InvalidLine::new)
+    line(|out| {
+        put_row(out, key, entry)?;
+        out.push(b'}');
+        Ok(())
+    })
 }
 
 /// An entry as a line of an export that is made at `now`: its row, and if it has a deadline, how long it has left as
@@ -85,9 +92,7 @@ pub fn export_line<T: Serialize>(
     entry: &Entry<T>,
     now: Timestamp,
 ) -> Result<String, InvalidLine> {
-    let mut out = Vec::new();
-    put_exported(&mut out, key, entry, now).map_err(InvalidLine::new)?;
-    String::from_utf8(out).map_err(InvalidLine::new)
+    line(|out| put_exported(out, key, entry, now))
 }
 
 /// Write a line of an export that is made at `now`: the row of an entry, and how long the entry has left, so that an
@@ -141,9 +146,7 @@ pub(crate) fn read_exported<T: DeserializeOwned>(
 /// # Ok::<(), wire::InvalidLine>(())
 /// ```
 pub fn event_line<T: Serialize>(event: &Event<T>) -> Result<String, InvalidLine> {
-    let mut data = Vec::new();
-    write_event(&mut data, event).map_err(InvalidLine::new)?;
-    let data = String::from_utf8(data).map_err(InvalidLine::new)?;
+    let data = line(|out| write_event(out, event))?;
     let rest = data.strip_prefix('{').unwrap_or(&data);
     Ok(format!("{{\"event\":\"{}\",{rest}", event_name(event)))
 }

@@ -7,8 +7,6 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::value::Kind;
-
 /// The members of a record, as they are read. Which of them are present depends on what it records.
 ///
 /// The members of an [`Extension`] are read in the same pass. A derived `flatten` would buffer all of them, and a
@@ -21,7 +19,7 @@ pub(crate) struct Record<'a, X = IgnoreUnknown> {
     pub(crate) time: Cow<'a, str>,
     pub(super) key: Cow<'a, str>,
     pub(super) value: Option<&'a RawValue>,
-    pub(super) kind: Option<Kind>,
+    pub(super) kind: Option<&'a RawValue>,
     pub(super) ttl: Option<Cow<'a, str>>,
     pub(super) end: Cow<'a, str>,
     pub(super) length: usize,

@@ -283,8 +283,8 @@ fn invalid_records_are_refused_with_the_reason() {
         assert!(error.to_string().contains(reason), "{text}: {error}");
     }
     for kind in ["\"set\"", "2", "\"\""] {
-        let error =
-            serde_json::from_str::<Record<'_>>(&format!(r#"{{"kind":{kind}}}"#)).unwrap_err();
+        let text = format!(r#"{{{at},"change":"set","value":"v","kind":{kind}}}"#);
+        let error = Decoder::default().changes::<String, _>(&parse(&text)).unwrap_err();
         assert!(error.to_string().contains("is no kind of value"), "{error}");
     }
 }

@@ -10,16 +10,12 @@ const PRINTER: DateTimePrinter = DateTimePrinter::new();
 /// A timestamp as RFC 3339, in UTC.
 pub(crate) fn format_time(time: Timestamp) -> String {
     let mut text = String::with_capacity(32);
-    put(&mut text, time);
+    put_time(&mut text, time);
     text
 }
 
 /// Write a timestamp as RFC 3339, in UTC.
-pub(crate) fn put_time(out: &mut Vec<u8>, time: Timestamp) {
-    put(out, time);
-}
-
-fn put(out: &mut impl jiff::fmt::Write, time: Timestamp) {
+pub(crate) fn put_time(out: &mut impl jiff::fmt::Write, time: Timestamp) {
     let (seconds, nanos) = (time.as_nanos() / 1_000_000_000, time.as_nanos() % 1_000_000_000);
     let Some(time) = i64::try_from(seconds)
         .ok()

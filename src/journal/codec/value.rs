@@ -1,11 +1,10 @@
 //! Values: items and lists of elements.
 
 use std::any::type_name;
-use std::fmt;
 use std::str::from_utf8;
 
 use serde::Serialize;
-use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, Visitor};
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::value::RawValue;
 
 use super::Unreadable;
@@ -19,50 +18,22 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// From its name, or in a journal of format 1 its number.
+    pub(super) fn parse(kind: &RawValue) -> Result<Self, Unreadable> {
+        match kind.get() {
+            "\"string\"" | "\"json\"" | "0" => Ok(Self::Item),
+            "\"string_slice\"" | "\"json_slice\"" | "1" => Ok(Self::List),
+            other => Err(Unreadable(format!(
+                "{other} is no kind of value; expected string, json, string_slice or json_slice"
+            ))),
+        }
+    }
+
     pub(super) fn of<T>(value: &Value<T>) -> Self {
         match value {
             Value::Item(_) => Self::Item,
             Value::List(_) => Self::List,
         }
-    }
-}
-
-/// From its name, or in a journal of format 1 from 0 and 1.
-impl<'de> Deserialize<'de> for Kind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-
-        fn unknown<E: de::Error>(kind: &dyn fmt::Debug) -> E {
-            E::custom(format_args!(
-                "{kind:?} is no kind of value; expected string, json, string_slice or json_slice"
-            ))
-        }
-
-        impl Visitor<'_> for Visit {
-            type Value = Kind;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a kind of value: string, json, string_slice or json_slice")
-            }
-
-            fn visit_u64<E: de::Error>(self, kind: u64) -> Result<Kind, E> {
-                match kind {
-                    0 => Ok(Kind::Item),
-                    1 => Ok(Kind::List),
-                    other => Err(unknown(&other)),
-                }
-            }
-
-            fn visit_str<E: de::Error>(self, kind: &str) -> Result<Kind, E> {
-                match kind {
-                    "string" | "json" => Ok(Kind::Item),
-                    "string_slice" | "json_slice" => Ok(Kind::List),
-                    other => Err(unknown(&other)),
-                }
-            }
-        }
-
-        deserializer.deserialize_any(Visit)
     }
 }
 
@@ -99,7 +70,7 @@ pub(crate) fn put_value<T: Serialize>(
 ///
 /// If it is `null`, a list inside a list, or not of the element type.
 pub(crate) fn parse_value<T: DeserializeOwned>(value: &RawValue) -> serde_json::Result<Value<T>> {
-    let refuse = |what| Err(de::Error::custom(what));
+    let refuse = |what| Err(serde_json::Error::custom(what));
     let text = value.get();
     if text == "null" {
         return refuse("null is no value");

@@ -13,7 +13,7 @@ use super::line::{Line, unseal};
 use super::lines::{LITTLE, Lines, MUCH};
 use super::segment::SegmentInfo;
 use crate::Change;
-use crate::journal::codec::{Decoder, Unreadable};
+use crate::journal::codec::Decoder;
 use crate::journal::{JournalError, Past, PastChanges, ReadError};
 
 /// How many changes are read at once, if no batch has more.
@@ -86,10 +86,8 @@ pub(crate) fn read_some<T: DeserializeOwned>(
             let is_news = line.revision() > after && line.revision() <= up_to && !line.is_close();
             if is_news { decoder.changes(&line) } else { Ok(Vec::new()) }
         });
-        let unreadable = |error: Unreadable| {
-            failed(FileError::Unreadable { path: path.clone(), offset, why: error.0 })
-        };
-        changes.extend(part.map_err(unreadable)?);
+        let part = part.map_err(FileError::unreadable(path.clone(), offset));
+        changes.extend(part.map_err(failed)?);
         if changes.last().is_some_and(|change: &Change<T>| change.revision >= up_to) {
             break;
         }

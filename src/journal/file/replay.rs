@@ -75,7 +75,6 @@ pub(crate) fn replay<T: DeserializeOwned>(
         })?;
         done = snapshot.bytes;
     }
-    let mut decoder = Decoder::default();
     let mut chain = Chain::new(snapshot);
     let mut last = None;
     for segment in needed() {
@@ -92,7 +91,6 @@ pub(crate) fn replay<T: DeserializeOwned>(
                 }
                 if change.revision > base { tell(Recovered::Change(change)) } else { Ok(()) }
             },
-            &mut decoder,
         )?;
         check_acknowledged(disk, segment, &scanned)?;
         chain.follow(disk, segment, &scanned)?;
@@ -207,8 +205,8 @@ pub(crate) fn read_segment<T: DeserializeOwned>(
     bytes: &[u8],
     expected: Expected<'_>,
     mut tell: impl FnMut(u64, crate::Change<T>) -> Result<(), FileError>,
-    decoder: &mut Decoder,
 ) -> Result<Scan, FileError> {
+    let mut decoder = Decoder::default();
     let scanned = scan(bytes, segment, expected, |append| {
         for (offset, line) in append.lines.iter().filter(|(_, line)| !line.is_close()) {
             let changes = decoder.changes(line);
@@ -218,17 +216,7 @@ pub(crate) fn read_segment<T: DeserializeOwned>(
         }
         Ok(())
     });
-    scanned.map_err(|error| match error {
-        ScanError::Stopped(error) => error,
-        ScanError::Format(format) => {
-            FileError::Format { path: disk.path().join(segment.file()), format }
-        }
-        ScanError::Unreadable(offset, unreadable) => FileError::Unreadable {
-            path: disk.path().join(segment.file()),
-            offset,
-            why: unreadable.0,
-        },
-    })
+    scanned.map_err(|error| error.of_file(disk.path().join(segment.file())))
 }
 
 /// What was acknowledged is all there: of the last segment, which may have a torn end, or of another one.

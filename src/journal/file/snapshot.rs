@@ -204,9 +204,7 @@ impl Part {
             return Err(FileError::Format { path, format });
         }
         header.pop();
-        let unreadable =
-            |Unreadable(why)| FileError::Unreadable { path: path.clone(), offset, why };
-        let line = Line::parse(&header).map_err(unreadable)?;
+        let line = Line::parse(&header).map_err(FileError::unreadable(path.clone(), offset))?;
         let format = line.extra.format.ok_or_else(|| missing("the header is missing"))?;
         let looked = look(&line);
         part.format = format;
@@ -228,8 +226,7 @@ impl Part {
             let Some((offset, text)) = self.next()? else {
                 return Err(damaged(at, "the end is missing"));
             };
-            let unreadable =
-                |Unreadable(why)| FileError::Unreadable { path: path.clone(), offset, why };
+            let unreadable = |why| FileError::unreadable(path.clone(), offset)(why);
             let line = Line::parse(text).map_err(unreadable)?;
             match &*line.name {
                 END => {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::de::{IgnoredAny, MapAccess};
+use serde::de::{Error as _, IgnoredAny, MapAccess};
 
 use super::{CLOSE, Sum};
 use crate::journal::codec::{Extension, Record, Unreadable, next_text};
@@ -34,8 +34,6 @@ pub(crate) struct LineMembers<'a> {
     pub(crate) part: Option<Cow<'a, str>>,
     /// In the first header of a backup: all of its parts.
     pub(crate) parts: Vec<Cow<'a, str>>,
-    /// The first member of those that `docs/journal.md` reserves for later versions.
-    reserved: Option<&'static str>,
 }
 
 #[derive(serde::Deserialize)]
@@ -53,6 +51,7 @@ pub(crate) enum LineMember {
     Crc,
     Id,
     Epoch,
+    Unknown(String),
 }
 
 impl<'de> Extension<'de> for LineMembers<'de> {
@@ -70,32 +69,15 @@ impl<'de> Extension<'de> for LineMembers<'de> {
             LineMember::Part => self.part = Some(next_text(map)?),
             LineMember::Parts => self.parts = map.next_value()?,
             LineMember::Crc => drop(map.next_value::<IgnoredAny>()?),
-            LineMember::Id => self.reserve("id", map)?,
-            LineMember::Epoch => self.reserve("epoch", map)?,
+            LineMember::Id => return Err(A::Error::custom(reserved("id"))),
+            LineMember::Epoch => return Err(A::Error::custom(reserved("epoch"))),
+            LineMember::Unknown(name) => {
+                return Err(A::Error::custom(format_args!(
+                    "unknown field `{name}`, which a later version of mainspring may write: use that version"
+                )));
+            }
         }
         Ok(())
-    }
-}
-
-impl LineMembers<'_> {
-    fn reserve<'de, A: MapAccess<'de>>(
-        &mut self,
-        name: &'static str,
-        map: &mut A,
-    ) -> Result<(), A::Error> {
-        if map.next_value::<Option<IgnoredAny>>()?.is_some() {
-            self.reserved.get_or_insert(name);
-        }
-        Ok(())
-    }
-
-    /// A member that is reserved, everywhere or outside of a header.
-    fn reserved(&self) -> Option<&'static str> {
-        let is_header = self.format.is_some();
-        self.reserved
-            .or((self.store.is_some() && !is_header).then_some("store"))
-            .or((self.part.is_some() && !is_header).then_some("part"))
-            .or((!self.parts.is_empty() && self.part.is_none()).then_some("parts"))
     }
 }
 
@@ -106,19 +88,22 @@ impl<'a> Line<'a> {
     ///
     /// If this version cannot read it. Such a line is never cut.
     pub(crate) fn parse(line: &'a [u8]) -> Result<Self, Unreadable> {
-        let line: Self =
-            serde_json::from_slice(line).map_err(|error| Unreadable(without_names(&error)))?;
-        line.check_reserved()?;
+        let line: Self = serde_json::from_slice(line)?;
+        line.check_header_members()?;
         Ok(line)
     }
 
-    /// Members that `docs/journal.md` reserves. A version that writes them must read them.
-    fn check_reserved(&self) -> Result<(), Unreadable> {
-        match self.extra.reserved() {
-            Some(name) => Err(Unreadable(format!(
-                "the member {name:?} is written by a later version of mainspring: use that version"
-            ))),
-            None => self.changes.iter().try_for_each(Self::check_reserved),
+    /// Refuse members of a header in any other line, for which `docs/journal.md` reserves them.
+    fn check_header_members(&self) -> Result<(), Unreadable> {
+        let LineMembers { format, store, part, parts, .. } = &self.extra;
+        let misplaced = [
+            ("store", store.is_some() && format.is_none()),
+            ("part", part.is_some() && format.is_none()),
+            ("parts", !parts.is_empty() && part.is_none()),
+        ];
+        match misplaced.iter().find(|(_, is_misplaced)| *is_misplaced) {
+            Some((name, _)) => Err(Unreadable(reserved(name))),
+            None => self.changes.iter().try_for_each(Self::check_header_members),
         }
     }
 
@@ -128,13 +113,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What is wrong with a line, without the names of all known members.
-fn without_names(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(", expected one of") {
-        Some((unknown, _)) if unknown.starts_with("unknown field") => {
-            format!("{unknown}, which a later version of mainspring may write: use that version")
-        }
-        _ => text,
-    }
+/// Why a member that `docs/journal.md` reserves is refused. A version that writes it must read it.
+fn reserved(name: &str) -> String {
+    format!("the member {name:?} is written by a later version of mainspring: use that version")
 }

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::Raw;
 use super::headless::with_header;
-use crate::journal::codec::Decoder;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::{FileError, unknown_format};
 use crate::journal::file::line::{Line, Sum, unseal};
@@ -324,7 +323,7 @@ fn read_through(
         seen = seen.max(change.revision);
         Ok(())
     };
-    let scanned = read_segment(disk, &info, bytes, expected, &mut tell, &mut Decoder::default());
+    let scanned = read_segment(disk, &info, bytes, expected, &mut tell);
     let (mut segment, problem) = match scanned {
         Ok(scan) => {
             let problem = problem_of(disk, &info, &scan, is_last)?;

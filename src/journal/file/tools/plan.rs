@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::Raw;
 use super::inventory::{Found, Inventory, Segment};
 use crate::journal::Recovered;
-use crate::journal::codec::Decoder;
 use crate::journal::file::Sync;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
@@ -181,7 +180,7 @@ impl Plan {
                 }
                 Ok(())
             };
-            read_segment(disk, info, &bytes, Expected::default(), tell, &mut Decoder::default())?;
+            read_segment(disk, info, &bytes, Expected::default(), tell)?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::load::Loaded;
 use super::new::NewJournal;
 use super::{Raw, disk, manifest, patiently};
 use crate::journal::Recovered;
-use crate::journal::codec::{Decoder, format_time, parse_time};
+use crate::journal::codec::{format_time, parse_time};
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::{Argument, FileError};
 use crate::journal::file::manifest::{Manifest, SnapshotInfo};
@@ -141,8 +141,7 @@ impl Place {
             };
             let bytes = read(disk, segment)?;
             let expected = Expected { mark: manifest.mark_of(segment), revisions: &[] };
-            let scanned =
-                read_segment(disk, segment, &bytes, expected, tell, &mut Decoder::default())?;
+            let scanned = read_segment(disk, segment, &bytes, expected, tell)?;
             done += bytes.len() as u64;
             progress(done);
             if goes_beyond {
@@ -241,7 +240,7 @@ fn load_from(
         let bytes = read(disk, segment)?;
         let base = chain.revision();
         let expected = Expected { mark: manifest.mark_of(segment), revisions: base.as_slice() };
-        let scanned = read_segment(disk, segment, &bytes, expected, tell, &mut Decoder::default())?;
+        let scanned = read_segment(disk, segment, &bytes, expected, tell)?;
         if is_inside {
             return Err(FileError::Impossible(format!(
                 "revision {to} is inside a batch: restore to one that is not"

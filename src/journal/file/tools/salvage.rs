@@ -169,7 +169,6 @@ impl Salvage {
         let bytes = read(disk, name)?;
         let header = read_header(&bytes).map_err(|why| unreadable(disk, name, 0, why))?;
         let is_foreign = header.as_ref().is_some_and(|(found, _)| !info.has_header(found));
-        let mut decoder = Decoder::default();
         let mut found = 0;
         // What the next append follows; not known in format 1 and behind damage.
         let mut prev = header.as_ref().and_then(|(header, _)| header.prev);
@@ -203,19 +202,14 @@ impl Salvage {
             if !append.is_close() {
                 prev = follows.and(Some(append.sum));
             }
-            let taken = self.append(&append, base, &mut decoder);
+            let taken = self.append(&append, base);
             found += taken.map_err(|why| unreadable(disk, name, line.start, why))?;
         }
         Ok(found)
     }
 
-    fn append(
-        &mut self,
-        append: &Append<'_>,
-        base: u64,
-        decoder: &mut Decoder,
-    ) -> Result<u64, Unreadable> {
-        let mut found = 0;
+    fn append(&mut self, append: &Append<'_>, base: u64) -> Result<u64, Unreadable> {
+        let (mut decoder, mut found) = (Decoder::default(), 0);
         for (_, line) in append.lines.iter().filter(|(_, line)| !line.is_close()) {
             let changes: Vec<Change<Raw>> = decoder.changes(line)?;
             for change in changes.into_iter().filter(|change| change.revision > base) {
@@ -242,6 +236,5 @@ fn read(disk: &dyn Disk, name: &str) -> Result<Vec<u8>, FileError> {
 }
 
 fn unreadable(disk: &dyn Disk, name: &str, offset: usize, why: Unreadable) -> FileError {
-    let Unreadable(why) = why;
-    FileError::Unreadable { path: disk.path().join(name), offset: offset as u64, why }
+    FileError::unreadable(disk.path().join(name), offset as u64)(why)
 }
