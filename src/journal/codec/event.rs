@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_comes_back_as_it_was_sent() {
+    fn every_event_round_trips() {
         let expires_at = Some(Timestamp::from_nanos(1_800_000_000_000_000_001));
         let list = Value::List(vec!["a".to_owned(), "\"".to_owned()]);
         let entry = Entry {

@@ -1,12 +1,13 @@
 //! JSON encoding of changes, entries, and events: one object each, in a journal, in a stream of events, and in an
 //! export.
 //!
-//! [`encode`] writes, [`Record`] is what is read, and [`Decoder`] turns a record into a change or an entry. A place that
-//! has members of its own, as a line of a journal does, appends them to what it writes, and reads them as an
-//! [`Extension`] of the record.
+//! The functions that begin with `put` write, without the closing brace where members may follow. [`Record`] has the
+//! members that are read, and [`Decoder`] turns it into a change or an entry. The file journal writes more members after
+//! them, such as a checksum, and reads these as an [`Extension`] of the record.
 //!
-//! Values are written by the element type and read from [`RawValue`](serde_json::value::RawValue)s, never from a buffer
-//! of serde's: maps with integer keys could not be read back from one (<https://github.com/serde-rs/serde/issues/1183>).
+//! A value is read from the text of a [`RawValue`](serde_json::value::RawValue). `flatten` and internally tagged enums
+//! would read it from a buffer of serde, and a map with integer keys cannot be read from one
+//! (<https://github.com/serde-rs/serde/issues/1183>).
 
 mod decode;
 mod encode;

@@ -32,35 +32,10 @@ pub(crate) struct Record<'a, X = IgnoreUnknown> {
     pub(crate) extra: X,
 }
 
-/// The names of the members. Journals of format 1 have other names for some of them, which are aliases here.
-#[derive(serde::Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum Member<N> {
-    #[serde(alias = "record", alias = "command")]
-    Change,
-    Revision,
-    Time,
-    Key,
-    #[serde(alias = "element")]
-    Value,
-    Kind,
-    Ttl,
-    End,
-    Length,
-    Count,
-    CreatedAt,
-    UpdatedAt,
-    Changes,
-    Extra(N),
-}
-
 /// Members that a place has beside those of a record.
 pub(crate) trait Extension<'de>: Default {
-    /// Their names. Deserializing one fails where an unknown member is an error.
-    type Name: Deserialize<'de>;
-
-    /// Read the value of a member.
-    fn read<A: MapAccess<'de>>(&mut self, name: Self::Name, map: &mut A) -> Result<(), A::Error>;
+    /// Read the value of a member, or refuse a member that is unknown.
+    fn read<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
 }
 
 /// Skips every other member: a later version may send it.
@@ -68,9 +43,7 @@ pub(crate) trait Extension<'de>: Default {
 pub(crate) struct IgnoreUnknown;
 
 impl<'de> Extension<'de> for IgnoreUnknown {
-    type Name = IgnoredAny;
-
-    fn read<A: MapAccess<'de>>(&mut self, _: IgnoredAny, map: &mut A) -> Result<(), A::Error> {
+    fn read<A: MapAccess<'de>>(&mut self, _: &str, map: &mut A) -> Result<(), A::Error> {
         map.next_value().map(|IgnoredAny| ())
     }
 }
@@ -100,25 +73,24 @@ impl<'de: 'a, 'a, X: Extension<'de>> Deserialize<'de> for Record<'a, X> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut record: Self::Value = Record::default();
-                while let Some(member) = map.next_key()? {
-                    match member {
-                        Member::Change => record.name = next_text(&mut map)?,
-                        Member::Revision => record.revision = Some(map.next_value()?),
-                        Member::Time => record.time = next_text(&mut map)?,
-                        Member::Key => record.key = next_text(&mut map)?,
+                while let Some(Text(name)) = map.next_key()? {
+                    // `record` is in lines that are not changes; `command` and `value` are names of format 1.
+                    match &*name {
+                        "change" | "record" | "command" => record.name = next_text(&mut map)?,
+                        "revision" => record.revision = Some(map.next_value()?),
+                        "time" => record.time = next_text(&mut map)?,
+                        "key" => record.key = next_text(&mut map)?,
                         // A `null` is a value too: that of `()`, or of a `None`.
-                        Member::Value => record.value = Some(map.next_value()?),
-                        Member::Kind => record.kind = Some(map.next_value()?),
-                        Member::Ttl => {
-                            record.ttl = map.next_value::<Option<_>>()?.map(|Text(ttl)| ttl);
-                        }
-                        Member::End => record.end = next_text(&mut map)?,
-                        Member::Length => record.length = map.next_value()?,
-                        Member::Count => record.count = map.next_value()?,
-                        Member::CreatedAt => record.created_at = next_text(&mut map)?,
-                        Member::UpdatedAt => record.updated_at = next_text(&mut map)?,
-                        Member::Changes => record.changes = map.next_value()?,
-                        Member::Extra(name) => record.extra.read(name, &mut map)?,
+                        "value" | "element" => record.value = Some(map.next_value()?),
+                        "kind" => record.kind = Some(map.next_value()?),
+                        "ttl" => record.ttl = map.next_value::<Option<_>>()?.map(|Text(ttl)| ttl),
+                        "end" => record.end = next_text(&mut map)?,
+                        "length" => record.length = map.next_value()?,
+                        "count" => record.count = map.next_value()?,
+                        "created_at" => record.created_at = next_text(&mut map)?,
+                        "updated_at" => record.updated_at = next_text(&mut map)?,
+                        "changes" => record.changes = map.next_value()?,
+                        other => record.extra.read(other, &mut map)?,
                     }
                 }
                 Ok(record)

@@ -102,12 +102,12 @@ const MANY_BRACKETS: usize = 100;
 
 /// Make sure that a value that was written can be read.
 ///
-/// JSON has no infinities and no NaN: they are written as `null`, which is no number when it is read. And what is
-/// nested deeply can be written and not be read. A value with a `null` in it, or with many brackets, is read back
-/// before it counts. (A NaN in an `Option` comes back as `None`, which nothing here can tell.)
+/// JSON has no infinities and no NaN: they are written as `null`, which cannot be read as a number. A deeply nested value
+/// can be written and cannot be read. So a value that contains `null` or many brackets is read back here. (A NaN in an
+/// `Option` is read as `None`, which this does not notice.)
 ///
-/// A type may write JSON on many lines. Inside a text a newline is escaped, so any other is as good as a space, and would
-/// end the line of a journal too early.
+/// A type may write JSON on several lines. Strings contain no newline, because they escape it, so every newline is
+/// replaced by a space: it would end a line of a journal.
 pub(super) fn ensure_readable<T: DeserializeOwned>(
     written: &mut [u8],
     kind: Kind,

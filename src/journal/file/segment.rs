@@ -106,15 +106,10 @@ pub(crate) fn read_header(bytes: &[u8]) -> Result<Option<(SegmentInfo, usize)>, 
     if unseal(line).is_none() {
         return Ok(None);
     }
-    let line = Line::parse(line)?;
-    let (Some(base), Some(store)) = (line.extra.base, line.extra.store) else { return Ok(None) };
-    let info = SegmentInfo {
-        base,
-        store: store.into_owned(),
-        prev: line.extra.prev,
-        end: None,
-        bytes: None,
-    };
+    let header = Line::parse(line)?.extra;
+    let (Some(base), Some(store)) = (header.base, header.store) else { return Ok(None) };
+    let info =
+        SegmentInfo { base, store: store.into_owned(), prev: header.prev, end: None, bytes: None };
     Ok(Some((info, length + 1)))
 }
 

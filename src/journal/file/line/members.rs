@@ -36,44 +36,23 @@ pub(crate) struct LineMembers<'a> {
     pub(crate) parts: Vec<Cow<'a, str>>,
 }
 
-#[derive(serde::Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-pub(crate) enum LineMember {
-    Lines,
-    Synced,
-    Prev,
-    Sum,
-    Format,
-    Store,
-    Base,
-    Part,
-    Parts,
-    Crc,
-    Id,
-    Epoch,
-    Unknown(String),
-}
-
 impl<'de> Extension<'de> for LineMembers<'de> {
-    type Name = LineMember;
-
-    fn read<A: MapAccess<'de>>(&mut self, name: LineMember, map: &mut A) -> Result<(), A::Error> {
+    fn read<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
-            LineMember::Lines => self.lines = map.next_value()?,
-            LineMember::Synced => self.synced = map.next_value()?,
-            LineMember::Prev => self.prev = map.next_value()?,
-            LineMember::Sum => self.sum = map.next_value()?,
-            LineMember::Format => self.format = map.next_value()?,
-            LineMember::Store => self.store = Some(next_text(map)?),
-            LineMember::Base => self.base = map.next_value()?,
-            LineMember::Part => self.part = Some(next_text(map)?),
-            LineMember::Parts => self.parts = map.next_value()?,
-            LineMember::Crc => drop(map.next_value::<IgnoredAny>()?),
-            LineMember::Id => return Err(A::Error::custom(reserved("id"))),
-            LineMember::Epoch => return Err(A::Error::custom(reserved("epoch"))),
-            LineMember::Unknown(name) => {
+            "lines" => self.lines = map.next_value()?,
+            "synced" => self.synced = map.next_value()?,
+            "prev" => self.prev = map.next_value()?,
+            "sum" => self.sum = map.next_value()?,
+            "format" => self.format = map.next_value()?,
+            "store" => self.store = Some(next_text(map)?),
+            "base" => self.base = map.next_value()?,
+            "part" => self.part = Some(next_text(map)?),
+            "parts" => self.parts = map.next_value()?,
+            "crc" => drop(map.next_value::<IgnoredAny>()?),
+            "id" | "epoch" => return Err(A::Error::custom(reserved(name))),
+            unknown => {
                 return Err(A::Error::custom(format_args!(
-                    "unknown field `{name}`, which a later version of mainspring may write: use that version"
+                    "unknown field `{unknown}`, which a later version of mainspring may write: use that version"
                 )));
             }
         }

@@ -1,4 +1,4 @@
-//! What is written is read back.
+//! Values are read as they were written.
 
 use serde_json::Value as Json;
 
@@ -10,7 +10,7 @@ use crate::change::{Change, ChangeKind};
 use crate::journal::codec::{Decoder, Unreadable};
 use crate::{Timestamp, Value};
 
-/// What a set of this value is once it was written and read.
+/// A value that was written to a line and read from it.
 fn through<T: Serialize + DeserializeOwned>(value: Value<T>) -> Result<Value<T>, Unreadable> {
     let kind = ChangeKind::Set { value, expires_at: None };
     let change = Change::recorded(1, Timestamp::from_nanos(1), "k".into(), kind, false);
@@ -25,7 +25,7 @@ fn through<T: Serialize + DeserializeOwned>(value: Value<T>) -> Result<Value<T>,
 }
 
 #[test]
-fn nothing_is_a_value_too() {
+fn null_elements_round_trip() {
     assert_eq!(through(Value::Item(())), Ok(Value::Item(())));
     assert_eq!(through(Value::Item(None::<u8>)), Ok(Value::Item(None)));
     assert_eq!(through(Value::Item(Json::Null)), Ok(Value::Item(Json::Null)));
@@ -34,7 +34,7 @@ fn nothing_is_a_value_too() {
 }
 
 #[test]
-fn floats_are_the_same_to_the_last_bit() {
+fn floats_round_trip_to_the_last_bit() {
     let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
     for _ in 0..100_000 {
         bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -46,7 +46,7 @@ fn floats_are_the_same_to_the_last_bit() {
 }
 
 #[test]
-fn what_is_nested_too_deeply_is_refused_and_not_only_when_it_is_read() {
+fn deeply_nested_value_is_refused_when_it_is_written() {
     let nested =
         |depth: usize| (0..depth).fold(Json::Bool(true), |inner, _| Json::Array(vec![inner]));
     assert!(through(Value::Item(nested(100))).is_ok());
