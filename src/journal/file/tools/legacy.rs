@@ -9,7 +9,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Raw;
-use crate::journal::codec::{Unreadable, parse_key, parse_time, parse_value};
+use crate::journal::codec::{Record, Unreadable, parse_key, parse_time, parse_value};
 use crate::{Entry, Key, Timestamp, Value};
 
 /// Entries on their way into a journal.
@@ -19,25 +19,7 @@ pub(super) struct Entries {
     pub(super) revision: u64,
 }
 
-/// A line of such a log. No time is the year 1.
-#[derive(Deserialize)]
-struct LogLine<'a> {
-    #[serde(borrow)]
-    command: Cow<'a, str>,
-    #[serde(borrow)]
-    key: Cow<'a, str>,
-    #[serde(borrow)]
-    time: Cow<'a, str>,
-    #[serde(borrow, default)]
-    value: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    ttl: Cow<'a, str>,
-    #[serde(borrow, default)]
-    created_at: Cow<'a, str>,
-    #[serde(borrow, default)]
-    updated_at: Cow<'a, str>,
-}
-
+/// A time of such a log, where the year 1 stands for none.
 fn time_if_any(text: &str) -> Result<Option<Timestamp>, Unreadable> {
     if text.is_empty() || text.starts_with("0001-01-01T") {
         return Ok(None);
@@ -48,21 +30,22 @@ fn time_if_any(text: &str) -> Result<Option<Timestamp>, Unreadable> {
 impl Entries {
     /// Do what a line of a log of document 002 says. It has no revisions: each line gets the next one.
     pub(super) fn follow(&mut self, line: &str) -> Result<(), Unreadable> {
-        let line: LogLine<'_> = serde_json::from_str(line)?;
+        // Its lines have the members of a record.
+        let line: Record<'_> = serde_json::from_str(line)?;
         let key = parse_key(&line.key)?;
         let time = parse_time(&line.time)?;
         let revision = self.revision + 1;
         let updated_at = time_if_any(&line.updated_at)?.unwrap_or(time);
         let value = || line.value.ok_or_else(|| Unreadable("it has no value".into()));
         let absent = || Unreadable(format!("there is no list at {:?} by then", line.key));
-        match &*line.command {
+        match &*line.name {
             "set" | "update" => {
                 let entry = Entry {
                     value: parse_value(value()?)?,
                     revision,
                     created_at: time_if_any(&line.created_at)?.unwrap_or(time),
                     updated_at,
-                    expires_at: time_if_any(&line.ttl)?,
+                    expires_at: time_if_any(line.ttl.as_deref().unwrap_or_default())?,
                 };
                 self.map.insert(key, entry);
             }
@@ -70,7 +53,7 @@ impl Entries {
             "push" | "pop" => {
                 let entry = self.map.get_mut(&key).ok_or_else(absent)?;
                 let Value::List(list) = &mut entry.value else { return Err(absent()) };
-                if line.command == "push" {
+                if line.name == "push" {
                     list.extend(parse_value(value()?)?.elements().iter().cloned());
                 } else {
                     list.pop().ok_or_else(absent)?;
