@@ -18,7 +18,6 @@ pub(crate) use self::duration::LONGEST_DURATION;
 pub use self::duration::{InvalidDuration, format_duration, parse_duration};
 #[cfg(any(feature = "server", feature = "client"))]
 pub use self::line::read_write;
-#[cfg(any(feature = "server", feature = "client"))]
 pub use crate::journal::codec::{
     InvalidJson, InvalidLine, Json, event_line, export_line, read_value, row_line, time_text,
 };
