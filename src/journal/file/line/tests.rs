@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use super::*;
 use crate::change::{Change, ChangeKind};
 use crate::journal::codec::{Decoder, Unreadable};
-use crate::{Timestamp, Value};
+use crate::journal::file::snapshot_text::SnapshotText;
+use crate::{StoreId, Timestamp, Value};
 
 /// A value that was written to a line and read from it.
 fn through<T: Serialize + DeserializeOwned>(value: Value<T>) -> Result<Value<T>, Unreadable> {
@@ -53,4 +54,49 @@ fn deeply_nested_value_is_refused_when_it_is_written() {
     assert!(through(Value::Item(nested(200))).is_err());
     let wide = Json::Array(vec![Json::Array(Vec::new()); 1_000]);
     assert_eq!(through(Value::Item(wide.clone())), Ok(Value::Item(wide)));
+}
+
+/// The files of a journal that version 0.2 wrote.
+const FORMAT_2: [&str; 3] = [
+    include_str!("../../../../tests/data/journal-v2/log-00000000000000000000.jsonl"),
+    include_str!("../../../../tests/data/journal-v2/log-00000000000000000011.jsonl"),
+    include_str!("../../../../tests/data/journal-v2/log-00000000000000000021.jsonl"),
+];
+
+#[test]
+fn changes_of_format_2_are_written_byte_by_byte_as_before() {
+    let mut written = 0;
+    for text in FORMAT_2.iter().flat_map(|file| file.lines().skip(1)) {
+        let line = Line::parse(text.as_bytes()).unwrap();
+        if line.is_close() {
+            continue;
+        }
+        let changes = Decoder::default().changes::<String, _>(&line).unwrap();
+        let after = After { synced: line.extra.synced, prev: line.extra.prev.unwrap() };
+        let mut buffer = Vec::new();
+        encode_append(&mut buffer, &changes, after).unwrap();
+        assert_eq!(String::from_utf8(buffer).unwrap(), format!("{text}\n"));
+        written += changes.len();
+    }
+    assert_eq!(written, 23);
+}
+
+#[test]
+fn entries_of_format_2_are_written_byte_by_byte_as_before() {
+    let snapshot =
+        include_str!("../../../../tests/data/journal-v2/snapshot-00000000000000000008.jsonl");
+    let mut written = 0;
+    for text in snapshot.lines() {
+        let line = Line::parse(text.as_bytes()).unwrap();
+        if line.name != ENTRY {
+            continue;
+        }
+        let (key, entry) = Decoder::default().entry::<String, _>(&line).unwrap();
+        let mut snapshot = SnapshotText::new(StoreId(0));
+        snapshot.take();
+        snapshot.entry(&key, &entry).unwrap();
+        assert_eq!(String::from_utf8(snapshot.take()).unwrap(), format!("{text}\n"));
+        written += 1;
+    }
+    assert_eq!(written, 3);
 }
