@@ -5,6 +5,8 @@
 mod change;
 mod command;
 pub(crate) mod decide;
+#[cfg(any(feature = "file", feature = "server", feature = "client"))]
+pub(crate) mod duration;
 mod entry;
 mod error;
 mod event;

@@ -1,60 +1,44 @@
-//! How commands, entries, changes and errors are written where they cross a border: in a request, an answer, a
-//! stream, a configuration, a command line.
+//! JSON encoding of commands, entries, changes, and errors.
 
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) mod accounts;
-mod change;
 #[cfg(any(feature = "server", feature = "client"))]
 mod command;
 #[cfg(any(feature = "server", feature = "client"))]
 mod compacted;
-mod duration;
-#[cfg(any(feature = "server", feature = "client"))]
-mod event;
-#[cfg(any(feature = "server", feature = "client"))]
-mod json;
 #[cfg(any(feature = "server", feature = "client"))]
 mod line;
 #[cfg(any(feature = "server", feature = "client"))]
 mod problem;
-mod row;
 #[cfg(any(feature = "server", feature = "client"))]
 mod stats;
-mod time;
 
-pub(crate) use self::change::put_change;
-pub use self::duration::{InvalidDuration, format_duration, parse_duration};
 #[cfg(any(feature = "server", feature = "client"))]
-pub use self::json::{InvalidJson, Json};
-#[cfg(any(feature = "server", feature = "client"))]
-pub use self::line::{
-    InvalidLine, event_line, export_line, read_value, read_write, row_line, time_text,
+pub use self::line::read_write;
+pub use crate::journal::codec::{
+    InvalidJson, InvalidLine, Json, event_line, export_line, read_value, row_line, time_text,
 };
+pub use crate::model::duration::{InvalidDuration, format_duration, parse_duration};
 
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::command::Command;
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::compacted::CompactedFigures;
 #[cfg(any(feature = "server", feature = "client"))]
-pub(crate) use self::event::{event_name, read_event, write_event};
-#[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::problem::Problem;
-pub(crate) use self::row::{ReadRow, put_exported, put_row, put_value, value_of};
 #[cfg(any(feature = "server", feature = "client"))]
 pub(crate) use self::stats::Figures;
 #[cfg(any(feature = "server", feature = "client"))]
-pub(crate) use self::time::rfc3339;
-pub(crate) use self::time::{InvalidTime, put_time, text_of, time_of};
-
-/// A text on its way into JSON, with its quotes.
-pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
-    // Writing text to memory does not fail.
-    let _ = serde_json::to_writer(out, text);
-}
+pub(crate) use crate::journal::codec::{
+    Record as ReadRow, event_name, parse_time as time_of, parse_value as value_of, put_row,
+    put_text, put_time, put_value, read_event, rfc3339, write_event,
+};
 
 /// Formats into bytes.
+#[cfg(any(feature = "server", feature = "client"))]
 pub(crate) struct Text<'a>(pub(crate) &'a mut Vec<u8>);
 
+#[cfg(any(feature = "server", feature = "client"))]
 impl std::fmt::Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         self.0.extend_from_slice(text.as_bytes());

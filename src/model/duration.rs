@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The longest that Go's `time.Duration` holds, which is some 292 years.
 const LONGEST: u64 = i64::MAX as u64;
 /// The same.
-pub(super) const LONGEST_DURATION: Duration = Duration::from_nanos(LONGEST);
+pub(crate) const LONGEST_DURATION: Duration = Duration::from_nanos(LONGEST);
 
 /// How much of a wrong text an error repeats.
 const SHOWN: usize = 40;
