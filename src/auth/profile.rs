@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Access;
 use super::secret::Secret;
 use crate::Timestamp;
-use crate::wire::rfc3339;
+use crate::journal::codec::rfc3339;
 
 /// Information about an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

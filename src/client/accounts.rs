@@ -10,12 +10,12 @@ use super::fault::{Effect, Fault};
 use super::remote::{Request, Sender};
 use super::tokens::Tokens;
 use crate::auth::{Access, AuthError, NewToken, Profile, Secret};
+use crate::model::duration::format_duration;
 use crate::protocol::Operation;
 use crate::protocol::accounts::{
     Login, Logout, NewAccount, NewTokenRequest, OwnPassword, Password, Profiles, Refresh,
     SigningKeys, TokenPair,
 };
-use crate::wire::format_duration;
 use crate::{Client, Error, Store};
 
 type Result<A, E = AuthError> = std::result::Result<A, E>;

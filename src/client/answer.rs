@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::journal::Compacted;
+use crate::journal::codec::Record;
 use crate::model::Slice;
 use crate::protocol::{CompactionResult, Problem, StoreStats, answers};
-use crate::wire::ReadRow;
 use crate::{Action, Entry, Error, Key, Page, ResumeToken, Stats, StoreId, Write, Written};
 
 type Read<A> = Result<A, String>;
@@ -71,7 +71,7 @@ fn parts<'a>(
 
 /// The entry of a key.
 pub(super) fn entry<T: DeserializeOwned>(body: &[u8]) -> Read<Entry<T>> {
-    let row: ReadRow<'_> = serde_json::from_slice(body).map_err(text)?;
+    let row: Record<'_> = serde_json::from_slice(body).map_err(text)?;
     row.entry().map(|(_, entry)| entry).map_err(text)
 }
 
@@ -87,7 +87,7 @@ struct ReadPage<'a> {
     #[serde(default)]
     keys: Vec<String>,
     #[serde(borrow, default)]
-    entries: Vec<ReadRow<'a>>,
+    entries: Vec<Record<'a>>,
     next: Option<String>,
     revision: u64,
 }

@@ -18,9 +18,9 @@ use super::lines::{Cut, EventError, Events, events};
 use super::remote::{Request, endless_pauses};
 use super::whole::may_pass;
 use crate::feed::Opening;
+use crate::journal::codec::read_event;
 use crate::model::{Filter, Start, Subscribe};
 use crate::protocol::{Operation, Problem};
-use crate::wire::read_event;
 use crate::{Error, Event, ResumeToken, StoreId};
 
 /// Of which store a stream tells.

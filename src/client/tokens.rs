@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 use crate::auth::Secret;
+use crate::journal::codec::rfc3339;
 use crate::protocol::accounts::TokenPair;
-use crate::wire::rfc3339;
 
 /// How long before its end an access token is renewed: a request that takes a moment shall not come too late.
 const EARLY: Duration = Duration::from_secs(30);

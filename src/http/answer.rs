@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::auth::AuthError;
+use crate::journal::codec::put_row;
 use crate::protocol::Problem;
 use crate::protocol::answers::{Done, Popped};
-use crate::wire::put_row;
 use crate::{BatchError, Entry, Error, ResumeToken, StoreId, Written};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

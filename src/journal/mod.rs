@@ -4,6 +4,12 @@
 //! puts their owners in one order. The owner asks it before it applies anything: what is not in the
 //! journal did not happen.
 
+#[cfg(any(feature = "file", feature = "server", feature = "client"))]
+#[cfg_attr(
+    not(all(feature = "file", feature = "server", feature = "client")),
+    allow(dead_code, unused_imports, reason = "each feature uses a part of it")
+)]
+pub(crate) mod codec;
 mod compaction;
 #[cfg(feature = "file")]
 pub mod file;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::wire::rfc3339;
+use crate::journal::codec::rfc3339;
 #[cfg(feature = "server")]
 use {super::schemas::Element, utoipa::ToSchema};
 

@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use super::Problem;
 #[cfg(feature = "server")]
 use super::schemas::{AnyValue, TtlText};
+use crate::journal::codec::{InvalidLine, parse_value, put_value};
 use crate::model::duration::{format_duration, parse_duration};
 use crate::model::validate_ttl;
-use crate::wire::{put_value, value_of};
 use crate::{Action, Condition, Error, Key, Ttl, Value, Write};
 
 /// A write as JSON. Its members depend on the command; the command and the key are absent where the request says
@@ -74,7 +74,7 @@ impl<'a> Command<'a> {
 
     fn value<T: DeserializeOwned>(&self) -> Result<Value<T>, Problem> {
         let value = self.value.as_deref().ok_or_else(|| required("value"))?;
-        value_of(value).map_err(|error| not_json(&error))
+        parse_value(value).map_err(|error| not_json(&error))
     }
 
     fn element<T: DeserializeOwned>(&self) -> Result<T, Problem> {
@@ -187,6 +187,32 @@ impl Command<'static> {
     }
 }
 
+/// A write as it is an element of a batch: an object of `command`, `key`, and what belongs to the command.
+///
+/// # Errors
+///
+/// If it is no such object; the error says what is wrong.
+///
+/// # Examples
+///
+/// ```
+/// use mainspring::{Write, wire};
+///
+/// let write = wire::read_write(r#"{"command":"push","key":"list","value":7,"if_present":true}"#);
+/// assert_eq!(write, Ok(Write::push("list", 7).if_present()));
+///
+/// let wrong = wire::read_write::<u32>(r#"{"command":"jump","key":"k"}"#).unwrap_err();
+/// assert!(wrong.to_string().starts_with(r#""jump" is no command"#));
+/// ```
+pub fn read_write<T: DeserializeOwned>(line: &str) -> Result<Write<T>, InvalidLine> {
+    let invalid = |problem: Problem| InvalidLine::new(problem.message);
+    let command = Command::read(line.as_bytes()).map_err(invalid)?;
+    let key = command.key().map_err(invalid)?;
+    let write = command.write(&command.command, key).map_err(invalid)?;
+    write.validate().map_err(InvalidLine::new)?;
+    Ok(write)
+}
+
 fn raw_value<T: Serialize>(value: &Value<T>) -> Result<Cow<'static, RawValue>, Error> {
     let cannot = |error: &dyn std::fmt::Display| {
         Error::Rejected(format!("the value cannot be written as JSON: {error}").into())
@@ -231,7 +257,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::wire::Json;
+    use crate::journal::codec::Json;
 
     fn read(body: &str) -> Result<Write<Json>, Problem> {
         let command = Command::read(body.as_bytes())?;

@@ -13,6 +13,7 @@ mod description;
 #[cfg(feature = "server")]
 mod headers;
 mod operation;
+#[cfg(feature = "server")]
 pub(crate) mod parameters;
 mod problem;
 #[cfg(feature = "server")]
@@ -21,6 +22,7 @@ mod stats;
 mod table;
 
 pub(crate) use self::command::Command;
+pub use self::command::read_write;
 pub(crate) use self::compacted::CompactionResult;
 #[cfg(feature = "server")]
 pub(crate) use self::description::{Content, Schemas};

@@ -6,6 +6,8 @@ mod backups;
 #[cfg(all(feature = "tls", feature = "server"))]
 #[path = "../common/certificates.rs"]
 mod certificates;
+#[cfg(all(feature = "file", feature = "server"))]
+mod elements;
 mod kill;
 mod liar;
 mod limits;

@@ -10,11 +10,11 @@ use super::caller::Account;
 use crate::auth::{Access, AuthError, Right};
 use crate::http::answer::Failure;
 use crate::http::extract::Path;
+use crate::model::duration::parse_duration;
 use crate::protocol::accounts::{
     Acknowledgement, NewAccess, NewAccount, NewTokenRequest, Password, Profiles, SigningKeys,
 };
 use crate::protocol::parameters::{AccountPath, TokenPath};
-use crate::wire::parse_duration;
 
 pub(in crate::http) async fn register(
     Account(auth, grant): Account,

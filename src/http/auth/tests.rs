@@ -15,8 +15,8 @@ use crate::Store;
 use crate::auth::{Access, Auth, Keys, Options, Role, forge};
 use crate::http::app::App;
 use crate::http::routes;
+use crate::journal::codec::Json;
 use crate::protocol::{Operation, Tag};
-use crate::wire::Json;
 
 use Need::{Account, Admin, Login, Nothing, Read, ReadAll, Write, WriteAll};
 

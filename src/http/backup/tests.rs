@@ -17,8 +17,8 @@ use tower_http::compression::CompressionLayer;
 use crate::auth::{Access, Auth, Keys, Options, Role, forge};
 use crate::http::app::App;
 use crate::http::routes;
+use crate::journal::codec::Json;
 use crate::journal::file::tools::check_backup;
-use crate::wire::Json;
 use crate::{Builder, Store};
 
 /// Larger than everything that may be on its way to a client.

@@ -9,8 +9,8 @@ use tower::ServiceExt;
 
 use super::describe;
 use crate::Store;
+use crate::journal::codec::Json;
 use crate::protocol::{Operation, Tag};
-use crate::wire::Json;
 
 fn described() -> BTreeSet<(String, String)> {
     let openapi = describe("1", false, ".");

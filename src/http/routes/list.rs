@@ -7,11 +7,11 @@ use crate::http::answer::{Failure, done, etag, json, with_etag};
 use crate::http::app::{App, Element, send};
 use crate::http::auth::{Caller, Context, PathKey};
 use crate::http::extract::{Query, When, Whole};
+use crate::journal::codec::put_row;
 use crate::model::Slice;
 use crate::protocol::Command;
 use crate::protocol::answers::Part;
 use crate::protocol::parameters::{ListEnd, Window};
-use crate::wire::put_row;
 use crate::{End, Error, Key, Write, Written};
 
 fn to_push<T: Element>(

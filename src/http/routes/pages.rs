@@ -1,6 +1,6 @@
 //! Sorted pages of keys, and of entries.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use axum::response::Response;
 
@@ -8,8 +8,8 @@ use crate::http::answer::{Failure, json};
 use crate::http::app::{Element, send};
 use crate::http::auth::Context;
 use crate::http::extract::Query;
+use crate::journal::codec::{put_row, put_text};
 use crate::protocol::parameters::PageQuery;
-use crate::wire::{Text, put_row, put_text};
 use crate::{Key, Page};
 
 /// About how long a page of entries may get, in bytes: as many as begin before that.
@@ -65,7 +65,7 @@ fn answer<I>(
     put: impl Fn(&mut Vec<u8>, &I) -> Result<(), Failure>,
 ) -> Result<Response, Failure> {
     let mut body = Vec::with_capacity(64 * page.items.len() + 64);
-    let _ = write!(Text(&mut body), "{{\"{name}\":[");
+    let _ = write!(body, "{{\"{name}\":[");
     let mut next = page.next;
     for (n, item) in page.items.iter().enumerate() {
         if n > 0 && body.len() >= LONGEST {
@@ -82,6 +82,6 @@ fn answer<I>(
         Some(next) => put_text(&mut body, next),
         None => body.extend_from_slice(b"null"),
     }
-    let _ = write!(Text(&mut body), ",\"revision\":{}}}", page.revision);
+    let _ = write!(body, ",\"revision\":{}}}", page.revision);
     Ok(json(body))
 }

@@ -8,7 +8,7 @@ use crate::http::answer::{Failure, text};
 use crate::http::app::{App, Element, send};
 use crate::http::auth::{Context, PathKey};
 use crate::http::extract::{When, Whole};
-use crate::wire::put_value;
+use crate::journal::codec::put_value;
 use crate::{Error, Key, Value, Write};
 
 pub(in crate::http) async fn get<T: Element>(

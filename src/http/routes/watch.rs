@@ -13,9 +13,9 @@ use crate::http::answer::Failure;
 use crate::http::app::{App, Element, send};
 use crate::http::auth::{Context, Ending};
 use crate::http::extract::{Query, header};
+use crate::journal::codec::{event_name, write_event};
 use crate::protocol::Problem;
 use crate::protocol::parameters::WatchQuery;
-use crate::wire::{event_name, write_event};
 use crate::{ChangeKind, Error, Event, ResumeToken, Subscription};
 
 /// Of which store the stream tells.

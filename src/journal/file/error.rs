@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::scan::Damage;
 use super::segment::FORMAT;
 use crate::journal::JournalError;
+use crate::journal::codec::Unreadable;
 
 /// Why a file journal could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +131,11 @@ impl FileError {
     /// For `map_err`: this operation failed.
     pub(crate) fn io(path: PathBuf, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { path, action, source }
+    }
+
+    /// For `map_err`: what begins at this offset is whole, and cannot be read.
+    pub(crate) fn unreadable(path: PathBuf, offset: u64) -> impl FnOnce(Unreadable) -> Self {
+        move |Unreadable(why)| Self::Unreadable { path, offset, why }
     }
 
     pub(crate) fn damaged(path: PathBuf, damage: &Damage) -> Self {

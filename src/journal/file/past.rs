@@ -9,9 +9,10 @@ use serde::de::DeserializeOwned;
 use super::catalog::Catalog;
 use super::disk::DiskFile;
 use super::error::FileError;
-use super::line::{Codec, Line, unseal};
+use super::line::{Line, unseal};
 use super::lines::{LITTLE, Lines, MUCH};
 use super::segment::SegmentInfo;
+use crate::journal::codec::Decoder;
 use crate::journal::{JournalError, Past, PastChanges, ReadError};
 use crate::model::Change;
 
@@ -74,7 +75,7 @@ pub(crate) fn read_some<T: DeserializeOwned>(
     let end = segment.bytes.unwrap_or(end);
     let start = find(&file, end, after).map_err(FileError::io(path.clone(), "read it"));
     let mut lines = Lines::new(file, start.map_err(failed)?, MUCH);
-    let mut codec = Codec::default();
+    let mut decoder = Decoder::default();
     while changes.len() < SOME && lines.offset() < end {
         let line = lines.next().map_err(FileError::io(path.clone(), "read it"));
         let Some((offset, text)) = line.map_err(failed)? else { break };
@@ -82,13 +83,11 @@ pub(crate) fn read_some<T: DeserializeOwned>(
             return Err(damaged(segment, path, offset, "the checksum is not that of the line"));
         }
         let part = Line::parse(text).and_then(|line| {
-            let is_news = line.revision > after && line.revision <= up_to && !line.is_close();
-            if is_news { codec.read_changes(&line) } else { Ok(Vec::new()) }
+            let is_news = line.revision() > after && line.revision() <= up_to && !line.is_close();
+            if is_news { decoder.changes(&line) } else { Ok(Vec::new()) }
         });
-        let unreadable = |error: super::line::Unreadable| {
-            failed(FileError::Unreadable { path: path.clone(), offset, why: error.0 })
-        };
-        changes.extend(part.map_err(unreadable)?);
+        let part = part.map_err(FileError::unreadable(path.clone(), offset));
+        changes.extend(part.map_err(failed)?);
         if changes.last().is_some_and(|change: &Change<T>| change.revision >= up_to) {
             break;
         }
@@ -138,7 +137,7 @@ fn find(file: &Arc<dyn DiskFile>, end: u64, after: u64) -> io::Result<u64> {
         let at = lines.offset();
         let revision = match lines.next()? {
             Some((offset, text)) if offset < high => {
-                unseal(text).and_then(|_| Line::parse(text).ok()).map(|line| line.revision)
+                unseal(text).and_then(|_| Line::parse(text).ok()).map(|line| line.revision())
             }
             _ => None,
         };

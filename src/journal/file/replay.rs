@@ -5,13 +5,14 @@ use serde::de::DeserializeOwned;
 
 use super::disk::Disk;
 use super::error::FileError;
-use super::line::{Codec, Sum};
+use super::line::Sum;
 use super::lines::LITTLE;
 use super::manifest::{Manifest, SnapshotInfo};
 use super::scan::{Damage, Expected, Scan, ScanError, scan};
 use super::segment::{Mark, SegmentInfo, unknown_format};
 use super::{snapshot, unlisted};
 use crate::journal::Recovered;
+use crate::journal::codec::Decoder;
 
 /// How far reading has come, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,6 @@ pub(crate) fn replay<T: DeserializeOwned>(
         })?;
         done = snapshot.bytes;
     }
-    let mut codec = Codec::default();
     let mut chain = Chain::new(snapshot);
     let mut last = None;
     for segment in needed() {
@@ -91,7 +91,6 @@ pub(crate) fn replay<T: DeserializeOwned>(
                 }
                 if change.revision > base { tell(Recovered::Change(change)) } else { Ok(()) }
             },
-            &mut codec,
         )?;
         check_acknowledged(disk, segment, &scanned)?;
         chain.follow(disk, segment, &scanned)?;
@@ -206,28 +205,18 @@ pub(crate) fn read_segment<T: DeserializeOwned>(
     bytes: &[u8],
     expected: Expected<'_>,
     mut tell: impl FnMut(u64, crate::model::Change<T>) -> Result<(), FileError>,
-    codec: &mut Codec,
 ) -> Result<Scan, FileError> {
+    let mut decoder = Decoder::default();
     let scanned = scan(bytes, segment, expected, |append| {
         for (offset, line) in append.lines.iter().filter(|(_, line)| !line.is_close()) {
-            let changes = codec.read_changes(line);
+            let changes = decoder.changes(line);
             for change in changes.map_err(|error| ScanError::Unreadable(*offset, error))? {
                 tell(*offset, change).map_err(ScanError::Stopped)?;
             }
         }
         Ok(())
     });
-    scanned.map_err(|error| match error {
-        ScanError::Stopped(error) => error,
-        ScanError::Format(format) => {
-            FileError::Format { path: disk.path().join(segment.file()), format }
-        }
-        ScanError::Unreadable(offset, unreadable) => FileError::Unreadable {
-            path: disk.path().join(segment.file()),
-            offset,
-            why: unreadable.0,
-        },
-    })
+    scanned.map_err(|error| error.of_file(disk.path().join(segment.file())))
 }
 
 /// What was acknowledged is all there: of the last segment, which may have a torn end, or of another one.

@@ -1,11 +1,14 @@
 //! Walking through the appends of a segment, and telling damage from a torn end.
 
 use std::ops::{Range, RangeInclusive};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::line::{Line, SEAL, Sum, Unreadable, unseal};
+use super::error::FileError;
+use super::line::{Line, SEAL, Sum, unseal};
 use super::segment::{Mark, SegmentInfo, read_header, unknown_format};
+use crate::journal::codec::Unreadable;
 
 /// What a scan is to find beside the appends.
 #[derive(Debug, Clone, Copy, Default)]
@@ -103,6 +106,17 @@ pub(crate) enum ScanError<E> {
     Unreadable(u64, Unreadable),
     /// The caller wants no more.
     Stopped(E),
+}
+
+impl ScanError<FileError> {
+    /// The error of a segment in this file.
+    pub(crate) fn of_file(self, path: PathBuf) -> FileError {
+        match self {
+            Self::Stopped(error) => error,
+            Self::Format(format) => FileError::Format { path, format },
+            Self::Unreadable(offset, why) => FileError::unreadable(path, offset)(why),
+        }
+    }
 }
 
 /// An append that is whole.
@@ -233,28 +247,28 @@ pub(crate) fn append_at(
         }
         let line = Line::parse(text).map_err(|error| (at as u64, error))?;
         if at == start {
-            if line.lines == 0 {
+            if line.extra.lines == 0 {
                 return Ok(Err((at, "no append begins here")));
             }
-            if line.synced > origin + start as u64 {
+            if line.extra.synced > origin + start as u64 {
                 return Ok(Err((at, "the line says that more was synced than there was")));
             }
-            if prev.is_some() && line.prev != prev {
+            if prev.is_some() && line.extra.prev != prev {
                 return Ok(Err((at, "the append does not follow the one before it")));
             }
-            (left, synced) = (line.lines, line.synced);
-        } else if line.lines > 0 {
+            (left, synced) = (line.extra.lines, line.extra.synced);
+        } else if line.extra.lines > 0 {
             return Ok(Err((at, "the append before this one is not complete")));
         }
         let follows = if line.is_close() {
-            line.revision == revision
+            line.revision() == revision
         } else {
             Some(line.first_revision()) == revision.checked_add(1)
         };
         if !follows {
             return Ok(Err((at, "the revision does not follow the one before it")));
         }
-        revision = line.revision;
+        revision = line.revision();
         lines.push((at as u64, line));
         (at, left) = (range.end + 1, left - 1);
     }
@@ -294,7 +308,7 @@ fn known_behind(bytes: &[u8], from: usize) -> u64 {
             continue;
         }
         let synced = match Line::parse(text) {
-            Ok(line) => line.synced,
+            Ok(line) => line.extra.synced,
             Err(_) => serde_json::from_slice(text).map_or(u64::MAX, |Synced { synced }| synced),
         };
         match synced {

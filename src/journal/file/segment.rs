@@ -8,11 +8,12 @@
 //! - Each append names the checksum of the append before it, across files. A log that went back, lost its middle, or
 //!   is of another history does not continue that chain.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::line::{Line, Sum, Text, Unreadable, seal, unseal};
+use super::line::{Line, Sum, seal, unseal};
+use crate::journal::codec::Unreadable;
 use crate::model::StoreId;
 
 /// The version of the format that is written. Those before it are read.
@@ -52,10 +53,9 @@ impl SegmentInfo {
         let mut line = Vec::new();
         let (store, base) = (&self.store, self.base);
         let format = if self.prev.is_some() { FORMAT } else { 1 };
-        let _ =
-            write!(Text(&mut line), "{{\"format\":{format},\"store\":\"{store}\",\"base\":{base}");
+        let _ = write!(line, "{{\"format\":{format},\"store\":\"{store}\",\"base\":{base}");
         if let Some(prev) = self.prev {
-            let _ = write!(Text(&mut line), ",\"prev\":\"{prev}\"");
+            let _ = write!(line, ",\"prev\":\"{prev}\"");
         }
         seal(&mut line, 0);
         line
@@ -106,10 +106,10 @@ pub(crate) fn read_header(bytes: &[u8]) -> Result<Option<(SegmentInfo, usize)>, 
     if unseal(line).is_none() {
         return Ok(None);
     }
-    let line = Line::parse(line)?;
-    let (Some(base), Some(store)) = (line.base, line.store) else { return Ok(None) };
+    let header = Line::parse(line)?.extra;
+    let (Some(base), Some(store)) = (header.base, header.store) else { return Ok(None) };
     let info =
-        SegmentInfo { base, store: store.into_owned(), prev: line.prev, end: None, bytes: None };
+        SegmentInfo { base, store: store.into_owned(), prev: header.prev, end: None, bytes: None };
     Ok(Some((info, length + 1)))
 }
 

@@ -12,12 +12,13 @@ use serde::de::DeserializeOwned;
 
 use super::disk::{Disk, DiskFile};
 use super::error::FileError;
-use super::line::{Codec, END, ENTRY, Line, Sum, Unreadable, unseal};
+use super::line::{END, ENTRY, Line, Sum, unseal};
 use super::lines::{Lines, MUCH};
 use super::manifest::{SNAPSHOT_TEMPORARY, SnapshotInfo};
 use super::segment::unknown_format;
 use super::snapshot_text::SnapshotText;
 use crate::journal::Recovered;
+use crate::journal::codec::{Decoder, Unreadable};
 use crate::model::{Change, Entry, Key, StoreId};
 
 /// How much is written at once.
@@ -153,7 +154,7 @@ pub(crate) fn verify(disk: &dyn Disk, info: &SnapshotInfo) -> Result<(), FileErr
         last.extend_from_slice(text);
     }
     match Line::parse(&last) {
-        Ok(line) if line.record == END && line.revision == info.revision => {
+        Ok(line) if line.name == END && line.revision() == info.revision => {
             part.check_sum(at, &line, before)
         }
         _ => Err(part.damaged(at, "the end is missing")),
@@ -203,10 +204,8 @@ impl Part {
             return Err(FileError::Format { path, format });
         }
         header.pop();
-        let unreadable =
-            |Unreadable(why)| FileError::Unreadable { path: path.clone(), offset, why };
-        let line = Line::parse(&header).map_err(unreadable)?;
-        let format = line.format.ok_or_else(|| missing("the header is missing"))?;
+        let line = Line::parse(&header).map_err(FileError::unreadable(path.clone(), offset))?;
+        let format = line.extra.format.ok_or_else(|| missing("the header is missing"))?;
         let looked = look(&line);
         part.format = format;
         Ok((part, looked))
@@ -217,7 +216,7 @@ impl Part {
         &mut self,
         tell: &mut dyn FnMut(u64, Recovered<T>) -> Result<(), FileError>,
     ) -> Result<End, FileError> {
-        let mut codec = Codec::default();
+        let mut decoder = Decoder::default();
         let path = self.path.clone();
         let damaged = |offset, what| FileError::Damaged { path: path.clone(), offset, what };
         let mut entries = 0;
@@ -227,24 +226,23 @@ impl Part {
             let Some((offset, text)) = self.next()? else {
                 return Err(damaged(at, "the end is missing"));
             };
-            let unreadable =
-                |Unreadable(why)| FileError::Unreadable { path: path.clone(), offset, why };
+            let unreadable = |why| FileError::unreadable(path.clone(), offset)(why);
             let line = Line::parse(text).map_err(unreadable)?;
-            match &*line.record {
+            match &*line.name {
                 END => {
                     if line.count != entries {
                         return Err(damaged(offset, "lines are missing"));
                     }
                     check_sum(format, &line, before).map_err(|what| damaged(offset, what))?;
-                    return Ok(End { revision: line.revision, prev: line.prev });
+                    return Ok(End { revision: line.revision(), prev: line.extra.prev });
                 }
                 ENTRY => {
                     entries += 1;
-                    let (key, entry) = codec.read_entry(&line).map_err(unreadable)?;
+                    let (key, entry) = decoder.entry(&line).map_err(unreadable)?;
                     tell(offset, Recovered::Entry(key, entry))?;
                 }
                 _ => {
-                    let changes: Vec<Change<T>> = codec.read_changes(&line).map_err(unreadable)?;
+                    let changes: Vec<Change<T>> = decoder.changes(&line).map_err(unreadable)?;
                     for change in changes {
                         tell(offset, Recovered::Patch(change))?;
                     }
@@ -282,5 +280,9 @@ impl Part {
 
 /// The end has the checksum of everything before it; in format 1 it has none.
 fn check_sum(format: u32, end: &Line<'_>, before: Sum) -> Result<(), &'static str> {
-    if format >= 2 && end.sum != Some(before) { Err("lines are missing or differ") } else { Ok(()) }
+    if format >= 2 && end.extra.sum != Some(before) {
+        Err("lines are missing or differ")
+    } else {
+        Ok(())
+    }
 }

@@ -1,12 +1,14 @@
 //! The text of a snapshot, as it is written to a journal or sent as a backup.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
+use std::slice;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::line::{END, Sum, Text, Unreadable, change_line, entry_line, seal};
+use super::line::{END, ENTRY, Sum, seal};
 use super::segment::FORMAT;
+use crate::journal::codec::{Unreadable, put_checked, put_checked_entry};
 use crate::model::{Change, Entry, Key, StoreId};
 
 /// How large the buffer may grow before it is given back.
@@ -29,8 +31,7 @@ impl SnapshotText {
     /// Begin with a header that has more members than that of a journal, each after a comma.
     pub(crate) fn with_members(store: StoreId, members: &str) -> Self {
         let mut text = Self { buffer: Vec::new(), sum: Sum::of(b""), entries: 0 };
-        let _ =
-            write!(Text(&mut text.buffer), "{{\"format\":{FORMAT},\"store\":\"{store}\"{members}");
+        let _ = write!(text.buffer, "{{\"format\":{FORMAT},\"store\":\"{store}\"{members}");
         seal(&mut text.buffer, 0);
         text
     }
@@ -44,7 +45,8 @@ impl SnapshotText {
         entry: &Entry<T>,
     ) -> Result<(), Unreadable> {
         let start = self.buffer.len();
-        entry_line(&mut self.buffer, key, entry)?;
+        put_checked_entry(&mut self.buffer, key, entry)?;
+        let _ = write!(self.buffer, ",\"record\":\"{ENTRY}\"");
         seal(&mut self.buffer, start);
         self.entries += 1;
         Ok(())
@@ -62,7 +64,7 @@ impl SnapshotText {
         for change in changes {
             // One by one: those of a batch that a filter left need not follow one another.
             let start = self.buffer.len();
-            change_line(&mut self.buffer, std::slice::from_ref(change))?;
+            put_checked(&mut self.buffer, slice::from_ref(change))?;
             seal(&mut self.buffer, start);
         }
         Ok(())
@@ -73,11 +75,11 @@ impl SnapshotText {
         let start = self.buffer.len();
         let (count, sum) = (self.entries, self.sum.and(&self.buffer));
         let _ = write!(
-            Text(&mut self.buffer),
+            self.buffer,
             "{{\"record\":\"{END}\",\"revision\":{revision},\"count\":{count},\"sum\":\"{sum}\""
         );
         if let Some(prev) = prev {
-            let _ = write!(Text(&mut self.buffer), ",\"prev\":\"{prev}\"");
+            let _ = write!(self.buffer, ",\"prev\":\"{prev}\"");
         }
         seal(&mut self.buffer, start);
     }

@@ -7,10 +7,11 @@ use serde::de::DeserializeOwned;
 
 use super::PartName;
 use crate::journal::Recovered;
+use crate::journal::codec::parse_time;
 use crate::journal::file::disk::{Disk, DiskFile};
 use crate::journal::file::error::FileError;
 use crate::journal::file::folder::Folder;
-use crate::journal::file::line::{Line, time_of};
+use crate::journal::file::line::Line;
 use crate::journal::file::lines::{LITTLE, Lines, MUCH};
 use crate::journal::file::snapshot::Part;
 use crate::model::Timestamp;
@@ -172,18 +173,18 @@ impl PartHeader {
                 )
             })
         };
-        let name = line.part.as_deref().ok_or("is that of a journal, and not of a backup")?;
+        let name = line.extra.part.as_deref().ok_or("is that of a journal, and not of a backup")?;
         // A format without the checksum of a whole part cannot be trusted to be whole.
-        if line.format == Some(1) {
+        if line.extra.format == Some(1) {
             return Err("is of format 1, in which there are no backups".into());
         }
         Ok(Self {
             name: known(name)?,
-            store: line.store.as_deref().ok_or("names no store")?.to_owned(),
-            parts: line.parts.iter().map(|name| known(name)).collect::<Result<_, _>>()?,
+            store: line.extra.store.as_deref().ok_or("names no store")?.to_owned(),
+            parts: line.extra.parts.iter().map(|name| known(name)).collect::<Result<_, _>>()?,
             time: match &*line.time {
                 "" => None,
-                time => Some(time_of(time).map_err(|error| format!("has no time: {error}"))?),
+                time => Some(parse_time(time).map_err(|error| format!("has no time: {error}"))?),
             },
         })
     }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::PartName;
 use crate::feed::Subscription;
-use crate::journal::file::line::{Unreadable, text_of};
+use crate::journal::codec::{Unreadable, format_time};
 use crate::journal::file::snapshot_text::SnapshotText;
 use crate::model::{Error, Event, StoreId, Timestamp};
 
@@ -40,7 +40,7 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> PartWriter
         time: Timestamp,
     ) -> Self {
         let names: Vec<_> = parts.iter().map(|name| format!("\"{}\"", name.text())).collect();
-        let (names, time) = (names.join(","), text_of(time));
+        let (names, time) = (names.join(","), format_time(time));
         let more = format!(",\"parts\":[{names}],\"time\":\"{time}\"");
         Self::begin(snapshot, store, PartName::Data, &more)
     }

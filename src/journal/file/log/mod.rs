@@ -2,8 +2,7 @@
 
 mod rotate;
 
-use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::journal::file::Sync;
 use crate::journal::file::catalog::{Catalog, Unverified};
 use crate::journal::file::disk::DiskFile;
-use crate::journal::file::line::{After, CLOSE, Codec, Text, put_append, seal};
+use crate::journal::file::line::{After, CLOSE, encode_append, put_append, seal};
 use crate::journal::file::segment::{Mark, SegmentInfo};
 use crate::journal::file::shortage::is_full;
 use crate::journal::{AppendError, Meter};
@@ -53,7 +52,6 @@ pub(crate) struct Log {
     unsynced_since: Option<Instant>,
     /// Why nothing is written any more.
     failed: Option<Arc<str>>,
-    codec: Codec,
     buffer: Vec<u8>,
 }
 
@@ -97,7 +95,6 @@ impl Log {
             postponed: None,
             unsynced_since: None,
             failed: None,
-            codec: Codec::default(),
             buffer: Vec::new(),
         }
     }
@@ -124,7 +121,7 @@ impl Log {
         }
         self.rotate_if_full()?;
         let after = After { synced: self.synced, prev: self.last.sum };
-        let encoded = self.codec.append(&mut self.buffer, changes, after);
+        let encoded = encode_append(&mut self.buffer, changes, after);
         let sum = encoded.map_err(|why| AppendError::Invalid(why.to_string().into()))?;
         self.write()?;
         self.last = Mark { revision: last.revision, offset: self.end, sum };
@@ -315,7 +312,7 @@ impl Log {
         }
         self.buffer.clear();
         let revision = self.last.revision;
-        let _ = write!(Text(&mut self.buffer), "{{\"record\":\"{CLOSE}\",\"revision\":{revision}");
+        let _ = write!(self.buffer, "{{\"record\":\"{CLOSE}\",\"revision\":{revision}");
         put_append(&mut self.buffer, 1, After { synced: self.synced, prev: self.last.sum });
         seal(&mut self.buffer, 0);
         let end = self.end + self.buffer.len() as u64;

@@ -158,11 +158,7 @@ impl Dump {
         }
         let what = "the header is missing or damaged";
         let damaged = || FileError::Damaged { path: path.into(), offset: 0, what };
-        let header = read_header(bytes).map_err(|error| FileError::Unreadable {
-            path: path.into(),
-            offset: 0,
-            why: error.0,
-        })?;
+        let header = read_header(bytes).map_err(FileError::unreadable(path.into(), 0))?;
         let (header, length) = header.ok_or_else(damaged)?;
         (self.at, self.sum) = (length as u64, header.prev);
         Ok(())
@@ -191,11 +187,11 @@ impl Dump {
                 Ok(Ok(append)) => {
                     let wanted = append.lines.iter().filter(|(_, line)| {
                         !line.is_close()
-                            && line.revision >= self.from
+                            && line.revision() >= self.from
                             && line.first_revision() <= self.to
                     });
                     told.extend(wanted.map(|(offset, line)| DumpLine {
-                        revision: line.revision,
+                        revision: line.revision(),
                         text: text_at(&bytes, *offset),
                     }));
                     if !append.is_close() {
@@ -206,8 +202,7 @@ impl Dump {
                 Ok(Err(_)) => break,
                 Err((offset, why)) => {
                     let path = self.disk.path().join(self.segment.file());
-                    let offset = self.at + offset;
-                    return Ok(Err(FileError::Unreadable { path, offset, why: why.0 }));
+                    return Ok(Err(FileError::unreadable(path, self.at + offset)(why)));
                 }
             }
         }

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::load::Loaded;
 use super::{disk, manifest, patiently};
+use crate::journal::codec::put_exported;
 use crate::journal::file::error::FileError;
 use crate::journal::file::replay::Progress;
-use crate::wire::put_exported;
 
 /// What [`export`] has written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -19,7 +19,7 @@ pub(super) fn with_header(
         let first = bytes.get(guess.header().len()..)?;
         let line = first.split(|byte| *byte == b'\n').next()?;
         unseal(line)?;
-        let prev = Line::parse(line).ok()?.prev?;
+        let prev = Line::parse(line).ok()?.extra.prev?;
         Some(SegmentInfo { prev: Some(prev), ..guess })
     };
     let info = if info.prev.is_some() { None } else { chained() }.unwrap_or_else(|| info.clone());

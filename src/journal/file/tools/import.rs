@@ -9,11 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::disk;
 use super::legacy::Entries;
 use super::new::NewJournal;
+use crate::journal::codec::{Unreadable, read_exported};
 use crate::journal::file::error::FileError;
-use crate::journal::file::line::Unreadable;
 use crate::journal::file::replay::Progress;
 use crate::model::{Key, Timestamp};
-use crate::wire::ReadRow;
 
 /// What an import was made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -188,10 +187,7 @@ fn bad_line(number: u64, why: &str) -> FileError {
 
 /// Take an exported entry. Returns how long it has to live, if its row says so.
 fn take_row(entries: &mut Entries, line: &str) -> Result<Option<(Key, Duration)>, Unreadable> {
-    let row: ReadRow<'_> =
-        serde_json::from_str(line).map_err(|error| Unreadable(error.to_string()))?;
-    let (key, entry) = row.entry().map_err(|error| Unreadable(error.to_string()))?;
-    let left = row.left().map_err(|error| Unreadable(error.to_string()))?;
+    let (key, entry, left) = read_exported(line)?;
     entries.revision = entries.revision.max(entry.revision);
     match entries.map.insert(key.clone(), entry) {
         Some(_) => Err(Unreadable("there is another line with this key before it".into())),

@@ -8,7 +8,7 @@ use super::Raw;
 use super::headless::with_header;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::{FileError, unknown_format};
-use crate::journal::file::line::{Codec, Line, Sum, unseal};
+use crate::journal::file::line::{Line, Sum, unseal};
 use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo};
 use crate::journal::file::replay::{check_complete, read_segment, read_snapshot};
 use crate::journal::file::scan::{Expected, Scan};
@@ -323,7 +323,7 @@ fn read_through(
         seen = seen.max(change.revision);
         Ok(())
     };
-    let scanned = read_segment(disk, &info, bytes, expected, &mut tell, &mut Codec::default());
+    let scanned = read_segment(disk, &info, bytes, expected, &mut tell);
     let (mut segment, problem) = match scanned {
         Ok(scan) => {
             let problem = problem_of(disk, &info, &scan, is_last)?;
@@ -371,5 +371,5 @@ fn problem_of(
 fn newest_behind(bytes: &[u8], from: usize) -> u64 {
     let lines = bytes.get(from..).unwrap_or_default().split(|byte| *byte == b'\n');
     let lines = lines.filter(|line| unseal(line).is_some());
-    lines.filter_map(|line| Line::parse(line).ok()).map(|line| line.revision).max().unwrap_or(0)
+    lines.filter_map(|line| Line::parse(line).ok()).map(|line| line.revision()).max().unwrap_or(0)
 }

@@ -9,9 +9,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Raw;
-use crate::journal::file::line::{Unreadable, time_of, valid};
+use crate::journal::codec::{Record, Unreadable, parse_key, parse_time, parse_value};
 use crate::model::{Entry, Key, Timestamp, Value};
-use crate::wire;
 
 /// Entries on their way into a journal.
 #[derive(Default)]
@@ -20,55 +19,33 @@ pub(super) struct Entries {
     pub(super) revision: u64,
 }
 
-/// A line of such a log. No time is the year 1.
-#[derive(Deserialize)]
-struct LogLine<'a> {
-    #[serde(borrow)]
-    command: Cow<'a, str>,
-    #[serde(borrow)]
-    key: Cow<'a, str>,
-    #[serde(borrow)]
-    time: Cow<'a, str>,
-    #[serde(borrow, default)]
-    value: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    ttl: Cow<'a, str>,
-    #[serde(borrow, default)]
-    created_at: Cow<'a, str>,
-    #[serde(borrow, default)]
-    updated_at: Cow<'a, str>,
-}
-
+/// A time of such a log, where the year 1 stands for none.
 fn time_if_any(text: &str) -> Result<Option<Timestamp>, Unreadable> {
     if text.is_empty() || text.starts_with("0001-01-01T") {
         return Ok(None);
     }
-    time_of(text).map(Some)
-}
-
-fn value_of(value: &RawValue) -> Result<Value<Raw>, Unreadable> {
-    wire::value_of(value).map_err(|error| Unreadable(error.to_string()))
+    parse_time(text).map(Some)
 }
 
 impl Entries {
     /// Do what a line of a log of document 002 says. It has no revisions: each line gets the next one.
     pub(super) fn follow(&mut self, line: &str) -> Result<(), Unreadable> {
-        let line: LogLine<'_> =
-            serde_json::from_str(line).map_err(|error| Unreadable(error.to_string()))?;
-        let key = valid(&line.key)?;
-        let time = time_of(&line.time)?;
+        // Its lines have the members of a record.
+        let line: Record<'_> = serde_json::from_str(line)?;
+        let key = parse_key(&line.key)?;
+        let time = parse_time(&line.time)?;
         let revision = self.revision + 1;
         let updated_at = time_if_any(&line.updated_at)?.unwrap_or(time);
         let value = || line.value.ok_or_else(|| Unreadable("it has no value".into()));
         let absent = || Unreadable(format!("there is no list at {:?} by then", line.key));
-        match &*line.command {
+        match &*line.name {
             "set" | "update" => {
                 let entry = Entry {
-                    value: value_of(value()?)?,
+                    value: parse_value(value()?)?,
                     revision,
                     created_at: time_if_any(&line.created_at)?.unwrap_or(time),
                     updated_at,
-                    expires_at: time_if_any(&line.ttl)?,
+                    expires_at: time_if_any(line.ttl.as_deref().unwrap_or_default())?,
                 };
                 self.map.insert(key, entry);
             }
@@ -76,8 +53,8 @@ impl Entries {
             "push" | "pop" => {
                 let entry = self.map.get_mut(&key).ok_or_else(absent)?;
                 let Value::List(list) = &mut entry.value else { return Err(absent()) };
-                if line.command == "push" {
-                    list.extend(value_of(value()?)?.elements().iter().cloned());
+                if line.name == "push" {
+                    list.extend(parse_value(value()?)?.elements().iter().cloned());
                 } else {
                     list.pop().ok_or_else(absent)?;
                 }
@@ -91,14 +68,13 @@ impl Entries {
 
     /// What a snapshot of document 003 has: one object, of keys and their texts. It knows no times.
     pub(super) fn of_object(text: &str) -> Result<Self, Unreadable> {
-        let Pairs(pairs) =
-            serde_json::from_str(text).map_err(|error| Unreadable(error.to_string()))?;
+        let Pairs(pairs) = serde_json::from_str(text)?;
         let now = Timestamp::from(SystemTime::now());
         let mut entries = Self::default();
         for (key, value) in pairs {
             entries.revision += 1;
-            let value = value_of(value)
-                .map_err(|Unreadable(why)| Unreadable(format!("the key {key:?}: {why}")))?;
+            let value = parse_value(value)
+                .map_err(|error| Unreadable(format!("the key {key:?}: {error}")))?;
             let entry = Entry {
                 value,
                 revision: entries.revision,
@@ -106,7 +82,7 @@ impl Entries {
                 updated_at: now,
                 expires_at: None,
             };
-            entries.map.insert(valid(&key)?, entry);
+            entries.map.insert(parse_key(&key)?, entry);
         }
         Ok(entries)
     }

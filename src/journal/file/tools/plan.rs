@@ -10,7 +10,7 @@ use crate::journal::Recovered;
 use crate::journal::file::Sync;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
-use crate::journal::file::line::{Codec, Sum};
+use crate::journal::file::line::Sum;
 use crate::journal::file::manifest::{Manifest, SnapshotInfo};
 use crate::journal::file::replay::{differ, read_segment, read_snapshot};
 use crate::journal::file::scan::Expected;
@@ -180,7 +180,7 @@ impl Plan {
                 }
                 Ok(())
             };
-            read_segment(disk, info, &bytes, Expected::default(), tell, &mut Codec::default())?;
+            read_segment(disk, info, &bytes, Expected::default(), tell)?;
         }
         Ok(())
     }

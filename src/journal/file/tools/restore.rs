@@ -11,9 +11,9 @@ use super::load::Loaded;
 use super::new::NewJournal;
 use super::{Raw, disk, manifest, patiently};
 use crate::journal::Recovered;
+use crate::journal::codec::{format_time, parse_time};
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::{Argument, FileError};
-use crate::journal::file::line::{Codec, text_of, time_of};
 use crate::journal::file::manifest::{Manifest, SnapshotInfo};
 use crate::journal::file::replay::{
     Chain, Progress, check_acknowledged, read_segment, read_snapshot,
@@ -46,7 +46,7 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, InvalidTarget> {
         match text.parse() {
             Ok(revision) => Ok(Self::Revision(revision)),
-            Err(_) => time_of(text).map(Self::Time).map_err(|_| InvalidTarget(text.into())),
+            Err(_) => parse_time(text).map(Self::Time).map_err(|_| InvalidTarget(text.into())),
         }
     }
 }
@@ -141,8 +141,7 @@ impl Place {
             };
             let bytes = read(disk, segment)?;
             let expected = Expected { mark: manifest.mark_of(segment), revisions: &[] };
-            let scanned =
-                read_segment(disk, segment, &bytes, expected, tell, &mut Codec::default())?;
+            let scanned = read_segment(disk, segment, &bytes, expected, tell)?;
             done += bytes.len() as u64;
             progress(done);
             if goes_beyond {
@@ -241,7 +240,7 @@ fn load_from(
         let bytes = read(disk, segment)?;
         let base = chain.revision();
         let expected = Expected { mark: manifest.mark_of(segment), revisions: base.as_slice() };
-        let scanned = read_segment(disk, segment, &bytes, expected, tell, &mut Codec::default())?;
+        let scanned = read_segment(disk, segment, &bytes, expected, tell)?;
         if is_inside {
             return Err(FileError::Impossible(format!(
                 "revision {to} is inside a batch: restore to one that is not"
@@ -285,6 +284,6 @@ fn too_old(disk: &dyn Disk, manifest: &Manifest, oldest: u64) -> Result<FileErro
         "{}: that is too far back: the oldest possible is revision {}, of {}",
         disk.path().display(),
         snapshot.revision,
-        text_of(loaded.last())
+        format_time(loaded.last())
     )))
 }

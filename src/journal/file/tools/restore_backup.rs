@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::new::NewJournal;
 use super::{Raw, Restored, disk};
 use crate::journal::Recovered;
+use crate::journal::codec::format_time;
 use crate::journal::file::backup::{Backup, PartName};
 use crate::journal::file::error::FileError;
-use crate::journal::file::line::text_of;
 use crate::journal::file::replay::Progress;
 use crate::model::{ChangeKind, Key};
 
@@ -88,7 +88,7 @@ fn check(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<BackupReport, FileError> {
     let mut backup = Backup::open(file)?;
-    let (time, bytes) = (text_of(backup.time()), backup.length());
+    let (time, bytes) = (format_time(backup.time()), backup.length());
     let mut now_and_then = NowAndThen::new(bytes, times, 0, progress);
     let (mut data, mut accounts) = (None, None);
     while let Some(name) = backup.next() {

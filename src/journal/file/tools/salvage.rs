@@ -17,10 +17,11 @@ use super::load::Loaded;
 use super::new::{begin_segment, cannot_write};
 use super::plan::{self, Step, drop_files, last_steps};
 use crate::journal::Recovered;
+use crate::journal::codec::{Decoder, Unreadable};
 use crate::journal::file::Sync;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
-use crate::journal::file::line::{Codec, END, ENTRY, Line, Sum, Unreadable, unseal};
+use crate::journal::file::line::{END, ENTRY, Line, Sum, unseal};
 use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo};
 use crate::journal::file::replay::{differ, read_snapshot};
 use crate::journal::file::scan::{Append, append_at, next_line};
@@ -125,7 +126,7 @@ impl Salvage {
     /// Take the entries of a damaged snapshot, and the changes that were made while it was written.
     fn snapshot(&mut self, disk: &dyn Disk, name: &str, base: u64) -> Result<(), FileError> {
         let bytes = read(disk, name)?;
-        let mut codec = Codec::default();
+        let mut decoder = Decoder::default();
         let mut at = 0;
         while let Some(line) = next_line(&bytes, at) {
             at = line.end + 1;
@@ -135,18 +136,17 @@ impl Salvage {
             }
             let unreadable = |why| unreadable(disk, name, line.start, why);
             let line = Line::parse(text).map_err(unreadable)?;
-            match &*line.record {
+            match &*line.name {
                 // The header, and the end.
                 "" | END => {}
                 ENTRY => {
-                    let (key, entry) = codec.read_entry(&line).map_err(unreadable)?;
+                    let (key, entry) = decoder.entry(&line).map_err(unreadable)?;
                     if entry.revision > base && self.loaded.revision_of(&key) < entry.revision {
                         self.loaded.take(Recovered::Entry(key, entry));
                     }
                 }
                 _ => {
-                    let changes: Vec<Change<Raw>> =
-                        codec.read_changes(&line).map_err(unreadable)?;
+                    let changes: Vec<Change<Raw>> = decoder.changes(&line).map_err(unreadable)?;
                     for change in changes.into_iter().filter(|change| change.revision > base) {
                         // One that does not fit is in the log too, if that is left.
                         self.loaded.take_if_it_fits(change);
@@ -168,7 +168,6 @@ impl Salvage {
         let bytes = read(disk, name)?;
         let header = read_header(&bytes).map_err(|why| unreadable(disk, name, 0, why))?;
         let is_foreign = header.as_ref().is_some_and(|(found, _)| !info.has_header(found));
-        let mut codec = Codec::default();
         let mut found = 0;
         // What the next append follows; not known in format 1 and behind damage.
         let mut prev = header.as_ref().and_then(|(header, _)| header.prev);
@@ -177,7 +176,7 @@ impl Salvage {
             let text = &bytes[line.clone()];
             let parsed = unseal(text).and_then(|_| Line::parse(text).ok());
             let before = parsed.map(|line| match line.is_close() {
-                true => line.revision,
+                true => line.revision(),
                 false => line.first_revision().saturating_sub(1),
             });
             let append = before.map(|before| append_at(&bytes, line.start, 0, (before, None)));
@@ -194,7 +193,7 @@ impl Salvage {
                 }
             };
             at = append.next;
-            let follows = append.lines.first().and_then(|(_, line)| line.prev);
+            let follows = append.lines.first().and_then(|(_, line)| line.extra.prev);
             if is_foreign || differ(prev, follows) {
                 self.counts.foreign += append.changes();
                 continue;
@@ -202,21 +201,16 @@ impl Salvage {
             if !append.is_close() {
                 prev = follows.and(Some(append.sum));
             }
-            let taken = self.append(&append, base, &mut codec);
+            let taken = self.append(&append, base);
             found += taken.map_err(|why| unreadable(disk, name, line.start, why))?;
         }
         Ok(found)
     }
 
-    fn append(
-        &mut self,
-        append: &Append<'_>,
-        base: u64,
-        codec: &mut Codec,
-    ) -> Result<u64, Unreadable> {
-        let mut found = 0;
+    fn append(&mut self, append: &Append<'_>, base: u64) -> Result<u64, Unreadable> {
+        let (mut decoder, mut found) = (Decoder::default(), 0);
         for (_, line) in append.lines.iter().filter(|(_, line)| !line.is_close()) {
-            let changes: Vec<Change<Raw>> = codec.read_changes(line)?;
+            let changes: Vec<Change<Raw>> = decoder.changes(line)?;
             for change in changes.into_iter().filter(|change| change.revision > base) {
                 found += 1;
                 let revision = change.revision;
@@ -241,6 +235,5 @@ fn read(disk: &dyn Disk, name: &str) -> Result<Vec<u8>, FileError> {
 }
 
 fn unreadable(disk: &dyn Disk, name: &str, offset: usize, why: Unreadable) -> FileError {
-    let Unreadable(why) = why;
-    FileError::Unreadable { path: disk.path().join(name), offset: offset as u64, why }
+    FileError::unreadable(disk.path().join(name), offset as u64)(why)
 }

@@ -98,14 +98,7 @@ fn stat_once(disk: &dyn Disk) -> Result<Stat, FileError> {
                         closed = scan.closed;
                         (scan.revision, scan.end)
                     }
-                    Err(ScanError::Stopped(error)) => return Err(error),
-                    Err(ScanError::Format(format)) => {
-                        return Err(FileError::Format { path: path.join(&file), format });
-                    }
-                    Err(ScanError::Unreadable(offset, why)) => {
-                        let path = path.join(&file);
-                        return Err(FileError::Unreadable { path, offset, why: why.0 });
-                    }
+                    Err(error) => return Err(error.of_file(path.join(&file))),
                 }
             }
         };
@@ -142,7 +135,7 @@ fn snapshot_stat(disk: &dyn Disk, info: &SnapshotInfo) -> SnapshotStat {
     let entries = end.and_then(|end| {
         let text = end.strip_suffix(b"\n")?;
         let line = text.rsplit(|byte| *byte == b'\n').next()?;
-        Line::parse(line).ok().filter(|line| line.record == END).map(|line| line.count)
+        Line::parse(line).ok().filter(|line| line.name == END).map(|line| line.count)
     });
     SnapshotStat { file: info.file(), revision, entries, bytes }
 }

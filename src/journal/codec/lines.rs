@@ -1,27 +1,37 @@
-//! Entries, events and writes as lines of JSON: for programs that print and read them, as the command line does.
+//! Entries and events as lines of JSON, for programs that print and read them: exports, and the command line.
 
-use serde::Serialize;
+use std::io::Write as _;
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{event_name, put_exported, put_row, text_of, value_of, write_event};
-use crate::protocol::{Command, Problem};
-use crate::{Entry, Event, Timestamp, Value, Write};
+use super::decode::Unreadable;
+use super::encode::put_row;
+use super::event::{event_name, write_event};
+use super::record::Record;
+use super::time::format_time;
+use super::value::parse_value;
+use crate::model::duration::{LONGEST_DURATION, format_duration, parse_duration};
+use crate::model::{Entry, Event, Key, Timestamp, Value};
 
-/// A line that is not what it should be.
+/// A line that cannot be written, or cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidLine(Box<str>);
 
 impl InvalidLine {
     #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-    fn new(why: impl ToString) -> Self {
+    pub(crate) fn new(why: impl ToString) -> Self {
         Self(why.to_string().into())
     }
+}
 
-    fn of(problem: Problem) -> Self {
-        Self(problem.message.into())
-    }
+fn line(put: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Result<String, InvalidLine> {
+    let mut out = Vec::new();
+    put(&mut out).map_err(InvalidLine::new)?;
+    String::from_utf8(out).map_err(InvalidLine::new)
 }
 
 /// An entry as a row of JSON, in one line: `key`, `kind`, `value`, `revision`, `ttl`, `created_at`, `updated_at`.
@@ -45,10 +55,11 @@ impl InvalidLine {
 /// # Ok(()) }
 /// ```
 pub fn row_line<T: Serialize>(key: &str, entry: &Entry<T>) -> Result<String, InvalidLine> {
-    let mut out = Vec::new();
-    put_row(&mut out, key, entry).map_err(InvalidLine::new)?;
-    out.push(b'}');
-    String::from_utf8(out).map_err(InvalidLine::new)
+    line(|out| {
+        put_row(out, key, entry)?;
+        out.push(b'}');
+        Ok(())
+    })
 }
 
 /// An entry as a line of an export that is made at `now`: its row, and if it has a deadline, how long it has left as
@@ -78,12 +89,44 @@ pub fn export_line<T: Serialize>(
     entry: &Entry<T>,
     now: Timestamp,
 ) -> Result<String, InvalidLine> {
-    let mut out = Vec::new();
-    put_exported(&mut out, key, entry, now).map_err(InvalidLine::new)?;
-    String::from_utf8(out).map_err(InvalidLine::new)
+    line(|out| put_exported(out, key, entry, now))
 }
 
-/// What a subscription tells, as JSON in one line: what a server sends as the data of an event, and its name as
+/// Write a line of an export that is made at `now`: the row of an entry, and how long the entry has left, so that an
+/// import can give it as long again.
+pub(crate) fn put_exported<T: Serialize>(
+    out: &mut Vec<u8>,
+    key: &str,
+    entry: &Entry<T>,
+    now: Timestamp,
+) -> serde_json::Result<()> {
+    put_row(out, key, entry)?;
+    let left = entry.expires_at.map(|deadline| deadline.saturating_since(now));
+    // A longer one could not be read again. Then the deadline itself has to do.
+    if let Some(left) = left.filter(|left| *left <= LONGEST_DURATION) {
+        let _ = write!(out, ",\"expires_in\":\"{}\"", format_duration(left));
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+/// Read a line of an export: an entry, and how long it had left. That is `None` if it had no deadline, or if the line
+/// gives only the deadline, as exports of older versions do.
+pub(crate) fn read_exported<T: DeserializeOwned>(
+    line: &str,
+) -> Result<(Key, Entry<T>, Option<Duration>), Unreadable> {
+    #[derive(Deserialize)]
+    struct TimeLeft {
+        #[serde(default)]
+        expires_in: Option<String>,
+    }
+    let (key, entry) = serde_json::from_str::<Record<'_>>(line)?.entry()?;
+    let TimeLeft { expires_in } = serde_json::from_str(line)?;
+    let left = expires_in.as_deref().map(parse_duration).transpose();
+    Ok((key, entry, left.map_err(|error| Unreadable(format!("its expires_in: {error}")))?))
+}
+
+/// An event of a subscription as JSON, in one line: the data that a server sends, and the name of the event as
 /// `event`.
 ///
 /// # Errors
@@ -100,43 +143,16 @@ pub fn export_line<T: Serialize>(
 /// # Ok::<(), wire::InvalidLine>(())
 /// ```
 pub fn event_line<T: Serialize>(event: &Event<T>) -> Result<String, InvalidLine> {
-    let mut data = Vec::new();
-    write_event(&mut data, event).map_err(InvalidLine::new)?;
-    let data = String::from_utf8(data).map_err(InvalidLine::new)?;
+    let data = line(|out| write_event(out, event))?;
     let rest = data.strip_prefix('{').unwrap_or(&data);
     Ok(format!("{{\"event\":\"{}\",{rest}", event_name(event)))
-}
-
-/// A write as it is an element of a batch: an object of `command`, `key`, and what belongs to the command.
-///
-/// # Errors
-///
-/// If it is no such object; the error says what is wrong.
-///
-/// # Examples
-///
-/// ```
-/// use mainspring::{Write, wire};
-///
-/// let write = wire::read_write(r#"{"command":"push","key":"list","value":7,"if_present":true}"#);
-/// assert_eq!(write, Ok(Write::push("list", 7).if_present()));
-///
-/// let wrong = wire::read_write::<u32>(r#"{"command":"jump","key":"k"}"#).unwrap_err();
-/// assert!(wrong.to_string().starts_with(r#""jump" is no command"#));
-/// ```
-pub fn read_write<T: DeserializeOwned>(line: &str) -> Result<Write<T>, InvalidLine> {
-    let command = Command::read(line.as_bytes()).map_err(InvalidLine::of)?;
-    let key = command.key().map_err(InvalidLine::of)?;
-    let write = command.write(&command.command, key).map_err(InvalidLine::of)?;
-    write.validate().map_err(InvalidLine::new)?;
-    Ok(write)
 }
 
 /// A value as JSON: a list if it begins with a bracket, otherwise an item.
 ///
 /// # Errors
 ///
-/// `null`, a list inside a list, and what `T` does not take.
+/// If it is `null`, a list inside a list, or not of the element type.
 ///
 /// # Examples
 ///
@@ -149,10 +165,10 @@ pub fn read_write<T: DeserializeOwned>(line: &str) -> Result<Write<T>, InvalidLi
 /// ```
 pub fn read_value<T: DeserializeOwned>(text: &str) -> Result<Value<T>, InvalidLine> {
     let raw: &RawValue = serde_json::from_str(text).map_err(InvalidLine::new)?;
-    value_of(raw).map_err(InvalidLine::new)
+    parse_value(raw).map_err(InvalidLine::new)
 }
 
-/// A moment as RFC 3339, in UTC.
+/// A timestamp as RFC 3339, in UTC.
 ///
 /// # Examples
 ///
@@ -163,5 +179,5 @@ pub fn read_value<T: DeserializeOwned>(text: &str) -> Result<Value<T>, InvalidLi
 /// assert_eq!(wire::time_text(time), "2027-01-15T08:00:00.000000001Z");
 /// ```
 pub fn time_text(time: Timestamp) -> String {
-    text_of(time)
+    format_time(time)
 }

@@ -1,4 +1,4 @@
-//! Any JSON as an element.
+//! JSON as an element.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,15 +8,15 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::{IntoElement, Value};
+use crate::model::{IntoElement, Value};
 
-/// An element that is JSON: a text, a number, a boolean or an object, as it was written.
+/// An element of any JSON type but `null` and array: a string, a number, a boolean, or an object.
 ///
-/// What the server of the command line stores. It is read once, when it comes in, and goes out as it came:
-/// with its spaces, the order of its members, and every digit of its numbers; only line breaks between its parts
-/// become spaces, because a stream of events cannot carry them. Cloning it copies a pointer.
+/// This is the element type of `mainspring serve`. It keeps the JSON text that it was parsed from: spaces, the order of
+/// members, and every digit of a number. Only line breaks outside of strings become spaces, because server-sent events
+/// cannot carry them. A clone shares the text.
 ///
-/// `null` is no element, and neither is a list, because a list of elements is what a key may hold.
+/// An array is not an element, because a key may hold a list of elements.
 ///
 /// # Examples
 ///
@@ -38,7 +38,7 @@ use crate::{IntoElement, Value};
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);
 
-/// A text that is no element.
+/// Why JSON text is not an element.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidJson(Box<str>);
@@ -50,7 +50,7 @@ impl From<serde_json::Error> for InvalidJson {
 }
 
 impl Json {
-    /// A text as an element.
+    /// A string as an element.
     pub fn text(text: &str) -> Self {
         match serde_json::value::to_raw_value(text) {
             Ok(raw) => Self(raw.into()),
@@ -58,31 +58,31 @@ impl Json {
         }
     }
 
-    /// The JSON as it was written.
+    /// The JSON text.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
 
-    /// The text that it stands for, unless it is something else.
+    /// The string that it is, unless it is of another JSON type.
     pub fn as_text(&self) -> Option<String> {
         if self.is_text() { serde_json::from_str(self.as_str()).ok() } else { None }
     }
 
-    /// Whether it is a text.
+    /// Whether it is a string.
     pub fn is_text(&self) -> bool {
         self.as_str().starts_with('"')
     }
 
     fn new(raw: Box<RawValue>) -> Result<Self, InvalidJson> {
         if raw.get().contains("\\u") {
-            // Half of a surrogate pair is no text, and only those who decode it notice.
+            // An unpaired surrogate is not part of a string, and only decoding notices it.
             serde_json::from_str::<serde_json::Value>(raw.get())?;
         }
         let reason = match raw.get().as_bytes().first() {
             Some(b'[') => "a list cannot be inside a list",
             Some(b'n') => "null is no value",
             _ if raw.get().contains(['\r', '\n']) => {
-                // Inside of a text there are none: JSON does not allow it.
+                // JSON does not allow them inside of strings.
                 let text = raw.get().replace(['\r', '\n'], " ");
                 let raw = RawValue::from_string(text);
                 return raw.map(|raw| Self(raw.into())).map_err(InvalidJson::from);
@@ -113,7 +113,7 @@ impl Serialize for Json {
     }
 }
 
-/// Equal if they were written alike.
+/// Equal if the JSON texts are equal.
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()
@@ -128,7 +128,7 @@ impl fmt::Debug for Json {
     }
 }
 
-/// The JSON as it was written.
+/// The JSON text.
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_of_a_surrogate_pair_is_no_text() {
+    fn unpaired_surrogate_is_refused() {
         for text in [r#""\ud800""#, r#"{"a": "\udc00 b"}"#, r#"{"\ud800": 1}"#] {
             assert!(text.parse::<Json>().is_err(), "{text}");
         }

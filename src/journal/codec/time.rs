@@ -1,32 +1,21 @@
-//! Moments as RFC 3339.
+//! Timestamps as RFC 3339.
 
 use jiff::fmt::temporal::DateTimePrinter;
 
-use crate::Timestamp;
-
-/// A text that is no moment.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no time: {reason}")]
-pub(crate) struct InvalidTime {
-    text: Box<str>,
-    reason: Box<str>,
-}
+use super::Unreadable;
+use crate::model::Timestamp;
 
 const PRINTER: DateTimePrinter = DateTimePrinter::new();
 
-/// A moment as RFC 3339, in UTC.
-pub(crate) fn text_of(time: Timestamp) -> String {
+/// A timestamp as RFC 3339, in UTC.
+pub(crate) fn format_time(time: Timestamp) -> String {
     let mut text = String::with_capacity(32);
-    put(&mut text, time);
+    put_time(&mut text, time);
     text
 }
 
-/// Write a moment as RFC 3339, in UTC.
-pub(crate) fn put_time(out: &mut Vec<u8>, time: Timestamp) {
-    put(out, time);
-}
-
-fn put(out: &mut impl jiff::fmt::Write, time: Timestamp) {
+/// Write a timestamp as RFC 3339, in UTC.
+pub(crate) fn put_time(out: &mut impl jiff::fmt::Write, time: Timestamp) {
     let (seconds, nanos) = (time.as_nanos() / 1_000_000_000, time.as_nanos() % 1_000_000_000);
     let Some(time) = i64::try_from(seconds)
         .ok()
@@ -39,36 +28,34 @@ fn put(out: &mut impl jiff::fmt::Write, time: Timestamp) {
     let _ = PRINTER.print_timestamp(&time, out);
 }
 
-/// A moment that was written as RFC 3339. What is out of range becomes the nearest that is not.
-pub(crate) fn time_of(text: &str) -> Result<Timestamp, InvalidTime> {
-    let time: jiff::Timestamp = text.parse().map_err(|error: jiff::Error| InvalidTime {
-        text: text.into(),
-        reason: error.to_string().into(),
-    })?;
+/// Parse a timestamp as RFC 3339. One that is out of range becomes the nearest that is not.
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, Unreadable> {
+    let time: jiff::Timestamp = text
+        .parse()
+        .map_err(|error: jiff::Error| Unreadable(format!("{text:?} is no time: {error}")))?;
     let nanos = time.as_nanosecond().clamp(1, i128::from(u64::MAX));
     Ok(Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
 }
 
-/// Moments in what serde reads and writes.
-#[cfg(any(feature = "server", feature = "client"))]
+/// Timestamps in structs that derive serde's traits.
 pub(crate) mod rfc3339 {
     use serde::{Deserialize, Deserializer, Serializer, de};
 
-    use crate::Timestamp;
+    use crate::model::Timestamp;
 
     pub(crate) fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&super::text_of(*time))
+        to.serialize_str(&super::format_time(*time))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-        super::time_of(&String::deserialize(from)?).map_err(de::Error::custom)
+        super::parse_time(&String::deserialize(from)?).map_err(de::Error::custom)
     }
 
-    /// Those that may be missing.
+    /// Optional timestamps.
     pub(crate) mod option {
         use serde::{Deserialize, Deserializer, Serializer, de};
 
-        use crate::Timestamp;
+        use crate::model::Timestamp;
 
         pub(crate) fn serialize<S: Serializer>(
             time: &Option<Timestamp>,
@@ -84,7 +71,7 @@ pub(crate) mod rfc3339 {
             from: D,
         ) -> Result<Option<Timestamp>, D::Error> {
             let text = Option::<String>::deserialize(from)?;
-            text.map(|text| super::super::time_of(&text).map_err(de::Error::custom)).transpose()
+            text.map(|text| super::super::parse_time(&text).map_err(de::Error::custom)).transpose()
         }
     }
 }

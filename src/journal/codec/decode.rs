@@ -1,0 +1,172 @@
+//! Turning records into changes and entries.
+
+use serde::de::DeserializeOwned;
+
+use super::record::Record;
+use super::time::parse_time;
+use super::value::{Kind, from_json};
+use crate::model::{Change, ChangeKind, End, Entry, Key, Timestamp, Value};
+
+/// Why a record cannot be read, or a value cannot be written such that it can be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unreadable(pub(crate) String);
+
+impl From<serde_json::Error> for Unreadable {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Turns records into changes and entries.
+///
+/// The changes of one turn have the same time, so it remembers the last time that it has parsed.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    last_time: Option<(String, Timestamp)>,
+}
+
+impl Decoder {
+    /// The changes that a record of a journal holds: one, or a batch.
+    pub(crate) fn changes<T: DeserializeOwned, X>(
+        &mut self,
+        record: &Record<'_, X>,
+    ) -> Result<Vec<Change<T>>, Unreadable> {
+        if record.name != "batch" {
+            return Ok(vec![self.change(record, false)?]);
+        }
+        let last = record.changes.len().checked_sub(1);
+        let last = last.ok_or_else(|| Unreadable("the batch is empty".into()))?;
+        let parts = record.changes.iter().enumerate();
+        let changes: Result<Vec<_>, _> =
+            parts.map(|(n, part)| self.change(part, n < last)).collect();
+        let changes = changes?;
+        let consecutive = changes
+            .windows(2)
+            .all(|pair| Some(pair[1].revision) == pair[0].revision.checked_add(1));
+        if !consecutive || changes[last].revision != record.revision() {
+            return Err(Unreadable("the revisions of the batch are not consecutive".into()));
+        }
+        Ok(changes)
+    }
+
+    /// The change that a record holds. `continues` says that the next change belongs to the same batch.
+    pub(crate) fn change<T: DeserializeOwned, X>(
+        &mut self,
+        record: &Record<'_, X>,
+        continues: bool,
+    ) -> Result<Change<T>, Unreadable> {
+        let kind = match &*record.name {
+            "set" => ChangeKind::Set { value: record.value()?, expires_at: record.expires_at()? },
+            "updated" | "update" => {
+                ChangeKind::Updated { value: record.value()?, expires_at: record.expires_at()? }
+            }
+            "removed" | "remove" => ChangeKind::Removed,
+            "expired" | "expire" => ChangeKind::Expired,
+            "pushed" | "push" => ChangeKind::Pushed {
+                end: record.end()?,
+                element: record.element()?,
+                length: record.length,
+                expires_at: record.expires_at()?,
+            },
+            "popped" | "pop" => ChangeKind::Popped { end: record.end()?, length: record.length },
+            "touched" | "touch" => ChangeKind::Touched { expires_at: record.expires_at()? },
+            "cleared" | "clear" => ChangeKind::Cleared { count: record.count },
+            other => return Err(unknown_change(other)),
+        };
+        let key = match (&*record.key, &kind) {
+            ("", ChangeKind::Cleared { .. }) => Key::none(),
+            (key, ChangeKind::Cleared { .. }) => {
+                return Err(Unreadable(format!("expected no key in a clear, found {key:?}")));
+            }
+            (key, _) => parse_key(key)?,
+        };
+        let at = self.time(&record.time)?;
+        Ok(Change::recorded(record.required_revision()?, at, key, kind, continues))
+    }
+
+    /// The entry that a record holds.
+    pub(crate) fn entry<T: DeserializeOwned, X>(
+        &mut self,
+        record: &Record<'_, X>,
+    ) -> Result<(Key, Entry<T>), Unreadable> {
+        let key = parse_key(&record.key)?;
+        let entry = Entry {
+            value: record.value()?,
+            revision: record.required_revision()?,
+            created_at: self.time(&record.created_at)?,
+            updated_at: self.time(&record.updated_at)?,
+            expires_at: record.expires_at()?,
+        };
+        Ok((key, entry))
+    }
+
+    fn time(&mut self, text: &str) -> Result<Timestamp, Unreadable> {
+        match &self.last_time {
+            Some((last, time)) if last == text => Ok(*time),
+            _ => {
+                let time = parse_time(text)?;
+                self.last_time = Some((text.to_owned(), time));
+                Ok(time)
+            }
+        }
+    }
+}
+
+impl<X> Record<'_, X> {
+    /// The entry that a row holds.
+    pub(crate) fn entry<T: DeserializeOwned>(&self) -> Result<(Key, Entry<T>), Unreadable> {
+        Decoder::default().entry(self)
+    }
+
+    pub(super) fn required_revision(&self) -> Result<u64, Unreadable> {
+        self.revision.ok_or_else(|| missing("revision"))
+    }
+
+    fn value<T: DeserializeOwned>(&self) -> Result<Value<T>, Unreadable> {
+        match Kind::parse(self.kind.ok_or_else(|| missing("kind"))?)? {
+            Kind::Item => self.element().map(Value::Item),
+            Kind::List => self.element().map(Value::List),
+        }
+    }
+
+    fn element<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
+        from_json(self.value.ok_or_else(|| missing("value"))?.get())
+    }
+
+    fn expires_at(&self) -> Result<Option<Timestamp>, Unreadable> {
+        self.ttl.as_deref().map(parse_time).transpose()
+    }
+
+    fn end(&self) -> Result<End, Unreadable> {
+        match &*self.end {
+            "front" => Ok(End::Front),
+            "back" => Ok(End::Back),
+            other => {
+                Err(Unreadable(format!("unknown end of a list {other:?}; expected front or back")))
+            }
+        }
+    }
+}
+
+/// Changes that `docs/journal.md` reserves for later versions.
+const RESERVED: [&str; 4] = ["trimmed", "incremented", "prefix_removed", "moved"];
+
+fn unknown_change(name: &str) -> Unreadable {
+    Unreadable(if RESERVED.contains(&name) {
+        format!("the change {name:?} is written by a later version of mainspring: use that version")
+    } else {
+        format!("unknown record {name:?}: use the version of mainspring that wrote it")
+    })
+}
+
+fn missing(member: &str) -> Unreadable {
+    Unreadable(format!("the member {member:?} is missing"))
+}
+
+/// A key of valid length.
+pub(crate) fn parse_key(key: &str) -> Result<Key, Unreadable> {
+    let key = Key::from(key);
+    key.validate().map_err(|error| Unreadable(error.to_string()))?;
+    Ok(key)
+}
