@@ -35,7 +35,7 @@ pub(crate) struct Problem {
     /// For people: what to do about it.
     #[cfg_attr(feature = "server", schema(value_type = String))]
     pub(crate) message: Cow<'static, str>,
-    /// Most problems have none.
+    /// The members that depend on the code.
     #[serde(flatten)]
     #[cfg_attr(feature = "server", schema(value_type = ProblemDetails))]
     details: Option<Box<ProblemDetails>>,
