@@ -31,6 +31,7 @@ pub(crate) struct Reply<A>(Option<Arc<Mutex<State<A>>>>);
 
 impl<A> Reply<A> {
     /// A caller that has left is no error: then the answer is dropped.
+    #[inline]
     pub(crate) fn send(mut self, answer: A) {
         if let Some(cell) = self.0.take() {
             settle(&cell, State::Ready(answer));
@@ -51,10 +52,17 @@ impl<A> Drop for Reply<A> {
     }
 }
 
+#[inline]
 fn settle<A>(cell: &Arc<Mutex<State<A>>>, end: State<A>) {
-    let before = std::mem::replace(&mut *cell.lock(), end);
+    let mut state = cell.lock();
+    let waker = match &mut *state {
+        State::Waiting(waker) => Some(std::mem::replace(waker, Waker::noop().clone())),
+        _ => None,
+    };
+    *state = end;
+    drop(state);
     // Whoever has left need not be woken, and may be the one who does this.
-    if let State::Waiting(waker) = before
+    if let Some(waker) = waker
         && Arc::strong_count(cell) > 1
     {
         waker.wake();
@@ -81,6 +89,7 @@ impl<A> Answer<A> {
 impl<A> Future for Answer<A> {
     type Output = Option<A>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<A>> {
         let coop = std::task::ready!(coop::poll_proceed(cx));
         let mut state = self.0.lock();

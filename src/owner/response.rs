@@ -41,6 +41,11 @@ pub enum Response<T> {
 }
 
 impl<T> Response<T> {
+    /// Whether it may carry items that writes replaced.
+    pub(crate) fn has_replaced(&self) -> bool {
+        matches!(self, Self::Written(_) | Self::Many(_))
+    }
+
     /// Drop the items that writes replaced.
     pub(crate) fn drop_replaced(&mut self) {
         match self {

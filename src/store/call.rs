@@ -14,91 +14,24 @@ use crate::owner::reply;
 impl<T: Send + Sync + 'static> Backend<T> for Local<T> {
     type Call<'a> = LocalCall<'a, T>;
 
+    #[inline]
     fn send(&self, command: Command<T>) -> LocalCall<'_, T> {
-        LocalCall::new(self, command)
+        LocalCall { backend: self, state: State::New(command), ticket: None }
     }
 }
 
-/// The future of a command that is sent when it is first polled.
+/// A command, on its way to the owner and back. It is sent when this is first polled, unless it was sent before.
 #[must_use = "futures do nothing unless polled"]
 pub struct LocalCall<'a, T> {
     backend: &'a Local<T>,
-    stage: Stage<'a, T>,
+    state: State<'a, T>,
     /// In the line before a full queue, which the command leaves if this is dropped.
     ticket: Option<Ticket<'a, Envelope<T>>>,
 }
 
-enum Stage<'a, T> {
-    New(Command<T>),
-    Sent(LocalReply<'a, T>),
-    Done,
-}
-
-impl<T> Unpin for LocalCall<'_, T> {}
-
-impl<T> fmt::Debug for LocalCall<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalCall").finish_non_exhaustive()
-    }
-}
-
-impl<'a, T> LocalCall<'a, T> {
-    pub(super) fn new(backend: &'a Local<T>, command: Command<T>) -> Self {
-        Self { backend, stage: Stage::New(command), ticket: None }
-    }
-
-    /// Queue the command, or stand in line with it, with the waker of the task that waits for the answer.
-    fn start(&mut self, command: Command<T>, waker: &Waker) -> Result<(), Answer<T>> {
-        let backend = self.backend;
-        if backend.hub().status.is_closing() {
-            return Err(Err(backend.closed()));
-        }
-        let queue = backend.queue_of(&command);
-        let (reply, answer) = reply::channel(Some(waker.clone()));
-        let message = backend.prepare(command)?;
-        self.ticket =
-            queue.push(Envelope::new(message, reply)).map_err(|_| Err(backend.closed()))?;
-        self.stage = Stage::Sent(LocalReply { backend, state: State::Waiting(answer) });
-        Ok(())
-    }
-}
-
-impl<T> Future for LocalCall<'_, T> {
-    type Output = Answer<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<T>> {
-        // In place: moving stages about is what costs most here.
-        if let Stage::Sent(reply) = &mut self.stage {
-            let answer = Pin::new(reply).poll(cx);
-            if answer.is_ready() {
-                self.ticket = None;
-                return answer;
-            }
-            // The end of the store may take its time: a command that was never queued need not wait for it.
-            if self.ticket.as_ref().is_some_and(Ticket::is_let_go) {
-                (self.stage, self.ticket) = (Stage::Done, None);
-                return Poll::Ready(Err(self.backend.closed()));
-            }
-            return Poll::Pending;
-        }
-        let Stage::New(command) = std::mem::replace(&mut self.stage, Stage::Done) else {
-            panic!("a command was polled after it was done");
-        };
-        match self.start(command, cx.waker()) {
-            Ok(()) => Poll::Pending,
-            Err(answer) => Poll::Ready(answer),
-        }
-    }
-}
-
-/// The answer to a command that was sent.
-pub(super) struct LocalReply<'a, T> {
-    backend: &'a Local<T>,
-    state: State<'a, T>,
-}
-
 enum State<'a, T> {
-    Waiting(reply::Answer<Answer<T>>),
+    New(Command<T>),
+    Sent(reply::Answer<Answer<T>>),
     /// The owner let the command go unanswered, so it is about to end, and will say why.
     Late(Pin<Box<dyn Future<Output = ()> + Send + 'a>>),
     /// The command was refused before it was sent.
@@ -106,7 +39,7 @@ enum State<'a, T> {
     Done,
 }
 
-impl<T> Unpin for LocalReply<'_, T> {}
+impl<T> Unpin for LocalCall<'_, T> {}
 
 impl<T> Local<T> {
     /// Send a message of the handle's own, and wait for the answer.
@@ -117,10 +50,10 @@ impl<T> Local<T> {
         let (reply, answer) = reply::channel(None);
         let queued = self.queue().send(Envelope::new(message, reply)).await;
         queued.map_err(|_| self.closed())?;
-        LocalReply { backend: self, state: State::Waiting(answer) }.await
+        LocalCall { backend: self, state: State::Sent(answer), ticket: None }.await
     }
 
-    /// Room for a command of this queue, if there is some now.
+    /// Room for a command in its queue, if there is some now.
     pub(super) fn reserve(&self, command: &Command<T>) -> Result<Permit<'_, Envelope<T>>, Error> {
         if self.hub().status.is_closing() {
             return Err(self.closed());
@@ -136,63 +69,104 @@ impl<T> Local<T> {
         &self,
         permit: Permit<'_, Envelope<T>>,
         command: Command<T>,
-    ) -> LocalReply<'_, T> {
+    ) -> LocalCall<'_, T> {
         let state = match self.prepare(command) {
             Ok(message) => {
                 let (reply, answer) = reply::channel(None);
                 permit.send(Envelope::new(message, reply));
-                State::Waiting(answer)
+                State::Sent(answer)
             }
             Err(answer) => State::Refused(answer),
         };
-        LocalReply { backend: self, state }
+        LocalCall { backend: self, state, ticket: None }
+    }
+}
+
+impl<T> LocalCall<'_, T> {
+    /// Queue the command, or stand in line with it, with the waker of the task that waits for the answer.
+    #[inline]
+    fn start(&mut self, waker: &Waker) -> Result<(), Answer<T>> {
+        let backend = self.backend;
+        let State::New(command) = std::mem::replace(&mut self.state, State::Done) else {
+            panic!("a command was polled after it was done");
+        };
+        if backend.hub().status.is_closing() {
+            return Err(Err(backend.closed()));
+        }
+        let queue = backend.queue_of(&command);
+        let (reply, answer) = reply::channel(Some(waker.clone()));
+        let envelope = Envelope::new(backend.prepare(command)?, reply);
+        self.ticket = queue.push(envelope).map_err(|_| Err(backend.closed()))?;
+        self.state = State::Sent(answer);
+        Ok(())
     }
 
     /// Drop what an answer carries beside itself. If that panics, the store stops, as it does wherever the code of
     /// `T` panics.
-    fn finish(&self, answer: Answer<T>) -> Answer<T> {
-        let finish = || {
-            answer.map(|mut response| {
-                response.drop_replaced();
-                response
-            })
-        };
-        catch_unwind(AssertUnwindSafe(finish)).unwrap_or_else(|panic| {
+    #[inline]
+    fn finish(&self, answer: &mut Answer<T>) {
+        if let Ok(response) = answer
+            && response.has_replaced()
+            && let Err(panic) = catch_unwind(AssertUnwindSafe(|| response.drop_replaced()))
+        {
             let cause = panics::message(&*panic);
-            self.hub().status.fail(format!("a value panicked when it was dropped: {cause}"));
-            self.token().cancel();
-            Err(self.closed())
-        })
+            let backend = self.backend;
+            backend.hub().status.fail(format!("a value panicked when it was dropped: {cause}"));
+            backend.token().cancel();
+            *answer = Err(backend.closed());
+        }
     }
 }
 
-impl<T> Future for LocalReply<'_, T> {
+impl<T> Future for LocalCall<'_, T> {
     type Output = Answer<T>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<T>> {
-        let backend = self.backend;
+        let this = &mut *self;
         loop {
-            match &mut self.state {
-                State::Waiting(answer) => match ready!(Pin::new(answer).poll(cx)) {
-                    Some(answer) => {
-                        self.state = State::Done;
-                        return Poll::Ready(backend.finish(answer));
+            match &mut this.state {
+                State::Sent(answer) => match Pin::new(answer).poll(cx) {
+                    Poll::Ready(Some(mut answer)) => {
+                        (this.state, this.ticket) = (State::Done, None);
+                        this.finish(&mut answer);
+                        return Poll::Ready(answer);
                     }
-                    None => self.state = State::Late(Box::pin(backend.hub().status.ended())),
+                    Poll::Ready(None) => {
+                        this.state = State::Late(Box::pin(this.backend.hub().status.ended()));
+                    }
+                    Poll::Pending => {
+                        // The end of the store may take its time: a command that was never queued need not wait for it.
+                        if this.ticket.as_ref().is_some_and(Ticket::is_let_go) {
+                            (this.state, this.ticket) = (State::Done, None);
+                            return Poll::Ready(Err(this.backend.closed()));
+                        }
+                        return Poll::Pending;
+                    }
+                },
+                State::New(_) => match this.start(cx.waker()) {
+                    Ok(()) => return Poll::Pending,
+                    Err(answer) => return Poll::Ready(answer),
                 },
                 State::Late(ended) => {
                     ready!(ended.as_mut().poll(cx));
-                    self.state = State::Done;
-                    return Poll::Ready(Err(backend.closed()));
+                    (this.state, this.ticket) = (State::Done, None);
+                    return Poll::Ready(Err(this.backend.closed()));
                 }
                 State::Refused(_) | State::Done => {
-                    let State::Refused(answer) = std::mem::replace(&mut self.state, State::Done)
+                    let State::Refused(answer) = std::mem::replace(&mut this.state, State::Done)
                     else {
-                        panic!("a reply was polled after it was taken");
+                        panic!("a command was polled after it was done");
                     };
                     return Poll::Ready(answer);
                 }
             }
         }
+    }
+}
+
+impl<T> fmt::Debug for LocalCall<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalCall").finish_non_exhaustive()
     }
 }

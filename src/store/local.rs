@@ -89,6 +89,7 @@ impl<T> Local<T> {
     }
 
     /// Do the caller's share of a command: validate and hash its keys, weigh its elements.
+    #[inline]
     pub(super) fn prepare(&self, command: Command<T>) -> Result<Message<T>, Answer<T>> {
         Ok(match command {
             Command::Read { key, query } => {

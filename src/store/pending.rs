@@ -10,8 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::answer::Read;
-use super::call::LocalReply;
-use super::{Backend, Local};
+use super::{Backend, Local, LocalCall};
 use crate::model::{Command, Error, TrySendError};
 
 /// A command that is not sent yet, and answers `A`. Add options to it if it has any, then await it, or send it another
@@ -159,7 +158,7 @@ impl<T, A, B: Backend<T>, E> Future for Call<'_, T, A, B, E> {
 /// The command is on its way: dropping this only means that the caller does not see the answer.
 #[must_use = "the answer says whether the command was done"]
 pub struct Reply<'a, T, A, E = Error> {
-    reply: LocalReply<'a, T>,
+    reply: LocalCall<'a, T>,
     read: Read<T, A, E>,
 }
 

@@ -2,21 +2,11 @@
 
 use serde::de::DeserializeOwned;
 
+use super::error::Unreadable;
 use super::record::Record;
 use super::time::parse_time;
 use super::value::{Kind, from_json};
 use crate::model::{Change, ChangeKind, End, Entry, Key, Timestamp, Value};
-
-/// Why a record cannot be read, or a value cannot be written such that it can be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Unreadable(pub(crate) String);
-
-impl From<serde_json::Error> for Unreadable {
-    fn from(error: serde_json::Error) -> Self {
-        Self(error.to_string())
-    }
-}
 
 /// Turns records into changes and entries.
 ///

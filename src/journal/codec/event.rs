@@ -5,8 +5,9 @@ use std::io::Write as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::decode::{Decoder, Unreadable};
+use super::decode::Decoder;
 use super::encode::{put_change, put_changes, put_row};
+use super::error::Unreadable;
 use super::record::Record;
 use crate::model::Event;
 

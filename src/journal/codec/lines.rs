@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::decode::Unreadable;
 use super::encode::put_row;
+use super::error::Unreadable;
 use super::event::{event_name, write_event};
 use super::record::Record;
 use super::time::format_time;

@@ -11,6 +11,7 @@
 
 mod decode;
 mod encode;
+mod error;
 mod event;
 mod json;
 mod lines;
@@ -20,8 +21,9 @@ mod tests;
 mod time;
 mod value;
 
-pub(crate) use self::decode::{Decoder, Unreadable, parse_key};
+pub(crate) use self::decode::{Decoder, parse_key};
 pub(crate) use self::encode::{put_checked, put_checked_entry, put_row, put_text};
+pub(crate) use self::error::Unreadable;
 pub(crate) use self::event::{event_name, read_event, write_event};
 pub use self::json::{InvalidJson, Json};
 pub use self::lines::{InvalidLine, event_line, export_line, read_value, row_line, time_text};

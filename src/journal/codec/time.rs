@@ -2,7 +2,7 @@
 
 use jiff::fmt::temporal::DateTimePrinter;
 
-use super::Unreadable;
+use super::error::Unreadable;
 use crate::model::Timestamp;
 
 const PRINTER: DateTimePrinter = DateTimePrinter::new();
@@ -71,7 +71,8 @@ pub(crate) mod rfc3339 {
             from: D,
         ) -> Result<Option<Timestamp>, D::Error> {
             let text = Option::<String>::deserialize(from)?;
-            text.map(|text| super::super::parse_time(&text).map_err(de::Error::custom)).transpose()
+            text.map(|text| crate::journal::codec::parse_time(&text).map_err(de::Error::custom))
+                .transpose()
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::value::RawValue;
 
-use super::Unreadable;
+use super::error::Unreadable;
 use crate::model::Value;
 
 /// Whether a value is a list.

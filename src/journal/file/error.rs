@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::scan::Damage;
+use super::scan::{Damage, ScanError};
 use super::segment::FORMAT;
 use crate::journal::JournalError;
 use crate::journal::codec::Unreadable;
@@ -140,6 +140,17 @@ impl FileError {
 
     pub(crate) fn damaged(path: PathBuf, damage: &Damage) -> Self {
         Self::Damaged { path, offset: damage.offset, what: damage.what }
+    }
+}
+
+impl ScanError<FileError> {
+    /// The error of a segment in this file.
+    pub(crate) fn of_file(self, path: PathBuf) -> FileError {
+        match self {
+            Self::Stopped(error) => error,
+            Self::Format(format) => FileError::Format { path, format },
+            Self::Unreadable(offset, why) => FileError::unreadable(path, offset)(why),
+        }
     }
 }
 

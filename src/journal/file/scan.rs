@@ -1,11 +1,9 @@
 //! Walking through the appends of a segment, and telling damage from a torn end.
 
 use std::ops::{Range, RangeInclusive};
-use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::error::FileError;
 use super::line::{Line, SEAL, Sum, unseal};
 use super::segment::{Mark, SegmentInfo, read_header, unknown_format};
 use crate::journal::codec::Unreadable;
@@ -106,17 +104,6 @@ pub(crate) enum ScanError<E> {
     Unreadable(u64, Unreadable),
     /// The caller wants no more.
     Stopped(E),
-}
-
-impl ScanError<FileError> {
-    /// The error of a segment in this file.
-    pub(crate) fn of_file(self, path: PathBuf) -> FileError {
-        match self {
-            Self::Stopped(error) => error,
-            Self::Format(format) => FileError::Format { path, format },
-            Self::Unreadable(offset, why) => FileError::unreadable(path, offset)(why),
-        }
-    }
 }
 
 /// An append that is whole.

@@ -53,6 +53,9 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
                     let results = writes.into_iter().map(|write| write.and_then(&mut commit));
                     reply.send(Ok(Response::Many(results.collect())));
                 }
+                Message::Read { key, hash, query } => {
+                    reply.send(self.query(hash, &key, query, now));
+                }
                 message => {
                     self.read(message, reply, now);
                     if self.publisher.has_audience() {

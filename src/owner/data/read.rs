@@ -38,7 +38,8 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
         }
     }
 
-    fn query(&self, hash: u64, key: &str, query: Query, now: Timestamp) -> Answer<T> {
+    #[inline]
+    pub(super) fn query(&self, hash: u64, key: &str, query: Query, now: Timestamp) -> Answer<T> {
         let map = self.state.map();
         Ok(match query {
             Query::Entry => Response::Entry(map.get(hash, key, now)),
