@@ -1,4 +1,4 @@
-//! Identity asks, and until when.
+//! What an authenticated caller may do, and until when.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +75,8 @@ impl Grant {
 }
 
 impl Auth {
-    /// Identity asks, by the `Authorization` header of a request: for routes of a service of one's own. Waits for nothing.
+    /// Authenticate a caller by the `Authorization` header of its request: for routes of a service of your own. Waits for
+    /// nothing.
     ///
     /// # Errors
     ///

@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Remote;
+use super::address::Address;
 use super::fault::{Effect, Fault};
+use super::login::Refresher;
 use super::remote::{Request, Sender};
 use super::tokens::Tokens;
 use crate::auth::{Access, AuthError, NewToken, Profile, Secret};
@@ -201,14 +203,17 @@ impl Accounts {
     }
 }
 
-impl Remote {
-    /// The next tokens for a refresh token.
-    pub(super) async fn refresh(&self, token: &Secret) -> Result<Tokens, Fault> {
+impl Refresher for Remote {
+    async fn refresh(&self, token: &Secret) -> Result<Tokens, Fault> {
         let body = Refresh { refresh_token: token.clone() };
         let request = self.request(Operation::Refresh);
         let request = with(request, &body).map_err(|error| Fault::Invalid(error.to_string()))?;
         let answer = self.send_as(&request, None).await?;
         parse::<TokenPair>(&answer.body).map(Tokens::of)
+    }
+
+    fn server(&self) -> &Address {
+        self.address()
     }
 }
 

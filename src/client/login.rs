@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 
-use super::Remote;
+use super::address::Address;
 use super::fault::Fault;
 use super::tokens::Tokens;
 use crate::auth::Secret;
@@ -69,6 +69,15 @@ pub trait Taken: Send {
     fn keep(&mut self, tokens: &Tokens) -> io::Result<()>;
 }
 
+/// Exchanges refresh tokens at a server.
+pub(super) trait Refresher: Clone + Send + Sync + 'static {
+    /// Exchange a refresh token for the next tokens.
+    fn refresh(&self, token: &Secret) -> impl Future<Output = Result<Tokens, Fault>> + Send;
+
+    /// The server, for logs.
+    fn server(&self) -> &Address;
+}
+
 impl Login {
     /// A login whose tokens are kept somewhere: these, or newer ones.
     pub fn kept(tokens: Tokens, keeper: impl Keeper) -> Self {
@@ -86,7 +95,7 @@ impl Login {
     }
 
     /// An access token that is good for some time yet, as far as is known.
-    pub(super) async fn access(&self, remote: &Remote) -> Result<Secret, Fault> {
+    pub(super) async fn access(&self, remote: &impl Refresher) -> Result<Secret, Fault> {
         let tokens = self.tokens();
         if tokens.are_fresh() {
             return Ok(tokens.access);
@@ -94,7 +103,7 @@ impl Login {
         match self.renewed(remote, &tokens.access).await {
             // The server may be better off when it gets the request itself, and take the old one.
             Err(fault) if !fault.is_unauthorized() => {
-                let server = remote.address();
+                let server = remote.server();
                 tracing::debug!(%server, "the login cannot be renewed yet: {fault}");
                 Ok(tokens.access)
             }
@@ -107,13 +116,17 @@ impl Login {
     /// # Cancel safety
     ///
     /// The renewal goes on if the future is dropped: half of it would cost the login.
-    pub(super) async fn renewed(&self, remote: &Remote, old: &Secret) -> Result<Secret, Fault> {
+    pub(super) async fn renewed(
+        &self,
+        remote: &impl Refresher,
+        old: &Secret,
+    ) -> Result<Secret, Fault> {
         let (login, remote, old) = (self.clone(), remote.clone(), old.clone());
         let renewal = tokio::spawn(async move { login.renew(&remote, &old).await });
         renewal.await.unwrap_or_else(|error| Err(cannot(error)))
     }
 
-    async fn renew(&self, remote: &Remote, old: &Secret) -> Result<Secret, Fault> {
+    async fn renew(&self, remote: &impl Refresher, old: &Secret) -> Result<Secret, Fault> {
         let _alone = self.0.renewing.lock().await;
         let mut tokens = self.tokens();
         if tokens.access != *old {
@@ -142,7 +155,7 @@ impl Login {
         if let Some(mut taken) = taken.take() {
             let kept = spawn_blocking(move || taken.keep(&next)).await.map_err(io::Error::other);
             if let Err(error) = kept.and_then(|kept| kept) {
-                let server = remote.address();
+                let server = remote.server();
                 tracing::warn!(%server, why = %error, "the login is lost with this process");
             }
         }

@@ -88,6 +88,18 @@ use crate::{Result, Store};
 /// ```
 pub type Client<T> = Store<T, Remote>;
 
+impl<T> Options<T> {
+    /// The client. Nothing is sent yet: connections are made when they are needed, and kept for the next request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`](crate::Error::Rejected) if the URL is none that a client can use, there are no authorities to
+    /// trust where there should be, or the token has characters that cannot be sent.
+    pub fn connect(self) -> Result<Client<T>> {
+        Ok(Client::over(Remote::new(&self)?.into()))
+    }
+}
+
 impl<T> Store<T, Remote> {
     /// A client of the server at a URL, which may have a path: `http://127.0.0.1:8080/store`.
     ///

@@ -4,9 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::remote::Credentials;
-use super::{Client, Login, Remote};
-use crate::Result;
+use super::Login;
 use crate::auth::Secret;
 
 /// How a client reaches its server. Made by [`Client::at`](crate::Store::at).
@@ -37,6 +35,15 @@ pub struct Options<T> {
     pub(super) root_certificates: Option<Vec<u8>>,
     pub(super) credentials: Option<Credentials>,
     element: PhantomData<fn() -> T>,
+}
+
+/// How a client authenticates.
+#[derive(Clone)]
+pub(super) enum Credentials {
+    /// A token that stays as it is.
+    Token(Secret),
+    /// Tokens that are renewed.
+    Login(Login),
 }
 
 impl<T> Options<T> {
@@ -140,16 +147,6 @@ impl<T> Options<T> {
     pub fn login(mut self, login: impl Into<Login>) -> Self {
         self.credentials = Some(Credentials::Login(login.into()));
         self
-    }
-
-    /// The client. Nothing is sent yet: connections are made when they are needed, and kept for the next request.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rejected`](crate::Error::Rejected) if the URL is none that a client can use, there are no authorities to
-    /// trust where there should be, or the token has characters that cannot be sent.
-    pub fn connect(self) -> Result<Client<T>> {
-        Ok(Client::over(Remote::new(&self)?.into()))
     }
 }
 

@@ -10,10 +10,9 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName
 use reqwest::{Method, Response, redirect, retry};
 use tokio::time::timeout;
 
-use super::Options;
 use super::address::{Address, ask};
 use super::fault::{Effect, Fault, unreadable};
-use super::login::Login;
+use super::options::{Credentials, Options};
 #[cfg(feature = "tls")]
 use super::tls;
 use crate::auth::Secret;
@@ -43,15 +42,6 @@ struct Inner {
     max_answer_bytes: usize,
     max_event_bytes: usize,
     credentials: Option<Credentials>,
-}
-
-/// Who asks.
-#[derive(Clone)]
-pub(super) enum Credentials {
-    /// A token that is what it is.
-    Token(Secret),
-    /// Tokens that are renewed.
-    Login(Login),
 }
 
 /// As whom a request is sent.
