@@ -36,7 +36,7 @@
 //! | [`Journal`](journal::Journal) | the log that makes a store durable |
 //! | `FileJournal` (feature `file`) | that log in a folder |
 //! | `http` (feature `server`) | the store as routes, and as a server |
-//! | `Client` (feature `client`) | the same methods, of a store in a server; [`Carrier`] is what both have |
+//! | `Client` (feature `client`) | the same methods, of a store in a server; code that is generic over [`Backend`] takes both |
 //! | [`Entry`], [`Value`] | what a key holds: an item or a list, with its revision and times |
 //! | [`Change`], [`Event`] | what was done; what a subscription tells |
 //! | [`Error`] | why a command was not done |
@@ -116,7 +116,7 @@ pub use self::feed::Subscription;
 pub use self::model::{
     Action, BatchError, Change, ChangeKind, Condition, End, Entry, Error, Event, IntoElement,
     InvalidResumeToken, Key, Page, Popped, Pushed, Refusal, Result, ResumeToken, Stats, StoreId,
-    Timestamp, TrySendError, Ttl, Value, Write, Written,
+    Timestamp, Trimmed, TrySendError, Ttl, Value, Write, Written,
 };
 pub use self::store::{
     Backend, Builder, Call, Gate, GateOptions, Latest, Local, Pending, PendingPut, PendingScan,

@@ -73,6 +73,8 @@ fn write() -> impl Strategy<Value = Write<String>> {
             2 => text().prop_map(move |text| Write::push_front(key, text)),
             3 => Just(Write::pop(key)),
             2 => Just(Write::pop_front(key)),
+            2 => (0_usize..4).prop_map(move |keep| Write::trim(key, keep)),
+            1 => (0_usize..4).prop_map(move |keep| Write::trim_front(key, keep)),
             1 => Just(Write::expire(key, Duration::from_millis(20))),
             1 => Just(Write::persist(key)),
         ]
@@ -180,7 +182,7 @@ impl Model {
             Some(list) => Ok(list.to_vec()),
             None => Err(Error::WrongKind),
         };
-        let mut answer = Did { revision: 0, length: 0, popped: None };
+        let mut answer = Did { revision: 0, length: 0, popped: None, removed: None };
         let kind = match write.action().clone() {
             Action::Set(value) => ChangeKind::Set { value, expires_at: fresh },
             Action::Update(value) => {
@@ -208,6 +210,19 @@ impl Model {
                 answer.popped = Some(popped.ok_or(Error::ListEmpty)?);
                 answer.length = list.len();
                 ChangeKind::Popped { end, length: answer.length }
+            }
+            Action::Trim { end, keep } => {
+                let mut list = VecDeque::from(list()?);
+                let removed = list.len().saturating_sub(keep);
+                for _ in 0..removed {
+                    if end == End::Front {
+                        list.pop_back()
+                    } else {
+                        list.pop_front()
+                    };
+                }
+                (answer.length, answer.removed) = (list.len(), Some(removed));
+                ChangeKind::Trimmed { end, removed, length: answer.length }
             }
             Action::Touch => {
                 current.ok_or(Error::NotFound)?;

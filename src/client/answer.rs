@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::journal::Compacted;
 use crate::journal::codec::Record;
-use crate::model::Slice;
+use crate::model::{Counts, Slice};
 use crate::protocol::{CompactionResult, Problem, StoreStats, answers};
 use crate::{Action, Entry, Error, Key, Page, ResumeToken, Stats, StoreId, Write, Written};
 
@@ -21,24 +21,30 @@ fn text(error: impl std::fmt::Display) -> String {
 pub(super) enum Wanted {
     Revision,
     Element,
+    /// How many elements were removed.
+    Count,
 }
 
 impl Wanted {
     pub(super) fn of<T>(write: &Write<T>) -> Self {
         match write.action() {
             Action::Pop { .. } => Self::Element,
+            Action::Trim { .. } => Self::Count,
             _ => Self::Revision,
         }
     }
 }
 
 pub(super) fn written<T: DeserializeOwned>(body: &[u8], wanted: Wanted) -> Read<Written<T>> {
-    let answers::Written { revision, updated_at, length, popped } =
+    let answers::Written { revision, updated_at, length, popped, removed } =
         serde_json::from_slice(body).map_err(text)?;
-    if popped.is_none() && wanted == Wanted::Element {
-        return Err("it does not have the element".to_owned());
+    match wanted {
+        Wanted::Element if popped.is_none() => return Err("it does not have the element".into()),
+        Wanted::Count if removed.is_none() => return Err("it does not have a count".into()),
+        _ => {}
     }
-    Ok(Written::new(revision, updated_at, length.unwrap_or_default(), popped))
+    let counts = Counts { length: length.unwrap_or_default(), removed };
+    Ok(Written { popped, ..Written::new(revision, updated_at, counts) })
 }
 
 /// What each of several writes did.

@@ -20,13 +20,19 @@ impl Remote {
             Action::Remove => Operation::Remove,
             Action::Push { .. } => Operation::Push,
             Action::Pop { .. } => Operation::Pop,
+            Action::Trim { .. } => Operation::Trim,
             Action::Touch => Operation::Expire,
         };
-        let request = self.request_of_key(operation, write.key())?;
         let request = match write.action() {
-            Action::Push { end: End::Front, .. } | Action::Pop { end: End::Front } => {
-                request.query("end", "front")
+            Action::Trim { keep, .. } => {
+                self.request(operation).query("key", &**write.key()).query("keep", keep)
             }
+            _ => self.request_of_key(operation, write.key())?,
+        };
+        let request = match write.action() {
+            Action::Push { end: End::Front, .. }
+            | Action::Pop { end: End::Front }
+            | Action::Trim { end: End::Front, .. } => request.query("end", "front"),
             _ => request,
         };
         let any = HeaderValue::from_static("*");
@@ -40,7 +46,7 @@ impl Remote {
             }
         };
         Ok(match write.action() {
-            Action::Remove | Action::Pop { .. } => request,
+            Action::Remove | Action::Pop { .. } | Action::Trim { .. } => request,
             _ => request.json(serde_json::to_vec(&Command::of(write)?.body()).map_err(cannot)?),
         })
     }

@@ -60,6 +60,15 @@ pub enum ChangeKind<T> {
         /// The length of the list after it.
         length: usize,
     },
+    /// Elements were removed from its list until it had few enough. There may have been none to remove.
+    Trimmed {
+        /// The end at which elements stayed.
+        end: End,
+        /// How many elements were removed.
+        removed: usize,
+        /// The length of the list after it.
+        length: usize,
+    },
     /// Its deadline was moved or removed.
     Touched {
         /// The new deadline.
@@ -70,6 +79,19 @@ pub enum ChangeKind<T> {
         /// How many live keys went.
         count: usize,
     },
+}
+
+#[cfg(feature = "file")]
+impl<T> ChangeKind<T> {
+    /// The length that the list has before a change of its elements.
+    pub(crate) fn length_before(&self) -> Option<usize> {
+        match self {
+            Self::Pushed { length, .. } => length.checked_sub(1),
+            Self::Popped { length, .. } => Some(length.saturating_add(1)),
+            Self::Trimmed { length, removed, .. } => Some(length.saturating_add(*removed)),
+            _ => None,
+        }
+    }
 }
 
 impl<T> Change<T> {

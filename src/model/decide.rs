@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::model::{
-    Action, Change, ChangeKind, Condition, End, Error, Prepared, Timestamp, Ttl, Value,
+    Action, Change, ChangeKind, Condition, Counts, End, Error, Prepared, Timestamp, Ttl, Value,
 };
 
 /// What a key is, without its value.
@@ -73,21 +73,24 @@ pub(crate) enum Effect {
     Expire,
     Push { end: End, length: usize, expires_at: Option<Timestamp>, weight: u64 },
     Pop { end: End, length: usize },
+    Trim { end: End, length: usize, removed: usize },
     Touch { expires_at: Option<Timestamp> },
 }
 
 impl Effect {
-    /// The length of the list that a push or a pop leaves behind, and 0 for all others.
-    pub(crate) fn length<T>(&self, action: &Action<T>) -> usize {
-        match (self, action) {
-            (Self::Push { length, .. } | Self::Pop { length, .. }, _) => *length,
-            (Self::Set { .. }, Action::Push { .. }) => 1,
-            _ => 0,
-        }
+    /// What a push, a pop or a trim does to its list; nothing for all others.
+    pub(crate) fn counts<T>(&self, action: &Action<T>) -> Counts {
+        let (length, removed) = match (*self, action) {
+            (Self::Push { length, .. } | Self::Pop { length, .. }, _) => (length, None),
+            (Self::Trim { length, removed, .. }, _) => (length, Some(removed)),
+            (Self::Set { .. }, Action::Push { .. }) => (1, None),
+            _ => (0, None),
+        };
+        Counts { length, removed }
     }
 
-    /// What the key is afterwards. A pop frees its bytes only when it is applied, because only then
-    /// is it known what was popped.
+    /// What the key is afterwards. A pop and a trim free bytes only when they are applied, because only then
+    /// is it known which elements went.
     pub(crate) fn after(&self, before: Option<Facts>, key: &str, revision: u64) -> Option<Facts> {
         let key_bytes = key.len() as u64;
         match *self {
@@ -106,7 +109,7 @@ impl Effect {
                 expires_at,
                 weight: before.weight.saturating_add(weight),
             }),
-            Self::Pop { length, .. } => {
+            Self::Pop { length, .. } | Self::Trim { length, .. } => {
                 before.map(|before| Facts { length: Some(length), revision, ..before })
             }
             Self::Touch { expires_at } => {
@@ -162,6 +165,11 @@ fn effect_of<T>(
         Action::Pop { end } => {
             let length = facts.ok_or(Error::NotFound)?.length.ok_or(Error::WrongKind)?;
             Effect::Pop { end: *end, length: length.checked_sub(1).ok_or(Error::ListEmpty)? }
+        }
+        Action::Trim { end, keep } => {
+            let before = facts.ok_or(Error::NotFound)?.length.ok_or(Error::WrongKind)?;
+            let length = before.min(*keep);
+            Effect::Trim { end: *end, length, removed: before - length }
         }
         Action::Touch => Effect::Touch { expires_at: kept(facts.ok_or(Error::NotFound)?) },
     })
@@ -242,6 +250,9 @@ pub(crate) fn change_of<T>(
             ChangeKind::Pushed { end, element, length, expires_at }
         }
         (Effect::Pop { length, .. }, Action::Pop { end }) => ChangeKind::Popped { end, length },
+        (Effect::Trim { length, removed, .. }, Action::Trim { end, .. }) => {
+            ChangeKind::Trimmed { end, removed, length }
+        }
         (Effect::Touch { expires_at }, Action::Touch) => ChangeKind::Touched { expires_at },
         (Effect::Expire, _) => ChangeKind::Expired,
         (Effect::Remove, Action::Remove) => ChangeKind::Removed,
@@ -266,6 +277,9 @@ pub(crate) fn effect_of_change<T>(change: &Change<T>) -> Option<Effect> {
             Effect::Push { end: *end, length: *length, expires_at: *expires_at, weight }
         }
         ChangeKind::Popped { end, length } => Effect::Pop { end: *end, length: *length },
+        ChangeKind::Trimmed { end, removed, length } => {
+            Effect::Trim { end: *end, length: *length, removed: *removed }
+        }
         ChangeKind::Touched { expires_at } => Effect::Touch { expires_at: *expires_at },
         ChangeKind::Cleared { .. } => return None,
     })
@@ -321,6 +335,19 @@ mod tests {
         assert_eq!(ask(push().if_absent(), None), Err(Error::NotFound));
         assert_eq!(ask(push(), item(7)), Err(Error::WrongKind));
         assert!(matches!(ask(push(), list(1)), Ok(Effect::Push { length: 2, .. })));
+    }
+
+    #[test]
+    fn trim_counts_what_it_removes() {
+        let trim = |keep, length| ask(Write::trim("k", keep), list(length));
+        let effect = |length, removed| Ok(Effect::Trim { end: End::Back, length, removed });
+        assert_eq!(
+            (trim(3, 5), trim(5, 5), trim(9, 5)),
+            (effect(3, 2), effect(5, 0), effect(5, 0))
+        );
+        assert_eq!((trim(0, 5), trim(0, 0)), (effect(0, 5), effect(0, 0)));
+        assert_eq!(ask(Write::trim("k", 1), None), Err(Error::NotFound));
+        assert_eq!(ask(Write::trim_front("k", 1), item(7)), Err(Error::WrongKind));
     }
 
     #[test]

@@ -96,6 +96,15 @@ impl<T: Clone> Entry<T> {
                 }
                 stamp(before)
             }),
+            ChangeKind::Trimmed { end, length, .. } => before.map(|mut before| {
+                if let Value::List(list) = &mut before.value {
+                    match end {
+                        End::Front => list.truncate(*length),
+                        End::Back => drop(list.drain(..list.len().saturating_sub(*length))),
+                    }
+                }
+                stamp(before)
+            }),
             ChangeKind::Touched { expires_at } => {
                 before.map(|before| stamp(Self { expires_at: *expires_at, ..before }))
             }

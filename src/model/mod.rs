@@ -36,5 +36,5 @@ pub(crate) use self::weigh::Weigher;
 #[cfg(test)]
 pub(crate) use self::write::MAX_TTL;
 pub(crate) use self::write::validate_ttl;
-pub use self::write::{Action, Condition, Popped, Pushed, Ttl, Write, Written};
-pub(crate) use self::write::{Prepared, Replaced};
+pub use self::write::{Action, Condition, Popped, Pushed, Trimmed, Ttl, Write, Written};
+pub(crate) use self::write::{Counts, Prepared, Replaced};

@@ -59,6 +59,13 @@ pub enum Action<T> {
         /// From which end.
         end: End,
     },
+    /// Remove elements from one end of a list until it has at most `keep`.
+    Trim {
+        /// The end at which elements stay.
+        end: End,
+        /// How many stay at most.
+        keep: usize,
+    },
     /// Change the deadline; the key must be present.
     Touch,
 }
@@ -74,8 +81,16 @@ impl<T> Action<T> {
             Self::Push { end: End::Front, .. } => "push_front",
             Self::Pop { end: End::Back } => "pop",
             Self::Pop { end: End::Front } => "pop_front",
+            Self::Trim { end: End::Back, .. } => "trim",
+            Self::Trim { end: End::Front, .. } => "trim_front",
             Self::Touch => "touch",
         }
+    }
+
+    /// Whether it answers the length of a list.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_of_list(&self) -> bool {
+        matches!(self, Self::Push { .. } | Self::Pop { .. } | Self::Trim { .. })
     }
 }
 
@@ -156,6 +171,16 @@ impl<T> Write<T> {
         Self::new(key, Action::Pop { end: End::Front })
     }
 
+    /// Keep at most the last `keep` elements of a list.
+    pub fn trim(key: impl Into<Key>, keep: usize) -> Self {
+        Self::new(key, Action::Trim { end: End::Back, keep })
+    }
+
+    /// Keep at most the first `keep` elements of a list.
+    pub fn trim_front(key: impl Into<Key>, keep: usize) -> Self {
+        Self::new(key, Action::Trim { end: End::Front, keep })
+    }
+
     /// Let a key that is present expire after `ttl`.
     pub fn expire(key: impl Into<Key>, ttl: Duration) -> Self {
         Self::new(key, Action::Touch).ttl(ttl)
@@ -167,7 +192,7 @@ impl<T> Write<T> {
     }
 
     /// Let the key expire this long after the write. More than zero, at most 100 years.
-    /// A pop or a remove has no use for it and ignores it.
+    /// A pop, a trim or a remove has no use for it and ignores it.
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.set_ttl(Ttl::After(ttl));
@@ -253,7 +278,7 @@ impl<T> Write<T> {
         match &self.action {
             Action::Set(value) | Action::Update(value) => value.elements(),
             Action::Push { element, .. } => std::slice::from_ref(element),
-            Action::Remove | Action::Pop { .. } | Action::Touch => &[],
+            Action::Remove | Action::Pop { .. } | Action::Trim { .. } | Action::Touch => &[],
         }
     }
 
@@ -314,6 +339,39 @@ pub struct Popped<T> {
     pub length: usize,
 }
 
+impl<T> From<Written<T>> for Popped<T> {
+    fn from(Written { revision, length, popped, .. }: Written<T>) -> Self {
+        match popped {
+            Some(element) => Self { element, revision, length },
+            None => unreachable!("a pop that was accepted has popped"),
+        }
+    }
+}
+
+impl<T> From<Written<T>> for u64 {
+    /// The revision.
+    fn from(written: Written<T>) -> Self {
+        written.revision
+    }
+}
+
+/// What a trim did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trimmed {
+    /// The revision of the change.
+    pub revision: u64,
+    /// The length of the list after it.
+    pub length: usize,
+    /// How many elements were removed.
+    pub removed: usize,
+}
+
+impl<T> From<Written<T>> for Trimmed {
+    fn from(Written { revision, length, removed, .. }: Written<T>) -> Self {
+        Self { revision, length, removed: removed.unwrap_or_default() }
+    }
+}
+
 /// What a write did: the answer of [`Store::write`](crate::Store::write), and of each write of a batch.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Written<T> {
@@ -321,23 +379,31 @@ pub struct Written<T> {
     pub revision: u64,
     /// When it was decided: the `updated_at` of the entry, if there is one.
     pub updated_at: Timestamp,
-    /// The length of the list after a push or a pop, and 0 otherwise.
+    /// The length of the list after a push, a pop or a trim, and 0 otherwise.
     pub length: usize,
     /// The element that a pop took.
     pub popped: Option<T>,
+    /// How many elements a trim removed.
+    pub removed: Option<usize>,
     pub(crate) replaced: Replaced<T>,
 }
 
 impl<T> Written<T> {
-    /// The answer to a write.
-    pub(crate) fn new(
-        revision: u64,
-        updated_at: Timestamp,
-        length: usize,
-        popped: Option<T>,
-    ) -> Self {
-        Self { revision, updated_at, length, popped, replaced: Replaced::NOTHING }
+    /// The answer to a write, where the list of the key has the counts.
+    pub(crate) fn new(revision: u64, updated_at: Timestamp, counts: Counts) -> Self {
+        let Counts { length, removed } = counts;
+        let replaced = Replaced::NOTHING;
+        Self { revision, updated_at, length, popped: None, removed, replaced }
     }
+}
+
+/// What a write has done to a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// The elements that it has.
+    pub(crate) length: usize,
+    /// The elements that a trim removed.
+    pub(crate) removed: Option<usize>,
 }
 
 /// An item that a write replaced, on its way to the caller to be dropped there.
@@ -376,6 +442,7 @@ impl<T: fmt::Debug> fmt::Debug for Written<T> {
             .field("updated_at", &self.updated_at)
             .field("length", &self.length)
             .field("popped", &self.popped)
+            .field("removed", &self.removed)
             .finish()
     }
 }

@@ -52,9 +52,9 @@ impl Decision {
         mut popped: Vec<Option<T>>,
         at: Timestamp,
     ) -> Result<Response<T>, Error> {
-        let mut written = |Accepted { change, revision, length }: Accepted| {
+        let mut written = |Accepted { change, revision, counts }: Accepted| {
             let popped = popped.get_mut(change - start).and_then(Option::take);
-            Written::new(revision, at, length, popped)
+            Written { popped, ..Written::new(revision, at, counts) }
         };
         Ok(match self.outcome {
             Outcome::Write(result) => Response::Written(written(result?)),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use crate::model::decide::{Effect, Facts, Rules, Totals, change_of, decide};
-use crate::model::{BatchError, Change, ChangeKind, Error, Key, Prepared, Timestamp};
+use crate::model::{BatchError, Change, ChangeKind, Counts, Error, Key, Prepared, Timestamp};
 use crate::state::State;
 
 /// A small map of facts beside the state, thrown away after the turn.
@@ -31,7 +31,7 @@ pub(crate) struct Accepted {
     /// Which change of the turn it is.
     pub(crate) change: usize,
     pub(crate) revision: u64,
-    pub(crate) length: usize,
+    pub(crate) counts: Counts,
 }
 
 impl<'a, T: Clone> Plan<'a, T> {
@@ -68,7 +68,7 @@ impl<'a, T: Clone> Plan<'a, T> {
         Ok(Accepted {
             change: self.draft.changes.len() - 1,
             revision: self.draft.totals.revision,
-            length: effect.length(&prepared.write.action),
+            counts: effect.counts(&prepared.write.action),
         })
     }
 

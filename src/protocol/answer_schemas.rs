@@ -57,7 +57,7 @@ schemas! {
     Outcome "Outcome" refers to [Written, Problem] = {"oneOf": [to("Written"), to("Problem")]};
     /// What a change did.
     ChangeName "ChangeName" refers to [] = {
-        "type": "string", "enum": ["set", "updated", "removed", "expired", "pushed", "popped", "touched", "cleared"],
+        "type": "string", "enum": ["set", "updated", "removed", "expired", "pushed", "popped", "trimmed", "touched", "cleared"],
     };
     /// The data of the event `change`: the effect of one write. The members besides the first three depend on it.
     Change "Change" refers to [ChangeName, AnyValue, Kind, Element] = {
@@ -72,9 +72,9 @@ schemas! {
             "kind": {"$ref": "#/components/schemas/Kind", "description": "Of `set` and `updated`."},
             "ttl": {"type": ["string", "null"], "format": "date-time", "description": "Of `set`, `updated`, `pushed` and `touched`: the deadline, or `null`."},
             "element": {"$ref": "#/components/schemas/Element", "description": "Of `pushed`."},
-            "end": {"type": "string", "pattern": "^(front|back)$", "description": "Of `pushed` and `popped`."},
-            "length": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of `pushed` and `popped`: the length of the list after the change."},
-            "count": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of `cleared`: how many keys were removed."},
+            "end": {"type": "string", "pattern": "^(front|back)$", "description": "Of `pushed` and `popped`, and of `trimmed`: the end at which elements stayed."},
+            "length": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of `pushed`, `popped` and `trimmed`: the length of the list after the change."},
+            "count": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of `cleared`: how many keys were removed. Of `trimmed`: how many elements."},
         },
     };
     /// The name of an event.

@@ -19,10 +19,14 @@ pub(crate) struct Done {
     #[serde(with = "rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
-    /// The length of the list after a push.
+    /// The length of the list after a push or a trim.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     length: Option<usize>,
+    /// How many elements a trim removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    removed: Option<usize>,
 }
 
 /// An element was popped.
@@ -56,10 +60,14 @@ pub(crate) struct Written<E> {
     #[serde(with = "rfc3339")]
     #[cfg_attr(feature = "server", schema(value_type = String, format = DateTime))]
     pub(crate) updated_at: Timestamp,
-    /// The length of the list after a push or a pop.
+    /// The length of the list after a push, a pop or a trim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "server", schema(nullable = false))]
     pub(crate) length: Option<usize>,
+    /// How many elements a trim removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(nullable = false))]
+    pub(crate) removed: Option<usize>,
 }
 
 /// What one write of a batch did, or why it was not done.
@@ -88,8 +96,8 @@ pub(crate) struct Part<E> {
 impl Done {
     pub(crate) fn new<T>(written: &crate::Written<T>, with_length: bool) -> Self {
         let length = with_length.then_some(written.length);
-        let crate::Written { revision, updated_at, .. } = *written;
-        Self { message: "ok", revision, updated_at, length }
+        let crate::Written { revision, updated_at, removed, .. } = *written;
+        Self { message: "ok", revision, updated_at, length, removed }
     }
 }
 
@@ -105,9 +113,9 @@ impl<'a, T> Popped<&'a T> {
 #[cfg(feature = "server")]
 impl<'a, T> Written<&'a T> {
     pub(crate) fn new(written: &'a crate::Written<T>, with_length: bool) -> Self {
-        let crate::Written { revision, updated_at, length, ref popped, .. } = *written;
+        let crate::Written { revision, updated_at, length, removed, ref popped, .. } = *written;
         let length = with_length.then_some(length);
-        Self { popped: popped.as_ref(), revision, updated_at, length }
+        Self { popped: popped.as_ref(), revision, updated_at, length, removed }
     }
 }
 

@@ -50,6 +50,8 @@ bodies! {
     PushCommand ["push", "push_front"] requires ["key", "element"] takes ["ttl"];
     /// Remove a key, let it never expire, or pop an element from the back or the front of a list.
     KeyCommand ["remove", "pop", "pop_front", "persist"] requires ["key"] takes [];
+    /// Keep at most so many elements at the back or the front of a list.
+    TrimCommand ["trim", "trim_front"] requires ["key", "keep"] takes [];
     /// Let a key expire.
     ExpireCommand ["expire"] requires ["key", "ttl"] takes [];
 }
@@ -63,6 +65,7 @@ pub(crate) enum BatchCommand {
     Set(SetCommand),
     Push(PushCommand),
     Key(KeyCommand),
+    Trim(TrimCommand),
     Expire(ExpireCommand),
 }
 

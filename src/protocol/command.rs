@@ -30,6 +30,10 @@ pub(crate) struct Command<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "raw")]
     #[cfg_attr(feature = "server", schema(value_type = Option<TtlText>))]
     ttl: Option<Cow<'a, RawValue>>,
+    /// How many elements a trim keeps at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "server", schema(nullable = false))]
+    keep: Option<usize>,
     /// Only if the key is absent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     if_absent: bool,
@@ -97,6 +101,8 @@ impl<'a> Command<'a> {
             "push_front" => Write::push_front(key, self.element::<T>()?),
             "pop" => Write::pop(key),
             "pop_front" => Write::pop_front(key),
+            "trim" => Write::trim(key, self.keep.ok_or_else(|| required("keep"))?),
+            "trim_front" => Write::trim_front(key, self.keep.ok_or_else(|| required("keep"))?),
             "expire" if self.ttl.is_none() => return Err(required("ttl")),
             // For every other command it is as good as nothing; here that would be to persist.
             "expire" if self.time_to_live()? == Ttl::Unset => {
@@ -107,8 +113,8 @@ impl<'a> Command<'a> {
             "expire" | "persist" => Write::persist(key),
             "" => return Err(required("command")),
             other => {
-                let known =
-                    "set, update, remove, push, push_front, pop, pop_front, expire, persist";
+                let known = "set, update, remove, push, push_front, pop, pop_front, trim, trim_front, \
+                             expire, persist";
                 let message = format!("{other:?} is no command: they are {known}");
                 return Err(Problem::new("invalid_request", message));
             }
@@ -165,6 +171,10 @@ impl Command<'static> {
                 (action, _) => action.name().into(),
             },
             key: Some(write.key().as_str().to_owned().into()),
+            keep: match write.action() {
+                Action::Trim { keep, .. } => Some(*keep),
+                _ => None,
+            },
             value,
             ..Self::default()
         };
@@ -276,6 +286,8 @@ mod tests {
             Write::push_front("k", "v"),
             Write::pop("k"),
             Write::pop_front("k").if_revision(1),
+            Write::trim("k", 0).if_present(),
+            Write::trim_front("k", 100),
             Write::expire("k", hour),
             Write::persist("k"),
         ] {

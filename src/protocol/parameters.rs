@@ -51,6 +51,22 @@ impl ListEnd {
     }
 }
 
+/// A list, and how much of it stays.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TrimQuery {
+    /// The key of the list.
+    #[param(min_length = 1, max_length = 1024, example = "laps")]
+    pub(crate) key: String,
+    /// How many elements stay at most.
+    #[param(minimum = 0, maximum = 18_446_744_073_709_551_615usize, example = 100)]
+    pub(crate) keep: usize,
+    /// The end at which elements stay: `front`, or `back`, which is the default.
+    #[serde(default = "ListEnd::back")]
+    #[param(required = false, value_type = EndName, inline, example = "front")]
+    pub(crate) end: End,
+}
+
 /// Describes [`End`].
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]

@@ -87,6 +87,13 @@ super::operation::operations! {
         parameters: key(), fields::<ListEnd>(), conditions(); errors: "write", "invalid_data_type", "item_not_found", "list_empty";
         answer: 200 "The list, and the element that was popped." ["ETag"] JSON RowOrPopped = {"key": "laps", "kind": "string_slice", "value": ["a"], "revision": 7, "ttl": null, "created_at": "2026-11-21T08:42:38.299420516Z", "updated_at": "2026-11-21T08:42:39.299482077Z", "popped": "b"};
     }
+    /// Keep at most so many elements at one end of a list.
+    ///
+    /// A list that is short enough already is changed too, and `removed` is 0. With `keep=0` the list stays, and is empty.
+    Trim "trim" = POST "/entry/trim" (Lists, Write, "trim") {
+        parameters: fields::<TrimQuery>(), conditions(); errors: "write", "invalid_data_type", "item_not_found";
+        answer: 200 "The list was trimmed." JSON Done = {"message": "ok", "revision": 7, "updated_at": "2026-11-21T08:42:39.299482077Z", "length": 100, "removed": 1};
+    }
     /// Read a part of a list.
     ///
     /// `limit=0` asks for the length alone, `offset=-1&limit=1` for the last element.

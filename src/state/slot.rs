@@ -140,6 +140,7 @@ pub(crate) enum Displaced<T> {
     Nothing,
     Whole(Stored<T>),
     Element(T),
+    Elements(Vec<T>),
     Slot(Body<T>),
 }
 
@@ -244,6 +245,16 @@ impl<T> Cell<T> {
                     End::Back => list.pop_back(),
                 });
                 popped.map_or(Displaced::Nothing, Displaced::Element)
+            }
+            (Effect::Trim { end, removed, .. }, _) => {
+                let trimmed = body.stored.list_mut().map(|list| {
+                    let removed = removed.min(list.len());
+                    match end {
+                        End::Front => list.drain(list.len() - removed..).collect(),
+                        End::Back => list.drain(..removed).collect(),
+                    }
+                });
+                trimmed.map_or(Displaced::Nothing, Displaced::Elements)
             }
             (Effect::Touch { expires_at }, _) => {
                 body.expires_at = expires_at;

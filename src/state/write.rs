@@ -48,15 +48,19 @@ impl<T: Clone> State<T> {
         self.ledger.settle(&self.map, key, (facts, after), place);
         let (popped, replaced, _displaced) = match displaced {
             Displaced::Element(element) => {
-                let element = self.popped(hash, key, element);
+                self.free(hash, key, std::slice::from_ref(&element));
                 (Some(element), Replaced::NOTHING, Displaced::Nothing)
+            }
+            Displaced::Elements(elements) => {
+                self.free(hash, key, &elements);
+                (None, Replaced::NOTHING, Displaced::Elements(elements))
             }
             Displaced::Whole(Stored::Item(old)) => (None, Replaced::item(old), Displaced::Nothing),
             displaced => (None, Replaced::NOTHING, displaced),
         };
-        let length = effect.length(&prepared.write.action);
+        let counts = effect.counts(&prepared.write.action);
         tell(change_of(effect, prepared, revision, now));
-        Ok(Written { revision, updated_at: now, length, popped, replaced })
+        Ok(Written { popped, replaced, ..Written::new(revision, now, counts) })
     }
 
     /// Let a key that is overdue expire, before a write to it.
@@ -107,20 +111,26 @@ impl<T: Clone> State<T> {
         let after = effect.after(facts, key, change.revision);
         self.ledger.settle(&self.map, key, (facts, after), place);
         match displaced {
-            Displaced::Element(element) => Some(self.popped(hash, key, element)),
+            Displaced::Element(element) => {
+                self.free(hash, key, std::slice::from_ref(&element));
+                Some(element)
+            }
+            Displaced::Elements(elements) => {
+                self.free(hash, key, &elements);
+                None
+            }
             _ => None,
         }
     }
 
-    /// What a pop took. Its bytes are free from now on, when it is known which element it was.
-    fn popped(&mut self, hash: u64, key: &str, element: T) -> T {
-        // The weigher has weighed this element before; if it panics now, nothing is freed.
-        let weight = self.weigher.weigh(std::slice::from_ref(&element)).unwrap_or(0);
+    /// Free the bytes of elements that were taken from a list, now that it is known which.
+    fn free(&mut self, hash: u64, key: &str, elements: &[T]) {
+        // The weigher has weighed these elements before; if it panics now, nothing is freed.
+        let weight = self.weigher.weigh(elements).unwrap_or(0);
         let mut guard = self.map.write(Map::<T>::shard_of(hash));
         let freed = guard.find(hash, key).map_or(0, |index| guard.free(index, weight));
         drop(guard);
         self.ledger.totals.bytes -= freed;
-        element
     }
 }
 
@@ -175,7 +185,9 @@ impl<T: Clone> Payload<T> {
         match action {
             Action::Set(value) | Action::Update(value) => Self::whole(value),
             Action::Push { element, .. } => Self::Element(element.clone()),
-            Action::Remove | Action::Pop { .. } | Action::Touch => Self::Nothing,
+            Action::Remove | Action::Pop { .. } | Action::Trim { .. } | Action::Touch => {
+                Self::Nothing
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::feed::{Listening, Subscription};
 use crate::journal::Compacted;
-use crate::model::{BatchError, Entry, Error, Key, Page, Popped, Pushed, Slice, Written};
+use crate::model::{BatchError, Entry, Error, Key, Page, Pushed, Slice, Written};
 use crate::owner::message::Answer;
 use crate::owner::response::Response;
 
@@ -49,34 +49,22 @@ pub(super) fn batch<T>(answer: Answer<T>) -> Result<Vec<Written<T>>, BatchError>
     batch_result(answer)?
 }
 
-pub(super) fn revision<T>(answer: Answer<T>) -> Result<u64, Error> {
-    written(answer).map(|written| written.revision)
+/// What a push did that was trimmed in the same batch.
+pub(super) fn pushed_and_trimmed<T>(answer: Answer<T>) -> Result<Pushed, Error> {
+    let written = batch_result(answer)?.map_err(|failed| failed.error)?;
+    let length = written.last().map_or(0, |trimmed| trimmed.length);
+    let revision = written.first().map_or(0, |pushed| pushed.revision);
+    Ok(Pushed { revision, length })
 }
 
-pub(super) fn pushed<T>(answer: Answer<T>) -> Result<Pushed, Error> {
-    written(answer).map(Pushed::from)
+/// What a write did, as the method for it answers.
+pub(super) fn write<T, A: From<Written<T>>>(answer: Answer<T>) -> Result<A, Error> {
+    written(answer).map(A::from)
 }
 
-pub(super) fn popped<T>(answer: Answer<T>) -> Result<Popped<T>, Error> {
-    let Written { revision, length, popped, .. } = written(answer)?;
-    match popped {
-        Some(element) => Ok(Popped { element, revision, length }),
-        None => unreachable!("a pop that was accepted has popped"),
-    }
-}
-
-/// The answers to independent writes of one kind.
-fn each<T, A>(
+/// What each of several independent writes did, as the method for them answers.
+pub(super) fn writes<T, A: From<Written<T>>>(
     answer: Answer<T>,
-    read: fn(Written<T>) -> A,
 ) -> Result<Vec<Result<A, Error>>, Error> {
-    Ok(many(answer)?.into_iter().map(|written| written.map(read)).collect())
-}
-
-pub(super) fn revisions<T>(answer: Answer<T>) -> Result<Vec<Result<u64, Error>>, Error> {
-    each(answer, |written| written.revision)
-}
-
-pub(super) fn all_pushed<T>(answer: Answer<T>) -> Result<Vec<Result<Pushed, Error>>, Error> {
-    each(answer, Pushed::from)
+    Ok(many(answer)?.into_iter().map(|written| written.map(A::from)).collect())
 }

@@ -32,8 +32,8 @@ pub use self::requests::{PendingPut, PendingScan, PendingSubscribe, PendingWrite
 pub use self::view::View;
 use crate::journal::Compacted;
 use crate::model::{
-    BatchError, Command, Entry, Error, IntoElement, Key, Popped, Pushed, Result, Value, Write,
-    Written,
+    BatchError, Command, Entry, Error, IntoElement, Key, Popped, Pushed, Result, Trimmed, Value,
+    Write, Written,
 };
 
 /// A cloneable handle to a store: sends commands to the owner and awaits the answers.
@@ -102,7 +102,7 @@ impl<T, B> Store<T, B> {
         key: impl Into<Key>,
         value: impl Into<Value<T>>,
     ) -> PendingPut<'_, T, u64, B> {
-        self.put(Write::set(key, value), answer::revision)
+        self.put(Write::set(key, value), answer::write)
     }
 
     /// Replace the value of a key that is present; its kind may change, and its deadline stays unless
@@ -112,12 +112,12 @@ impl<T, B> Store<T, B> {
         key: impl Into<Key>,
         value: impl Into<Value<T>>,
     ) -> PendingPut<'_, T, u64, B> {
-        self.put(Write::update(key, value), answer::revision)
+        self.put(Write::update(key, value), answer::write)
     }
 
     /// Remove a key that is present. Answers the revision, or [`Error::NotFound`].
     pub fn remove(&self, key: impl Into<Key>) -> PendingWrite<'_, T, u64, B> {
-        self.change(Write::remove(key), answer::revision)
+        self.change(Write::remove(key), answer::write)
     }
 
     /// Add an element to the back of a list, which is created if it is absent, with the store's
@@ -130,7 +130,7 @@ impl<T, B> Store<T, B> {
         key: impl Into<Key>,
         element: impl IntoElement<T>,
     ) -> PendingPut<'_, T, Pushed, B> {
-        self.put(Write::push(key, element), answer::pushed)
+        self.put(Write::push(key, element), answer::write)
     }
 
     /// Add an element to the front of a list. As [`push`](Self::push).
@@ -139,7 +139,7 @@ impl<T, B> Store<T, B> {
         key: impl Into<Key>,
         element: impl IntoElement<T>,
     ) -> PendingPut<'_, T, Pushed, B> {
-        self.put(Write::push_front(key, element), answer::pushed)
+        self.put(Write::push_front(key, element), answer::write)
     }
 
     /// Take the last element of a list. Answers it with the revision and the length, or
@@ -149,23 +149,52 @@ impl<T, B> Store<T, B> {
     ///
     /// If the future is dropped after the command was queued, the element is popped and lost.
     pub fn pop(&self, key: impl Into<Key>) -> PendingWrite<'_, T, Popped<T>, B> {
-        self.change(Write::pop(key), answer::popped)
+        self.change(Write::pop(key), answer::write)
     }
 
     /// Take the first element of a list. As [`pop`](Self::pop).
     pub fn pop_front(&self, key: impl Into<Key>) -> PendingWrite<'_, T, Popped<T>, B> {
-        self.change(Write::pop_front(key), answer::popped)
+        self.change(Write::pop_front(key), answer::write)
+    }
+
+    /// Keep at most the last `keep` elements of a list: a history of bounded length. Answers how many elements were
+    /// removed, and the revision and length, or [`Error::NotFound`] or [`Error::WrongKind`].
+    ///
+    /// A list that is short enough already is changed too, with a revision and a
+    /// [`Trimmed`](crate::ChangeKind::Trimmed) of 0 elements. With 0 the list stays, and is empty. To push and trim at
+    /// once, see [`keep_last`](PendingPut::keep_last).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<u32>::builder().spawn();
+    /// store.set("car/speeds", vec![50, 60, 70, 80]).await?;
+    ///
+    /// let trimmed = store.trim("car/speeds", 3).await?;
+    /// assert_eq!((trimmed.removed, trimmed.length), (1, 3));
+    /// assert_eq!(store.range("car/speeds", 0, 10).await?, Some(vec![60, 70, 80]));
+    /// # Ok(()) }
+    /// ```
+    pub fn trim(&self, key: impl Into<Key>, keep: usize) -> PendingWrite<'_, T, Trimmed, B> {
+        self.change(Write::trim(key, keep), answer::write)
+    }
+
+    /// Keep at most the first `keep` elements of a list. As [`trim`](Self::trim).
+    pub fn trim_front(&self, key: impl Into<Key>, keep: usize) -> PendingWrite<'_, T, Trimmed, B> {
+        self.change(Write::trim_front(key, keep), answer::write)
     }
 
     /// Let a key that is present expire after `ttl`, more than zero and at most 100 years. Answers
     /// the revision, or [`Error::NotFound`].
     pub fn expire(&self, key: impl Into<Key>, ttl: Duration) -> PendingWrite<'_, T, u64, B> {
-        self.change(Write::expire(key, ttl), answer::revision)
+        self.change(Write::expire(key, ttl), answer::write)
     }
 
     /// Take the deadline from a key that is present. Answers the revision, or [`Error::NotFound`].
     pub fn persist(&self, key: impl Into<Key>) -> PendingWrite<'_, T, u64, B> {
-        self.change(Write::persist(key), answer::revision)
+        self.change(Write::persist(key), answer::write)
     }
 
     /// Do a write that is a value already: one that was read from somewhere, or is kept to be done again.
@@ -188,7 +217,7 @@ impl<T, B> Store<T, B> {
     /// # Ok(()) }
     /// ```
     pub fn write(&self, write: Write<T>) -> PendingPut<'_, T, Written<T>, B> {
-        self.put(write, answer::written)
+        self.put(write, answer::write)
     }
 
     /// Do several writes, all or nothing, with nothing of others in between. Answers what each did.
@@ -230,7 +259,7 @@ impl<T, B> Store<T, B> {
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Pending<'_, T, Vec<Result<u64>>, B> {
         let set = |(key, value)| Write::set(key, value);
-        self.many(pairs.into_iter().map(set).collect(), answer::revisions)
+        self.many(pairs.into_iter().map(set).collect(), answer::writes)
     }
 
     /// Push many elements to the back of one list with one message and one answer: for pipelines. The
@@ -254,7 +283,7 @@ impl<T, B> Store<T, B> {
     ) -> Pending<'_, T, Vec<Result<Pushed>>, B> {
         let key = key.into();
         let push = |element: E| Write::push(&key, element);
-        self.many(elements.into_iter().map(push).collect(), answer::all_pushed)
+        self.many(elements.into_iter().map(push).collect(), answer::writes)
     }
 
     /// Do many writes with one message and one answer, each for itself, whichever they are. As
@@ -277,7 +306,7 @@ impl<T, B> Store<T, B> {
         &self,
         writes: impl IntoIterator<Item = Write<T>>,
     ) -> Pending<'_, T, Vec<Result<Written<T>>>, B> {
-        self.many(writes.into_iter().collect(), answer::many)
+        self.many(writes.into_iter().collect(), answer::writes)
     }
 
     /// Change a value that is present by a closure, which runs in the caller: again, with what is

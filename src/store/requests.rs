@@ -4,13 +4,13 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use super::answer::Read;
+use super::answer::{self, Read};
 use super::pending::{Call, Pending, Reply};
 use super::{Backend, Local};
 use crate::feed::Subscription;
 use crate::model::{
-    Command, Condition, Error, Filter, Key, Page, ResumeToken, Scan, Start, StoreId, Subscribe,
-    TrySendError, Ttl, Write,
+    Command, Condition, Error, Filter, Key, Page, Pushed, ResumeToken, Scan, Start, StoreId,
+    Subscribe, TrySendError, Ttl, Write,
 };
 
 /// The largest page of keys or entries.
@@ -142,6 +142,49 @@ impl<T, A, B> PendingPut<'_, T, A, B> {
     /// Let the key stay for ever, whatever the store's default is.
     pub fn no_ttl(self) -> Self {
         self.with(|write| write.set_ttl(Ttl::Never))
+    }
+}
+
+impl<'a, T, B> PendingPut<'a, T, Pushed, B> {
+    /// Push, and keep at most the last `keep` elements of the list, both or neither: a history of bounded length.
+    /// Answers as the push, with the length after both.
+    ///
+    /// It is a [`batch`](crate::Store::batch) of a push and a [`trim`](crate::Store::trim), so a gated key refuses it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<u32>::builder().spawn();
+    /// for speed in 0..500 {
+    ///     store.push("car/speeds", speed).keep_last(100).await?;
+    /// }
+    /// assert_eq!(store.len("car/speeds").await?, Some(100));
+    /// assert_eq!(store.last("car/speeds").await?, Some(499));
+    /// # Ok(()) }
+    /// ```
+    pub fn keep_last(self, keep: usize) -> Pending<'a, T, Pushed, B> {
+        self.and(|key| Write::trim(key, keep))
+    }
+
+    /// Push, and keep at most the first `keep` elements of the list, both or neither. As
+    /// [`keep_last`](Self::keep_last), for a push to the front.
+    pub fn keep_first(self, keep: usize) -> Pending<'a, T, Pushed, B> {
+        self.and(|key| Write::trim_front(key, keep))
+    }
+
+    fn and(self, trim: impl FnOnce(&Key) -> Write<T>) -> Pending<'a, T, Pushed, B> {
+        self.0.replace(
+            |command| match command {
+                Command::Write(push) => {
+                    let trim = trim(push.key());
+                    Command::Batch(vec![push, trim])
+                }
+                other => other,
+            },
+            answer::pushed_and_trimmed,
+        )
     }
 }
 

@@ -32,6 +32,22 @@ fn json_says_all_of_it() {
 }
 
 #[test]
+fn trim_prints_how_many_elements_were_removed() {
+    let server = Server::start(&[]);
+    server.said(&["push", "l", "a", "b", "c", "d"]);
+    assert_eq!(server.said(&["trim", "l", "3"]), "1\n");
+    assert_eq!(server.said(&["trim", "l", "2", "--front"]), "1\n");
+    assert_eq!(server.said(&["range", "l"]), "b\nc\n");
+    let trim: serde_json::Value =
+        serde_json::from_str(&server.said(&["trim", "l", "0", "--json"])).expect("JSON");
+    assert_eq!(
+        (&trim["removed"], &trim["length"], &trim["revision"]),
+        (&2.into(), &0.into(), &7.into())
+    );
+    assert!(trim.get("popped").is_none(), "{trim}");
+}
+
+#[test]
 fn what_a_value_is() {
     let server = Server::start(&[]);
     for (args, stored) in [

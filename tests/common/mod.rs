@@ -13,7 +13,7 @@ use mainspring::journal::{
 };
 use mainspring::{
     Action, Backend, Change, ChangeKind, Condition, End, Entry, Error, Event, Key, PendingPut,
-    PendingWrite, Result, Store, StoreId, Subscription, Ttl, Write, Written,
+    PendingWrite, Result, Store, StoreId, Subscription, Trimmed, Ttl, Write, Written,
 };
 use tokio::sync::Semaphore;
 
@@ -85,12 +85,13 @@ pub(crate) struct Did<T> {
     pub(crate) revision: u64,
     pub(crate) length: usize,
     pub(crate) popped: Option<T>,
+    pub(crate) removed: Option<usize>,
 }
 
 impl<T> From<Written<T>> for Did<T> {
     fn from(written: Written<T>) -> Self {
-        let Written { revision, length, popped, .. } = written;
-        Self { revision, length, popped }
+        let Written { revision, length, popped, removed, .. } = written;
+        Self { revision, length, popped, removed }
     }
 }
 
@@ -408,7 +409,15 @@ pub(crate) async fn send<T: Clone + Send + Sync + 'static, B: Backend<T>>(
             };
             let popped = under(pop, when).await?;
             let (revision, length) = (popped.revision, popped.length);
-            Ok(Did { revision, length, popped: Some(popped.element) })
+            Ok(Did { length, popped: Some(popped.element), ..revised(revision) })
+        }
+        Action::Trim { end, keep } => {
+            let trim = match end {
+                End::Front => store.trim_front(key, keep),
+                End::Back => store.trim(key, keep),
+            };
+            let Trimmed { revision, length, removed } = under(trim, when).await?;
+            Ok(Did { length, removed: Some(removed), ..revised(revision) })
         }
         Action::Touch => match ttl {
             Ttl::After(ttl) => under(store.expire(key, ttl), when).await.map(revised),
@@ -449,5 +458,5 @@ fn living<'a, T, A, B>(
 }
 
 fn revised<T>(revision: u64) -> Did<T> {
-    Did { revision, length: 0, popped: None }
+    Did { revision, length: 0, popped: None, removed: None }
 }

@@ -85,6 +85,7 @@ pub(crate) async fn a_batch_sees_its_own_writes<B: Backend>() {
         revision,
         length,
         popped: popped.map(str::to_owned),
+        removed: None,
     };
     assert_eq!(
         done[..4],

@@ -26,6 +26,8 @@ fn every_write(key: &str) -> Vec<Write<String>> {
         Write::push_front(key, "v"),
         Write::pop(key),
         Write::pop_front(key),
+        Write::trim(key, 1),
+        Write::trim_front(key, 0),
         Write::expire(key, Duration::from_secs(9)),
         Write::persist(key),
     ]
@@ -38,7 +40,9 @@ fn expected(write: &Write<String>, is: Is, current: Option<u64>) -> Option<Error
         return Some(Error::NotFound);
     }
     match (write.action(), is) {
-        (Action::Push { .. } | Action::Pop { .. }, Is::Item) => return Some(Error::WrongKind),
+        (Action::Push { .. } | Action::Pop { .. } | Action::Trim { .. }, Is::Item) => {
+            return Some(Error::WrongKind);
+        }
         (Action::Pop { .. }, Is::EmptyList) => return Some(Error::ListEmpty),
         _ => {}
     }

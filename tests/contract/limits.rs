@@ -80,6 +80,23 @@ pub(crate) async fn pops_free_bytes<B: Backend>() {
     assert_eq!(store.refused(Write::push("l", "1")).await, bytes_full(11));
 }
 
+pub(crate) async fn trims_free_bytes<B: Backend>() {
+    let options = Options { max_bytes: Some(11), max_entry_bytes: Some(11), ..Options::default() };
+    let store = B::start(options).await;
+    for round in 0..50 {
+        store.push_many("l", &["1234567", "12", "1"]).await.unwrap();
+        assert!(store.write(Write::push("l", "1")).await.is_err(), "round {round}");
+        let trim = if round % 2 == 0 { Write::trim("l", 2) } else { Write::trim_front("l", 1) };
+        let freed = if round % 2 == 0 { "1234567" } else { "123" };
+        store.write(trim).await.unwrap();
+        store.push("l", freed).await;
+        assert!(store.write(Write::push("l", "1")).await.is_err(), "round {round}");
+        store.write(Write::trim("l", 0)).await.unwrap();
+    }
+    store.set("k", "123456789").await; // the empty list still weighs its key
+    assert_eq!(store.refused(Write::push("l", "1")).await, bytes_full(11));
+}
+
 pub(crate) async fn what_goes_makes_room<B: Backend>() {
     let options = Options { max_entries: Some(1), max_bytes: Some(10), ..Options::default() };
     let store = B::start(options).await;

@@ -43,6 +43,47 @@ pub(crate) async fn an_empty_list_stays<B: Backend>() {
     assert_eq!(store.write(Write::push_front("l", "b")).await.unwrap().length, 1);
 }
 
+pub(crate) async fn trim_keeps_one_end<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    for (write, rest, removed) in [
+        (Write::trim("l", 4), &["b", "c", "d", "e"][..], 1),
+        (Write::trim_front("l", 3), &["b", "c", "d"], 1),
+        (Write::trim("l", 3), &["b", "c", "d"], 0),
+        (Write::trim_front("l", usize::MAX), &["b", "c", "d"], 0),
+        (Write::trim("l", 1), &["d"], 2),
+        (Write::trim_front("l", 0), &[], 1),
+        (Write::trim("l", 0), &[], 0),
+    ] {
+        if removed > 0 && rest.len() == 4 {
+            store.push_many("l", &["a", "b", "c", "d", "e"]).await.unwrap();
+        }
+        let before = store.entry("l").await;
+        let trimmed = store.write(write.clone()).await.unwrap();
+        assert_eq!((trimmed.removed, trimmed.length), (Some(removed), rest.len()), "{write:?}");
+        assert_eq!(trimmed.revision, before.revision + 1, "trimming nothing is a change too");
+        let after = store.entry("l").await;
+        assert_eq!(after.list().unwrap(), rest);
+        assert_eq!(after.revision, trimmed.revision);
+        assert_eq!(after.created_at, before.created_at);
+    }
+}
+
+pub(crate) async fn trim_needs_a_list_and_keeps_its_deadline<B: Backend>() {
+    let store = B::start(Options::default()).await;
+    assert_eq!(store.refused(Write::trim("l", 1)).await, Error::NotFound);
+    store.set("item", "v").await;
+    assert_eq!(store.refused(Write::trim("item", 1)).await, Error::WrongKind);
+    let list = vec!["a".to_owned(), "b".to_owned()];
+    store.write(Write::set("l", list).ttl(Duration::from_secs(60))).await.unwrap();
+    let deadline = store.entry("l").await.expires_at;
+    store.write(Write::trim("l", 1).ttl(Duration::from_secs(1))).await.unwrap();
+    assert_eq!(store.entry("l").await.expires_at, deadline);
+    let batch = vec![Write::push("l", "c"), Write::trim("l", 1)];
+    let done = store.batch(batch).await.unwrap();
+    assert_eq!((done[0].length, done[1].length, done[1].removed), (2, 1, Some(1)));
+    assert_eq!(store.entry("l").await.list().unwrap(), ["c"]);
+}
+
 pub(crate) async fn a_set_list_can_be_pushed_to<B: Backend>() {
     let store = B::start(Options::default()).await;
     let list = || vec!["a".to_owned(), "b".to_owned()];

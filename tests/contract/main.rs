@@ -67,6 +67,8 @@ contract! {
     lists {
         both_ends_push_and_pop,
         an_empty_list_stays,
+        trim_keeps_one_end,
+        trim_needs_a_list_and_keeps_its_deadline,
         a_set_list_can_be_pushed_to,
         ranges_count_from_both_ends,
         items_are_no_lists,
@@ -91,6 +93,7 @@ contract! {
         bytes_are_limited,
         entries_have_a_size,
         pops_free_bytes,
+        trims_free_bytes,
         what_goes_makes_room,
         limits_come_last,
         a_batch_counts_its_own_parts,

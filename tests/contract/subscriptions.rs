@@ -283,6 +283,12 @@ pub(crate) async fn every_change_says_what_happened<B: Backend>() {
             },
         ),
         (Write::pop("l"), ChangeKind::Popped { end: End::Back, length: 2 }),
+        (Write::trim("l", 9), ChangeKind::Trimmed { end: End::Back, removed: 0, length: 2 }),
+        (Write::trim_front("l", 1), ChangeKind::Trimmed { end: End::Front, removed: 1, length: 1 }),
+        (
+            Write::push("l", "z"),
+            ChangeKind::Pushed { end: End::Back, element: "z".into(), length: 2, expires_at: None },
+        ),
         (Write::pop_front("l"), ChangeKind::Popped { end: End::Front, length: 1 }),
     ];
     for (write, kind) in steps {

@@ -98,6 +98,7 @@ async fn headers_are_as_they_are_described() {
         ("GET", "/api/v1/{key}/range", "", 200),
         ("POST", "/api/v1/{key}/pop", "", 200),
         ("PATCH", "/api/v1/{key}/pop", "", 200),
+        ("POST", "/entry/trim?key={key}&keep=1", "", 200),
         ("POST", "/batch", "[]", 200),
         ("GET", "/keys", "", 200),
         ("GET", "/stats", "", 200),

@@ -100,7 +100,7 @@ async fn unknown_record_or_member_refuses_to_start() {
     assert_eq!(check(&folder, &mut |_| {}).expect("a journal").revision, Some(3));
     for (n, (members, says)) in [
         (r#""change":"jumped""#, "unknown record \"jumped\""),
-        (r#""change":"trimmed","from":0,"length":1"#, "a later version of mainspring"),
+        (r#""change":"moved","from":0,"length":1"#, "a later version of mainspring"),
         (r#""change":"incremented","value":7"#, "a later version of mainspring"),
         (r#""change":"removed","id":"a""#, "a later version of mainspring"),
         (r#""change":"removed","epoch":7"#, "a later version of mainspring"),

@@ -56,6 +56,9 @@ pub enum Command {
     /// Take an element from a list and print it
     #[command(after_help = exit::HELP)]
     Pop(With<write::Pop>),
+    /// Keep at most the last elements of a list, and print how many were removed
+    #[command(after_help = exit::HELP)]
+    Trim(With<write::Trim>),
     /// Print keys, sorted
     #[command(after_help = exit::HELP)]
     Keys(With<list::Keys>),
@@ -120,7 +123,7 @@ impl Command {
             };
         }
         options!(
-            Get, Set, Update, Remove, Push, Pop, Keys, Scan, Range, Expire, Persist, Clear,
+            Get, Set, Update, Remove, Push, Pop, Trim, Keys, Scan, Range, Expire, Persist, Clear,
             Compact, Watch, Batch, Stats, Backup, Export, Import, Bench, Login, Logout
         )
     }
@@ -161,6 +164,7 @@ impl Command {
             Self::Push(args) => write::run(args.command.writes()?, store, screen).await,
             Self::Remove(args) => write::run(args.command.writes()?, store, screen).await,
             Self::Pop(args) => write::run(args.command.write(), store, screen).await,
+            Self::Trim(args) => write::run(args.command.write(), store, screen).await,
             Self::Expire(args) => write::run(args.command.write(), store, screen).await,
             Self::Persist(args) => write::run(args.command.write(), store, screen).await,
             Self::Keys(args) => list::keys(args.command, store, screen).await,

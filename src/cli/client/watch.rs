@@ -189,6 +189,9 @@ fn of_change(screen: Screen, kind: &ChangeKind<Json>) -> (&'static str, String) 
             ("pushed", screen.text(&plain(element)).into_owned() + &length_of(screen, *length))
         }
         ChangeKind::Popped { length, .. } => ("popped", length_of(screen, *length)),
+        ChangeKind::Trimmed { removed, length, .. } => {
+            ("trimmed", format!("{removed} removed") + &length_of(screen, *length))
+        }
         ChangeKind::Touched { expires_at } => ("touched", deadline(screen, *expires_at)),
         ChangeKind::Cleared { count } => ("cleared", count.to_string()),
         _ => ("changed", String::new()),

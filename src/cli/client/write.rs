@@ -97,6 +97,28 @@ impl Pop {
 }
 
 #[derive(Debug, clap::Args)]
+pub struct Trim {
+    /// The key of the list
+    key: String,
+    /// How many elements stay at most
+    #[arg(value_name = "N")]
+    keep: usize,
+    /// Keep the first elements rather than the last
+    #[arg(long)]
+    front: bool,
+    #[command(flatten)]
+    conditions: Conditions,
+}
+
+impl Trim {
+    pub fn write(self) -> Vec<Write<Json>> {
+        let Self { key, keep, front, conditions } = self;
+        let write = if front { Write::trim_front(key, keep) } else { Write::trim(key, keep) };
+        vec![conditions.apply(write)]
+    }
+}
+
+#[derive(Debug, clap::Args)]
 pub struct Expire {
     /// The key
     key: String,
@@ -159,7 +181,9 @@ pub async fn run<B: Backend<Json>>(
     match done.last() {
         Some(Written { popped: Some(_), .. }) if !screen.terminal => {}
         Some(written) if screen.terminal => {
-            let rest = if written.popped.is_some() {
+            let rest = if let Some(removed) = written.removed {
+                format!(", {removed} removed, list of {}", written.length)
+            } else if written.popped.is_some() {
                 format!(", {} left", written.length)
             } else if written.length > 0 {
                 format!(", list of {}", written.length)
@@ -168,6 +192,7 @@ pub async fn run<B: Backend<Json>>(
             };
             screen.say(screen.paint(Style::Dim, format!("revision {}{rest}", written.revision)))?;
         }
+        Some(Written { removed: Some(removed), .. }) => screen.say(removed)?,
         Some(written) => screen.say(written.revision)?,
         None => {}
     }
@@ -183,16 +208,19 @@ struct Line<'a> {
     length: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     popped: Option<&'a Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<usize>,
 }
 
 /// What a write did, as JSON.
 pub fn line(written: &Written<Json>) -> String {
-    let is_of_list = written.length > 0 || written.popped.is_some();
+    let is_of_list = written.length > 0 || written.popped.is_some() || written.removed.is_some();
     let line = Line {
         revision: written.revision,
         updated_at: time_text(written.updated_at),
         length: is_of_list.then_some(written.length),
         popped: written.popped.as_ref(),
+        removed: written.removed,
     };
     serde_json::to_string(&line).unwrap_or_default()
 }

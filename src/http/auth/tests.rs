@@ -46,6 +46,7 @@ const ROUTES: &[(&str, &str, &str, Need)] = &[
     ("PATCH", "/api/v1/{key}/push", r#"{"value":1}"#, Write),
     ("POST", "/api/v1/{key}/pop", "", Write),
     ("PATCH", "/api/v1/{key}/pop", "", Write),
+    ("POST", "/entry/trim?key={key}&keep=1", "", Write),
     ("GET", "/api/v1/{key}/range", "", Read),
     ("POST", "/api/v1/{key}/ttl", r#"{"ttl":"1h"}"#, Write),
     ("PATCH", "/api/v1/{key}/ttl", r#"{"ttl":"1h"}"#, Write),

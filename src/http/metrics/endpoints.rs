@@ -187,7 +187,7 @@ mod tests {
     fn every_command_has_an_endpoint() {
         let endpoints = Endpoints::default();
         let commands = endpoints.by_command();
-        assert_eq!(commands.len(), 14);
+        assert_eq!(commands.len(), 15);
         for (name, of_command) in commands {
             assert!(!of_command.is_empty(), "{name}");
         }

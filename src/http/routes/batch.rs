@@ -9,7 +9,7 @@ use crate::http::extract::{Query, Unconditional, Whole};
 use crate::protocol::answers::Outcome;
 use crate::protocol::parameters::BatchQuery;
 use crate::protocol::{Command, Problem};
-use crate::{Action, Write, Written};
+use crate::{Write, Written};
 
 pub(in crate::http) async fn batch<T: Element>(
     Context(app, caller): Context<T>,
@@ -28,10 +28,7 @@ pub(in crate::http) async fn batch<T: Element>(
     let writes = commands.into_iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
     writes.iter().try_for_each(|write| caller.needs_key(write.key()))?;
     let notes: Vec<Note> = writes.iter().map(|write| caller.note(write)).collect();
-    let have_length: Vec<bool> = writes
-        .iter()
-        .map(|write| matches!(write.action(), Action::Push { .. } | Action::Pop { .. }))
-        .collect();
+    let have_length: Vec<bool> = writes.iter().map(|write| write.action().is_of_list()).collect();
     let results = if independent { each(&app, writes).await } else { all(&app, writes).await };
     let results = match results {
         Ok(results) => results,

@@ -1,4 +1,4 @@
-//! Lists: push, pop, range.
+//! Lists: push, pop, trim, range.
 
 use axum::response::Response;
 
@@ -11,7 +11,7 @@ use crate::journal::codec::put_row;
 use crate::model::Slice;
 use crate::protocol::Command;
 use crate::protocol::answers::Part;
-use crate::protocol::parameters::{ListEnd, Window};
+use crate::protocol::parameters::{ListEnd, TrimQuery, Window};
 use crate::{End, Error, Key, Write, Written};
 
 fn to_push<T: Element>(
@@ -90,6 +90,20 @@ pub(in crate::http) async fn pop_row<T: Element>(
     put().map_err(|error| Failure::from(error).after(written.revision))?;
     body.push(b'}');
     Ok(with_etag(json(body), &etag(app.store.id(), entry.revision)))
+}
+
+pub(in crate::http) async fn trim<T: Element>(
+    Context(app, caller): Context<T>,
+    Query(TrimQuery { key, keep, end }): Query<TrimQuery>,
+    when: When,
+) -> Result<Response, Failure> {
+    let write = match end {
+        End::Front => Write::trim_front(key, keep),
+        End::Back => Write::trim(key, keep),
+    };
+    write.key().validate()?;
+    caller.needs_key(write.key())?;
+    done(&written(&app, &caller, when, write).await?, true)
 }
 
 pub(in crate::http) async fn range<T: Element>(

@@ -57,6 +57,7 @@ fn handler<T: Element>(operation: Operation) -> Option<MethodRouter<Arc<App<T>>>
         Op::PushRow => route(operation, list::push_row::<T>),
         Op::Pop => route(operation, list::pop::<T>),
         Op::PopRow => route(operation, list::pop_row::<T>),
+        Op::Trim => route(operation, list::trim::<T>),
         Op::Range => route(operation, list::range::<T>),
         Op::Expire => route(operation, |c, k, w, b| entry::write::<T>("expire", c, k, w, b)),
         Op::ExpireRow => route(operation, entry::expire_row::<T>),

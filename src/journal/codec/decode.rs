@@ -60,6 +60,11 @@ impl Decoder {
                 expires_at: record.expires_at()?,
             },
             "popped" | "pop" => ChangeKind::Popped { end: record.end()?, length: record.length },
+            "trimmed" => ChangeKind::Trimmed {
+                end: record.end()?,
+                removed: record.count,
+                length: record.length,
+            },
             "touched" | "touch" => ChangeKind::Touched { expires_at: record.expires_at()? },
             "cleared" | "clear" => ChangeKind::Cleared { count: record.count },
             other => return Err(unknown_change(other)),
@@ -140,7 +145,7 @@ impl<X> Record<'_, X> {
 }
 
 /// Changes that `docs/journal.md` reserves for later versions.
-const RESERVED: [&str; 4] = ["trimmed", "incremented", "prefix_removed", "moved"];
+const RESERVED: [&str; 3] = ["incremented", "prefix_removed", "moved"];
 
 fn unknown_change(name: &str) -> Unreadable {
     Unreadable(if RESERVED.contains(&name) {

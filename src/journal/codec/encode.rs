@@ -46,6 +46,10 @@ pub(super) fn put_change<T: Serialize>(
             put_ttl(out, *expires_at);
         }
         ChangeKind::Popped { end, length } => put_end(out, *end, *length),
+        ChangeKind::Trimmed { end, removed, length } => {
+            put_end(out, *end, *length);
+            let _ = write!(out, ",\"count\":{removed}");
+        }
         ChangeKind::Touched { expires_at } => put_ttl(out, *expires_at),
         // A stream hides the count from a caller that may not read every key.
         ChangeKind::Cleared { count: 0 } => {}
@@ -65,6 +69,7 @@ fn name_of<T>(kind: &ChangeKind<T>) -> &'static str {
         ChangeKind::Expired => "expired",
         ChangeKind::Pushed { .. } => "pushed",
         ChangeKind::Popped { .. } => "popped",
+        ChangeKind::Trimmed { .. } => "trimmed",
         ChangeKind::Touched { .. } => "touched",
         ChangeKind::Cleared { .. } => "cleared",
     }

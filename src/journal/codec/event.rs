@@ -105,6 +105,8 @@ mod tests {
             ChangeKind::Expired,
             ChangeKind::Pushed { end: End::Front, element: "e".into(), length: 3, expires_at },
             ChangeKind::Popped { end: End::Back, length: 0 },
+            ChangeKind::Trimmed { end: End::Front, removed: 3, length: 7 },
+            ChangeKind::Trimmed { end: End::Back, removed: 0, length: 0 },
             ChangeKind::Touched { expires_at: None },
         ];
         let mut events: Vec<Event<String>> =

@@ -241,7 +241,7 @@ fn names_of_format_1_are_read() {
 fn invalid_records_are_refused_with_the_reason() {
     let at = r#""revision":3,"key":"k","time":"1970-01-01T00:00:01Z""#;
     for (text, reason) in [
-        (format!(r#"{{{at},"change":"trimmed","from":0,"length":1}}"#), "a later version"),
+        (format!(r#"{{{at},"change":"moved","from":0,"length":1}}"#), "a later version"),
         (format!(r#"{{{at},"change":"incremented","value":7}}"#), "a later version"),
         (
             format!(r#"{{{at},"change":"prefix_removed","prefix":"a","count":7}}"#),

@@ -63,7 +63,6 @@ impl Loaded {
     /// fit it. Returns whether it was applied.
     pub(super) fn take_if_it_fits(&mut self, mut change: Change<Raw>) -> bool {
         let facts = self.facts(&change.key);
-        let length = |facts: &Facts| facts.length.unwrap_or(0);
         let is_older = facts.as_ref().is_some_and(|facts| facts.revision > change.revision);
         if matches!(change.kind, ChangeKind::Cleared { .. }) {
             self.clear_before(&change);
@@ -73,22 +72,15 @@ impl Loaded {
             // What it did is in what the key is by now.
             _ if is_older => return true,
             (ChangeKind::Set { .. } | ChangeKind::Cleared { .. }, _) => true,
-            (ChangeKind::Updated { .. }, Some(_)) => true,
             (ChangeKind::Updated { value, expires_at }, None) => {
                 // When it was created is lost.
                 change.kind = ChangeKind::Set { value: value.clone(), expires_at: *expires_at };
                 true
             }
-            (ChangeKind::Removed | ChangeKind::Expired | ChangeKind::Touched { .. }, facts) => {
-                facts.is_some()
+            (kind, Some(facts)) => {
+                kind.length_before().is_none_or(|length| facts.length == Some(length))
             }
-            (ChangeKind::Pushed { length: after, .. }, Some(facts)) => {
-                facts.length.is_some() && length(facts) + 1 == *after
-            }
-            (ChangeKind::Popped { length: after, .. }, Some(facts)) => {
-                facts.length.is_some() && length(facts) == *after + 1
-            }
-            (ChangeKind::Pushed { .. } | ChangeKind::Popped { .. }, None) => false,
+            (_, None) => false,
         };
         if fits {
             self.take(Recovered::Change(change));

@@ -230,10 +230,8 @@ impl Keys {
                 ChangeKind::Set { .. } => drop(self.0.insert(change.key.clone())),
                 ChangeKind::Removed | ChangeKind::Expired => drop(self.0.remove(&change.key)),
                 ChangeKind::Cleared { .. } => self.0.clear(),
-                ChangeKind::Updated { .. }
-                | ChangeKind::Pushed { .. }
-                | ChangeKind::Popped { .. }
-                | ChangeKind::Touched { .. } => {}
+                // The others keep the key that they change.
+                _ => {}
             },
             Recovered::SnapshotEnd(_) => {}
         }
