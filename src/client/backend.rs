@@ -13,7 +13,7 @@ use crate::store::Backend;
 
 impl<T> Backend<T> for Remote
 where
-    T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     type Call<'a> = Pin<Box<dyn Future<Output = Answer<T>> + Send + 'a>>;
 

@@ -28,7 +28,7 @@ struct Ring<T> {
     max_bytes: u64,
 }
 
-/// Nobody listens most of the time: then a change lies in the ring as it is, which costs the owner no
+/// Without subscribers, which is most of the time, a change lies in the ring as it is, which costs the owner no
 /// allocation. The first reader that comes by makes it shared.
 enum Item<T> {
     One(Change<T>),
@@ -129,7 +129,7 @@ impl<T> History<T> {
         self.head.store(revision, Ordering::Release);
     }
 
-    /// The newest revision that everybody may be told about.
+    /// The newest revision that is published.
     pub(crate) fn head(&self) -> u64 {
         self.head.load(Ordering::Acquire)
     }

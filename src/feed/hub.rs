@@ -2,6 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::Sleep;
 
 use crate::feed::{History, Lag, Listeners, Status};
 use crate::journal::Past;
@@ -19,6 +23,8 @@ pub(crate) struct Hub<T> {
     pub(crate) watchers: Listeners,
     pub(crate) lag: Lag,
     pub(crate) weigher: Weigher<T>,
+    /// The runtime of the owner, whose timers subscriptions use wherever they are read.
+    runtime: Handle,
     /// Where changes that have left the history are read. Set when the journal has been recovered.
     past: OnceLock<Arc<dyn Past<T>>>,
     id: AtomicU64,
@@ -34,9 +40,16 @@ impl<T> Hub<T> {
             watchers: Listeners::default(),
             lag: Lag::default(),
             weigher,
+            runtime: Handle::current(),
             past: OnceLock::new(),
             id: AtomicU64::new(StoreId::random().0),
         }
+    }
+
+    /// A timer of the owner's runtime.
+    pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
+        let _entered = self.runtime.enter();
+        tokio::time::sleep(duration)
     }
 
     pub(crate) fn id(&self) -> StoreId {

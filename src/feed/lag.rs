@@ -1,4 +1,4 @@
-//! How far behind subscriptions are, for whoever looks after the store.
+//! How far behind the subscriptions of a store are.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -69,7 +69,7 @@ impl Marks {
         marks.push(Arc::downgrade(mark));
     }
 
-    /// The first revision that anybody has not been told.
+    /// The first revision that has not been delivered to all subscriptions.
     fn untold(&self) -> Option<u64> {
         let marks = self.0.lock();
         let held = marks.0.iter().filter_map(Weak::upgrade);

@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 use crate::feed::{History, Turn, Watcher};
 use crate::model::{Change, ChangeKind, Key};
 
-/// Turns in the broadcast channel. It holds their changes in memory that nobody counts, and the ring
+/// Turns in the broadcast channel. It holds their changes in memory that is not counted, and the ring
 /// does the catching up, so it is short.
 const CHANNEL: usize = 64;
 
@@ -58,7 +58,7 @@ impl<T> Publisher<T> {
         Self { history, channel, listeners, watchers, routes: HashMap::new(), sweep_at: 64 }
     }
 
-    /// Whether anybody is told of anything.
+    /// Whether there are subscribers.
     pub(crate) fn has_audience(&mut self) -> bool {
         if self.watchers.count() == 0 && !self.routes.is_empty() {
             self.routes.clear();
@@ -66,7 +66,7 @@ impl<T> Publisher<T> {
         self.listeners.count() > 0 || !self.routes.is_empty()
     }
 
-    /// Keep a change that nobody waits for.
+    /// Keep a change that no subscriber waits for.
     pub(crate) fn record(&mut self, change: Change<T>) {
         let head = change.revision;
         self.history.push_one(change);
@@ -92,7 +92,7 @@ impl<T> Publisher<T> {
         self.watchers.join()
     }
 
-    /// Tell everybody what a turn has changed, and empty it.
+    /// Publish the changes of a turn, and empty it.
     pub(crate) fn publish(&mut self, changes: &mut Vec<Change<T>>) {
         let shared = self.listeners.count() > 0
             || changes.len() > 1
@@ -104,7 +104,7 @@ impl<T> Publisher<T> {
         }
     }
 
-    /// Tell everybody: first the ring has it, then the watchers of its keys, then all.
+    /// Publish a turn: to the history, then to the watchers of its keys, then to the channel.
     pub(crate) fn publish_turn(&mut self, turn: Turn<T>) {
         let Some(last) = turn.last() else { return };
         let head = last.revision;
@@ -115,7 +115,7 @@ impl<T> Publisher<T> {
             }
         }
         self.history.set_head(head);
-        // Nobody listening is no error.
+        // A channel without receivers is no error.
         let _ = self.channel.send(turn);
     }
 
@@ -134,7 +134,7 @@ impl<T> Publisher<T> {
     }
 }
 
-/// The last change has been told: let everybody see that the store has ended.
+/// The last change was published: let subscribers see that the store has ended.
 impl<T> Drop for Publisher<T> {
     fn drop(&mut self) {
         self.routes.drain().flat_map(|(_, watchers)| watchers).for_each(|watcher| watcher.wake());

@@ -96,7 +96,7 @@ fn worth_compressing() -> impl Predicate {
     SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::SSE)
 }
 
-/// RequestService this, whatever is asked.
+/// Answers every request with this failure.
 #[cold]
 fn refusing(Failure(problem): Failure) -> Router {
     Router::new().fallback(move || async move { Failure(problem) })

@@ -36,7 +36,7 @@ pub enum Fault {
     Panic,
 }
 
-/// A journal that lives as long as somebody holds it: for tests, and as the plainest example of the
+/// A journal that lives as long as a clone of it: for tests, and as the plainest example of the
 /// contract.
 ///
 /// Clones are the same log. Two stores over one log are two owners that share a journal: the first

@@ -100,7 +100,10 @@ pub enum ReadError {
     Failed(#[from] JournalError),
 }
 
-/// How much a turn may have that is appended to a journal.
+/// How many commands may share an append.
+///
+/// A command may make several changes: a batch counts once, whatever is in it, and so do up to 256 independent writes of
+/// one message. Keys that expire are no commands; up to 1,024 of them share an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TurnLimit {
     /// The most commands, at least 1.
@@ -124,13 +127,13 @@ impl Default for TurnLimit {
 /// - **Compare-and-append.** [`append`](Self::append) writes all of its changes or none, and only if
 ///   the newest revision in the journal is `after`.
 /// - **Durability.** When `append` has returned `Ok`, the changes survive whatever the journal
-///   promises to survive. The owner shows nobody a change before that.
+///   promises to survive. The owner shows a change to no reader before that.
 /// - **Batches travel whole.** Changes of one append stay together; a reader never sees a part of
 ///   them.
 ///
 /// The owner calls one method at a time. It drops a future of [`tail`](Self::tail) whenever
 /// something else comes up, one of [`open`](Self::open) if the store is shut down meanwhile, and no
-/// other. It drops the journal before anybody is told that the store has ended, so that it can be
+/// other. It drops the journal before it publishes that the store has ended, so that it can be
 /// opened again.
 pub trait Journal<T>: Send + 'static {
     /// Give back everything: the newest snapshot, then every later change, in order. Called once,
@@ -193,8 +196,8 @@ pub trait Journal<T>: Send + 'static {
         false
     }
 
-    /// How much one append takes. The commands of a turn share an append, so a journal that takes long for each wants
-    /// large ones. Asked for once, before [`open`](Self::open).
+    /// How many commands may share an append. A journal that takes long for each append wants many. Asked for once, before
+    /// [`open`](Self::open).
     fn turn_limit(&self) -> TurnLimit {
         TurnLimit::default()
     }

@@ -86,7 +86,8 @@ impl<T> ChangeKind<T> {
     /// The length that the list has before a change of its elements.
     pub(crate) fn length_before(&self) -> Option<usize> {
         match self {
-            Self::Pushed { length, .. } => length.checked_sub(1),
+            // A push that leaves an empty list fits none.
+            Self::Pushed { length, .. } => Some(length.wrapping_sub(1)),
             Self::Popped { length, .. } => Some(length.saturating_add(1)),
             Self::Trimmed { length, removed, .. } => Some(length.saturating_add(*removed)),
             _ => None,

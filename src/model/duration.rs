@@ -37,7 +37,7 @@ enum Reason {
 /// unit, one after another. The units are `ns`, `us` (or `µs`), `ms`, `s`, `m` and `h`. A `+` before them and a
 /// bare `0` are allowed.
 ///
-/// Zero is a duration here; whoever needs more than zero says so.
+/// Zero is a duration here; callers that need more than zero check it.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Keeping a panic in somebody's code from taking more than that code with it.
+//! Catching panics in the code of users, so that they stop nothing else.
 
 use std::any::Any;
 use std::future::poll_fn;

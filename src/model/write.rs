@@ -1,4 +1,4 @@
-//! Writes as values: what a handle asks for, before anybody decided on it.
+//! Writes as values: what a handle requests, before it is decided.
 
 use std::fmt;
 use std::time::Duration;

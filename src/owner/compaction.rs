@@ -102,7 +102,7 @@ where
 
     /// The journal takes the snapshot on its own from here.
     async fn start_compaction(&mut self, replies: Vec<Reply<T>>, now: Timestamp) {
-        if !self.log.is_there() {
+        if !self.log.has_journal() {
             let nothing = Compacted::new(self.data.revision(), 0, 0);
             return answer(replies, &Ok(nothing));
         }

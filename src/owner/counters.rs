@@ -31,7 +31,7 @@ pub(crate) struct Spreads {
 /// Up to how many commands a turn of each class has; one more class is for those beyond.
 pub(crate) const SIZES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
-/// How many turns had how many commands. Turns of one command that nobody listens to are not counted here, as the
+/// How many turns had how many commands. Turns of one command without subscribers are not counted here, as the
 /// fastest path has no time for it: they are what is missing to all turns.
 #[derive(Debug, Default)]
 pub(crate) struct TurnSizes {
@@ -57,7 +57,7 @@ impl TurnSizes {
     }
 }
 
-/// Add to a counter that nobody else writes to.
+/// Add to a counter that has one writer.
 pub(crate) fn add(counter: &AtomicU64, n: usize) {
     counter.store(counter.load(Ordering::Relaxed) + n as u64, Ordering::Relaxed);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Owner;
-use super::recovery::Recorded;
+use super::log::AppendOutcome;
 use crate::feed::Turn;
 use crate::journal::Journal;
 use crate::model::{Change, ChangeKind, Error, Key, Timestamp};
@@ -55,20 +55,20 @@ where
             };
             let turn: Turn<T> = revisions.zip(&keys).map(expired).collect();
             match self.record(&turn).await {
-                Recorded::Yes => {
+                AppendOutcome::Done => {
                     self.pause = None;
                     tracing::debug!(count = turn.len(), "expired");
                     self.data.apply_turn(turn);
                     break;
                 }
                 // The other owner may have let them expire, or live.
-                Recorded::Conflict => {
+                AppendOutcome::Conflict => {
                     now = self.now_after(now);
                     keys.retain(|key| self.data.is_overdue(key, now));
                 }
-                Recorded::No(error) => return Err(self.put_off(&keys, now, error)),
+                AppendOutcome::Failed(error) => return Err(self.put_off(&keys, now, error)),
                 // No journal should say that of an expiry.
-                Recorded::Invalid(cause) => {
+                AppendOutcome::Invalid(cause) => {
                     return Err(self.put_off(&keys, now, Error::JournalFull(cause)));
                 }
             }

@@ -1,4 +1,4 @@
-//! The journal as its owner uses it: append, read back, and what stands in the way.
+//! The journal as its owner uses it: append, read back, and the state after a failure.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -39,10 +39,10 @@ struct Halt {
 }
 
 /// What became of the changes of a turn.
-pub(super) enum Appended {
+pub(super) enum AppendOutcome {
     /// They are as durable as the journal promises, or there is no journal.
     Done,
-    /// Another owner was first, and its changes are to be read.
+    /// Another owner was first. Nothing was written.
     Conflict,
     /// One of them cannot be written, for this reason, and so none was.
     Invalid(Arc<str>),
@@ -84,7 +84,7 @@ impl<T: Send + Sync + 'static, J: Journal<T>> Log<T, J> {
     }
 
     /// Whether the store has a journal.
-    pub(super) fn is_there(&self) -> bool {
+    pub(super) fn has_journal(&self) -> bool {
         self.journal.is_some()
     }
 
@@ -148,35 +148,35 @@ impl<T: Send + Sync + 'static, J: Journal<T>> Log<T, J> {
     }
 
     /// Append the changes of a turn, which follow the revision `after`.
-    pub(super) async fn append(&mut self, after: u64, turn: &Turn<T>) -> Appended {
+    pub(super) async fn append(&mut self, after: u64, turn: &Turn<T>) -> AppendOutcome {
         if turn.is_empty() {
-            return Appended::Done;
+            return AppendOutcome::Done;
         }
         if let Some(halted) = self.halted() {
-            return Appended::Failed(halted);
+            return AppendOutcome::Failed(halted);
         }
-        let Some(journal) = &mut self.journal else { return Appended::Done };
+        let Some(journal) = &mut self.journal else { return AppendOutcome::Done };
         match journal.append(after, Turn::clone(turn)).await {
             Ok(()) => {
                 self.appended = true;
-                Appended::Done
+                AppendOutcome::Done
             }
             Err(AppendError::Conflict) => {
                 tracing::debug!(after, "another owner has appended first");
-                Appended::Conflict
+                AppendOutcome::Conflict
             }
             Err(AppendError::Invalid(cause)) => {
                 tracing::warn!(after, %cause, "the journal cannot hold a change");
-                Appended::Invalid(cause)
+                AppendOutcome::Invalid(cause)
             }
             Err(AppendError::Full(cause)) => {
                 tracing::warn!(after, %cause, "the journal is full");
-                Appended::Failed(Error::JournalFull(cause))
+                AppendOutcome::Failed(Error::JournalFull(cause))
             }
             Err(AppendError::Unknown(cause)) => {
                 tracing::error!(after, %cause, "the outcome of an append is unknown");
                 self.halt(cause);
-                Appended::Failed(Error::Unknown)
+                AppendOutcome::Failed(Error::Unknown)
             }
         }
     }

@@ -58,7 +58,7 @@ pub(crate) struct Gated<T> {
 }
 
 impl<T> Message<T> {
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Read { query: Query::Entry, .. } => "get",
             Self::Read { .. } => "look",

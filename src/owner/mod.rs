@@ -93,10 +93,10 @@ impl<T: Send + Sync + 'static, J: Journal<T>> Owner<T, J> {
     }
 }
 
-/// Run an owner to its end, whatever that is, and tell everybody.
+/// Run an owner to its end, and publish how it ended.
 ///
-/// As in tower's buffer, the cause is told first, then the queue is closed, and then the callers that
-/// wait in it are let go; so nobody gets an answer that says less than is known.
+/// As in tower's buffer, the cause is published first, then the queue is closed, and then the commands in it are
+/// dropped, so that every caller gets the cause.
 pub(crate) async fn run<T, J>(owner: Owner<T, J>)
 where
     T: Clone + Send + Sync + 'static,
@@ -122,7 +122,7 @@ where
     let _ = panics::catch(async move { drop(ending) }).await;
 }
 
-/// Tells everybody of the end of the owner, and then drops it with all that waits for it.
+/// Publishes the end of the owner, and then drops it with the commands that wait for it.
 struct Ending<T, J>(Owner<T, J>);
 
 impl<T, J> Drop for Ending<T, J> {
@@ -131,16 +131,17 @@ impl<T, J> Drop for Ending<T, J> {
         if !hub.status.is_closing() {
             hub.status.fail("the runtime that the store was spawned on was shut down");
         }
-        // Whoever waits for the end may open the journal again; they are told also if it panics.
-        let _told = Told(hub);
+        // Tasks that wait for the end may open the journal again, so it is dropped first. A panic of its drop does not
+        // keep the end from them.
+        let _end = EndNotice(hub);
         self.0.log.drop_journal();
     }
 }
 
-/// Tells that the owner is gone.
-struct Told<T>(Arc<Hub<T>>);
+/// Publishes that the owner is gone, when it is dropped.
+struct EndNotice<T>(Arc<Hub<T>>);
 
-impl<T> Drop for Told<T> {
+impl<T> Drop for EndNotice<T> {
     fn drop(&mut self) {
         self.0.status.end();
     }
@@ -189,7 +190,7 @@ where
                 }
                 Woken::End => return Ok(()),
             }
-            if self.log.is_there() {
+            if self.log.has_journal() {
                 self.gather(&mut batch).await;
             }
             self.take(&mut batch).await;
@@ -216,7 +217,7 @@ where
         self.hub.status.close();
         self.abandon_compactions();
         let deadline = self.shutdown.begin();
-        let mut batch = Vec::with_capacity(DRAIN);
+        let mut batch = Vec::with_capacity(self.drain);
         // Gates finish what is queued there; what they admit still comes in here.
         self.shutdown.gates.close();
         while !self.shutdown.gates.is_empty() {
@@ -224,12 +225,12 @@ where
             tokio::select! {
                 biased;
                 _ = timeout_at(deadline, gates.wait()) => break,
-                _ = self.queue.recv(&mut batch, DRAIN) => self.take(&mut batch).await,
+                _ = self.queue.recv(&mut batch, self.drain) => self.take(&mut batch).await,
             }
         }
         self.queue.close();
         loop {
-            let more = timeout_at(deadline, self.queue.recv(&mut batch, DRAIN)).await;
+            let more = timeout_at(deadline, self.queue.recv(&mut batch, self.drain)).await;
             match more {
                 Ok(0) => break,
                 Ok(_) => self.take(&mut batch).await,
@@ -248,7 +249,7 @@ where
     /// Serve what was taken from the queue, after what is due.
     async fn take(&mut self, batch: &mut Vec<Envelope<T>>) {
         self.resolve().await;
-        // After the commands were sent, so that nobody is told of a time before their question.
+        // Read after the commands were sent, so that no answer has a time before its command.
         let now = self.clock.now();
         self.data.do_chore(now);
         if self.is_expiry_due(now) {
@@ -256,7 +257,7 @@ where
         }
         add(&self.counters.commands, batch.len());
         let mut queue = batch.drain(..);
-        let direct = !self.log.is_there() && !self.is_too_late();
+        let direct = !self.log.has_journal() && !self.is_too_late();
         if direct && !self.data.may_meet_limit(queue.as_slice(), now) {
             self.data.direct_turns(&mut queue, now);
         }
@@ -272,7 +273,7 @@ where
     /// Whether a shutdown has begun and its deadline has passed. Without a journal turns are too short
     /// for it to begin during one.
     fn is_too_late(&mut self) -> bool {
-        if self.log.is_there() && self.shutdown.token.is_cancelled() {
+        if self.log.has_journal() && self.shutdown.token.is_cancelled() {
             self.shutdown.begin();
         }
         self.shutdown.end_by.is_some_and(|end_by| Instant::now() >= end_by)
@@ -281,10 +282,10 @@ where
     /// The time to go on with after an await: with a journal an append took its time, and a conflict
     /// has brought the times of another owner.
     fn now_after(&self, now: Timestamp) -> Timestamp {
-        if self.log.is_there() { self.clock.now() } else { now }
+        if self.log.has_journal() { self.clock.now() } else { now }
     }
 
-    /// When something has to be done even if nobody asks for it.
+    /// When there is work without a command.
     fn next_deadline(&self) -> Option<Timestamp> {
         [self.next_expiry(), self.log.retry_at(), self.compactions.retry_at()]
             .into_iter()

@@ -4,22 +4,10 @@ use tracing::Instrument;
 
 use super::Owner;
 use super::data::gap;
-use super::log::Appended;
+use super::log::AppendOutcome;
 use crate::feed::Turn;
 use crate::journal::{Journal, JournalError, Recovered};
 use crate::model::Error;
-
-/// What became of the changes of a turn.
-pub(super) enum Recorded {
-    /// They are as durable as the journal promises, or there is no journal.
-    Yes,
-    /// Another owner was first. Its changes are applied by now.
-    Conflict,
-    /// One of them cannot be written, for this reason, and so none was.
-    Invalid(std::sync::Arc<str>),
-    /// They were not written, or the outcome is unknown: this is the error for their callers.
-    No(Error),
-}
 
 impl<T, J> Owner<T, J>
 where
@@ -87,21 +75,17 @@ where
     }
 
     /// Append the changes of a turn. After a conflict, what the other owner has appended is applied.
-    pub(super) async fn record(&mut self, turn: &Turn<T>) -> Recorded {
+    pub(super) async fn record(&mut self, turn: &Turn<T>) -> AppendOutcome {
         let after = self.data.revision();
-        match self.log.append(after, turn).await {
-            Appended::Done => Recorded::Yes,
-            Appended::Invalid(cause) => Recorded::Invalid(cause),
-            Appended::Failed(error) => Recorded::No(error),
-            Appended::Conflict => {
-                self.take_foreign().await;
-                if let Some(JournalError(cause)) = self.log.failure() {
-                    return Recorded::No(Error::JournalFailed(cause.clone()));
-                }
-                self.log.check_conflict(self.data.revision() > after);
-                Recorded::Conflict
+        let outcome = self.log.append(after, turn).await;
+        if matches!(outcome, AppendOutcome::Conflict) {
+            self.take_foreign().await;
+            if let Some(JournalError(cause)) = self.log.failure() {
+                return AppendOutcome::Failed(Error::JournalFailed(cause.clone()));
             }
+            self.log.check_conflict(self.data.revision() > after);
         }
+        outcome
     }
 
     /// Apply and publish what other owners have appended.

@@ -38,7 +38,7 @@ impl<A> Reply<A> {
         }
     }
 
-    /// Whether nobody waits for the answer any more.
+    /// Whether the caller has dropped its end.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.as_ref().is_none_or(|cell| Arc::strong_count(cell) == 1)
     }
@@ -61,7 +61,7 @@ fn settle<A>(cell: &Arc<Mutex<State<A>>>, end: State<A>) {
     };
     *state = end;
     drop(state);
-    // Whoever has left need not be woken, and may be the one who does this.
+    // A caller that has dropped its end need not be woken, and may be the one that runs this.
     if let Some(waker) = waker
         && Arc::strong_count(cell) > 1
     {

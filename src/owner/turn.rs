@@ -7,7 +7,7 @@ use std::vec::Drain;
 
 use super::Owner;
 use super::data::is_direct;
-use super::recovery::Recorded;
+use super::log::AppendOutcome;
 use super::split::Part;
 use crate::journal::Journal;
 use crate::model::Timestamp;
@@ -34,7 +34,7 @@ where
             } else if first.message.is_sliced() {
                 now = self.sliced(queue.next(), now).await;
             } else {
-                let is_planned = self.log.is_there() || !is_direct(first);
+                let is_planned = self.log.has_journal() || !is_direct(first);
                 let length = self.length_of_turn(queue.as_slice());
                 if self.data.may_meet_limit(&queue.as_slice()[..length], now) {
                     // What cannot be recorded is refused by the turn itself.
@@ -54,7 +54,7 @@ where
 
     /// How many of these commands are served next, in one turn or several.
     fn length_of_turn(&self, queue: &[Envelope<T>]) -> usize {
-        if self.log.is_there() {
+        if self.log.has_journal() {
             let limit = self.log.turn_limit();
             let mut bytes = 0_u64;
             let fits = |(n, command): &(usize, &Envelope<T>)| {
@@ -83,7 +83,7 @@ where
                 let _ = self.expire_all(now).await;
                 now = self.now_after(now);
             }
-            if self.log.is_there() {
+            if self.log.has_journal() {
                 self.planned_turn(vec![command], now).await;
             } else {
                 self.data.direct_turns(&mut vec![command].drain(..), now);
@@ -113,11 +113,13 @@ where
             }
             let planned = self.data.plan(&commands, now);
             match self.record(&planned.turn).await {
-                Recorded::Yes => break planned,
+                AppendOutcome::Done => break planned,
                 // Another owner was first: the plan with its changes is void, and the time is later.
-                Recorded::Conflict => now = self.now_after(now),
-                Recorded::Invalid(cause) => return self.split_turn(commands, cause, now).await,
-                Recorded::No(error) => return self.data.refuse(commands, &error, now),
+                AppendOutcome::Conflict => now = self.now_after(now),
+                AppendOutcome::Invalid(cause) => {
+                    return self.split_turn(commands, cause, now).await;
+                }
+                AppendOutcome::Failed(error) => return self.data.refuse(commands, &error, now),
             }
         };
         self.data.finish_turn(commands, planned, now);

@@ -86,7 +86,7 @@ where
         let (queue, drain) = (&mut self.queue, self.drain);
         let compactions = &mut self.compactions;
         let mut foreign = pin!(self.log.tail());
-        // Chores are done whenever nobody asks for anything else.
+        // Chores are done when there is nothing else to do.
         let mut rest = pin!(tokio::task::yield_now());
         poll_fn(|cx| {
             if Pin::new(&mut waits.cancelled).poll(cx).is_ready() {

@@ -7,15 +7,15 @@ use utoipa::ToSchema;
 
 /// Media types of bodies.
 pub(super) mod media {
-    pub(in super::super) const JSON: &str = "application/json";
-    pub(in super::super) const LINES: &str = "application/jsonl";
-    pub(in super::super) const YAML: &str = "application/yaml";
-    pub(in super::super) const EVENTS: &str = "text/event-stream";
-    pub(in super::super) const TEXT: &str = "text/plain";
-    pub(in super::super) const HTML: &str = "text/html";
-    pub(in super::super) const CSS: &str = "text/css";
-    pub(in super::super) const SCRIPT: &str = "text/javascript";
-    pub(in super::super) const PNG: &str = "image/png";
+    pub(in crate::protocol) const JSON: &str = "application/json";
+    pub(in crate::protocol) const LINES: &str = "application/jsonl";
+    pub(in crate::protocol) const YAML: &str = "application/yaml";
+    pub(in crate::protocol) const EVENTS: &str = "text/event-stream";
+    pub(in crate::protocol) const TEXT: &str = "text/plain";
+    pub(in crate::protocol) const HTML: &str = "text/html";
+    pub(in crate::protocol) const CSS: &str = "text/css";
+    pub(in crate::protocol) const SCRIPT: &str = "text/javascript";
+    pub(in crate::protocol) const PNG: &str = "image/png";
 }
 
 /// What the OpenAPI document says of an operation.

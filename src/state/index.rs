@@ -5,7 +5,7 @@
 
 use std::ops::Bound;
 
-use super::map::{Map, Place, SHARDS};
+use super::map::{Map, SHARDS, SlotId};
 use super::order::{Keys, Order};
 use crate::model::Key;
 
@@ -14,7 +14,7 @@ const SLICE: u32 = 1_024;
 
 #[derive(Debug, Default)]
 pub(super) enum Index {
-    /// Nobody has scanned yet.
+    /// There was no scan yet.
     #[default]
     None,
     /// Everything before this place of the map is in; so is every key that came since.
@@ -28,21 +28,21 @@ pub(super) enum Index {
 
 impl<T> Keys for Map<T> {
     fn look<R>(&self, place: u32, look: impl FnOnce(&str) -> R) -> R {
-        let place = Place::of(place);
+        let place = SlotId::of(place);
         let shard = self.read(place.shard());
         look(shard.slot(place.index()).map_or("", |slot| slot.key()))
     }
 }
 
 impl Index {
-    pub(super) fn insert<T>(&mut self, map: &Map<T>, key: &Key, place: Place) {
+    pub(super) fn insert<T>(&mut self, map: &Map<T>, key: &Key, place: SlotId) {
         if let Self::Building { order, .. } | Self::Ready(order) = self {
             order.insert(key, place.number(), map);
         }
     }
 
     /// Looks at no other key, so that the caller may hold a lock.
-    pub(super) fn remove(&mut self, key: &Key, place: Place) {
+    pub(super) fn remove(&mut self, key: &Key, place: SlotId) {
         if let Self::Building { order, .. } | Self::Ready(order) = self {
             order.remove(key, place.number());
         }
@@ -76,8 +76,8 @@ impl Index {
         while left > 0 && *shard < SHARDS {
             let guard = map.read(*shard);
             let (slots, more) = guard.walk(*next, left);
-            let found: Vec<(Key, Place)> = slots
-                .map(|(index, slot)| (slot.key().clone(), Place::new(*shard, index)))
+            let found: Vec<(Key, SlotId)> = slots
+                .map(|(index, slot)| (slot.key().clone(), SlotId::new(*shard, index)))
                 .collect();
             left -= more.unwrap_or(guard.cells()) - *next;
             drop(guard);
@@ -100,7 +100,7 @@ impl Index {
         map: &'a Map<T>,
         prefix: &'a str,
         after: Option<&'a str>,
-    ) -> impl Iterator<Item = Place> {
+    ) -> impl Iterator<Item = SlotId> {
         let order = match self {
             Self::Ready(order) => Some(order),
             Self::None | Self::Building { .. } => None,
@@ -110,6 +110,6 @@ impl Index {
             _ => Bound::Included(prefix),
         };
         let places = order.map(|order| order.range(start, map));
-        places.into_iter().flatten().map(Place::of)
+        places.into_iter().flatten().map(SlotId::of)
     }
 }

@@ -1,14 +1,14 @@
 //! What the state keeps about all keys together: how many, in which order, and when to look at them.
 
 use super::index::Index;
-use super::map::{Map, Place};
+use super::map::{Map, SlotId};
 use crate::model::decide::{Facts, Totals};
 use crate::model::{Key, Timestamp};
 use crate::state::wheel::{Armed, Wheel};
 
 pub(super) struct Ledger {
     pub(super) totals: Totals,
-    /// Entries that have expired, whoever noticed.
+    /// Entries that have expired, by the timer or by a write to an overdue key.
     pub(super) expired: u64,
     pub(super) wheel: Wheel,
     pub(super) index: Index,
@@ -28,7 +28,7 @@ impl Ledger {
         map: &Map<T>,
         key: &Key,
         (before, after): (Option<Facts>, Option<Facts>),
-        place: Option<Place>,
+        place: Option<SlotId>,
     ) {
         self.totals.replace(before, after);
         if let Some(place) = place {
@@ -44,7 +44,7 @@ impl Ledger {
         let many = (4_096 + 4 * self.totals.entries).max(self.sweep_from);
         if self.wheel.is_sweeping() || self.wheel.len() > many {
             self.wheel.sweep_some(|place| {
-                let place = Place::of(place);
+                let place = SlotId::of(place);
                 let mut shard = map.write(place.shard());
                 let armed = shard.armed(place.index());
                 if shard.slot(place.index()).is_some() {
@@ -60,7 +60,7 @@ impl Ledger {
     }
 
     /// A key went. The caller may hold a lock.
-    pub(super) fn lose(&mut self, key: &Key, place: Place, before: Facts) {
+    pub(super) fn lose(&mut self, key: &Key, place: SlotId, before: Facts) {
         self.totals.replace(Some(before), None);
         self.index.remove(key, place);
     }

@@ -1,4 +1,4 @@
-//! The shards, and the reads that everybody may do on them.
+//! The shards, and how any thread reads them.
 //!
 //! Anyone may hold a `Map`; only [`State`](super::State) can write to it, because the method that
 //! takes a write lock is private to this module's parent, and only the owner has the state.
@@ -27,9 +27,9 @@ struct Locked<T>(RwLock<Shard<T>>);
 
 /// Where an entry is: the number of its shard, and of its place in there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place(u32);
+pub(super) struct SlotId(u32);
 
-impl Place {
+impl SlotId {
     pub(super) fn new(shard: usize, index: u32) -> Self {
         Self((shard as u32) << PLACE_BITS | index)
     }
@@ -188,10 +188,10 @@ mod tests {
 
     #[test]
     fn a_place_has_a_number() {
-        let place = Place::new(SHARDS - 1, PLACES - 1);
+        let place = SlotId::new(SHARDS - 1, PLACES - 1);
         assert_eq!(place.number(), u32::MAX);
         assert_eq!((place.shard(), place.index()), (SHARDS - 1, PLACES - 1));
-        assert_eq!(Place::of(place.number()), place);
+        assert_eq!(SlotId::of(place.number()), place);
     }
 
     #[test]

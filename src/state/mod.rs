@@ -14,7 +14,7 @@ mod write;
 use std::sync::Arc;
 
 use self::ledger::Ledger;
-use self::map::Place;
+use self::map::SlotId;
 pub(crate) use self::map::{Map, SHARDS};
 use self::order::Order;
 use self::shard::Shard;
@@ -95,7 +95,7 @@ impl<T> State<T> {
         let mut due = Vec::new();
         for _ in 0..limit {
             let Some(number) = pop(wheel, now) else { return (due, false) };
-            let place = Place::of(number);
+            let place = SlotId::of(number);
             let mut shard = self.map.write(place.shard());
             let index = place.index();
             if !wheel.has_fired(shard.armed(index)) {
@@ -235,7 +235,7 @@ impl<T: Clone> State<T> {
         let mut guard = self.map.write(shard);
         let replaced = guard.find(hash, key).map(|index| {
             if let Some(before) = guard.slot(index).map(Slot::facts) {
-                self.ledger.lose(key, Place::new(shard, index), before);
+                self.ledger.lose(key, SlotId::new(shard, index), before);
             }
             guard.remove(hash, index)
         });
@@ -244,7 +244,7 @@ impl<T: Clone> State<T> {
         let facts = guard.slot(index).map(Slot::facts);
         drop(guard);
         drop(replaced);
-        self.ledger.settle(&self.map, key, (None, facts), Some(Place::new(shard, index)));
+        self.ledger.settle(&self.map, key, (None, facts), Some(SlotId::new(shard, index)));
     }
 
     /// Go on from this revision, after a snapshot was restored.

@@ -98,7 +98,7 @@ impl<T> Shard<T> {
         }
     }
 
-    /// Take some cells off the end of a shard that nobody uses any more, so that dropping a large
+    /// Take some cells off the end of a shard that is not used any more, so that dropping a large
     /// one can be done in slices. Says whether anything is left.
     pub(super) fn drop_some(&mut self) -> bool {
         self.table = Table::default();

@@ -74,7 +74,7 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Take some cells off the end of a slab that nobody uses any more, so that dropping a large one
+    /// Take some cells off the end of a slab that is not used any more, so that dropping a large one
     /// can be done in slices. Says whether anything is left.
     pub(super) fn drop_some(&mut self) -> bool {
         self.vacant = NONE;

@@ -246,13 +246,10 @@ impl<T> Cell<T> {
                 });
                 popped.map_or(Displaced::Nothing, Displaced::Element)
             }
-            (Effect::Trim { end, removed, .. }, _) => {
-                let trimmed = body.stored.list_mut().map(|list| {
-                    let removed = removed.min(list.len());
-                    match end {
-                        End::Front => list.drain(list.len() - removed..).collect(),
-                        End::Back => list.drain(..removed).collect(),
-                    }
+            (Effect::Trim { end, length, .. }, _) => {
+                let trimmed = body.stored.list_mut().map(|list| match end {
+                    End::Front => list.drain(length.min(list.len())..).collect(),
+                    End::Back => list.drain(..list.len().saturating_sub(length)).collect(),
                 });
                 trimmed.map_or(Displaced::Nothing, Displaced::Elements)
             }

@@ -2,7 +2,7 @@
 
 use super::shard::Shard;
 use super::slot::{Displaced, Fresh, Payload, Slot, Stamp, Stored};
-use super::{Map, Place, State};
+use super::{Map, SlotId, State};
 use crate::model::decide::{Effect, Facts, Rules, change_of, decide, effect_of_change};
 use crate::model::{
     Action, Change, ChangeKind, Error, Key, Prepared, Replaced, Timestamp, Value, Written,
@@ -75,7 +75,7 @@ impl<T: Clone> State<T> {
         let revision = self.ledger.totals.revision + 1;
         self.map.announce(revision);
         let removed = self.map.write(shard).remove(hash, index);
-        self.ledger.lose(key, Place::new(shard, index), over);
+        self.ledger.lose(key, SlotId::new(shard, index), over);
         self.ledger.totals.revision = revision;
         self.ledger.expired += 1;
         (Change::new(revision, now, key.clone(), ChangeKind::Expired), removed)
@@ -125,8 +125,9 @@ impl<T: Clone> State<T> {
 
     /// Free the bytes of elements that were taken from a list, now that it is known which.
     fn free(&mut self, hash: u64, key: &str, elements: &[T]) {
-        // The weigher has weighed these elements before; if it panics now, nothing is freed.
-        let weight = self.weigher.weigh(elements).unwrap_or(0);
+        // The weigher has weighed these elements before; if it panics on one now, that one is not freed.
+        let weigh = |element| self.weigher.weigh(std::slice::from_ref(element)).unwrap_or(0);
+        let weight = elements.iter().map(weigh).fold(0, u64::saturating_add);
         let mut guard = self.map.write(Map::<T>::shard_of(hash));
         let freed = guard.find(hash, key).map_or(0, |index| guard.free(index, weight));
         drop(guard);
@@ -143,8 +144,8 @@ fn put<T>(
     effect: Effect,
     stamp: Stamp,
     payload: Payload<T>,
-) -> (Displaced<T>, Option<Place>) {
-    let place = |index| Some(Place::new(number, index));
+) -> (Displaced<T>, Option<SlotId>) {
+    let place = |index| Some(SlotId::new(number, index));
     let (index, displaced) = match (index, effect, payload) {
         (Some(index), Effect::Remove | Effect::Expire, _) => {
             return (shard.remove(hash, index), place(index));
@@ -175,7 +176,7 @@ fn put<T>(
 pub(super) fn arm<T>(shard: &mut Shard<T>, wheel: &mut Wheel, number: usize, index: u32) {
     if let Some(deadline) = shard.slot(index).and_then(Slot::expires_at) {
         let armed = shard.armed(index);
-        let place = Place::new(number, index).number();
+        let place = SlotId::new(number, index).number();
         shard.arm(index, wheel.arm(armed, deadline, place));
     }
 }

@@ -36,7 +36,6 @@ readers! {
     cleared: Cleared -> usize;
     compacted: Compacted -> Compacted;
     opening: Subscription -> crate::feed::Opening<T>;
-    batch_result: Batch -> Result<Vec<Written<T>>, BatchError>;
 }
 
 pub(super) fn subscription<T: Clone + Send + Sync + 'static>(
@@ -46,15 +45,18 @@ pub(super) fn subscription<T: Clone + Send + Sync + 'static>(
 }
 
 pub(super) fn batch<T>(answer: Answer<T>) -> Result<Vec<Written<T>>, BatchError> {
-    batch_result(answer)?
+    match answer? {
+        Response::Batch(result) => result,
+        _ => unreachable!("a backend answers with Batch"),
+    }
 }
 
-/// What a push did that was trimmed in the same batch.
+/// What a push and a trim in one batch did.
 pub(super) fn pushed_and_trimmed<T>(answer: Answer<T>) -> Result<Pushed, Error> {
-    let written = batch_result(answer)?.map_err(|failed| failed.error)?;
-    let length = written.last().map_or(0, |trimmed| trimmed.length);
-    let revision = written.first().map_or(0, |pushed| pushed.revision);
-    Ok(Pushed { revision, length })
+    match batch(answer).map_err(|failed| failed.error)?.pop() {
+        Some(trimmed) => Ok(trimmed.into()),
+        None => unreachable!("a batch answers each of its writes"),
+    }
 }
 
 /// What a write did, as the method for it answers.

@@ -10,7 +10,8 @@ use crate::owner::message::Answer;
 /// Every method of [`Store`](crate::Store) and [`Reader`](crate::Reader) that sends a command works over any backend,
 /// so code that is generic over it does not depend on where the data is.
 ///
-/// The backends are those of this project: what they exchange is not part of the public API.
+/// What a backend exchanges is not part of the public API: implementations outside of this project are not covered by its
+/// version number.
 ///
 /// # Examples
 ///

@@ -101,6 +101,11 @@ impl<T> LocalCall<'_, T> {
         Ok(())
     }
 
+    /// Whether the command was in the line before a queue that was closed.
+    fn was_let_go(&self) -> bool {
+        self.ticket.as_ref().is_some_and(Ticket::is_let_go)
+    }
+
     /// Drop what an answer carries beside itself. If that panics, the store stops, as it does wherever the code of
     /// `T` panics.
     #[inline]
@@ -113,7 +118,9 @@ impl<T> LocalCall<'_, T> {
             let backend = self.backend;
             backend.hub().status.fail(format!("a value panicked when it was dropped: {cause}"));
             backend.token().cancel();
-            *answer = Err(backend.closed());
+            let rest = std::mem::replace(answer, Err(backend.closed()));
+            // Which may panic once more.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(rest)));
         }
     }
 }
@@ -132,17 +139,15 @@ impl<T> Future for LocalCall<'_, T> {
                         this.finish(&mut answer);
                         return Poll::Ready(answer);
                     }
+                    // The end of the store may take its time: a command that was never queued need not wait for it.
+                    Poll::Ready(None) if this.was_let_go() => {
+                        (this.state, this.ticket) = (State::Done, None);
+                        return Poll::Ready(Err(this.backend.closed()));
+                    }
                     Poll::Ready(None) => {
                         this.state = State::Late(Box::pin(this.backend.hub().status.ended()));
                     }
-                    Poll::Pending => {
-                        // The end of the store may take its time: a command that was never queued need not wait for it.
-                        if this.ticket.as_ref().is_some_and(Ticket::is_let_go) {
-                            (this.state, this.ticket) = (State::Done, None);
-                            return Poll::Ready(Err(this.backend.closed()));
-                        }
-                        return Poll::Pending;
-                    }
+                    Poll::Pending => return Poll::Pending,
                 },
                 State::New(_) => match this.start(cx.waker()) {
                     Ok(()) => return Poll::Pending,

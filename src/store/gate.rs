@@ -16,7 +16,7 @@ use crate::owner::queue;
 ///
 /// A gate owns a device or a rule. It runs as a task of its own, with a bounded queue and a time-out,
 /// and is asked about one write after another. What it admits goes on to the owner in that order; a
-/// refusal reaches only the one who asked. Neither the owner nor anybody else waits for it.
+/// refusal reaches only its caller. Neither the owner nor another caller waits for it.
 ///
 /// Writes to gated keys take no conditions, and do not travel in a batch, because the device has
 /// acted before the owner could check. What the owner itself refuses afterwards (a limit, a kind), or
@@ -151,7 +151,7 @@ impl<T: Send + Sync + 'static> GateTask<T> {
     async fn next(&mut self) -> Option<Envelope<T>> {
         tokio::select! {
             biased;
-            // A store that has failed has nobody to admit for.
+            // A store that has failed takes no writes.
             () = self.status.ended() => None,
             () = self.token.cancelled(), if !self.queue.is_closed() => {
                 self.queue.close();

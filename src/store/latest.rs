@@ -12,7 +12,7 @@ use crate::feed::{Listening, Status, Watcher};
 use crate::model::{Entry, Error, Key, Result};
 use crate::store::View;
 
-/// Always the newest value of one key. Values in between may be skipped: whoever needs each change
+/// Always the newest value of one key. Values in between may be skipped: a task that needs each change
 /// takes a [`Subscription`](crate::Subscription).
 ///
 /// Made by [`Reader::latest`](crate::Reader::latest). It does not keep the store alive. As a

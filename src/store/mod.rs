@@ -164,6 +164,10 @@ impl<T, B> Store<T, B> {
     /// [`Trimmed`](crate::ChangeKind::Trimmed) of 0 elements. With 0 the list stays, and is empty. To push and trim at
     /// once, see [`keep_last`](PendingPut::keep_last).
     ///
+    /// # Cancel safety
+    ///
+    /// As that of a [`Pending`].
+    ///
     /// # Examples
     ///
     /// ```
@@ -310,7 +314,7 @@ impl<T, B> Store<T, B> {
     }
 
     /// Change a value that is present by a closure, which runs in the caller: again, with what is
-    /// there then, whenever somebody else was faster. Answers the new entry.
+    /// there then, whenever another write was faster. Returns the new entry.
     ///
     /// The closure may run many times, and should do nothing else. It cannot say no: a value that it
     /// leaves as it is counts as a change too, with a revision and an event; where that matters, `get`

@@ -55,13 +55,8 @@ impl<'a, T, A, B, E> Pending<'a, T, A, B, E> {
         Self { backend, command, read }
     }
 
-    /// Another command instead of this one, to the same backend, with the answer read like this.
-    pub(super) fn replace<C>(
-        self,
-        command: impl FnOnce(Command<T>) -> Command<T>,
-        read: Read<T, C>,
-    ) -> Pending<'a, T, C, B> {
-        Pending { backend: self.backend, command: command(self.command), read }
+    pub(super) fn into_parts(self) -> (&'a B, Command<T>) {
+        (self.backend, self.command)
     }
 
     pub(super) fn command_mut(&mut self) -> &mut Command<T> {

@@ -123,7 +123,7 @@ impl<T, B> Reader<T, B> {
 
     /// As [`range`](Self::range), with the length and the revision of the list.
     #[doc(hidden)]
-    pub fn part(
+    pub fn slice(
         &self,
         key: impl Into<Key>,
         offset: isize,
@@ -284,7 +284,7 @@ impl<T> Reader<T> {
     }
 
     /// Whether the store is fit for work: it has recovered what its journal holds, and takes writes. For a
-    /// readiness probe; costs no more than a lock that nobody holds for long.
+    /// readiness probe; costs no more than a lock that is never held for long.
     ///
     /// # Errors
     ///

@@ -147,9 +147,19 @@ impl<T, A, B> PendingPut<'_, T, A, B> {
 
 impl<'a, T, B> PendingPut<'a, T, Pushed, B> {
     /// Push, and keep at most the last `keep` elements of the list, both or neither: a history of bounded length.
-    /// Answers as the push, with the length after both.
+    /// Answers the revision and the length after both.
     ///
-    /// It is a [`batch`](crate::Store::batch) of a push and a [`trim`](crate::Store::trim), so a gated key refuses it.
+    /// It is a [`batch`](crate::Store::batch) of a push and a [`trim`](crate::Store::trim). The push is decided first, so
+    /// at a limit in bytes it needs room for its element, which the trim frees only afterwards. After a push to the
+    /// front, use [`keep_first`](Self::keep_first): this one would remove the new element.
+    ///
+    /// # Errors
+    ///
+    /// As the push. [`Error::Refused`] if the key is gated, since a batch passes no gate.
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of a [`Pending`].
     ///
     /// # Examples
     ///
@@ -165,26 +175,28 @@ impl<'a, T, B> PendingPut<'a, T, Pushed, B> {
     /// # Ok(()) }
     /// ```
     pub fn keep_last(self, keep: usize) -> Pending<'a, T, Pushed, B> {
-        self.and(|key| Write::trim(key, keep))
+        self.trimmed(|key| Write::trim(key, keep))
     }
 
     /// Push, and keep at most the first `keep` elements of the list, both or neither. As
     /// [`keep_last`](Self::keep_last), for a push to the front.
+    ///
+    /// # Errors
+    ///
+    /// As [`keep_last`](Self::keep_last).
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of a [`Pending`].
     pub fn keep_first(self, keep: usize) -> Pending<'a, T, Pushed, B> {
-        self.and(|key| Write::trim_front(key, keep))
+        self.trimmed(|key| Write::trim_front(key, keep))
     }
 
-    fn and(self, trim: impl FnOnce(&Key) -> Write<T>) -> Pending<'a, T, Pushed, B> {
-        self.0.replace(
-            |command| match command {
-                Command::Write(push) => {
-                    let trim = trim(push.key());
-                    Command::Batch(vec![push, trim])
-                }
-                other => other,
-            },
-            answer::pushed_and_trimmed,
-        )
+    fn trimmed(self, trim: impl FnOnce(&Key) -> Write<T>) -> Pending<'a, T, Pushed, B> {
+        let (backend, command) = self.0.into_parts();
+        let Command::Write(push) = command else { unreachable!("a put is a write") };
+        let trim = trim(push.key());
+        Pending::new(backend, Command::Batch(vec![push, trim]), answer::pushed_and_trimmed)
     }
 }
 

@@ -11,7 +11,8 @@ pub(crate) type Module = Vec<String>;
 
 pub(crate) struct Graph {
     modules: BTreeSet<Module>,
-    edges: BTreeMap<(Module, Module), String>,
+    /// Each module, what it uses, and the paths by which it does.
+    edges: BTreeMap<(Module, Module), BTreeSet<String>>,
 }
 
 /// One module uses another, by this path.
@@ -56,24 +57,23 @@ impl Graph {
                 let name = name.rsplit(" as ").next().unwrap_or(name).to_owned();
                 let target = absolute(module, &path.segments);
                 if path.is_export {
-                    exports.insert([module.clone(), vec![name]].concat(), target);
-                } else {
-                    uses.push((module.clone(), target, path.segments.join("::")));
+                    exports.insert([module.clone(), vec![name]].concat(), target.clone());
                 }
+                uses.push((module.clone(), target, path.segments.join("::")));
             }
         }
         let mut edges = BTreeMap::new();
         for (from, target, path) in uses {
             let to = resolve(target, &exports, &modules);
-            if to != from {
-                edges.entry((from, to)).or_insert(path);
-            }
+            edges.entry((from, to)).or_insert_with(BTreeSet::new).insert(path);
         }
         Self { modules, edges }
     }
 
     pub(crate) fn edges(&self) -> Vec<Edge<'_>> {
-        self.edges.iter().map(|((from, to), path)| Edge { from, to, path }).collect()
+        let paths =
+            self.edges.iter().flat_map(|(ends, paths)| paths.iter().map(move |path| (ends, path)));
+        paths.map(|((from, to), path)| Edge { from, to, path }).collect()
     }
 
     /// Every module that has others inside.
@@ -135,7 +135,7 @@ fn read(root: &Path, folder: &Path, texts: &mut Vec<(String, String)>) {
 
 fn module_of(file: &str) -> Module {
     let mut names: Module = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
-    if names.last().is_some_and(|last| ["mod", "lib", "main"].contains(&last.as_str())) {
+    if names == ["lib"] || names.last().is_some_and(|last| last == "mod") {
         names.pop();
     }
     names

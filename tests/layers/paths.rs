@@ -48,7 +48,7 @@ pub(crate) fn of(text: &str) -> Vec<Path> {
     for root in ["crate::", "super::"] {
         for (at, _) in code.match_indices(root) {
             let before = code[..at].chars().next_back();
-            if before.is_some_and(|c| c.is_alphanumeric() || "_:$".contains(c)) {
+            if before.is_some_and(|c| c.is_alphanumeric() || "_:".contains(c)) {
                 continue;
             }
             let end = code[at..].find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));

@@ -30,21 +30,23 @@ pub(super) struct Feed<T> {
 }
 
 impl<T: Send + Sync + 'static> Feed<T> {
-    pub(super) fn new(hub: Arc<Hub<T>>, source: Source<T>, after: u64, head: u64) -> Self {
+    pub(super) fn new(
+        hub: Arc<Hub<T>>,
+        mark: Arc<Mark>,
+        source: Source<T>,
+        after: u64,
+        head: u64,
+    ) -> Self {
         let (position, behind) = (after, head);
-        let mark = match &source {
-            Source::Channel { .. } => Mark::new(),
-            Source::Watcher { watcher, .. } => Arc::clone(watcher.mark()),
-        };
-        if matches!(source, Source::Channel { .. }) || after < head {
-            mark.set(Some(after + 1));
-        }
-        hub.lag.observe(&mark);
         Self { hub, source, position, mark, behind, read: VecDeque::new(), reading: None }
     }
 
     pub(super) fn position(&self) -> u64 {
         self.position
+    }
+
+    pub(super) fn hub(&self) -> &Hub<T> {
+        &self.hub
     }
 
     /// The next turn, and the revision after which it is news. Cancel safe.

@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep};
 
 use super::feed::Feed;
 use super::walk::Walk;
 use super::{Beginning, Event};
-use crate::feed::{Hub, Turn};
+use crate::feed::{Hub, Mark, Turn};
 use crate::model::{Change, Error, Filter, Start};
 
 /// A progress mark comes after this many changes that the filter hid, or this long after one.
@@ -26,12 +26,12 @@ pub(super) struct Follower<T> {
     /// The revision that was told last.
     told: u64,
     /// When to tell of progress, if there has been any.
-    /// Made when it is first waited for: a subscription may be begun outside of a runtime.
+    /// Made when it is first waited for: most subscriptions are read in time.
     tick: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Follower<T> {
-    pub(super) fn new(hub: Arc<Hub<T>>, beginning: Beginning<T>) -> Self {
+    pub(super) fn new(hub: Arc<Hub<T>>, mark: Arc<Mark>, beginning: Beginning<T>) -> Self {
         let Beginning { filter, start, source, after, head, entry } = beginning;
         let mut ready = VecDeque::new();
         let mut walk = None;
@@ -45,7 +45,7 @@ impl<T: Clone + Send + Sync + 'static> Follower<T> {
             }
         }
         Self {
-            feed: Feed::new(hub, source, after, head),
+            feed: Feed::new(hub, mark, source, after, head),
             filter,
             walk,
             ready,
@@ -72,7 +72,10 @@ impl<T: Clone + Send + Sync + 'static> Follower<T> {
                 }
                 continue;
             }
-            let tick = self.tick.get_or_insert_with(|| Box::pin(sleep(SILENT_AT_MOST)));
+            let tick = {
+                let hub = self.feed.hub();
+                self.tick.get_or_insert_with(|| Box::pin(hub.sleep(SILENT_AT_MOST)))
+            };
             tokio::select! {
                 biased;
                 turn = self.feed.next() => {

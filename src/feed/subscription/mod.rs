@@ -73,10 +73,10 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
     #[doc(hidden)]
     pub fn open(opening: Opening<T>) -> Self {
         match opening.0 {
-            Origin::Hub(hub, beginning) => {
+            Origin::Hub { hub, mark, beginning } => {
                 let store = hub.id();
                 let resume = (beginning.start != Start::Snapshot).then_some(beginning.after);
-                let follower = Follower::new(hub, *beginning);
+                let follower = Follower::new(hub, mark, *beginning);
                 Self { state: State::Idle(Box::new(follower)), store, resume }
             }
             Origin::Events { store, resume, events } => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_core::Stream;
 use tokio::sync::broadcast;
 
-use crate::feed::{Hub, Listening, Turn, Watcher};
+use crate::feed::{Hub, Listening, Mark, Turn, Watcher};
 use crate::model::{Entry, Error, Event, Filter, Start, StoreId};
 
 /// Where a subscription begins, and what it reads from: the answer of a backend, of which the handle makes a
@@ -16,7 +16,7 @@ pub struct Opening<T>(pub(super) Origin<T>);
 
 pub(super) enum Origin<T> {
     /// The change stream of this process.
-    Hub(Arc<Hub<T>>, Box<Beginning<T>>),
+    Hub { hub: Arc<Hub<T>>, mark: Arc<Mark>, beginning: Box<Beginning<T>> },
     /// Events that come ready from somewhere else.
     Events { store: StoreId, resume: Option<u64>, events: Events<T> },
 }
@@ -37,6 +37,20 @@ pub(crate) struct Beginning<T> {
     pub(crate) entry: Option<Entry<T>>,
 }
 
+impl<T> Source<T> {
+    /// The mark of a subscription that begins after this revision, where `head` is the newest one.
+    fn mark(&self, after: u64, head: u64) -> Arc<Mark> {
+        let mark = match self {
+            Self::Channel { .. } => Mark::new(),
+            Self::Watcher { watcher, .. } => Arc::clone(watcher.mark()),
+        };
+        if matches!(self, Self::Channel { .. }) || after < head {
+            mark.set(Some(after + 1));
+        }
+        mark
+    }
+}
+
 /// Where changes come from.
 pub(crate) enum Source<T> {
     Channel { receiver: broadcast::Receiver<Turn<T>>, _listening: Listening },
@@ -44,8 +58,11 @@ pub(crate) enum Source<T> {
 }
 
 impl<T> Opening<T> {
+    /// A subscription to the change stream. It counts as one that is behind from now on.
     pub(crate) fn new(hub: Arc<Hub<T>>, beginning: Beginning<T>) -> Self {
-        Self(Origin::Hub(hub, Box::new(beginning)))
+        let mark = beginning.source.mark(beginning.after, beginning.head);
+        hub.lag.observe(&mark);
+        Self(Origin::Hub { hub, mark, beginning: Box::new(beginning) })
     }
 
     /// A subscription to the changes of the store with this id that delivers these events. `resume` is the revision

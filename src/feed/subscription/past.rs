@@ -10,7 +10,7 @@ use crate::model::{Change, Error};
 
 type Read<T> = Result<Vec<Change<T>>, ReadError>;
 
-/// A read that is under way. Whoever waits for it may leave and come back: the future stays.
+/// A read of the journal that is under way. It goes on if the future that waits for it is dropped.
 pub(super) struct Reading<T> {
     after: u64,
     up_to: u64,

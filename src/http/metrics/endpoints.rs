@@ -177,6 +177,11 @@ mod tests {
             ("/", "other"),
             ("", "other"),
             ("/keys/", "other"),
+            ("/api/v1/docs/index.html", "other"),
+            ("/auth/x", "other"),
+            ("/docs/a/b", "other"),
+            ("/entry/trim", "/entry/trim"),
+            ("/entry/trim/", "other"),
             ("*", "other"),
         ] {
             assert_eq!(route_of(path), route, "{path}");

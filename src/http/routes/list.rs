@@ -111,7 +111,7 @@ pub(in crate::http) async fn range<T: Element>(
     PathKey(key): PathKey,
     Query(Window { offset, limit }): Query<Window>,
 ) -> Result<Response, Failure> {
-    let part = send(app.store.part(&key, offset, limit.unwrap_or(usize::MAX))).await?;
+    let part = send(app.store.slice(&key, offset, limit.unwrap_or(usize::MAX))).await?;
     let Slice { elements, length, revision } = part.ok_or(Error::NotFound)?;
     let body = serde_json::to_vec(&Part { elements, length, revision })?;
     Ok(with_etag(json(body), &etag(app.store.id(), revision)))

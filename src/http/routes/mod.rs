@@ -1,12 +1,12 @@
 //! The handlers, one file per subject, and the routes to them.
 
-mod authorized;
 mod batch;
 mod docs;
 mod entry;
 mod list;
 mod pages;
 mod raw;
+mod require_right;
 mod watch;
 mod whole;
 
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::MethodRouter;
 
-use self::authorized::route;
+use self::require_right::route;
 use super::answer::Failure;
 use super::app::{App, Element};
 use super::auth::{accounts, session};

@@ -119,7 +119,7 @@ impl<X> Record<'_, X> {
     }
 
     fn value<T: DeserializeOwned>(&self) -> Result<Value<T>, Unreadable> {
-        match Kind::parse(self.kind.ok_or_else(|| missing("kind"))?)? {
+        match self.kind.map_or(Ok(Kind::Item), Kind::parse)? {
             Kind::Item => self.element().map(Value::Item),
             Kind::List => self.element().map(Value::List),
         }

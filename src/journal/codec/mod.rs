@@ -28,6 +28,6 @@ pub(crate) use self::event::{event_name, read_event, write_event};
 pub use self::json::{InvalidJson, Json};
 pub use self::lines::{InvalidLine, event_line, export_line, read_value, row_line, time_text};
 pub(crate) use self::lines::{put_exported, read_exported};
-pub(crate) use self::record::{Extension, Record, next_text};
+pub(crate) use self::record::{Extension, Record, Seen, next_text};
 pub(crate) use self::time::{format_time, parse_time, rfc3339};
 pub(crate) use self::value::{parse_value, put_value};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members of a record, as they are read. Which of them are present depends on what it records.
@@ -73,24 +73,30 @@ impl<'de: 'a, 'a, X: Extension<'de>> Deserialize<'de> for Record<'a, X> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut record: Self::Value = Record::default();
+                let mut seen = Seen::default();
                 while let Some(Text(name)) = map.next_key()? {
-                    // `record` is in lines that are not changes; `command` and `value` are names of format 1.
-                    match &*name {
-                        "change" | "record" | "command" => record.name = next_text(&mut map)?,
-                        "revision" => record.revision = Some(map.next_value()?),
-                        "time" => record.time = next_text(&mut map)?,
-                        "key" => record.key = next_text(&mut map)?,
+                    let Some(member) = Member::of(&name) else {
+                        record.extra.read(&name, &mut map)?;
+                        continue;
+                    };
+                    seen.once(member as u8, &name)?;
+                    match member {
+                        Member::Name => record.name = next_text(&mut map)?,
+                        Member::Revision => record.revision = Some(map.next_value()?),
+                        Member::Time => record.time = next_text(&mut map)?,
+                        Member::Key => record.key = next_text(&mut map)?,
                         // A `null` is a value too: that of `()`, or of a `None`.
-                        "value" | "element" => record.value = Some(map.next_value()?),
-                        "kind" => record.kind = Some(map.next_value()?),
-                        "ttl" => record.ttl = map.next_value::<Option<_>>()?.map(|Text(ttl)| ttl),
-                        "end" => record.end = next_text(&mut map)?,
-                        "length" => record.length = map.next_value()?,
-                        "count" => record.count = map.next_value()?,
-                        "created_at" => record.created_at = next_text(&mut map)?,
-                        "updated_at" => record.updated_at = next_text(&mut map)?,
-                        "changes" => record.changes = map.next_value()?,
-                        other => record.extra.read(other, &mut map)?,
+                        Member::Value => record.value = Some(map.next_value()?),
+                        Member::Kind => record.kind = Some(map.next_value()?),
+                        Member::Ttl => {
+                            record.ttl = map.next_value::<Option<_>>()?.map(|Text(ttl)| ttl);
+                        }
+                        Member::End => record.end = next_text(&mut map)?,
+                        Member::Length => record.length = map.next_value()?,
+                        Member::Count => record.count = map.next_value()?,
+                        Member::CreatedAt => record.created_at = next_text(&mut map)?,
+                        Member::UpdatedAt => record.updated_at = next_text(&mut map)?,
+                        Member::Changes => record.changes = map.next_value()?,
                     }
                 }
                 Ok(record)
@@ -98,6 +104,62 @@ impl<'de: 'a, 'a, X: Extension<'de>> Deserialize<'de> for Record<'a, X> {
         }
 
         deserializer.deserialize_map(Members(PhantomData))
+    }
+}
+
+/// A member of a record.
+#[derive(Debug, Clone, Copy)]
+enum Member {
+    Name,
+    Revision,
+    Time,
+    Key,
+    Value,
+    Kind,
+    Ttl,
+    End,
+    Length,
+    Count,
+    CreatedAt,
+    UpdatedAt,
+    Changes,
+}
+
+impl Member {
+    /// `record` is in lines that are not changes; `command` and `value` are names of format 1.
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "change" | "record" | "command" => Self::Name,
+            "revision" => Self::Revision,
+            "time" => Self::Time,
+            "key" => Self::Key,
+            "value" | "element" => Self::Value,
+            "kind" => Self::Kind,
+            "ttl" => Self::Ttl,
+            "end" => Self::End,
+            "length" => Self::Length,
+            "count" => Self::Count,
+            "created_at" => Self::CreatedAt,
+            "updated_at" => Self::UpdatedAt,
+            "changes" => Self::Changes,
+            _ => return None,
+        })
+    }
+}
+
+/// The members that an object has had so far.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(u32);
+
+impl Seen {
+    /// Refuse a member, known by its number, that was there before.
+    pub(crate) fn once<E: Error>(&mut self, member: u8, name: &str) -> Result<(), E> {
+        let bit = 1 << member;
+        if self.0 & bit != 0 {
+            return Err(E::custom(format_args!("duplicate field `{name}`")));
+        }
+        self.0 |= bit;
+        Ok(())
     }
 }
 

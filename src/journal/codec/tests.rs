@@ -249,7 +249,15 @@ fn invalid_records_are_refused_with_the_reason() {
         ),
         (format!(r#"{{{at},"change":"moved","to":"a"}}"#), "a later version"),
         (format!(r#"{{{at},"change":"jumped"}}"#), "unknown record \"jumped\""),
-        (format!(r#"{{{at},"change":"set","value":"v"}}"#), "\"kind\" is missing"),
+        (format!(r#"{{{at},"change":"set","value":"v","value":"w"}}"#), "duplicate field `value`"),
+        (
+            format!(r#"{{{at},"change":"pushed","value":"v","element":"w"}}"#),
+            "duplicate field `element`",
+        ),
+        (
+            format!(r#"{{{at},"change":"set","revision":2,"value":"v"}}"#),
+            "duplicate field `revision`",
+        ),
         (format!(r#"{{{at},"change":"set","kind":"json"}}"#), "\"value\" is missing"),
         (format!(r#"{{{at},"change":"pushed","element":"v","length":1}}"#), "front or back"),
         (

@@ -8,25 +8,25 @@ use crate::owner::message::{Envelope, Message};
 use crate::owner::plan::Plan;
 
 /// What was decided about the commands of a turn, and the changes that it makes.
-pub(in crate::owner) struct Planned<T> {
+pub(in crate::owner) struct TurnPlan<T> {
     decisions: Vec<Decision>,
     pub(in crate::owner) turn: Turn<T>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Data<T> {
     /// Decide the commands of a turn, and change nothing.
-    pub(in crate::owner) fn plan(&self, commands: &[Envelope<T>], now: Timestamp) -> Planned<T> {
+    pub(in crate::owner) fn plan(&self, commands: &[Envelope<T>], now: Timestamp) -> TurnPlan<T> {
         let mut plan = Plan::new(&self.state, now, self.rules);
         let decide = |command: &Envelope<T>| Decision::new(&command.message, &mut plan);
         let decisions = commands.iter().map(decide).collect();
-        Planned { decisions, turn: plan.into_changes().into() }
+        TurnPlan { decisions, turn: plan.into_changes().into() }
     }
 
     /// Apply a turn that was recorded, publish it, and answer its commands. Reads are done in their place.
     pub(in crate::owner) fn finish_turn(
         &mut self,
         commands: Vec<Envelope<T>>,
-        Planned { decisions, turn }: Planned<T>,
+        TurnPlan { decisions, turn }: TurnPlan<T>,
         now: Timestamp,
     ) {
         let mut replies = Vec::with_capacity(commands.len());
@@ -40,13 +40,14 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
                 let _span = command.enter();
                 self.read(command.message, command.reply, now);
             } else {
-                replies.push((command.reply, decision, start, popped));
+                replies.push((command, decision, start, popped));
             }
         }
         self.publisher.publish_turn(turn);
         self.count();
-        for (reply, decision, start, popped) in replies {
-            reply.send(decision.answer(start, popped, now));
+        // The values of the commands are dropped here, after publishing: their `Drop` may be slow, or panic.
+        for (command, decision, start, popped) in replies {
+            command.reply.send(decision.answer(start, popped, now));
         }
     }
 

@@ -34,7 +34,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
             | Message::Many(_)
             | Message::Batch(_)
             | Message::Clear
-            | Message::Compact => unreachable!("it is no read"),
+            | Message::Compact => unreachable!("{} is no read", message.name()),
         }
     }
 

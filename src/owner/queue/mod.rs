@@ -44,7 +44,7 @@ struct Queue<M> {
     reserved: usize,
     /// Who waits for room, by ticket.
     line: BTreeMap<u64, Waiting<M>>,
-    /// The ticket of whoever comes to the line next.
+    /// The ticket of the next message that comes to the line.
     next_ticket: u64,
     /// The receiver, if it waits for a message.
     parked: Option<Waker>,
@@ -73,7 +73,7 @@ impl<M> Queue<M> {
         self.line.is_empty() && self.messages.len() + self.reserved < capacity
     }
 
-    /// Whether whoever has this ticket was still in line when the queue was closed.
+    /// Whether the message with this ticket was still in line when the queue was closed.
     fn has_let_go(&self, ticket: u64) -> bool {
         self.let_go_from.is_some_and(|first| ticket >= first)
     }

@@ -10,11 +10,11 @@
 //! in that place, as [`Armed`], and tells where in the wheel the token lies: a token that is
 //! somewhere else was replaced by one that fires earlier, and is dropped when it is met.
 
-mod bag;
+mod token_list;
 
 use std::time::Duration;
 
-use self::bag::Bag;
+use self::token_list::TokenList;
 use crate::model::Timestamp;
 
 const LEVELS: usize = 7;
@@ -51,9 +51,9 @@ pub(crate) struct Wheel {
     elapsed: u64,
     levels: Vec<Level>,
     /// What fires when the tick `elapsed` is over.
-    soon: Bag,
+    soon: TokenList,
     /// Fired, to be looked at. They are from ticks before `fired_end`.
-    fired: Bag,
+    fired: TokenList,
     fired_end: u64,
     len: usize,
     sweep: Option<Sweep>,
@@ -62,7 +62,7 @@ pub(crate) struct Wheel {
 #[derive(Debug)]
 struct Level {
     occupied: u64,
-    slots: [Bag; SLOTS],
+    slots: [TokenList; SLOTS],
 }
 
 /// Where a sweep is: the chunks of a slot are looked at from the last to the first.
@@ -75,13 +75,13 @@ struct Sweep {
 
 impl Wheel {
     pub(crate) fn new(origin: Timestamp) -> Self {
-        let level = || Level { occupied: 0, slots: std::array::from_fn(|_| Bag::default()) };
+        let level = || Level { occupied: 0, slots: std::array::from_fn(|_| TokenList::default()) };
         Self {
             origin,
             elapsed: 0,
             levels: (0..LEVELS).map(|_| level()).collect(),
-            soon: Bag::default(),
-            fired: Bag::default(),
+            soon: TokenList::default(),
+            fired: TokenList::default(),
             fired_end: 0,
             len: 0,
             sweep: None,
@@ -192,15 +192,15 @@ impl Wheel {
             return;
         };
         let here = Some((at.level, at.slot));
-        let mut bag = std::mem::take(&mut self.levels[at.level].slots[at.slot]);
-        self.len -= bag.retain(chunk, |place| {
+        let mut tokens = std::mem::take(&mut self.levels[at.level].slots[at.slot]);
+        self.len -= tokens.retain(chunk, |place| {
             self.tick_of(look(place)).is_some_and(|tick| self.position(tick) == here)
         });
         let level = &mut self.levels[at.level];
-        if bag.is_empty() {
+        if tokens.is_empty() {
             level.occupied &= !(1 << at.slot);
         }
-        level.slots[at.slot] = bag;
+        level.slots[at.slot] = tokens;
         self.sweep = Some(Sweep { chunks: chunk, ..at });
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::de::{Error as _, IgnoredAny, MapAccess};
 
 use super::{CLOSE, Sum};
-use crate::journal::codec::{Extension, Record, Unreadable, next_text};
+use crate::journal::codec::{Extension, Record, Seen, Unreadable, next_text};
 
 /// A line as it is read.
 ///
@@ -34,10 +34,16 @@ pub(crate) struct LineMembers<'a> {
     pub(crate) part: Option<Cow<'a, str>>,
     /// In the first header of a backup: all of its parts.
     pub(crate) parts: Vec<Cow<'a, str>>,
+    seen: Seen,
 }
 
 impl<'de> Extension<'de> for LineMembers<'de> {
     fn read<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        const NAMES: [&str; 10] =
+            ["lines", "synced", "prev", "sum", "format", "store", "base", "part", "parts", "crc"];
+        if let Some(member) = NAMES.iter().position(|known| *known == name) {
+            self.seen.once(member as u8, name)?;
+        }
         match name {
             "lines" => self.lines = map.next_value()?,
             "synced" => self.synced = map.next_value()?,

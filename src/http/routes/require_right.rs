@@ -16,7 +16,7 @@ use crate::protocol::{Operation, Right};
 
 /// The handler of an operation, for callers that have the right to it.
 #[derive(Debug, Clone)]
-struct Authorized<H> {
+struct RequireRight<H> {
     handler: H,
     right: Right,
 }
@@ -29,12 +29,12 @@ where
 {
     let right = operation.right();
     match MethodFilter::try_from(operation.method().clone()) {
-        Ok(method) => on(method, Authorized { handler, right }),
+        Ok(method) => on(method, RequireRight { handler, right }),
         Err(_) => unreachable!("the methods of the table are those of HTTP"),
     }
 }
 
-impl<H, M, T> Handler<M, Arc<App<T>>> for Authorized<H>
+impl<H, M, T> Handler<M, Arc<App<T>>> for RequireRight<H>
 where
     H: Handler<M, Arc<App<T>>>,
     T: Element,

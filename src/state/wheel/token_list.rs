@@ -7,9 +7,9 @@
 const CHUNK: usize = 256;
 
 #[derive(Debug, Default)]
-pub(super) struct Bag(Vec<Vec<u32>>);
+pub(super) struct TokenList(Vec<Vec<u32>>);
 
-impl Bag {
+impl TokenList {
     pub(super) fn push(&mut self, token: u32) {
         match self.0.last_mut() {
             Some(last) if last.len() < CHUNK => last.push(token),
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn it_gives_back_what_it_was_given() {
-        let mut bag = Bag::default();
+        let mut bag = TokenList::default();
         (0..1_000).for_each(|token| bag.push(token));
         assert_eq!(bag.chunks(), 4);
         assert_eq!(bag.retain(1, |token| token % 2 == 0), CHUNK / 2);
