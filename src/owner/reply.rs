@@ -1,8 +1,9 @@
-//! The way back: one answer, from the task that works to the one that waits.
+//! The reply to a command: one answer, from the owner to the caller.
 //!
-//! What `tokio::sync::oneshot` does, with a lock around one word of state instead of a protocol of
-//! atomics: the waker is there before the command is sent, so that asking and being answered take one
-//! round of the lock each.
+//! `tokio::sync::oneshot` with a lock around one state instead of a protocol of atomics. The waker is registered
+//! before the command is sent, so that sending and replying take the lock once each. `oneshot` registers it only when
+//! it is polled once more: that is 2.3 % more instructions for a get by one caller, 3.5 % by 64 callers, 1.6 % for a
+//! set by one caller, and 2.3 % by 64.
 
 use std::fmt;
 use std::pin::Pin;

@@ -69,7 +69,7 @@ impl Place {
         options.write(true).create(true).truncate(false);
         private(&mut options);
         let lock = options.open(beside(&self.file, ".lock"))?;
-        lock.lock()?;
+        lock_exclusive(&lock)?;
         Ok(lock)
     }
 }
@@ -169,6 +169,14 @@ fn make_folder(folder: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
+/// Waits for the lock. `File::lock` needs Rust 1.89.
+#[cfg(unix)]
+fn lock_exclusive(file: &File) -> io::Result<()> {
+    use rustix::fs::FlockOperation;
+    let lock = || rustix::fs::flock(file, FlockOperation::LockExclusive);
+    Ok(rustix::io::retry_on_intr(lock)?)
+}
+
 #[cfg(unix)]
 fn private(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
@@ -191,6 +199,11 @@ fn check_private(file: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make_folder(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
+}
+
+#[cfg(not(unix))]
+fn lock_exclusive(file: &File) -> io::Result<()> {
+    fs4::FileExt::lock(file)
 }
 
 #[cfg(not(unix))]

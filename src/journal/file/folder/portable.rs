@@ -1,11 +1,12 @@
 //! A directory by its path, for systems that cannot hold one open. There an open file cannot be removed, and the
 //! lock file is one.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fs4::{FileExt, TryLockError};
 use parking_lot::Mutex;
 
 use super::{absolute, create_all, locked_by, sync_directory};
@@ -38,7 +39,7 @@ impl Disk for Folder {
         let path = self.absolute.join(LOCK);
         let mut options = OpenOptions::new();
         let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
-        match file.try_lock() {
+        match FileExt::try_lock(&file) {
             Ok(()) => {
                 // It is for messages, and can be done without where there is no room.
                 let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
