@@ -5,13 +5,14 @@ use std::fs;
 use crate::command::{mainspring, run};
 use crate::server::fresh;
 
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 30] = [
     "get",
     "set",
     "update",
     "remove",
     "push",
     "pop",
+    "trim",
     "keys",
     "scan",
     "range",

@@ -106,6 +106,26 @@ async fn in_a_drop() {
 }
 
 #[tokio::test]
+async fn in_a_drop_after_a_turn_was_recorded() {
+    let journal = MemoryJournal::new();
+    let store = Store::<Bomb>::builder().journal(journal.clone()).spawn();
+    store.set("calm", Bomb::new()).await.unwrap();
+    let mut changes = store.subscribe().await.unwrap();
+    let bomb = Bomb::new();
+    bomb.on_drop.store(true, Ordering::SeqCst);
+    let (first, second) = join!(store.set("a", bomb), store.set("b", Bomb::new()));
+    assert_eq!(first, Ok(2));
+    assert!(failed(&second.unwrap_err(), "a drop too many"));
+    assert_eq!(journal.head(), 3);
+    for revision in 2..=3 {
+        let event = changes.recv().await.unwrap();
+        assert_eq!(event.revision(), Some(revision), "what was recorded is published");
+    }
+    assert!(store.view().contains("b"));
+    has_failed(&store, "a drop too many").await;
+}
+
+#[tokio::test]
 async fn in_a_drop_behind_a_gate() {
     struct No;
     impl Gate<Bomb> for No {
