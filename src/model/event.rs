@@ -88,7 +88,7 @@ impl<T: Clone> Event<T> {
 
 impl<T> Event<T> {
     /// The revision up to which this event tells; `None` for the entries of a snapshot. Where to
-    /// resume is said by [`Subscription::resume_token`].
+    /// resume is said by [`Subscription::resume_token`](crate::Subscription::resume_token).
     pub fn revision(&self) -> Option<u64> {
         match self {
             Self::Entry { .. } => None,
