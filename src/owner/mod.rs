@@ -217,7 +217,7 @@ where
         self.hub.status.close();
         self.abandon_compactions();
         let deadline = self.shutdown.begin();
-        let mut batch = Vec::with_capacity(self.drain);
+        let mut batch = Vec::new();
         // Gates finish what is queued there; what they admit still comes in here.
         self.shutdown.gates.close();
         while !self.shutdown.gates.is_empty() {

@@ -32,7 +32,7 @@ pub(crate) struct Command<'a> {
     ttl: Option<Cow<'a, RawValue>>,
     /// How many elements a trim keeps at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "server", schema(nullable = false))]
+    #[cfg_attr(feature = "server", schema(value_type = Option<usize>, nullable = false, minimum = 0, maximum = 18_446_744_073_709_551_615usize))]
     keep: Option<usize>,
     /// Only if the key is absent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

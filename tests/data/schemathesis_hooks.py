@@ -7,10 +7,11 @@ CONDITIONS = ("if_absent", "if_present", "if_revision")
 
 def one_condition(command, others=0):
     """A write takes one condition. One that is wrong by itself stays: it is to be refused."""
-    revision = command.get("if_revision")
-    if isinstance(revision, float) and revision.is_integer():
-        # An integer, says JSON Schema; JSON that programs write has no such integers.
-        command["if_revision"] = int(revision)
+    for name in ("if_revision", "keep"):
+        number = command.get(name)
+        if isinstance(number, float) and number.is_integer():
+            # An integer, says JSON Schema; JSON that programs write has no such integers.
+            command[name] = int(number)
     given = {name: command.get(name) for name in CONDITIONS}
     given = {name: value for name, value in given.items() if value is not None and value is not False}
     are_right = all(

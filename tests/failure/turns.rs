@@ -65,6 +65,7 @@ async fn appends(limit: TurnLimit) -> Vec<usize> {
     (0..600).map(write).collect::<JoinSet<u64>>().join_all().await;
     let lengths = appends.lock().unwrap().clone();
     assert_eq!(lengths.iter().sum::<usize>(), 600);
+    store.shutdown().await.unwrap();
     lengths
 }
 
@@ -72,6 +73,7 @@ async fn appends(limit: TurnLimit) -> Vec<usize> {
 async fn a_turn_has_as_many_commands_as_the_journal_wants() {
     let unlimited = u64::MAX;
     assert_eq!(appends(TurnLimit { commands: 600, bytes: unlimited }).await, [600]);
+    assert_eq!(appends(TurnLimit { commands: usize::MAX, bytes: unlimited }).await, [600]);
     // 256 commands are taken from the queue at once, or more if the limit is higher.
     let some = [100, 100, 56, 100, 100, 56, 88];
     assert_eq!(appends(TurnLimit { commands: 100, bytes: unlimited }).await, some);
