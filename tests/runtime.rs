@@ -6,6 +6,7 @@ mod common;
 use std::future::IntoFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use common::HungJournal;
@@ -171,6 +172,29 @@ fn a_plain_thread_can_subscribe() {
         assert!(matches!(soon(snapshot.recv()).await.unwrap(), Event::Entry { .. }));
         assert_eq!(soon(latest.changed()).await.unwrap().unwrap().revision, 2);
     });
+}
+
+#[test]
+fn subscription_is_read_on_a_runtime_without_timers() {
+    let home = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .unwrap();
+    let in_it = home.enter();
+    let store = Store::<String>::builder().spawn();
+    drop(in_it);
+    let mut changes = store.subscribe().blocking_send().unwrap();
+    let bare = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let event = bare.block_on(async {
+        let mut recv = std::pin::pin!(changes.recv());
+        let is_waiting =
+            std::future::poll_fn(|cx| Poll::Ready(recv.as_mut().poll(cx).is_pending()));
+        assert!(is_waiting.await);
+        std::thread::spawn(move || store.set("k", "v").blocking_send().unwrap());
+        recv.await
+    });
+    assert_eq!(event.unwrap().revision(), Some(1));
 }
 
 /// Can be open once. Letting it go takes a moment.

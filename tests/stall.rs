@@ -269,6 +269,18 @@ async fn and_after_some_seconds() {
 }
 
 #[tokio::test]
+async fn subscription_is_behind_before_its_answer_is_taken() {
+    let store = holding(1_000);
+    let reply = store.subscribe().try_send().unwrap();
+    for n in 0..5 {
+        store.set("key", n).await.unwrap();
+    }
+    assert_eq!(store.stats().max_lag, 5);
+    drop(reply);
+    assert_eq!(store.stats().max_lag, 0);
+}
+
+#[tokio::test]
 async fn how_far_behind_the_slowest_is_can_be_asked() {
     let store = holding(1_000);
     let set = async |count: u64| {

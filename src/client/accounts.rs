@@ -9,7 +9,7 @@ use super::Remote;
 use super::address::Address;
 use super::fault::{Effect, Fault};
 use super::login::Refresher;
-use super::remote::{Request, Sender};
+use super::remote::{Authentication, Request};
 use super::tokens::Tokens;
 use crate::auth::{Access, AuthError, NewToken, Profile, Secret};
 use crate::model::duration::format_duration;
@@ -96,7 +96,7 @@ impl Accounts {
     pub async fn login(&self, name: &str, password: impl Into<Secret>) -> Result<Tokens> {
         let body = Login { name: name.to_owned(), password: password.into() };
         let request = self.0.request(Operation::Login);
-        let request = with(request, &body)?.by(Sender::Nobody);
+        let request = with(request, &body)?.by(Authentication::None);
         Ok(Tokens::of(self.ask(&request).await?))
     }
 
@@ -119,7 +119,7 @@ impl Accounts {
         let body = OwnPassword { current: current.into(), new: new.into() };
         let request = self.0.request(Operation::ChangePassword);
         // Who is refused has most likely given the wrong password, and another try would count.
-        self.ask(&with(request, &body)?.by(Sender::SomebodyOnce)).await.map(done)
+        self.ask(&with(request, &body)?.by(Authentication::ConfiguredOnce)).await.map(done)
     }
 
     /// Make an account.

@@ -44,15 +44,15 @@ struct Inner {
     credentials: Option<Credentials>,
 }
 
-/// As whom a request is sent.
+/// How a request authenticates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sender {
-    /// Nobody, also where somebody is known.
-    Nobody,
-    /// Whom the options say, if anybody.
-    Somebody,
-    /// The same, and not again with another token.
-    SomebodyOnce,
+pub(super) enum Authentication {
+    /// Not at all, although the options may say how.
+    None,
+    /// As the options say.
+    Configured,
+    /// As the options say, and not again with another token.
+    ConfiguredOnce,
 }
 
 /// One request, which can be sent more than once. Its body may be a password, so nothing shows it.
@@ -62,7 +62,7 @@ pub(super) struct Request {
     headers: HeaderMap,
     body: Option<Bytes>,
     pub(super) effect: Effect,
-    sender: Sender,
+    authentication: Authentication,
     /// Whether the answer may take longer than the timeout.
     unlimited: bool,
 }
@@ -79,8 +79,8 @@ impl Request {
         let effect = if method == Method::GET { Effect::Read } else { Effect::Write };
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let (body, sender, unlimited) = (None, Sender::Somebody, false);
-        Self { method, url, headers, body, effect, sender, unlimited }
+        let (body, authentication, unlimited) = (None, Authentication::Configured, false);
+        Self { method, url, headers, body, effect, authentication, unlimited }
     }
 
     /// Add a member to the query.
@@ -94,8 +94,8 @@ impl Request {
         self
     }
 
-    pub(super) fn by(self, sender: Sender) -> Self {
-        Self { sender, ..self }
+    pub(super) fn by(self, authentication: Authentication) -> Self {
+        Self { authentication, ..self }
     }
 
     /// The same, whose answer may take as long as it takes. That the server is gone is noticed by the probes of the
@@ -249,10 +249,11 @@ impl Remote {
     /// Send something as who we are. With new tokens once more, if the server does not take those that there were.
     async fn authorized<A, F: Future<Output = Result<A, Fault>>>(
         &self,
-        sender: Sender,
+        authentication: Authentication,
         send: impl Fn(Option<HeaderValue>) -> F,
     ) -> Result<A, Fault> {
-        let credentials = self.inner.credentials.as_ref().filter(|_| sender != Sender::Nobody);
+        let credentials =
+            self.inner.credentials.as_ref().filter(|_| authentication != Authentication::None);
         let login = match credentials {
             None => return send(None).await,
             Some(Credentials::Token(token)) => return send(Some(bearer(token)?)).await,
@@ -261,7 +262,9 @@ impl Remote {
         let access = login.access(self).await?;
         match send(Some(bearer(&access)?)).await {
             // Which says that nothing was done.
-            Err(fault) if fault.is_unauthorized() && sender == Sender::Somebody => {
+            Err(fault)
+                if fault.is_unauthorized() && authentication == Authentication::Configured =>
+            {
                 let access = login.renewed(self, &access).await?;
                 send(Some(bearer(&access)?)).await
             }
@@ -270,7 +273,7 @@ impl Remote {
     }
 
     pub(super) async fn send_once(&self, request: &Request) -> Result<Answer, Fault> {
-        self.authorized(request.sender, |token| self.send_as(request, token)).await
+        self.authorized(request.authentication, |token| self.send_as(request, token)).await
     }
 
     /// The same with this token, or as nobody.
@@ -299,7 +302,7 @@ impl Remote {
 
     /// Send a request whose answer has no end.
     pub(super) async fn open(&self, request: &Request) -> Result<Response, Fault> {
-        self.authorized(request.sender, |token| self.open_as(request, token)).await
+        self.authorized(request.authentication, |token| self.open_as(request, token)).await
     }
 
     async fn open_as(

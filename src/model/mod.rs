@@ -19,6 +19,7 @@ mod timestamp;
 mod value;
 mod weigh;
 mod write;
+mod written;
 
 pub use self::change::{Change, ChangeKind};
 pub use self::command::{Command, Query, Scan, Subscribe};
@@ -35,6 +36,8 @@ pub use self::value::{End, IntoElement, Value};
 pub(crate) use self::weigh::Weigher;
 #[cfg(test)]
 pub(crate) use self::write::MAX_TTL;
+pub(crate) use self::write::Prepared;
 pub(crate) use self::write::validate_ttl;
-pub use self::write::{Action, Condition, Popped, Pushed, Trimmed, Ttl, Write, Written};
-pub(crate) use self::write::{Counts, Prepared, Replaced};
+pub use self::write::{Action, Condition, Ttl, Write};
+pub(crate) use self::written::{Counts, Replaced};
+pub use self::written::{Popped, Pushed, Trimmed, Written};
