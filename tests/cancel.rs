@@ -1,15 +1,13 @@
 //! Futures that are dropped at every point where they wait: the store stays as it should be.
 
-mod common;
-
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use common::{Copied, Random, changes_to_the_end};
 use mainspring::journal::MemoryJournal;
 use mainspring::{Entry, Error, Event, Key, Store, Subscription, Value, Write};
+use mainspring_testing::{Random, Replica, collect_changes};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
@@ -35,9 +33,9 @@ async fn entries(store: &Store<String>) -> Vec<(Key, Entry<String>)> {
 async fn is_sound(store: &Store<String>, all: &mut Subscription<String>) {
     let revision = timeout(Duration::from_secs(5), store.set("sound", "v")).await;
     let revision = revision.expect("it answers").unwrap();
-    let mut copy = Copied::default();
+    let mut copy = Replica::default();
     while all.resume_token().unwrap().revision < revision {
-        copy.take(all.recv().await.unwrap());
+        copy.apply_event(all.recv().await.unwrap());
     }
     assert_eq!(copy.entries.into_iter().collect::<Vec<_>>(), entries(store).await);
 }
@@ -162,7 +160,7 @@ async fn no_event_is_lost_with_a_recv() {
         }
         let mut key = store.subscribe().key("k7").await.unwrap();
         let mut snapshot = store.subscribe().from_snapshot().await.unwrap();
-        let mut copy = Copied::default();
+        let mut copy = Replica::default();
         let (mut seen, mut mine) = (Vec::new(), Vec::new());
         for n in 0..2_000 {
             if n % 2 == 0 {
@@ -178,19 +176,19 @@ async fn no_event_is_lost_with_a_recv() {
                 mine.push(change.revision);
             }
             if let Some(event) = poll_and_drop(snapshot.recv(), random.below(4)).await {
-                copy.take(event.unwrap());
+                copy.apply_event(event.unwrap());
             }
         }
         let state = entries(&store).await;
         assert_eq!(state.len(), 100);
         let whole = store.scan("").limit(1_000).await.unwrap().items;
         store.shutdown().await.unwrap();
-        let (rest, end) = changes_to_the_end(&mut all).await;
+        let (rest, end) = collect_changes(&mut all).await;
         seen.extend(rest.iter().map(|change| change.revision));
         assert_eq!((seen, end), ((1..=1_300).collect(), Error::Closed));
-        mine.extend(changes_to_the_end(&mut key).await.0.iter().map(|change| change.revision));
+        mine.extend(collect_changes(&mut key).await.0.iter().map(|change| change.revision));
         while let Ok(event) = snapshot.recv().await {
-            copy.take(event);
+            copy.apply_event(event);
         }
         assert_eq!(copy.entries.into_iter().collect::<Vec<_>>(), whole);
         assert!(mine.is_sorted() && mine.windows(2).all(|two| two[0] < two[1]));

@@ -10,9 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mainspring::journal::MemoryJournal;
 use mainspring::{Entry, Error, Store, Value};
-
-mod common;
-use common::Random;
+use mainspring_testing::Random;
 
 #[derive(Debug, Clone, PartialEq)]
 enum Call {

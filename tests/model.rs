@@ -1,18 +1,16 @@
 //! Random commands against a plain model: the same answers, the same errors, the same state after
 //! each step; and every way to subscribe, replayed, gives the model at every revision.
 
-mod common;
-
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use common::{Copied, Did, dids, send};
 use futures_util::future::join_all;
 use mainspring::journal::MemoryJournal;
 use mainspring::{
     Action, Change, ChangeKind, Condition, End, Entry, Error, Event, Key, Result, Store,
     Subscription, Timestamp, Ttl, Value, Write,
 };
+use mainspring_testing::{Replica, WriteResult, send, write_results};
 use proptest::prelude::*;
 
 const KEYS: [&str; 5] = ["a/1", "a/2", "b/1", "b/2", "c"];
@@ -49,8 +47,8 @@ enum Step {
 
 #[derive(Debug, PartialEq)]
 enum Answer {
-    Write(Result<Did<String>>),
-    Batch(std::result::Result<Vec<Did<String>>, (usize, Error)>),
+    Write(Result<WriteResult<String>>),
+    Batch(std::result::Result<Vec<WriteResult<String>>, (usize, Error)>),
     Many(Vec<Result<u64>>),
     Clear(usize),
     Get(Option<Entry<String>>),
@@ -117,9 +115,9 @@ fn step() -> impl Strategy<Value = Step> {
 /// What the store should be.
 #[derive(Default)]
 struct Model {
-    copy: Copied<String>,
+    copy: Replica<String>,
     /// The state at each revision, from 0 on, and whether it is a place to resume.
-    states: Vec<(Copied<String>, bool)>,
+    states: Vec<(Replica<String>, bool)>,
     now: Option<Timestamp>,
     log: VecDeque<Change<String>>,
 }
@@ -168,7 +166,7 @@ impl Model {
     }
 
     /// What a write does, by the rules.
-    fn decide(&self, write: &Write<String>) -> Result<(ChangeKind<String>, Did<String>)> {
+    fn decide(&self, write: &Write<String>) -> Result<(ChangeKind<String>, WriteResult<String>)> {
         let current = self.get(write.key());
         let now = self.now.unwrap();
         let ttl = |unset| match write.time_to_live() {
@@ -182,7 +180,7 @@ impl Model {
             Some(list) => Ok(list.to_vec()),
             None => Err(Error::WrongKind),
         };
-        let mut answer = Did { revision: 0, length: 0, popped: None, removed: None };
+        let mut answer = WriteResult { revision: 0, length: 0, popped: None, removed: None };
         let kind = match write.action().clone() {
             Action::Set(value) => ChangeKind::Set { value, expires_at: fresh },
             Action::Update(value) => {
@@ -243,23 +241,23 @@ impl Model {
         Ok((kind, answer))
     }
 
-    fn write(&mut self, write: &Write<String>, continues: bool) -> Result<Did<String>> {
+    fn write(&mut self, write: &Write<String>, continues: bool) -> Result<WriteResult<String>> {
         let (kind, answer) = self.decide(write)?;
         let revision = self.expect(write.key(), &kind, continues);
-        Ok(Did { revision, ..answer })
+        Ok(WriteResult { revision, ..answer })
     }
 
     /// Whether every part of a batch holds is known only by doing them one after another.
     fn batch(
         &mut self,
         writes: &[Write<String>],
-    ) -> std::result::Result<Vec<Did<String>>, (usize, Error)> {
+    ) -> std::result::Result<Vec<WriteResult<String>>, (usize, Error)> {
         let overdue = |entry: &Entry<String>| self.is_over(entry);
         let live = self.copy.entries.iter().filter(|(_, entry)| !overdue(entry));
         let live = live.map(|(key, entry)| (key.clone(), entry.clone())).collect();
         // Revisions inside the batch follow its own first one, after what expires before it.
         let ahead = self.log.iter().take_while(|change| change.kind == ChangeKind::Expired).count();
-        let mut draft = Self { copy: Copied { entries: live }, now: self.now, ..Self::default() };
+        let mut draft = Self { copy: Replica { entries: live }, now: self.now, ..Self::default() };
         let mut revision = self.head() + ahead as u64;
         for (index, write) in writes.iter().enumerate() {
             let (kind, _) = draft.decide(write).map_err(|error| (index, error))?;
@@ -339,7 +337,7 @@ impl Trial {
         let store = start(journal.as_ref());
         let told = store.subscribe().await.unwrap();
         let mut model = Model::default();
-        model.states.push((Copied::default(), true));
+        model.states.push((Replica::default(), true));
         let mut trial = Self { store, journal, told, snapshots: Vec::new(), model };
         trial.probe().await;
         trial
@@ -455,11 +453,11 @@ impl Trial {
     async fn finish_snapshots(&mut self) {
         let head = self.model.head();
         for mut told in std::mem::take(&mut self.snapshots) {
-            let mut copy = Copied::default();
+            let mut copy = Replica::default();
             let end = loop {
                 match told.recv().await.unwrap() {
                     Event::SnapshotEnd { revision } => break revision,
-                    event => drop(copy.take(event)),
+                    event => drop(copy.apply_event(event)),
                 }
             };
             assert_eq!(copy, self.model.states[end as usize].0, "at the end mark, {end}");
@@ -470,7 +468,7 @@ impl Trial {
     async fn follow(
         &self,
         mut told: Subscription<String>,
-        mut copy: Copied<String>,
+        mut copy: Replica<String>,
         mut at: u64,
         head: u64,
     ) {
@@ -482,7 +480,7 @@ impl Trial {
                 other => panic!("{other:?}"),
             };
             assert_eq!(first, at + 1);
-            at = copy.take(event).unwrap();
+            at = copy.apply_event(event).unwrap();
             assert_eq!(copy, self.model.states[at as usize].0, "at {at}");
         }
     }
@@ -521,7 +519,11 @@ async fn call(store: &Store<String>, command: &Command) -> Answer {
         Command::Batch(writes) => {
             let writes = writes.iter().map(|(write, _)| write.clone());
             Answer::Batch(
-                store.batch(writes).await.map(dids).map_err(|failed| (failed.index, failed.error)),
+                store
+                    .batch(writes)
+                    .await
+                    .map(write_results)
+                    .map_err(|failed| (failed.index, failed.error)),
             )
         }
         Command::Many(writes) => {

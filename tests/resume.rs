@@ -1,13 +1,11 @@
 //! Streams that are read fast and slowly, dropped and taken up again by their token, while writers
 //! go on: together each is the log as far as its filter goes, once and in order.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Random, changes_to_the_end, send};
 use mainspring::journal::MemoryJournal;
 use mainspring::{Change, ChangeKind, Error, Event, ResumeToken, Store, Subscription, Write};
+use mainspring_testing::{Random, collect_changes, send};
 
 #[derive(Debug, Clone, Copy)]
 enum Filter {
@@ -114,7 +112,7 @@ async fn round(store: Store<u64>, seed: u64) {
     }
     let mut all = store.subscribe().after(0).await.unwrap();
     store.shutdown().await.unwrap();
-    let (log, _) = changes_to_the_end(&mut all).await;
+    let (log, _) = collect_changes(&mut all).await;
     assert!(log.iter().zip(1..).all(|(change, revision)| change.revision == revision));
     for (filter, reader) in readers {
         let seen = reader.await.unwrap();

@@ -1,19 +1,17 @@
 //! A store lives on the runtime that it was spawned on. Its handles work from any other, and from
 //! none; and when its runtime is gone, they are told.
 
-mod common;
-
 use std::future::IntoFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use common::HungJournal;
 use mainspring::journal::{
     AppendError, Compaction, Journal, JournalError, MemoryJournal, ReadError, Recover, Snapshot,
 };
 use mainspring::{Change, Error, Event, Gate, Refusal, Store, StoreId, Write};
+use mainspring_testing::journals::{BlockedOpen, InterceptedJournal};
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -135,7 +133,9 @@ fn when_it_goes_during_a_shutdown_everybody_is_told_of_that() {
 fn when_it_is_gone_before_the_store_was_ready() {
     let (home, away) = (runtime(), runtime());
     let _in_it = home.enter();
-    let store = Store::<String>::builder().journal(HungJournal).spawn();
+    let store = Store::<String>::builder()
+        .journal(InterceptedJournal::new(MemoryJournal::new(), BlockedOpen::default()))
+        .spawn();
     drop(_in_it);
     let handle = store.clone();
     let ready = away.spawn(async move { handle.ready().await });

@@ -1,13 +1,12 @@
 //! What must not grow with what the store has seen.
 
-mod common;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{Copied, FULL, MeddledJournal, Meddler, Random, changes_to_the_end, full};
 use mainspring::journal::{AppendError, Journal, MemoryJournal};
 use mainspring::{Builder, ChangeKind, Error, Store, Write};
+use mainspring_testing::journals::{FULL, InjectedErrors, InterceptedJournal, full_error};
+use mainspring_testing::{Random, Replica, collect_changes};
 
 /// Sessions that ended before their deadline leave their places, and their tokens, behind.
 #[tokio::test]
@@ -58,17 +57,17 @@ async fn the_first_page_is_exact() {
         let entries = store.scan("k1").limit(10_000).await.unwrap();
         let mut all = store.subscribe().after(0).await.unwrap();
         store.shutdown().await.unwrap();
-        let (log, _) = changes_to_the_end(&mut all).await;
+        let (log, _) = collect_changes(&mut all).await;
         for page in pages {
-            let mut copy = Copied::default();
+            let mut copy = Replica::default();
             log.iter().take(page.revision as usize).for_each(|change| copy.apply(change));
             let expected: Vec<_> = copy.entries.into_keys().take(10_000).collect();
             assert_eq!(page.items.len(), expected.len(), "seed {seed} at {}", page.revision);
             assert!(page.items == expected, "seed {seed} at {}", page.revision);
         }
-        let mut copy = Copied::default();
+        let mut copy = Replica::default();
         log.iter().for_each(|change| copy.apply(change));
-        let expected: Vec<_> = copy.only("k1").entries.into_iter().take(10_000).collect();
+        let expected: Vec<_> = copy.with_prefix("k1").entries.into_iter().take(10_000).collect();
         assert!(entries.items == expected, "seed {seed}");
     }
 }
@@ -104,8 +103,8 @@ async fn keys_expire_in_time_under_load() {
     for writer in writers {
         writer.await.unwrap();
     }
-    let (changes, _) = changes_to_the_end(&mut told).await;
-    let mut copy = Copied::default();
+    let (changes, _) = collect_changes(&mut told).await;
+    let mut copy = Replica::default();
     let mut late = Vec::new();
     for change in changes {
         if change.kind == ChangeKind::Expired {
@@ -146,7 +145,7 @@ async fn a_large_command<J: Journal<u64>>(make: impl Fn() -> Builder<u64, J>) {
             assert!((ring - SLICE..=ring + SLICE).contains(&held), "{held} in a ring of {ring}");
             continue;
         }
-        let (told, end) = changes_to_the_end(&mut all).await;
+        let (told, end) = collect_changes(&mut all).await;
         assert_eq!(end, Error::Closed);
         assert!(told.iter().zip(1..).all(|(change, revision)| change.revision == revision));
         let set = told.iter().filter(|change| change.key != "due");
@@ -168,23 +167,23 @@ async fn a_large_command_is_done_in_slices_over_a_journal() {
 
 #[tokio::test]
 async fn a_slice_that_cannot_be_recorded_fails_alone() {
-    let (journal, meddler) = (MemoryJournal::new(), Arc::new(Meddler::default()));
-    let meddled = MeddledJournal { journal: journal.clone(), meddler: Arc::clone(&meddler) };
-    let store = Store::<u64>::builder().journal(meddled).spawn();
+    let (journal, errors) = (MemoryJournal::new(), Arc::new(InjectedErrors::default()));
+    let failing = InterceptedJournal::new(journal.clone(), Arc::clone(&errors));
+    let store = Store::<u64>::builder().journal(failing).spawn();
     let mut all = store.subscribe().await.unwrap();
-    meddler.answer(2, 1, AppendError::Full(FULL.into()));
+    errors.fail(2, 1, AppendError::Full(FULL.into()));
     let many = (0..10 * SLICE as u64).map(|n| (format!("k{n}"), n));
     let results = store.set_many(many).await.unwrap();
     let failed = 2 * SLICE..3 * SLICE;
     let mut revision = 0;
     for (n, result) in results.iter().enumerate() {
         revision += u64::from(!failed.contains(&n));
-        let expected = if failed.contains(&n) { Err(full()) } else { Ok(revision) };
+        let expected = if failed.contains(&n) { Err(full_error()) } else { Ok(revision) };
         assert_eq!(*result, expected, "{n}");
     }
     assert_eq!((revision, journal.head()), (9 * SLICE as u64, revision));
     assert_eq!((store.revision(), store.stats().entries), (revision, 9 * SLICE));
     assert!(!store.view().contains(&format!("k{}", failed.start)));
     store.shutdown().await.unwrap();
-    assert_eq!(changes_to_the_end(&mut all).await.0.len(), 9 * SLICE);
+    assert_eq!(collect_changes(&mut all).await.0.len(), 9 * SLICE);
 }

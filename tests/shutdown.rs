@@ -1,16 +1,15 @@
 //! The end of a store: every command is answered once, and nothing that was acknowledged is lost.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{SlowJournal, changes_to_the_end};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use mainspring::journal::MemoryJournal;
 use mainspring::{ChangeKind, Error, Event, Store, Write};
+use mainspring_testing::collect_changes;
+use mainspring_testing::journals::{InterceptedJournal, SlowAppends};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +18,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Callers that go on until they are told that it is over.
 async fn under_load(store: Store<String>) {
     let mut all = store.subscribe().after(0).await.unwrap();
-    let stream = tokio::spawn(async move { changes_to_the_end(&mut all).await });
+    let stream = tokio::spawn(async move { collect_changes(&mut all).await });
     let callers: Vec<_> = (0..16)
         .map(|caller| {
             let store = store.clone();
@@ -119,7 +118,7 @@ async fn after_the_deadline_the_rest_is_closed() {
     let (journal, append) = (MemoryJournal::new(), SECOND);
     let store = Store::<String>::builder()
         .shutdown_deadline(Duration::from_millis(1_500))
-        .journal(SlowJournal { journal: journal.clone(), append })
+        .journal(InterceptedJournal::new(journal.clone(), SlowAppends(append)))
         .spawn();
     store.ready().await.unwrap();
     let queued: Vec<_> =
@@ -141,7 +140,7 @@ async fn who_waits_for_room_does_not_wait_for_the_end() {
     let (journal, append) = (MemoryJournal::new(), SECOND);
     let store = Store::<String>::builder()
         .queue_capacity(2)
-        .journal(SlowJournal { journal: journal.clone(), append })
+        .journal(InterceptedJournal::new(journal.clone(), SlowAppends(append)))
         .spawn();
     store.ready().await.unwrap();
     let start = Instant::now();
@@ -175,7 +174,7 @@ async fn each_command_is_a_turn(cancel_after: Duration) {
     let (journal, append) = (MemoryJournal::new(), SECOND);
     let store = Store::<String>::builder()
         .shutdown_deadline(Duration::from_millis(1_500))
-        .journal(SlowJournal { journal, append })
+        .journal(InterceptedJournal::new(journal, SlowAppends(append)))
         .spawn();
     store.ready().await.unwrap();
     let queued: Vec<_> = (0..20)
@@ -211,7 +210,7 @@ async fn an_append_is_never_cut_off() {
     let (journal, append) = (MemoryJournal::new(), 60 * SECOND);
     let store = Store::<String>::builder()
         .shutdown_deadline(SECOND)
-        .journal(SlowJournal { journal: journal.clone(), append })
+        .journal(InterceptedJournal::new(journal.clone(), SlowAppends(append)))
         .spawn();
     store.ready().await.unwrap();
     let set = store.set("k", "v").try_send().unwrap();
@@ -233,7 +232,7 @@ async fn the_last_handle_ends_the_store() {
     drop(clone);
     assert!(reader.get("k").await.unwrap().is_some(), "a reader keeps it alive");
     drop(reader);
-    let (changes, end) = timeout(SECOND, changes_to_the_end(&mut told)).await.expect("it ends");
+    let (changes, end) = timeout(SECOND, collect_changes(&mut told)).await.expect("it ends");
     assert_eq!((reply, changes.len(), end), (Ok(1), 2, Error::Closed));
     assert_eq!(latest.changed().await.unwrap().unwrap().item().unwrap(), "w");
     assert_eq!(latest.changed().await, Err(Error::Closed));
@@ -254,11 +253,11 @@ async fn subscribers_read_to_the_end() {
         store.set(format!("k{}", n % 4), n.to_string()).await.unwrap();
     }
     store.shutdown().await.unwrap();
-    let (changes, end) = changes_to_the_end(&mut all).await;
+    let (changes, end) = collect_changes(&mut all).await;
     assert_eq!((changes.len(), end), (1_000, Error::Closed));
     assert!(changes.iter().zip(1..).all(|(change, revision)| change.revision == revision));
     for told in [&mut key, &mut prefix] {
-        let (changes, end) = changes_to_the_end(told).await;
+        let (changes, end) = collect_changes(told).await;
         assert_eq!((changes.len(), end), (250, Error::Closed));
         assert_eq!(told.recv().await, Err(Error::Closed), "again and again");
     }
@@ -348,7 +347,7 @@ async fn an_end_comes_after_what_it_does() {
     let clear = store.clear().try_send().unwrap();
     store.cancel();
     assert_eq!(clear.await, Ok(1));
-    let (changes, _) = changes_to_the_end(&mut told).await;
+    let (changes, _) = collect_changes(&mut told).await;
     assert_eq!(changes.last().unwrap().kind, ChangeKind::Cleared { count: 1 });
 }
 

@@ -1,15 +1,14 @@
 //! Snapshots are exact: what was told up to the end mark is the store at its revision, and every
 //! later change follows once.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::{Copied, Random, SlowJournal, changes_to_the_end, send};
 use mainspring::journal::MemoryJournal;
 use mainspring::{Change, ChangeKind, Event, Store, Subscription, Write};
+use mainspring_testing::journals::{InterceptedJournal, SlowAppends};
+use mainspring_testing::{Random, Replica, collect_changes, send};
 use tokio::time::{advance, sleep};
 
 const KEYS: usize = 600;
@@ -43,12 +42,12 @@ impl Filter {
             }
     }
 
-    fn of(&self, state: &Copied<String>) -> Copied<String> {
+    fn of(&self, state: &Replica<String>) -> Replica<String> {
         match self {
             Self::All => state.clone(),
-            Self::Prefix(prefix) => state.only(prefix),
+            Self::Prefix(prefix) => state.with_prefix(prefix),
             Self::Key(key) => {
-                let mut mine = Copied::default();
+                let mut mine = Replica::default();
                 mine.entries.extend(
                     state.entries.get_key_value(&**key).map(|(k, e)| (k.clone(), e.clone())),
                 );
@@ -62,7 +61,7 @@ impl Filter {
 struct Told {
     filter: Filter,
     end: u64,
-    copy: Copied<String>,
+    copy: Replica<String>,
     after: Vec<Change<String>>,
 }
 
@@ -114,11 +113,11 @@ async fn snapshot(store: &Store<String>, filter: Filter) -> Told {
         Filter::Key(key) => subscribe.key(key).await,
     }
     .unwrap();
-    let mut copy = Copied::default();
+    let mut copy = Replica::default();
     let end = loop {
         match told.recv().await.unwrap() {
             Event::SnapshotEnd { revision } => break revision,
-            event => drop(copy.take(event)),
+            event => drop(copy.apply_event(event)),
         }
     };
     let after = next_changes(&mut told, AFTER).await;
@@ -143,7 +142,7 @@ async fn next_changes(told: &mut Subscription<String>, count: usize) -> Vec<Chan
 fn check(log: &[Change<String>], mut snapshots: Vec<Told>) {
     assert!(log.iter().zip(1..).all(|(change, revision)| change.revision == revision));
     snapshots.sort_by_key(|told| told.end);
-    let mut state = Copied::default();
+    let mut state = Replica::default();
     let mut at = 0;
     for told in snapshots {
         for change in &log[at..told.end as usize] {
@@ -167,7 +166,7 @@ fn check(log: &[Change<String>], mut snapshots: Vec<Told>) {
 
 async fn round(store: Store<String>, seed: u64) {
     let mut all = store.subscribe().after(0).await.unwrap();
-    let log = tokio::spawn(async move { changes_to_the_end(&mut all).await.0 });
+    let log = tokio::spawn(async move { collect_changes(&mut all).await.0 });
     for n in 0..KEYS {
         store.set(format!("{}/{n}", ["a", "b", "c"][n % 3]), "start").await.unwrap();
     }
@@ -241,7 +240,7 @@ async fn a_large_store_is_told_whole() {
     writer.await.unwrap();
     let mut all = store.subscribe().after(0).await.unwrap();
     store.shutdown().await.unwrap();
-    let (log, _) = changes_to_the_end(&mut all).await;
+    let (log, _) = collect_changes(&mut all).await;
     check(&log, vec![told]);
 }
 
@@ -254,11 +253,11 @@ async fn a_walk_that_stops_and_goes_is_exact() {
         drop(send(&store, write(&mut random)).await);
     }
     let mut told = store.subscribe().from_snapshot().await.unwrap();
-    let mut copy = Copied::default();
+    let mut copy = Replica::default();
     let end = loop {
         match told.recv().await.unwrap() {
             Event::SnapshotEnd { revision } => break revision,
-            event => drop(copy.take(event)),
+            event => drop(copy.apply_event(event)),
         }
         for _ in 0..random.below(6) {
             drop(send(&store, write(&mut random)).await);
@@ -269,8 +268,8 @@ async fn a_walk_that_stops_and_goes_is_exact() {
     };
     let mut all = store.subscribe().after(0).await.unwrap();
     store.shutdown().await.unwrap();
-    let (log, _) = changes_to_the_end(&mut all).await;
-    let (after, _) = changes_to_the_end(&mut told).await;
+    let (log, _) = collect_changes(&mut all).await;
+    let (after, _) = collect_changes(&mut told).await;
     check(&log, vec![Told { filter: Filter::All, end, copy, after }]);
 }
 
@@ -278,17 +277,19 @@ async fn a_walk_that_stops_and_goes_is_exact() {
 #[tokio::test(start_paused = true)]
 async fn a_key_that_is_saved_at_the_last_moment_is_in_the_snapshot() {
     let (journal, append) = (MemoryJournal::new(), Duration::from_millis(50));
-    let store = Store::<String>::builder().journal(SlowJournal { journal, append }).spawn();
+    let store = Store::<String>::builder()
+        .journal(InterceptedJournal::new(journal, SlowAppends(append)))
+        .spawn();
     store.set("k", "v").ttl(Duration::from_secs(1)).await.unwrap();
     let mut told = store.subscribe().from_snapshot().await.unwrap();
     sleep(Duration::from_millis(930)).await;
     let saved = store.persist("k").try_send().unwrap();
     sleep(Duration::from_millis(40)).await;
-    let mut copy = Copied::default();
-    while copy.take(told.recv().await.unwrap()).is_none() {}
+    let mut copy = Replica::default();
+    while copy.apply_event(told.recv().await.unwrap()).is_none() {}
     assert_eq!(saved.await, Ok(2));
     while told.resume_token().unwrap().revision < 2 {
-        copy.take(told.recv().await.unwrap());
+        copy.apply_event(told.recv().await.unwrap());
     }
     assert_eq!(copy.entries.get("k"), store.get("k").await.unwrap().as_ref());
     assert!(copy.entries.contains_key("k"));

@@ -1,7 +1,5 @@
 //! Subscribers that stand still: they slow nobody, and lose nothing that the history holds.
 
-mod common;
-
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -4,8 +4,6 @@ mod accounts;
 mod batches;
 mod bench;
 mod command;
-#[path = "../common/mod.rs"]
-mod common;
 mod demo;
 mod failures;
 mod moves;

@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use mainspring_testing::Random;
+
 use crate::command::{mainspring, run, run_with};
-use crate::common::Random;
 use crate::server::{Server, fresh};
 
 fn rows(export: &str) -> Vec<serde_json::Value> {

@@ -3,9 +3,6 @@
 mod accounts;
 mod answers;
 mod backups;
-#[cfg(all(feature = "tls", feature = "server"))]
-#[path = "../common/certificates.rs"]
-mod certificates;
 #[cfg(all(feature = "file", feature = "server"))]
 mod elements;
 mod kill;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mainspring::wire::Json;
 use mainspring::{Client, Error, Event, Store, http};
+use mainspring_testing::certificates::{Authority, Pair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
@@ -13,8 +14,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
-
-use crate::certificates::{Authority, Pair};
 
 /// A server with this certificate, or with none.
 async fn serve(name: &str, pair: Option<&Pair>) -> (u16, DropGuard) {

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use mainspring::{Entry, Error, Event, Key, Page, Result, ResumeToken, StoreId, Value, Write};
-
-use crate::common::Did;
+use mainspring_testing::WriteResult;
 
 /// The settings that the contract is about.
 #[derive(Debug, Clone, Default)]
@@ -62,11 +61,11 @@ pub(crate) trait Api {
         limit: usize,
     ) -> Result<Page<(Key, Entry<String>)>>;
     /// A write by its own operation, not as a batch of one. The length is that of a push or a pop.
-    async fn write(&self, write: Write<String>) -> Result<Did<String>>;
+    async fn write(&self, write: Write<String>) -> Result<WriteResult<String>>;
     async fn batch(
         &self,
         writes: Vec<Write<String>>,
-    ) -> Result<Vec<Did<String>>, mainspring::BatchError>;
+    ) -> Result<Vec<WriteResult<String>>, mainspring::BatchError>;
     async fn set_many(&self, pairs: &[(&str, &str)]) -> Result<Vec<Result<u64>>>;
     async fn push_many(&self, key: &str, elements: &[&str]) -> Result<Vec<Result<(u64, usize)>>>;
     async fn modify(

@@ -7,9 +7,9 @@ use mainspring::{
     Builder, Entry, Event, Key, Page, Result, ResumeToken, Store, StoreId, Subscription, Value,
     Write,
 };
+use mainspring_testing::{WriteResult, send, write_results};
 
 use crate::api::{Api, Backend, Events, Filter, From, Options};
-use crate::common::{Did, dids, send};
 use crate::pace::{Pace, ToldPace};
 
 #[cfg(feature = "file")]
@@ -142,15 +142,15 @@ impl<B: mainspring::Backend<String>> Api for Held<Store<String, B>> {
         self.pace.of(page.into_future()).await
     }
 
-    async fn write(&self, write: Write<String>) -> Result<Did<String>> {
+    async fn write(&self, write: Write<String>) -> Result<WriteResult<String>> {
         self.pace.of(send(&self.store, write)).await
     }
 
     async fn batch(
         &self,
         writes: Vec<Write<String>>,
-    ) -> Result<Vec<Did<String>>, mainspring::BatchError> {
-        self.pace.of(self.store.batch(writes).into_future()).await.map(dids)
+    ) -> Result<Vec<WriteResult<String>>, mainspring::BatchError> {
+        self.pace.of(self.store.batch(writes).into_future()).await.map(write_results)
     }
 
     async fn set_many(&self, pairs: &[(&str, &str)]) -> Result<Vec<Result<u64>>> {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures_util::join;
 use mainspring::{ChangeKind, Error, Write};
+use mainspring_testing::WriteResult;
 
 use crate::api::{Api, Backend, Events, Filter, From, Options};
-use crate::common::Did;
 
 pub(crate) async fn a_batch_is_all_or_nothing<B: Backend>() {
     let store = B::start(Options::default()).await;
@@ -81,7 +81,7 @@ pub(crate) async fn a_batch_sees_its_own_writes<B: Backend>() {
         ])
         .await
         .unwrap();
-    let part = |revision, length, popped: Option<&str>| Did {
+    let part = |revision, length, popped: Option<&str>| WriteResult {
         revision,
         length,
         popped: popped.map(str::to_owned),

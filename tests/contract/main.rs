@@ -5,8 +5,6 @@
 mod api;
 mod backends;
 mod batches;
-#[path = "../common/mod.rs"]
-mod common;
 mod conditions;
 mod expiry;
 #[cfg(feature = "file")]

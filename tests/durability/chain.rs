@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use mainspring::Store;
 use mainspring::journal::FileJournal;
+use mainspring_testing::Random;
 
-use crate::common::Random;
 use crate::damage::{mark_of, text_of};
 use crate::figures;
 use crate::ledger::look;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use mainspring::journal::FileJournal;
 use mainspring::journal::file::Sync;
 use mainspring::{Store, Value, Write};
+use mainspring_testing::Random;
 
-use crate::common::Random;
 use crate::{figures, number};
 
 const TASKS: u64 = 48;

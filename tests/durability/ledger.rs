@@ -8,10 +8,9 @@ use mainspring::journal::{
     Recovered, Snapshot,
 };
 use mainspring::{Change, StoreId};
+use mainspring_testing::Replica;
 
-use crate::common::Copied;
-
-pub(crate) type State = Copied<String>;
+pub(crate) type State = Replica<String>;
 
 /// An append, and what came of it; nothing yet, if it was never answered.
 pub(crate) type Attempt = (Arc<[Change<String>]>, Option<Result<(), AppendError>>);

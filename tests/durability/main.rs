@@ -2,8 +2,6 @@
 //! them has shown.
 
 mod chain;
-#[path = "../common/mod.rs"]
-mod common;
 mod corpus;
 mod damage;
 #[cfg(unix)]

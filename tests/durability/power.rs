@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use mainspring::journal::file::Sync;
+use mainspring_testing::Random;
 
-use crate::common::Random;
 use crate::ledger::Ledger;
 use crate::sim::{CUTS, Lies, SimDisk};
 use crate::work::{Life, Setting, runtime};

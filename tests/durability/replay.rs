@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use mainspring::journal::FileJournal;
 use mainspring::{Store, Value, Write};
+use mainspring_testing::Random;
 
-use crate::common::Random;
 use crate::{figures, number, until};
 
 fn journal(folder: &Path) -> FileJournal<String> {
@@ -76,7 +76,7 @@ async fn a_replay_has_the_hash_of_the_live_store() {
     let start = Instant::now();
     let store = Store::builder().journal(journal(&folder)).spawn();
     for done in (0..commands).step_by(250) {
-        let sent = (0..250).map(|_| crate::common::send(&store, write(&mut random)));
+        let sent = (0..250).map(|_| mainspring_testing::send(&store, write(&mut random)));
         // Refusals are commands too.
         futures_util::future::join_all(sent).await;
         if done == commands / 500 * 250 {

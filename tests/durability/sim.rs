@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use mainspring::journal::file::{Disk, DiskFile};
-
-use crate::common::Random;
+use mainspring_testing::Random;
 
 /// What a disk writes whole or not at all.
 const SECTOR: usize = 512;

@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use mainspring::journal::Journal;
 use mainspring::journal::file::{FileJournal, Sync};
 use mainspring::{Error, Store, TrySendError, Write};
+use mainspring_testing::Random;
 
-use crate::common::Random;
 use crate::ledger::{Found, Ledger, Record, Recorded, State, found};
 use crate::sim::SimDisk;
 
@@ -154,7 +154,8 @@ impl Life {
             }
             _ => {
                 let writes: Vec<_> = (0..1 + random.below(4)).map(|_| write(random)).collect();
-                let sent = writes.into_iter().map(|write| crate::common::send(&self.store, write));
+                let sent =
+                    writes.into_iter().map(|write| mainspring_testing::send(&self.store, write));
                 for answer in join_all(sent).await {
                     self.told(answer.map(|done| done.revision));
                 }

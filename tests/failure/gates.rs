@@ -7,10 +7,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use mainspring::journal::{Fault, MemoryJournal};
 use mainspring::{Action, Error, Event, Gate, GateOptions, Key, Refusal, Store, Value, Write};
+use mainspring_testing::send;
 use tokio::join;
 use tokio::time::{Instant, sleep, timeout};
-
-use crate::common::send;
 
 /// Refuses `no`, panics at `panic`, never answers `hang`, takes a second for `slow`, and notes
 /// what it was asked.

@@ -3,18 +3,38 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mainspring::journal::MemoryJournal;
-use mainspring::{Error, Store, Write};
+use mainspring::journal::{AppendError, Journal, MemoryJournal};
+use mainspring::{Change, Error, Store, Write};
+use mainspring_testing::journals::{InterceptedJournal, Interceptor};
 use tokio::join;
 
-use crate::common::PickyJournal;
 use crate::journals::{everything, over};
 
-fn picky() -> (Store<String>, MemoryJournal<String>, Arc<AtomicUsize>) {
-    let journal = MemoryJournal::new();
-    let picky = PickyJournal::over(&journal, u64::MAX);
-    let appends = Arc::clone(&picky.appends);
-    (Store::builder().journal(picky).spawn(), journal, appends)
+/// Rejects the element "bad", and counts the appends.
+struct RejectBad {
+    appends: Arc<AtomicUsize>,
+}
+
+impl<J: Journal<String>> Interceptor<String, J> for RejectBad {
+    async fn append(
+        &mut self,
+        journal: &mut J,
+        after: u64,
+        changes: Arc<[Change<String>]>,
+    ) -> Result<(), AppendError> {
+        self.appends.fetch_add(1, Ordering::SeqCst);
+        if changes.iter().flat_map(Change::elements).any(|element| element == "bad") {
+            return Err(AppendError::Invalid("it is bad".into()));
+        }
+        journal.append(after, changes).await
+    }
+}
+
+fn rejecting() -> (Store<String>, MemoryJournal<String>, Arc<AtomicUsize>) {
+    let (journal, appends) = (MemoryJournal::new(), Arc::default());
+    let reject = RejectBad { appends: Arc::clone(&appends) };
+    let store = Store::builder().journal(InterceptedJournal::new(journal.clone(), reject)).spawn();
+    (store, journal, appends)
 }
 
 fn refused() -> Error {
@@ -23,7 +43,7 @@ fn refused() -> Error {
 
 #[tokio::test(start_paused = true)]
 async fn only_the_write_at_fault_is_refused() {
-    let (store, journal, _) = picky();
+    let (store, journal, _) = rejecting();
     let many = [("a", "1"), ("b", "bad"), ("c", "3"), ("d", "4"), ("e", "bad")];
     let (first, bad, read, batch, many, one, clear, last) = join!(
         store.set("k", "v"),
@@ -49,7 +69,7 @@ async fn only_the_write_at_fault_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn one_in_a_full_turn_is_found_soon() {
     for bad in [0, 77, 255] {
-        let (store, journal, appends) = picky();
+        let (store, journal, appends) = rejecting();
         store.ready().await.unwrap();
         let mut sent = Vec::new();
         for n in 0..256 {
@@ -68,7 +88,7 @@ async fn one_in_a_full_turn_is_found_soon() {
 /// Over 256, so that they take several turns anyway.
 #[tokio::test(start_paused = true)]
 async fn one_among_very_many_is_found_too() {
-    let (store, ..) = picky();
+    let (store, ..) = rejecting();
     let values = (0..1_000).map(|n| (format!("k{n}"), if n == 600 { "bad" } else { "v" }));
     let answers = store.set_many(values).await.unwrap();
     for (n, answer) in answers.into_iter().enumerate() {

@@ -7,23 +7,24 @@ use std::time::Duration;
 
 use mainspring::journal::{AppendError, Fault, MemoryJournal, Recovered};
 use mainspring::{Change, ChangeKind, Entry, Error, Event, Key, Store, Write};
+use mainspring_testing::journals::{
+    BlockedOpen, FULL, FailingClose, FailingOpen, InjectedErrors, InterceptedJournal,
+    ReplayJournal, full_error,
+};
+use mainspring_testing::{Random, send};
 use tokio::join;
 use tokio::task::yield_now;
 use tokio::time::{Instant, advance, sleep, timeout};
-
-use crate::common::{
-    BrokenJournal, FULL, GivenJournal, HungJournal, MeddledJournal, Meddler, Random, full, send,
-};
 
 pub(super) fn over(journal: &MemoryJournal<String>) -> Store<String> {
     Store::builder().journal(journal.clone()).spawn()
 }
 
-/// The same, with somebody in between who meddles.
-fn meddled(journal: &MemoryJournal<String>) -> (Store<String>, Arc<Meddler>) {
-    let meddler = Arc::new(Meddler::default());
-    let journal = MeddledJournal { journal: journal.clone(), meddler: Arc::clone(&meddler) };
-    (Store::builder().journal(journal).spawn(), meddler)
+/// The same with errors for some appends.
+fn with_errors(journal: &MemoryJournal<String>) -> (Store<String>, Arc<InjectedErrors>) {
+    let errors = Arc::new(InjectedErrors::default());
+    let journal = InterceptedJournal::new(journal.clone(), Arc::clone(&errors));
+    (Store::builder().journal(journal).spawn(), errors)
 }
 
 pub(super) async fn everything(store: &Store<String>) -> Vec<(Key, Entry<String>)> {
@@ -45,12 +46,12 @@ async fn full_fails_the_turn_and_nothing_else() {
         store.set_many([("c", "v")]),
         store.push("l", "v"),
     );
-    assert_eq!(set, Err(full()));
+    assert_eq!(set, Err(full_error()));
     assert_eq!(get.unwrap().unwrap().item().unwrap(), "v", "reads go on");
-    assert_eq!(refused, Err(full()), "it rests on a turn that did not happen");
-    assert_eq!(batch.unwrap_err().error, full());
-    assert_eq!(many, Err(full()));
-    assert_eq!(cleared, Err(full()));
+    assert_eq!(refused, Err(full_error()), "it rests on a turn that did not happen");
+    assert_eq!(batch.unwrap_err().error, full_error());
+    assert_eq!(many, Err(full_error()));
+    assert_eq!(cleared, Err(full_error()));
     assert_eq!(store.set("k", "x").await, Ok(2));
     let Event::Change(change) = told.recv().await.unwrap() else { panic!() };
     assert_eq!((change.revision, journal.head()), (2, 2));
@@ -240,7 +241,9 @@ async fn what_cannot_be_recovered_stops_the_store() {
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_cannot_be_opened_stops_the_store() {
-    let store = Store::<String>::builder().journal(BrokenJournal { opens: false }).spawn();
+    let store = Store::<String>::builder()
+        .journal(InterceptedJournal::new(MemoryJournal::new(), FailingOpen))
+        .spawn();
     let set = store.set("k", "v").try_send().unwrap();
     let failed = Error::Failed("damaged".into());
     assert_eq!(store.ready().await, Err(failed.clone()));
@@ -251,7 +254,9 @@ async fn a_journal_that_cannot_be_opened_stops_the_store() {
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_cannot_be_closed_is_told_of() {
-    let store = Store::<String>::builder().journal(BrokenJournal { opens: true }).spawn();
+    let store = Store::<String>::builder()
+        .journal(InterceptedJournal::new(MemoryJournal::new(), FailingClose))
+        .spawn();
     let mut told = store.subscribe().await.unwrap();
     assert_eq!(store.compact().await, Err(Error::CompactionFailed("no room".into())));
     assert_eq!(store.set("k", "v").await, Ok(1), "the store goes on");
@@ -283,22 +288,22 @@ async fn what_expired_is_counted() {
 #[tokio::test(start_paused = true)]
 async fn a_conflict_over_nothing_is_no_endless_question() {
     let journal = MemoryJournal::new();
-    let (store, meddler) = meddled(&journal);
+    let (store, errors) = with_errors(&journal);
     store.set("k", "v").await.unwrap();
-    meddler.answer(0, usize::MAX, AppendError::Conflict);
+    errors.fail(0, usize::MAX, AppendError::Conflict);
     for asked in 1..=3 {
         let refused = store.set("k", "w").await;
         assert!(matches!(refused, Err(Error::JournalFailed(_))), "{refused:?}");
         sleep(Duration::from_secs(60)).await;
-        assert_eq!(meddler.appends(), 1 + asked, "once for each write");
-        assert!(meddler.reads() <= 3 * asked, "{} reads", meddler.reads());
+        assert_eq!(errors.appends(), 1 + asked, "once for each write");
+        assert!(errors.reads() <= 3 * asked, "{} reads", errors.reads());
         assert_eq!(store.get("k").await.unwrap().unwrap().revision, 1, "reads go on");
     }
     // Nor if the journal cannot be read at all for a while.
     journal.fail_reads(5);
     assert!(matches!(store.set("k", "w").await, Err(Error::JournalFailed(_))));
     assert!(matches!(store.remove("k").await, Err(Error::JournalFailed(_))));
-    meddler.stop();
+    errors.clear();
     sleep(Duration::from_secs(30)).await;
     assert_eq!((store.set("k", "x").await, journal.head()), (Ok(2), 2));
 }
@@ -306,7 +311,7 @@ async fn a_conflict_over_nothing_is_no_endless_question() {
 #[tokio::test(start_paused = true)]
 async fn who_is_behind_a_foreign_compaction_ends() {
     let journal = MemoryJournal::new();
-    let (behind, _) = meddled(&journal);
+    let (behind, _) = with_errors(&journal);
     behind.ready().await.unwrap();
     let ahead = over(&journal);
     for n in 0..10 {
@@ -327,7 +332,7 @@ async fn who_is_behind_a_foreign_compaction_ends() {
 #[tokio::test(start_paused = true)]
 async fn who_reads_on_behind_a_foreign_compaction_ends() {
     let journal = MemoryJournal::new();
-    let ((behind, meddler), ahead) = (meddled(&journal), over(&journal));
+    let ((behind, errors), ahead) = (with_errors(&journal), over(&journal));
     let mut told = behind.subscribe().await.unwrap();
     journal.fail_reads(usize::MAX);
     for n in 0..10 {
@@ -342,12 +347,14 @@ async fn who_reads_on_behind_a_foreign_compaction_ends() {
     let why = "this owner is at 0: compacted: the oldest place to resume is 10";
     assert!(matches!(&end, Err(Error::Failed(cause)) if cause.starts_with(why)), "{end:?}");
     assert_eq!(told.recv().await.err(), end.err());
-    assert!(meddler.reads() < 20, "{} reads", meddler.reads());
+    assert!(errors.reads() < 20, "{} reads", errors.reads());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_does_not_wait_for_an_open_that_hangs() {
-    let store = Store::<String>::builder().journal(HungJournal).spawn();
+    let store = Store::<String>::builder()
+        .journal(InterceptedJournal::new(MemoryJournal::new(), BlockedOpen::default()))
+        .spawn();
     let set = store.set("k", "v").try_send().unwrap();
     let told = store.subscribe().try_send().unwrap();
     sleep(Duration::from_millis(1)).await;
@@ -361,29 +368,29 @@ async fn a_shutdown_does_not_wait_for_an_open_that_hangs() {
 
 const KEYS: usize = 3_000;
 
-async fn full_with_overdue_keys() -> (Store<String>, MemoryJournal<String>, Arc<Meddler>) {
+async fn full_with_overdue_keys() -> (Store<String>, MemoryJournal<String>, Arc<InjectedErrors>) {
     let journal = MemoryJournal::new();
-    let (store, meddler) = meddled(&journal);
+    let (store, errors) = with_errors(&journal);
     let pairs = (0..KEYS).map(|n| Write::set(format!("k{n}"), "v").ttl(Duration::from_secs(1)));
     store.batch(pairs).await.unwrap();
-    meddler.answer(0, usize::MAX, AppendError::Full(FULL.into()));
+    errors.fail(0, usize::MAX, AppendError::Full(FULL.into()));
     sleep(Duration::from_secs(1)).await;
-    (store, journal, meddler)
+    (store, journal, errors)
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_expiry_that_cannot_be_recorded_waits() {
-    let (store, journal, meddler) = full_with_overdue_keys().await;
-    let before = meddler.appends();
+    let (store, journal, errors) = full_with_overdue_keys().await;
+    let before = errors.appends();
     for n in 0..1_000 {
         sleep(Duration::from_millis(30)).await;
         assert_eq!(store.get(format!("k{n}")).await, Ok(None), "absent all the same");
     }
     assert!(store.keys("").await.unwrap().items.is_empty() && !store.view().contains("k0"));
-    let tried = meddler.appends() - before;
+    let tried = errors.appends() - before;
     assert!((1..=30).contains(&tried), "{tried} times in 30 seconds");
     assert_eq!(store.stats().expired, 0);
-    meddler.stop();
+    errors.clear();
     sleep(Duration::from_secs(30)).await;
     assert_eq!((store.stats().entries, store.stats().expired), (0, KEYS as u64));
     assert_eq!(journal.head(), 2 * KEYS as u64, "once each");
@@ -392,15 +399,15 @@ async fn an_expiry_that_cannot_be_recorded_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_clear_waits_for_the_expiry_of_what_is_overdue() {
-    let (store, journal, meddler) = full_with_overdue_keys().await;
-    let before = meddler.appends();
+    let (store, journal, errors) = full_with_overdue_keys().await;
+    let before = errors.appends();
     for asked in 1..=3 {
-        assert_eq!(store.clear().await, Err(full()));
-        assert!(meddler.appends() - before <= 2 * asked);
+        assert_eq!(store.clear().await, Err(full_error()));
+        assert!(errors.appends() - before <= 2 * asked);
     }
     // There is room again, but not for the expiry yet: then not for the clear either.
-    meddler.answer(0, 1, AppendError::Full(FULL.into()));
-    assert_eq!(store.clear().await, Err(full()));
+    errors.fail(0, 1, AppendError::Full(FULL.into()));
+    assert_eq!(store.clear().await, Err(full_error()));
     // At once, while the expiry by itself still waits.
     assert_eq!(store.clear().await, Ok(0), "none of them was alive");
     assert_eq!((journal.head(), store.stats().entries), (2 * KEYS as u64, 0));
@@ -411,14 +418,14 @@ async fn a_clear_waits_for_the_expiry_of_what_is_overdue() {
 /// What is overdue takes no room, also when it could not expire for a while.
 #[tokio::test(start_paused = true)]
 async fn a_limit_does_not_count_what_could_not_expire() {
-    let (journal, meddler) = (MemoryJournal::<String>::new(), Arc::new(Meddler::default()));
-    let meddled = MeddledJournal { journal: journal.clone(), meddler: Arc::clone(&meddler) };
-    let store = Store::builder().max_entries(2).journal(meddled).spawn();
+    let (journal, errors) = (MemoryJournal::<String>::new(), Arc::new(InjectedErrors::default()));
+    let failing = InterceptedJournal::new(journal.clone(), Arc::clone(&errors));
+    let store = Store::builder().max_entries(2).journal(failing).spawn();
     store.set("a", "v").ttl(Duration::from_secs(1)).await.unwrap();
     store.set("b", "v").ttl(Duration::from_secs(1)).await.unwrap();
-    meddler.answer(0, usize::MAX, AppendError::Full(FULL.into()));
+    errors.fail(0, usize::MAX, AppendError::Full(FULL.into()));
     sleep(Duration::from_secs(2)).await;
-    meddler.stop();
+    errors.clear();
     assert!(store.set("c", "v").await.is_ok());
     assert_eq!((store.stats().entries, store.stats().expired), (1, 2));
 }
@@ -483,7 +490,7 @@ async fn a_log_with_a_hole_or_a_torn_batch_is_not_started_over() {
     let end_of = async |snapshot: u64, changes: Vec<Change<String>>| {
         let mut recovered = vec![Recovered::SnapshotEnd(snapshot)];
         recovered.extend(changes.into_iter().map(Recovered::Change));
-        let store = Store::<String>::builder().journal(GivenJournal(recovered)).spawn();
+        let store = Store::<String>::builder().journal(ReplayJournal(recovered)).spawn();
         store.ready().await.map(|()| store.revision())
     };
     let without = |n: usize| [&log[..n], &log[n + 1..]].concat();
@@ -523,7 +530,9 @@ async fn health_says_whether_writes_are_taken() {
     let reader = store.reader();
     store.shutdown().await.unwrap();
     assert_eq!(reader.health(), Err(Error::Closed));
-    let broken = Store::<String>::builder().journal(BrokenJournal { opens: false }).spawn();
+    let broken = Store::<String>::builder()
+        .journal(InterceptedJournal::new(MemoryJournal::new(), FailingOpen))
+        .spawn();
     assert!(broken.ready().await.is_err());
     assert_eq!(broken.health(), Err(Error::Failed("damaged".into())));
 }
@@ -553,7 +562,7 @@ async fn a_snapshot_with_patches_is_recovered() {
         Recovered::Change(log[6].clone()),
     ];
     // `c` is left out on purpose: its removal after the end finds nothing, and harms nothing.
-    let again = Store::<String>::builder().journal(GivenJournal(recovered)).spawn();
+    let again = Store::<String>::builder().journal(ReplayJournal(recovered)).spawn();
     again.ready().await.unwrap();
     assert_eq!(everything(&again).await, everything(&store).await);
     assert_eq!((again.revision(), again.stats().entries), (7, 2));
@@ -567,7 +576,7 @@ async fn a_snapshot_with_patches_is_recovered() {
         Recovered::Patch(journal.changes()[7].clone()),
         Recovered::SnapshotEnd(8),
     ];
-    let again = Store::<String>::builder().journal(GivenJournal(recovered)).spawn();
+    let again = Store::<String>::builder().journal(ReplayJournal(recovered)).spawn();
     again.ready().await.unwrap();
     assert!(everything(&again).await.is_empty() && again.stats().bytes == 0);
     assert_eq!((again.revision(), again.set("a", "v").await), (8, Ok(9)));

@@ -1,7 +1,5 @@
 //! What fails: the caller's own code, gates, and the journal.
 
-#[path = "../common/mod.rs"]
-mod common;
 mod compactions;
 mod gates;
 mod invalid;

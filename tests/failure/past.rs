@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use mainspring::journal::MemoryJournal;
+use mainspring::journal::{Compaction, Journal, JournalError, MemoryJournal, Snapshot};
 use mainspring::{Error, Store, Subscription};
+use mainspring_testing::collect_changes;
+use mainspring_testing::journals::{InterceptedJournal, Interceptor};
 use tokio::time::{sleep, timeout};
 
-use crate::common::{PickyJournal, changes_to_the_end};
 use crate::journals::{everything, over};
 
 /// A store that remembers two changes by itself.
@@ -73,10 +74,10 @@ async fn the_past_outlives_the_store() {
     let mut key = store.subscribe().key("k0").await.unwrap();
     write(&store, 1_000).await;
     store.shutdown().await.unwrap();
-    let (told, end) = changes_to_the_end(&mut all).await;
+    let (told, end) = collect_changes(&mut all).await;
     assert!(told.iter().eq(journal.changes().iter()), "the same, wherever it was read");
     assert_eq!(end, Error::Closed);
-    let (told, end) = changes_to_the_end(&mut key).await;
+    let (told, end) = collect_changes(&mut key).await;
     assert!(told.iter().eq(journal.changes().iter().filter(|change| change.key == *"k0")));
     assert_eq!(end, Error::Closed);
 }
@@ -97,11 +98,20 @@ async fn a_token_reaches_back_beyond_a_restart() {
     }
 }
 
+/// Does not report the appends of others.
+struct NoTail;
+
+impl<J: Journal<String>> Interceptor<String, J> for NoTail {
+    async fn tail(&mut self, _: &mut J) {
+        std::future::pending().await
+    }
+}
+
 /// There are changes in the log that this store has not taken yet.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_told_before_it_is_published() {
     let journal = MemoryJournal::new();
-    let blind = PickyJournal::over(&journal, u64::MAX); // is not told when others append
+    let blind = InterceptedJournal::new(journal.clone(), NoTail);
     let (one, two) = (Store::builder().history_changes(2).journal(blind).spawn(), over(&journal));
     write(&one, 10).await;
     write(&two, 10).await;
@@ -118,13 +128,35 @@ async fn nothing_is_told_before_it_is_published() {
     }
 }
 
+/// The number of changes after which a log is compacted.
+const EVERY: u64 = 500;
+
+struct CompactEvery {
+    next: u64,
+}
+
+impl Interceptor<String, MemoryJournal<String>> for CompactEvery {
+    async fn compact(
+        &mut self,
+        journal: &mut MemoryJournal<String>,
+        snapshot: Snapshot<String>,
+    ) -> Result<Compaction, JournalError> {
+        self.next = journal.head() + EVERY;
+        journal.compact(snapshot).await
+    }
+
+    fn wants_compaction(&self, journal: &MemoryJournal<String>) -> bool {
+        journal.head() >= self.next
+    }
+}
+
 /// A journal that wants it is compacted by itself, also while writers outrun the history, and never loses
 /// anything for it.
 #[tokio::test(start_paused = true)]
 async fn a_log_that_grows_is_compacted() {
     let journal = MemoryJournal::new();
-    let picky = PickyJournal::over(&journal, 500);
-    let store = Store::builder().history_changes(2).journal(picky).spawn();
+    let compacting = InterceptedJournal::new(journal.clone(), CompactEvery { next: EVERY });
+    let store = Store::builder().history_changes(2).journal(compacting).spawn();
     for n in 0..3_000 {
         store.set(format!("k{}", n % 1_000), n.to_string()).await.unwrap();
         if n % 100 == 0 {

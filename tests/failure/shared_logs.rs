@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use mainspring::journal::MemoryJournal;
 use mainspring::{ChangeKind, Entry, Error, Event, Key, Store, Write};
+use mainspring_testing::journals::{InterceptedJournal, SlowAppends};
+use mainspring_testing::{Random, Replica};
 use tokio::join;
 use tokio::time::{Instant, advance, sleep, timeout};
 
-use crate::common::{Copied, Random, SlowJournal};
 use crate::journals::{everything, over};
 
 #[tokio::test]
@@ -48,7 +49,7 @@ async fn two_stores_over_one_log_agree() {
     }
     let state = everything(&stores[0]).await;
     assert_eq!(state, everything(&stores[1]).await);
-    let mut copy = Copied::default();
+    let mut copy = Replica::default();
     journal.changes().iter().for_each(|change| copy.apply(change));
     assert_eq!(state, copy.entries.into_iter().collect::<Vec<_>>());
     let changes = journal.changes();
@@ -182,7 +183,7 @@ async fn two_stores_agree_whatever_they_do() {
             }
         })
         .await;
-        let mut copy = Copied::default();
+        let mut copy = Replica::default();
         let changes = journal.changes();
         changes.iter().for_each(|change| copy.apply(change));
         assert!(changes.iter().zip(1..).all(|(change, revision)| change.revision == revision));
@@ -222,7 +223,7 @@ async fn an_owner_that_a_compaction_has_overtaken_ends() {
     let journal = MemoryJournal::new();
     let fast = over(&journal);
     let append = Duration::from_secs(1);
-    let slow = SlowJournal { journal: journal.clone(), append };
+    let slow = InterceptedJournal::new(journal.clone(), SlowAppends(append));
     let slow = Store::<String>::builder().journal(slow).spawn();
     slow.ready().await.unwrap();
     let set = slow.set("slow", "v").try_send().unwrap();

@@ -1,10 +1,5 @@
 //! The interface over HTTP, through a real socket: what 002 and 003 answered, and what neither had.
 
-#[cfg(all(feature = "tls", feature = "client"))]
-#[path = "../common/certificates.rs"]
-mod certificates;
-#[path = "../common/mod.rs"]
-mod common;
 mod conditions;
 mod documented;
 mod keys;
@@ -19,6 +14,8 @@ use std::time::Duration;
 
 use mainspring::wire::Json;
 use mainspring::{Store, http};
+#[cfg(all(feature = "tls", feature = "client"))]
+use mainspring_testing::certificates;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use tokio::net::TcpListener;
@@ -53,7 +50,7 @@ impl Server {
         let client = Client::builder();
         // It would look for a provider of its own, even where nothing is encrypted.
         #[cfg(all(feature = "tls", feature = "client"))]
-        let client = client.tls_backend_preconfigured(certificates::nobody());
+        let client = client.tls_backend_preconfigured(certificates::client_without_roots());
         let client = client.timeout(Duration::from_secs(30)).build().unwrap();
         Self { address, store, shutdown, client }
     }

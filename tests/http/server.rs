@@ -7,13 +7,13 @@ use std::time::Duration;
 use mainspring::journal::MemoryJournal;
 use mainspring::wire::Json;
 use mainspring::{Store, http};
+use mainspring_testing::journals::{BlockedOpen, InterceptedJournal, SlowAppends};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::{Server, answer, assert_refused};
-use crate::common::{HeldJournal, SlowJournal};
 
 #[tokio::test]
 async fn long_answers_are_compressed_for_those_who_ask_and_streams_never() {
@@ -230,7 +230,7 @@ async fn every_answer_says_what_browsers_may_make_of_it() {
 
 #[tokio::test]
 async fn a_full_queue_says_so_at_once() {
-    let slow = SlowJournal { journal: MemoryJournal::new(), append: Duration::from_secs(2) };
+    let slow = InterceptedJournal::new(MemoryJournal::new(), SlowAppends(Duration::from_secs(2)));
     let store = Store::<Json>::builder().queue_capacity(1).journal(slow).spawn();
     store.ready().await.unwrap();
     let server = Server::of(store, http::Options::default()).await;
@@ -298,7 +298,7 @@ async fn a_store_is_ready_when_it_has_recovered_and_not_before() {
     before.shutdown().await.unwrap();
 
     let go_on = Arc::new(Semaphore::new(0));
-    let held = HeldJournal { journal, go_on: Arc::clone(&go_on) };
+    let held = InterceptedJournal::new(journal, BlockedOpen(Arc::clone(&go_on)));
     let store = Store::<Json>::builder().journal(held).spawn();
     let options = http::Options::default();
     let health = http::health(store.reader(), &options, CancellationToken::new());

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use mainspring::wire::Json;
 use mainspring::{Store, http};
+use mainspring_testing::certificates::{Authority, Pair};
 use reqwest::{Client, Version};
 use rustls::pki_types::ServerName;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
-
-use super::certificates::{Authority, Pair};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

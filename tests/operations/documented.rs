@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::certificates::Authority;
+use mainspring_testing::certificates::Authority;
+
 use super::process::{Server, eventually, fresh, mainspring};
 
 const PAGE: &str = include_str!("../../docs/operations.md");

@@ -4,8 +4,6 @@
 
 mod accounts;
 mod backup;
-#[path = "../common/certificates.rs"]
-mod certificates;
 mod documented;
 mod health;
 mod metrics;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::certificates::{Authority, Pair};
+use mainspring_testing::certificates::{Authority, Pair};
+
 use super::process::{Server, ask, eventually, fresh, mainspring, run};
 
 /// An authority, and the files of what it signed.

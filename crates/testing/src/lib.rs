@@ -1,1 +1,11 @@
-//! What the tests of several packages need.
+//! Helpers for the tests of several packages: journals that delay or fail, replicas of a store, certificates.
+
+pub mod certificates;
+pub mod journals;
+mod random;
+mod replica;
+mod writes;
+
+pub use self::random::Random;
+pub use self::replica::{Replica, collect_changes};
+pub use self::writes::{WriteResult, send, write_results};

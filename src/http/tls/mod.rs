@@ -1,8 +1,5 @@
 //! Encryption of a server: a certificate and its key, from files that may change while it runs.
 
-#[cfg(test)]
-#[path = "../../../tests/common/certificates.rs"]
-pub(in crate::http) mod certificates;
 mod expiry;
 mod files;
 #[cfg(test)]

@@ -2,7 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use super::certificates::{Authority, Pair as Signed};
+use mainspring_testing::certificates::{Authority, Pair as Signed};
+
 use super::*;
 
 /// A folder for one test alone, which is gone after it.

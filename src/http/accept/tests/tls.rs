@@ -1,12 +1,12 @@
 //! The same limits when everything is encrypted, and clients that do not get that far.
 
+use mainspring_testing::certificates::Authority;
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::*;
 use crate::http::Tls;
-use crate::http::tls::certificates::Authority;
 
 struct Secret {
     site: Site,
