@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::future::IntoFuture;
-use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +12,7 @@ use mainspring::journal::FileJournal;
 use mainspring::journal::file::tools::{Format, RepairOptions, compact, import, repair};
 use mainspring::journal::file::{FileError, Sync};
 use mainspring::{Error, Store};
+use mainspring_testing::remove_all;
 
 use crate::ledger::look;
 use crate::sim::{Lies, SimDisk};
@@ -24,18 +24,6 @@ fn fresh(name: &str) -> PathBuf {
     let _ = fs::remove_dir_all(&path); // of an earlier run
     fs::create_dir_all(&path).unwrap();
     path
-}
-
-/// Remove a directory as an administrator would who does not give up: an open journal may write its manifest while its
-/// files are removed.
-fn remove_all(path: &Path) {
-    while let Err(error) = fs::remove_dir_all(path) {
-        match error.kind() {
-            io::ErrorKind::NotFound => return,
-            io::ErrorKind::DirectoryNotEmpty => {}
-            _ => panic!("{}: {error}", path.display()),
-        }
-    }
 }
 
 fn journal(folder: &Path, sync: Sync) -> FileJournal<String> {

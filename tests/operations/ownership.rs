@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use mainspring_testing::remove_all;
+
 use super::process::{Server, eventually, fresh, run};
 
 fn put(server: &Server) -> (u16, String) {
@@ -37,7 +39,7 @@ fn fails_after(name: &str, happens: impl FnOnce(&Path), cause: &str) {
 fn removed_directory_fails_the_server() {
     fails_after(
         "ownership-directory",
-        |data| fs::remove_dir_all(data).expect("it is ours"),
+        remove_all,
         "was removed or moved while the store was running; writes are refused",
     );
 }
@@ -57,7 +59,7 @@ fn idle_server_whose_directory_was_removed_is_not_ready() {
     let server =
         Server::start("ownership-unready", &[&format!("--journal=file:{}", data.display())]);
     assert_eq!(server.readiness(), (200, "ready".into()));
-    fs::remove_dir_all(&data).expect("it is ours");
+    remove_all(&data);
     eventually("not ready", || server.readiness() == (503, "journal_failed".into()));
     assert_eq!(put(&server).0, 503);
 }
@@ -75,7 +77,7 @@ fn server_whose_accounts_were_removed_is_not_ready_and_ends_with_a_failure() {
         ],
     );
     assert_eq!(server.readiness(), (200, "ready".into()));
-    fs::remove_dir_all(data.join("accounts")).expect("it is ours");
+    remove_all(&data.join("accounts"));
     eventually("not ready", || server.readiness() == (503, "journal_failed".into()));
     assert!(server.check("/readyz").body.contains("the accounts: "));
     server.signal("TERM");
@@ -88,7 +90,7 @@ fn idle_server_whose_directory_was_removed_ends_with_a_failure() {
     let data = fresh("ownership-idle");
     let server = Server::start("ownership-idle", &[&format!("--journal=file:{}", data.display())]);
     assert_eq!(put(&server).0, 200);
-    fs::remove_dir_all(&data).expect("it is ours");
+    remove_all(&data);
     server.signal("TERM");
     let (code, log) = server.end();
     assert_eq!(code, 1, "{log}");
