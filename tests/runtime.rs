@@ -7,11 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use mainspring::journal::{
-    AppendError, Compaction, Journal, JournalError, MemoryJournal, ReadError, Recover, Snapshot,
-};
+use mainspring::journal::{AppendError, Journal, JournalError, MemoryJournal, Recover};
 use mainspring::{Change, Error, Event, Gate, Refusal, Store, StoreId, Write};
-use mainspring_testing::journals::{BlockedOpen, InterceptedJournal};
+use mainspring_testing::journals::{BlockedOpen, InterceptedJournal, Interceptor};
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -197,48 +195,40 @@ fn subscription_is_read_on_a_runtime_without_timers() {
     assert_eq!(event.unwrap().revision(), Some(1));
 }
 
-/// Can be open once. Letting it go takes a moment.
-struct Locked {
-    journal: MemoryJournal<String>,
-    lock: Arc<AtomicBool>,
-    mine: bool,
+/// Lets one owner at a time open the journal, and takes a moment to release it. Panics at the key "panic".
+struct Lock {
+    locked: Arc<AtomicBool>,
+    acquired: bool,
 }
 
-impl Drop for Locked {
+impl Drop for Lock {
     fn drop(&mut self) {
         std::thread::sleep(Duration::from_millis(30));
-        if self.mine {
-            self.lock.store(false, Ordering::SeqCst);
+        if self.acquired {
+            self.locked.store(false, Ordering::SeqCst);
         }
     }
 }
 
-impl Journal<String> for Locked {
-    async fn open(&mut self, recover: Recover<'_, String>) -> Result<StoreId, JournalError> {
-        self.mine = !self.lock.swap(true, Ordering::SeqCst);
-        if self.mine { self.journal.open(recover).await } else { Err(JournalError::new("locked")) }
+impl<J: Journal<String>> Interceptor<String, J> for Lock {
+    async fn open(
+        &mut self,
+        journal: &mut J,
+        recover: Recover<'_, String>,
+    ) -> Result<StoreId, JournalError> {
+        self.acquired = !self.locked.swap(true, Ordering::SeqCst);
+        if self.acquired { journal.open(recover).await } else { Err(JournalError::new("locked")) }
     }
 
     async fn append(
         &mut self,
+        journal: &mut J,
         after: u64,
         changes: Arc<[Change<String>]>,
     ) -> Result<(), AppendError> {
-        let fails = changes.iter().any(|change| *change.key == *"panic");
-        assert!(!fails, "the journal panics");
-        self.journal.append(after, changes).await
-    }
-
-    async fn read(&mut self, after: u64) -> Result<Vec<Change<String>>, ReadError> {
-        self.journal.read(after).await
-    }
-
-    async fn compact(&mut self, snapshot: Snapshot<String>) -> Result<Compaction, JournalError> {
-        self.journal.compact(snapshot).await
-    }
-
-    async fn close(&mut self) -> Result<(), JournalError> {
-        self.journal.close().await
+        let panics = changes.iter().any(|change| *change.key == *"panic");
+        assert!(!panics, "the journal panics");
+        journal.append(after, changes).await
     }
 }
 
@@ -249,11 +239,11 @@ fn the_journal_is_let_go_before_the_end_is_told() {
         let mut home = tokio::runtime::Builder::new_multi_thread();
         home.worker_threads(1).enable_time().build().unwrap()
     };
-    let (journal, lock) = (MemoryJournal::new(), Arc::new(AtomicBool::new(false)));
+    let (journal, locked) = (MemoryJournal::new(), Arc::new(AtomicBool::new(false)));
     let open = |home: &Runtime| {
         let _in_it = home.enter();
-        let lock = Arc::clone(&lock);
-        let journal = Locked { journal: journal.clone(), lock, mine: false };
+        let lock = Lock { locked: Arc::clone(&locked), acquired: false };
+        let journal = InterceptedJournal::new(journal.clone(), lock);
         let store = Store::<String>::builder().journal(journal).spawn();
         store.get("k").blocking_send().expect("it is not locked");
         store

@@ -3,23 +3,18 @@
 
 use std::sync::{Arc, Mutex};
 
-use mainspring::journal::{
-    AppendError, Compaction, FileJournal, Journal, JournalError, Meter, Past, ReadError, Recover,
-    Recovered, Snapshot,
-};
+use mainspring::journal::{AppendError, FileJournal, Journal, JournalError, Recover, Recovered};
 use mainspring::{Change, StoreId};
 use mainspring_testing::Replica;
+use mainspring_testing::journals::{InterceptedJournal, Interceptor};
 
 pub(crate) type State = Replica<String>;
 
 /// An append, and what came of it; nothing yet, if it was never answered.
 pub(crate) type Attempt = (Arc<[Change<String>]>, Option<Result<(), AppendError>>);
 
-/// A journal, and what it was asked and has answered.
-pub(crate) struct Recorded<J> {
-    journal: J,
-    record: Arc<Mutex<Record>>,
-}
+/// Records what a journal recovers, and the appends with their results.
+struct Recorder(Arc<Mutex<Record>>);
 
 #[derive(Default)]
 pub(crate) struct Record {
@@ -27,60 +22,37 @@ pub(crate) struct Record {
     pub(crate) attempts: Vec<Attempt>,
 }
 
-impl<J> Recorded<J> {
-    pub(crate) fn new(journal: J) -> (Self, Arc<Mutex<Record>>) {
-        let record = Arc::default();
-        (Self { journal, record: Arc::clone(&record) }, record)
-    }
+/// A journal whose calls are recorded, and the record.
+pub(crate) fn recorded(
+    journal: impl Journal<String>,
+) -> (impl Journal<String>, Arc<Mutex<Record>>) {
+    let record = Arc::default();
+    (InterceptedJournal::new(journal, Recorder(Arc::clone(&record))), record)
 }
 
-impl<J: Journal<String>> Journal<String> for Recorded<J> {
-    async fn open(&mut self, recover: Recover<'_, String>) -> Result<StoreId, JournalError> {
-        let record = Arc::clone(&self.record);
-        let mut both = move |recovered: Recovered<String>| {
-            record.lock().unwrap().recovered.push(recovered.clone());
+impl<J: Journal<String>> Interceptor<String, J> for Recorder {
+    async fn open(
+        &mut self,
+        journal: &mut J,
+        recover: Recover<'_, String>,
+    ) -> Result<StoreId, JournalError> {
+        let mut both = |recovered: Recovered<String>| {
+            self.0.lock().unwrap().recovered.push(recovered.clone());
             recover(recovered);
         };
-        self.journal.open(&mut both).await
+        journal.open(&mut both).await
     }
 
     async fn append(
         &mut self,
+        journal: &mut J,
         after: u64,
         changes: Arc<[Change<String>]>,
     ) -> Result<(), AppendError> {
-        self.record.lock().unwrap().attempts.push((Arc::clone(&changes), None));
-        let answer = self.journal.append(after, changes).await;
-        self.record.lock().unwrap().attempts.last_mut().unwrap().1 = Some(answer.clone());
+        self.0.lock().unwrap().attempts.push((Arc::clone(&changes), None));
+        let answer = journal.append(after, changes).await;
+        self.0.lock().unwrap().attempts.last_mut().unwrap().1 = Some(answer.clone());
         answer
-    }
-
-    async fn read(&mut self, after: u64) -> Result<Vec<Change<String>>, ReadError> {
-        self.journal.read(after).await
-    }
-
-    async fn compact(&mut self, snapshot: Snapshot<String>) -> Result<Compaction, JournalError> {
-        self.journal.compact(snapshot).await
-    }
-
-    async fn tail(&mut self) {
-        self.journal.tail().await;
-    }
-
-    fn wants_compaction(&self) -> bool {
-        self.journal.wants_compaction()
-    }
-
-    fn past(&self) -> Option<Arc<dyn Past<String>>> {
-        self.journal.past()
-    }
-
-    fn meter(&self) -> Arc<Meter> {
-        self.journal.meter()
-    }
-
-    async fn close(&mut self) -> Result<(), JournalError> {
-        self.journal.close().await
     }
 }
 

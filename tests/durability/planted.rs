@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use mainspring::Change;
 use mainspring::journal::file::Sync;
-use mainspring::journal::{
-    AppendError, Compaction, Journal, JournalError, Meter, Past, ReadError, Recover, Snapshot,
-};
-use mainspring::{Change, StoreId};
+use mainspring::journal::{AppendError, Journal};
+use mainspring_testing::journals::{InterceptedJournal, Interceptor};
 
 use crate::damage::flips;
 use crate::ledger::{Ledger, look};
@@ -41,46 +40,23 @@ fn a_checksum_that_is_not_checked_is_noticed_by_the_flipped_bits() {
     assert!(error.contains("a wrong state"), "{error}");
 }
 
-/// Answers before it has written: each append goes to the log with the next one.
-struct Early<J> {
-    journal: J,
+/// Answers before the changes are written: each append goes to the log with the next one.
+#[derive(Default)]
+struct EarlyAnswer {
     held: Option<(u64, Arc<[Change<String>]>)>,
 }
 
-impl<J: Journal<String>> Journal<String> for Early<J> {
-    async fn open(&mut self, recover: Recover<'_, String>) -> Result<StoreId, JournalError> {
-        self.journal.open(recover).await
-    }
-
+impl<J: Journal<String>> Interceptor<String, J> for EarlyAnswer {
     async fn append(
         &mut self,
+        journal: &mut J,
         after: u64,
         changes: Arc<[Change<String>]>,
     ) -> Result<(), AppendError> {
         match self.held.replace((after, changes)) {
-            Some((after, changes)) => self.journal.append(after, changes).await,
+            Some((after, changes)) => journal.append(after, changes).await,
             None => Ok(()),
         }
-    }
-
-    async fn read(&mut self, after: u64) -> Result<Vec<Change<String>>, ReadError> {
-        self.journal.read(after).await
-    }
-
-    async fn compact(&mut self, snapshot: Snapshot<String>) -> Result<Compaction, JournalError> {
-        self.journal.compact(snapshot).await
-    }
-
-    fn past(&self) -> Option<Arc<dyn Past<String>>> {
-        self.journal.past()
-    }
-
-    fn meter(&self) -> Arc<Meter> {
-        self.journal.meter()
-    }
-
-    async fn close(&mut self) -> Result<(), JournalError> {
-        self.journal.close().await
     }
 }
 
@@ -88,7 +64,8 @@ impl<J: Journal<String>> Journal<String> for Early<J> {
 fn an_early_acknowledgement_is_noticed_by_the_power_cut() {
     runtime().block_on(async {
         let (disk, mut ledger) = (SimDisk::new(), Ledger::default());
-        let journal = Early { journal: Setting::default().journal(&disk), held: None };
+        let journal = Setting::default().journal(&disk);
+        let journal = InterceptedJournal::new(journal, EarlyAnswer::default());
         let mut life = Life::start(&disk, journal, &mut ledger).await.unwrap();
         for n in 0..5 {
             let set = life.store.set("k", n.to_string()).await;

@@ -9,7 +9,7 @@ use mainspring::journal::file::{FileJournal, Sync};
 use mainspring::{Error, Store, TrySendError, Write};
 use mainspring_testing::Random;
 
-use crate::ledger::{Found, Ledger, Record, Recorded, State, found};
+use crate::ledger::{Found, Ledger, Record, State, found, recorded};
 use crate::sim::SimDisk;
 
 /// How a journal is opened.
@@ -73,7 +73,7 @@ impl Life {
         journal: impl Journal<String>,
         ledger: &mut Ledger,
     ) -> Result<Self, String> {
-        let (journal, record) = Recorded::new(journal);
+        let (journal, record) = recorded(journal);
         let store = Store::builder().journal(journal).spawn();
         if let Err(error) = store.ready().await {
             return Err(format!("it does not start: {error}"));

@@ -3,59 +3,41 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mainspring::journal::{
-    AppendError, Compaction, Journal, JournalError, MemoryJournal, ReadError, Recover, Snapshot,
-    TurnLimit,
-};
-use mainspring::{Change, Store, StoreId};
-
+use mainspring::journal::{AppendError, Journal, MemoryJournal, TurnLimit};
+use mainspring::{Change, Store};
+use mainspring_testing::journals::{InterceptedJournal, Interceptor};
 use tokio::task::JoinSet;
 
 use crate::journals::over;
 
-/// A journal with a limit of its own, which takes a millisecond for each append and notes its length.
-struct Limited {
-    journal: MemoryJournal<String>,
+/// Sets the size of a turn. Every append takes a millisecond, and its length is recorded.
+struct Limit {
     limit: TurnLimit,
     appends: Arc<Mutex<Vec<usize>>>,
 }
 
-impl Journal<String> for Limited {
-    async fn open(&mut self, recover: Recover<'_, String>) -> Result<StoreId, JournalError> {
-        self.journal.open(recover).await
-    }
-
+impl<J: Journal<String>> Interceptor<String, J> for Limit {
     async fn append(
         &mut self,
+        journal: &mut J,
         after: u64,
         changes: Arc<[Change<String>]>,
     ) -> Result<(), AppendError> {
         tokio::time::sleep(Duration::from_millis(1)).await;
         self.appends.lock().unwrap().push(changes.len());
-        self.journal.append(after, changes).await
+        journal.append(after, changes).await
     }
 
-    async fn read(&mut self, after: u64) -> Result<Vec<Change<String>>, ReadError> {
-        Journal::read(&mut self.journal, after).await
-    }
-
-    fn turn_limit(&self) -> TurnLimit {
+    fn turn_limit(&self, _: &J) -> TurnLimit {
         self.limit
-    }
-
-    async fn compact(&mut self, snapshot: Snapshot<String>) -> Result<Compaction, JournalError> {
-        self.journal.compact(snapshot).await
-    }
-
-    async fn close(&mut self) -> Result<(), JournalError> {
-        self.journal.close().await
     }
 }
 
 /// The lengths of the appends that 600 writes of 10 bytes make, which are sent at the same time.
 async fn appends(limit: TurnLimit) -> Vec<usize> {
     let appends = Arc::default();
-    let journal = Limited { journal: MemoryJournal::new(), limit, appends: Arc::clone(&appends) };
+    let limit = Limit { limit, appends: Arc::clone(&appends) };
+    let journal = InterceptedJournal::new(MemoryJournal::new(), limit);
     let store = Store::builder().journal(journal).spawn();
     store.ready().await.unwrap();
     let write = |n: usize| {
