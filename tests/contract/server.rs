@@ -1,33 +1,31 @@
-//! A store in a server, and a client that talks to it over a socket.
+//! The contract suite over a client that talks to a server over a socket.
 
 use std::net::Ipv4Addr;
 
 use mainspring::client::Remote;
-use mainspring::{Client, Store, http};
+use mainspring::{Builder, Client, http};
+use mainspring_testing::contract;
+use mainspring_testing::contract::{Fixture, TestStore};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Backend, Options};
-use crate::backends::{Held, apply};
-use crate::pace::Pace;
+struct Served;
 
-pub(crate) struct Served;
+impl Fixture for Served {
+    type Backend = Remote;
 
-impl Backend for Served {
-    type Handle = Held<Store<String, Remote>>;
-
-    /// Each has a connection of its own.
+    /// Each request may use a connection of its own.
     const IS_ORDERED: bool = false;
 
-    async fn start(options: Options) -> Self::Handle {
-        let store = apply(&options, Store::builder()).spawn();
+    async fn start(builder: Builder<String>) -> TestStore<Remote> {
+        let store = builder.spawn();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let options = http::Options::default();
-        // It ends with the runtime of the test.
+        // The server ends with the runtime of the test.
         let never = CancellationToken::new();
-        tokio::spawn(http::serve(listener, store.clone(), options, never));
-        let client = Client::connect(&url).unwrap();
-        Held { store: client, id: store.id(), pace: Pace::Real(store) }
+        tokio::spawn(http::serve(listener, store.clone(), http::Options::default(), never));
+        TestStore::remote(Client::connect(&url).unwrap(), store)
     }
 }
+
+contract!(served, Served);

@@ -1,6 +1,7 @@
-//! Helpers for the tests of several packages: journals that delay or fail, replicas of a store, certificates, directories.
+//! Helpers for the tests of several packages: journals that delay or fail, replicas of a store, certificates, directories, and the contract suite.
 
 pub mod certificates;
+pub mod contract;
 mod directory;
 pub mod journals;
 mod random;

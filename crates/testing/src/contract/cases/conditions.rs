@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use futures_util::join;
-use mainspring::{Action, Condition, Error, Write};
+use mainspring::{Action, Condition, Error, Store, Write};
 use tokio::time::advance;
 
-use crate::api::{Api, Backend, Options};
+use crate::contract::Fixture;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Is {
@@ -55,8 +55,8 @@ fn expected(write: &Write<String>, is: Is, current: Option<u64>) -> Option<Error
     (!holds).then_some(Error::ConditionFailed { current })
 }
 
-pub(crate) async fn every_write_under_every_condition<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn every_write_under_every_condition<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     let mut revision = 0;
     let mut number = 0;
     for is in [Is::Absent, Is::Item, Is::List, Is::EmptyList] {
@@ -104,11 +104,11 @@ pub(crate) async fn every_write_under_every_condition<B: Backend>() {
     }
 }
 
-pub(crate) async fn a_condition_holds_in_the_order_of_the_commands<B: Backend>() {
-    if !B::IS_ORDERED {
+pub async fn conditions_see_earlier_commands<F: Fixture>() {
+    if !F::IS_ORDERED {
         return;
     }
-    let store = B::start(Options::default()).await;
+    let store = F::start(Store::builder()).await;
     let write = |write| store.write(write);
     let (first, second, third, fourth) = join!(
         write(Write::set("k", "a").if_absent()),
@@ -123,14 +123,14 @@ pub(crate) async fn a_condition_holds_in_the_order_of_the_commands<B: Backend>()
     assert_eq!(store.entry("k").await.item().unwrap(), "c");
 }
 
-pub(crate) async fn an_overdue_key_is_absent_to_conditions<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn overdue_key_is_absent_to_conditions<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     let second = Duration::from_secs(1);
     store.write(Write::set("k", "a").ttl(second)).await.unwrap();
     advance(second).await;
     let failed = Error::ConditionFailed { current: None };
-    assert_eq!(store.refused(Write::set("k", "b").if_revision(1)).await, failed);
-    assert_eq!(store.refused(Write::set("k", "b").if_present()).await, failed);
-    assert_eq!(store.refused(Write::update("k", "b").if_revision(1)).await, Error::NotFound);
+    assert_eq!(store.rejection(Write::set("k", "b").if_revision(1)).await, failed);
+    assert_eq!(store.rejection(Write::set("k", "b").if_present()).await, failed);
+    assert_eq!(store.rejection(Write::update("k", "b").if_revision(1)).await, Error::NotFound);
     assert_eq!(store.write(Write::set("k", "b").if_absent()).await.unwrap().revision, 3);
 }

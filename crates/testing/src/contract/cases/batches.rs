@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use futures_util::join;
-use mainspring::{ChangeKind, Error, Write};
-use mainspring_testing::WriteResult;
+use mainspring::{ChangeKind, Error, Store, Write};
 
-use crate::api::{Api, Backend, Events, Filter, From, Options};
+use crate::WriteResult;
+use crate::contract::{Fixture, Scope, Start};
 
-pub(crate) async fn a_batch_is_all_or_nothing<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn batch_is_all_or_nothing<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.set("a", "1").await;
     store.push("l", "x").await;
     let before = store.scan("", None, 9).await.unwrap();
@@ -33,8 +33,8 @@ pub(crate) async fn a_batch_is_all_or_nothing<B: Backend>() {
     assert_eq!((store.entry("a").await.revision, store.get("l").await), (3, Ok(None)));
 }
 
-pub(crate) async fn the_first_failure_is_named<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn batch_error_names_the_first_failure<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.set("a", "1").await;
     let cases = [
         (0, vec![Write::remove("none"), Write::pop("a")], Error::NotFound),
@@ -66,8 +66,8 @@ pub(crate) async fn the_first_failure_is_named<B: Backend>() {
     assert_eq!(store.revision().await, 1);
 }
 
-pub(crate) async fn a_batch_sees_its_own_writes<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn batch_sees_its_own_writes<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     let done = store
         .batch(vec![
             Write::push("l", "a"),
@@ -99,9 +99,9 @@ pub(crate) async fn a_batch_sees_its_own_writes<B: Backend>() {
     assert_eq!(store.entry("l").await.item().unwrap(), "item");
 }
 
-pub(crate) async fn a_batch_travels_whole<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut changes = store.subscribe(Filter::All, From::Now).await.unwrap();
+pub async fn batch_is_one_event<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut changes = store.subscribe(Scope::All, Start::Now).await.unwrap();
     store.set("z", "v").await;
     store
         .batch(vec![Write::set("a", "v"), Write::push("l", "v"), Write::remove("z")])
@@ -120,14 +120,14 @@ pub(crate) async fn a_batch_travels_whole<B: Backend>() {
     assert_eq!(changes.change().await.revision, 5, "one part alone is a change");
 }
 
-pub(crate) async fn an_empty_batch_does_nothing<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn empty_batch_does_nothing<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     assert_eq!(store.batch(vec![]).await.unwrap(), []);
     assert_eq!(store.revision().await, 0);
 }
 
-pub(crate) async fn lengths_are_those_of_pushes_and_pops<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn results_have_the_lengths_of_pushes_and_pops<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     let list = || vec!["a".to_owned(), "b".to_owned()];
     let done = store
         .batch(vec![
@@ -143,11 +143,11 @@ pub(crate) async fn lengths_are_those_of_pushes_and_pops<B: Backend>() {
     assert_eq!(lengths, [0, 0, 3, 2, 0], "0 for all others");
 }
 
-pub(crate) async fn a_failed_batch_leaves_no_trace_for_the_next_command<B: Backend>() {
-    if !B::IS_ORDERED {
+pub async fn failed_batch_does_not_affect_the_next_command<F: Fixture>() {
+    if !F::IS_ORDERED {
         return;
     }
-    let store = B::start(Options { max_entries: Some(2), ..Options::default() }).await;
+    let store = F::start(Store::builder().max_entries(2)).await;
     store.set("a", "1").await;
     // All in one turn, where there are such turns: each rests on what the ones before it did.
     let (pushed, failed, set, pop) = join!(
@@ -169,11 +169,11 @@ pub(crate) async fn a_failed_batch_leaves_no_trace_for_the_next_command<B: Backe
     assert_eq!((store.entry("a").await.revision, store.revision().await), (1, 3));
 }
 
-pub(crate) async fn nothing_comes_between<B: Backend>() {
-    if !B::IS_ORDERED {
+pub async fn batch_is_not_interleaved_with_other_commands<F: Fixture>() {
+    if !F::IS_ORDERED {
         return;
     }
-    let store = B::start(Options::default()).await;
+    let store = F::start(Store::builder()).await;
     let both = |value: &str| vec![Write::set("a", value), Write::set("b", value)];
     let (first, a, second, page) = join!(
         store.batch(both("1")),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use mainspring::{Error, Value, Write};
+use mainspring::{Error, Store, Value, Write};
 use tokio::time::advance;
 
-use crate::api::{Api, Backend, Options};
+use crate::contract::Fixture;
 
-pub(crate) async fn both_ends_push_and_pop<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn both_ends_push_and_pop<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     for (write, length) in [
         (Write::push("l", "b"), 1),
         (Write::push("l", "c"), 2),
@@ -30,12 +30,12 @@ pub(crate) async fn both_ends_push_and_pop<B: Backend>() {
     }
 }
 
-pub(crate) async fn an_empty_list_stays<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn empty_list_is_kept<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.push("l", "a").await;
     store.write(Write::pop("l")).await.unwrap();
-    assert_eq!(store.refused(Write::pop("l")).await, Error::ListEmpty);
-    assert_eq!(store.refused(Write::pop_front("l")).await, Error::ListEmpty);
+    assert_eq!(store.rejection(Write::pop("l")).await, Error::ListEmpty);
+    assert_eq!(store.rejection(Write::pop_front("l")).await, Error::ListEmpty);
     assert_eq!(store.entry("l").await.value, Value::List(vec![]));
     assert_eq!(store.contains("l").await, Ok(true));
     assert_eq!((store.len("l").await, store.last("l").await), (Ok(Some(0)), Ok(None)));
@@ -43,8 +43,8 @@ pub(crate) async fn an_empty_list_stays<B: Backend>() {
     assert_eq!(store.write(Write::push_front("l", "b")).await.unwrap().length, 1);
 }
 
-pub(crate) async fn trim_keeps_one_end<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn trim_keeps_one_end<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     for (write, rest, removed) in [
         (Write::trim("l", 4), &["b", "c", "d", "e"][..], 1),
         (Write::trim_front("l", 3), &["b", "c", "d"], 1),
@@ -68,11 +68,11 @@ pub(crate) async fn trim_keeps_one_end<B: Backend>() {
     }
 }
 
-pub(crate) async fn trim_needs_a_list_and_keeps_its_deadline<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    assert_eq!(store.refused(Write::trim("l", 1)).await, Error::NotFound);
+pub async fn trim_requires_a_list_and_keeps_its_deadline<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    assert_eq!(store.rejection(Write::trim("l", 1)).await, Error::NotFound);
     store.set("item", "v").await;
-    assert_eq!(store.refused(Write::trim("item", 1)).await, Error::WrongKind);
+    assert_eq!(store.rejection(Write::trim("item", 1)).await, Error::WrongKind);
     let list = vec!["a".to_owned(), "b".to_owned()];
     store.write(Write::set("l", list).ttl(Duration::from_secs(60))).await.unwrap();
     let deadline = store.entry("l").await.expires_at;
@@ -84,8 +84,8 @@ pub(crate) async fn trim_needs_a_list_and_keeps_its_deadline<B: Backend>() {
     assert_eq!(store.entry("l").await.list().unwrap(), ["c"]);
 }
 
-pub(crate) async fn a_set_list_can_be_pushed_to<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn list_that_was_set_accepts_pushes<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     let list = || vec!["a".to_owned(), "b".to_owned()];
     store.write(Write::set("l", list())).await.unwrap();
     assert_eq!(store.write(Write::push("l", "c")).await.unwrap().length, 3);
@@ -93,11 +93,11 @@ pub(crate) async fn a_set_list_can_be_pushed_to<B: Backend>() {
     store.write(Write::update("l", list())).await.unwrap();
     assert_eq!(store.write(Write::pop("l")).await.unwrap().popped.as_deref(), Some("b"));
     store.write(Write::update("l", "item")).await.unwrap();
-    assert_eq!(store.refused(Write::push("l", "c")).await, Error::WrongKind);
+    assert_eq!(store.rejection(Write::push("l", "c")).await, Error::WrongKind);
 }
 
-pub(crate) async fn ranges_count_from_both_ends<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn ranges_count_from_both_ends<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.push_many("l", &["a", "b", "c", "d"]).await.unwrap();
     for (offset, limit, found) in [
         (0, 10, "abcd"),
@@ -124,8 +124,8 @@ pub(crate) async fn ranges_count_from_both_ends<B: Backend>() {
     assert_eq!(store.range("l", 0, 9).await.unwrap().unwrap().concat(), "_bcde");
 }
 
-pub(crate) async fn items_are_no_lists<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn list_reads_of_an_item_fail<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.set("k", "item").await;
     let wrong = Error::WrongKind;
     assert_eq!(store.len("k").await, Err(wrong.clone()));
@@ -134,8 +134,8 @@ pub(crate) async fn items_are_no_lists<B: Backend>() {
     assert_eq!(store.revision().await, 1);
 }
 
-pub(crate) async fn pushes_keep_created_at<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn pushes_and_pops_keep_created_at<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.push("l", "a").await;
     let first = store.entry("l").await;
     assert_eq!(first.created_at, first.updated_at);

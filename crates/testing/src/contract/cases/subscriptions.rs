@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::join;
-use mainspring::{ChangeKind, End, Entry, Error, Event, Key, ResumeToken, StoreId, Value, Write};
+use mainspring::{
+    ChangeKind, End, Entry, Error, Event, Key, ResumeToken, Store, StoreId, Value, Write,
+};
 
-use crate::api::{Api, Backend, Events, Filter, From, Options};
+use crate::contract::{Fixture, Scope, Start};
 
-pub(crate) async fn from_now_on<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn starts_from_now<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.set("before", "v").await;
-    let mut changes = store.subscribe(Filter::All, From::Now).await.unwrap();
+    let mut changes = store.subscribe(Scope::All, Start::Now).await.unwrap();
     assert_eq!(changes.token(), Some(ResumeToken { store: store.id(), revision: 1 }));
     store.set("after", "v").await;
     let change = changes.change().await;
@@ -20,20 +22,20 @@ pub(crate) async fn from_now_on<B: Backend>() {
     assert_eq!(changes.token().unwrap().revision, 2);
 }
 
-pub(crate) async fn from_a_snapshot<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn starts_from_a_snapshot<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     for (key, value) in [("a/1", "x"), ("a/2", "y"), ("b", "z")] {
         store.set(key, value).await;
     }
     for (filter, keys) in [
-        (Filter::All, &["a/1", "a/2", "b"][..]),
-        (Filter::Prefix("a/"), &["a/1", "a/2"]),
-        (Filter::Key("b"), &["b"]),
-        (Filter::Key("none"), &[]),
-        (Filter::Prefix("none"), &[]),
+        (Scope::All, &["a/1", "a/2", "b"][..]),
+        (Scope::Prefix("a/"), &["a/1", "a/2"]),
+        (Scope::Key("b"), &["b"]),
+        (Scope::Key("none"), &[]),
+        (Scope::Prefix("none"), &[]),
     ] {
         let head = store.revision().await;
-        let mut told = store.subscribe(filter, From::Snapshot).await.unwrap();
+        let mut told = store.subscribe(filter, Start::Snapshot).await.unwrap();
         let mut found = BTreeMap::new();
         for _ in keys {
             match told.next().await.unwrap() {
@@ -54,28 +56,28 @@ pub(crate) async fn from_a_snapshot<B: Backend>() {
     }
 }
 
-pub(crate) async fn from_a_revision<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn starts_after_a_revision<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     for n in 0..50 {
         store.set(["a", "b"][n % 2], "v").await;
     }
     for after in [0, 1, 25, 49] {
-        let mut told = store.subscribe(Filter::All, From::After(after)).await.unwrap();
+        let mut told = store.subscribe(Scope::All, Start::After(after)).await.unwrap();
         for revision in after + 1..=50 {
             assert_eq!(told.change().await.revision, revision);
         }
-        let mut told = store.subscribe(Filter::Key("a"), From::After(after)).await.unwrap();
+        let mut told = store.subscribe(Scope::Key("a"), Start::After(after)).await.unwrap();
         for revision in (after + 1..=50).filter(|revision| revision % 2 == 1) {
             assert_eq!(told.change().await.revision, revision);
         }
     }
-    let mut told = store.subscribe(Filter::All, From::After(50)).await.unwrap();
+    let mut told = store.subscribe(Scope::All, Start::After(50)).await.unwrap();
     assert_eq!(store.set("a", "v").await, told.change().await.revision);
 }
 
-pub(crate) async fn from_a_token<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut told = store.subscribe(Filter::All, From::Now).await.unwrap();
+pub async fn starts_after_a_token<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut told = store.subscribe(Scope::All, Start::Now).await.unwrap();
     for _ in 0..4 {
         store.set("k", "v").await;
     }
@@ -84,25 +86,25 @@ pub(crate) async fn from_a_token<B: Backend>() {
     let text = told.token().unwrap().to_string();
     let token: ResumeToken = text.parse().unwrap();
     drop(told);
-    let mut told = store.subscribe(Filter::All, From::Token(token)).await.unwrap();
+    let mut told = store.subscribe(Scope::All, Start::Token(token)).await.unwrap();
     assert_eq!((told.change().await.revision, told.change().await.revision), (3, 4));
 }
 
-pub(crate) async fn of_one_key<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut told = store.subscribe(Filter::Key("k"), From::Now).await.unwrap();
+pub async fn key_filter_selects_one_key<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut told = store.subscribe(Scope::Key("k"), Start::Now).await.unwrap();
     for key in ["j", "k", "kk", "k", "j"] {
         store.set(key, "v").await;
     }
     assert_eq!((told.change().await.revision, told.change().await.revision), (2, 4));
-    let invalid = store.subscribe(Filter::Key(""), From::Now).await.err();
+    let invalid = store.subscribe(Scope::Key(""), Start::Now).await.err();
     assert_eq!(invalid, Some(Error::InvalidKey { length: 0 }));
 }
 
-pub(crate) async fn of_a_prefix<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut told = store.subscribe(Filter::Prefix("a/"), From::Now).await.unwrap();
-    let mut all = store.subscribe(Filter::Prefix(""), From::Now).await.unwrap();
+pub async fn prefix_filter_selects_its_keys<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut told = store.subscribe(Scope::Prefix("a/"), Start::Now).await.unwrap();
+    let mut all = store.subscribe(Scope::Prefix(""), Start::Now).await.unwrap();
     for key in ["a", "a/1", "b/1", "a/2"] {
         store.set(key, "v").await;
     }
@@ -112,45 +114,45 @@ pub(crate) async fn of_a_prefix<B: Backend>() {
     }
 }
 
-pub(crate) async fn places_that_are_refused<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn invalid_positions_are_rejected<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.set("k", "v").await;
-    for filter in [Filter::All, Filter::Key("k"), Filter::Prefix("k")] {
-        let ahead = store.subscribe(filter, From::After(2)).await.err();
+    for filter in [Scope::All, Scope::Key("k"), Scope::Prefix("k")] {
+        let ahead = store.subscribe(filter, Start::After(2)).await.err();
         assert_eq!(ahead, Some(Error::AheadOfHead { asked: 2, head: 1 }));
         for revision in [0, 1, 99] {
             let token = ResumeToken { store: StoreId::random(), revision };
-            let wrong = store.subscribe(filter, From::Token(token)).await.err();
+            let wrong = store.subscribe(filter, Start::Token(token)).await.err();
             assert_eq!(wrong, Some(Error::WrongStore));
         }
         let ahead = ResumeToken { store: store.id(), revision: 7 };
-        let ahead = store.subscribe(filter, From::Token(ahead)).await.err();
+        let ahead = store.subscribe(filter, Start::Token(ahead)).await.err();
         assert_eq!(ahead, Some(Error::AheadOfHead { asked: 7, head: 1 }));
     }
 }
 
-pub(crate) async fn the_history_has_an_end<B: Backend>() {
-    let store = B::start(Options { history_changes: Some(10), ..Options::default() }).await;
+pub async fn position_before_the_history_is_compacted<F: Fixture>() {
+    let store = F::start(Store::builder().history_changes(10)).await;
     for _ in 0..25 {
         store.set("k", "v").await;
     }
-    for filter in [Filter::All, Filter::Key("k"), Filter::Prefix("x")] {
+    for filter in [Scope::All, Scope::Key("k"), Scope::Prefix("x")] {
         for after in [0, 14] {
-            let older = store.subscribe(filter, From::After(after)).await.err();
-            let compacted = (!B::HAS_PAST).then_some(Error::Compacted { oldest: 15 });
+            let older = store.subscribe(filter, Start::After(after)).await.err();
+            let compacted = (!F::HAS_PAST).then_some(Error::Compacted { oldest: 15 });
             assert_eq!(older, compacted);
         }
-        store.subscribe(filter, From::After(15)).await.unwrap();
+        store.subscribe(filter, Start::After(15)).await.unwrap();
     }
-    let mut told = store.subscribe(Filter::All, From::After(15)).await.unwrap();
+    let mut told = store.subscribe(Scope::All, Start::After(15)).await.unwrap();
     for revision in 16..=25 {
         assert_eq!(told.change().await.revision, revision);
     }
 }
 
-pub(crate) async fn the_past_is_told_before_the_history<B: Backend>() {
-    let store = B::start(Options { history_changes: Some(10), ..Options::default() }).await;
-    if !B::HAS_PAST {
+pub async fn journal_is_read_before_the_history<F: Fixture>() {
+    let store = F::start(Store::builder().history_changes(10)).await;
+    if !F::HAS_PAST {
         return;
     }
     for _ in 0..300 {
@@ -158,16 +160,16 @@ pub(crate) async fn the_past_is_told_before_the_history<B: Backend>() {
         store.set("j", "v").await;
     }
     for after in [0, 1, 300, 588, 589, 590, 591, 600] {
-        for filter in [Filter::All, Filter::Key("k"), Filter::Prefix("k")] {
-            let mut told = store.subscribe(filter, From::After(after)).await.unwrap();
-            let mine = |revision: &u64| matches!(filter, Filter::All) || revision % 2 == 1;
+        for filter in [Scope::All, Scope::Key("k"), Scope::Prefix("k")] {
+            let mut told = store.subscribe(filter, Start::After(after)).await.unwrap();
+            let mine = |revision: &u64| matches!(filter, Scope::All) || revision % 2 == 1;
             for revision in (after + 1..=600).filter(mine) {
                 assert_eq!(told.change().await.revision, revision, "{filter:?} after {after}");
             }
         }
     }
     // They meet the present, each change once.
-    let mut told = store.subscribe(Filter::All, From::After(0)).await.unwrap();
+    let mut told = store.subscribe(Scope::All, Start::After(0)).await.unwrap();
     for revision in 1..=900 {
         if revision > 500 && revision <= 800 {
             store.set("k", "v").await;
@@ -176,14 +178,14 @@ pub(crate) async fn the_past_is_told_before_the_history<B: Backend>() {
     }
 }
 
-pub(crate) async fn those_who_fall_behind_read_on_in_the_past<B: Backend>() {
-    let store = B::start(Options { history_changes: Some(10), ..Options::default() }).await;
-    if !B::HAS_PAST {
+pub async fn lagging_subscriber_reads_the_journal<F: Fixture>() {
+    let store = F::start(Store::builder().history_changes(10)).await;
+    if !F::HAS_PAST {
         return;
     }
-    let mut all = store.subscribe(Filter::All, From::Now).await.unwrap();
-    let mut key = store.subscribe(Filter::Key("k"), From::Now).await.unwrap();
-    let mut snapshot = store.subscribe(Filter::All, From::Snapshot).await.unwrap();
+    let mut all = store.subscribe(Scope::All, Start::Now).await.unwrap();
+    let mut key = store.subscribe(Scope::Key("k"), Start::Now).await.unwrap();
+    let mut snapshot = store.subscribe(Scope::All, Start::Snapshot).await.unwrap();
     for _ in 0..200 {
         store.set("k", "v").await;
         store.batch(vec![Write::set("j", "v"), Write::set("k", "v")]).await.unwrap();
@@ -202,9 +204,9 @@ pub(crate) async fn those_who_fall_behind_read_on_in_the_past<B: Backend>() {
     assert_eq!(snapshot.change().await.revision, revision);
 }
 
-pub(crate) async fn inside_a_batch_of_the_past_is_no_place<B: Backend>() {
-    let store = B::start(Options { history_changes: Some(2), ..Options::default() }).await;
-    if !B::HAS_PAST {
+pub async fn position_inside_a_journaled_batch_is_rejected<F: Fixture>() {
+    let store = F::start(Store::builder().history_changes(2)).await;
+    if !F::HAS_PAST {
         return;
     }
     store.set("k", "v").await;
@@ -212,54 +214,54 @@ pub(crate) async fn inside_a_batch_of_the_past_is_no_place<B: Backend>() {
     for _ in 0..3 {
         store.set("k", "v").await;
     }
-    for filter in [Filter::All, Filter::Key("k"), Filter::Prefix("x")] {
+    for filter in [Scope::All, Scope::Key("k"), Scope::Prefix("x")] {
         for asked in [2, 3] {
-            let mut told = store.subscribe(filter, From::After(asked)).await.unwrap();
+            let mut told = store.subscribe(filter, Start::After(asked)).await.unwrap();
             assert_eq!(told.next().await, Err(Error::InsideBatch { asked, before: 1 }));
         }
     }
-    let mut told = store.subscribe(Filter::All, From::After(1)).await.unwrap();
+    let mut told = store.subscribe(Scope::All, Start::After(1)).await.unwrap();
     assert_eq!((told.batch().await.1, told.change().await.revision), (4, 5));
-    let mut told = store.subscribe(Filter::All, From::After(4)).await.unwrap();
+    let mut told = store.subscribe(Scope::All, Start::After(4)).await.unwrap();
     assert_eq!(told.change().await.revision, 5);
 }
 
-pub(crate) async fn inside_a_batch_is_no_place<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn position_inside_a_batch_is_rejected<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.set("k", "v").await;
     store.batch((0..3).map(|_| Write::set("k", "v")).collect()).await.unwrap(); // 2, 3, 4
     store.batch(vec![Write::set("j", "v"), Write::set("k", "v")]).await.unwrap(); // 5, 6
-    for filter in [Filter::All, Filter::Key("k"), Filter::Prefix("x")] {
+    for filter in [Scope::All, Scope::Key("k"), Scope::Prefix("x")] {
         for (asked, before) in [(2, 1), (3, 1), (5, 4)] {
-            let inside = store.subscribe(filter, From::After(asked)).await.err();
+            let inside = store.subscribe(filter, Start::After(asked)).await.err();
             assert_eq!(inside, Some(Error::InsideBatch { asked, before }));
         }
         for place in [0, 1, 4, 6] {
-            store.subscribe(filter, From::After(place)).await.unwrap();
+            store.subscribe(filter, Start::After(place)).await.unwrap();
         }
     }
-    let mut told = store.subscribe(Filter::All, From::After(1)).await.unwrap();
+    let mut told = store.subscribe(Scope::All, Start::After(1)).await.unwrap();
     assert_eq!((told.batch().await.1, told.batch().await.1), (4, 6));
 }
 
-pub(crate) async fn inside_a_batch_of_the_same_turn_is_no_place<B: Backend>() {
-    if !B::IS_ORDERED {
+pub async fn position_inside_a_batch_of_the_same_turn_is_rejected<F: Fixture>() {
+    if !F::IS_ORDERED {
         return;
     }
-    let store = B::start(Options::default()).await;
+    let store = F::start(Store::builder()).await;
     let (batch, inside, after) = join!(
         store.batch(vec![Write::set("a", "v"), Write::set("b", "v")]),
-        store.subscribe(Filter::All, From::After(1)),
-        store.subscribe(Filter::All, From::After(2)),
+        store.subscribe(Scope::All, Start::After(1)),
+        store.subscribe(Scope::All, Start::After(2)),
     );
     batch.unwrap();
     assert_eq!(inside.err(), Some(Error::InsideBatch { asked: 1, before: 0 }));
     assert_eq!(after.unwrap().token().unwrap().revision, 2);
 }
 
-pub(crate) async fn every_change_says_what_happened<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut told = store.subscribe(Filter::All, From::Now).await.unwrap();
+pub async fn change_describes_its_write<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut told = store.subscribe(Scope::All, Start::Now).await.unwrap();
     let second = Duration::from_secs(1);
     let item = |text: &str| Value::Item(text.to_owned());
     let list = |text: &str| Value::List(vec![text.to_owned()]);
@@ -310,9 +312,9 @@ pub(crate) async fn every_change_says_what_happened<B: Backend>() {
     assert_eq!((&*cleared.key, cleared.kind), ("", ChangeKind::Cleared { count: 1 }));
 }
 
-pub(crate) async fn replaying_gives_the_store<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut told = store.subscribe(Filter::All, From::After(0)).await.unwrap();
+pub async fn replay_reproduces_the_store<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut told = store.subscribe(Scope::All, Start::After(0)).await.unwrap();
     for n in 0..40 {
         let key = format!("k{}", n % 7);
         let _ = match n % 9 {
@@ -335,11 +337,11 @@ pub(crate) async fn replaying_gives_the_store<B: Backend>() {
     assert_eq!(copy.into_iter().collect::<Vec<_>>(), page.items);
 }
 
-pub(crate) async fn a_snapshot_has_no_token_before_its_end<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn snapshot_has_no_token_before_its_end<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.set("k", "v").await;
-    for filter in [Filter::All, Filter::Key("k"), Filter::Prefix("k")] {
-        let mut told = store.subscribe(filter, From::Snapshot).await.unwrap();
+    for filter in [Scope::All, Scope::Key("k"), Scope::Prefix("k")] {
+        let mut told = store.subscribe(filter, Start::Snapshot).await.unwrap();
         assert_eq!(told.token(), None);
         assert!(matches!(told.next().await.unwrap(), Event::Entry { .. }));
         assert_eq!(told.token(), None);
@@ -351,12 +353,12 @@ pub(crate) async fn a_snapshot_has_no_token_before_its_end<B: Backend>() {
     }
 }
 
-pub(crate) async fn a_clear_reaches_everybody<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn clear_reaches_every_filter<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.set("k", "v").await;
-    let mut all = store.subscribe(Filter::All, From::Now).await.unwrap();
-    let mut key = store.subscribe(Filter::Key("k"), From::Now).await.unwrap();
-    let mut prefix = store.subscribe(Filter::Prefix("x"), From::Now).await.unwrap();
+    let mut all = store.subscribe(Scope::All, Start::Now).await.unwrap();
+    let mut key = store.subscribe(Scope::Key("k"), Start::Now).await.unwrap();
+    let mut prefix = store.subscribe(Scope::Prefix("x"), Start::Now).await.unwrap();
     store.clear().await.unwrap();
     let cleared = ChangeKind::Cleared { count: 1 };
     assert_eq!(all.change().await.kind, cleared);
@@ -364,10 +366,10 @@ pub(crate) async fn a_clear_reaches_everybody<B: Backend>() {
     assert_eq!(prefix.change().await.kind, cleared);
 }
 
-pub(crate) async fn a_batch_is_told_as_far_as_the_filter_goes<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut key = store.subscribe(Filter::Key("a/1"), From::Now).await.unwrap();
-    let mut prefix = store.subscribe(Filter::Prefix("a/"), From::Now).await.unwrap();
+pub async fn filter_selects_changes_of_a_batch<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut key = store.subscribe(Scope::Key("a/1"), Start::Now).await.unwrap();
+    let mut prefix = store.subscribe(Scope::Prefix("a/"), Start::Now).await.unwrap();
     let set = |key: &str| Write::set(key, "v");
     store.batch(vec![set("a/1"), set("b"), set("a/2"), set("c")]).await.unwrap();
     let (changes, revision) = key.batch().await;

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use mainspring::{Error, Value, Write};
+use mainspring::{Error, Store, Value, Write};
 use tokio::time::advance;
 
-use crate::api::{Api, Backend, Events, Filter, From, Options};
+use crate::contract::{Fixture, Scope, Start};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-pub(crate) async fn a_set_creates_and_replaces<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn set_creates_and_replaces<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     assert_eq!(store.set("k", "a").await, 1);
     let first = store.entry("k").await;
     assert_eq!((first.item().unwrap().as_str(), first.revision), ("a", 1));
@@ -25,9 +25,9 @@ pub(crate) async fn a_set_creates_and_replaces<B: Backend>() {
     assert_eq!(second.created_at, second.updated_at);
 }
 
-pub(crate) async fn an_update_replaces_what_is_there<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    assert_eq!(store.refused(Write::update("k", "a")).await, Error::NotFound);
+pub async fn update_replaces_the_value<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    assert_eq!(store.rejection(Write::update("k", "a")).await, Error::NotFound);
     store.write(Write::set("k", "a").ttl(60 * SECOND)).await.unwrap();
     let before = store.entry("k").await;
 
@@ -40,20 +40,20 @@ pub(crate) async fn an_update_replaces_what_is_there<B: Backend>() {
     assert_eq!(after.updated_at.saturating_since(before.updated_at), SECOND);
 }
 
-pub(crate) async fn a_remove_takes_a_key_away<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    assert_eq!(store.refused(Write::remove("k")).await, Error::NotFound);
+pub async fn remove_deletes_the_key<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    assert_eq!(store.rejection(Write::remove("k")).await, Error::NotFound);
     store.set("k", "a").await;
     assert_eq!(store.write(Write::remove("k")).await.unwrap().revision, 2);
     assert_eq!(store.get("k").await, Ok(None));
-    assert_eq!(store.refused(Write::remove("k")).await, Error::NotFound);
+    assert_eq!(store.rejection(Write::remove("k")).await, Error::NotFound);
     store.set("k", "b").await;
     assert_eq!(store.entry("k").await.revision, 3, "numbers go on");
 }
 
-pub(crate) async fn an_equal_value_is_a_change<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut changes = store.subscribe(Filter::All, From::Now).await.unwrap();
+pub async fn equal_value_is_a_change<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut changes = store.subscribe(Scope::All, Start::Now).await.unwrap();
     for revision in 1..=3 {
         assert_eq!(store.set("k", "same").await, revision);
         assert_eq!(changes.change().await.revision, revision);
@@ -63,26 +63,26 @@ pub(crate) async fn an_equal_value_is_a_change<B: Backend>() {
     assert_eq!(store.revision().await, 5);
 }
 
-pub(crate) async fn only_changes_take_revisions<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn only_changes_take_revisions<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.clear().await.unwrap();
     store.set("k", "a").await;
     store.get("k").await.unwrap();
     store.scan("", None, 10).await.unwrap();
-    store.refused(Write::set("k", "b").if_absent()).await;
-    store.refused(Write::push("k", "b")).await;
-    store.refused(Write::update("none", "b")).await;
-    store.refused(Write::set("", "b")).await;
+    store.rejection(Write::set("k", "b").if_absent()).await;
+    store.rejection(Write::push("k", "b")).await;
+    store.rejection(Write::update("none", "b")).await;
+    store.rejection(Write::set("", "b")).await;
     store.batch(vec![Write::set("j", "b"), Write::remove("none")]).await.unwrap_err();
     store.modify("none", |_| {}).await.unwrap_err();
-    drop(store.subscribe(Filter::All, From::Snapshot).await.unwrap());
+    drop(store.subscribe(Scope::All, Start::Snapshot).await.unwrap());
     assert_eq!((store.revision().await, store.set("k", "b").await), (1, 2));
 }
 
-pub(crate) async fn deadlines_can_be_moved_and_removed<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    assert_eq!(store.refused(Write::expire("k", SECOND)).await, Error::NotFound);
-    assert_eq!(store.refused(Write::persist("k")).await, Error::NotFound);
+pub async fn expire_and_persist_change_the_deadline<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    assert_eq!(store.rejection(Write::expire("k", SECOND)).await, Error::NotFound);
+    assert_eq!(store.rejection(Write::persist("k")).await, Error::NotFound);
     store.set("k", "a").await;
     let before = store.entry("k").await;
 
@@ -97,8 +97,8 @@ pub(crate) async fn deadlines_can_be_moved_and_removed<B: Backend>() {
     assert_eq!(store.entry("k").await.expires_at, None);
 }
 
-pub(crate) async fn keys_have_1_to_1024_bytes<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn keys_have_1_to_1024_bytes<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     let longest = "é".repeat(512);
     store.set(&longest, "fits").await;
     store.set("x", "fits").await;
@@ -114,7 +114,7 @@ pub(crate) async fn keys_have_1_to_1024_bytes<B: Backend>() {
             Write::pop_front(bad),
             Write::persist(bad).if_absent(),
         ] {
-            assert_eq!(store.refused(write).await, invalid);
+            assert_eq!(store.rejection(write).await, invalid);
         }
         assert_eq!(store.get(bad).await, Err(invalid.clone()));
         assert_eq!(store.contains(bad).await, Err(invalid.clone()));
@@ -135,8 +135,8 @@ pub(crate) async fn keys_have_1_to_1024_bytes<B: Backend>() {
     }
 }
 
-pub(crate) async fn modify_answers_the_new_entry<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn modify_returns_the_new_entry<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     assert_eq!(store.modify("k", |_| panic!("nothing there")).await, Err(Error::NotFound));
     store.write(Write::set("k", "a").ttl(9 * SECOND)).await.unwrap();
     advance(SECOND).await;
@@ -151,8 +151,8 @@ pub(crate) async fn modify_answers_the_new_entry<B: Backend>() {
     assert_eq!(store.modify("k", to_list).await.unwrap().list().unwrap(), ["c"]);
 }
 
-pub(crate) async fn modify_is_retried_until_it_fits<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn modify_retries_after_a_conflict<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.set("n", "0").await;
     let mut calls = 0;
     let add = |value: &mut Value<String>, calls: &mut u32| {
@@ -174,8 +174,8 @@ pub(crate) async fn modify_is_retried_until_it_fits<B: Backend>() {
     assert!(calls > 10, "they were in each other's way: {calls} calls");
 }
 
-pub(crate) async fn clear_takes_one_revision<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn clear_takes_one_revision<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     assert_eq!((store.clear().await, store.revision().await), (Ok(0), 0));
     for key in ["a", "b", "c"] {
         store.set(key, "v").await;
@@ -187,8 +187,8 @@ pub(crate) async fn clear_takes_one_revision<B: Backend>() {
     assert_eq!(store.set("a", "v").await, 6);
 }
 
-pub(crate) async fn compaction_answers_with_the_revision_of_its_snapshot<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn compact_returns_the_revision_of_its_snapshot<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     assert_eq!(store.compact().await, Ok(0));
     for n in 1..=600 {
         assert_eq!(store.set(&format!("k{}", n % 300), "v").await, n);
@@ -200,8 +200,8 @@ pub(crate) async fn compaction_answers_with_the_revision_of_its_snapshot<B: Back
     assert_eq!(store.set("k", "v").await, 602);
 }
 
-pub(crate) async fn many_writes_are_independent<B: Backend>() {
-    let store = B::start(Options { max_entries: Some(3), ..Options::default() }).await;
+pub async fn writes_of_set_many_and_push_many_are_independent<F: Fixture>() {
+    let store = F::start(Store::builder().max_entries(3)).await;
     let many = store.set_many(&[("a", "1"), ("", "2"), ("b", "3"), ("a", "4")]).await.unwrap();
     assert_eq!(many, [Ok(1), Err(Error::InvalidKey { length: 0 }), Ok(2), Ok(3)]);
     assert_eq!(store.entry("a").await.item().unwrap(), "4");
@@ -215,8 +215,8 @@ pub(crate) async fn many_writes_are_independent<B: Backend>() {
     assert_eq!(store.push_many("l", &[]).await.unwrap(), []);
 }
 
-pub(crate) async fn absent_keys_read_as_none<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn absent_keys_read_as_none<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     assert_eq!(store.get("k").await, Ok(None));
     assert_eq!(store.contains("k").await, Ok(false));
     assert_eq!(store.len("k").await, Ok(None));
@@ -226,11 +226,11 @@ pub(crate) async fn absent_keys_read_as_none<B: Backend>() {
     assert_eq!((page.items, page.next, page.revision), (vec![], None, 0));
 }
 
-pub(crate) async fn pipelined_commands_keep_their_order<B: Backend>() {
-    if !B::IS_ORDERED {
+pub async fn pipelined_commands_keep_their_order<F: Fixture>() {
+    if !F::IS_ORDERED {
         return;
     }
-    let store = B::start(Options::default()).await;
+    let store = F::start(Store::builder()).await;
     let writes = (0..400).map(|n| match n % 4 {
         0 | 1 => Write::push("l", n.to_string()),
         2 => Write::pop_front("l"),

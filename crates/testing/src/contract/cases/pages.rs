@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use mainspring::{Key, Write};
+use mainspring::{Backend, Key, Store, Write};
 use tokio::time::advance;
 
-use crate::api::{Api, Backend, Options};
+use crate::contract::{Fixture, TestStore};
 
-async fn all(store: &impl Api, prefix: &str, limit: usize) -> Vec<String> {
+async fn all(store: &TestStore<impl Backend<String>>, prefix: &str, limit: usize) -> Vec<String> {
     let mut found = Vec::new();
     let mut after: Option<Key> = None;
     loop {
@@ -22,8 +22,8 @@ async fn all(store: &impl Api, prefix: &str, limit: usize) -> Vec<String> {
     }
 }
 
-pub(crate) async fn pages_are_sorted_and_whole<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn pages_are_sorted_and_complete<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     let mut keys: Vec<String> = (0..500).map(|n| format!("{:x}/{n}", n * 7 % 31)).collect();
     keys.extend(["é", "z", "Z", "a", "aa", "~"].map(str::to_owned));
     for key in &keys {
@@ -42,8 +42,8 @@ pub(crate) async fn pages_are_sorted_and_whole<B: Backend>() {
     );
 }
 
-pub(crate) async fn a_page_has_a_limit<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn page_limit_is_at_least_one<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     for key in ["a", "b", "c"] {
         store.set(key, "v").await;
     }
@@ -55,8 +55,8 @@ pub(crate) async fn a_page_has_a_limit<B: Backend>() {
     assert_eq!(page.items.len(), 3);
 }
 
-pub(crate) async fn a_page_starts_after_any_key<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn page_starts_after_any_key<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     for key in ["a/1", "a/2", "b/1", "b/3", "c"] {
         store.set(key, "v").await;
     }
@@ -76,8 +76,8 @@ pub(crate) async fn a_page_starts_after_any_key<B: Backend>() {
     assert_eq!(page.items, ["b/3"], "the key need not exist");
 }
 
-pub(crate) async fn a_page_leaves_out_what_is_overdue<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn page_omits_overdue_keys<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     let ttl = Duration::from_nanos(5_000_001);
     for (n, key) in ["a", "b", "c", "d"].into_iter().enumerate() {
         let write = Write::set(key, "v");
@@ -90,8 +90,8 @@ pub(crate) async fn a_page_leaves_out_what_is_overdue<B: Backend>() {
     assert_eq!((page.items, page.next), (vec!["c".into()], None), "none that is overdue follows");
 }
 
-pub(crate) async fn a_page_follows_every_change<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn page_reflects_every_change<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.set("a", "v").await;
     assert_eq!(all(&store, "", 9).await, ["a"]);
     store.push("b", "v").await;
@@ -104,8 +104,8 @@ pub(crate) async fn a_page_follows_every_change<B: Backend>() {
     assert_eq!(all(&store, "", 9).await, ["e"]);
 }
 
-pub(crate) async fn entries_come_with_their_keys<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn scan_returns_keys_and_entries<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.write(Write::set("k", "v").ttl(Duration::from_secs(9))).await.unwrap();
     store.push_many("l", &["a", "b"]).await.unwrap();
     let page = store.scan("", None, 10).await.unwrap();

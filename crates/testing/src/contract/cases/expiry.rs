@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::join;
-use mainspring::{ChangeKind, Error, Event, Write};
+use mainspring::{ChangeKind, Error, Event, Store, Write};
 use tokio::time::{Instant, advance};
 
-use crate::api::{Api, Backend, Events, Filter, From, Options};
+use crate::contract::{Fixture, Scope, Start};
 
 const SECOND: Duration = Duration::from_secs(1);
 const CENTURY: Duration = Duration::from_secs(100 * 36_525 * 864);
 
-pub(crate) async fn a_key_is_absent_from_its_deadline_on<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn key_is_absent_from_its_deadline_on<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     for (key, write) in [
         ("i", Write::set("i", "v").ttl(SECOND)),
         ("l", Write::push("l", "v").ttl(SECOND)),
@@ -37,14 +37,14 @@ pub(crate) async fn a_key_is_absent_from_its_deadline_on<B: Backend>() {
         let writes =
             [Write::update(key, "v"), Write::remove(key), Write::pop(key), Write::persist(key)];
         for write in writes {
-            assert_eq!(store.refused(write).await, Error::NotFound);
+            assert_eq!(store.rejection(write).await, Error::NotFound);
         }
     }
 }
 
-pub(crate) async fn a_write_to_an_overdue_key_follows_its_expiry<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut changes = store.subscribe(Filter::All, From::Now).await.unwrap();
+pub async fn write_to_an_overdue_key_follows_its_expiry<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut changes = store.subscribe(Scope::All, Start::Now).await.unwrap();
     store.write(Write::set("k", "old").ttl(SECOND)).await.unwrap();
     store.write(Write::set("l", "old").ttl(SECOND)).await.unwrap();
     advance(SECOND).await;
@@ -70,22 +70,22 @@ pub(crate) async fn a_write_to_an_overdue_key_follows_its_expiry<B: Backend>() {
     }
 }
 
-pub(crate) async fn an_expiry_stands_though_the_write_is_refused<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut changes = store.subscribe(Filter::All, From::Now).await.unwrap();
+pub async fn expiry_remains_when_the_write_is_rejected<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut changes = store.subscribe(Scope::All, Start::Now).await.unwrap();
     store.write(Write::set("k", "v").ttl(SECOND)).await.unwrap();
     changes.change().await;
     advance(SECOND).await;
-    assert_eq!(store.refused(Write::update("k", "v")).await, Error::NotFound);
+    assert_eq!(store.rejection(Write::update("k", "v")).await, Error::NotFound);
     let expired = changes.change().await;
     assert_eq!((expired.revision, expired.kind), (2, ChangeKind::Expired));
     advance(SECOND).await;
     assert_eq!(store.set("j", "v").await, 3, "it expires once");
 }
 
-pub(crate) async fn the_timer_is_prompt<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut changes = store.subscribe(Filter::Prefix("k"), From::Now).await.unwrap();
+pub async fn keys_expire_within_10_milliseconds<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut changes = store.subscribe(Scope::Prefix("k"), Start::Now).await.unwrap();
     let ttls = [1, 2, 10, 63, 64, 65, 999, 4_096, 60_000, 3_600_000].map(Duration::from_millis);
     let start = Instant::now();
     for (n, ttl) in ttls.iter().enumerate() {
@@ -110,8 +110,8 @@ pub(crate) async fn the_timer_is_prompt<B: Backend>() {
     }
 }
 
-pub(crate) async fn deadlines_are_kept_reset_or_taken_away<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn writes_keep_reset_or_remove_the_deadline<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     let expires_in = async |key: &str| {
         let entry = store.entry(key).await;
         entry.expires_at.map(|at| at.saturating_since(entry.updated_at))
@@ -151,8 +151,8 @@ pub(crate) async fn deadlines_are_kept_reset_or_taken_away<B: Backend>() {
     }
 }
 
-pub(crate) async fn times_to_live_have_limits<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn ttl_has_limits<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     store.push("l", "v").await;
     let nano = Duration::from_nanos(1);
     for bad in [Duration::ZERO, CENTURY + nano, Duration::MAX] {
@@ -164,7 +164,7 @@ pub(crate) async fn times_to_live_have_limits<B: Backend>() {
             Write::expire("l", bad),
             Write::expire("none", bad),
         ] {
-            assert_eq!(store.refused(write).await, Error::InvalidTtl);
+            assert_eq!(store.rejection(write).await, Error::InvalidTtl);
         }
     }
     store.write(Write::expire("l", CENTURY)).await.unwrap();
@@ -175,9 +175,9 @@ pub(crate) async fn times_to_live_have_limits<B: Backend>() {
     assert_eq!(store.get("k").await, Ok(None));
 }
 
-pub(crate) async fn the_default_is_for_new_keys<B: Backend>() {
-    let options = Options { default_ttl: Some(9 * SECOND), ..Options::default() };
-    let store = B::start(options).await;
+pub async fn default_ttl_applies_to_new_keys<F: Fixture>() {
+    let builder = Store::builder().default_ttl(9 * SECOND);
+    let store = F::start(builder).await;
     let ttl = async |write: Write<String>| {
         let key = write.key().clone();
         store.write(write).await.unwrap();
@@ -202,9 +202,9 @@ pub(crate) async fn the_default_is_for_new_keys<B: Backend>() {
     }
 }
 
-pub(crate) async fn a_batch_comes_after_what_is_overdue<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut changes = store.subscribe(Filter::All, From::Now).await.unwrap();
+pub async fn batch_follows_due_expiries<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut changes = store.subscribe(Scope::All, Start::Now).await.unwrap();
     store.write(Write::set("k", "v").ttl(SECOND)).await.unwrap();
     store.write(Write::set("l", "v").ttl(SECOND)).await.unwrap();
     changes.change().await;
@@ -229,9 +229,9 @@ pub(crate) async fn a_batch_comes_after_what_is_overdue<B: Backend>() {
     assert_eq!((parts.len(), revision), (2, 8));
 }
 
-pub(crate) async fn a_clear_counts_live_keys_only<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut changes = store.subscribe(Filter::All, From::Now).await.unwrap();
+pub async fn clear_counts_live_keys_only<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut changes = store.subscribe(Scope::All, Start::Now).await.unwrap();
     // Whatever the grain of the timer is, the deadline is exact.
     let ttl = Duration::from_nanos(10_000_001);
     store.write(Write::set("k", "v").ttl(ttl)).await.unwrap();
@@ -252,11 +252,11 @@ pub(crate) async fn a_clear_counts_live_keys_only<B: Backend>() {
     assert_eq!(store.revision().await, 6);
 }
 
-pub(crate) async fn a_clear_counts_live_keys_only_among_many<B: Backend>() {
-    if !B::IS_ORDERED {
+pub async fn clear_counts_live_keys_only_among_many<F: Fixture>() {
+    if !F::IS_ORDERED {
         return;
     }
-    let store = B::start(Options::default()).await;
+    let store = F::start(Store::builder()).await;
     for n in 0..3_000 {
         store.write(Write::set(format!("k{n}"), "v").ttl(SECOND)).await.unwrap();
     }
@@ -269,8 +269,8 @@ pub(crate) async fn a_clear_counts_live_keys_only_among_many<B: Backend>() {
     assert_eq!(store.revision().await, 3_001 + 8 + 3_000 + 1);
 }
 
-pub(crate) async fn years_are_no_problem<B: Backend>() {
-    let store = B::start(Options::default()).await;
+pub async fn deadlines_may_be_years_away<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
     let year = 365 * 24 * 3_600 * SECOND;
     for years in [1, 3, 50, 99] {
         store.write(Write::set(format!("k{years}"), "v").ttl(years * year)).await.unwrap();
@@ -286,9 +286,9 @@ pub(crate) async fn years_are_no_problem<B: Backend>() {
     }
 }
 
-pub(crate) async fn a_moved_deadline_counts<B: Backend>() {
-    let store = B::start(Options::default()).await;
-    let mut changes = store.subscribe(Filter::All, From::Now).await.unwrap();
+pub async fn last_deadline_applies<F: Fixture>() {
+    let store = F::start(Store::builder()).await;
+    let mut changes = store.subscribe(Scope::All, Start::Now).await.unwrap();
     // Later, earlier, away, and with a new key in the place of the old one.
     store.write(Write::set("later", "v").ttl(SECOND)).await.unwrap();
     store.write(Write::expire("later", 5 * SECOND)).await.unwrap();
