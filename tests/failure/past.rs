@@ -103,7 +103,7 @@ struct NoTail;
 
 impl<J: Journal<String>> Interceptor<String, J> for NoTail {
     async fn tail(&mut self, _: &mut J) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -104,7 +104,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Interceptor<T, J> for Arc<
     }
 
     async fn tail(&mut self, _: &mut J) {
-        pending().await
+        pending::<()>().await;
     }
 
     fn past(&self, _: &J) -> Option<Arc<dyn Past<T>>> {

@@ -1,4 +1,4 @@
-//! Batches: all or nothing, and whole wherever they go.
+//! Batches are atomic, also for readers and subscribers.
 
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ pub async fn batch_is_one_event<F: Fixture>() {
     );
     assert_eq!(parts[2].kind, ChangeKind::Removed);
     assert_eq!((revision, changes.token().unwrap().revision), (4, 4));
-    assert_eq!(changes.change().await.revision, 5, "one part alone is a change");
+    assert_eq!(changes.change().await.revision, 5, "a batch of one is a change");
 }
 
 pub async fn empty_batch_does_nothing<F: Fixture>() {
@@ -149,7 +149,7 @@ pub async fn failed_batch_does_not_affect_the_next_command<F: Fixture>() {
     }
     let store = F::start(Store::builder().max_entries(2)).await;
     store.set("a", "1").await;
-    // All in one turn, where there are such turns: each rests on what the ones before it did.
+    // One turn where turns have several commands: each is decided on the effects of those before it.
     let (pushed, failed, set, pop) = join!(
         store.write(Write::push("l", "x")),
         store.batch(vec![
@@ -184,5 +184,5 @@ pub async fn batch_is_not_interleaved_with_other_commands<F: Fixture>() {
     assert_eq!((first.unwrap()[1].revision, second.unwrap()[0].revision), (2, 3));
     assert_eq!(a.unwrap().unwrap().item().unwrap(), "1");
     let page = page.unwrap().items;
-    assert_eq!(page[0].1.value, page[1].1.value, "a read sees a batch whole");
+    assert_eq!(page[0].1.value, page[1].1.value, "a read sees all of a batch or nothing");
 }

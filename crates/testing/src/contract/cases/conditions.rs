@@ -1,4 +1,4 @@
-//! Conditions, and the order of all checks.
+//! Conditions, and the order of the checks of a write.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn every_write(key: &str) -> Vec<Write<String>> {
     ]
 }
 
-/// Absent, kind, condition: the first that fails is the error.
+/// The error of the first check that fails: presence, kind, condition.
 fn expected(write: &Write<String>, is: Is, current: Option<u64>) -> Option<Error> {
     let creates = matches!(write.action(), Action::Set(_) | Action::Push { .. });
     if is == Is::Absent && !creates {
@@ -94,7 +94,7 @@ pub async fn every_write_under_every_condition<F: Fixture>() {
                 } else {
                     assert_eq!(store.get(&key).await.unwrap(), before, "{write:?} on {is:?}");
                 }
-                // A batch of one says the same.
+                // A batch of one fails with the same error.
                 if let Some(error) = error {
                     let failed = store.batch(vec![write]).await.unwrap_err();
                     assert_eq!((failed.index, failed.error), (0, error));

@@ -1,4 +1,4 @@
-//! Deadlines.
+//! Expiry and deadlines.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub async fn key_is_absent_from_its_deadline_on<F: Fixture>() {
     assert_eq!(store.contains("l").await, Ok(false));
     assert_eq!((store.len("l").await, store.last("l").await), (Ok(None), Ok(None)));
     assert_eq!(store.range("l", 0, 1).await, Ok(None));
-    assert_eq!(store.len("i").await, Ok(None), "absent comes before its kind");
+    assert_eq!(store.len("i").await, Ok(None), "presence is checked before the kind");
     assert_eq!(store.keys("", None, 10).await.unwrap().items.len(), 0);
     assert_eq!(store.modify("i", |_| {}).await, Err(Error::NotFound));
     for key in ["i", "l", "f"] {
@@ -48,7 +48,7 @@ pub async fn write_to_an_overdue_key_follows_its_expiry<F: Fixture>() {
     store.write(Write::set("k", "old").ttl(SECOND)).await.unwrap();
     store.write(Write::set("l", "old").ttl(SECOND)).await.unwrap();
     advance(SECOND).await;
-    // Both at once, so that the timer cannot come between.
+    // Both at once, so that the timer cannot fire in between.
     let (set, push) =
         join!(store.write(Write::set("k", "new")), store.write(Write::push("l", "new")));
     let (set, push) = (set.unwrap(), push.unwrap());
@@ -92,7 +92,7 @@ pub async fn keys_expire_within_10_milliseconds<F: Fixture>() {
         store.write(Write::set(format!("k{n}"), "v").ttl(*ttl)).await.unwrap();
         changes.change().await;
     }
-    // Nobody does anything: only the timer can tell.
+    // No command is sent: only the timer expires the keys.
     let mut left = ttls.len();
     while left > 0 {
         let expired = match changes.next().await.unwrap() {
@@ -104,7 +104,7 @@ pub async fn keys_expire_within_10_milliseconds<F: Fixture>() {
         };
         assert_eq!(expired.kind, ChangeKind::Expired);
         let ttl = ttls[expired.key[1..].parse::<usize>().unwrap()];
-        let late = start.elapsed().checked_sub(ttl).expect("not before its time");
+        let late = start.elapsed().checked_sub(ttl).expect("not before the deadline");
         assert!(late < Duration::from_millis(10), "{late:?} after a ttl of {ttl:?}");
         left -= 1;
     }
@@ -191,9 +191,13 @@ pub async fn default_ttl_applies_to_new_keys<F: Fixture>() {
     assert_eq!(ttl(Write::set("n", "v").no_ttl()).await, None);
     assert_eq!(ttl(Write::push("o", "v").no_ttl()).await, None);
     assert_eq!(ttl(Write::set("p", "v").ttl(SECOND)).await, Some(SECOND));
-    assert_eq!(ttl(Write::push("o", "v")).await, None, "a push to a list that is there keeps");
+    assert_eq!(
+        ttl(Write::push("o", "v")).await,
+        None,
+        "a push to an existing list keeps its deadline"
+    );
     assert_eq!(ttl(Write::update("n", "v")).await, None, "so does an update");
-    assert_eq!(ttl(Write::set("n", "v")).await, default, "a set creates anew");
+    assert_eq!(ttl(Write::set("n", "v")).await, default, "a set replaces the entry");
     store.set_many(&[("q", "v")]).await.unwrap()[0].clone().unwrap();
     store.batch(vec![Write::set("r", "v")]).await.unwrap();
     for key in ["q", "r"] {
@@ -210,14 +214,14 @@ pub async fn batch_follows_due_expiries<F: Fixture>() {
     changes.change().await;
     changes.change().await;
     advance(SECOND).await;
-    // The timer is not asked: the batch is what finds them overdue.
+    // The timer has not fired: the batch finds them overdue.
     let failed = store.batch(vec![Write::set("k", "w"), Write::update("l", "w")]).await;
     let failed = failed.unwrap_err();
     assert_eq!((failed.index, failed.error), (1, Error::NotFound));
     for _ in 0..2 {
-        assert_eq!(changes.change().await.kind, ChangeKind::Expired, "which stands all the same");
+        assert_eq!(changes.change().await.kind, ChangeKind::Expired, "although the batch failed");
     }
-    assert_eq!(store.get("k").await, Ok(None), "of the batch nothing happened");
+    assert_eq!(store.get("k").await, Ok(None), "the batch changed nothing");
 
     store.write(Write::set("k", "v").ttl(SECOND)).await.unwrap();
     changes.change().await;
@@ -232,7 +236,7 @@ pub async fn batch_follows_due_expiries<F: Fixture>() {
 pub async fn clear_counts_live_keys_only<F: Fixture>() {
     let store = F::start(Store::builder()).await;
     let mut changes = store.subscribe(Scope::All, Start::Now).await.unwrap();
-    // Whatever the grain of the timer is, the deadline is exact.
+    // The deadline is exact, although the timer is coarser.
     let ttl = Duration::from_nanos(10_000_001);
     store.write(Write::set("k", "v").ttl(ttl)).await.unwrap();
     store.set("l", "v").await;
@@ -262,7 +266,7 @@ pub async fn clear_counts_live_keys_only_among_many<F: Fixture>() {
     }
     store.set("live", "v").await;
     advance(SECOND + Duration::from_millis(5)).await;
-    // More are due than expire at once, and the clear is not the first command in its turn.
+    // More are due than expire in one turn, and the clear is not the first command of its turn.
     let reads = join_all((0..8).map(|n| store.set(["a", "b"][n % 2], "v")));
     let (_, cleared) = join!(reads, store.clear());
     assert_eq!(cleared, Ok(3));
@@ -275,21 +279,21 @@ pub async fn deadlines_may_be_years_away<F: Fixture>() {
     for years in [1, 3, 50, 99] {
         store.write(Write::set(format!("k{years}"), "v").ttl(years * year)).await.unwrap();
     }
-    let mut gone = 0;
+    let mut elapsed = 0;
     for (step, left) in [(1, 3), (2, 2), (46, 2), (1, 1), (49, 0)] {
         advance(step * year - Duration::from_millis(1)).await;
-        gone += step;
+        elapsed += step;
         let at = store.keys("k", None, 10).await.unwrap().items.len();
-        assert!(at >= left, "after {gone} years");
+        assert!(at >= left, "after {elapsed} years");
         advance(Duration::from_millis(1)).await;
-        assert_eq!(store.keys("k", None, 10).await.unwrap().items.len(), left, "{gone} years");
+        assert_eq!(store.keys("k", None, 10).await.unwrap().items.len(), left, "{elapsed} years");
     }
 }
 
 pub async fn last_deadline_applies<F: Fixture>() {
     let store = F::start(Store::builder()).await;
     let mut changes = store.subscribe(Scope::All, Start::Now).await.unwrap();
-    // Later, earlier, away, and with a new key in the place of the old one.
+    // Later, earlier, removed, and of a new entry under the same key.
     store.write(Write::set("later", "v").ttl(SECOND)).await.unwrap();
     store.write(Write::expire("later", 5 * SECOND)).await.unwrap();
     store.write(Write::set("earlier", "v").ttl(9 * SECOND)).await.unwrap();
@@ -306,7 +310,7 @@ pub async fn last_deadline_applies<F: Fixture>() {
     for (key, seconds) in [("earlier", 2), ("gone", 4), ("later", 5)] {
         let change = changes.change().await;
         assert_eq!((&*change.key, change.kind), (key, ChangeKind::Expired));
-        let late = start.elapsed().checked_sub(seconds * SECOND).expect("not before its time");
+        let late = start.elapsed().checked_sub(seconds * SECOND).expect("not before the deadline");
         assert!(late < Duration::from_millis(10), "{key} {late:?}");
     }
     advance(20 * SECOND).await;

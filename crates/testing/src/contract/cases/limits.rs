@@ -1,4 +1,4 @@
-//! Limits: of entries, of bytes, of bytes an entry. Keys count with what they hold.
+//! Limits on the number of entries, on all bytes, and on the bytes of an entry, which include its key.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub async fn max_bytes_limits_the_total<F: Fixture>() {
     assert_eq!(store.rejection(Write::push("l", "12")).await, bytes_full(20));
     assert_eq!(store.rejection(Write::set("ab", "")).await, bytes_full(20));
     assert_eq!(store.rejection(Write::update("key", "123456789")).await, bytes_full(20));
-    store.set("b", "").await; // 20: to the brim
+    store.set("b", "").await; // 20
     assert_eq!(store.rejection(Write::push_front("l", "1")).await, bytes_full(20));
     store.push("l", "").await;
     store.set("key", "7654321").await;
@@ -128,7 +128,7 @@ pub async fn limits_are_checked_last<F: Fixture>() {
     assert_eq!(store.rejection(Write::set("a", huge).if_revision(9)).await, failed);
     let failed = Error::ConditionFailed { current: None };
     assert_eq!(store.rejection(Write::set("c", huge).if_present()).await, failed);
-    // Of the limits, that of the entry comes first, then the number of entries, then all bytes.
+    // The limits are checked in this order: bytes of the entry, number of entries, all bytes.
     let too_large = Error::TooLarge { weight: 41, limit: 20 };
     assert_eq!(store.rejection(Write::set("c", huge)).await, too_large);
     assert_eq!(store.rejection(Write::set("c", &huge[..19])).await, entries_full(2));
@@ -158,7 +158,7 @@ pub async fn entry_at_its_limit_can_be_changed<F: Fixture>() {
 }
 
 pub async fn overdue_entries_free_capacity<F: Fixture>() {
-    // By less than the timer can tell, and more of them than expire at once.
+    // A deadline between two ticks of the timer, and more keys than expire in one turn.
     for (count, ttl) in [(1, Duration::from_nanos(10_000_001)), (3_000, Duration::from_secs(1))] {
         let (entries, bytes) = (count, 10 * count as u64);
         for builder in [Store::builder().max_entries(entries), Store::builder().max_bytes(bytes)] {

@@ -60,7 +60,7 @@ pub async fn trim_keeps_one_end<F: Fixture>() {
         let before = store.entry("l").await;
         let trimmed = store.write(write.clone()).await.unwrap();
         assert_eq!((trimmed.removed, trimmed.length), (Some(removed), rest.len()), "{write:?}");
-        assert_eq!(trimmed.revision, before.revision + 1, "trimming nothing is a change too");
+        assert_eq!(trimmed.revision, before.revision + 1, "trimming nothing is a change");
         let after = store.entry("l").await;
         assert_eq!(after.list().unwrap(), rest);
         assert_eq!(after.revision, trimmed.revision);
@@ -117,7 +117,7 @@ pub async fn ranges_count_from_both_ends<F: Fixture>() {
     }
     assert_eq!(store.last("l").await, Ok(Some("d".into())));
     assert_eq!(store.len("l").await, Ok(Some(4)));
-    // Also after the list has wrapped around inside.
+    // Also after the ring buffer of the list has wrapped around.
     store.write(Write::pop_front("l")).await.unwrap();
     store.write(Write::push("l", "e")).await.unwrap();
     store.write(Write::push_front("l", "_")).await.unwrap();

@@ -13,7 +13,7 @@ async fn all(store: &TestStore<impl Backend<String>>, prefix: &str, limit: usize
     loop {
         let page = store.keys(prefix, after.as_deref(), limit).await.unwrap();
         assert!(page.items.len() <= limit);
-        assert!(page.next.is_none() || page.items.len() == limit, "only the last is short");
+        assert!(page.next.is_none() || page.items.len() == limit, "only the last page is short");
         found.extend(page.items.iter().map(ToString::to_string));
         after = page.next;
         if after.is_none() {
@@ -87,7 +87,11 @@ pub async fn page_omits_overdue_keys<F: Fixture>() {
     advance(ttl).await;
     assert_eq!(store.keys("", None, 9).await.unwrap().items, ["a", "c"]);
     let page = store.keys("", Some("a"), 1).await.unwrap();
-    assert_eq!((page.items, page.next), (vec!["c".into()], None), "none that is overdue follows");
+    assert_eq!(
+        (page.items, page.next),
+        (vec!["c".into()], None),
+        "the keys that follow are overdue"
+    );
 }
 
 pub async fn page_reflects_every_change<F: Fixture>() {

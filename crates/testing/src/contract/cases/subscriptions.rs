@@ -1,4 +1,4 @@
-//! What subscribers are told.
+//! Subscriptions: where they start, what they select, and what they deliver.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub async fn starts_from_a_snapshot<F: Fixture>() {
     for (key, value) in [("a/1", "x"), ("a/2", "y"), ("b", "z")] {
         store.set(key, value).await;
     }
-    for (filter, keys) in [
+    for (scope, keys) in [
         (Scope::All, &["a/1", "a/2", "b"][..]),
         (Scope::Prefix("a/"), &["a/1", "a/2"]),
         (Scope::Key("b"), &["b"]),
@@ -35,15 +35,15 @@ pub async fn starts_from_a_snapshot<F: Fixture>() {
         (Scope::Prefix("none"), &[]),
     ] {
         let head = store.revision().await;
-        let mut told = store.subscribe(filter, Start::Snapshot).await.unwrap();
+        let mut events = store.subscribe(scope, Start::Snapshot).await.unwrap();
         let mut found = BTreeMap::new();
         for _ in keys {
-            match told.next().await.unwrap() {
+            match events.next().await.unwrap() {
                 Event::Entry { key, entry } => found.insert(key, entry),
                 other => panic!("{other:?}"),
             };
         }
-        assert_eq!(told.next().await.unwrap(), Event::SnapshotEnd { revision: head });
+        assert_eq!(events.next().await.unwrap(), Event::SnapshotEnd { revision: head });
         assert_eq!(found.keys().map(Key::as_str).collect::<Vec<_>>(), keys);
         for (key, entry) in found {
             assert_eq!(entry, store.entry(&key).await);
@@ -51,7 +51,7 @@ pub async fn starts_from_a_snapshot<F: Fixture>() {
         store.set("b", "new").await;
         store.set("a/1", "new").await;
         if !keys.is_empty() {
-            assert!(keys.contains(&&*told.change().await.key));
+            assert!(keys.contains(&&*events.change().await.key));
         }
     }
 }
@@ -62,53 +62,53 @@ pub async fn starts_after_a_revision<F: Fixture>() {
         store.set(["a", "b"][n % 2], "v").await;
     }
     for after in [0, 1, 25, 49] {
-        let mut told = store.subscribe(Scope::All, Start::After(after)).await.unwrap();
+        let mut events = store.subscribe(Scope::All, Start::After(after)).await.unwrap();
         for revision in after + 1..=50 {
-            assert_eq!(told.change().await.revision, revision);
+            assert_eq!(events.change().await.revision, revision);
         }
-        let mut told = store.subscribe(Scope::Key("a"), Start::After(after)).await.unwrap();
+        let mut events = store.subscribe(Scope::Key("a"), Start::After(after)).await.unwrap();
         for revision in (after + 1..=50).filter(|revision| revision % 2 == 1) {
-            assert_eq!(told.change().await.revision, revision);
+            assert_eq!(events.change().await.revision, revision);
         }
     }
-    let mut told = store.subscribe(Scope::All, Start::After(50)).await.unwrap();
-    assert_eq!(store.set("a", "v").await, told.change().await.revision);
+    let mut events = store.subscribe(Scope::All, Start::After(50)).await.unwrap();
+    assert_eq!(store.set("a", "v").await, events.change().await.revision);
 }
 
 pub async fn starts_after_a_token<F: Fixture>() {
     let store = F::start(Store::builder()).await;
-    let mut told = store.subscribe(Scope::All, Start::Now).await.unwrap();
+    let mut events = store.subscribe(Scope::All, Start::Now).await.unwrap();
     for _ in 0..4 {
         store.set("k", "v").await;
     }
-    told.change().await;
-    told.change().await;
-    let text = told.token().unwrap().to_string();
+    events.change().await;
+    events.change().await;
+    let text = events.token().unwrap().to_string();
     let token: ResumeToken = text.parse().unwrap();
-    drop(told);
-    let mut told = store.subscribe(Scope::All, Start::Token(token)).await.unwrap();
-    assert_eq!((told.change().await.revision, told.change().await.revision), (3, 4));
+    drop(events);
+    let mut events = store.subscribe(Scope::All, Start::Token(token)).await.unwrap();
+    assert_eq!((events.change().await.revision, events.change().await.revision), (3, 4));
 }
 
 pub async fn key_filter_selects_one_key<F: Fixture>() {
     let store = F::start(Store::builder()).await;
-    let mut told = store.subscribe(Scope::Key("k"), Start::Now).await.unwrap();
+    let mut events = store.subscribe(Scope::Key("k"), Start::Now).await.unwrap();
     for key in ["j", "k", "kk", "k", "j"] {
         store.set(key, "v").await;
     }
-    assert_eq!((told.change().await.revision, told.change().await.revision), (2, 4));
+    assert_eq!((events.change().await.revision, events.change().await.revision), (2, 4));
     let invalid = store.subscribe(Scope::Key(""), Start::Now).await.err();
     assert_eq!(invalid, Some(Error::InvalidKey { length: 0 }));
 }
 
 pub async fn prefix_filter_selects_its_keys<F: Fixture>() {
     let store = F::start(Store::builder()).await;
-    let mut told = store.subscribe(Scope::Prefix("a/"), Start::Now).await.unwrap();
+    let mut events = store.subscribe(Scope::Prefix("a/"), Start::Now).await.unwrap();
     let mut all = store.subscribe(Scope::Prefix(""), Start::Now).await.unwrap();
     for key in ["a", "a/1", "b/1", "a/2"] {
         store.set(key, "v").await;
     }
-    assert_eq!((told.change().await.revision, told.change().await.revision), (2, 4));
+    assert_eq!((events.change().await.revision, events.change().await.revision), (2, 4));
     for revision in 1..=4 {
         assert_eq!(all.change().await.revision, revision);
     }
@@ -117,16 +117,16 @@ pub async fn prefix_filter_selects_its_keys<F: Fixture>() {
 pub async fn invalid_positions_are_rejected<F: Fixture>() {
     let store = F::start(Store::builder()).await;
     store.set("k", "v").await;
-    for filter in [Scope::All, Scope::Key("k"), Scope::Prefix("k")] {
-        let ahead = store.subscribe(filter, Start::After(2)).await.err();
+    for scope in [Scope::All, Scope::Key("k"), Scope::Prefix("k")] {
+        let ahead = store.subscribe(scope, Start::After(2)).await.err();
         assert_eq!(ahead, Some(Error::AheadOfHead { asked: 2, head: 1 }));
         for revision in [0, 1, 99] {
             let token = ResumeToken { store: StoreId::random(), revision };
-            let wrong = store.subscribe(filter, Start::Token(token)).await.err();
+            let wrong = store.subscribe(scope, Start::Token(token)).await.err();
             assert_eq!(wrong, Some(Error::WrongStore));
         }
         let ahead = ResumeToken { store: store.id(), revision: 7 };
-        let ahead = store.subscribe(filter, Start::Token(ahead)).await.err();
+        let ahead = store.subscribe(scope, Start::Token(ahead)).await.err();
         assert_eq!(ahead, Some(Error::AheadOfHead { asked: 7, head: 1 }));
     }
 }
@@ -136,17 +136,17 @@ pub async fn position_before_the_history_is_compacted<F: Fixture>() {
     for _ in 0..25 {
         store.set("k", "v").await;
     }
-    for filter in [Scope::All, Scope::Key("k"), Scope::Prefix("x")] {
+    for scope in [Scope::All, Scope::Key("k"), Scope::Prefix("x")] {
         for after in [0, 14] {
-            let older = store.subscribe(filter, Start::After(after)).await.err();
+            let older = store.subscribe(scope, Start::After(after)).await.err();
             let compacted = (!F::HAS_PAST).then_some(Error::Compacted { oldest: 15 });
             assert_eq!(older, compacted);
         }
-        store.subscribe(filter, Start::After(15)).await.unwrap();
+        store.subscribe(scope, Start::After(15)).await.unwrap();
     }
-    let mut told = store.subscribe(Scope::All, Start::After(15)).await.unwrap();
+    let mut events = store.subscribe(Scope::All, Start::After(15)).await.unwrap();
     for revision in 16..=25 {
-        assert_eq!(told.change().await.revision, revision);
+        assert_eq!(events.change().await.revision, revision);
     }
 }
 
@@ -160,21 +160,21 @@ pub async fn journal_is_read_before_the_history<F: Fixture>() {
         store.set("j", "v").await;
     }
     for after in [0, 1, 300, 588, 589, 590, 591, 600] {
-        for filter in [Scope::All, Scope::Key("k"), Scope::Prefix("k")] {
-            let mut told = store.subscribe(filter, Start::After(after)).await.unwrap();
-            let mine = |revision: &u64| matches!(filter, Scope::All) || revision % 2 == 1;
+        for scope in [Scope::All, Scope::Key("k"), Scope::Prefix("k")] {
+            let mut events = store.subscribe(scope, Start::After(after)).await.unwrap();
+            let mine = |revision: &u64| matches!(scope, Scope::All) || revision % 2 == 1;
             for revision in (after + 1..=600).filter(mine) {
-                assert_eq!(told.change().await.revision, revision, "{filter:?} after {after}");
+                assert_eq!(events.change().await.revision, revision, "{scope:?} after {after}");
             }
         }
     }
-    // They meet the present, each change once.
-    let mut told = store.subscribe(Scope::All, Start::After(0)).await.unwrap();
+    // New changes follow those of the journal, each once.
+    let mut events = store.subscribe(Scope::All, Start::After(0)).await.unwrap();
     for revision in 1..=900 {
         if revision > 500 && revision <= 800 {
             store.set("k", "v").await;
         }
-        assert_eq!(told.change().await.revision, revision);
+        assert_eq!(events.change().await.revision, revision);
     }
 }
 
@@ -214,16 +214,16 @@ pub async fn position_inside_a_journaled_batch_is_rejected<F: Fixture>() {
     for _ in 0..3 {
         store.set("k", "v").await;
     }
-    for filter in [Scope::All, Scope::Key("k"), Scope::Prefix("x")] {
+    for scope in [Scope::All, Scope::Key("k"), Scope::Prefix("x")] {
         for asked in [2, 3] {
-            let mut told = store.subscribe(filter, Start::After(asked)).await.unwrap();
-            assert_eq!(told.next().await, Err(Error::InsideBatch { asked, before: 1 }));
+            let mut events = store.subscribe(scope, Start::After(asked)).await.unwrap();
+            assert_eq!(events.next().await, Err(Error::InsideBatch { asked, before: 1 }));
         }
     }
-    let mut told = store.subscribe(Scope::All, Start::After(1)).await.unwrap();
-    assert_eq!((told.batch().await.1, told.change().await.revision), (4, 5));
-    let mut told = store.subscribe(Scope::All, Start::After(4)).await.unwrap();
-    assert_eq!(told.change().await.revision, 5);
+    let mut events = store.subscribe(Scope::All, Start::After(1)).await.unwrap();
+    assert_eq!((events.batch().await.1, events.change().await.revision), (4, 5));
+    let mut events = store.subscribe(Scope::All, Start::After(4)).await.unwrap();
+    assert_eq!(events.change().await.revision, 5);
 }
 
 pub async fn position_inside_a_batch_is_rejected<F: Fixture>() {
@@ -231,17 +231,17 @@ pub async fn position_inside_a_batch_is_rejected<F: Fixture>() {
     store.set("k", "v").await;
     store.batch((0..3).map(|_| Write::set("k", "v")).collect()).await.unwrap(); // 2, 3, 4
     store.batch(vec![Write::set("j", "v"), Write::set("k", "v")]).await.unwrap(); // 5, 6
-    for filter in [Scope::All, Scope::Key("k"), Scope::Prefix("x")] {
+    for scope in [Scope::All, Scope::Key("k"), Scope::Prefix("x")] {
         for (asked, before) in [(2, 1), (3, 1), (5, 4)] {
-            let inside = store.subscribe(filter, Start::After(asked)).await.err();
+            let inside = store.subscribe(scope, Start::After(asked)).await.err();
             assert_eq!(inside, Some(Error::InsideBatch { asked, before }));
         }
         for place in [0, 1, 4, 6] {
-            store.subscribe(filter, Start::After(place)).await.unwrap();
+            store.subscribe(scope, Start::After(place)).await.unwrap();
         }
     }
-    let mut told = store.subscribe(Scope::All, Start::After(1)).await.unwrap();
-    assert_eq!((told.batch().await.1, told.batch().await.1), (4, 6));
+    let mut events = store.subscribe(Scope::All, Start::After(1)).await.unwrap();
+    assert_eq!((events.batch().await.1, events.batch().await.1), (4, 6));
 }
 
 pub async fn position_inside_a_batch_of_the_same_turn_is_rejected<F: Fixture>() {
@@ -261,7 +261,7 @@ pub async fn position_inside_a_batch_of_the_same_turn_is_rejected<F: Fixture>() 
 
 pub async fn change_describes_its_write<F: Fixture>() {
     let store = F::start(Store::builder()).await;
-    let mut told = store.subscribe(Scope::All, Start::Now).await.unwrap();
+    let mut events = store.subscribe(Scope::All, Start::Now).await.unwrap();
     let second = Duration::from_secs(1);
     let item = |text: &str| Value::Item(text.to_owned());
     let list = |text: &str| Value::List(vec![text.to_owned()]);
@@ -296,25 +296,25 @@ pub async fn change_describes_its_write<F: Fixture>() {
     for (write, kind) in steps {
         let key = write.key().clone();
         let revision = store.write(write).await.unwrap().revision;
-        let change = told.change().await;
+        let change = events.change().await;
         assert_eq!((change.revision, change.key, change.kind), (revision, key, kind));
     }
     store.write(Write::expire("l", second)).await.unwrap();
-    let touched = told.change().await;
+    let touched = events.change().await;
     assert_eq!(touched.kind, ChangeKind::Touched { expires_at: Some(touched.at + second) });
-    let expired = told.change().await;
+    let expired = events.change().await;
     assert_eq!((&*expired.key, &expired.kind), ("l", &ChangeKind::Expired));
     assert!(expired.at >= touched.at + second);
     store.set("m", "v").await;
     store.clear().await.unwrap();
-    told.change().await;
-    let cleared = told.change().await;
+    events.change().await;
+    let cleared = events.change().await;
     assert_eq!((&*cleared.key, cleared.kind), ("", ChangeKind::Cleared { count: 1 }));
 }
 
 pub async fn replay_reproduces_the_store<F: Fixture>() {
     let store = F::start(Store::builder()).await;
-    let mut told = store.subscribe(Scope::All, Start::After(0)).await.unwrap();
+    let mut events = store.subscribe(Scope::All, Start::After(0)).await.unwrap();
     for n in 0..40 {
         let key = format!("k{}", n % 7);
         let _ = match n % 9 {
@@ -330,7 +330,7 @@ pub async fn replay_reproduces_the_store<F: Fixture>() {
     let page = store.scan("", None, 100).await.unwrap();
     let mut copy: BTreeMap<Key, Entry<String>> = BTreeMap::new();
     for _ in 0..page.revision {
-        let change = told.change().await;
+        let change = events.change().await;
         let before = copy.remove(&change.key);
         copy.extend(Entry::replay(&change, before).map(|entry| (change.key, entry)));
     }
@@ -340,16 +340,16 @@ pub async fn replay_reproduces_the_store<F: Fixture>() {
 pub async fn snapshot_has_no_token_before_its_end<F: Fixture>() {
     let store = F::start(Store::builder()).await;
     store.set("k", "v").await;
-    for filter in [Scope::All, Scope::Key("k"), Scope::Prefix("k")] {
-        let mut told = store.subscribe(filter, Start::Snapshot).await.unwrap();
-        assert_eq!(told.token(), None);
-        assert!(matches!(told.next().await.unwrap(), Event::Entry { .. }));
-        assert_eq!(told.token(), None);
-        let end = told.next().await.unwrap();
+    for scope in [Scope::All, Scope::Key("k"), Scope::Prefix("k")] {
+        let mut events = store.subscribe(scope, Start::Snapshot).await.unwrap();
+        assert_eq!(events.token(), None);
+        assert!(matches!(events.next().await.unwrap(), Event::Entry { .. }));
+        assert_eq!(events.token(), None);
+        let end = events.next().await.unwrap();
         assert_eq!(end.revision(), Some(store.revision().await));
-        assert_eq!(told.token().unwrap().revision, store.revision().await);
+        assert_eq!(events.token().unwrap().revision, store.revision().await);
         let revision = store.set("k", "v").await;
-        assert_eq!(told.change().await.revision, revision);
+        assert_eq!(events.change().await.revision, revision);
     }
 }
 
@@ -374,7 +374,7 @@ pub async fn filter_selects_changes_of_a_batch<F: Fixture>() {
     store.batch(vec![set("a/1"), set("b"), set("a/2"), set("c")]).await.unwrap();
     let (changes, revision) = key.batch().await;
     assert_eq!((changes.len(), changes[0].revision, revision), (1, 1, 4));
-    assert_eq!(key.token().unwrap().revision, 4, "the last part is where to resume");
+    assert_eq!(key.token().unwrap().revision, 4, "resume after the last change of the batch");
     let (changes, revision) = prefix.batch().await;
     let revisions: Vec<_> = changes.iter().map(|change| change.revision).collect();
     assert_eq!((revisions, revision), (vec![1, 3], 4));

@@ -1,4 +1,4 @@
-//! Writes and what they answer; revisions and times.
+//! Writes and their results, revisions, and times.
 
 use std::time::Duration;
 
@@ -21,7 +21,11 @@ pub async fn set_creates_and_replaces<F: Fixture>() {
     store.write(Write::set("k", vec!["b".to_owned()])).await.unwrap();
     let second = store.entry("k").await;
     assert_eq!((second.list().unwrap(), second.revision), (&["b".to_owned()][..], 2));
-    assert_eq!(second.created_at.saturating_since(first.created_at), SECOND, "a set creates anew");
+    assert_eq!(
+        second.created_at.saturating_since(first.created_at),
+        SECOND,
+        "a set replaces the entry"
+    );
     assert_eq!(second.created_at, second.updated_at);
 }
 
@@ -48,7 +52,7 @@ pub async fn remove_deletes_the_key<F: Fixture>() {
     assert_eq!(store.get("k").await, Ok(None));
     assert_eq!(store.rejection(Write::remove("k")).await, Error::NotFound);
     store.set("k", "b").await;
-    assert_eq!(store.entry("k").await.revision, 3, "numbers go on");
+    assert_eq!(store.entry("k").await.revision, 3, "revisions are never reused");
 }
 
 pub async fn equal_value_is_a_change<F: Fixture>() {
@@ -137,7 +141,7 @@ pub async fn keys_have_1_to_1024_bytes<F: Fixture>() {
 
 pub async fn modify_returns_the_new_entry<F: Fixture>() {
     let store = F::start(Store::builder()).await;
-    assert_eq!(store.modify("k", |_| panic!("nothing there")).await, Err(Error::NotFound));
+    assert_eq!(store.modify("k", |_| panic!("the key is absent")).await, Err(Error::NotFound));
     store.write(Write::set("k", "a").ttl(9 * SECOND)).await.unwrap();
     advance(SECOND).await;
     let append = |value: &mut Value<String>| match value {
@@ -171,7 +175,7 @@ pub async fn modify_retries_after_a_conflict<F: Fixture>() {
         (store.entry("n").await.item().unwrap().as_str(), store.revision().await),
         ("10", 11)
     );
-    assert!(calls > 10, "they were in each other's way: {calls} calls");
+    assert!(calls > 10, "no conflict in {calls} calls");
 }
 
 pub async fn clear_takes_one_revision<F: Fixture>() {
@@ -196,7 +200,7 @@ pub async fn compact_returns_the_revision_of_its_snapshot<F: Fixture>() {
     assert_eq!(store.compact().await, Ok(600));
     assert_eq!(store.clear().await, Ok(300));
     assert_eq!(store.compact().await, Ok(601));
-    assert_eq!(store.compact().await, Ok(601), "also if nothing has changed");
+    assert_eq!(store.compact().await, Ok(601), "although nothing has changed");
     assert_eq!(store.set("k", "v").await, 602);
 }
 
@@ -210,7 +214,7 @@ pub async fn writes_of_set_many_and_push_many_are_independent<F: Fixture>() {
     assert_eq!(store.push_many("a", &["x"]).await.unwrap(), [Err(Error::WrongKind)]);
     let full = Error::OverLimit { what: "entries", limit: 3 };
     let many = store.set_many(&[("c", "1"), ("a", "2")]).await.unwrap();
-    assert_eq!(many, [Err(full), Ok(6)], "the second stands though the first is refused");
+    assert_eq!(many, [Err(full), Ok(6)], "the second succeeds although the first fails");
     assert_eq!(store.set_many(&[]).await.unwrap(), []);
     assert_eq!(store.push_many("l", &[]).await.unwrap(), []);
 }
