@@ -2,8 +2,6 @@
 #![no_main]
 #![allow(dead_code, reason = "the tests need more of it")]
 
-#[path = "../../tests/common/mod.rs"]
-mod common;
 #[path = "../../tests/durability/fuzzed.rs"]
 mod fuzzed;
 #[path = "../../tests/durability/ledger.rs"]

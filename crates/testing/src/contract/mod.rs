@@ -2,7 +2,7 @@
 //!
 //! A [`Fixture`] starts the stores; [`contract!`](crate::contract!) makes a test of each case:
 //!
-//! ```ignore
+//! ```
 //! mainspring_testing::contract!(journaled, mainspring_testing::contract::Journaled);
 //! ```
 
