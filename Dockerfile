@@ -2,7 +2,7 @@
 FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked --features full --bin mainspring
+RUN cargo build --release --locked --package mainspring-cli
 
 FROM debian:12.11-slim
 # Numbers, so that a cluster can see that it is not root. A volume on /data takes its owner from the image.

@@ -35,8 +35,8 @@
 //! | [`Gate`] | a device or a rule that may refuse writes |
 //! | [`Journal`](journal::Journal) | the log that makes a store durable |
 //! | `FileJournal` (feature `file`) | that log in a folder |
-//! | `http` (feature `server`) | the store as routes, and as a server |
-//! | `Client` (feature `client`) | the same methods, of a store in a server; code that is generic over [`Backend`] takes both |
+//! | `mainspring_http::server` (crate `mainspring-http`) | the store as routes, and as a server |
+//! | `mainspring_http::Client` (crate `mainspring-http`) | the same methods, of a store in a server; code that is generic over [`Backend`] takes both |
 //! | [`Entry`], [`Value`] | what a key holds: an item or a list, with its revision and times |
 //! | [`Change`], [`Event`] | what was done; what a subscription tells |
 //! | [`Error`] | why a command was not done |
@@ -85,33 +85,13 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-#[cfg(any(feature = "server", feature = "client"))]
-pub mod auth;
-#[cfg(feature = "client")]
-pub mod client;
 mod feed;
-#[cfg(feature = "server")]
-pub mod http;
 pub mod journal;
 mod model;
 mod owner;
-#[cfg(any(feature = "server", feature = "client"))]
-#[cfg_attr(
-    not(all(feature = "server", feature = "client")),
-    allow(dead_code, unused_imports, reason = "one side reads what the other writes")
-)]
-mod protocol;
 mod state;
 mod store;
-#[cfg(any(feature = "file", feature = "server", feature = "client"))]
-#[cfg_attr(
-    not(all(feature = "server", feature = "client")),
-    allow(dead_code, unused_imports, reason = "one side reads what the other writes")
-)]
-pub mod wire;
 
-#[cfg(feature = "client")]
-pub use self::client::Client;
 pub use self::feed::Subscription;
 pub use self::model::{
     Action, BatchError, Change, ChangeKind, Condition, End, Entry, Error, Event, IntoElement,
@@ -123,11 +103,34 @@ pub use self::store::{
     PendingSubscribe, PendingWrite, Position, Reader, Reply, Store, View,
 };
 
+/// JSON of entries, changes and events, and the text of durations.
+#[cfg(feature = "wire")]
+pub mod wire {
+    pub use crate::journal::codec::{
+        InvalidJson, InvalidLine, Json, event_line, export_line, read_value, row_line, time_text,
+    };
+    pub use crate::model::duration::{InvalidDuration, format_duration, parse_duration};
+}
+
 /// What the other packages of this project need. No part of the public API: it may change in any release.
 #[doc(hidden)]
 pub mod internal {
     pub use crate::feed::{Listening, Opening};
-    pub use crate::model::{Command, Filter, Query, Scan, Slice, Start, Subscribe};
+    pub use crate::journal::SYNC_TIMES;
+    #[cfg(feature = "wire")]
+    pub use crate::journal::codec::{
+        Row, event_name, parse_value, put_row, put_text, put_value, read_event, rfc3339,
+        write_event,
+    };
+    #[cfg(feature = "file")]
+    pub use crate::journal::file::backup::{CutShort, PartName, PartWriter};
+    #[cfg(feature = "file")]
+    pub use crate::journal::file::tools::check_backup;
+    pub use crate::model::panics::catch as catch_panic;
+    pub use crate::model::{
+        Command, Counts, Filter, Query, Scan, Slice, Start, Subscribe, validate_ttl,
+    };
+    pub use crate::owner::counters::{SIZES, Spreads};
     pub use crate::owner::message::Answer;
     pub use crate::owner::response::Response;
     pub use crate::store::LocalCall;
@@ -136,10 +139,6 @@ pub mod internal {
 /// The code of the README and the docs, run with the other documented examples.
 #[cfg(doctest)]
 mod docs {
-    #[cfg(all(feature = "file", feature = "client"))]
-    #[doc = include_str!("../README.md")]
-    struct Readme;
-
     #[doc = include_str!("../docs/semantics.md")]
     struct Semantics;
 

@@ -127,39 +127,6 @@ fn futures(store: &Store<Bare>, told: &mut Subscription<Bare>, latest: &mut Late
     });
 }
 
-/// A store in a server: the same types over another backend.
-#[cfg(feature = "client")]
-fn client(store: &mainspring::Client<String>) {
-    use mainspring::client::{Backup, Options, Remote};
-    use mainspring::{Backend, Client, wire};
-
-    fn backend<T, B: Backend<T>>() {}
-    backend::<String, Remote>();
-    backend::<wire::Json, Remote>();
-    all!([send sync unpin clone debug forever]
-        Client<Bare>, Client<Rigid>, Client<Pinned>, Reader<Bare, Remote>, Remote, Options<Bare>,
-    );
-    all!([send sync unpin debug]
-        Pending<'static, Bare, Option<Entry<Bare>>, Remote>, PendingSubscribe<'static, Bare, Remote>,
-        PendingPut<'static, Bare, u64, Remote>,
-    );
-    all!([send unpin debug forever] Backup);
-    send_value(store.backup());
-    send_value(store.set("k", "v").into_future());
-    send_value(store.subscribe().into_future());
-    send_value(store.modify("k", |_| {}));
-    send_value(store.stats());
-    send_value(store.id());
-    send_value(store.ready());
-    let store = store.clone();
-    send_value(async move {
-        let _ = store.set("k", "v").if_absent().await;
-        let _ = store.push_many("k", ["v"]).await;
-        let mut told = store.subscribe().from_snapshot().await?;
-        told.recv().await.map(drop)
-    });
-}
-
 /// Streams, so that combinators can take them.
 fn streams() {
     fn stream<S: futures_util::Stream<Item = I>, I>() {}

@@ -2,7 +2,7 @@
 #![no_main]
 #![allow(dead_code, reason = "the tests need more of it")]
 
-#[path = "../../tests/requests/fuzzed.rs"]
+#[path = "../../crates/http/tests/requests/fuzzed.rs"]
 mod fuzzed;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzed::resumes(bytes));

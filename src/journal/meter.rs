@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::model::JournalStats;
 
 /// Up to how long a sync of each class takes; one more class is for those beyond.
-pub(crate) const SYNC_TIMES: [Duration; 14] = [
+pub const SYNC_TIMES: [Duration; 14] = [
     Duration::from_micros(100),
     Duration::from_micros(200),
     Duration::from_micros(500),
@@ -86,7 +86,6 @@ impl Meter {
         }
     }
 
-    #[cfg(feature = "server")]
     pub(crate) fn sync_times(&self) -> [u64; SYNC_TIMES.len() + 1] {
         self.sync_times.each_ref().map(|count| count.load(Ordering::Relaxed))
     }

@@ -4,10 +4,10 @@
 //! puts their owners in one order. The owner asks it before it applies anything: what is not in the
 //! journal did not happen.
 
-#[cfg(any(feature = "file", feature = "server", feature = "client"))]
+#[cfg(feature = "wire")]
 #[cfg_attr(
-    not(all(feature = "file", feature = "server", feature = "client")),
-    allow(dead_code, unused_imports, reason = "each feature uses a part of it")
+    not(feature = "file"),
+    allow(dead_code, unused_imports, reason = "the journal in a folder uses the rest")
 )]
 pub(crate) mod codec;
 mod compaction;
@@ -27,8 +27,8 @@ pub use self::compaction::{Compacted, Compaction};
 pub use self::file::FileJournal;
 pub use self::memory::{Fault, MemoryJournal};
 pub use self::meter::Meter;
-#[cfg(feature = "server")]
-pub(crate) use self::meter::SYNC_TIMES;
+#[doc(hidden)]
+pub use self::meter::SYNC_TIMES;
 pub use self::snapshot::Snapshot;
 pub use crate::model::JournalStats;
 use crate::model::{Change, Entry, Key, StoreId};

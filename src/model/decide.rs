@@ -327,7 +327,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "server")]
     #[test]
     fn a_push_may_need_its_list() {
         let push = || Write::push("k", "v").not_new();

@@ -54,11 +54,11 @@ pub struct Page<I> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slice<T> {
     /// The elements, front first.
-    pub(crate) elements: Vec<T>,
+    pub elements: Vec<T>,
     /// The length of the whole list.
-    pub(crate) length: usize,
+    pub length: usize,
     /// The revision of the last change to it.
-    pub(crate) revision: u64,
+    pub revision: u64,
 }
 
 impl<T: Clone> Entry<T> {

@@ -40,7 +40,8 @@ impl Key {
         Self(CompactString::const_new(""))
     }
 
-    pub(crate) fn validate(&self) -> Result<(), Error> {
+    #[doc(hidden)]
+    pub fn validate(&self) -> Result<(), Error> {
         match self.0.len() {
             1..=Self::MAX_LENGTH => Ok(()),
             length => Err(Error::InvalidKey { length }),

@@ -5,7 +5,7 @@
 mod change;
 mod command;
 pub(crate) mod decide;
-#[cfg(any(feature = "file", feature = "server", feature = "client"))]
+#[cfg(feature = "wire")]
 pub(crate) mod duration;
 mod entry;
 mod error;
@@ -37,7 +37,6 @@ pub(crate) use self::weigh::Weigher;
 #[cfg(test)]
 pub(crate) use self::write::MAX_TTL;
 pub(crate) use self::write::Prepared;
-pub(crate) use self::write::validate_ttl;
-pub use self::write::{Action, Condition, Ttl, Write};
-pub(crate) use self::written::{Counts, Replaced};
-pub use self::written::{Popped, Pushed, Trimmed, Written};
+pub use self::write::{Action, Condition, Ttl, Write, validate_ttl};
+pub(crate) use self::written::Replaced;
+pub use self::written::{Counts, Popped, Pushed, Trimmed, Written};

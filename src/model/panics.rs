@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 /// Run a future; a panic in it becomes an error that says what was said.
-pub(crate) async fn catch<F: Future>(future: F) -> Result<F::Output, Arc<str>> {
+pub async fn catch<F: Future>(future: F) -> Result<F::Output, Arc<str>> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,

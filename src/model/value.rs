@@ -136,7 +136,7 @@ impl IntoElement<std::sync::Arc<str>> for &str {
 
 /// An end of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "server", derive(serde::Deserialize), serde(rename_all = "lowercase"))]
+#[cfg_attr(feature = "wire", derive(serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum End {
     /// Where `push_front` and `pop_front` work.
     Front,

@@ -87,8 +87,8 @@ impl<T> Action<T> {
     }
 
     /// Whether it answers the length of a list.
-    #[cfg(feature = "server")]
-    pub(crate) fn is_of_list(&self) -> bool {
+    #[doc(hidden)]
+    pub fn is_of_list(&self) -> bool {
         matches!(self, Self::Push { .. } | Self::Pop { .. } | Self::Trim { .. })
     }
 }
@@ -224,8 +224,8 @@ impl<T> Write<T> {
     }
 
     /// Of a push: to a list that is there, and else it is not found.
-    #[cfg(feature = "server")]
-    pub(crate) fn not_new(mut self) -> Self {
+    #[doc(hidden)]
+    pub fn not_new(mut self) -> Self {
         self.options().not_new = true;
         self
     }
@@ -282,7 +282,8 @@ impl<T> Write<T> {
     }
 
     /// What can be told without looking at the store.
-    pub(crate) fn validate(&self) -> Result<(), Error> {
+    #[doc(hidden)]
+    pub fn validate(&self) -> Result<(), Error> {
         self.key.validate()?;
         match self.time_to_live() {
             Ttl::After(ttl) => validate_ttl(ttl),
@@ -291,7 +292,8 @@ impl<T> Write<T> {
     }
 }
 
-pub(crate) fn validate_ttl(ttl: Duration) -> Result<(), Error> {
+/// Whether it can be a time to live.
+pub fn validate_ttl(ttl: Duration) -> Result<(), Error> {
     if ttl.is_zero() || ttl > MAX_TTL { Err(Error::InvalidTtl) } else { Ok(()) }
 }
 

@@ -81,7 +81,8 @@ pub struct Written<T> {
 
 impl<T> Written<T> {
     /// The answer to a write, where the list of the key has the counts.
-    pub(crate) fn new(revision: u64, updated_at: Timestamp, counts: Counts) -> Self {
+    #[doc(hidden)]
+    pub fn new(revision: u64, updated_at: Timestamp, counts: Counts) -> Self {
         let Counts { length, removed } = counts;
         let replaced = Replaced::NOTHING;
         Self { revision, updated_at, length, popped: None, removed, replaced }
@@ -90,11 +91,11 @@ impl<T> Written<T> {
 
 /// What a write has done to a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub struct Counts {
     /// The elements that it has.
-    pub(crate) length: usize,
+    pub length: usize,
     /// The elements that a trim removed.
-    pub(crate) removed: Option<usize>,
+    pub removed: Option<usize>,
 }
 
 /// An item that a write replaced, on its way to the caller to be dropped there.

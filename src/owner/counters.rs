@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-#[cfg(feature = "server")]
 use crate::journal::SYNC_TIMES;
 
 /// Counters that only the owner writes, so that counting is a plain store.
@@ -17,19 +16,18 @@ pub(crate) struct Counters {
 }
 
 /// What is more than a number: how often each class was seen.
-#[cfg(feature = "server")]
 #[derive(Debug)]
-pub(crate) struct Spreads {
+pub struct Spreads {
     /// Turns, by [`SIZES`].
-    pub(crate) turns: [u64; SIZES.len() + 1],
+    pub turns: [u64; SIZES.len() + 1],
     /// The commands in them.
-    pub(crate) commands: u64,
+    pub commands: u64,
     /// Syncs of the journal, by [`SYNC_TIMES`].
-    pub(crate) syncs: [u64; SYNC_TIMES.len() + 1],
+    pub syncs: [u64; SYNC_TIMES.len() + 1],
 }
 
 /// Up to how many commands a turn of each class has; one more class is for those beyond.
-pub(crate) const SIZES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+pub const SIZES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 /// How many turns had how many commands. Turns of one command without subscribers are not counted here, as the
 /// fastest path has no time for it: they are what is missing to all turns.
@@ -48,7 +46,6 @@ impl TurnSizes {
     }
 
     /// How many of so many turns were of each class, and how many commands they had.
-    #[cfg(feature = "server")]
     pub(crate) fn of(&self, turns: u64) -> ([u64; SIZES.len() + 1], u64) {
         let mut classes = self.classes.each_ref().map(|count| count.load(Ordering::Relaxed));
         let single = turns.saturating_sub(classes.iter().sum());
@@ -62,7 +59,7 @@ pub(crate) fn add(counter: &AtomicU64, n: usize) {
     counter.store(counter.load(Ordering::Relaxed) + n as u64, Ordering::Relaxed);
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -73,7 +73,8 @@ impl<T: Clone + Send + Sync + 'static> Store<T> {
 }
 
 impl<T, B> Store<T, B> {
-    pub(crate) fn over(backend: Arc<B>) -> Self {
+    #[doc(hidden)]
+    pub fn over(backend: Arc<B>) -> Self {
         Self { reader: Reader::new(backend) }
     }
 

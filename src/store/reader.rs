@@ -12,7 +12,6 @@ use crate::model::{
     Command, Entry, Error, Filter, Key, Page, Query, Result, Scan, Slice, Start, Stats, StoreId,
     Subscribe,
 };
-#[cfg(feature = "server")]
 use crate::owner::counters::Spreads;
 use crate::owner::message::Message;
 
@@ -348,15 +347,15 @@ impl<T> Reader<T> {
     }
 
     /// How many turns had how many commands, and how long syncs took.
-    #[cfg(feature = "server")]
-    pub(crate) fn spreads(&self, turns: u64) -> Spreads {
+    #[doc(hidden)]
+    pub fn spreads(&self, turns: u64) -> Spreads {
         let (turns, commands) = self.backend.counters().sizes.of(turns);
         Spreads { turns, commands, syncs: self.backend.meter().sync_times() }
     }
 
     /// Whether what the journal holds has been recovered.
-    #[cfg(feature = "server")]
-    pub(crate) fn has_recovered(&self) -> bool {
+    #[doc(hidden)]
+    pub fn has_recovered(&self) -> bool {
         self.backend.hub().status.is_ready()
     }
 }

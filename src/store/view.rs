@@ -67,8 +67,8 @@ impl<T> View<T> {
     }
 
     /// The time of the store, which is also that of its entries.
-    #[cfg(feature = "server")]
-    pub(crate) fn now(&self) -> crate::model::Timestamp {
+    #[doc(hidden)]
+    pub fn now(&self) -> crate::model::Timestamp {
         self.clock.now()
     }
 

@@ -29,12 +29,9 @@ impl fmt::Display for Edge<'_> {
 }
 
 impl Graph {
-    /// The modules of this folder of the package.
+    /// The modules of this folder of the workspace.
     pub(crate) fn of(folder: &str) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-        let mut texts = Vec::new();
-        read(&root, &root, &mut texts);
-        Self::of_texts(texts)
+        Self::of_texts(texts_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)))
     }
 
     /// The modules of these files, by their names in the folder.
@@ -120,6 +117,13 @@ impl Graph {
     }
 }
 
+/// The source files of a folder, by their names in it, without those of tests.
+pub(crate) fn texts_of(folder: &Path) -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    read(folder, folder, &mut texts);
+    texts
+}
+
 fn read(root: &Path, folder: &Path, texts: &mut Vec<(String, String)>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -135,7 +139,7 @@ fn read(root: &Path, folder: &Path, texts: &mut Vec<(String, String)>) {
 
 fn module_of(file: &str) -> Module {
     let mut names: Module = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
-    if names == ["lib"] || names.last().is_some_and(|last| last == "mod") {
+    if names == ["lib"] || names == ["main"] || names.last().is_some_and(|last| last == "mod") {
         names.pop();
     }
     names

@@ -1,4 +1,4 @@
-//! The layers of the library: each module uses only those below it, and no modules use each other in a circle.
+//! The layers of the packages: each module uses only those below it, and no modules use each other in a circle.
 //!
 //! Read from the `use` lines and the paths in the code, as text. Test modules are left out: they may use anything.
 
@@ -6,92 +6,106 @@ mod graph;
 mod paths;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use graph::Graph;
 
-/// Everything that `store` may use, and that the layers above it may use.
-const LIBRARY: &[&str] = &[
-    "model",
-    "state",
-    "journal contract",
-    "journal codec",
-    "feed",
-    "journal memory",
-    "journal file",
-    "journal tools",
-    "owner",
-    "store",
-];
+/// A package: the folder of its sources, and its layers.
+struct Package {
+    sources: &'static str,
+    /// From the bottom up, each with the layers that it may use. `docs/design.md` shows the same.
+    layers: &'static [(&'static str, &'static [&'static str])],
+}
 
-/// The layers from the bottom up, and which of the others each of them may use. `docs/design.md` shows the same.
-const LAYERS: [(&str, &[&[&str]]); 16] = [
-    ("model", &[]),
-    ("state", &[&["model"]]),
-    ("journal contract", &[&["model"]]),
-    ("journal codec", &[&["model"]]),
-    ("feed", &[&["model", "state", "journal contract"]]),
-    ("journal memory", &[&["model", "journal contract"]]),
-    ("journal file", &[&["model", "journal contract", "journal codec"]]),
-    (
-        "journal tools",
-        &[&["model", "journal contract", "journal codec", "journal file", "state", "feed"]],
-    ),
-    ("owner", &[&["model", "state", "journal contract", "feed"]]),
-    ("store", &[LIBRARY]),
-    ("auth", &[LIBRARY]),
-    ("protocol", &[LIBRARY, &["auth"]]),
-    ("client", &[LIBRARY, &["auth", "protocol"]]),
-    ("http", &[LIBRARY, &["auth", "protocol"]]),
-    // Public names of the protocol and the codec.
-    ("wire", &[LIBRARY, &["protocol"]]),
-    // The program: it uses the library as any user does.
-    ("cli", &[]),
-];
+const LIBRARY: Package = Package {
+    sources: "src",
+    layers: &[
+        ("model", &[]),
+        ("state", &["model"]),
+        ("journal contract", &["model"]),
+        ("journal codec", &["model"]),
+        ("feed", &["model", "state", "journal contract"]),
+        ("journal memory", &["model", "journal contract"]),
+        ("journal file", &["model", "journal contract", "journal codec"]),
+        (
+            "journal tools",
+            &["model", "journal contract", "journal codec", "journal file", "state", "feed"],
+        ),
+        ("owner", &["model", "state", "journal contract", "feed"]),
+        ("store", &["model", "state", "journal contract", "feed", "owner"]),
+    ],
+};
 
-/// The layer of a module. The root of the crate is in none.
-fn layer_of(module: &[String]) -> Option<&'static str> {
-    let names: Vec<&str> = module.iter().map(String::as_str).collect();
-    let layer = match names.as_slice() {
-        ["journal", "codec", ..] => "journal codec",
-        ["journal", "memory", ..] => "journal memory",
-        ["journal", "file", "tools" | "backup", ..] => "journal tools",
-        ["journal", "file", ..] => "journal file",
-        ["journal", ..] => "journal contract",
-        [name, ..] => name,
-        [] => return None,
-    };
-    Some(
-        LAYERS
-            .iter()
-            .find(|(name, _)| *name == layer)
-            .unwrap_or_else(|| panic!("{layer} is in no layer"))
-            .0,
-    )
+const HTTP: Package = Package {
+    sources: "crates/http/src",
+    layers: &[
+        ("auth", &[]),
+        ("protocol", &["auth"]),
+        ("client", &["auth", "protocol"]),
+        ("server", &["auth", "protocol"]),
+    ],
+};
+
+impl Package {
+    fn graph(&self) -> Graph {
+        Graph::of(self.sources)
+    }
+
+    /// The layer of a module. The root of the crate is in none.
+    fn layer_of(&self, module: &[String]) -> Option<&'static str> {
+        let names: Vec<&str> = module.iter().map(String::as_str).collect();
+        let layer = match names.as_slice() {
+            ["journal", "codec", ..] => "journal codec",
+            ["journal", "memory", ..] => "journal memory",
+            ["journal", "file", "tools" | "backup", ..] => "journal tools",
+            ["journal", "file", ..] => "journal file",
+            ["journal", ..] => "journal contract",
+            [name, ..] => name,
+            [] => return None,
+        };
+        let layers = || self.layers.iter().map(|(name, _)| *name);
+        Some(layers().find(|name| *name == layer).unwrap_or_else(|| panic!("{layer} is no layer")))
+    }
+
+    fn uses(&self, layer: &str) -> &'static [&'static str] {
+        self.layers.iter().find(|(name, _)| *name == layer).map_or(&[], |(_, uses)| *uses)
+    }
 }
 
 #[test]
 fn a_layer_uses_only_layers_below_it() {
-    let graph = Graph::of("src");
-    let mut wrong = Vec::new();
-    for edge in graph.edges() {
-        let Some(from) = layer_of(edge.from) else { continue };
-        // A module exports what is inside of it.
-        if edge.to.starts_with(edge.from) {
-            continue;
+    for (package, least) in [(LIBRARY, 300), (HTTP, 150)] {
+        let graph = package.graph();
+        let mut wrong = Vec::new();
+        for edge in graph.edges() {
+            let Some(from) = package.layer_of(edge.from) else { continue };
+            // A module exports what is inside of it.
+            if edge.to.starts_with(edge.from) {
+                continue;
+            }
+            // A path that ends at the root was not understood: what the root exports is resolved.
+            let Some(to) = package.layer_of(edge.to) else {
+                wrong.push(edge.to_string());
+                continue;
+            };
+            if from != to && !package.uses(from).contains(&to) {
+                wrong.push(edge.to_string());
+            }
         }
-        // A path that ends at the root was not understood: what the root exports is resolved.
-        let Some(to) = layer_of(edge.to) else {
-            wrong.push(edge.to_string());
-            continue;
-        };
-        let below =
-            LAYERS.iter().find(|(name, _)| *name == from).map_or(&[][..], |(_, below)| below);
-        if from != to && !below.iter().any(|some| some.contains(&to)) {
-            wrong.push(edge.to_string());
+        let edges = graph.edges().len();
+        assert!(edges > least, "the paths of {} are not read: {edges}", package.sources);
+        assert!(wrong.is_empty(), "upward edges:\n{}", wrong.join("\n"));
+    }
+}
+
+#[test]
+fn the_layers_are_in_order() {
+    for package in [LIBRARY, HTTP] {
+        for (at, (name, uses)) in package.layers.iter().enumerate() {
+            let below = &package.layers[..at];
+            assert!(uses.iter().all(|used| below.iter().any(|(name, _)| name == used)), "{name}");
         }
     }
-    assert!(graph.edges().len() > 300, "the paths are not read: {}", graph.edges().len());
-    assert!(wrong.is_empty(), "upward edges:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -99,57 +113,74 @@ fn the_design_page_has_the_same_layers() {
     let page = include_str!("../../docs/design.md");
     let section =
         page.split("\n## ").find(|section| section.starts_with("Layers\n")).expect("the section");
-    let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let rows =
+        section.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| layer"));
     let documented: Vec<(&str, &str)> = rows
         .map(|row| {
             let cells: Vec<&str> = row.split('|').map(str::trim).collect();
             (cells[1], cells[4])
         })
         .collect();
-    let uses = |(name, below): &(&'static str, &[&[&'static str]])| {
-        let some = |some: &&[&'static str]| match *some {
-            LIBRARY if *name == "store" => "all of the above".to_owned(),
-            LIBRARY => "the library".to_owned(),
-            names => names.join(", "),
-        };
-        (*name, below.iter().map(some).collect::<Vec<_>>().join(", "))
-    };
-    let checked: Vec<(&str, String)> = LAYERS.iter().map(uses).collect();
+    let checked: Vec<(&str, String)> = [LIBRARY, HTTP]
+        .iter()
+        .flat_map(|package| package.layers)
+        .map(|(name, uses)| (*name, uses.join(", ")))
+        .collect();
     let checked: Vec<(&str, &str)> =
         checked.iter().map(|(name, uses)| (*name, uses.as_str())).collect();
     assert_eq!(documented, checked);
 }
 
 #[test]
-fn the_library_imports_nothing_through_its_root() {
-    let graph = Graph::of("src");
-    // `internal` is the root by another name.
-    let is_root =
-        |path: &str| path.starts_with(char::is_uppercase) || path.starts_with("internal::");
-    let through_root = |edge: &graph::Edge<'_>| {
-        layer_of(edge.from).is_some_and(|layer| LIBRARY.contains(&layer))
-            && edge.path.strip_prefix("crate::").is_some_and(is_root)
-    };
-    let edges = graph.edges();
-    let wrong: Vec<_> =
-        edges.iter().filter(|edge| through_root(edge)).map(ToString::to_string).collect();
-    assert!(wrong.is_empty(), "imports through the root:\n{}", wrong.join("\n"));
+fn nothing_is_imported_through_the_root() {
+    for package in [LIBRARY, HTTP] {
+        let graph = package.graph();
+        // `internal` and `wire` are the root by other names.
+        let is_root = |path: &str| {
+            path.starts_with(char::is_uppercase)
+                || path.starts_with("internal::")
+                || path.starts_with("wire::")
+        };
+        let through_root = |edge: &graph::Edge<'_>| {
+            package.layer_of(edge.from).is_some()
+                && edge.path.strip_prefix("crate::").is_some_and(is_root)
+        };
+        let edges = graph.edges();
+        let wrong: Vec<_> =
+            edges.iter().filter(|edge| through_root(edge)).map(ToString::to_string).collect();
+        assert!(wrong.is_empty(), "imports through the root:\n{}", wrong.join("\n"));
+    }
 }
 
 #[test]
 fn no_modules_use_each_other_in_a_circle() {
-    let graph = Graph::of("src");
     let mut circles = BTreeSet::new();
-    // Those of `src` itself are layers, of which `journal` has several.
-    for folder in graph.folders().into_iter().filter(|folder| !folder.is_empty()) {
-        circles.extend(
-            graph
-                .circles_in(&folder)
-                .into_iter()
-                .map(|names| format!("{}: {}", folder.join("/"), names.join(", "))),
-        );
+    for (sources, has_layers) in
+        [(LIBRARY.sources, true), (HTTP.sources, true), ("crates/cli/src", false)]
+    {
+        let graph = Graph::of(sources);
+        // Those at the root are layers, of which `journal` has several.
+        for folder in graph.folders().into_iter().filter(|folder| !folder.is_empty() || !has_layers)
+        {
+            circles.extend(
+                graph
+                    .circles_in(&folder)
+                    .into_iter()
+                    .map(|names| format!("{sources}/{}: {}", folder.join("/"), names.join(", "))),
+            );
+        }
     }
     assert!(circles.is_empty(), "circles:\n{}", circles.into_iter().collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn the_program_uses_the_library_as_any_user() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/cli/src");
+    let texts = graph::texts_of(&sources);
+    assert!(texts.len() > 40, "{} files", texts.len());
+    let uses = texts.iter().filter(|(_, text)| text.contains("internal::"));
+    let names: Vec<&str> = uses.map(|(name, _)| name.as_str()).collect();
+    assert!(names.is_empty(), "internal names of the library are used in {names:?}");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Turning records into changes and entries.
 
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 
 use super::error::Unreadable;
-use super::record::Record;
+use super::record::{IgnoreUnknown, Record};
 use super::time::parse_time;
 use super::value::{Kind, from_json};
 use crate::model::{Change, ChangeKind, End, Entry, Key, Timestamp, Value};
@@ -108,12 +108,19 @@ impl Decoder {
     }
 }
 
-impl<X> Record<'_, X> {
-    /// The entry that a row holds.
-    pub(crate) fn entry<T: DeserializeOwned>(&self) -> Result<(Key, Entry<T>), Unreadable> {
-        Decoder::default().entry(self)
-    }
+/// A key with its entry, as `put_row` writes it.
+#[derive(Debug)]
+pub struct Row<T>(pub Key, pub Entry<T>);
 
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Row<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let record = Record::<IgnoreUnknown>::deserialize(deserializer)?;
+        let (key, entry) = Decoder::default().entry(&record).map_err(D::Error::custom)?;
+        Ok(Self(key, entry))
+    }
+}
+
+impl<X> Record<'_, X> {
     pub(super) fn required_revision(&self) -> Result<u64, Unreadable> {
         self.revision.ok_or_else(|| missing("revision"))
     }

@@ -110,7 +110,7 @@ pub(super) fn put_changes<T, E>(
 }
 
 /// Write an entry as a row, without its closing brace: members may follow. Returns where in `out` the value is.
-pub(crate) fn put_row<T: Serialize>(
+pub fn put_row<T: Serialize>(
     out: &mut Vec<u8>,
     key: &str,
     entry: &Entry<T>,
@@ -172,6 +172,6 @@ pub(crate) fn put_checked_entry<T: Serialize + DeserializeOwned>(
 }
 
 /// Write a text, with its quotes.
-pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
+pub fn put_text(out: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(out, text);
 }

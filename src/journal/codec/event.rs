@@ -12,7 +12,7 @@ use super::record::Record;
 use crate::model::Event;
 
 /// The name of an event.
-pub(crate) fn event_name<T>(event: &Event<T>) -> &'static str {
+pub fn event_name<T>(event: &Event<T>) -> &'static str {
     match event {
         Event::Entry { .. } => "entry",
         Event::SnapshotEnd { .. } => "snapshot_end",
@@ -23,10 +23,7 @@ pub(crate) fn event_name<T>(event: &Event<T>) -> &'static str {
 }
 
 /// Write the data of an event.
-pub(crate) fn write_event<T: Serialize>(
-    out: &mut Vec<u8>,
-    event: &Event<T>,
-) -> serde_json::Result<()> {
+pub fn write_event<T: Serialize>(out: &mut Vec<u8>, event: &Event<T>) -> serde_json::Result<()> {
     match event {
         Event::Entry { key, entry } => put_row(out, key, entry).map(drop)?,
         Event::Change(change) => put_change(out, change).map(drop)?,
@@ -44,7 +41,7 @@ pub(crate) fn write_event<T: Serialize>(
 }
 
 /// Read the data of an event. `None` if this version does not know its name.
-pub(crate) fn read_event<T: DeserializeOwned>(
+pub fn read_event<T: DeserializeOwned>(
     name: &str,
     data: &str,
 ) -> Result<Option<Event<T>>, Unreadable> {

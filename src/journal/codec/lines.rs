@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::decode::Decoder;
 use super::encode::put_row;
 use super::error::Unreadable;
 use super::event::{event_name, write_event};
@@ -22,8 +23,9 @@ use crate::model::{Entry, Event, Key, Timestamp, Value};
 pub struct InvalidLine(Box<str>);
 
 impl InvalidLine {
+    #[doc(hidden)]
     #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-    pub(crate) fn new(why: impl ToString) -> Self {
+    pub fn new(why: impl ToString) -> Self {
         Self(why.to_string().into())
     }
 }
@@ -120,7 +122,8 @@ pub(crate) fn read_exported<T: DeserializeOwned>(
         #[serde(default)]
         expires_in: Option<String>,
     }
-    let (key, entry) = serde_json::from_str::<Record<'_>>(line)?.entry()?;
+    let record = serde_json::from_str::<Record<'_>>(line)?;
+    let (key, entry) = Decoder::default().entry(&record)?;
     let TimeLeft { expires_in } = serde_json::from_str(line)?;
     let left = expires_in.as_deref().map(parse_duration).transpose();
     Ok((key, entry, left.map_err(|error| Unreadable(format!("its expires_in: {error}")))?))

@@ -38,26 +38,29 @@ pub(crate) fn parse_time(text: &str) -> Result<Timestamp, Unreadable> {
 }
 
 /// Timestamps in structs that derive serde's traits.
-pub(crate) mod rfc3339 {
+pub mod rfc3339 {
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     use crate::model::Timestamp;
 
-    pub(crate) fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    /// Write a time.
+    pub fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&super::format_time(*time))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+    /// Read a time.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
         super::parse_time(&String::deserialize(from)?).map_err(de::Error::custom)
     }
 
     /// Optional timestamps.
-    pub(crate) mod option {
+    pub mod option {
         use serde::{Deserialize, Deserializer, Serializer, de};
 
         use crate::model::Timestamp;
 
-        pub(crate) fn serialize<S: Serializer>(
+        /// Write a time.
+        pub fn serialize<S: Serializer>(
             time: &Option<Timestamp>,
             to: S,
         ) -> Result<S::Ok, S::Error> {
@@ -67,7 +70,8 @@ pub(crate) mod rfc3339 {
             }
         }
 
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        /// Read a time.
+        pub fn deserialize<'de, D: Deserializer<'de>>(
             from: D,
         ) -> Result<Option<Timestamp>, D::Error> {
             let text = Option::<String>::deserialize(from)?;

@@ -39,7 +39,7 @@ impl Kind {
 
 /// Write a value. Returns the name of its kind: `string` or `string_slice` if its elements are written as strings,
 /// otherwise `json` or `json_slice`.
-pub(crate) fn put_value<T: Serialize>(
+pub fn put_value<T: Serialize>(
     out: &mut Vec<u8>,
     value: &Value<T>,
 ) -> serde_json::Result<&'static str> {
@@ -69,7 +69,7 @@ pub(crate) fn put_value<T: Serialize>(
 /// # Errors
 ///
 /// If it is `null`, a list inside a list, or not of the element type.
-pub(crate) fn parse_value<T: DeserializeOwned>(value: &RawValue) -> serde_json::Result<Value<T>> {
+pub fn parse_value<T: DeserializeOwned>(value: &RawValue) -> serde_json::Result<Value<T>> {
     let refuse = |what| Err(serde_json::Error::custom(what));
     let text = value.get();
     if text == "null" {

@@ -15,6 +15,7 @@ use crate::model::{Change, Entry, Key, StoreId};
 const KEEP: usize = 1 << 20;
 
 /// Lines of a snapshot that have not been [taken](Self::take) yet.
+#[derive(Debug)]
 pub(crate) struct SnapshotText {
     buffer: Vec<u8>,
     /// The checksum of what was taken.

@@ -5,16 +5,14 @@
 //! that ends after one of them is noticed, and the time of the backup.
 
 mod read;
-#[cfg(feature = "server")]
 mod write;
 
 pub(crate) use self::read::Backup;
-#[cfg(feature = "server")]
-pub(crate) use self::write::{CutShort, PartWriter};
+pub use self::write::{CutShort, PartWriter};
 
 /// What a part holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PartName {
+pub enum PartName {
     /// The entries of the store that is served.
     Data,
     /// The accounts of the server.
@@ -24,7 +22,8 @@ pub(crate) enum PartName {
 impl PartName {
     const ALL: [Self; 2] = [Self::Data, Self::Accounts];
 
-    pub(crate) fn text(self) -> &'static str {
+    /// The name as it is written.
+    pub fn text(self) -> &'static str {
         match self {
             Self::Data => "data",
             Self::Accounts => "accounts",

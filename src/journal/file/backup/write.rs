@@ -15,7 +15,8 @@ use crate::model::{Error, Event, StoreId, Timestamp};
 const PIECE: usize = 64 << 10;
 
 /// The text of a part, made of a subscription that begins with a snapshot.
-pub(crate) struct PartWriter<T> {
+#[derive(Debug)]
+pub struct PartWriter<T> {
     snapshot: Subscription<T>,
     text: SnapshotText,
     /// The revision of the part, once it is complete.
@@ -24,16 +25,18 @@ pub(crate) struct PartWriter<T> {
 
 /// Why a part ends before its end.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CutShort {
+pub enum CutShort {
+    /// The snapshot ended before its end.
     #[error(transparent)]
     Store(#[from] Error),
+    /// A value cannot be written such that it can be read.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
 }
 
 impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> PartWriter<T> {
     /// The first part of a backup, which has these parts and is made at this time.
-    pub(crate) fn first(
+    pub fn first(
         snapshot: Subscription<T>,
         store: StoreId,
         parts: &[PartName],
@@ -46,7 +49,7 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> PartWriter
     }
 
     /// A part after the first.
-    pub(crate) fn later(snapshot: Subscription<T>, store: StoreId, name: PartName) -> Self {
+    pub fn later(snapshot: Subscription<T>, store: StoreId, name: PartName) -> Self {
         Self::begin(snapshot, store, name, "")
     }
 
@@ -67,7 +70,7 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> PartWriter
     /// # Cancel safety
     ///
     /// Cancel safe.
-    pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, CutShort> {
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, CutShort> {
         while self.revision.is_none() && self.text.len() < PIECE {
             match self.snapshot.recv().await? {
                 Event::Entry { key, entry } => self.text.entry(&key, &entry)?,
@@ -82,7 +85,7 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> PartWriter
     }
 
     /// The revision at which it is the store, once it is complete.
-    pub(crate) fn revision(&self) -> Option<u64> {
+    pub fn revision(&self) -> Option<u64> {
         self.revision
     }
 }

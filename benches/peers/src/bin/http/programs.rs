@@ -14,7 +14,7 @@ pub(crate) fn mainspring() -> Result<String> {
     once(&BUILT, || {
         let folder = format!("{MANIFEST}/target/program");
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--quiet", "--locked", "--release", "--features", "full"]);
+        build.args(["build", "--quiet", "--locked", "--release", "--package", "mainspring-cli"]);
         build.args(["--bin", "mainspring", "--target-dir", &folder]);
         build.arg("--manifest-path").arg(format!("{MANIFEST}/../../Cargo.toml"));
         build.envs([

@@ -1,0 +1,94 @@
+//! `mainspring journal check`.
+
+use std::path::PathBuf;
+
+use mainspring::journal::file::tools::{BackupReport, Report, Verdict, check, check_backup};
+
+use crate::exit::Exit;
+use crate::output::{argument, say, say_json};
+use crate::progress::Bar;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The directory of the journal, or a backup
+    #[arg(value_name = "DIR|FILE")]
+    dir: PathBuf,
+
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<Exit> {
+    let mut bar = Bar::new("checking");
+    if args.dir.is_file() {
+        let report = check_backup(&args.dir, &mut |progress| bar.show(progress))?;
+        drop(bar);
+        if args.json {
+            say_json(&report)?;
+        } else {
+            tell_backup(&report)?;
+        }
+        return Ok(Exit::Fine);
+    }
+    let report = check(&args.dir, &mut |progress| bar.show(progress))?;
+    drop(bar);
+    if args.json {
+        say_json(&report)?;
+    } else {
+        tell(&report)?;
+    }
+    Ok(match report.verdict {
+        _ if report.is_damaged() => Exit::Failed,
+        Verdict::Cut { .. } => Exit::Incomplete,
+        _ => Exit::Fine,
+    })
+}
+
+fn tell_backup(report: &BackupReport) -> anyhow::Result<()> {
+    let BackupReport { time, data, .. } = report;
+    let accounts = match &report.accounts {
+        Some(accounts) => {
+            format!("{} accounts at revision {}", accounts.entries, accounts.revision)
+        }
+        None => "no accounts".into(),
+    };
+    let (entries, revision) = (data.entries, data.revision);
+    say(format!("All is well: {entries} entries at revision {revision}, {accounts}, of {time}"))?;
+    Ok(())
+}
+
+fn tell(report: &Report) -> anyhow::Result<()> {
+    match &report.manifest {
+        Some(problem) => say(format!("MANIFEST: {}", problem.what))?,
+        None => say("MANIFEST: intact")?,
+    }
+    for file in &report.files {
+        let name = &file.name;
+        match &file.problem {
+            Some(problem) => say(format!("{name}: byte {}: {}", problem.offset, problem.what))?,
+            None => say(format!("{name}: intact, up to revision {}", file.revision))?,
+        }
+    }
+    for name in &report.others {
+        say(format!("{name}: does not belong to the journal"))?;
+    }
+    let dir = argument(&report.folder);
+    match (&report.verdict, report.revision) {
+        (Verdict::Refuse { why }, _) => say(format!("A start would refuse: {why}"))?,
+        (Verdict::Cut { file, offset, what }, revision) => say(format!(
+            "A start would cut {file} at byte {offset} ({what}), and go on from revision {}. What is cut off \
+             was never known to be synced; it is kept in {file}.cut-{offset}",
+            revision.unwrap_or(0)
+        ))?,
+        (_, revision) if report.is_damaged() => say(format!(
+            "A start would go on from revision {} all the same; `mainspring journal repair {dir}` shows how to \
+             get rid of the damage",
+            revision.unwrap_or(0)
+        ))?,
+        (_, revision) => {
+            say(format!("All is well: a start goes on from revision {}", revision.unwrap_or(0)))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! `mainspring journal compact`.
+
+use std::path::PathBuf;
+
+use mainspring::journal::file::tools::compact;
+
+use crate::exit::Exit;
+use crate::output::{say, say_json};
+use crate::progress::Bar;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The folder of the journal
+    dir: PathBuf,
+
+    /// How many bytes of the newest changes to keep, for those who ask for them
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    history: u64,
+
+    /// Print what was done as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<Exit> {
+    let mut bar = Bar::new("compacting");
+    let done = compact(&args.dir, args.history, &mut |progress| bar.show(progress))?;
+    drop(bar);
+    if args.json {
+        say_json(&done)?;
+    } else {
+        say(format!(
+            "{} entries at revision {}: {} bytes before, {} after",
+            done.entries, done.revision, done.before, done.after
+        ))?;
+    }
+    Ok(Exit::Fine)
+}

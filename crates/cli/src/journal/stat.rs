@@ -1,0 +1,63 @@
+//! `mainspring journal stat`.
+
+use std::path::PathBuf;
+
+use mainspring::journal::file::tools::{Stat, stat};
+
+use crate::exit::Exit;
+use crate::output::{say, say_json};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The folder of the journal
+    dir: PathBuf,
+
+    /// Print the numbers as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<Exit> {
+    let stat = stat(&args.dir)?;
+    if args.json {
+        say_json(&stat)?;
+    } else {
+        tell(&stat)?;
+    }
+    Ok(Exit::Fine)
+}
+
+fn tell(stat: &Stat) -> anyhow::Result<()> {
+    let Stat { store, format, sync, revision, oldest, closed, bytes, .. } = stat;
+    let closed = if *closed { "yes" } else { "no: it is running, or was killed" };
+    say(format!("store      {store}"))?;
+    say(format!("format     {format}"))?;
+    say(format!("sync       {sync}"))?;
+    say(format!("revision   {revision}"))?;
+    say(format!("oldest     every change after revision {oldest} is there"))?;
+    say(format!("closed     {closed}"))?;
+    say(format!("bytes      {bytes}"))?;
+    for snapshot in &stat.snapshots {
+        let entries = snapshot.entries.map(|entries| format!(", {entries} entries"));
+        say(format!(
+            "snapshot   {}: revision {}{}, {} bytes",
+            snapshot.file,
+            snapshot.revision,
+            entries.unwrap_or_default(),
+            snapshot.bytes
+        ))?;
+    }
+    for segment in &stat.segments {
+        let (file, base, end) = (&segment.file, segment.base, segment.end);
+        let revisions = if end > base {
+            format!("revisions {} to {end}", base + 1)
+        } else {
+            String::from("no revisions yet")
+        };
+        say(format!("segment    {file}: {revisions}, {} bytes", segment.bytes))?;
+    }
+    for name in &stat.aside {
+        say(format!("put aside  {name}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The log: to the standard error, as text for people or as JSON lines for programs.
+
+use std::fs::File;
+use std::io::stderr;
+use std::path::Path;
+use std::sync::Mutex;
+
+use anyhow::Context;
+use tracing::Metadata;
+use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+use super::source::not;
+use crate::output::{argument, colors_stderr};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// Where it is told who changed what.
+const AUDIT: &str = "mainspring::audit";
+
+const LEVELS: &str = "a level: off, error, warn, info, debug or trace; or directives such as \
+                      info,mainspring=debug";
+
+/// A level, or directives for parts of the program; in lower case where it is a level.
+///
+/// A word that is no level would be taken for the name of a part, and a misspelled level show everything of
+/// a part that does not exist.
+pub fn level(text: &str) -> Result<String, String> {
+    let directive = |part: &str| match part.trim().to_ascii_lowercase().as_str() {
+        "" => None,
+        "warning" => Some("warn".into()),
+        level if level.parse::<LevelFilter>().is_ok() => Some(level.into()),
+        _ => part.contains(['=', '[']).then(|| part.trim().into()),
+    };
+    let parts: Option<Vec<String>> = text.split(',').map(directive).collect();
+    let level = parts.map(|parts| parts.join(","));
+    level.filter(|level| EnvFilter::try_new(level).is_ok()).ok_or_else(|| not(text, LEVELS))
+}
+
+/// Log what the process does from here on.
+///
+/// Who changed what is told whatever the level is: there, or in a file of its own.
+pub fn start(level: &str, format: Format, audit: Option<&Path>) -> anyhow::Result<()> {
+    let is_audit = |data: &Metadata<'_>| data.target() == AUDIT;
+    let told = EnvFilter::try_new(level)?;
+    // When nobody reads it any more, saying so on the standard error would panic.
+    let log = fmt::layer().log_internal_errors(false).with_writer(stderr);
+    let log = log.with_ansi(colors_stderr());
+    let log: Box<dyn Layer<Registry> + Send + std::marker::Sync> = match format {
+        Format::Text => log.boxed(),
+        Format::Json => log.json().flatten_event(true).boxed(),
+    };
+    let log = match audit {
+        Some(_) => log.with_filter(told.and(filter_fn(is_audit).not())).boxed(),
+        None => log.with_filter(told.or(filter_fn(is_audit))).boxed(),
+    };
+    let audit = audit.map(open_audit).transpose()?.map(|file| {
+        let lines = fmt::layer().json().flatten_event(true).with_writer(Mutex::new(file));
+        // What is lost of it is said on the standard error.
+        lines.log_internal_errors(true).with_filter(filter_fn(is_audit))
+    });
+    let started = tracing_subscriber::registry().with(log).with(audit).try_init();
+    started.map_err(|error| anyhow::anyhow!("the log cannot be started: {error}"))
+}
+
+/// Only its owner may read it, and nothing that is in it is overwritten.
+fn open_audit(path: &Path) -> anyhow::Result<File> {
+    let mut options = File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let shown = path.display();
+    let file = options.open(path).with_context(|| format!("cannot write the audit log {shown}"))?;
+    #[cfg(unix)]
+    {
+        let of =
+            file.metadata().with_context(|| format!("cannot look at the audit log {shown}"))?;
+        let mode = std::os::unix::fs::MetadataExt::mode(&of);
+        let is_private = !of.is_file() || mode & 0o077 == 0;
+        anyhow::ensure!(is_private, "others may read the audit log: chmod 600 {}", argument(path));
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels() {
+        for (text, read) in [
+            ("info", "info"),
+            ("DEBUG", "debug"),
+            ("Warning", "warn"),
+            ("off", "off"),
+            ("info,mainspring=debug", "info,mainspring=debug"),
+            ("WARN, mainspring_http::server=trace", "warn,mainspring_http::server=trace"),
+        ] {
+            assert_eq!(level(text).as_deref(), Ok(read));
+        }
+        for text in ["", "inof", "verbose", "info,", "info,mainspring", "mainspring=loud", "a=b=c"]
+        {
+            assert!(level(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Backups of one file: what is refused, and what a restore leaves.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mainspring::Store;
+use mainspring::journal::FileJournal;
+use mainspring::journal::file::FileError;
+use mainspring::journal::file::tools::{check, check_backup, restore_backup, stat};
+use mainspring_http::auth::{Access, Auth, Keys, Options, Role};
+use mainspring_http::client::Accounts;
+use mainspring_http::{Client, server};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::folder::{content, exported, files, filled, fresh, open, rows};
+
+/// The backup of a server with these accounts.
+async fn backup_of(store: &Store<String>, auth: Option<Auth>) -> Vec<u8> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let mut options = server::Options::default();
+    options.auth = auth.clone();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(server::serve(listener, store.clone(), options, stop.clone()));
+    let mut client = Client::<String>::at(&url);
+    if auth.is_some() {
+        let accounts = Accounts::connect(&url).expect("a URL");
+        client = client.login(accounts.login("ada", "wheels within wheels").await.expect("ada"));
+    }
+    let client = client.connect().expect("a URL");
+    let mut backup = client.backup().await.expect("it begins");
+    let mut bytes = Vec::new();
+    while let Some(piece) = backup.next().await.expect("it is complete") {
+        bytes.extend_from_slice(&piece);
+    }
+    stop.cancel();
+    serving.await.expect("it ends");
+    bytes
+}
+
+/// A small backup with everything that a line may hold, and the accounts `ada` and `bob`.
+async fn small() -> Vec<u8> {
+    let store = Store::<String>::builder().spawn();
+    store.set("ключ/🔑", "a \"value\"\n").await.expect("it is set");
+    store.set("gone", "x").await.expect("it is set");
+    store.set("list", vec!["a", "b"]).ttl(Duration::from_secs(3_600)).await.expect("it is set");
+    store.remove("gone").await.expect("it is there");
+    let auth = Auth::new(
+        Store::builder().spawn(),
+        Keys::in_memory().expect("randomness"),
+        Options::default(),
+    );
+    let auth = auth.expect("randomness");
+    for (name, role) in [("ada", Role::Admin), ("bob", Role::Reader)] {
+        let made = auth.register(name, "wheels within wheels".into(), Access::new(role)).await;
+        made.expect("it is new");
+    }
+    backup_of(&store, Some(auth)).await
+}
+
+fn file(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = fresh(name).with_extension("file");
+    fs::write(&path, bytes).expect("it can be written");
+    path
+}
+
+#[track_caller]
+fn refused(path: &Path, into: &Path, what: &str) -> String {
+    let error = check_backup(path, &mut |_| ()).expect_err(what).to_string();
+    let again = restore_backup(path, into, &mut |_| ()).expect_err(what).to_string();
+    assert_eq!(error, again, "{what}");
+    assert!(!into.exists(), "{what}: the directory was created");
+    error
+}
+
+/// Seal a line as a journal does.
+fn sealed(text: &str) -> String {
+    format!("{text},\"crc\":\"{:08x}\"}}\n", crc32c::crc32c(text.as_bytes()))
+}
+
+#[tokio::test]
+async fn restored_backup_has_entries_accounts_revisions_and_new_store_ids() {
+    let bytes = small().await;
+    let (path, into) = (file("backup-whole", &bytes), fresh("backup-whole-into"));
+    let report = check_backup(&path, &mut |_| ()).expect("it is whole");
+    assert_eq!((report.data.entries, report.data.revision), (2, 4));
+    let accounts = report.accounts.clone().expect("there are some");
+    assert_eq!(accounts.entries, 2);
+    assert_eq!(report.bytes, bytes.len() as u64);
+
+    let done = restore_backup(&path, &into, &mut |_| ()).expect("it is whole");
+    assert_eq!((done.data.entries, done.data.revision), (2, 4));
+    let of_accounts = done.accounts.clone().expect("there are some");
+    assert_eq!((of_accounts.entries, of_accounts.revision), (2, accounts.revision));
+    assert_ne!(done.data.store, report.data.store);
+    assert_ne!(of_accounts.store, accounts.store);
+    let folder = into.join("accounts");
+    for (folder, done) in [(&into, &done.data), (&folder, &of_accounts)] {
+        assert!(!check(folder, &mut |_| ()).expect("a journal").is_damaged());
+        let stat = stat(folder).expect("a journal");
+        assert_eq!((&stat.store, stat.revision), (&done.store, done.revision));
+        assert_eq!(fs::metadata(folder).expect("it is there").permissions().mode() & 0o777, 0o700);
+        for file in files(folder, "").into_iter().filter(|file| file.is_file()) {
+            let mode = fs::metadata(&file).expect("it is there").permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{}", file.display());
+        }
+    }
+    let store = open(&into);
+    let entry = store.get("ключ/🔑").await.expect("it starts").expect("it is there");
+    assert_eq!((entry.revision, entry.item().map(String::as_str)), (1, Some("a \"value\"\n")));
+    let list = store.get("list").await.expect("it starts").expect("it is there");
+    assert_eq!((list.revision, list.list().map(<[_]>::len)), (3, Some(2)));
+    assert_eq!(list.expires_at, Some(list.created_at + Duration::from_secs(3_600)));
+    assert_eq!(store.set("on", "x").await, Ok(5));
+    store.shutdown().await.expect("it closes");
+
+    let journal = FileJournal::open(&folder);
+    let store = Store::builder().journal(journal).spawn();
+    store.ready().await.expect("it starts");
+    let auth = Auth::new(store, Keys::in_memory().expect("randomness"), Options::default());
+    let auth = auth.expect("randomness");
+    let from = Ipv4Addr::LOCALHOST.into();
+    auth.login("bob", "wheels within wheels".into(), from).await.expect("the password is kept");
+    auth.store().shutdown().await.expect("it closes");
+}
+
+#[tokio::test]
+async fn truncation_at_every_byte_is_refused() {
+    let (bytes, into) = (small().await, fresh("backup-cut-into"));
+    let path = file("backup-cut", &bytes);
+    let opened = fs::File::options().write(true).open(&path).expect("it is there");
+    for length in (0..bytes.len()).rev() {
+        opened.set_len(length as u64).expect("it can be cut");
+        let error = refused(&path, &into, &format!("{length} of {} bytes", bytes.len()));
+        assert!(error.contains("incomplete or damaged"), "{length}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn every_flipped_bit_is_refused() {
+    let (bytes, into) = (small().await, fresh("backup-flip-into"));
+    let path = file("backup-flip", &bytes);
+    let opened = fs::File::options().write(true).open(&path).expect("it is there");
+    for (at, byte) in bytes.iter().enumerate() {
+        for bit in 0..8 {
+            opened.write_all_at(&[byte ^ (1 << bit)], at as u64).expect("it can be written");
+            let refused = restore_backup(&path, &into, &mut |_| ());
+            assert!(refused.is_err(), "bit {bit} of byte {at}");
+            assert!(!into.exists(), "bit {bit} of byte {at}: the directory was created");
+        }
+        opened.write_all_at(&[*byte], at as u64).expect("it can be written");
+    }
+}
+
+#[tokio::test]
+async fn backup_that_is_not_one_file_of_its_parts_is_refused() {
+    let bytes = small().await;
+    let text = String::from_utf8(bytes).expect("text");
+    let at = text.rfind("{\"format\"").expect("two headers");
+    let (data, accounts) = text.split_at(at);
+    let (first, rest) = text.split_once('\n').expect("a header");
+    let unsealed = first.rsplit_once(",\"crc\"").expect("a seal").0;
+    let with = |from: &str, to: &str| {
+        assert!(unsealed.contains(from), "{unsealed}");
+        format!("{}{rest}", sealed(&unsealed.replace(from, to)))
+    };
+    let journal = filled("backup-of-journal", 5).await;
+    let snapshot = {
+        mainspring::journal::file::tools::compact(&journal, 0, &mut |_| ()).expect("it closes");
+        fs::read_to_string(&files(&journal, "snapshot-")[0]).expect("text")
+    };
+    let into = fresh("backup-other-into");
+    for (what, content, says) in [
+        ("empty", String::new(), "does not begin with the header of a backup"),
+        ("another file", "mainspring\n".repeat(1_000), "does not begin with the header"),
+        ("a snapshot", snapshot, "is that of a journal, and not of a backup"),
+        ("bytes follow", format!("{text}{{"), "1 bytes follow its end"),
+        ("a part follows", format!("{text}{accounts}"), "bytes follow its end"),
+        ("a part is missing", data.to_owned(), "the header is missing"),
+        ("the same part twice", format!("{data}{data}"), "expected the part \"accounts\""),
+        ("the wrong order", format!("{accounts}{data}"), "does not list its parts"),
+        (
+            "an unknown part",
+            with("\"part\":\"data\"", "\"part\":\"keys\""),
+            "unknown part \"keys\"",
+        ),
+        (
+            "an unknown part later",
+            with("[\"data\",\"accounts\"]", "[\"data\",\"keys\"]"),
+            "unknown part \"keys\"",
+        ),
+        ("no parts", with(",\"parts\":[\"data\",\"accounts\"]", ""), "does not list its parts"),
+        (
+            "fewer parts",
+            with("[\"data\",\"accounts\"]", "[\"data\"]"),
+            "lines are missing or differ",
+        ),
+        ("a later format", with("\"format\":2", "\"format\":3"), "it is of format 3"),
+        ("an older format", with("\"format\":2", "\"format\":1"), "is of format 1"),
+        ("an unknown member", with("\"part\"", "\"secret\":1,\"part\""), "unknown field `secret`"),
+    ] {
+        let path = file("backup-other", content.as_bytes());
+        let error = refused(&path, &into, what);
+        assert!(error.contains(says), "{what}: {error}");
+    }
+    let error = refused(&journal, &into, "a directory");
+    assert!(error.contains("expected a backup, which is a file"), "{error}");
+    refused(&fresh("backup-nowhere"), &into, "no file");
+}
+
+#[tokio::test]
+async fn entry_line_with_a_member_of_headers_is_refused() {
+    let store = Store::<String>::builder().spawn();
+    store.set("k", "v").await.expect("it is set");
+    let text = String::from_utf8(backup_of(&store, None).await).expect("text");
+    let mut lines: Vec<String> = text.lines().map(|line| format!("{line}\n")).collect();
+    let entry = lines[1].rsplit_once(",\"crc\"").expect("a seal").0.to_owned();
+    lines[1] = sealed(&format!("{entry},\"part\":\"data\""));
+    let path = file("backup-member", lines.concat().as_bytes());
+    let error = refused(&path, &fresh("backup-member-into"), "a member of headers");
+    assert!(error.contains("later version"), "{error}");
+}
+
+#[tokio::test]
+async fn directory_with_a_journal_is_not_restored_into() {
+    let path = file("backup-into", &small().await);
+    let into = filled("backup-into-journal", 3).await;
+    let before = content(&into);
+    let error = restore_backup(&path, &into, &mut |_| ()).expect_err("there is a journal");
+    assert!(error.to_string().contains("there is a journal in this folder already"), "{error}");
+    assert!(!into.join("accounts").exists());
+    assert_eq!(content(&into), before);
+
+    // The accounts of another server, without its data.
+    let into = fresh("backup-into-accounts");
+    fs::create_dir_all(&into).expect("it can be created");
+    fs::rename(filled("backup-into-others", 3).await, into.join("accounts")).expect("it moves");
+    let before = content(&into.join("accounts"));
+    restore_backup(&path, &into, &mut |_| ()).expect_err("there are accounts");
+    assert_eq!(content(&into.join("accounts")), before);
+    assert_eq!(files(&into, ""), [into.join("LOCK"), into.join("accounts")], "nothing is left");
+}
+
+#[tokio::test]
+async fn directory_that_is_in_use_is_not_restored_into() {
+    let path = file("backup-locked", &small().await);
+    let into = fresh("backup-locked-into");
+    let store = open(&into);
+    store.ready().await.expect("it starts");
+    let error = restore_backup(&path, &into, &mut |_| ()).expect_err("it is open");
+    assert!(matches!(error, FileError::Locked { .. }), "{error}");
+    store.shutdown().await.expect("it closes");
+    // Nothing ever happened in it.
+    restore_backup(&path, &into, &mut |_| ()).expect("it is empty");
+    assert_eq!(rows(&into).len(), 2);
+}
+
+#[tokio::test]
+async fn backup_without_accounts_restores_without_accounts() {
+    let store = Store::<String>::builder().spawn();
+    let empty = backup_of(&store, None).await;
+    let (path, into) = (file("backup-empty", &empty), fresh("backup-empty-into"));
+    let done = restore_backup(&path, &into, &mut |_| ()).expect("it is whole");
+    assert_eq!((done.data.entries, done.data.revision), (0, 0));
+    assert_eq!(done.accounts, None);
+    assert!(!into.join("accounts").exists());
+    assert_eq!(exported(&into), "");
+    let store = open(&into);
+    assert_eq!(store.set("k", "v").await, Ok(1));
+    store.shutdown().await.expect("it closes");
+}
+
+#[tokio::test]
+async fn restore_that_cannot_write_the_accounts_leaves_no_journal() {
+    let (path, into) = (file("backup-failed", &small().await), fresh("backup-failed-into"));
+    fs::create_dir_all(&into).expect("it can be created");
+    fs::write(into.join("accounts"), "in the way").expect("it can be written");
+    let error = restore_backup(&path, &into, &mut |_| ()).expect_err("it is no directory");
+    assert!(error.to_string().contains("accounts: cannot create it"), "{error}");
+    assert_eq!(files(&into, ""), [into.join("LOCK"), into.join("accounts")]);
+    fs::remove_file(into.join("accounts")).expect("it is there");
+    restore_backup(&path, &into, &mut |_| ()).expect("nothing is in the way");
+    assert_eq!(rows(&into).len(), 2);
+}

@@ -1,0 +1,100 @@
+//! Folders for tests, and what they hold.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mainspring::Store;
+use mainspring::journal::FileJournal;
+use mainspring::journal::file::tools::export;
+
+/// A folder for this test alone, with nothing there yet.
+pub(crate) fn fresh(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("journal-tools-{name}"));
+    for copy in [path.clone(), path.with_extension("backup-1")] {
+        let _ = fs::remove_dir_all(copy);
+    }
+    let _ = fs::remove_dir_all(backup_of(&path));
+    path
+}
+
+/// Where a repair copies it to.
+pub(crate) fn backup_of(path: &Path) -> PathBuf {
+    let name = path.file_name().expect("it has a name").to_string_lossy();
+    path.with_file_name(format!("{name}.backup-1"))
+}
+
+/// A journal with so many keys, of which each was set in a turn of its own, in small segments.
+pub(crate) async fn filled(name: &str, keys: usize) -> PathBuf {
+    let path = fresh(name);
+    let store = open(&path);
+    for n in 0..keys {
+        store.set(format!("key/{n:04}"), format!("value {n}")).await.expect("it is written");
+    }
+    store.shutdown().await.expect("it closes");
+    path
+}
+
+pub(crate) fn open(path: &Path) -> Store<String> {
+    let journal = FileJournal::open(path).segment_bytes(2_000).compact_above(u64::MAX, 1.0);
+    Store::builder().journal(journal).spawn()
+}
+
+/// What an export of a journal writes.
+pub(crate) fn exported(path: &Path) -> String {
+    let mut out = Vec::new();
+    export(path, &mut out, &mut |_| {}).expect("it can be read");
+    String::from_utf8(out).expect("text")
+}
+
+/// Everything that a journal holds, as rows: without how long each entry has left.
+pub(crate) fn rows(path: &Path) -> Vec<String> {
+    let row = |line: &str| match line.rsplit_once(",\"expires_in\":") {
+        Some((row, left)) if !left.contains('{') => format!("{row}}}"),
+        _ => line.to_owned(),
+    };
+    exported(path).lines().map(row).collect()
+}
+
+/// A row of [`rows`] without its deadline, which an import moves.
+pub(crate) fn without_deadline(row: &str) -> String {
+    let (start, rest) = row.rsplit_once(",\"ttl\":").expect("a row");
+    let (_, end) = rest.split_once(",\"created_at\":").expect("a row");
+    format!("{start},\"created_at\":{end}")
+}
+
+/// Its files whose names begin so, sorted.
+pub(crate) fn files(path: &Path, prefix: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).expect("a folder").map(|entry| entry.expect("a file").path());
+    let is_one = |file: &PathBuf| {
+        file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+    };
+    let mut files: Vec<_> = entries.filter(is_one).collect();
+    files.sort();
+    files
+}
+
+/// All files and what is in them, but for the lock.
+pub(crate) fn content(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = files(path, "").into_iter().filter(|file| !file.ends_with("LOCK"));
+    files.map(|file| (file.clone(), fs::read(file).expect("it can be read"))).collect()
+}
+
+/// Change one bit of the first place where this text is.
+pub(crate) fn flip(file: &Path, text: &str) -> u64 {
+    let mut bytes = fs::read(file).expect("it can be read");
+    let at = bytes.windows(text.len()).position(|part| part == text.as_bytes()).expect(text);
+    bytes[at] ^= 1;
+    fs::write(file, bytes).expect("it can be written");
+    at as u64
+}
+
+/// A copy of a pinned journal.
+pub(crate) fn pinned(name: &str, of: &str) -> PathBuf {
+    let path = fresh(name);
+    fs::create_dir_all(&path).expect("it can be created");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data").join(of);
+    for file in files(&from, "") {
+        fs::copy(&file, path.join(file.file_name().expect("a name"))).expect("a copy");
+    }
+    path
+}

@@ -1,0 +1,109 @@
+//! For tests: accounts without the work of a password, and tokens that nobody should take.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, Header, encode};
+use serde_json::{Value, json};
+
+use super::access::Access;
+use super::account::{Account, Session};
+use super::claims::Claims;
+use super::fingerprint::{Fingerprint, random};
+use super::secret::Secret;
+use super::{Auth, Keys};
+
+/// An account, as it is after a login with any password.
+pub(crate) async fn account(auth: &Auth, name: &str, access: Access) -> Secret {
+    let account = Account::new(access, "no hash".into(), auth.now());
+    auth.store().set(name, account).await.unwrap();
+    login(auth, name).await
+}
+
+/// The access token of one more login.
+pub(crate) async fn login(auth: &Auth, name: &str) -> Secret {
+    let id = random::<8>().unwrap();
+    let session = Session {
+        id: id.clone(),
+        refresh: Fingerprint::of("none"),
+        used: Vec::new(),
+        expires: auth.now() + Duration::from_secs(3_600).as_secs(),
+    };
+    let begun = auth.change(name, |record| {
+        record.sessions.push(session.clone());
+        Ok(())
+    });
+    begun.await.unwrap();
+    claims(auth, name, &id).sign(auth.keys()).unwrap()
+}
+
+fn claims(auth: &Auth, name: &str, session: &str) -> Claims {
+    Claims::new(&auth.0.parties, name, session, auth.now(), 600).unwrap()
+}
+
+/// What nobody should get in with as this account, with what is wrong about it.
+pub(crate) async fn bad(auth: &Auth, name: &str) -> Vec<(&'static str, String)> {
+    let session = random::<8>().unwrap();
+    let kept = session.clone();
+    let begun = auth.change(name, |record| {
+        let (refresh, expires) = (Fingerprint::of("none"), u64::MAX);
+        record.sessions.push(Session { id: kept.clone(), refresh, used: Vec::new(), expires });
+        Ok(())
+    });
+    begun.await.unwrap();
+    let now = auth.now();
+    let good = serde_json::to_value(claims(auth, name, &session)).unwrap();
+    let header = |keys: &Keys| {
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some("at+jwt".to_owned());
+        header.kid = Some(keys.newest());
+        header
+    };
+    let signed = |claims: &Value, header: &Header, keys: &Keys| {
+        keys.with_newest(|key| encode(header, claims, &key.signs)).unwrap().unwrap()
+    };
+    let with = |claim: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[claim] = value;
+        signed(&claims, &header(auth.keys()), auth.keys())
+    };
+    // What is changed below is good before.
+    let token = with("nbf", json!(now));
+    assert!(auth.authenticate(Some(&format!("Bearer {token}"))).is_ok());
+
+    let others = Keys::in_memory().unwrap();
+    let text = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let none = json!({"alg": "none", "typ": "at+jwt", "kid": auth.keys().newest()});
+    let revoked = login(auth, name).await;
+    let grant = auth.authenticate(Some(&format!("Bearer {}", revoked.expose()))).unwrap();
+    auth.logout(&grant, false).await.unwrap();
+    let made = auth.add_token(name, "gone", None, None).await.unwrap();
+    auth.remove_token(name, &made.info.id).await.unwrap();
+    let bearer = |token: String| format!("Bearer {token}");
+    vec![
+        ("no token", String::new()),
+        ("another scheme", format!("Basic {token}")),
+        ("no scheme", token.clone()),
+        ("no words", "Bearer".to_owned()),
+        ("not signed", bearer(format!("{}.{}.", text(&none), text(&good)))),
+        ("cut", bearer(token[..token.len() - 2].to_owned())),
+        ("expired", bearer(with("exp", json!(now)))),
+        ("not yet", bearer(with("nbf", json!(now + 60)))),
+        ("made later", bearer(with("iat", json!(now + 60)))),
+        ("too long", bearer(with("exp", json!(now + 3_600)))),
+        ("another audience", bearer(with("aud", json!("other")))),
+        ("several audiences", bearer(with("aud", json!(["mainspring", "other"])))),
+        ("another issuer", bearer(with("iss", json!("other")))),
+        ("a number for a name", bearer(with("sub", json!(7)))),
+        ("a text for a time", bearer(with("exp", json!((now + 60).to_string())))),
+        ("an account that is not there", bearer(with("sub", json!("nobody")))),
+        ("a login that is not there", bearer(with("sid", json!("none")))),
+        ("another key", bearer(signed(&good, &header(&others), &others))),
+        ("another key under our name", bearer(signed(&good, &header(auth.keys()), &others))),
+        ("revoked", bearer(revoked.expose().to_owned())),
+        ("an API token that was removed", bearer(made.token.expose().to_owned())),
+        ("an API token that was never made", bearer(format!("mst_{name}.x.{}", "A".repeat(43)))),
+        ("a refresh token", bearer(format!("msr_{name}.x.{}", "A".repeat(43)))),
+    ]
+}

@@ -1,0 +1,414 @@
+//! Every route, for everybody: what it needs, who gets it, and that the rest learn nothing.
+
+use std::collections::BTreeSet;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE};
+use axum::http::{Request, Response, StatusCode};
+use futures_util::StreamExt;
+use mainspring::Store;
+use mainspring::wire::Json;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::auth::{Access, Auth, Keys, Options, Role, forge};
+use crate::protocol::{Operation, Tag};
+use crate::server::app::App;
+use crate::server::routes;
+
+use Need::{Account, Admin, Login, Nothing, Read, ReadAll, Write, WriteAll};
+
+/// What a route needs. By hand, so that it is checked and not copied.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Need {
+    Nothing,
+    Account,
+    /// An account, and not just a token of it.
+    Login,
+    Read,
+    Write,
+    ReadAll,
+    WriteAll,
+    Admin,
+}
+
+/// `{key}` stands for the key, also in bodies.
+const ROUTES: &[(&str, &str, &str, Need)] = &[
+    ("POST", "/api/v1/set", r#"{"key":"{key}","value":1}"#, Write),
+    ("GET", "/api/v1/{key}", "", Read),
+    ("HEAD", "/api/v1/{key}", "", Read),
+    ("PUT", "/api/v1/{key}", r#"{"value":1}"#, Write),
+    ("PATCH", "/api/v1/{key}", r#"{"value":1}"#, Write),
+    ("DELETE", "/api/v1/{key}", "", Write),
+    ("POST", "/api/v1/{key}/push", r#"{"value":1}"#, Write),
+    ("PATCH", "/api/v1/{key}/push", r#"{"value":1}"#, Write),
+    ("POST", "/api/v1/{key}/pop", "", Write),
+    ("PATCH", "/api/v1/{key}/pop", "", Write),
+    ("POST", "/entry/trim?key={key}&keep=1", "", Write),
+    ("GET", "/api/v1/{key}/range", "", Read),
+    ("POST", "/api/v1/{key}/ttl", r#"{"ttl":"1h"}"#, Write),
+    ("PATCH", "/api/v1/{key}/ttl", r#"{"ttl":"1h"}"#, Write),
+    ("GET", "/keys?prefix={key}", "", Read),
+    ("GET", "/keys?entries=true&prefix={key}", "", Read),
+    ("POST", "/batch", r#"[{"command":"set","key":"{key}","value":1}]"#, Write),
+    ("POST", "/batch?independent=true", r#"[{"command":"set","key":"{key}","value":1}]"#, Write),
+    ("GET", "/watch?key={key}", "", Read),
+    ("GET", "/watch?prefix={key}&from=snapshot", "", Read),
+    ("GET", "/stats", "", ReadAll),
+    ("GET", "/backup", "", Admin),
+    ("HEAD", "/backup", "", Admin),
+    ("POST", "/compact", "", Admin),
+    ("DELETE", "/flush", "", WriteAll),
+    ("GET", "/v1/{key}", "", Read),
+    ("PUT", "/v1/{key}", "text", Write),
+    ("DELETE", "/v1/{key}", "", Write),
+    ("GET", "/openapi.json", "", Nothing),
+    ("GET", "/api/v1/docs/swagger.yaml", "", Nothing),
+    ("GET", "/docs", "", Nothing),
+    ("GET", "/docs/{file}", "", Nothing),
+    ("GET", "/api/v1/docs/swagger/{file}", "", Nothing),
+    ("POST", "/auth/login", "{}", Nothing),
+    ("POST", "/auth/refresh", "{}", Nothing),
+    ("POST", "/auth/logout", "", Account),
+    ("GET", "/auth/me", "", Account),
+    ("POST", "/auth/password", r#"{"current":"x","new":"y"}"#, Login),
+    ("POST", "/auth/register", r#"{"name":"new","password":"x","role":"reader"}"#, Admin),
+    ("GET", "/auth/accounts", "", Admin),
+    ("PUT", "/auth/accounts/{name}", r#"{"role":"reader"}"#, Admin),
+    ("DELETE", "/auth/accounts/{name}", "", Admin),
+    ("PUT", "/auth/accounts/{name}/password", r#"{"password":"x"}"#, Admin),
+    ("POST", "/auth/tokens", "{}", Login),
+    ("DELETE", "/auth/tokens/me/{id}", "", Login),
+    ("DELETE", "/auth/tokens/{name}/{id}", "", Admin),
+    ("POST", "/auth/keys", "", Admin),
+];
+
+impl Need {
+    fn is_met(self, access: &Access, by_token: bool, key: &str) -> bool {
+        let all = access.prefix.is_none();
+        let of_key = access.prefix.as_deref().is_none_or(|prefix| key.starts_with(prefix));
+        match self {
+            Nothing | Account => true,
+            Login => !by_token || access.role == Role::Admin,
+            Read => of_key,
+            Write => of_key && access.role >= Role::Writer,
+            ReadAll => all,
+            WriteAll => all && access.role >= Role::Writer,
+            Admin => access.role == Role::Admin,
+        }
+    }
+}
+
+struct Server {
+    router: Router,
+    auth: Auth,
+    store: Store<Json>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let accounts = Store::builder().spawn();
+        let auth = Auth::new(accounts, Keys::in_memory().unwrap(), Options::default()).unwrap();
+        let store = Store::builder().spawn();
+        for key in ["car/speed", "plane/speed"] {
+            store.set(key, Json::from("x")).await.unwrap();
+        }
+        let options = crate::server::Options { auth: Some(auth.clone()), ..Default::default() };
+        let app = App::new(store.clone(), options, CancellationToken::new());
+        Self { router: routes::routes(app.into()), auth, store }
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: &str, by: &str) -> Response<Body> {
+        let mut request = Request::builder().method(method).uri(path);
+        if !by.is_empty() {
+            request = request.header(AUTHORIZATION, by);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Ask one of the routes about a key.
+    async fn route(
+        &self,
+        (method, path, body, _): (&str, &str, &str, Need),
+        key: &str,
+        by: &str,
+    ) -> Response<Body> {
+        let encoded = if path.contains('?') { key.to_owned() } else { key.replace('/', "%2F") };
+        let path = path.replace("{key}", &encoded).replace("{name}", "ada");
+        let path = path.replace("{file}", "swagger-ui.css").replace("{id}", "x");
+        self.ask(method, &path, &body.replace("{key}", key), by).await
+    }
+}
+
+/// What is told at all is told at once.
+async fn within<R>(next: impl Future<Output = R>) -> R {
+    tokio::time::timeout(std::time::Duration::from_secs(5), next).await.unwrap()
+}
+
+async fn text(answer: Response<Body>) -> String {
+    String::from_utf8(to_bytes(answer.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap()
+}
+
+#[test]
+fn the_list_has_every_route() {
+    let pattern = |path: &str| {
+        let path = path.split('?').next().unwrap();
+        path.replace("/tokens/me/", "/tokens/{name}/")
+    };
+    let listed: BTreeSet<_> = ROUTES
+        .iter()
+        .filter(|(method, ..)| *method != "HEAD")
+        .map(|(method, path, ..)| (pattern(path), (*method).to_owned()))
+        .collect();
+    // Each at its own path: the key `set` is tested with the others.
+    let routed: BTreeSet<_> = Operation::ALL
+        .iter()
+        .filter(|operation| !matches!(operation.tag(), Tag::Health | Tag::Metrics))
+        .map(|operation| (operation.path().to_owned(), operation.method().to_string()))
+        .collect();
+    assert_eq!(listed, routed);
+}
+
+#[tokio::test]
+async fn every_route_states_what_it_needs() {
+    let server = Server::start().await;
+    let described = text(server.ask("GET", "/openapi.json", "", "").await).await;
+    let described: Value = serde_json::from_str(&described).unwrap();
+    for (method, path, _, need) in ROUTES {
+        let path = path.split('?').next().unwrap().replace("/tokens/me/", "/tokens/{name}/");
+        let operation = &described["paths"][&path][method.to_lowercase()];
+        let words = match need {
+            Nothing => {
+                assert_eq!(operation["security"], json!([]), "{method} {path}");
+                continue;
+            }
+            Account | Login => "Needs an account.",
+            Read => "Needs `reader`, of these keys.",
+            Write => "Needs `writer`, of these keys.",
+            ReadAll => "Needs `reader`, of all keys.",
+            WriteAll => "Needs `writer`, of all keys.",
+            Admin if path.contains("/tokens/") => "Needs an account.",
+            Admin => "Needs `admin`.",
+        };
+        assert_eq!(operation["security"], json!([{"bearer": []}]), "{method} {path}");
+        if *method != "HEAD" {
+            let told = operation["description"].as_str().unwrap_or_default();
+            assert!(told.ends_with(words), "{method} {path}: {told:?}");
+        }
+        for status in ["401", "403"] {
+            assert!(operation["responses"][status].is_object(), "{method} {path} {status}");
+        }
+    }
+    assert_eq!(described["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+}
+
+#[tokio::test]
+async fn every_route_lets_in_whom_it_should_and_nobody_else() {
+    let accesses = [
+        Access::new(Role::Reader),
+        Access::new(Role::Writer),
+        Access::new(Role::Admin),
+        Access::new(Role::Reader).within("car/"),
+        Access::new(Role::Writer).within("car/"),
+    ];
+    for route in ROUTES.iter().copied() {
+        for access in &accesses {
+            for by_token in [false, true] {
+                let server = Server::start().await;
+                let name = if route.1.contains("/me/") { "me" } else { "somebody" };
+                let login = forge::account(&server.auth, name, access.clone()).await;
+                forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+                let token = match by_token {
+                    true => server.auth.add_token(name, "", None, None).await.unwrap().token,
+                    false => login,
+                };
+                let by = format!("Bearer {}", token.expose());
+                let mut refused = Vec::new();
+                for key in ["car/speed", "car/none", "plane/speed", "plane/none"] {
+                    let answer = server.route(route, key, &by).await;
+                    let status = answer.status();
+                    let is_met = route.3.is_met(access, by_token, key);
+                    let what = format!("{route:?} {access:?} {key} {by_token}: {status}");
+                    if status == StatusCode::UNAUTHORIZED && key != "car/speed" {
+                        continue;
+                    }
+                    assert_ne!(status == StatusCode::FORBIDDEN, is_met, "{what}");
+                    // These end logins, or are about no account.
+                    let ends = [
+                        "/auth/logout",
+                        "/auth/keys",
+                        "/auth/password",
+                        "/auth/login",
+                        "/auth/refresh",
+                    ];
+                    let may_end = ends.contains(&route.1);
+                    assert!(may_end || status != StatusCode::UNAUTHORIZED, "{what}");
+                    if !is_met && route.0 != "HEAD" {
+                        refused.push(text(answer).await);
+                    }
+                }
+                refused.dedup();
+                assert!(refused.len() <= 1, "{route:?} tells keys apart: {refused:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_route_takes_a_bad_token_and_none_says_why() {
+    let server = Server::start().await;
+    forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+    let bad = forge::bad(&server.auth, "ada").await;
+    for route in ROUTES.iter().copied().filter(|route| route.3 != Nothing) {
+        let mut told = BTreeSet::new();
+        for (what, by) in &bad {
+            let answer = server.route(route, "car/speed", by).await;
+            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{route:?}: {what}");
+            assert_eq!(answer.headers()[WWW_AUTHENTICATE], "Bearer");
+            told.insert(text(answer).await);
+        }
+        assert_eq!(told.len(), 1, "{route:?} tells them apart: {told:?}");
+    }
+    // And nothing has happened.
+    assert_eq!(server.store.revision(), 2);
+    assert!(server.auth.profile("ada").is_some() && server.auth.profile("new").is_none());
+}
+
+#[tokio::test]
+async fn somebody_limited_sees_a_store_of_their_keys() {
+    let server = Server::start().await;
+    let token = forge::account(&server.auth, "ada", Access::new(Role::Reader).within("car/")).await;
+    let by = format!("Bearer {}", token.expose());
+    for asked in ["", "?prefix=", "?prefix=c", "?prefix=car/"] {
+        let page = text(server.ask("GET", &format!("/keys{asked}"), "", &by).await).await;
+        assert!(page.starts_with(r#"{"keys":["car/speed"],"next":null"#), "{page}");
+    }
+    let watch = server.ask("GET", "/watch?from=snapshot", "", &by).await;
+    let mut stream = watch.into_body().into_data_stream();
+    let mut told = String::new();
+    while !told.contains("snapshot_end") {
+        told.push_str(std::str::from_utf8(&within(stream.next()).await.unwrap().unwrap()).unwrap());
+    }
+    server.store.set("plane/speed", Json::from("y")).await.unwrap();
+    server.store.set("car/speed", Json::from("z")).await.unwrap();
+    server.store.clear().await.unwrap();
+    while !told.contains("cleared") {
+        told.push_str(std::str::from_utf8(&within(stream.next()).await.unwrap().unwrap()).unwrap());
+    }
+    assert!(!told.contains("plane") && !told.contains("count"), "{told}");
+    assert!(told.contains(r#""value":"z""#), "{told}");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_right() {
+    let server = Server::start().await;
+    let token = forge::account(&server.auth, "ada", Access::new(Role::Reader)).await;
+    let by = format!("Bearer {}", token.expose());
+    for end in ["logout", "access", "account"] {
+        let token = forge::login(&server.auth, "ada").await;
+        let mine = format!("Bearer {}", token.expose());
+        let watch = server.ask("GET", "/watch", "", &mine).await;
+        assert_eq!(watch.status(), StatusCode::OK);
+        let mut stream = watch.into_body().into_data_stream();
+        match end {
+            "logout" => drop(server.ask("POST", "/auth/logout", "", &mine).await),
+            "access" => {
+                let less = Access::new(Role::Reader).within("car/");
+                forge::account(&server.auth, "grace", Access::new(Role::Admin)).await;
+                server.auth.set_access("ada", less).await.unwrap();
+            }
+            _ => server.auth.remove("ada").await.unwrap(),
+        }
+        // What comes after it is not told.
+        let mut told = String::new();
+        while let Some(part) = within(stream.next()).await {
+            told.push_str(std::str::from_utf8(&part.unwrap()).unwrap());
+        }
+        assert!(told.contains("event: end") && told.contains("unauthorized"), "{end}: {told}");
+    }
+    assert_eq!(server.ask("GET", "/auth/me", "", &by).await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_login_over_http() {
+    let server = Server::start().await;
+    server
+        .auth
+        .register("ada", "wheels within wheels".into(), Access::new(Role::Admin))
+        .await
+        .unwrap();
+    let login = r#"{"name":"ada","password":"wheels within wheels"}"#;
+    let answer = server.ask("POST", "/auth/login", login, "").await;
+    assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+    let tokens: Value = serde_json::from_str(&text(answer).await).unwrap();
+    let by = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
+    let me = text(server.ask("GET", "/auth/me", "", &by).await).await;
+    assert!(me.contains(r#""name":"ada""#) && me.contains(r#""role":"admin""#), "{me}");
+    let refresh = json!({"refresh_token": tokens["refresh_token"]}).to_string();
+    assert_eq!(server.ask("POST", "/auth/refresh", &refresh, "").await.status(), StatusCode::OK);
+    let again = server.ask("POST", "/auth/refresh", &refresh, "").await;
+    assert_eq!(again.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(server.ask("GET", "/auth/me", "", &by).await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn no_error_repeats_a_secret() {
+    let server = Server::start().await;
+    for body in [
+        r#"{"name":"ada","password":"hunter2secret""#,
+        r#"{"name":"ada","password":{"x":"hunter2secret"}}"#,
+        r#"{"name":"ada","passwort":"hunter2secret"}"#,
+        r#""hunter2secret""#,
+    ] {
+        let answer = server.ask("POST", "/auth/login", body, "").await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        let told = text(answer).await;
+        assert!(!told.contains("hunter2secret") && told.contains("line 1"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn without_accounts_there_are_no_routes_about_them() {
+    let store = Store::<Json>::builder().spawn();
+    let router = crate::server::router(store);
+    for (method, path, ..) in ROUTES.iter().filter(|(_, path, ..)| path.starts_with("/auth")) {
+        let request = Request::builder().method(*method).uri(*path).body(Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_that_is_misspelled_is_not_none() {
+    let server = Server::start().await;
+    let token = forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+    let by = format!("Bearer {}", token.expose());
+    let new = r#"{"name":"bob","password":"wheels within wheels","role":"writer","prefx":"car/"}"#;
+    for (method, path, body) in [
+        ("POST", "/auth/register", new),
+        ("PUT", "/auth/accounts/ada", r#"{"role":"admin","Prefix":"car/"}"#),
+        ("POST", "/auth/tokens", r#"{"access":{"role":"reader","prefx":"car/"}}"#),
+    ] {
+        let answer = server.ask(method, path, body, &by).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_sees_itself_and_ends_nobody() {
+    let server = Server::start().await;
+    let login = forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+    let less = Some(Access::new(Role::Reader).within("car/"));
+    let token = server.auth.add_token("ada", "dash", less, None).await.unwrap().token;
+    server.auth.add_token("ada", "other", None, None).await.unwrap();
+    let by = format!("Bearer {}", token.expose());
+    let me = text(server.ask("GET", "/auth/me", "", &by).await).await;
+    assert!(me.contains(r#""role":"reader","prefix":"car/""#) && !me.contains("other"), "{me}");
+    let out = server.ask("POST", "/auth/logout", r#"{"all":true}"#, &by).await;
+    assert_eq!(out.status(), StatusCode::BAD_REQUEST);
+    let by = format!("Bearer {}", login.expose());
+    assert_eq!(server.ask("GET", "/auth/me", "", &by).await.status(), StatusCode::OK);
+}

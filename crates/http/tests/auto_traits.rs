@@ -1,0 +1,84 @@
+//! What of a client is `Send`, `Sync`, `Unpin`, `Clone` and `Debug`.
+
+use std::fmt::Debug;
+use std::future::IntoFuture;
+
+use mainspring::{
+    Backend, Entry, Error, Pending, PendingPut, PendingSubscribe, Reader, Result, Store, wire,
+};
+use mainspring_http::Client;
+use mainspring_http::client::{Backup, Options, Remote};
+
+/// Can be stored, and nothing else: no `Debug`, no `Eq`, no `Default`, nothing of serde.
+#[derive(Clone)]
+struct Bare;
+
+/// Not even `Clone`.
+struct Rigid;
+
+/// Neither `Unpin` nor cheap.
+#[derive(Clone)]
+struct Pinned(#[allow(dead_code, reason = "a marker")] std::marker::PhantomPinned);
+
+fn send<T: Send>() {}
+fn sync<T: Sync>() {}
+fn unpin<T: Unpin>() {}
+fn clone<T: Clone>() {}
+fn debug<T: Debug>() {}
+fn forever<T: 'static>() {}
+fn send_value<T: Send>(_: T) {}
+
+macro_rules! all {
+    (@ [$($bound:ident)+] $type:ty) => { $($bound::<$type>();)+ };
+    ($bounds:tt $($type:ty),+ $(,)?) => { $(all!(@ $bounds $type);)+ };
+}
+
+/// A store in a server: the same types over another backend.
+#[allow(dead_code, reason = "it has only to compile")]
+fn client(store: &Client<String>) {
+    fn backend<T, B: Backend<T>>() {}
+    backend::<String, Remote>();
+    backend::<wire::Json, Remote>();
+    all!([send sync unpin clone debug forever]
+        Client<Bare>, Client<Rigid>, Client<Pinned>, Reader<Bare, Remote>, Remote, Options<Bare>,
+    );
+    all!([send sync unpin debug]
+        Pending<'static, Bare, Option<Entry<Bare>>, Remote>, PendingSubscribe<'static, Bare, Remote>,
+        PendingPut<'static, Bare, u64, Remote>,
+    );
+    all!([send unpin debug forever] Backup);
+    send_value(store.backup());
+    send_value(store.set("k", "v").into_future());
+    send_value(store.subscribe().into_future());
+    send_value(store.modify("k", |_| {}));
+    send_value(store.stats());
+    send_value(store.id());
+    send_value(store.ready());
+    let store = store.clone();
+    send_value(async move {
+        let _ = store.set("k", "v").if_absent().await;
+        let _ = store.push_many("k", ["v"]).await;
+        let mut told = store.subscribe().from_snapshot().await?;
+        told.recv().await.map(drop)
+    });
+}
+
+/// Code that is generic over the backend takes a store of this process and a client alike.
+#[tokio::test]
+async fn generic_code_takes_a_store_and_a_client() {
+    async fn count<B: Backend<u64>>(store: &Store<u64, B>) -> Result<u64> {
+        store.set("k", 1).await
+    }
+    async fn look<B: Backend<u64>>(reader: &Reader<u64, B>) -> Result<Option<Entry<u64>>> {
+        reader.get("k").await
+    }
+    let store = Store::builder().spawn();
+    assert_eq!(count(&store).await, Ok(1));
+    assert_eq!(look(&store).await.unwrap().unwrap().revision, 1);
+    let client = Client::at("http://127.0.0.1:1").tries(1).connect().unwrap();
+    assert!(matches!(count(&client).await, Err(Error::Unreachable(_))));
+    assert!(matches!(look(&client).await, Err(Error::Unreachable(_))));
+    let owned: Store<u64, Remote> = client.clone().into();
+    assert!(matches!(count(&owned).await, Err(Error::Unreachable(_))));
+    assert!(format!("{client:?}").starts_with("Client"), "{client:?}");
+}
