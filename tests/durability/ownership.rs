@@ -81,6 +81,10 @@ async fn idle_store_notices_what_happens_to_its_directory() {
             for _ in 0..30 {
                 store.set("k", "x".repeat(100)).await.unwrap();
             }
+            // A manifest that is written after the change would undo it.
+            if sync == Sync::Always {
+                until("the last write is marked", || is_marked(&data, 30)).await;
+            }
             happens(&data);
             until(name, || store.health().is_err()).await;
             let error = store.set("k", "y").await.unwrap_err();
@@ -90,6 +94,12 @@ async fn idle_store_notices_what_happens_to_its_directory() {
             assert!(store.shutdown().await.is_err(), "{name}");
         }
     }
+}
+
+/// Whether the manifest says that the log is synced up to this revision.
+fn is_marked(folder: &Path, revision: u64) -> bool {
+    let mark = format!("\"mark\":{{\"revision\":{revision},");
+    fs::read_to_string(folder.join("MANIFEST")).is_ok_and(|manifest| manifest.contains(&mark))
 }
 
 /// The file that appends go to.
