@@ -15,16 +15,15 @@ use tokio::task::coop;
 
 /// A way for one answer. The waker is that of the task that will poll for it, if it is known.
 pub(crate) fn channel<A>(waker: Option<Waker>) -> (Reply<A>, Answer<A>) {
-    let cell = Arc::new(Mutex::new(waker.map_or(State::Empty, State::Waiting)));
+    let cell = Arc::new(Mutex::new(State { waker, answer: None }));
     (Reply(Some(Arc::clone(&cell))), Answer(cell))
 }
 
-enum State<A> {
-    Empty,
-    Waiting(Waker),
-    Ready(A),
-    /// Taken, or never to come.
-    Gone,
+struct State<A> {
+    /// The task that waits for the answer.
+    waker: Option<Waker>,
+    /// `Some(None)` if the answer was taken or will never come.
+    answer: Option<Option<A>>,
 }
 
 /// The end that answers. Dropped unanswered, it says so.
@@ -35,7 +34,7 @@ impl<A> Reply<A> {
     #[inline]
     pub(crate) fn send(mut self, answer: A) {
         if let Some(cell) = self.0.take() {
-            settle(&cell, State::Ready(answer));
+            settle(&cell, Some(answer));
         }
     }
 
@@ -48,19 +47,16 @@ impl<A> Reply<A> {
 impl<A> Drop for Reply<A> {
     fn drop(&mut self) {
         if let Some(cell) = self.0.take() {
-            settle(&cell, State::Gone);
+            settle(&cell, None);
         }
     }
 }
 
 #[inline]
-fn settle<A>(cell: &Arc<Mutex<State<A>>>, end: State<A>) {
+fn settle<A>(cell: &Arc<Mutex<State<A>>>, answer: Option<A>) {
     let mut state = cell.lock();
-    let waker = match &mut *state {
-        State::Waiting(waker) => Some(std::mem::replace(waker, Waker::noop().clone())),
-        _ => None,
-    };
-    *state = end;
+    state.answer = Some(answer);
+    let waker = state.waker.take();
     drop(state);
     // A caller that has dropped its end need not be woken, and may be the one that runs this.
     if let Some(waker) = waker
@@ -76,14 +72,7 @@ pub(crate) struct Answer<A>(Arc<Mutex<State<A>>>);
 impl<A> Answer<A> {
     /// The answer, if it is there.
     pub(crate) fn try_take(&self) -> Option<A> {
-        let mut state = self.0.lock();
-        match &*state {
-            State::Ready(_) => match std::mem::replace(&mut *state, State::Gone) {
-                State::Ready(answer) => Some(answer),
-                _ => None,
-            },
-            _ => None,
-        }
+        self.0.lock().answer.as_mut()?.take()
     }
 }
 
@@ -94,14 +83,14 @@ impl<A> Future for Answer<A> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<A>> {
         let coop = std::task::ready!(coop::poll_proceed(cx));
         let mut state = self.0.lock();
-        if let State::Empty | State::Waiting(_) = &*state {
-            *state = State::Waiting(cx.waker().clone());
+        let Some(answer) = &mut state.answer else {
+            state.waker = Some(cx.waker().clone());
             return Poll::Pending;
-        }
-        let before = std::mem::replace(&mut *state, State::Gone);
+        };
+        let answer = answer.take();
         drop(state);
         coop.made_progress();
-        Poll::Ready(if let State::Ready(answer) = before { Some(answer) } else { None })
+        Poll::Ready(answer)
     }
 }
 
