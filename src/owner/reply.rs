@@ -31,7 +31,7 @@ pub(crate) struct Reply<A>(Option<Arc<Mutex<State<A>>>>);
 
 impl<A> Reply<A> {
     /// A caller that has left is no error: then the answer is dropped.
-    #[inline]
+    #[inline(always)] // so that the answer is built in its cell, and not moved there
     pub(crate) fn send(mut self, answer: A) {
         if let Some(cell) = self.0.take() {
             settle(&cell, Some(answer));
@@ -52,7 +52,7 @@ impl<A> Drop for Reply<A> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn settle<A>(cell: &Arc<Mutex<State<A>>>, answer: Option<A>) {
     let mut state = cell.lock();
     state.answer = Some(answer);

@@ -70,10 +70,10 @@ impl<T> Local<T> {
         permit: Permit<'_, Envelope<T>>,
         command: Command<T>,
     ) -> LocalCall<'_, T> {
-        let state = match self.prepare(command) {
-            Ok(message) => {
-                let (reply, answer) = reply::channel(None);
-                permit.send(Envelope::new(message, reply));
+        let (reply, answer) = reply::channel(None);
+        let state = match self.prepare(command, reply) {
+            Ok(envelope) => {
+                permit.send(envelope);
                 State::Sent(answer)
             }
             Err(answer) => State::Refused(answer),
@@ -95,8 +95,8 @@ impl<T> LocalCall<'_, T> {
         }
         let queue = backend.queue_of(&command);
         let (reply, answer) = reply::channel(Some(waker.clone()));
-        let envelope = Envelope::new(backend.prepare(command)?, reply);
-        self.ticket = queue.push(envelope).map_err(|_| Err(backend.closed()))?;
+        let queued = queue.push(backend.prepare(command, reply)?);
+        self.ticket = queued.map_err(|_| Err(backend.closed()))?;
         self.state = State::Sent(answer);
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::journal::Meter;
 use crate::model::{BatchError, Command, Condition, Error, Filter, Prepared, Refusal, Write};
 use crate::owner::clock::Clock;
 use crate::owner::counters::Counters;
-use crate::owner::message::{Answer, Envelope, Gated, Message};
+use crate::owner::message::{Answer, Envelope, Gated, Message, Reply};
 use crate::owner::queue;
 use crate::owner::response::Response;
 
@@ -90,14 +90,18 @@ impl<T> Local<T> {
 
     /// Do the caller's share of a command: validate and hash its keys, weigh its elements.
     #[inline]
-    pub(super) fn prepare(&self, command: Command<T>) -> Result<Message<T>, Answer<T>> {
-        Ok(match command {
+    pub(super) fn prepare(
+        &self,
+        command: Command<T>,
+        reply: Reply<T>,
+    ) -> Result<Envelope<T>, Answer<T>> {
+        let message = match command {
             Command::Read { key, query } => {
                 key.validate().map_err(Err)?;
                 let hash = self.hub.map.hash(&key);
                 Message::Read { key, hash, query }
             }
-            Command::Write(write) => return self.prepare_single(write).map_err(Err),
+            Command::Write(write) => self.prepare_single(write).map_err(Err)?,
             Command::Many(writes) => {
                 Message::Many(writes.into_iter().map(|write| self.prepare_ungated(write)).collect())
             }
@@ -118,7 +122,8 @@ impl<T> Local<T> {
             }
             Command::Clear => Message::Clear,
             Command::Compact => Message::Compact,
-        })
+        };
+        Ok(Envelope::new(message, reply))
     }
 
     fn prepare_single(&self, write: Write<T>) -> Result<Message<T>, Error> {

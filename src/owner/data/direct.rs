@@ -40,24 +40,23 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
             let Some(envelope) = queue.next() else { break };
             add(&self.counters.turns, 1);
             let _span = envelope.enter();
-            let Envelope { message, reply, .. } = envelope;
-            match message {
+            match envelope.message {
                 Message::Write(prepared) => {
                     let mut tell = |change| self.publisher.record(change);
                     let written = self.state.commit(prepared, now, &self.rules, &mut tell);
-                    reply.send(written.map(Response::Written));
+                    envelope.reply.send(written.map(Response::Written));
                 }
                 Message::Many(writes) => {
                     let mut tell = |change| self.publisher.record(change);
                     let mut commit = |write| self.state.commit(write, now, &self.rules, &mut tell);
                     let results = writes.into_iter().map(|write| write.and_then(&mut commit));
-                    reply.send(Ok(Response::Many(results.collect())));
+                    envelope.reply.send(Ok(Response::Many(results.collect())));
                 }
                 Message::Read { key, hash, query } => {
-                    reply.send(self.query(hash, &key, query, now));
+                    envelope.reply.send(self.query(hash, &key, query, now));
                 }
                 message => {
-                    self.read(message, reply, now);
+                    self.read(message, envelope.reply, now);
                     if self.publisher.has_audience() {
                         break; // it was a subscription
                     }
@@ -75,21 +74,20 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
             }
             let Some(envelope) = queue.next() else { break };
             let _span = envelope.enter();
-            let Envelope { message, reply, .. } = envelope;
             let mut tell = |change| self.changes.push(change);
-            match message {
+            match envelope.message {
                 Message::Write(prepared) => {
                     let written = self.state.commit(prepared, now, &self.rules, &mut tell);
-                    self.answers.push((reply, written.map(Response::Written)));
+                    self.answers.push((envelope.reply, written.map(Response::Written)));
                 }
                 Message::Many(writes) => {
                     let mut commit = |write| self.state.commit(write, now, &self.rules, &mut tell);
                     let results = writes.into_iter().map(|write| write.and_then(&mut commit));
                     let results = results.collect();
                     self.publisher.publish(&mut self.changes);
-                    reply.send(Ok(Response::Many(results)));
+                    envelope.reply.send(Ok(Response::Many(results)));
                 }
-                message => self.read(message, reply, now),
+                message => self.read(message, envelope.reply, now),
             }
         }
         add(&self.counters.turns, 1);
