@@ -16,7 +16,7 @@ impl<T: Send + Sync + 'static> Backend<T> for Local<T> {
 
     #[inline]
     fn send(&self, command: Command<T>) -> LocalCall<'_, T> {
-        LocalCall { backend: self, state: State::New(command), ticket: None }
+        LocalCall { backend: self, state: State::New(command) }
     }
 }
 
@@ -25,13 +25,15 @@ impl<T: Send + Sync + 'static> Backend<T> for Local<T> {
 pub struct LocalCall<'a, T> {
     backend: &'a Local<T>,
     state: State<'a, T>,
-    /// In the line before a full queue, which the command leaves if this is dropped.
-    ticket: Option<Ticket<'a, Envelope<T>>>,
 }
 
 enum State<'a, T> {
     New(Command<T>),
-    Sent(reply::Answer<Answer<T>>),
+    Sent {
+        answer: reply::Answer<Answer<T>>,
+        /// In the line before a full queue, which the command leaves if this is dropped.
+        ticket: Option<Ticket<'a, Envelope<T>>>,
+    },
     /// The owner let the command go unanswered, so it is about to end, and will say why.
     Late(Pin<Box<dyn Future<Output = ()> + Send + 'a>>),
     /// The command was refused before it was sent.
@@ -50,7 +52,7 @@ impl<T> Local<T> {
         let (reply, answer) = reply::channel(None);
         let queued = self.queue().send(Envelope::new(message, reply)).await;
         queued.map_err(|_| self.closed())?;
-        LocalCall { backend: self, state: State::Sent(answer), ticket: None }.await
+        LocalCall { backend: self, state: State::Sent { answer, ticket: None } }.await
     }
 
     /// Room for a command in its queue, if there is some now.
@@ -74,11 +76,11 @@ impl<T> Local<T> {
         let state = match self.prepare(command, reply) {
             Ok(envelope) => {
                 permit.send(envelope);
-                State::Sent(answer)
+                State::Sent { answer, ticket: None }
             }
             Err(answer) => State::Refused(answer),
         };
-        LocalCall { backend: self, state, ticket: None }
+        LocalCall { backend: self, state }
     }
 }
 
@@ -96,14 +98,9 @@ impl<T> LocalCall<'_, T> {
         let queue = backend.queue_of(&command);
         let (reply, answer) = reply::channel(Some(waker.clone()));
         let queued = queue.push(backend.prepare(command, reply)?);
-        self.ticket = queued.map_err(|_| Err(backend.closed()))?;
-        self.state = State::Sent(answer);
+        let ticket = queued.map_err(|_| Err(backend.closed()))?;
+        self.state = State::Sent { answer, ticket };
         Ok(())
-    }
-
-    /// Whether the command was in the line before a queue that was closed.
-    fn was_let_go(&self) -> bool {
-        self.ticket.as_ref().is_some_and(Ticket::is_let_go)
     }
 
     /// Drop what an answer carries beside itself. If that panics, the store stops, as it does wherever the code of
@@ -133,15 +130,15 @@ impl<T> Future for LocalCall<'_, T> {
         let this = &mut *self;
         loop {
             match &mut this.state {
-                State::Sent(answer) => match Pin::new(answer).poll(cx) {
+                State::Sent { answer, ticket } => match Pin::new(answer).poll(cx) {
                     Poll::Ready(Some(mut answer)) => {
-                        (this.state, this.ticket) = (State::Done, None);
+                        this.state = State::Done;
                         this.finish(&mut answer);
                         return Poll::Ready(answer);
                     }
                     // The end of the store may take its time: a command that was never queued need not wait for it.
-                    Poll::Ready(None) if this.was_let_go() => {
-                        (this.state, this.ticket) = (State::Done, None);
+                    Poll::Ready(None) if ticket.as_ref().is_some_and(Ticket::is_let_go) => {
+                        this.state = State::Done;
                         return Poll::Ready(Err(this.backend.closed()));
                     }
                     Poll::Ready(None) => {
@@ -155,7 +152,7 @@ impl<T> Future for LocalCall<'_, T> {
                 },
                 State::Late(ended) => {
                     ready!(ended.as_mut().poll(cx));
-                    (this.state, this.ticket) = (State::Done, None);
+                    this.state = State::Done;
                     return Poll::Ready(Err(this.backend.closed()));
                 }
                 State::Refused(_) | State::Done => {
