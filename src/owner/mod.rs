@@ -252,13 +252,15 @@ where
         // Read after the commands were sent, so that no answer has a time before its command.
         let now = self.clock.now();
         self.data.do_chore(now);
-        if self.is_expiry_due(now) {
+        // Computed once, since both expiry and limits depend on it, and it is mostly false.
+        let is_wake_near = self.data.is_wake_near(now);
+        if is_wake_near && self.is_expiry_due(now) {
             self.expire(now).await;
         }
         add(&self.counters.commands, batch.len());
         let mut queue = batch.drain(..);
         let direct = !self.log.has_journal() && !self.is_too_late();
-        if direct && !self.data.may_meet_limit(queue.as_slice(), now) {
+        if direct && !(is_wake_near && self.data.may_meet_limit(queue.as_slice(), now)) {
             self.data.direct_turns(&mut queue, now);
         }
         if queue.len() > 0 {
@@ -287,7 +289,7 @@ where
 
     /// When there is work without a command.
     fn next_deadline(&self) -> Option<Timestamp> {
-        // Chained options, since an array costs 50 instructions more for each turn.
+        // Chained, not collected: an array costs 40 more instructions in each turn.
         let retries = self.log.retry_at().into_iter().chain(self.compactions.retry_at());
         self.next_expiry().into_iter().chain(retries).min()
     }

@@ -69,6 +69,11 @@ impl<T> Data<T> {
         self.state.next_wake()
     }
 
+    /// Whether a key may be overdue: the wheel looks at it when the tick of its deadline is over.
+    pub(super) fn is_wake_near(&self, now: Timestamp) -> bool {
+        self.state.next_wake().is_some_and(|next| next <= now + TICK)
+    }
+
     /// Some keys that are due, at most `limit`, and whether there may be more.
     pub(super) fn due(&mut self, now: Timestamp, limit: usize) -> (Vec<Key>, bool) {
         self.state.due(now, limit)
@@ -97,8 +102,7 @@ impl<T> Data<T> {
     pub(super) fn may_meet_limit(&self, commands: &[Envelope<T>], now: Timestamp) -> bool {
         let rules = &self.rules;
         let limited = rules.max_entries < usize::MAX || rules.max_bytes < u64::MAX;
-        // The wheel looks at a key when the tick of its deadline is over.
-        if !limited || self.state.next_wake().is_none_or(|next| next > now + TICK) {
+        if !limited || !self.is_wake_near(now) {
             return false;
         }
         let totals = self.state.totals();
