@@ -128,7 +128,6 @@ impl<T> Data<T> {
 
 impl<T: Clone + Send + Sync + 'static> Data<T> {
     /// Do some work that waits for a quiet moment, and answer the scans that waited for it.
-    #[inline]
     pub(super) fn do_chore(&mut self, now: Timestamp) {
         if self.has_chores() || self.has_scans() {
             self.state.do_chore();
