@@ -9,8 +9,8 @@ use std::future::IntoFuture;
 use std::marker::PhantomData;
 
 use mainspring::journal::{
-    AppendError, Compacted, Fault, Journal, JournalError, JournalStats, MemoryJournal, Meter,
-    NoJournal, Past, Recovered,
+    AppendError, CompactionReport, Fault, Journal, JournalError, JournalStats, MemoryJournal,
+    Meter, NoJournal, Past, Recovered,
 };
 use mainspring::{
     Action, BatchError, Builder, Call, Change, ChangeKind, Condition, End, Entry, Error, Event,
@@ -90,7 +90,7 @@ fn commands() {
         )+};
     }
     answers! {
-        Option<Entry<Bare>>, bool, Option<usize>, Option<Bare>, Option<Vec<Bare>>, usize, u64, Compacted,
+        Option<Entry<Bare>>, bool, Option<usize>, Option<Bare>, Option<Vec<Bare>>, usize, u64, CompactionReport,
         Subscription<Bare>, Page<Key>, Page<(Key, Entry<Bare>)>, Written<Bare>, Vec<Written<Bare>>, Pushed,
         Popped<Bare>, Vec<mainspring::Result<u64>>, Vec<mainspring::Result<Pushed>>,
     }

@@ -10,7 +10,7 @@ use super::JournalError;
 /// What a finished compaction has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Compacted {
+pub struct CompactionReport {
     /// The revision of the snapshot that replaced the log before it.
     pub revision: u64,
     /// Bytes that the journal took when the compaction began. 0 if the journal does not count bytes.
@@ -19,14 +19,14 @@ pub struct Compacted {
     pub bytes_after: u64,
 }
 
-impl Compacted {
+impl CompactionReport {
     /// The result of a compaction up to this revision, with the size of the journal before and after it.
     pub fn new(revision: u64, bytes_before: u64, bytes_after: u64) -> Self {
         Self { revision, bytes_before, bytes_after }
     }
 }
 
-type Outcome = Result<Compacted, JournalError>;
+type Outcome = Result<CompactionReport, JournalError>;
 
 /// A running compaction: a future of its result.
 ///
@@ -37,11 +37,11 @@ type Outcome = Result<Compacted, JournalError>;
 /// A journal that has nothing to replace is done at once; others send the result from their own task:
 ///
 /// ```
-/// use mainspring::journal::{Compacted, Compaction, JournalError};
+/// use mainspring::journal::{CompactionReport, Compaction, JournalError};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// assert_eq!(Compaction::finished(Compacted::new(7, 0, 0)).await.unwrap().revision, 7);
+/// assert_eq!(Compaction::finished(CompactionReport::new(7, 0, 0)).await.unwrap().revision, 7);
 ///
 /// let (result, compaction) = Compaction::channel();
 /// tokio::spawn(async move { result.send(Err(JournalError::new("no space left on device"))) });
@@ -59,7 +59,7 @@ impl Compaction {
     }
 
     /// A compaction that has nothing left to do.
-    pub fn finished(compacted: Compacted) -> Self {
+    pub fn finished(compacted: CompactionReport) -> Self {
         Self::new(std::future::ready(Ok(compacted)))
     }
 

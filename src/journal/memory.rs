@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
-    AppendError, Compacted, Compaction, Journal, JournalError, Meter, Past, PastChanges, ReadError,
-    Recover, Recovered,
+    AppendError, Compaction, CompactionReport, Journal, JournalError, Meter, Past, PastChanges,
+    ReadError, Recover, Recovered,
 };
 use crate::journal::Snapshot;
 use crate::model::{Change, Entry, Event, Key, StoreId};
@@ -289,7 +289,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
 async fn replace<T: Clone + Send + Sync + 'static>(
     log: &Mutex<Log<T>>,
     mut snapshot: Snapshot<T>,
-) -> Result<Compacted, JournalError> {
+) -> Result<CompactionReport, JournalError> {
     let mut entries = HashMap::new();
     loop {
         match snapshot.recv().await {
@@ -302,7 +302,7 @@ async fn replace<T: Clone + Send + Sync + 'static>(
                     log.snapshot_revision = revision;
                     log.changes.retain(|change| change.revision > revision);
                 }
-                return Ok(Compacted::new(log.snapshot_revision, bytes_before, log.bytes()));
+                return Ok(CompactionReport::new(log.snapshot_revision, bytes_before, log.bytes()));
             }
             Ok(event) => event.apply_to(&mut entries),
             Err(error) => {

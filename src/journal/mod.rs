@@ -22,7 +22,7 @@ use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub use self::compaction::{Compacted, Compaction};
+pub use self::compaction::{Compaction, CompactionReport};
 #[cfg(feature = "file")]
 pub use self::file::FileJournal;
 pub use self::memory::{Fault, MemoryJournal};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Owner;
 use crate::feed::Subscription;
-use crate::journal::{Compacted, Journal, JournalError, Snapshot};
+use crate::journal::{CompactionReport, Journal, JournalError, Snapshot};
 use crate::model::{Error, Filter, Start, Subscribe, Timestamp, panics};
 use crate::owner::message::{Envelope, Reply};
 use crate::owner::response::Response;
@@ -16,7 +16,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// The result of a compaction, or the message of a panic in the journal's future.
-pub(super) type Ended = Result<Result<Compacted, JournalError>, Arc<str>>;
+pub(super) type Ended = Result<Result<CompactionReport, JournalError>, Arc<str>>;
 
 /// The compaction that is running, those that are to follow it, and when an automatic one is due.
 pub(super) struct Compactions<T> {
@@ -103,7 +103,7 @@ where
     /// The journal takes the snapshot on its own from here.
     async fn start_compaction(&mut self, replies: Vec<Reply<T>>, now: Timestamp) {
         if !self.log.has_journal() {
-            let nothing = Compacted::new(self.data.revision(), 0, 0);
+            let nothing = CompactionReport::new(self.data.revision(), 0, 0);
             return answer(replies, &Ok(nothing));
         }
         let all = Subscribe { filter: Filter::All, start: Start::Snapshot };
@@ -136,7 +136,7 @@ where
             Ok(Ok(compacted)) => {
                 self.log.meter().compaction_ended(true);
                 self.compactions.pause = None;
-                let Compacted { revision, bytes_before, bytes_after } = compacted;
+                let CompactionReport { revision, bytes_before, bytes_after } = compacted;
                 tracing::debug!(revision, bytes_before, bytes_after, "a compaction has ended");
                 answer(replies, &Ok(compacted));
             }
@@ -167,7 +167,10 @@ where
     }
 }
 
-fn answer<T>(replies: impl IntoIterator<Item = Reply<T>>, result: &Result<Compacted, Error>) {
+fn answer<T>(
+    replies: impl IntoIterator<Item = Reply<T>>,
+    result: &Result<CompactionReport, Error>,
+) {
     let answer = || result.clone().map(Response::Compacted);
     replies.into_iter().for_each(|reply| reply.send(answer()));
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::feed::{Listening, Opening};
-use crate::journal::Compacted;
+use crate::journal::CompactionReport;
 use crate::model::{BatchError, Entry, Error, Key, Page, Replaced, Slice, Written};
 
 /// The answer to a [`Command`](crate::model::Command): one variant for each kind of it.
@@ -37,7 +37,7 @@ pub enum Response<T> {
     /// How many keys a clear removed.
     Cleared(usize),
     /// What a compaction has left.
-    Compacted(Compacted),
+    Compacted(CompactionReport),
 }
 
 impl<T> Response<T> {

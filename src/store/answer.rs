@@ -1,7 +1,7 @@
 //! From the response of a backend to the answer that a method promises.
 
 use crate::feed::{Listening, Subscription};
-use crate::journal::Compacted;
+use crate::journal::CompactionReport;
 use crate::model::{BatchError, Entry, Error, Key, Page, Pushed, Slice, Written};
 use crate::owner::message::Answer;
 use crate::owner::response::Response;
@@ -34,7 +34,7 @@ readers! {
     written: Written -> Written<T>;
     many: Many -> Vec<Result<Written<T>, Error>>;
     cleared: Cleared -> usize;
-    compacted: Compacted -> Compacted;
+    compacted: Compacted -> CompactionReport;
     opening: Subscription -> crate::feed::Opening<T>;
 }
 

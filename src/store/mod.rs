@@ -30,7 +30,7 @@ pub use self::pending::{Call, Pending, Reply};
 pub use self::reader::Reader;
 pub use self::requests::{PendingPut, PendingScan, PendingSubscribe, PendingWrite, Position};
 pub use self::view::View;
-use crate::journal::Compacted;
+use crate::journal::CompactionReport;
 use crate::model::{
     BatchError, Command, Entry, Error, IntoElement, Key, Popped, Pushed, Result, Trimmed, Value,
     Write, Written,
@@ -415,7 +415,7 @@ impl<T, B> Store<T, B> {
     /// assert_eq!(store.compact().await?.revision, 100);
     /// # Ok(()) }
     /// ```
-    pub fn compact(&self) -> Pending<'_, T, Compacted, B> {
+    pub fn compact(&self) -> Pending<'_, T, CompactionReport, B> {
         Pending::new(&self.reader.backend, Command::Compact, answer::compacted)
     }
 }

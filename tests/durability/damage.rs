@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mainspring::journal::file::Sync;
+use mainspring::journal::file::SyncPolicy;
 
 use crate::figures;
 use crate::ledger::{Found, Ledger, look};
@@ -55,7 +55,7 @@ pub(crate) fn text_of(content: &[u8]) -> &[u8] {
 
 /// Two segments and a snapshot.
 const SEGMENTS: Setting = Setting {
-    sync: Sync::Always,
+    sync: SyncPolicy::Always,
     segment_bytes: 500,
     history_bytes: 1 << 20,
     compact: (u64::MAX, 1.0),

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use mainspring::Store;
 use mainspring::journal::FileJournal;
-use mainspring::journal::file::Sync;
+use mainspring::journal::file::SyncPolicy;
 
 use crate::ledger::look;
 use crate::until;
@@ -18,7 +18,7 @@ const FOLDER: &str = "MAINSPRING_TEST_DESCRIPTORS";
 #[ignore = "started by the test below"]
 async fn inside_without_descriptors() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
-    for sync in [Sync::Always, Sync::Os] {
+    for sync in [SyncPolicy::Always, SyncPolicy::Os] {
         let journal = FileJournal::open(&folder).sync(sync).segment_bytes(2_000);
         let store = Store::builder().journal(journal.compact_above(u64::MAX, 1.0)).spawn();
         store.ready().await.unwrap();

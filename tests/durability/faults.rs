@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mainspring::Error;
-use mainspring::journal::file::Sync;
+use mainspring::journal::file::SyncPolicy;
 
 use crate::figures;
 use crate::ledger::{Ledger, look};
@@ -28,7 +28,7 @@ async fn writes(life: &mut Life, from: usize) {
 /// One life with one fault in it. Answers whether the fault has come up.
 async fn one(setting: Setting, step: u64, fault: Fault) -> Result<bool, String> {
     let disk = SimDisk::new();
-    let mut ledger = Ledger { may_lose: setting.sync != Sync::Always, ..Ledger::default() };
+    let mut ledger = Ledger { may_lose: setting.sync != SyncPolicy::Always, ..Ledger::default() };
     // So that the faults meet a recovery as well.
     let mut life = Life::start(&disk, setting.journal(&disk), &mut ledger).await?;
     writes(&mut life, 0).await;
@@ -151,7 +151,7 @@ fn a_short_or_interrupted_call_is_gone_on_with() {
 
 #[test]
 fn an_error_at_every_call_without_a_sync_each_time() {
-    let setting = Setting { sync: Sync::Os, ..setting() };
+    let setting = Setting { sync: SyncPolicy::Os, ..setting() };
     every_call(setting, &[Fault::Io, Fault::IoHalf, Fault::Full, Fault::FullOnce]);
 }
 
@@ -161,7 +161,7 @@ fn a_failed_sync_that_nobody_waited_for_shows() {
     runtime().block_on(async {
         let (disk, mut ledger) = (SimDisk::new(), Ledger { may_lose: true, ..Ledger::default() });
         let setting =
-            Setting { sync: Sync::Every(Duration::from_millis(50)), ..Setting::default() };
+            Setting { sync: SyncPolicy::Every(Duration::from_millis(50)), ..Setting::default() };
         let life = Life::start(&disk, setting.journal(&disk), &mut ledger).await.unwrap();
         life.store.set("key/1", "x").await.unwrap();
         let disk = disk.clone().fail_at(disk.steps() + 1, Fault::Io);

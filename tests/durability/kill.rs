@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use mainspring::journal::FileJournal;
-use mainspring::journal::file::Sync;
+use mainspring::journal::file::SyncPolicy;
 use mainspring::{Store, Value, Write};
 use mainspring_testing::Random;
 
@@ -20,7 +20,12 @@ const RUN: &str = "MAINSPRING_TEST_RUN";
 
 fn journal(folder: &Path, run: u64) -> FileJournal<String> {
     // What was acknowledged survives the end of the process whatever the policy.
-    let sync = [Sync::Always, Sync::Always, Sync::Every(Duration::from_millis(5)), Sync::Os];
+    let sync = [
+        SyncPolicy::Always,
+        SyncPolicy::Always,
+        SyncPolicy::Every(Duration::from_millis(5)),
+        SyncPolicy::Os,
+    ];
     FileJournal::open(folder)
         .sync(sync[run as usize % 4])
         .segment_bytes(64 << 10)

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mainspring::journal::FileJournal;
 use mainspring::journal::file::tools::{Format, RepairOptions, compact, import, repair};
-use mainspring::journal::file::{FileError, Sync};
+use mainspring::journal::file::{FileError, SyncPolicy};
 use mainspring::{Error, Store};
 use mainspring_testing::remove_all;
 
@@ -26,7 +26,7 @@ fn fresh(name: &str) -> PathBuf {
     path
 }
 
-fn journal(folder: &Path, sync: Sync) -> FileJournal<String> {
+fn journal(folder: &Path, sync: SyncPolicy) -> FileJournal<String> {
     FileJournal::open(folder)
         .sync(sync)
         .segment_bytes(2_000)
@@ -73,7 +73,7 @@ async fn idle_store_notices_what_happens_to_its_directory() {
         ),
     ];
     for (name, happens, says) in mistakes {
-        for sync in [Sync::Always, Sync::Os] {
+        for sync in [SyncPolicy::Always, SyncPolicy::Os] {
             let data = fresh(name).join("data");
             let journal = journal(&data, sync).check_every(Duration::from_millis(20));
             let store = Store::builder().journal(journal).spawn();
@@ -111,7 +111,7 @@ fn segment(folder: &Path) -> PathBuf {
 
 /// Do something to `root/data` under a store that has it open, and return what the store says from then on. The
 /// store has to fail with that cause, also when it is closed.
-async fn after(name: &str, sync: Sync, happens: impl FnOnce(&Path)) -> String {
+async fn after(name: &str, sync: SyncPolicy, happens: impl FnOnce(&Path)) -> String {
     let root = fresh(name);
     let data = root.join("data");
     let store = Store::builder().journal(journal(&data, sync)).spawn();
@@ -124,8 +124,8 @@ async fn after(name: &str, sync: Sync, happens: impl FnOnce(&Path)) -> String {
     }
     let failed = answers.iter().position(Result::is_err).expect("a write is refused");
     // Where the log is synced after a while, that may notice it before the next append does.
-    let is_known =
-        matches!(sync, Sync::Every(_)) && matches!(answers[failed], Err(Error::JournalFailed(_)));
+    let is_known = matches!(sync, SyncPolicy::Every(_))
+        && matches!(answers[failed], Err(Error::JournalFailed(_)));
     assert!(is_known || answers[failed] == Err(Error::Unknown), "{name}: {:?}", answers[failed]);
     let Some(Err(Error::JournalFailed(cause))) = answers.last() else {
         panic!("{name}: {answers:?}");
@@ -149,9 +149,9 @@ const RUNNING: &str = "while the store was running; writes are refused: ";
 #[tokio::test]
 async fn removed_directory_fails_the_journal() {
     for (name, sync) in [
-        ("removed", Sync::Always),
-        ("removed-every", Sync::Every(Duration::from_millis(1))),
-        ("removed-os", Sync::Os),
+        ("removed", SyncPolicy::Always),
+        ("removed-every", SyncPolicy::Every(Duration::from_millis(1))),
+        ("removed-os", SyncPolicy::Os),
     ] {
         let cause = after(name, sync, |root| remove_all(&root.join("data"))).await;
         assert!(cause.starts_with(&format!("/data was removed or moved {RUNNING}")), "{cause}");
@@ -160,7 +160,7 @@ async fn removed_directory_fails_the_journal() {
 
 #[tokio::test]
 async fn removed_segment_fails_the_journal() {
-    for (name, sync) in [("segment", Sync::Always), ("segment-os", Sync::Os)] {
+    for (name, sync) in [("segment", SyncPolicy::Always), ("segment-os", SyncPolicy::Os)] {
         let remove = |root: &Path| fs::remove_file(segment(&root.join("data"))).unwrap();
         let cause = after(name, sync, remove).await;
         let what =
@@ -176,7 +176,7 @@ async fn replaced_segment_fails_the_journal() {
         fs::copy(&segment, root.join("copy")).unwrap();
         fs::rename(root.join("copy"), segment).unwrap();
     };
-    let cause = after("replaced", Sync::Always, replace).await;
+    let cause = after("replaced", SyncPolicy::Always, replace).await;
     assert!(cause.contains(&format!("was removed or replaced {RUNNING}")), "{cause}");
     // The old one has another name still.
     let replace = |root: &Path| {
@@ -184,14 +184,14 @@ async fn replaced_segment_fails_the_journal() {
         fs::rename(&segment, root.join("old")).unwrap();
         fs::copy(root.join("old"), segment).unwrap();
     };
-    let cause = after("replaced-kept", Sync::Always, replace).await;
+    let cause = after("replaced-kept", SyncPolicy::Always, replace).await;
     assert!(cause.contains(&format!("was removed or replaced {RUNNING}")), "{cause}");
 }
 
 #[tokio::test]
 async fn truncated_or_overwritten_segment_fails_the_journal() {
     let truncate = |root: &Path| drop(fs::File::create(segment(&root.join("data"))).unwrap());
-    let cause = after("truncated", Sync::Always, truncate).await;
+    let cause = after("truncated", SyncPolicy::Always, truncate).await;
     assert!(
         cause.contains(" was changed by another program while the store was running: "),
         "{cause}"
@@ -201,7 +201,7 @@ async fn truncated_or_overwritten_segment_fails_the_journal() {
         let text = fs::read(&segment).unwrap();
         fs::write(segment, text.trim_ascii_end()).unwrap();
     };
-    let cause = after("overwritten", Sync::Always, overwrite).await;
+    let cause = after("overwritten", SyncPolicy::Always, overwrite).await;
     assert!(
         cause.contains(" was changed by another program while the store was running: "),
         "{cause}"
@@ -211,27 +211,27 @@ async fn truncated_or_overwritten_segment_fails_the_journal() {
 #[tokio::test]
 async fn moved_directory_fails_the_journal() {
     let move_away = |root: &Path| fs::rename(root.join("data"), root.join("data2")).unwrap();
-    let cause = after("moved", Sync::Always, move_away).await;
+    let cause = after("moved", SyncPolicy::Always, move_away).await;
     assert!(cause.starts_with(&format!("/data was removed or moved {RUNNING}")), "{cause}");
     let recreate = |root: &Path| {
         move_away(root);
         fs::create_dir(root.join("data")).unwrap();
     };
-    let cause = after("recreated", Sync::Always, recreate).await;
+    let cause = after("recreated", SyncPolicy::Always, recreate).await;
     assert!(cause.starts_with(&format!("/data was replaced {RUNNING}")), "{cause}");
     let link = |root: &Path| {
         move_away(root);
         fs::create_dir(root.join("other")).unwrap();
         symlink("other", root.join("data")).unwrap();
     };
-    let cause = after("replaced-by-link", Sync::Always, link).await;
+    let cause = after("replaced-by-link", SyncPolicy::Always, link).await;
     assert!(cause.starts_with(&format!("/data was replaced {RUNNING}")), "{cause}");
 }
 
 #[tokio::test]
 async fn removed_lock_file_fails_the_journal() {
     let remove = |root: &Path| fs::remove_file(root.join("data/LOCK")).unwrap();
-    let cause = after("lock", Sync::Always, remove).await;
+    let cause = after("lock", SyncPolicy::Always, remove).await;
     assert!(
         cause.starts_with("/data/LOCK was removed or moved while the store was running"),
         "{cause}"
@@ -244,7 +244,7 @@ async fn symbolic_link_that_leads_elsewhere_fails_the_journal() {
     fs::create_dir(root.join("first")).unwrap();
     fs::create_dir(root.join("second")).unwrap();
     symlink("first", root.join("data")).unwrap();
-    let store = Store::builder().journal(journal(&root.join("data"), Sync::Always)).spawn();
+    let store = Store::builder().journal(journal(&root.join("data"), SyncPolicy::Always)).spawn();
     store.set("k", "x").await.unwrap();
     fs::remove_file(root.join("data")).unwrap();
     symlink("second", root.join("data")).unwrap();
@@ -267,7 +267,7 @@ async fn symbolic_link_that_leads_elsewhere_fails_the_journal() {
 async fn no_write_is_acknowledged_after_the_segment_was_removed() {
     let root = fresh("window");
     let data = root.join("data");
-    let store = Store::builder().journal(journal(&data, Sync::Always)).spawn();
+    let store = Store::builder().journal(journal(&data, SyncPolicy::Always)).spawn();
     store.set("k", "x").await.unwrap();
     fs::remove_file(segment(&data)).unwrap();
     let sent = (0..50).map(|n| store.set(format!("key/{n}"), "x").into_future());
@@ -283,7 +283,7 @@ async fn segment_that_was_emptied_fails_the_close_and_a_compaction() {
     let root = fresh("emptied");
     let data = root.join("data");
     for compacts in [false, true] {
-        let store = Store::builder().journal(journal(&data, Sync::Always)).spawn();
+        let store = Store::builder().journal(journal(&data, SyncPolicy::Always)).spawn();
         store.set("k", "x").await.unwrap();
         fs::write(segment(&data), "").unwrap();
         if compacts {
@@ -301,7 +301,7 @@ async fn segment_that_was_emptied_fails_the_close_and_a_compaction() {
 #[tokio::test]
 async fn segment_that_was_cut_before_the_first_write_fails_that_write() {
     let data = fresh("cut-before").join("data");
-    let open = || Store::builder().journal(journal(&data, Sync::Always)).spawn();
+    let open = || Store::builder().journal(journal(&data, SyncPolicy::Always)).spawn();
     for starts in [1, 2] {
         let store = open();
         for n in 0..3 {
@@ -320,7 +320,7 @@ async fn segment_that_was_cut_before_the_first_write_fails_that_write() {
         assert_eq!(store.set("k", "y").await, Err(Error::Unknown), "{starts}");
         assert!(store.shutdown().await.is_err(), "{starts}");
         // What was acknowledged is not taken for an end that was never synced.
-        let error = look(journal(&data, Sync::Always)).await.unwrap_err();
+        let error = look(journal(&data, SyncPolicy::Always)).await.unwrap_err();
         assert!(error.contains("acknowledged"), "{starts}: {error}");
         fs::remove_dir_all(&data).unwrap();
     }
@@ -331,7 +331,7 @@ async fn segment_that_was_cut_before_the_first_write_fails_that_write() {
 async fn directory_that_was_removed_fails_the_close() {
     let root = fresh("close");
     let data = root.join("data");
-    let store = Store::builder().journal(journal(&data, Sync::Always)).spawn();
+    let store = Store::builder().journal(journal(&data, SyncPolicy::Always)).spawn();
     store.set("k", "x").await.unwrap();
     remove_all(&data);
     let Err(Error::Failed(cause)) = store.shutdown().await else { panic!("it closes") };
@@ -343,7 +343,7 @@ async fn directory_that_was_removed_fails_the_close() {
 async fn every_opener_is_refused_although_the_lock_file_was_removed() {
     let root = fresh("openers");
     let data = root.join("data");
-    let store = Store::builder().journal(journal(&data, Sync::Always)).spawn();
+    let store = Store::builder().journal(journal(&data, SyncPolicy::Always)).spawn();
     store.set("k", "x").await.unwrap();
     let ours = format!("process {} has it open", std::process::id());
     for holder in [ours.as_str(), "another process has it open"] {
@@ -383,7 +383,7 @@ async fn inside_another_process() {
 async fn another_process_is_refused_although_the_lock_file_was_removed() {
     let root = fresh("process");
     let data = root.join("data");
-    let store = Store::builder().journal(journal(&data, Sync::Always)).spawn();
+    let store = Store::builder().journal(journal(&data, SyncPolicy::Always)).spawn();
     store.set("k", "x").await.unwrap();
     fs::remove_file(data.join("LOCK")).unwrap();
     let other = start("ownership::inside_another_process", &data);
@@ -426,7 +426,7 @@ async fn directory_can_be_opened_again_while_handles_of_the_old_store_exist() {
     let root = fresh("again");
     let mut old = Vec::new();
     for _ in 0..3 {
-        let store = Store::builder().journal(journal(&root, Sync::Always)).spawn();
+        let store = Store::builder().journal(journal(&root, SyncPolicy::Always)).spawn();
         store.set("k", "x").await.unwrap();
         store.shutdown().await.unwrap();
         old.push(store);

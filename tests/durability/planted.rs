@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mainspring::Change;
-use mainspring::journal::file::Sync;
+use mainspring::journal::file::SyncPolicy;
 use mainspring::journal::{AppendError, Journal};
 use mainspring_testing::journals::{InterceptedJournal, Interceptor};
 
@@ -17,7 +17,7 @@ use crate::work::{Life, Setting, runtime};
 fn noticed(lies: Lies) -> String {
     let runtime = runtime();
     let mut failed =
-        (0..500).filter_map(|seed| runtime.block_on(lives(seed, Sync::Always, lies)).err());
+        (0..500).filter_map(|seed| runtime.block_on(lives(seed, SyncPolicy::Always, lies)).err());
     failed.next().expect("500 seeds have noticed nothing")
 }
 

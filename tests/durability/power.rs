@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mainspring::journal::file::Sync;
+use mainspring::journal::file::SyncPolicy;
 use mainspring_testing::Random;
 
 use crate::ledger::Ledger;
@@ -11,10 +11,10 @@ use crate::work::{Life, Setting, runtime};
 use crate::{figures, number};
 
 /// Some lives of one store, each of which ends with a power cut, or as it should.
-pub(crate) async fn lives(seed: u64, sync: Sync, lies: Lies) -> Result<u64, String> {
+pub(crate) async fn lives(seed: u64, sync: SyncPolicy, lies: Lies) -> Result<u64, String> {
     let mut random = Random::new(seed);
     let mut disk = SimDisk::new().lie(lies);
-    let mut ledger = Ledger { may_lose: sync != Sync::Always, ..Ledger::default() };
+    let mut ledger = Ledger { may_lose: sync != SyncPolicy::Always, ..Ledger::default() };
     let mut acknowledged = 0;
     for _ in 0..1 + random.below(2) {
         let setting = Setting { sync, ..Setting::random(&mut random) };
@@ -69,7 +69,7 @@ pub(crate) async fn lives(seed: u64, sync: Sync, lies: Lies) -> Result<u64, Stri
 }
 
 /// So many seeds, each of which has to hold.
-fn seeds(name: &str, from: u64, count: u64, sync: impl Fn(u64) -> Sync) {
+fn seeds(name: &str, from: u64, count: u64, sync: impl Fn(u64) -> SyncPolicy) {
     let count = number("SEEDS", count);
     let from = from + number("FIRST_SEED", 0);
     let start = std::time::Instant::now();
@@ -89,15 +89,15 @@ fn seeds(name: &str, from: u64, count: u64, sync: impl Fn(u64) -> Sync) {
 
 #[test]
 fn a_power_cut_costs_nothing_that_was_acknowledged() {
-    seeds("always", 0, 6_000, |_| Sync::Always);
+    seeds("always", 0, 6_000, |_| SyncPolicy::Always);
 }
 
 #[test]
 fn without_a_sync_each_time_a_power_cut_leaves_a_prefix() {
     seeds("every and os", 1_000_000, 4_000, |seed| match seed % 4 {
-        0 => Sync::Every(Duration::ZERO),
-        1 => Sync::Every(Duration::from_micros(300)),
-        2 => Sync::Every(Duration::from_secs(60)),
-        _ => Sync::Os,
+        0 => SyncPolicy::Every(Duration::ZERO),
+        1 => SyncPolicy::Every(Duration::from_micros(300)),
+        2 => SyncPolicy::Every(Duration::from_secs(60)),
+        _ => SyncPolicy::Os,
     });
 }

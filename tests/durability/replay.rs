@@ -12,7 +12,7 @@ use crate::{figures, number, until};
 
 fn journal(folder: &Path) -> FileJournal<String> {
     // What is hashed is what is read back, not what survives a power cut.
-    let sync = mainspring::journal::file::Sync::Os;
+    let sync = mainspring::journal::file::SyncPolicy::Os;
     FileJournal::open(folder).sync(sync).history_bytes(u64::MAX).compact_above(u64::MAX, 1.0)
 }
 

@@ -1,6 +1,6 @@
 //! The power goes off at every single step of what a journal does, and again at every step of the recovery.
 
-use mainspring::journal::file::Sync;
+use mainspring::journal::file::SyncPolicy;
 
 use crate::figures;
 use crate::ledger::{Ledger, look};
@@ -32,7 +32,7 @@ async fn script(disk: &SimDisk, setting: Setting, ledger: &mut Ledger) -> Result
 
 async fn every_step(setting: Setting) -> Result<(u64, u64), String> {
     let (mut first, mut second) = (0, 0);
-    let may_lose = setting.sync != Sync::Always;
+    let may_lose = setting.sync != SyncPolicy::Always;
     for step in 1.. {
         let disk = SimDisk::new().cut_power_at(step);
         let mut ledger = Ledger { may_lose, ..Ledger::default() };
@@ -97,5 +97,5 @@ fn a_crash_at_every_step_leaves_a_store_that_opens() {
 #[test]
 fn a_crash_at_every_step_without_a_sync_each_time() {
     let setting = Setting { segment_bytes: 1_500, history_bytes: 0, ..Setting::default() };
-    run("os", Setting { sync: Sync::Os, ..setting });
+    run("os", Setting { sync: SyncPolicy::Os, ..setting });
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use mainspring::journal::Journal;
-use mainspring::journal::file::{FileJournal, Sync};
+use mainspring::journal::file::{FileJournal, SyncPolicy};
 use mainspring::{Error, Store, TrySendError, Write};
 use mainspring_testing::Random;
 
@@ -15,7 +15,7 @@ use crate::sim::SimDisk;
 /// How a journal is opened.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
-    pub(crate) sync: Sync,
+    pub(crate) sync: SyncPolicy,
     pub(crate) segment_bytes: u64,
     pub(crate) history_bytes: u64,
     pub(crate) compact: (u64, f64),
@@ -26,7 +26,7 @@ impl Default for Setting {
     fn default() -> Self {
         let (segment_bytes, history_bytes) = (900, 2_000);
         Self {
-            sync: Sync::Always,
+            sync: SyncPolicy::Always,
             segment_bytes,
             history_bytes,
             compact: (u64::MAX, 1.0),
@@ -39,7 +39,7 @@ impl Default for Setting {
 impl Setting {
     pub(crate) fn random(random: &mut Random) -> Self {
         Self {
-            sync: Sync::Always,
+            sync: SyncPolicy::Always,
             segment_bytes: [300, 1_000, 4_000, 64 << 10][random.below(4)],
             history_bytes: [0, 1_500, 1 << 20][random.below(3)],
             compact: ([500, 2_500, u64::MAX][random.below(3)], [0.0, 1.0][random.below(2)]),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mainspring::journal::{
-    Compacted, Compaction, Fault, Journal, JournalError, MemoryJournal, Snapshot,
+    Compaction, CompactionReport, Fault, Journal, JournalError, MemoryJournal, Snapshot,
 };
 use mainspring::{Error, Store};
 use mainspring_testing::journals::{InterceptedJournal, Interceptor};
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
-type Outcome = Result<Compacted, JournalError>;
+type Outcome = Result<CompactionReport, JournalError>;
 
 /// A journal whose compactions end when and how the test says.
 #[derive(Clone, Default)]
@@ -110,8 +110,8 @@ async fn compaction_answers_when_it_is_done() {
     assert_eq!(store.set("k", "w").await, Ok(2));
     assert_eq!(store.get("k").await.unwrap().unwrap().revision, 2);
     assert_eq!(counts(&store), (0, 0));
-    compactions.end(0, Ok(Compacted::new(2, 900, 100)));
-    assert_eq!(compaction.await, Ok(Compacted::new(2, 900, 100)));
+    compactions.end(0, Ok(CompactionReport::new(2, 900, 100)));
+    assert_eq!(compaction.await, Ok(CompactionReport::new(2, 900, 100)));
     assert_eq!(counts(&store), (1, 0));
 }
 
@@ -128,7 +128,7 @@ async fn failed_compaction_carries_its_cause_and_is_counted() {
     // A caller need not wait until an automatic one would be tried again.
     let again = store.compact().try_send().unwrap();
     compactions.wait_for_start(2).await;
-    compactions.end(1, Ok(Compacted::new(1, 0, 0)));
+    compactions.end(1, Ok(CompactionReport::new(1, 0, 0)));
     assert_eq!(again.await.unwrap().revision, 1);
     assert_eq!(counts(&store), (1, 1));
 }
@@ -168,14 +168,14 @@ async fn call_during_a_compaction_gets_a_later_one() {
         let third = store.compact().try_send().unwrap();
         assert_eq!(store.get("k").await, Ok(None), "the calls have reached the owner");
         assert_eq!(compactions.started(), 1, "one at a time");
-        let outcome = Ok(Compacted::new(1, 9, 9));
+        let outcome = Ok(CompactionReport::new(1, 9, 9));
         compactions.end(0, if first_fails { Err(JournalError::new("no space")) } else { outcome });
         assert_eq!(first.await.is_err(), first_fails);
         compactions.wait_for_start(2).await;
         assert_eq!(compactions.revision(1), 2, "its snapshot does not have what was cleared");
-        compactions.end(1, Ok(Compacted::new(2, 9, 1)));
+        compactions.end(1, Ok(CompactionReport::new(2, 9, 1)));
         let both = join!(second, third);
-        assert_eq!(both, (Ok(Compacted::new(2, 9, 1)), Ok(Compacted::new(2, 9, 1))));
+        assert_eq!(both, (Ok(CompactionReport::new(2, 9, 1)), Ok(CompactionReport::new(2, 9, 1))));
         assert_eq!(compactions.started(), 2, "they share it");
     }
 }
@@ -189,10 +189,10 @@ async fn call_during_an_automatic_compaction_gets_a_later_one() {
     let asked = store.compact().try_send().unwrap();
     store.set("k", "w").await.unwrap();
     assert_eq!(compactions.started(), 1);
-    compactions.end(0, Ok(Compacted::new(1, 0, 0)));
+    compactions.end(0, Ok(CompactionReport::new(1, 0, 0)));
     compactions.wait_for_start(2).await;
-    compactions.end(1, Ok(Compacted::new(2, 0, 0)));
-    assert_eq!(asked.await, Ok(Compacted::new(2, 0, 0)));
+    compactions.end(1, Ok(CompactionReport::new(2, 0, 0)));
+    assert_eq!(asked.await, Ok(CompactionReport::new(2, 0, 0)));
     assert_eq!(counts(&store), (2, 0));
 }
 
@@ -201,7 +201,7 @@ async fn compaction_goes_on_without_its_caller() {
     let (store, compactions) = ManualCompactions::spawn();
     let asked = timeout(Duration::from_millis(1), store.compact()).await;
     assert!(asked.is_err(), "the caller is gone");
-    compactions.end(0, Ok(Compacted::new(0, 0, 0)));
+    compactions.end(0, Ok(CompactionReport::new(0, 0, 0)));
     while counts(&store) != (1, 0) {
         yield_now().await;
     }
@@ -261,7 +261,7 @@ async fn failed_automatic_compaction_is_tried_again_at_growing_intervals() {
     *compactions.controls.broken.lock().unwrap() = false;
     sleep(Duration::from_secs(5 * 60)).await;
     let last = compactions.started() - 1;
-    compactions.end(last, Ok(Compacted::new(1_000, 0, 0)));
+    compactions.end(last, Ok(CompactionReport::new(1_000, 0, 0)));
     *compactions.controls.broken.lock().unwrap() = true;
     sleep(Duration::from_secs(1)).await;
     for n in 0..100 {
@@ -288,6 +288,6 @@ async fn halted_journal_is_not_compacted() {
 async fn compaction_without_a_journal_does_nothing() {
     let store = Store::<String>::builder().spawn();
     store.set("k", "v").await.unwrap();
-    assert_eq!(store.compact().await, Ok(Compacted::new(1, 0, 0)));
+    assert_eq!(store.compact().await, Ok(CompactionReport::new(1, 0, 0)));
     assert_eq!(counts(&store), (0, 0));
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use mainspring::Store;
 use mainspring::journal::FileJournal;
-use mainspring_http::auth::{Auth, Keys, Options};
+use mainspring_http::auth::{Auth, AuthOptions, Keys};
 
 use super::journal_url::JournalUrl;
 
@@ -18,7 +18,7 @@ const KEYS: &str = "signing-keys.json";
 /// # Errors
 ///
 /// Among others `FileError::Locked` if another process has them open.
-pub async fn open(url: &JournalUrl, options: Options) -> anyhow::Result<Auth> {
+pub async fn open(url: &JournalUrl, options: AuthOptions) -> anyhow::Result<Auth> {
     let JournalUrl::File(folder) = url else {
         return Ok(Auth::new(Store::builder().spawn(), Keys::in_memory()?, options)?);
     };
@@ -68,16 +68,16 @@ mod tests {
         let folder =
             std::env::temp_dir().join(format!("mainspring-accounts-{}", std::process::id()));
         let url = JournalUrl::File(folder.join("accounts"));
-        let auth = open(&url, Options::default()).await.unwrap();
+        let auth = open(&url, AuthOptions::default()).await.unwrap();
         assert!(auth.ensure_admin("ada", "wheels within wheels".into()).await.unwrap());
         let signing = auth.keys().ids();
-        let again = open(&url, Options::default()).await.unwrap_err();
+        let again = open(&url, AuthOptions::default()).await.unwrap_err();
         assert!(matches!(again.downcast_ref(), Some(FileError::Locked { .. })), "{again:?}");
         auth.store().shutdown().await.unwrap();
         drop(auth);
 
         // What else is in the folder is not in the way of the journal.
-        let auth = open(&url, Options::default()).await.unwrap();
+        let auth = open(&url, AuthOptions::default()).await.unwrap();
         assert!(auth.profile("ada").is_some());
         assert_eq!(auth.keys().ids(), signing);
         auth.store().shutdown().await.unwrap();
@@ -90,7 +90,7 @@ mod tests {
             let path = folder.join("accounts");
             assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
             std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
-            let told = open(&url, Options::default()).await.unwrap_err().to_string();
+            let told = open(&url, AuthOptions::default()).await.unwrap_err().to_string();
             assert!(told.contains("chmod 700"), "{told}");
         }
         std::fs::remove_dir_all(&folder).unwrap();

@@ -30,7 +30,7 @@ use self::output::tell;
 struct Args {
     /// For the commands that talk to a server; they take them too.
     #[command(flatten)]
-    options: client::Options,
+    options: client::ConnectionOptions,
 
     #[command(subcommand)]
     command: Command,

@@ -24,7 +24,7 @@
 //! let client = Client::<f64>::connect(&format!("http://{}", listener.local_addr()?))?;
 //!
 //! let stop = CancellationToken::new();
-//! let serving = server::serve(listener, car.clone(), server::Options::default(), stop.clone());
+//! let serving = server::serve(listener, car.clone(), server::ServerOptions::default(), stop.clone());
 //! let driving = async {
 //!     park(&car).await?;
 //!     park(&client).await?;

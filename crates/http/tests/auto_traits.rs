@@ -7,7 +7,7 @@ use mainspring::{
     Backend, Entry, Error, Pending, PendingPut, PendingSubscribe, Reader, Result, Store, wire,
 };
 use mainspring_http::Client;
-use mainspring_http::client::{Backup, Options, Remote};
+use mainspring_http::client::{Backup, ClientBuilder, Remote};
 
 /// Can be stored, and nothing else: no `Debug`, no `Eq`, no `Default`, nothing of serde.
 #[derive(Clone)]
@@ -40,7 +40,7 @@ fn client(store: &Client<String>) {
     backend::<String, Remote>();
     backend::<wire::Json, Remote>();
     all!([send sync unpin clone debug forever]
-        Client<Bare>, Client<Rigid>, Client<Pinned>, Reader<Bare, Remote>, Remote, Options<Bare>,
+        Client<Bare>, Client<Rigid>, Client<Pinned>, Reader<Bare, Remote>, Remote, ClientBuilder<Bare>,
     );
     all!([send sync unpin debug]
         Pending<'static, Bare, Option<Entry<Bare>>, Remote>, PendingSubscribe<'static, Bare, Remote>,
@@ -75,7 +75,7 @@ async fn generic_code_takes_a_store_and_a_client() {
     let store = Store::builder().spawn();
     assert_eq!(count(&store).await, Ok(1));
     assert_eq!(look(&store).await.unwrap().unwrap().revision, 1);
-    let client = Client::at("http://127.0.0.1:1").tries(1).connect().unwrap();
+    let client = Client::builder("http://127.0.0.1:1").tries(1).connect().unwrap();
     assert!(matches!(count(&client).await, Err(Error::Unreachable(_))));
     assert!(matches!(look(&client).await, Err(Error::Unreachable(_))));
     let owned: Store<u64, Remote> = client.clone().into();

@@ -24,7 +24,12 @@ impl Fixture for Served {
         let url = format!("http://{}", listener.local_addr().unwrap());
         // The server ends with the runtime of the test.
         let never = CancellationToken::new();
-        tokio::spawn(server::serve(listener, store.clone(), server::Options::default(), never));
+        tokio::spawn(server::serve(
+            listener,
+            store.clone(),
+            server::ServerOptions::default(),
+            never,
+        ));
         TestStore::remote(Client::connect(&url).unwrap().into(), store)
     }
 }

@@ -19,7 +19,7 @@ use super::error::FileError;
 use super::manifest::SNAPSHOT_TEMPORARY;
 use super::snapshot::{SnapshotWriter, WriteError};
 use crate::journal::Snapshot;
-use crate::journal::{AppendError, Compacted, Compaction, JournalError, Meter};
+use crate::journal::{AppendError, Compaction, CompactionReport, JournalError, Meter};
 use crate::model::{Error, Event, StoreId, panics};
 
 /// How many events travel together, and how many such pieces wait to be written.
@@ -43,7 +43,7 @@ pub(crate) struct Job {
 /// Whether the log goes on in another segment, so that the one before it can be removed.
 type Rotated = oneshot::Receiver<Result<(), AppendError>>;
 
-type Outcome = Result<Compacted, JournalError>;
+type Outcome = Result<CompactionReport, JournalError>;
 
 /// Start a compaction. The task ends with it.
 pub(crate) fn start<T>(
@@ -92,7 +92,7 @@ fn run<T: Serialize + DeserializeOwned>(
         let left = catalog.sizes().0.saturating_add(*more);
         not_below.store(left, Ordering::Relaxed);
         tracing::info!(revision, took = ?started.elapsed(), "compacted");
-        return Some(Ok(Compacted::new(revision, bytes_before, meter.stats().bytes)));
+        return Some(Ok(CompactionReport::new(revision, bytes_before, meter.stats().bytes)));
     }
     // Above all where there is no room left. The next start removes it if this cannot.
     let _ = catalog.unless_retired(|| catalog.disk().remove(SNAPSHOT_TEMPORARY));

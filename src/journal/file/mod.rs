@@ -43,7 +43,7 @@ pub use self::error::FileError;
 use self::past::FilePast;
 use self::recover::Lock;
 pub use self::replay::Progress;
-pub use self::sync::{InvalidSync, Sync};
+pub use self::sync::{InvalidSyncPolicy, SyncPolicy};
 use self::writer::{Opening, Order, Setup, Writer};
 use super::{AppendError, Compaction, Journal, JournalError, Meter, Past, ReadError, Recover};
 use crate::journal::Snapshot;
@@ -68,11 +68,11 @@ type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 /// A journal that loses its directory fails for good. After each sync, and before the changes are acknowledged, the
 /// segment must still have its name and its length. Before a rotation, before a snapshot is installed, and at the
 /// close, the path must still lead to the directory that was opened, and `LOCK` must be the file that was locked.
-/// [`close`](Journal::close) is an error then, whatever [`Sync`] says.
+/// [`close`](Journal::close) is an error then, whatever [`SyncPolicy`] says.
 ///
 /// What remains is the time between two checks:
 ///
-/// - Under [`Sync::Always`] no change is acknowledged after its segment was removed, moved, replaced or cut. If only
+/// - Under [`SyncPolicy::Always`] no change is acknowledged after its segment was removed, moved, replaced or cut. If only
 ///   the *path* leads elsewhere, because the directory was moved or a symbolic link changed, changes are still
 ///   acknowledged until the next check; they are in the directory that was moved, and nowhere else.
 /// - Under the others, what was acknowledged since the last check is lost with a segment that was removed.
@@ -93,7 +93,7 @@ type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 ///   get [`Unknown`](crate::Error::Unknown), later ones [`JournalFailed`](crate::Error::JournalFailed) with the
 ///   cause. Reads go on. A sync is never tried again, because the system may have dropped what it could not
 ///   write.
-/// - **A power cut** may leave the last append incomplete: it was not acknowledged (under [`Sync::Always`]; what
+/// - **A power cut** may leave the last append incomplete: it was not acknowledged (under [`SyncPolicy::Always`]; what
 ///   the others can lose, they say), and is put aside with a warning at the next start.
 /// - **A directory that was removed or replaced** fails the journal as well, and its close: see above.
 /// - **Damage** to what was acknowledged refuses to start, and nothing is changed.
@@ -119,7 +119,7 @@ type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 /// ```
 pub struct FileJournal<T> {
     disk: Arc<dyn Disk>,
-    sync: Sync,
+    sync: SyncPolicy,
     segment_bytes: u64,
     history_bytes: u64,
     compact: (u64, f64),
@@ -157,7 +157,7 @@ impl<T> FileJournal<T> {
     pub fn open_on(disk: impl Disk) -> Self {
         Self {
             disk: Arc::new(disk),
-            sync: Sync::Always,
+            sync: SyncPolicy::Always,
             segment_bytes: 16 << 20,
             history_bytes: 64 << 20,
             compact: (64 << 20, 1.0),
@@ -169,9 +169,9 @@ impl<T> FileJournal<T> {
         }
     }
 
-    /// When to sync. Default: [`Sync::Always`].
+    /// When to sync. Default: [`SyncPolicy::Always`].
     #[must_use]
-    pub fn sync(mut self, sync: Sync) -> Self {
+    pub fn sync(mut self, sync: SyncPolicy) -> Self {
         self.sync = sync;
         self
     }
@@ -251,7 +251,7 @@ fn not_open() -> JournalError {
 
 impl<T> Journal<T> for FileJournal<T>
 where
-    T: Serialize + DeserializeOwned + Clone + Send + std::marker::Sync + 'static,
+    T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
 {
     async fn open(&mut self, recover: Recover<'_, T>) -> Result<StoreId, JournalError> {
         let setup = Setup {

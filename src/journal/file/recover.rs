@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::Sync;
+use super::SyncPolicy;
 use super::catalog::Catalog;
 use super::disk::{Disk, DiskFile, LOCK};
 use super::error::FileError;
@@ -34,7 +34,7 @@ pub(crate) struct Opened {
 pub(crate) fn recover<T: DeserializeOwned>(
     disk: &Arc<dyn Disk>,
     held: Option<Lock>,
-    (sync, segment_bytes): (Sync, u64),
+    (sync, segment_bytes): (SyncPolicy, u64),
     meter: &Arc<Meter>,
     progress: &mut dyn FnMut(Progress),
     tell: &mut dyn FnMut(Recovered<T>) -> Result<(), FileError>,
@@ -67,11 +67,11 @@ pub(crate) fn recover<T: DeserializeOwned>(
         );
     }
     // A mark must not outlive changes that were acknowledged after it and lost.
-    let mut end = if sync == Sync::Always { replayed.end } else { replayed.unmarked };
+    let mut end = if sync == SyncPolicy::Always { replayed.end } else { replayed.unmarked };
     end = begin(&*file, &segment, end)
         .map_err(FileError::io(path.join(segment.file()), "write to it"))?;
     let was = manifest.clone();
-    let may_have_lost = !replayed.closed && manifest.sync != Sync::Always.to_string();
+    let may_have_lost = !replayed.closed && manifest.sync != SyncPolicy::Always.to_string();
     if may_have_lost {
         // Revisions that subscribers know may be other changes from here on.
         let store = StoreId::random();
@@ -116,7 +116,7 @@ pub(crate) fn recover<T: DeserializeOwned>(
 }
 
 /// The manifest of a journal in which nothing has happened.
-pub(crate) fn empty(store: StoreId, sync: Sync) -> Manifest {
+pub(crate) fn empty(store: StoreId, sync: SyncPolicy) -> Manifest {
     let segment = SegmentInfo::new(0, store, Sum::of_store(store));
     Manifest::new(store, sync.to_string(), None, segment)
 }
@@ -161,7 +161,7 @@ fn upgrade(
 }
 
 /// The lock of a folder, until it is dropped.
-pub(crate) type Lock = Box<dyn Send + std::marker::Sync>;
+pub(crate) type Lock = Box<dyn Send + Sync>;
 
 /// Take the lock of a folder, which is created if it is not there.
 pub(crate) fn create_and_lock(disk: &dyn Disk) -> Result<Lock, FileError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// When what was appended is synced, so that it survives a power cut. What was acknowledged survives the end
 /// of the process whichever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Sync {
+pub enum SyncPolicy {
     /// Before it is acknowledged: a power cut costs nothing.
     #[default]
     Always,
@@ -25,15 +25,15 @@ pub enum Sync {
 ///
 /// ```
 /// use std::time::Duration;
-/// use mainspring::journal::file::Sync;
+/// use mainspring::journal::file::SyncPolicy;
 ///
-/// assert_eq!("100ms".parse(), Ok(Sync::Every(Duration::from_millis(100))));
-/// for sync in [Sync::Always, Sync::Os, Sync::Every(Duration::from_micros(1_500_300))] {
+/// assert_eq!("100ms".parse(), Ok(SyncPolicy::Every(Duration::from_millis(100))));
+/// for sync in [SyncPolicy::Always, SyncPolicy::Os, SyncPolicy::Every(Duration::from_micros(1_500_300))] {
 ///     assert_eq!(sync.to_string().parse(), Ok(sync));
 /// }
-/// assert!("soon".parse::<Sync>().is_err());
+/// assert!("soon".parse::<SyncPolicy>().is_err());
 /// ```
-impl fmt::Display for Sync {
+impl fmt::Display for SyncPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Always => f.write_str("always"),
@@ -43,22 +43,23 @@ impl fmt::Display for Sync {
     }
 }
 
-/// A text that is no [`Sync`].
+/// A text that is no [`SyncPolicy`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not when to sync: it is always, os, or a time such as 100ms")]
-pub struct InvalidSync(String);
+pub struct InvalidSyncPolicy(String);
 
-impl FromStr for Sync {
-    type Err = InvalidSync;
+impl FromStr for SyncPolicy {
+    type Err = InvalidSyncPolicy;
 
-    fn from_str(text: &str) -> Result<Self, InvalidSync> {
+    fn from_str(text: &str) -> Result<Self, InvalidSyncPolicy> {
         match text {
             "always" => Ok(Self::Always),
             "os" => Ok(Self::Os),
             period => {
                 let span: jiff::SignedDuration =
-                    period.parse().map_err(|_| InvalidSync(text.into()))?;
-                let period = Duration::try_from(span).map_err(|_| InvalidSync(text.into()))?;
+                    period.parse().map_err(|_| InvalidSyncPolicy(text.into()))?;
+                let period =
+                    Duration::try_from(span).map_err(|_| InvalidSyncPolicy(text.into()))?;
                 Ok(Self::Every(period))
             }
         }

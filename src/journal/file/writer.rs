@@ -16,7 +16,7 @@ use super::disk::Disk;
 use super::error::FileError;
 use super::recover::{Lock, Opened, recover};
 use super::replay::Progress;
-use super::{OnProgress, Sync};
+use super::{OnProgress, SyncPolicy};
 use crate::journal::{AppendError, JournalError, Meter, Recovered};
 use crate::model::{Change, Error, StoreId};
 
@@ -81,7 +81,7 @@ impl<T> Drop for Writer<T> {
 /// What the thread needs to know.
 pub(crate) struct Setup {
     pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) sync: Sync,
+    pub(crate) sync: SyncPolicy,
     pub(crate) segment_bytes: u64,
     pub(crate) meter: Arc<Meter>,
     pub(crate) on_progress: OnProgress,
@@ -92,7 +92,7 @@ pub(crate) struct Setup {
 /// Start the thread. It reads at once, and tells what it has read.
 pub(crate) fn start<T>(setup: Setup) -> std::io::Result<(Writer<T>, pieces::Receiver<Opening<T>>)>
 where
-    T: Serialize + DeserializeOwned + Send + std::marker::Sync + 'static,
+    T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     let (orders, queue) = mpsc::channel();
     let (tell, opening) = pieces::channel(PIECES);

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use mainspring_http::client::{Keeper, Taken, Tokens};
+use mainspring_http::client::{LockedTokens, TokenStorage, Tokens};
 use serde::{Deserialize, Serialize};
 
 #[cfg(unix)]
@@ -74,8 +74,8 @@ impl Place {
     }
 }
 
-impl Keeper for Place {
-    fn take(&self) -> io::Result<Box<dyn Taken>> {
+impl TokenStorage for Place {
+    fn take(&self) -> io::Result<Box<dyn LockedTokens>> {
         Ok(Box::new(self.hold()?))
     }
 }
@@ -99,7 +99,7 @@ impl Held {
     }
 }
 
-impl Taken for Held {
+impl LockedTokens for Held {
     fn tokens(&self) -> Option<Tokens> {
         self.kept.servers.get(&self.place.url).map(|entry| entry.tokens.clone())
     }

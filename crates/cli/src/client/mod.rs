@@ -30,7 +30,7 @@ use mainspring_http::Client;
 
 use self::account::{login, user};
 pub use self::failure::Failure;
-pub use self::options::Options;
+pub use self::options::ConnectionOptions;
 use self::options::With;
 use self::screen::Screen;
 use self::who::Who;
@@ -114,7 +114,7 @@ pub enum Command {
 }
 
 impl Command {
-    fn options(&mut self) -> &mut Options {
+    fn options(&mut self) -> &mut ConnectionOptions {
         macro_rules! options {
             ($($name:ident),*) => {
                 match self {
@@ -189,7 +189,7 @@ impl Command {
 }
 
 /// Do a command, with the options before it and those after it, of which the latter count more.
-pub fn run(mut command: Command, before: Options) -> anyhow::Result<Exit> {
+pub fn run(mut command: Command, before: ConnectionOptions) -> anyhow::Result<Exit> {
     let options = std::mem::take(command.options()).or(before);
     let (screen, url) = (options.screen(), options.url()?);
     let one_thread = || tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -200,7 +200,7 @@ pub fn run(mut command: Command, before: Options) -> anyhow::Result<Exit> {
         other => other,
     };
     let who = options.who(&url::shown(&url))?;
-    let mut client = who.asks(Client::<Json>::at(&url).timeout(options.timeout()));
+    let mut client = who.asks(Client::<Json>::builder(&url).timeout(options.timeout()));
     if let Some(pem) = options.root_certificates()? {
         client = client.root_certificates(pem);
     }

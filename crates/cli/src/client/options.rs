@@ -16,7 +16,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Server and output")]
-pub struct Options {
+pub struct ConnectionOptions {
     /// The server [env: MAINSPRING_URL] [default: http://127.0.0.1:8080]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
@@ -56,10 +56,10 @@ pub struct With<A: clap::Args> {
     pub command: A,
 
     #[command(flatten)]
-    pub options: Options,
+    pub options: ConnectionOptions,
 }
 
-impl Options {
+impl ConnectionOptions {
     /// These, and where they say nothing, those.
     pub fn or(self, other: Self) -> Self {
         Self {

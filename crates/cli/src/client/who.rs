@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use mainspring_http::auth::Secret;
-use mainspring_http::client::{Login, Options};
+use mainspring_http::client::{ClientBuilder, Login};
 
 use super::credentials::{Entry, Place};
 use super::failure::Failure;
@@ -59,7 +59,7 @@ impl Who {
     }
 
     /// A client that asks as them.
-    pub fn asks<T>(&self, options: Options<T>) -> Options<T> {
+    pub fn asks<T>(&self, options: ClientBuilder<T>) -> ClientBuilder<T> {
         match self {
             Self::Nobody => options,
             Self::Token(token, _) => options.token(token.clone()),

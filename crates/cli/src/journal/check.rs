@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mainspring::journal::file::tools::{BackupReport, Report, Verdict, check, check_backup};
+use mainspring::journal::file::tools::{BackupReport, CheckReport, Verdict, check, check_backup};
 
 use crate::exit::Exit;
 use crate::output::{argument, say, say_json};
@@ -58,7 +58,7 @@ fn tell_backup(report: &BackupReport) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(report: &Report) -> anyhow::Result<()> {
+fn tell(report: &CheckReport) -> anyhow::Result<()> {
     match &report.manifest {
         Some(problem) => say(format!("MANIFEST: {}", problem.what))?,
         None => say("MANIFEST: intact")?,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mainspring::journal::file::tools::{Repair, RepairOptions, Salvaged, repair};
+use mainspring::journal::file::tools::{RepairOptions, RepairReport, SalvageReport, repair};
 
 use crate::exit::Exit;
 use crate::output::{say, say_json};
@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     Ok(if is_damaged { Exit::Failed } else { Exit::Fine })
 }
 
-fn print(done: &Repair) -> anyhow::Result<()> {
+fn print(done: &RepairReport) -> anyhow::Result<()> {
     if done.steps.is_empty() {
         say("There is nothing to repair.")?;
         return Ok(());
@@ -55,10 +55,10 @@ fn print(done: &Repair) -> anyhow::Result<()> {
         Some(_) => ("Kept", "Lost"),
         None => ("Would keep", "Would lose"),
     };
-    let Repair { revision, seen, entries, .. } = *done;
+    let RepairReport { revision, seen, entries, .. } = *done;
     say(format!("{kept}: {entries} entries at revision {revision}."))?;
     match &done.salvaged {
-        Some(Salvaged { changes, unfit, missing, foreign, .. }) => say(format!(
+        Some(SalvageReport { changes, unfit, missing, foreign, .. }) => say(format!(
             "{kept} behind the damage: {changes} changes. {lost}: {missing} revisions that are missing, {unfit} changes \
              that do not fit what is left of their keys, {foreign} changes of another history."
         ))?,

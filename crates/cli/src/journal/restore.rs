@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mainspring::journal::file::tools::{Restored, Target, restore, restore_backup};
+use mainspring::journal::file::tools::{RestoreReport, RestoreTarget, restore, restore_backup};
 
 use crate::exit::Exit;
 use crate::output::{argument, say, say_json, tell};
@@ -16,7 +16,7 @@ pub struct Args {
 
     /// Of a journal: a revision, or a time such as 2026-01-31T12:00:00Z
     #[arg(long, value_name = "REVISION|TIME")]
-    to: Option<Target>,
+    to: Option<RestoreTarget>,
 
     /// The directory of the new journal; the accounts of a backup are made in `accounts` inside it
     #[arg(long, value_name = "DIR")]
@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     }
 }
 
-fn of_journal(args: &Args, to: Target) -> anyhow::Result<Exit> {
+fn of_journal(args: &Args, to: RestoreTarget) -> anyhow::Result<Exit> {
     let mut bar = Bar::new("restoring");
     let done = restore(&args.from, to, &args.into, &mut |progress| bar.show(progress))?;
     drop(bar);
@@ -74,7 +74,7 @@ fn of_backup(args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
-fn made(what: &str, done: &Restored, into: &Path) -> String {
+fn made(what: &str, done: &RestoreReport, into: &Path) -> String {
     let (entries, revision, store) = (done.entries, done.revision, &done.store);
     let into = argument(into);
     format!("{entries} {what} at revision {revision}, as the new store {store} in {into}")

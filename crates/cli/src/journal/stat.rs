@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mainspring::journal::file::tools::{Stat, stat};
+use mainspring::journal::file::tools::{StatReport, stat};
 
 use crate::exit::Exit;
 use crate::output::{say, say_json};
@@ -27,8 +27,8 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
-fn tell(stat: &Stat) -> anyhow::Result<()> {
-    let Stat { store, format, sync, revision, oldest, closed, bytes, .. } = stat;
+fn tell(stat: &StatReport) -> anyhow::Result<()> {
+    let StatReport { store, format, sync, revision, oldest, closed, bytes, .. } = stat;
     let closed = if *closed { "yes" } else { "no: it is running, or was killed" };
     say(format!("store      {store}"))?;
     say(format!("format     {format}"))?;

@@ -1,7 +1,7 @@
 //! The accounts of the server that the settings ask for.
 
 use anyhow::Context;
-use mainspring_http::auth::{Auth, Options};
+use mainspring_http::auth::{Auth, AuthOptions};
 
 use super::settings::Settings;
 use crate::accounts;
@@ -12,7 +12,7 @@ pub async fn open(settings: &Settings) -> anyhow::Result<Option<Auth>> {
         return Ok(None);
     }
     let url = settings.accounts();
-    let mut options = Options::default();
+    let mut options = AuthOptions::default();
     options.access_ttl = settings.access_ttl;
     options.refresh_ttl = settings.refresh_ttl;
     let auth = accounts::open(&url, options).await?;

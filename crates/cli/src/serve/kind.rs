@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Uri;
-use mainspring::journal::file::Sync;
+use mainspring::journal::file::SyncPolicy;
 use mainspring::wire::{format_duration, parse_duration};
 use mainspring_http::auth::Secret;
 use toml::Value;
@@ -220,19 +220,19 @@ pub const JOURNAL: Kind<JournalUrl> = Kind {
     write: |url| url.to_string().into(),
 };
 
-pub const SYNC: Kind<Sync> = Kind {
+pub const SYNC: Kind<SyncPolicy> = Kind {
     value_name: "WHEN",
     form: Form::One,
     read: |text| match text {
-        "always" => Ok(Sync::Always),
-        "os" => Ok(Sync::Os),
+        "always" => Ok(SyncPolicy::Always),
+        "os" => Ok(SyncPolicy::Os),
         text => match parse_duration(text) {
-            Ok(period) if !period.is_zero() && period <= CENTURY => Ok(Sync::Every(period)),
+            Ok(period) if !period.is_zero() && period <= CENTURY => Ok(SyncPolicy::Every(period)),
             _ => Err(not(text, "when to sync: always, os, or a time such as 100ms")),
         },
     },
     write: |sync| match sync {
-        Sync::Every(period) => format_duration(*period).into(),
+        SyncPolicy::Every(period) => format_duration(*period).into(),
         other => other.to_string().into(),
     },
 };

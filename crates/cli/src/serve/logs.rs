@@ -52,7 +52,7 @@ pub fn start(level: &str, format: Format, audit: Option<&Path>) -> anyhow::Resul
     // When nobody reads it any more, saying so on the standard error would panic.
     let log = fmt::layer().log_internal_errors(false).with_writer(stderr);
     let log = log.with_ansi(colors_stderr());
-    let log: Box<dyn Layer<Registry> + Send + std::marker::Sync> = match format {
+    let log: Box<dyn Layer<Registry> + Send + Sync> = match format {
         Format::Text => log.boxed(),
         Format::Json => log.json().flatten_event(true).boxed(),
     };

@@ -129,7 +129,7 @@ async fn serve_api(
     settings: &Settings,
     store: &Store<Json>,
     listener: TcpListener,
-    options: server::Options,
+    options: server::ServerOptions,
     asked: &Asked,
 ) -> anyhow::Result<usize> {
     let journal = &settings.journal;
@@ -179,8 +179,8 @@ async fn hurried(asked: &Asked) {
     tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
-fn options(settings: &Settings) -> anyhow::Result<server::Options> {
-    let mut options = server::Options::default();
+fn options(settings: &Settings) -> anyhow::Result<server::ServerOptions> {
+    let mut options = server::ServerOptions::default();
     options.limits = settings.limits();
     options.heartbeat = settings.heartbeat;
     options.compression = settings.compression;

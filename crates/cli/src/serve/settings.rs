@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mainspring::journal::file::Sync;
+use mainspring::journal::file::SyncPolicy;
 use mainspring_http::auth::Secret;
 use mainspring_http::server::Limits;
 
@@ -71,7 +71,7 @@ settings! {
         journal: JournalUrl = JOURNAL("none");
         /// When a journal in a folder is synced: always (before a write is acknowledged), os (when the system does),
         /// or a time, such as 100ms, after which it is at the latest
-        sync: Sync = SYNC("always");
+        sync: SyncPolicy = SYNC("always");
         /// Have a journal in the folder DB_PATH, as --journal file:DB_PATH does
         persistence_enabled: bool = SWITCH("false") "PERSISTENCE_ENABLED";
         /// The folder of the journal, if PERSISTENCE_ENABLED is true

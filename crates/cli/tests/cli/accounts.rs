@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use mainspring::Store;
 use mainspring::journal::FileJournal;
 use mainspring::wire::Json;
-use mainspring_http::auth::{Auth, Keys, Options};
+use mainspring_http::auth::{Auth, AuthOptions, Keys};
 use mainspring_http::server;
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -34,7 +34,7 @@ impl Server {
     fn start(test: &str, access_ttl: Duration) -> Self {
         let runtime = Runtime::new().unwrap();
         let entered = runtime.enter();
-        let mut options = Options::default();
+        let mut options = AuthOptions::default();
         options.access_ttl = access_ttl;
         let keys = Keys::in_memory().unwrap();
         let auth = Auth::new(Store::builder().spawn(), keys, options).unwrap();
@@ -50,7 +50,7 @@ impl Server {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
         let store = Store::builder().spawn();
-        let mut options = server::Options::default();
+        let mut options = server::ServerOptions::default();
         options.auth = Some(auth.clone());
         let serving = server::serve(listener, store.clone(), options, CancellationToken::new());
         runtime.spawn(serving);
@@ -324,7 +324,7 @@ fn the_first_admin_needs_no_server() {
     let locked = run_with(&mut mainspring(&add), PASSWORD);
     assert_eq!(locked.code, 3, "{locked:?}");
     let keys = Keys::open(folder.join("signing-keys.json")).unwrap();
-    let auth = Auth::new(accounts, keys, Options::default()).unwrap();
+    let auth = Auth::new(accounts, keys, AuthOptions::default()).unwrap();
     drop(entered);
     let server = Server::of("first", runtime, auth);
     server.login();

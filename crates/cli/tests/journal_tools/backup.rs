@@ -10,7 +10,7 @@ use mainspring::Store;
 use mainspring::journal::FileJournal;
 use mainspring::journal::file::FileError;
 use mainspring::journal::file::tools::{check, check_backup, restore_backup, stat};
-use mainspring_http::auth::{Access, Auth, Keys, Options, Role};
+use mainspring_http::auth::{Access, Auth, AuthOptions, Keys, Role};
 use mainspring_http::client::Accounts;
 use mainspring_http::{Client, server};
 use tokio::net::TcpListener;
@@ -22,11 +22,11 @@ use crate::folder::{content, exported, files, filled, fresh, open, rows};
 async fn backup_of(store: &Store<String>, auth: Option<Auth>) -> Vec<u8> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let mut options = server::Options::default();
+    let mut options = server::ServerOptions::default();
     options.auth = auth.clone();
     let stop = CancellationToken::new();
     let serving = tokio::spawn(server::serve(listener, store.clone(), options, stop.clone()));
-    let mut client = Client::<String>::at(&url);
+    let mut client = Client::<String>::builder(&url);
     if auth.is_some() {
         let accounts = Accounts::connect(&url).expect("a URL");
         client = client.login(accounts.login("ada", "wheels within wheels").await.expect("ada"));
@@ -52,7 +52,7 @@ async fn small() -> Vec<u8> {
     let auth = Auth::new(
         Store::builder().spawn(),
         Keys::in_memory().expect("randomness"),
-        Options::default(),
+        AuthOptions::default(),
     );
     let auth = auth.expect("randomness");
     for (name, role) in [("ada", Role::Admin), ("bob", Role::Reader)] {
@@ -121,7 +121,7 @@ async fn restored_backup_has_entries_accounts_revisions_and_new_store_ids() {
     let journal = FileJournal::open(&folder);
     let store = Store::builder().journal(journal).spawn();
     store.ready().await.expect("it starts");
-    let auth = Auth::new(store, Keys::in_memory().expect("randomness"), Options::default());
+    let auth = Auth::new(store, Keys::in_memory().expect("randomness"), AuthOptions::default());
     let auth = auth.expect("randomness");
     let from = Ipv4Addr::LOCALHOST.into();
     auth.login("bob", "wheels within wheels".into(), from).await.expect("the password is kept");

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use mainspring::journal::file::tools::{
-    RepairOptions, Target, Verdict, check, compact, repair, restore,
+    RepairOptions, RestoreTarget, Verdict, check, compact, repair, restore,
 };
 
 use crate::folder::{content, files, filled, fresh, open, pinned, rows};
@@ -38,9 +38,9 @@ fn format_2_is_read() {
     assert_eq!((report.verdict, report.revision), (Verdict::Open, Some(23)));
     // From the log alone, through every change.
     let into = fresh("v2-log-restored");
-    restore(&folder, Target::Revision(7), &into, &mut |_| {}).expect("it is there");
+    restore(&folder, RestoreTarget::Revision(7), &into, &mut |_| {}).expect("it is there");
     let _ = std::fs::remove_dir_all(&into);
-    restore(&folder, Target::Revision(23), &into, &mut |_| {}).expect("it is there");
+    restore(&folder, RestoreTarget::Revision(23), &into, &mut |_| {}).expect("it is there");
     assert_eq!(rows(&into), V2);
 }
 
@@ -146,7 +146,8 @@ fn format_1_is_read_without_its_snapshot() {
     let mut counts = Vec::new();
     for revision in [1, 2, 7, 11, 12, 13, 18, 24] {
         let _ = std::fs::remove_dir_all(&into);
-        restore(&folder, Target::Revision(revision), &into, &mut |_| {}).expect("it is there");
+        restore(&folder, RestoreTarget::Revision(revision), &into, &mut |_| {})
+            .expect("it is there");
         counts.push((revision, rows(&into).len()));
     }
     // The twelfth has a deadline, which has passed long since.

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use mainspring::journal::file::tools::{Format, Imported, Torn, Verdict, check, import};
+use mainspring::journal::file::tools::{Format, ImportReport, TornLine, Verdict, check, import};
 
 use crate::folder::{exported, filled, fresh, open, pinned, rows, without_deadline};
 
-fn take(text: &str, folder: &Path) -> Result<Imported, String> {
+fn take(text: &str, folder: &Path) -> Result<ImportReport, String> {
     import(text.as_bytes(), folder, &mut |_| {}).map_err(|error| error.to_string())
 }
 
@@ -73,7 +73,7 @@ fn a_torn_last_line_is_told_of() {
         let torn = &LOG.lines().nth(1).expect("a line")[..cut];
         let text = format!("{}\n{torn}", LOG.lines().next().expect("a line"));
         let done = take(&text, &folder).expect("it is a log");
-        let Some(Torn { line, text, .. }) = done.torn else { panic!("{done:?}") };
+        let Some(TornLine { line, text, .. }) = done.torn else { panic!("{done:?}") };
         assert_eq!((line, &*text, done.revision), (2, torn, 1));
     }
     // One that is complete, and wrong, is not torn. Nor is one in the middle.

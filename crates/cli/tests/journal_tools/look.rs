@@ -5,7 +5,7 @@ use std::fs;
 use mainspring::Store;
 use mainspring::journal::FileJournal;
 use mainspring::journal::file::FileError;
-use mainspring::journal::file::tools::{Dump, Harm, Verdict, check, compact, export, stat};
+use mainspring::journal::file::tools::{Dump, ProblemKind, Verdict, check, compact, export, stat};
 use serde_json::value::RawValue;
 
 use crate::folder::{content, files, filled, flip, fresh, open, pinned, rows};
@@ -81,7 +81,7 @@ async fn damage_is_found_where_it_is() {
     let bad: Vec<_> = report.files.iter().filter(|file| file.problem.is_some()).collect();
     assert_eq!(bad.len(), 1);
     assert!(segment.ends_with(&bad[0].name));
-    assert_eq!(bad[0].problem.as_ref().map(|problem| problem.harm), Some(Harm::Damaged));
+    assert_eq!(bad[0].problem.as_ref().map(|problem| problem.kind), Some(ProblemKind::Damaged));
     let error = export(&folder, Vec::new(), &mut |_| {}).expect_err("it is damaged");
     assert!(matches!(error, FileError::Damaged { .. }), "{error}");
     let mut dump = Dump::open(&folder, None, None).expect("a journal");

@@ -5,18 +5,18 @@ use std::path::Path;
 
 use mainspring::journal::file::FileError;
 use mainspring::journal::file::tools::{
-    Harm, Repair, RepairOptions, Step, Verdict, check, compact, import, stat,
+    ProblemKind, RepairOptions, RepairReport, RepairStep, Verdict, check, compact, import, stat,
 };
 
 use crate::folder::{backup_of, content, files, filled, flip, open, rows};
 
-fn repair(folder: &Path, write: bool) -> Result<Repair, FileError> {
+fn repair(folder: &Path, write: bool) -> Result<RepairReport, FileError> {
     let options = RepairOptions::default().write(write);
     mainspring::journal::file::tools::repair(folder, options, &mut |_| {})
 }
 
 /// The repair keeps everything up to a revision, and everything that was there is in the backup.
-async fn repairs(folder: &Path, revision: u64, seen: u64) -> Vec<Step> {
+async fn repairs(folder: &Path, revision: u64, seen: u64) -> Vec<RepairStep> {
     let before = content(folder);
     let old = stat(folder).ok().map(|stat| stat.store);
     let planned = repair(folder, false).expect("something can be kept");
@@ -25,7 +25,7 @@ async fn repairs(folder: &Path, revision: u64, seen: u64) -> Vec<Step> {
     assert_eq!(content(folder), before, "nothing was changed");
 
     let done = repair(folder, true).expect("something can be kept");
-    let steps = |steps: &[Step]| steps.len();
+    let steps = |steps: &[RepairStep]| steps.len();
     assert_eq!(steps(&done.steps), steps(&planned.steps));
     assert_eq!((done.revision, done.seen), (revision, seen));
     assert_ne!(done.store, old);
@@ -59,7 +59,7 @@ async fn the_changes_before_the_damage_are_kept() {
         third[12..].split(',').next().and_then(|n| n.parse().ok()).expect("a number");
     flip(&segments[1], &third[20..]);
     let steps = repairs(&folder, revision - 1, 40).await;
-    assert!(matches!(&steps[0], Step::Cut { .. }), "{steps:?}");
+    assert!(matches!(&steps[0], RepairStep::Cut { .. }), "{steps:?}");
     let cut =
         files(&folder, "log-").into_iter().find(|file| file.to_string_lossy().contains(".cut-"));
     let cut = fs::read_to_string(cut.expect("it is kept")).expect("text");
@@ -115,7 +115,10 @@ async fn a_damaged_snapshot_is_left_if_the_log_reaches_back() {
     flip(&files(&folder, "snapshot-")[0], "value 7");
     assert_eq!(rows(&folder).len(), 40, "a start does without");
     let steps = repairs(&folder, 40, 40).await;
-    assert!(matches!(&steps[0], Step::Drop { file } if file.starts_with("snapshot-")), "{steps:?}");
+    assert!(
+        matches!(&steps[0], RepairStep::Drop { file } if file.starts_with("snapshot-")),
+        "{steps:?}"
+    );
     assert_eq!(rows(&folder).len(), 41);
 }
 
@@ -200,11 +203,15 @@ async fn a_damaged_header_costs_nothing() {
         let report = check(&folder, &mut |_| {}).expect("a journal");
         let name = segment.file_name().expect("a name").to_string_lossy();
         let checked = report.files.iter().find(|file| file.name == name).expect("it is seen");
-        assert_eq!(checked.problem.as_ref().map(|problem| problem.harm), Some(Harm::Damaged));
+        assert_eq!(
+            checked.problem.as_ref().map(|problem| problem.kind),
+            Some(ProblemKind::Damaged)
+        );
         let steps = repairs(&folder, 40, 40).await;
-        let header = |step: &&Step| matches!(step, Step::Header { file } if *file == name);
+        let header =
+            |step: &&RepairStep| matches!(step, RepairStep::Header { file } if *file == name);
         assert_eq!(steps.iter().filter(header).count(), 1, "{steps:?}");
-        assert!(!steps.iter().any(|step| matches!(step, Step::Cut { .. })), "{steps:?}");
+        assert!(!steps.iter().any(|step| matches!(step, RepairStep::Cut { .. })), "{steps:?}");
         assert_eq!(rows(&folder).len(), 41);
     }
 }
@@ -264,7 +271,7 @@ async fn another_format_is_left_to_the_version_that_knows_it() {
         assert!(report.is_damaged(), "{name}: {report:?}");
         let problems = report.files.iter().filter_map(|file| file.problem.as_ref());
         let is_it = |problem: &mainspring::journal::file::tools::Problem| {
-            problem.harm == Harm::Unreadable
+            problem.kind == ProblemKind::Unreadable
                 && problem.what.contains("it is of format 3")
                 && problem.what.contains("use a version of mainspring that reads it")
         };

@@ -5,11 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use mainspring::Write;
 use mainspring::journal::file::FileError;
-use mainspring::journal::file::tools::{Restored, Target, compact, restore, stat};
+use mainspring::journal::file::tools::{RestoreReport, RestoreTarget, compact, restore, stat};
 
 use crate::folder::{content, files, filled, flip, fresh, open, rows};
 
-fn back(from: &Path, to: Target, into: &Path) -> Result<Restored, FileError> {
+fn back(from: &Path, to: RestoreTarget, into: &Path) -> Result<RestoreReport, FileError> {
     let _ = std::fs::remove_dir_all(into);
     restore(from, to, into, &mut |_| {})
 }
@@ -20,18 +20,20 @@ async fn to_every_revision() {
     compact(&folder, u64::MAX, &mut |_| {}).expect("nobody has it open");
     let before = content(&folder);
     for revision in 0..=20 {
-        let done = back(&folder, Target::Revision(revision), &into).expect("it reaches back");
+        let done =
+            back(&folder, RestoreTarget::Revision(revision), &into).expect("it reaches back");
         assert_eq!((done.revision, done.entries), (revision, revision));
         assert_eq!(rows(&into).len() as u64, revision);
         let new = stat(&into).expect("a journal");
         assert_eq!((new.store == done.store, new.revision), (true, revision));
         assert_ne!(Some(done.store), stat(&folder).ok().map(|stat| stat.store));
     }
-    let error = back(&folder, Target::Revision(21), &into).expect_err("there is none").to_string();
+    let error =
+        back(&folder, RestoreTarget::Revision(21), &into).expect_err("there is none").to_string();
     assert!(error.contains("revision 21 is still to come: the newest is 20"), "{error}");
     assert_eq!(content(&folder), before);
 
-    back(&folder, Target::Revision(20), &into).expect("it is the newest");
+    back(&folder, RestoreTarget::Revision(20), &into).expect("it is the newest");
     let store = open(&into);
     assert_eq!(store.set("on", "x").await, Ok(21));
     store.shutdown().await.expect("it closes");
@@ -50,9 +52,10 @@ async fn to_a_time() {
         if compacted {
             compact(&folder, u64::MAX, &mut |_| {}).expect("nobody has it open");
         }
-        let done = back(&folder, Target::Time(between.into()), &into).expect("it reaches back");
+        let done =
+            back(&folder, RestoreTarget::Time(between.into()), &into).expect("it reaches back");
         assert_eq!((done.revision, done.entries), (10, 10));
-        let done = back(&folder, Target::Time(SystemTime::now().into()), &into);
+        let done = back(&folder, RestoreTarget::Time(SystemTime::now().into()), &into);
         assert_eq!(done.map(|done| done.revision).ok(), Some(11));
     }
     let text = jiff::Timestamp::try_from(between).expect("in range").to_string();
@@ -65,11 +68,14 @@ async fn as_far_back_as_there_is_something() {
     let (folder, into) = (filled("restore-far", 10).await, fresh("restore-far-into"));
     let past = SystemTime::now() - Duration::from_secs(3_600);
     compact(&folder, 0, &mut |_| {}).expect("nobody has it open");
-    for to in [Target::Revision(9), Target::Time(past.into())] {
+    for to in [RestoreTarget::Revision(9), RestoreTarget::Time(past.into())] {
         let error = back(&folder, to, &into).expect_err("it was compacted").to_string();
         assert!(error.contains("the oldest possible is revision 10, of 20"), "{error}");
     }
-    assert_eq!(back(&folder, Target::Revision(10), &into).map(|done| done.entries).ok(), Some(10));
+    assert_eq!(
+        back(&folder, RestoreTarget::Revision(10), &into).map(|done| done.entries).ok(),
+        Some(10)
+    );
 }
 
 #[tokio::test]
@@ -78,11 +84,15 @@ async fn not_into_a_batch_and_not_over_a_journal() {
     let store = open(&folder);
     store.batch(vec![Write::set("a", "1"), Write::set("b", "2")]).await.expect("it is written");
     store.shutdown().await.expect("it closes");
-    let error = back(&folder, Target::Revision(2), &into).expect_err("a batch").to_string();
+    let error = back(&folder, RestoreTarget::Revision(2), &into).expect_err("a batch").to_string();
     assert!(error.contains("revision 2 is inside a batch"), "{error}");
-    assert_eq!(back(&folder, Target::Revision(3), &into).map(|done| done.entries).ok(), Some(3));
+    assert_eq!(
+        back(&folder, RestoreTarget::Revision(3), &into).map(|done| done.entries).ok(),
+        Some(3)
+    );
 
-    let error = restore(&folder, Target::Revision(1), &into, &mut |_| {}).expect_err("it is taken");
+    let error =
+        restore(&folder, RestoreTarget::Revision(1), &into, &mut |_| {}).expect_err("it is taken");
     assert!(error.to_string().contains("choose another folder"), "{error}");
 }
 
@@ -100,17 +110,21 @@ async fn to_before_the_damage() {
     };
     let ends = [0, 1, 3].map(|n| newest(&segments[n]));
     flip(&segments[2], "value");
-    assert_eq!(back(&folder, Target::Revision(5), &into).map(|done| done.entries).ok(), Some(5));
-    let error = back(&folder, Target::Revision(40), &into).expect_err("it is damaged");
+    assert_eq!(
+        back(&folder, RestoreTarget::Revision(5), &into).map(|done| done.entries).ok(),
+        Some(5)
+    );
+    let error = back(&folder, RestoreTarget::Revision(40), &into).expect_err("it is damaged");
     assert!(matches!(error, FileError::Damaged { .. }), "{error}");
 
     // A time is before it, or it cannot be told which revision was the newest by then.
     let (revision, time) = ends[0];
-    let to = Target::Time(time.into());
+    let to = RestoreTarget::Time(time.into());
     assert_eq!(back(&folder, to, &into).map(|done| done.revision).ok(), Some(revision));
     let between = ends[1].1 + Duration::from_nanos(1);
     for time in [between, ends[2].1, SystemTime::now()] {
-        let error = back(&folder, Target::Time(time.into()), &into).expect_err("it is damaged");
+        let error =
+            back(&folder, RestoreTarget::Time(time.into()), &into).expect_err("it is damaged");
         assert!(matches!(error, FileError::Damaged { .. }), "{error}");
     }
 }
@@ -118,7 +132,7 @@ async fn to_before_the_damage() {
 #[tokio::test]
 async fn progress_is_in_bytes_and_never_goes_back() {
     let (folder, into) = (filled("restore-progress", 60).await, fresh("restore-progress-into"));
-    for to in [Target::Revision(59), Target::Time(SystemTime::now().into())] {
+    for to in [RestoreTarget::Revision(59), RestoreTarget::Time(SystemTime::now().into())] {
         let _ = std::fs::remove_dir_all(&into);
         let mut told = Vec::new();
         restore(&folder, to, &into, &mut |now| told.push((now.done, now.total)))
@@ -131,9 +145,9 @@ async fn progress_is_in_bytes_and_never_goes_back() {
 
 #[test]
 fn a_target_is_a_revision_or_a_time() {
-    assert_eq!("12".parse(), Ok(Target::Revision(12)));
-    assert!(matches!("2026-01-31T12:00:00+01:00".parse(), Ok(Target::Time(_))));
-    let error = "yesterday".parse::<Target>().expect_err("neither").to_string();
+    assert_eq!("12".parse(), Ok(RestoreTarget::Revision(12)));
+    assert!(matches!("2026-01-31T12:00:00+01:00".parse(), Ok(RestoreTarget::Time(_))));
+    let error = "yesterday".parse::<RestoreTarget>().expect_err("neither").to_string();
     assert!(error.contains("it is a revision, or a time such as"), "{error}");
 }
 
@@ -144,7 +158,7 @@ async fn restore_keeps_absolute_deadlines() {
     store.set("k", "v").ttl(Duration::from_secs(3_600)).await.expect("it is written");
     let deadline = store.get("k").await.expect("it is open").expect("it is there").expires_at;
     store.shutdown().await.expect("it closes");
-    back(&folder, Target::Revision(1), &into).expect("it reaches back");
+    back(&folder, RestoreTarget::Revision(1), &into).expect("it reaches back");
     let restored = open(&into);
     let entry = restored.get("k").await.expect("it starts").expect("it is there");
     assert_eq!(entry.expires_at, deadline);

@@ -5,21 +5,21 @@ use std::path::{Path, PathBuf};
 
 use mainspring::journal::file::FileError;
 use mainspring::journal::file::tools::{
-    Repair, RepairOptions, Step, Verdict, check, compact, repair,
+    RepairOptions, RepairReport, RepairStep, Verdict, check, compact, repair,
 };
 
 use crate::folder::{backup_of, content, files, filled, flip, fresh, open, rows};
 
-fn plan(folder: &Path) -> Result<Repair, FileError> {
+fn plan(folder: &Path) -> Result<RepairReport, FileError> {
     repair(folder, RepairOptions::default(), &mut |_| {})
 }
 
-fn write(folder: &Path) -> Result<Repair, FileError> {
+fn write(folder: &Path) -> Result<RepairReport, FileError> {
     let _ = fs::remove_dir_all(backup_of(folder));
     repair(folder, RepairOptions::default().write(true), &mut |_| {})
 }
 
-fn salvage(folder: &Path) -> Repair {
+fn salvage(folder: &Path) -> RepairReport {
     let _ = fs::remove_dir_all(backup_of(folder));
     let options = RepairOptions::default().write(true).salvage(true);
     repair(folder, options, &mut |_| {}).expect("something is kept")
@@ -182,7 +182,7 @@ async fn salvage_keeps_the_changes_behind_the_damage() {
     assert_eq!((salvaged.missing, salvaged.unfit), (1, 0), "{done:?}");
     assert_eq!((done.revision, done.entries), (40, 39));
     assert_eq!(salvaged.changes, 40 - planned.revision - 1);
-    assert!(matches!(&done.steps[0], Step::Snapshot { .. }), "{:?}", done.steps);
+    assert!(matches!(&done.steps[0], RepairStep::Snapshot { .. }), "{:?}", done.steps);
     let after = rows(&folder);
     assert_eq!(before.iter().filter(|row| after.contains(row)).count(), 39);
     starts_at(&folder, 40).await;

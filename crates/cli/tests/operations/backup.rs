@@ -26,7 +26,7 @@ async fn token(server: &Server, name: &str) -> std::path::PathBuf {
     let url = format!("http://{}", server.api);
     let accounts = Accounts::connect(&url).expect("a URL");
     let login = accounts.login("ada", "wheels within wheels").await.expect("ada");
-    let client = Client::<Json>::at(&url).login(login).connect();
+    let client = Client::<Json>::builder(&url).login(login).connect();
     let accounts = client.expect("a URL").accounts();
     let token = accounts.add_token("ada", "nightly", None, None).await.expect("an admin");
     let path = fresh(name);
@@ -37,7 +37,7 @@ async fn token(server: &Server, name: &str) -> std::path::PathBuf {
 
 fn client(server: &Server, token: &Path) -> Client<Json> {
     let token = fs::read_to_string(token).expect("text");
-    let client = Client::<Json>::at(&format!("http://{}", server.api)).token(token.as_str());
+    let client = Client::<Json>::builder(&format!("http://{}", server.api)).token(token.as_str());
     client.max_event_bytes(16 << 20).max_answer_bytes(16 << 20).connect().expect("a URL")
 }
 

@@ -16,15 +16,15 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::net::Ipv4Addr;
-//! use mainspring_http::auth::{Access, Auth, Keys, Options, Role};
+//! use mainspring_http::auth::{Access, Auth, Keys, AuthOptions, Role};
 //! use mainspring::Store;
 //! use mainspring_http::server;
 //!
-//! let auth = Auth::new(Store::builder().spawn(), Keys::in_memory()?, Options::default())?;
+//! let auth = Auth::new(Store::builder().spawn(), Keys::in_memory()?, AuthOptions::default())?;
 //! auth.register("ada", "wheels within wheels".into(), Access::new(Role::Reader).within("car/")).await?;
 //! let tokens = auth.login("ada", "wheels within wheels".into(), Ipv4Addr::LOCALHOST.into()).await?;
 //!
-//! let mut options = server::Options::default();
+//! let mut options = server::ServerOptions::default();
 //! options.auth = Some(auth); // for `server::serve`: from now on everybody is asked who they are
 //! # drop(tokens);
 //! # Ok(()) }
@@ -45,4 +45,4 @@ pub use self::secret::Secret;
 #[cfg(all(test, feature = "server"))]
 pub(crate) use self::service::forge;
 #[cfg(feature = "server")]
-pub use self::service::{Account, Auth, Grant, Keys, Options, Tokens};
+pub use self::service::{Account, Auth, AuthOptions, Grant, Keys, Tokens};

@@ -50,18 +50,18 @@ type Result<A, E = AuthError> = std::result::Result<A, E>;
 /// use mainspring_http::auth::{Access, Role};
 /// use mainspring_http::client::Accounts;
 /// # use mainspring::{Store, wire::Json};
-/// # use mainspring_http::{auth::{Auth, Keys, Options}, server};
-/// # let auth = Auth::new(Store::builder().spawn(), Keys::in_memory()?, Options::default())?;
+/// # use mainspring_http::{auth::{Auth, Keys, ClientBuilder}, server};
+/// # let auth = Auth::new(Store::builder().spawn(), Keys::in_memory()?, ClientBuilder::default())?;
 /// # auth.ensure_admin("ada", "wheels within wheels".into()).await?;
 /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 /// # let url = &format!("http://{}", listener.local_addr()?);
-/// # let mut options = server::Options::default();
+/// # let mut options = server::ServerOptions::default();
 /// # options.auth = Some(auth);
 /// # let store = Store::<Json>::builder().spawn();
 /// # tokio::spawn(server::serve(listener, store, options, Default::default()));
 ///
 /// let tokens = Accounts::connect(url)?.login("ada", "wheels within wheels").await?;
-/// let store = Client::<f64>::at(url).login(tokens).connect()?;
+/// let store = Client::<f64>::builder(url).login(tokens).connect()?;
 /// store.set("car/speed", 42.0).await?;
 ///
 /// let accounts = store.accounts();
@@ -69,7 +69,7 @@ type Result<A, E = AuthError> = std::result::Result<A, E>;
 /// let reads = Access::new(Role::Reader).within("car/");
 /// let made = accounts.add_token("grace", "dashboard", Some(reads), None).await?;
 ///
-/// let dashboard = Client::<f64>::at(url).token(made.token).connect()?;
+/// let dashboard = Client::<f64>::builder(url).token(made.token).connect()?;
 /// assert_eq!(dashboard.get("car/speed").await?.unwrap().item(), Some(&42.0));
 /// # Ok(()) }
 /// ```
@@ -93,7 +93,7 @@ impl Accounts {
         Ok(Client::<()>::connect(url)?.accounts())
     }
 
-    /// Log in. The tokens are for [`Options::login`](super::Options::login).
+    /// Log in. The tokens are for [`ClientBuilder::login`](super::ClientBuilder::login).
     pub async fn login(&self, name: &str, password: impl Into<Secret>) -> Result<Tokens> {
         let body = Login { name: name.to_owned(), password: password.into() };
         let request = self.0.request(Operation::Login);

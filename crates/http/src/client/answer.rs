@@ -1,7 +1,7 @@
 //! The answers of a server, as they are read.
 
 use mainspring::internal::{Counts, Row, Slice};
-use mainspring::journal::Compacted;
+use mainspring::journal::CompactionReport;
 use mainspring::{Action, Entry, Error, Key, Page, ResumeToken, Stats, StoreId, Write, Written};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -115,7 +115,7 @@ pub(super) fn entries<T: DeserializeOwned>(body: &[u8]) -> Read<Page<(Key, Entry
 }
 
 /// The result of a compaction.
-pub(super) fn compacted(body: &[u8]) -> Read<Compacted> {
+pub(super) fn compacted(body: &[u8]) -> Read<CompactionReport> {
     let figures: CompactionResult = serde_json::from_slice(body).map_err(text)?;
     Ok(figures.into())
 }

@@ -87,7 +87,7 @@ impl Backup {
     /// # Errors
     ///
     /// [`Error::Unreachable`] if the transfer was cut, which the server does too if it cannot complete the backup, or if
-    /// nothing came for as long as [`Options::silence`](super::Options::silence) says. What came is incomplete then, and is
+    /// nothing came for as long as [`ClientBuilder::silence`](super::ClientBuilder::silence) says. What came is incomplete then, and is
     /// of no use. It is the end: every later call gives an error.
     ///
     /// # Cancel safety

@@ -12,11 +12,11 @@ use super::fault::Fault;
 use super::tokens::Tokens;
 use crate::auth::Secret;
 
-/// A login that [clients](super::Options::login) use. They renew its tokens before the access token ends, or when the
+/// A login that [clients](super::ClientBuilder::login) use. They renew its tokens before the access token ends, or when the
 /// server does not take it any more. Clones are the same login, and so are all clients that have one of them.
 ///
 /// A renewal uses up the refresh token, and a server ends the login whose refresh token comes twice. So nobody else may
-/// have the same tokens, unless all of them keep them in the same [place](Keeper).
+/// have the same tokens, unless all of them keep them in the same [place](TokenStorage).
 ///
 /// # Examples
 ///
@@ -29,7 +29,7 @@ use crate::auth::Secret;
 /// let url = "http://127.0.0.1:8080";
 /// let tokens = Accounts::connect(url)?.login("ada", "wheels within wheels").await?;
 /// let login = Login::from(tokens);
-/// let store = Client::<f64>::at(url).login(login.clone()).connect()?;
+/// let store = Client::<f64>::builder(url).login(login.clone()).connect()?;
 /// store.set("car/speed", 42.0).await?;
 /// # Ok(()) }
 /// ```
@@ -38,7 +38,7 @@ pub struct Login(Arc<Inner>);
 
 struct Inner {
     tokens: Mutex<Tokens>,
-    keeper: Option<Arc<dyn Keeper>>,
+    keeper: Option<Arc<dyn TokenStorage>>,
     /// Held while they are renewed.
     renewing: tokio::sync::Mutex<()>,
 }
@@ -46,18 +46,18 @@ struct Inner {
 /// Keeps the tokens of a login where they outlive the process, and where several processes may share them.
 ///
 /// Its methods may block: they are called on threads that may.
-pub trait Keeper: Send + Sync + 'static {
+pub trait TokenStorage: Send + Sync + 'static {
     /// Take the tokens. Nobody else takes them, in this process or another, until what is answered is dropped.
     ///
     /// # Errors
     ///
     /// If they cannot be taken: then they are not renewed, and the command that needs it is
     /// [`Error::Rejected`](mainspring::Error::Rejected).
-    fn take(&self) -> io::Result<Box<dyn Taken>>;
+    fn take(&self) -> io::Result<Box<dyn LockedTokens>>;
 }
 
 /// Tokens that nobody else takes meanwhile.
-pub trait Taken: Send {
+pub trait LockedTokens: Send {
     /// Those that are kept; `None` if somebody has logged out.
     fn tokens(&self) -> Option<Tokens>;
 
@@ -80,11 +80,11 @@ pub(super) trait Refresher: Clone + Send + Sync + 'static {
 
 impl Login {
     /// A login whose tokens are kept somewhere: these, or newer ones.
-    pub fn kept(tokens: Tokens, keeper: impl Keeper) -> Self {
+    pub fn kept(tokens: Tokens, keeper: impl TokenStorage) -> Self {
         Self::new(tokens, Some(Arc::new(keeper)))
     }
 
-    fn new(tokens: Tokens, keeper: Option<Arc<dyn Keeper>>) -> Self {
+    fn new(tokens: Tokens, keeper: Option<Arc<dyn TokenStorage>>) -> Self {
         let renewing = tokio::sync::Mutex::default();
         Self(Arc::new(Inner { tokens: Mutex::new(tokens), keeper, renewing }))
     }

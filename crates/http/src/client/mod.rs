@@ -21,8 +21,8 @@ mod write;
 
 pub use self::accounts::Accounts;
 pub use self::backup::Backup;
-pub use self::login::{Keeper, Login, Taken};
-pub use self::options::Options;
+pub use self::login::{LockedTokens, Login, TokenStorage};
+pub use self::options::ClientBuilder;
 pub use self::remote::Remote;
 pub use self::tokens::Tokens;
 use std::fmt;
@@ -40,7 +40,7 @@ use mainspring::{Result, Store};
 ///
 /// # What is different from a store of this process
 ///
-/// - A command waits for an answer at most as long as its [timeout](Options::timeout).
+/// - A command waits for an answer at most as long as its [timeout](ClientBuilder::timeout).
 /// - **Reads** are tried again when there is no answer, or the server is busy; at last they say
 ///   [`Error::Unreachable`](mainspring::Error::Unreachable).
 /// - **Writes** are tried again only when it is certain that nothing has happened: there was no connection, or the
@@ -59,7 +59,7 @@ use mainspring::{Result, Store};
 ///   [`Error::Unauthorized`](mainspring::Error::Unauthorized) and [`Error::Forbidden`](mainspring::Error::Forbidden), with
 ///   [`Error::Unreachable`](mainspring::Error::Unreachable) if the connection is lost before a snapshot was complete, and with
 ///   [`Error::Rejected`](mainspring::Error::Rejected) if what comes cannot be read.
-/// - A server with accounts wants to know who asks: give it a [token](Options::token) or a [login](Options::login), whose
+/// - A server with accounts wants to know who asks: give it a [token](ClientBuilder::token) or a [login](ClientBuilder::login), whose
 ///   tokens are renewed while a subscription goes on.
 /// - The keys `.` and `..` cannot be in the address of a request: [`Error::Rejected`](mainspring::Error::Rejected).
 /// - [`view`](mainspring::Reader::view), [`latest`](mainspring::Reader::latest), `try_send` and `blocking_send` are for stores of
@@ -67,7 +67,7 @@ use mainspring::{Result, Store};
 ///
 /// Proxies that the environment names are not used, and redirects not followed. With `https://` (feature `tls`) the
 /// connection is encrypted, and the server has to have a certificate of an authority that the system trusts, or that the
-/// [options](Options::root_certificates) name.
+/// [options](ClientBuilder::root_certificates) name.
 ///
 /// # Cancel safety
 ///
@@ -96,7 +96,7 @@ pub struct Client<T> {
     remote: Remote,
 }
 
-impl<T> Options<T> {
+impl<T> ClientBuilder<T> {
     /// The client. Nothing is sent yet: connections are made when they are needed, and kept for the next request.
     ///
     /// # Errors
@@ -130,12 +130,12 @@ impl<T> Client<T> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn connect(url: &str) -> Result<Self> {
-        Self::at(url).connect()
+        Self::builder(url).connect()
     }
 
     /// A client of the server at a URL, with options.
-    pub fn at(url: &str) -> Options<T> {
-        Options::new(url)
+    pub fn builder(url: &str) -> ClientBuilder<T> {
+        ClientBuilder::new(url)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Login;
 use crate::auth::Secret;
 
-/// How a client reaches its server. Made by [`Client::at`](crate::Client::at).
+/// How a client reaches its server. Made by [`Client::builder`](crate::Client::builder).
 ///
 /// # Examples
 ///
@@ -15,7 +15,7 @@ use crate::auth::Secret;
 /// use std::time::Duration;
 /// use mainspring_http::Client;
 ///
-/// let store = Client::<f64>::at("http://127.0.0.1:8080/store")
+/// let store = Client::<f64>::builder("http://127.0.0.1:8080/store")
 ///     .timeout(Duration::from_secs(5))
 ///     .tries(1)
 ///     .connect()?;
@@ -23,7 +23,7 @@ use crate::auth::Secret;
 /// # Ok::<(), mainspring::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Options<T> {
+pub struct ClientBuilder<T> {
     pub(super) url: String,
     pub(super) connect_timeout: Duration,
     pub(super) timeout: Duration,
@@ -46,7 +46,7 @@ pub(super) enum Credentials {
     Login(Login),
 }
 
-impl<T> Options<T> {
+impl<T> ClientBuilder<T> {
     pub(super) fn new(url: &str) -> Self {
         Self {
             url: url.to_owned(),
@@ -120,7 +120,7 @@ impl<T> Options<T> {
     /// ```no_run
     /// use mainspring_http::Client;
     ///
-    /// let store = Client::<f64>::at("https://store.internal:8080")
+    /// let store = Client::<f64>::builder("https://store.internal:8080")
     ///     .root_certificates(std::fs::read("ca.pem")?)
     ///     .connect()?;
     /// # drop(store);
@@ -150,10 +150,10 @@ impl<T> Options<T> {
     }
 }
 
-impl<T> fmt::Debug for Options<T> {
+impl<T> fmt::Debug for ClientBuilder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the URL, which may have a password in it, and without tokens.
-        f.debug_struct("Options")
+        f.debug_struct("ClientBuilder")
             .field("connect_timeout", &self.connect_timeout)
             .field("timeout", &self.timeout)
             .field("silence", &self.silence)

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::address::{Address, ask};
 use super::fault::{Effect, Fault, unreadable};
-use super::options::{Credentials, Options};
+use super::options::{ClientBuilder, Credentials};
 #[cfg(feature = "tls")]
 use super::tls;
 use crate::auth::Secret;
@@ -111,7 +111,7 @@ impl Request {
 }
 
 impl Remote {
-    pub(super) fn new<T>(options: &Options<T>) -> Result<Self, Error> {
+    pub(super) fn new<T>(options: &ClientBuilder<T>) -> Result<Self, Error> {
         let address = Address::parse(&options.url)?;
         let http = reqwest::Client::builder();
         #[cfg(feature = "tls")]
@@ -135,7 +135,8 @@ impl Remote {
             .retry(retry::never())
             .build()
             .map_err(|error| Error::Rejected(error.to_string().into()))?;
-        let Options { timeout, silence, tries, max_answer_bytes, max_event_bytes, .. } = *options;
+        let ClientBuilder { timeout, silence, tries, max_answer_bytes, max_event_bytes, .. } =
+            *options;
         let credentials = options.credentials.clone();
         if let Some(Credentials::Token(token)) = &credentials {
             bearer(token).map_err(|fault| fault.into_error(Effect::Read, &address))?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mainspring::journal::Compacted;
+use mainspring::journal::CompactionReport;
 use mainspring::{Error, Result, Stats, StoreId};
 use reqwest::header::HeaderName;
 
@@ -27,7 +27,7 @@ impl Remote {
         self.send(&request, count).await
     }
 
-    pub(super) async fn compact(&self) -> Result<Compacted> {
+    pub(super) async fn compact(&self) -> Result<CompactionReport> {
         // It takes as long as there is data to write, and would go on after the client has given up.
         let request = self.request(Operation::Compact).without_limit();
         self.send(&request, |answer| answer::compacted(&answer.body)).await

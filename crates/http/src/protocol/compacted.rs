@@ -1,6 +1,6 @@
 //! The result of a compaction, as it is sent.
 
-use mainspring::journal::Compacted;
+use mainspring::journal::CompactionReport;
 use serde::{Deserialize, Serialize};
 
 /// The result of a compaction.
@@ -15,14 +15,14 @@ pub(crate) struct CompactionResult {
     bytes_after: u64,
 }
 
-impl From<Compacted> for CompactionResult {
-    fn from(compacted: Compacted) -> Self {
-        let Compacted { revision, bytes_before, bytes_after, .. } = compacted;
+impl From<CompactionReport> for CompactionResult {
+    fn from(compacted: CompactionReport) -> Self {
+        let CompactionReport { revision, bytes_before, bytes_after, .. } = compacted;
         Self { revision, bytes_before, bytes_after }
     }
 }
 
-impl From<CompactionResult> for Compacted {
+impl From<CompactionResult> for CompactionReport {
     fn from(figures: CompactionResult) -> Self {
         Self::new(figures.revision, figures.bytes_before, figures.bytes_after)
     }

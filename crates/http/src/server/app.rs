@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-use super::Options;
+use super::ServerOptions;
 use super::answer::Failure;
 use super::openapi::Description;
 
@@ -23,14 +23,18 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Element fo
 /// What every handler has.
 pub(super) struct App<T> {
     pub(super) store: Store<T>,
-    pub(super) options: Options,
+    pub(super) options: ServerOptions,
     /// When it is cancelled, streams end.
     pub(super) shutdown: CancellationToken,
     pub(super) description: Description,
 }
 
 impl<T> App<T> {
-    pub(super) fn new(store: Store<T>, options: Options, shutdown: CancellationToken) -> Self {
+    pub(super) fn new(
+        store: Store<T>,
+        options: ServerOptions,
+        shutdown: CancellationToken,
+    ) -> Self {
         let description = Description::new(&options.api_version, options.auth.is_some());
         Self { store, options, shutdown, description }
     }

@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::accept::{Drained, accept};
+use super::accept::{DrainReport, accept};
 use super::answer::{Failure, json as json_answer};
 use super::metrics::registry;
-use super::{Limits, Options};
+use super::{Limits, ServerOptions};
 use crate::auth::Account;
 use crate::protocol::{Operation, Problem};
 
@@ -55,13 +55,13 @@ const OPEN_METRICS: HeaderValue =
 /// use tokio_util::sync::CancellationToken;
 ///
 /// let store = Store::<String>::builder().spawn();
-/// let options = server::Options::default();
+/// let options = server::ServerOptions::default();
 /// let health: axum::Router =
 ///     server::health((*store).clone(), &options, CancellationToken::new());
 /// # drop(health);
 /// # }
 /// ```
-pub fn health<T>(store: Reader<T>, options: &Options, stopping: CancellationToken) -> Router
+pub fn health<T>(store: Reader<T>, options: &ServerOptions, stopping: CancellationToken) -> Router
 where
     T: Clone + Send + Sync + 'static,
 {
@@ -94,8 +94,8 @@ pub async fn serve_health(
     listener: TcpListener,
     health: Router,
     shutdown: CancellationToken,
-) -> Drained {
-    let mut options = Options::default();
+) -> DrainReport {
+    let mut options = ServerOptions::default();
     options.limits.max_connections = CONNECTIONS;
     options.limits.max_requests = REQUESTS;
     options.limits.max_body_bytes = BODY;

@@ -11,7 +11,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
-use super::Options;
+use super::ServerOptions;
 use super::answer::Failure;
 use super::origin::OriginPolicy;
 
@@ -78,7 +78,7 @@ impl From<Router> for Layered {
 /// Put around the routes what the options ask for.
 ///
 /// `is_local`: the server listens at a loopback address.
-pub(super) fn around(router: Router, options: &Options, is_local: bool) -> Layered {
+pub(super) fn around(router: Router, options: &ServerOptions, is_local: bool) -> Layered {
     let with_cors = |router: Router| {
         let origins = &options.cors_origins;
         if origins.is_empty() { router } else { router.layer(cors(origins)) }.with_state(())
@@ -132,8 +132,9 @@ mod tests {
         let router = Router::new()
             .route("/long", get(async || "v".repeat(2_000)))
             .route("/short", get(async || "v".repeat(100)));
-        let on = around(router.clone(), &Options::default(), true);
-        let off = around(router, &Options { compression: false, ..Options::default() }, true);
+        let on = around(router.clone(), &ServerOptions::default(), true);
+        let off =
+            around(router, &ServerOptions { compression: false, ..ServerOptions::default() }, true);
         let (gzip, none) = ((ACCEPT_ENCODING, "gzip"), (ACCEPT, "*/*"));
         assert_eq!(encoding(&on, "/long", gzip.clone()).await.as_deref(), Some("gzip"));
         assert_eq!(encoding(&on, "/long", (ACCEPT_ENCODING, "identity")).await, None);

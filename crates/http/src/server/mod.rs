@@ -18,12 +18,12 @@ mod serve;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub use self::accept::Drained;
+pub use self::accept::DrainReport;
 pub use self::app::Element;
 pub use self::health::{health, serve_health};
 pub use self::limits::Limits;
 pub use self::metrics::Metrics;
-pub use self::options::Options;
+pub use self::options::ServerOptions;
 pub use self::serve::{router, serve};
 #[cfg(feature = "tls")]
 pub use self::tls::{Tls, TlsError};

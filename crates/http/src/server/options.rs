@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::Tls;
 use super::{Limits, Metrics};
 
-/// How a server behaves. Start from [`Options::default`] and change what should be otherwise.
+/// How a server behaves. Start from [`ServerOptions::default`] and change what should be otherwise.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Options {
+pub struct ServerOptions {
     /// How much it takes on.
     pub limits: Limits,
     /// How often a stream without news says that it is alive: a millisecond to 30 years, as the times of the limits
@@ -36,7 +36,7 @@ pub struct Options {
     pub metrics: Metrics,
 }
 
-impl Default for Options {
+impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             limits: Limits::default(),

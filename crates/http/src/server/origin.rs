@@ -9,7 +9,7 @@ use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, Request};
 
-use super::Options;
+use super::ServerOptions;
 use super::answer::Failure;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -24,7 +24,7 @@ pub(super) struct OriginPolicy {
 
 impl OriginPolicy {
     /// `is_local`: the server listens at a loopback address, where no name of others should lead.
-    pub(super) fn new(options: &Options, is_local: bool) -> Self {
+    pub(super) fn new(options: &ServerOptions, is_local: bool) -> Self {
         let hosts = &options.allowed_hosts;
         let any = hosts.iter().any(|host| host == "*");
         let checked = (is_local || !hosts.is_empty()) && !any;
@@ -123,10 +123,10 @@ mod tests {
         policy.check(request).err().map(|Failure(problem)| problem.code.into_owned())
     }
 
-    fn options(hosts: &[&str], origins: &[&str]) -> Options {
+    fn options(hosts: &[&str], origins: &[&str]) -> ServerOptions {
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
         let (allowed_hosts, cors_origins) = (texts(hosts), texts(origins));
-        Options { allowed_hosts, cors_origins, ..Options::default() }
+        ServerOptions { allowed_hosts, cors_origins, ..ServerOptions::default() }
     }
 
     #[test]

@@ -7,11 +7,11 @@ use mainspring::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::accept::{Drained, accept};
+use super::accept::{DrainReport, accept};
 use super::app::{App, Element};
 use super::limits::within_reason;
 use super::routes::routes;
-use super::{Options, layers};
+use super::{ServerOptions, layers};
 
 /// The store as routes, to be mounted in a service of one's own.
 ///
@@ -36,7 +36,7 @@ use super::{Options, layers};
 /// # Ok(()) }
 /// ```
 pub fn router<T: Element>(store: Store<T>) -> Router {
-    let app = App::new(store, Options::default(), CancellationToken::new());
+    let app = App::new(store, ServerOptions::default(), CancellationToken::new());
     routes(Arc::new(app))
 }
 
@@ -44,7 +44,7 @@ pub fn router<T: Element>(store: Store<T>) -> Router {
 /// certificate. Shut the store down after it, not before.
 ///
 /// Writes of pages of other origins are refused, and so is, at a loopback address, who asks for a name that is not
-/// the server's: see [`Options::cors_origins`] and [`Options::allowed_hosts`].
+/// the server's: see [`ServerOptions::cors_origins`] and [`ServerOptions::allowed_hosts`].
 ///
 /// When `shutdown` is cancelled, nobody new is let in, streams end, requests that are worked on are finished for as long as the
 /// [drain time-out](super::Limits::drain_timeout) allows, and what is left is cut.
@@ -69,7 +69,7 @@ pub fn router<T: Element>(store: Store<T>) -> Router {
 /// let shutdown = CancellationToken::new();
 /// # shutdown.cancel();
 ///
-/// let drained = server::serve(listener, store.clone(), server::Options::default(), shutdown).await;
+/// let drained = server::serve(listener, store.clone(), server::ServerOptions::default(), shutdown).await;
 /// store.shutdown().await?;
 /// assert_eq!(drained.cut, 0);
 /// # Ok(()) }
@@ -77,9 +77,9 @@ pub fn router<T: Element>(store: Store<T>) -> Router {
 pub async fn serve<T: Element>(
     listener: TcpListener,
     store: Store<T>,
-    mut options: Options,
+    mut options: ServerOptions,
     shutdown: CancellationToken,
-) -> Drained {
+) -> DrainReport {
     options.heartbeat = within_reason(options.heartbeat);
     let is_local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     let app = Arc::new(App::new(store, options, shutdown.clone()));

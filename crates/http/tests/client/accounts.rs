@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use mainspring::wire::Json;
 use mainspring::{Error, Event, Store};
 use mainspring_http::auth::{self, Access, Auth, AuthError, Keys, Role};
-use mainspring_http::client::{Accounts, Keeper, Login, Taken, Tokens};
+use mainspring_http::client::{Accounts, LockedTokens, Login, TokenStorage, Tokens};
 use mainspring_http::{Client, server};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -26,7 +26,7 @@ struct Server {
 impl Server {
     /// With an admin who is called ada.
     async fn start(access_ttl: Duration) -> Self {
-        let mut options = auth::Options::default();
+        let mut options = auth::AuthOptions::default();
         options.access_ttl = access_ttl;
         let accounts = Store::builder().spawn();
         let auth = Auth::new(accounts, Keys::in_memory().unwrap(), options).unwrap();
@@ -34,7 +34,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (store, stop) = (Store::builder().spawn(), CancellationToken::new());
-        let mut options = server::Options::default();
+        let mut options = server::ServerOptions::default();
         options.auth = Some(auth.clone());
         tokio::spawn(server::serve(listener, store.clone(), options, stop.clone()));
         Self { url, store, auth, stop }
@@ -45,7 +45,7 @@ impl Server {
     }
 
     fn client(&self, login: impl Into<Login>) -> Client<u64> {
-        Client::at(&self.url).login(login).connect().unwrap()
+        Client::builder(&self.url).login(login).connect().unwrap()
     }
 }
 
@@ -165,7 +165,7 @@ async fn a_renewal_that_nobody_waits_for_is_finished() {
 async fn while_a_server_is_away_a_login_is_not_lost() {
     let server = Server::start(minutes(10)).await;
     let tokens = due(server.tokens().await);
-    let away = Client::<u64>::at("http://127.0.0.1:9").tries(1).login(tokens.clone());
+    let away = Client::<u64>::builder("http://127.0.0.1:9").tries(1).login(tokens.clone());
     let error = away.connect().unwrap().set("k", 1).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable(_)), "{error:?}");
     server.client(tokens).set("k", 1).await.unwrap();
@@ -177,13 +177,13 @@ struct Shelf(Arc<Mutex<(Option<Tokens>, u64)>>);
 
 struct Held(OwnedMutexGuard<(Option<Tokens>, u64)>);
 
-impl Keeper for Shelf {
-    fn take(&self) -> io::Result<Box<dyn Taken>> {
+impl TokenStorage for Shelf {
+    fn take(&self) -> io::Result<Box<dyn LockedTokens>> {
         Ok(Box::new(Held(Arc::clone(&self.0).blocking_lock_owned())))
     }
 }
 
-impl Taken for Held {
+impl LockedTokens for Held {
     fn tokens(&self) -> Option<Tokens> {
         self.0.0.clone()
     }
@@ -228,7 +228,7 @@ async fn a_program_has_a_token() {
         admin.add_token("robot", "dash", Some(reads.clone()), Some(minutes(1))).await.unwrap();
     assert_eq!((made.info.label.as_str(), &made.info.access), ("dash", &reads));
 
-    let robot = Client::<u64>::at(&server.url).token(made.token.clone()).connect().unwrap();
+    let robot = Client::<u64>::builder(&server.url).token(made.token.clone()).connect().unwrap();
     assert_eq!(robot.get("car/speed").await.unwrap(), None);
     assert_eq!(robot.set("car/speed", 1).await.unwrap_err(), Error::Forbidden);
     assert_eq!(robot.get("plane").await.unwrap_err(), Error::Forbidden);
@@ -279,7 +279,7 @@ async fn what_is_done_with_accounts() {
     let without = Store::<Json>::builder().spawn();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let options = server::Options::default();
+    let options = server::ServerOptions::default();
     tokio::spawn(server::serve(listener, without, options, server.stop.clone()));
     let told = Accounts::connect(&url).unwrap().login("ada", PASSWORD).await.unwrap_err();
     assert!(told.to_string().contains("has no accounts"), "{told}");
@@ -307,17 +307,17 @@ async fn nothing_shows_a_secret() {
     let server = Server::start(minutes(10)).await;
     let tokens = server.tokens().await;
     let login = Login::from(tokens.clone());
-    let options = Client::<u64>::at(&server.url).login(login.clone());
-    let with_token = Client::<u64>::at(&server.url).token("mst_secret");
+    let options = Client::<u64>::builder(&server.url).login(login.clone());
+    let with_token = Client::<u64>::builder(&server.url).token("mst_secret");
     let store = options.clone().connect().unwrap();
     let shown =
         format!("{tokens:?} {login:?} {options:?} {with_token:?} {store:?} {:?}", store.accounts());
     for secret in [tokens.access.expose(), tokens.refresh.expose(), "mst_secret"] {
         assert!(!shown.contains(secret), "{shown}");
     }
-    let error = Client::<u64>::at(&server.url).token("mst_secret\n").connect().unwrap_err();
+    let error = Client::<u64>::builder(&server.url).token("mst_secret\n").connect().unwrap_err();
     assert!(matches!(error, Error::Rejected(_)) && !error.to_string().contains("mst"), "{error}");
-    let refused = Client::<u64>::at(&server.url).token("mst_secret").connect().unwrap();
+    let refused = Client::<u64>::builder(&server.url).token("mst_secret").connect().unwrap();
     let error = refused.get("k").await.unwrap_err();
     assert!(!format!("{error:?} {error}").contains("mst_secret"));
 }

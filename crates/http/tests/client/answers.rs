@@ -147,7 +147,7 @@ async fn nobody_there_is_no_unknown() {
     let url = liar.url.clone();
     drop(liar);
     tokio::task::yield_now().await;
-    let store = Client::<String>::at(&url).tries(2).connect().unwrap();
+    let store = Client::<String>::builder(&url).tries(2).connect().unwrap();
     let failed = store.set("k", "v").await;
     assert!(unreachable(&failed), "{failed:?}");
     assert!(failed.unwrap_err().to_string().contains(&url));
@@ -159,7 +159,7 @@ async fn nobody_there_is_no_unknown() {
 async fn nothing_of_a_password_is_told() {
     let liar = Liar::new([Say::Nothing]).await;
     let url = liar.url.replace("http://", "http://ada:secret@");
-    let store = Client::<String>::at(&url).tries(1).connect().unwrap();
+    let store = Client::<String>::builder(&url).tries(1).connect().unwrap();
     let error = store.get("k").await.unwrap_err();
     assert!(!format!("{error:?} {store:?}").contains("secret"), "{error:?} {store:?}");
     assert!(format!("{store:?}").contains(&liar.url), "{store:?}");

@@ -53,7 +53,7 @@ async fn elements_of_any_type_reach_the_client_and_the_journal() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let stop = CancellationToken::new();
-    let options = server::Options::default();
+    let options = server::ServerOptions::default();
     let server = tokio::spawn(server::serve(listener, store.clone(), options, stop.clone()));
     let client = Client::<Readings>::connect(&url).unwrap();
     let mut changes = client.subscribe().from_snapshot().await.unwrap();

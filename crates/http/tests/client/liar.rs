@@ -53,7 +53,7 @@ impl Liar {
 
     /// A client that waits this long for an answer, and for the next bytes of a stream.
     pub(crate) fn client_within(&self, limit: Duration, tries: usize) -> Client<String> {
-        Client::at(&self.url).tries(tries).timeout(limit).silence(limit).connect().unwrap()
+        Client::builder(&self.url).tries(tries).timeout(limit).silence(limit).connect().unwrap()
     }
 
     /// What was asked so far.

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use mainspring::journal::Compacted;
+use mainspring::journal::CompactionReport;
 use mainspring::{Error, Event, Store, Write};
 use mainspring_http::{Client, server};
 use tokio::net::TcpListener;
@@ -18,7 +18,7 @@ async fn serve(set: impl FnOnce(&mut server::Limits)) -> String {
 async fn serve_store(store: Store<String>, set: impl FnOnce(&mut server::Limits)) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let mut options = server::Options::default();
+    let mut options = server::ServerOptions::default();
     set(&mut options.limits);
     tokio::spawn(server::serve(listener, store, options, CancellationToken::new()));
     url
@@ -87,7 +87,7 @@ async fn compaction_may_take_longer_than_the_timeout() {
     pieces.push(br#"{"revision":7,"bytes_before":900,"bytes_after":100}"#.to_vec());
     let liar = Liar::new([Say::Pieces(pieces)]).await;
     assert!(liar.client().clear().await.is_err());
-    assert_eq!(liar.client().compact().await, Ok(Compacted::new(7, 900, 100)));
+    assert_eq!(liar.client().compact().await, Ok(CompactionReport::new(7, 900, 100)));
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn an_answer_has_a_limit() {
     let mut pieces = vec![endless.to_vec()];
     pieces.extend((0..200).map(|_| vec![b' '; 1_000]));
     let liar = Liar::new([Say::Pieces(pieces)]).await;
-    let client = Client::<String>::at(&liar.url).max_answer_bytes(100_000).connect().unwrap();
+    let client = Client::<String>::builder(&liar.url).max_answer_bytes(100_000).connect().unwrap();
     let error = client.get("k").await.unwrap_err();
     assert!(matches!(&error, Error::Rejected(why) if why.contains("100000 bytes")), "{error:?}");
     assert_eq!(client.set("k", "v").await, Err(Error::Unknown), "it may have been done");
@@ -121,7 +121,7 @@ async fn a_write_that_gets_no_connection_is_not_unknown() {
     let held = Client::<String>::connect(&url).unwrap();
     held.set("k", "v").await.unwrap();
     for n in 0..100 {
-        let other = Client::<String>::at(&url).tries(1).connect().unwrap();
+        let other = Client::<String>::builder(&url).tries(1).connect().unwrap();
         let refused = if n % 2 == 0 {
             other.set("k", "w").await
         } else {
@@ -202,7 +202,7 @@ async fn entry_beyond_the_limit_of_a_client_is_named_and_the_others_are_read() {
         store.set(format!("{}/{n:02}", ["a", "z"][n % 2]), "x".repeat(5_000)).await.unwrap();
     }
     store.set("k \"1\"", vec!["y".repeat(1_000); 300]).await.unwrap();
-    let client = Client::<String>::at(&url)
+    let client = Client::<String>::builder(&url)
         .max_answer_bytes(100_000)
         .max_event_bytes(100_000)
         .connect()

@@ -217,7 +217,7 @@ async fn an_event_without_an_end_is_not_collected_for_ever() {
     let mut pieces = vec![stream(Some(0), "data: ")];
     pieces.extend((0..200).map(|_| vec![b'x'; 1024]));
     let liar = Liar::new([Say::Pieces(pieces)]).await;
-    let store = Client::<String>::at(&liar.url).max_event_bytes(100 << 10).connect().unwrap();
+    let store = Client::<String>::builder(&liar.url).max_event_bytes(100 << 10).connect().unwrap();
     let mut told = store.subscribe().await.unwrap();
     let error = told.recv().await.unwrap_err();
     assert!(error.to_string().contains("longer than"), "{error}");

@@ -18,7 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A server with this certificate, or with none.
 async fn serve(name: &str, pair: Option<&Pair>) -> (u16, DropGuard) {
-    let mut options = server::Options::default();
+    let mut options = server::ServerOptions::default();
     options.tls = pair.map(|pair| {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("client-tls-{name}"));
         let (pem, key) = (path.with_extension("pem"), path.with_extension("key"));
@@ -35,7 +35,7 @@ async fn serve(name: &str, pair: Option<&Pair>) -> (u16, DropGuard) {
 }
 
 fn client(url: &str, authority: &Authority) -> Client<String> {
-    Client::at(url).root_certificates(authority.pem()).connect().unwrap()
+    Client::builder(url).root_certificates(authority.pem()).connect().unwrap()
 }
 
 #[tokio::test]
@@ -96,11 +96,12 @@ async fn authorities_that_are_none_are_refused() {
         (&*authority.sign().key, "no certificate in PEM form"),
         (cut, "cannot be read to its end"),
     ] {
-        let refused = Client::<String>::at("https://localhost").root_certificates(pem).connect();
+        let refused =
+            Client::<String>::builder("https://localhost").root_certificates(pem).connect();
         let Err(Error::Rejected(why)) = refused else { panic!("{refused:?}") };
         assert!(why.contains(says), "{why}");
         // Nobody is asked to be trusted.
-        Client::<String>::at("http://localhost").root_certificates(pem).connect().unwrap();
+        Client::<String>::builder("http://localhost").root_certificates(pem).connect().unwrap();
     }
 }
 

@@ -109,7 +109,7 @@ impl Gate<Json> for Open {
 async fn a_gated_list_is_pushed_to_as_any_other() {
     let store = Store::<Json>::builder().gate("g/", Open).spawn();
     store.set("g/k", vec!["a".into()]).await.unwrap();
-    let server = Server::of(store, server::Options::default()).await;
+    let server = Server::of(store, server::ServerOptions::default()).await;
     let pushed = server.ask("PATCH", "/api/v1/g%2Fk/push", r#"{"value":"b"}"#).await;
     assert_eq!((pushed.status.as_u16(), &pushed.json()["revision"]), (200, &2.into()));
     let absent = server.ask("PATCH", "/api/v1/g%2Fnone/push", r#"{"value":"b"}"#).await;

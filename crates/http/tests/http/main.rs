@@ -38,10 +38,10 @@ struct Answer {
 
 impl Server {
     async fn start() -> Self {
-        Self::of(Store::<Json>::builder().spawn(), server::Options::default()).await
+        Self::of(Store::<Json>::builder().spawn(), server::ServerOptions::default()).await
     }
 
-    async fn of(store: Store<Json>, options: server::Options) -> Self {
+    async fn of(store: Store<Json>, options: server::ServerOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();

@@ -203,7 +203,7 @@ async fn replay(server: &Server, observed: impl Iterator<Item = Observed>, table
 async fn what_002_was_asked() {
     let default_ttl = Duration::from_secs(300);
     let store = Store::<Json>::builder().default_ttl(default_ttl).spawn();
-    let server = Server::of(store, server::Options::default()).await;
+    let server = Server::of(store, server::ServerOptions::default()).await;
     let lines = include_str!("../../../../tests/data/observed-002-http.txt").lines();
     replay(&server, lines.map(observed_002), DIFFERENCES_002).await;
 }

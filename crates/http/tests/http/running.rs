@@ -58,7 +58,7 @@ async fn pages_of_others_may_use_it_only_if_they_are_named() {
         server.request("OPTIONS", "/api/v1/k").header("origin", "https://app.example.org");
     assert_refused(&answer(preflight).await, 405, "method_not_allowed");
 
-    let mut options = server::Options::default();
+    let mut options = server::ServerOptions::default();
     options.cors_origins = vec!["https://app.example.org".into()];
     let server = Server::of(Store::<Json>::builder().spawn(), options).await;
     let told = answer(asked(&server)).await;
@@ -122,7 +122,7 @@ async fn a_write_whose_answer_cannot_be_written_was_done() {
 
 #[tokio::test]
 async fn a_page_may_read_what_the_limits_answer_too() {
-    let mut options = server::Options::default();
+    let mut options = server::ServerOptions::default();
     options.cors_origins = vec!["https://app.example.org".into()];
     options.limits.max_body_bytes = 100;
     let server = Server::of(Store::<Json>::builder().spawn(), options).await;
@@ -142,7 +142,7 @@ async fn a_page_may_read_what_the_limits_answer_too() {
 
 #[tokio::test]
 async fn pages_of_others_write_only_if_they_are_named() {
-    let mut options = server::Options::default();
+    let mut options = server::ServerOptions::default();
     options.cors_origins = vec!["https://app.example.org".into()];
     let server = Server::of(Store::<Json>::builder().spawn(), options).await;
     let asked = |method, origin: &str| {
@@ -172,7 +172,7 @@ async fn a_name_of_others_does_not_lead_here() {
     assert!(refused.text().contains("--allowed-hosts"), "{}", refused.text());
     assert_eq!(get(&server, "localhost:1").await.status, 200);
 
-    let mut options = server::Options::default();
+    let mut options = server::ServerOptions::default();
     options.allowed_hosts = vec!["db.example.org".into()];
     let server = Server::of(Store::<Json>::builder().spawn(), options).await;
     assert_eq!(get(&server, "db.example.org").await.status, 200);
@@ -182,7 +182,7 @@ async fn a_name_of_others_does_not_lead_here() {
 /// Routes, what is not there, refusals and streams.
 #[tokio::test]
 async fn every_answer_says_what_browsers_may_make_of_it() {
-    let mut options = server::Options::default();
+    let mut options = server::ServerOptions::default();
     options.limits.max_body_bytes = 100;
     let server = Server::of(Store::<Json>::builder().spawn(), options).await;
     let nothing = "default-src 'none'; frame-ancestors 'none'";
@@ -219,7 +219,7 @@ async fn every_answer_says_what_browsers_may_make_of_it() {
         assert!(!text.contains("<style>") && !text.contains("<script>"), "nothing in line: {path}");
     }
 
-    let mut options = server::Options::default();
+    let mut options = server::ServerOptions::default();
     options.cors_origins = vec!["*".into()];
     options.limits.max_requests = 0;
     let server = Server::of(Store::<Json>::builder().spawn(), options).await;
@@ -234,7 +234,7 @@ async fn a_full_queue_says_so_at_once() {
     let slow = InterceptedJournal::new(MemoryJournal::new(), SlowAppends(Duration::from_secs(2)));
     let store = Store::<Json>::builder().queue_capacity(1).journal(slow).spawn();
     store.ready().await.unwrap();
-    let server = Server::of(store, server::Options::default()).await;
+    let server = Server::of(store, server::ServerOptions::default()).await;
     // One is with the journal, one waits: those beyond are told to come back.
     let asks = (0..8).map(|n| {
         let path = format!("/api/v1/{n}");
@@ -301,7 +301,7 @@ async fn a_store_is_ready_when_it_has_recovered_and_not_before() {
     let go_on = Arc::new(Semaphore::new(0));
     let held = InterceptedJournal::new(journal, BlockedOpen(Arc::clone(&go_on)));
     let store = Store::<Json>::builder().journal(held).spawn();
-    let options = server::Options::default();
+    let options = server::ServerOptions::default();
     let health = server::health(store.reader(), &options, CancellationToken::new());
     let ask = async |path: &str| {
         let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
@@ -352,7 +352,7 @@ async fn another_method_is_told_which_there_are() {
 
 #[tokio::test]
 async fn the_description_and_its_pages_need_nothing_from_elsewhere() {
-    let mut options = server::Options::default();
+    let mut options = server::ServerOptions::default();
     options.api_version = "v9.8.7".into();
     let server = Server::of(Store::<Json>::builder().spawn(), options).await;
     let json = server.ask("GET", "/openapi.json", "").await;

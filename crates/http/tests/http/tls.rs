@@ -35,7 +35,7 @@ impl Secret {
         let authority = Authority::new();
         write(&folder, &authority.sign());
         let tls = server::Tls::from_files(folder.join("pem"), folder.join("key")).unwrap();
-        let mut options = server::Options::default();
+        let mut options = server::ServerOptions::default();
         options.tls = Some(tls.check_every(Duration::from_millis(10)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -154,7 +154,7 @@ async fn a_batch_is_one_event() {
 #[tokio::test]
 async fn what_cannot_be_told_is_refused_before_the_stream() {
     let store = Store::<Json>::builder().history_changes(2).spawn();
-    let server = Server::of(store, server::Options::default()).await;
+    let server = Server::of(store, server::ServerOptions::default()).await;
     for n in 0..10_000 {
         server.store.set("k", Json::text(&n.to_string())).await.unwrap();
     }
@@ -179,7 +179,7 @@ async fn what_cannot_be_told_is_refused_before_the_stream() {
 
 #[tokio::test]
 async fn a_stream_without_news_says_that_it_is_alive() {
-    let mut options = server::Options::default();
+    let mut options = server::ServerOptions::default();
     options.heartbeat = Duration::from_millis(20);
     let server = Server::of(Store::<Json>::builder().spawn(), options).await;
     let mut stream = Stream::open(&server, "?key=k", None).await;

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderValue, Request, Response, StatusCode};
 use mainspring::Store;
 use mainspring::wire::{Json, parse_duration};
-use mainspring_http::auth::{Access, Auth, Keys, Options, Role};
+use mainspring_http::auth::{Access, Auth, AuthOptions, Keys, Role};
 use mainspring_http::server;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
@@ -80,7 +80,7 @@ pub(crate) fn tokens(bytes: &[u8]) {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (auth, good) = runtime.block_on(async {
             let keys = Keys::in_memory().unwrap();
-            let auth = Auth::new(Store::builder().spawn(), keys, Options::default()).unwrap();
+            let auth = Auth::new(Store::builder().spawn(), keys, AuthOptions::default()).unwrap();
             auth.register("ada", "wheels within wheels".into(), Access::new(Role::Admin))
                 .await
                 .unwrap();

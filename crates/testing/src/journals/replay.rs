@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use mainspring::journal::{
-    AppendError, Compacted, Compaction, Journal, JournalError, ReadError, Recover, Recovered,
-    Snapshot,
+    AppendError, Compaction, CompactionReport, Journal, JournalError, ReadError, Recover,
+    Recovered, Snapshot,
 };
 use mainspring::{Change, StoreId};
 
@@ -25,7 +25,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for ReplayJournal<T> {
     }
 
     async fn compact(&mut self, _: Snapshot<T>) -> Result<Compaction, JournalError> {
-        Ok(Compaction::finished(Compacted::new(0, 0, 0)))
+        Ok(Compaction::finished(CompactionReport::new(0, 0, 0)))
     }
 
     async fn close(&mut self) -> Result<(), JournalError> {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 pub(crate) use self::ownership::Unverified;
 use crate::journal::Meter;
-use crate::journal::file::Sync;
+use crate::journal::file::SyncPolicy;
 use crate::journal::file::disk::{Disk, DiskFile};
 use crate::journal::file::line::Sum;
 use crate::journal::file::manifest::{Manifest, SnapshotInfo};
@@ -288,7 +288,7 @@ impl Catalog {
     /// Before a snapshot counts, the log has to be as safe up to there: it would end before the snapshot
     /// otherwise, after a power cut.
     pub(crate) fn sync_before_snapshot(&self) -> io::Result<()> {
-        if self.manifest.lock().sync == Sync::Always.to_string() {
+        if self.manifest.lock().sync == SyncPolicy::Always.to_string() {
             return Ok(());
         }
         match self.segment() {
@@ -402,7 +402,7 @@ mod tests {
         let disk: Arc<dyn Disk> =
             Arc::new(Folder::new(std::env::temp_dir().join(name).join("deep")));
         disk.create_folder().unwrap();
-        let manifest = recover::empty(StoreId::random(), Sync::Always);
+        let manifest = recover::empty(StoreId::random(), SyncPolicy::Always);
         manifest.write(&*disk).unwrap();
         let snapshot = SnapshotInfo { revision: 0, bytes: 1, prev: None };
         let catalog = Catalog::new(Arc::clone(&disk), manifest.clone(), 0, Arc::default());

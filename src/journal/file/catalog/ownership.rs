@@ -172,14 +172,14 @@ mod tests {
     use crate::journal::file::folder::Folder;
     use crate::journal::file::line::Sum;
     use crate::journal::file::manifest::SnapshotInfo;
-    use crate::journal::file::{Sync, recover};
+    use crate::journal::file::{SyncPolicy, recover};
     use crate::model::StoreId;
 
     fn catalog(name: &str) -> (Catalog, std::path::PathBuf) {
         let path = std::env::temp_dir().join(format!("mainspring-{name}-{}", std::process::id()));
         let disk: Arc<dyn Disk> = Arc::new(Folder::new(path.clone()));
         disk.create_folder().unwrap();
-        let manifest = recover::empty(StoreId::random(), Sync::Always);
+        let manifest = recover::empty(StoreId::random(), SyncPolicy::Always);
         (Catalog::new(disk, manifest, 0, Arc::default()), path)
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::journal::file::Sync;
+use crate::journal::file::SyncPolicy;
 use crate::journal::file::catalog::{Catalog, Unverified};
 use crate::journal::file::disk::DiskFile;
 use crate::journal::file::line::{After, CLOSE, encode_append, put_append, seal};
@@ -27,7 +27,7 @@ static NEWLINES: [u8; AHEAD] = [b'\n'; AHEAD];
 /// How the log is written.
 #[derive(Debug, Clone)]
 pub(crate) struct Writing {
-    pub(crate) sync: Sync,
+    pub(crate) sync: SyncPolicy,
     pub(crate) segment_bytes: u64,
     pub(crate) store: StoreId,
 }
@@ -127,11 +127,11 @@ impl Log {
         self.last = Mark { revision: last.revision, offset: self.end, sum };
         let bytes = self.buffer.len() as u64;
         match self.writing.sync {
-            Sync::Always => {
+            SyncPolicy::Always => {
                 self.sync()?;
                 self.meter.appended(bytes, true);
             }
-            Sync::Every(_) | Sync::Os => {
+            SyncPolicy::Every(_) | SyncPolicy::Os => {
                 self.unsynced_since.get_or_insert_with(Instant::now);
                 self.meter.appended(bytes, false);
                 if self.sync_in() == Some(Duration::ZERO) {
@@ -246,7 +246,7 @@ impl Log {
     /// In what time the log has to be synced, if it has to be.
     pub(crate) fn sync_in(&self) -> Option<Duration> {
         match self.writing.sync {
-            Sync::Every(period) if self.failed.is_none() => {
+            SyncPolicy::Every(period) if self.failed.is_none() => {
                 Some(period.saturating_sub(self.unsynced_since?.elapsed()))
             }
             _ => None,
@@ -290,7 +290,7 @@ impl Log {
             // What was acknowledged is not where the next start looks for it.
             (Err(cause), _) if self.catalog.lost().is_some() => Err(cause),
             // What was acknowledged was synced before.
-            (Err(error), Sync::Always) => {
+            (Err(error), SyncPolicy::Always) => {
                 tracing::warn!(%error, "the journal could not be closed as it should be");
                 Ok(())
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::inventory::{Harm, Inventory, Problem, Scope};
+use super::inventory::{Inventory, Problem, ProblemKind, Scope};
 use super::{Raw, disk};
 use crate::journal::Recovered;
 use crate::journal::file::disk::Disk;
@@ -18,7 +18,7 @@ const ATTEMPTS: usize = 4;
 /// What [`check`] found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Report {
+pub struct CheckReport {
     /// The folder.
     pub folder: PathBuf,
     /// The id of the store, if the manifest tells it.
@@ -28,7 +28,7 @@ pub struct Report {
     /// What is wrong with the manifest.
     pub manifest: Option<Problem>,
     /// The snapshots and the segments.
-    pub files: Vec<Checked>,
+    pub files: Vec<CheckedFile>,
     /// Files that do not belong to the journal: what was cut off and kept, or left half done.
     pub others: Vec<String>,
     /// What a start would do.
@@ -38,7 +38,7 @@ pub struct Report {
 /// A file of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Checked {
+pub struct CheckedFile {
     /// Its name.
     pub name: String,
     /// Its length.
@@ -72,10 +72,10 @@ pub enum Verdict {
     },
 }
 
-impl Report {
+impl CheckReport {
     /// Whether something that was acknowledged is damaged, even if a start would do without it.
     pub fn is_damaged(&self) -> bool {
-        let is_bad = |problem: &&Problem| problem.harm != Harm::Torn;
+        let is_bad = |problem: &&Problem| problem.kind != ProblemKind::Torn;
         let problems = self.files.iter().filter_map(|file| file.problem.as_ref());
         matches!(self.verdict, Verdict::Refuse { .. })
             || problems.chain(&self.manifest).any(|problem| is_bad(&problem))
@@ -92,7 +92,7 @@ impl Report {
 pub fn check(
     folder: impl AsRef<Path>,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Report, FileError> {
+) -> Result<CheckReport, FileError> {
     let disk = disk(folder.as_ref());
     let mut report = check_once(&*disk, progress)?;
     // A store that is running writes the end and replaces the manifest. What stays wrong is wrong.
@@ -109,14 +109,17 @@ pub fn check(
     Ok(report)
 }
 
-fn check_once(disk: &dyn Disk, progress: &mut dyn FnMut(Progress)) -> Result<Report, FileError> {
+fn check_once(
+    disk: &dyn Disk,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<CheckReport, FileError> {
     let total = 2 * bytes_in(disk);
     let mut done = 0;
     let inventory = Inventory::take(disk, Scope::Listed, &mut |bytes| {
         done += bytes;
         progress(Progress { done: done.min(total), total });
     })?;
-    let mut report = Report {
+    let mut report = CheckReport {
         folder: disk.path(),
         store: inventory.manifest.as_ref().map(|manifest| manifest.store.clone()),
         revision: None,
@@ -127,11 +130,11 @@ fn check_once(disk: &dyn Disk, progress: &mut dyn FnMut(Progress)) -> Result<Rep
     };
     let snapshots = inventory.snapshots.into_iter().map(|found| {
         let revision = found.info.revision;
-        Checked { name: found.name, bytes: found.bytes, revision, problem: found.problem }
+        CheckedFile { name: found.name, bytes: found.bytes, revision, problem: found.problem }
     });
     let segments = inventory.segments.into_iter().map(|found| {
         let revision = found.info.revision;
-        Checked { name: found.name, bytes: found.bytes, revision, problem: found.problem }
+        CheckedFile { name: found.name, bytes: found.bytes, revision, problem: found.problem }
     });
     report.files = snapshots.chain(segments).collect();
     let Some(manifest) = &inventory.manifest else {

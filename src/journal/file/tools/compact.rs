@@ -10,7 +10,7 @@ use super::load::Loaded;
 use super::new::cannot_write;
 use super::{disk, manifest};
 use crate::journal::Meter;
-use crate::journal::file::Sync;
+use crate::journal::file::SyncPolicy;
 use crate::journal::file::catalog::Catalog;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
@@ -24,7 +24,7 @@ use crate::model::{StoreId, Timestamp};
 /// What [`compact`] has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Compacted {
+pub struct CompactReport {
     /// The revision of the snapshot.
     pub revision: u64,
     /// How many entries it has.
@@ -48,10 +48,10 @@ pub fn compact(
     folder: impl AsRef<Path>,
     history_bytes: u64,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Compacted, FileError> {
+) -> Result<CompactReport, FileError> {
     let disk = disk(folder.as_ref());
     // How it is synced is for the next start to say: until then it stays as it was.
-    let sync = manifest(&*disk)?.sync.parse().unwrap_or(Sync::Always);
+    let sync = manifest(&*disk)?.sync.parse().unwrap_or(SyncPolicy::Always);
     let meter = Arc::<Meter>::default();
     let mut loaded = Loaded::new();
     let Opened { mut log, catalog, store, _lock } =
@@ -74,7 +74,7 @@ pub fn compact(
     let closed = log.close();
     let entries = written?;
     closed.map_err(|cause| FileError::Impossible(cause.to_string()))?;
-    Ok(Compacted { revision, entries, before, after: meter.stats().bytes })
+    Ok(CompactReport { revision, entries, before, after: meter.stats().bytes })
 }
 
 /// A snapshot of everything, in the place of the log. Answers the number of its entries.

@@ -15,7 +15,7 @@ use crate::journal::file::replay::Progress;
 /// What [`export`] has written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Exported {
+pub struct ExportReport {
     /// How many entries.
     pub entries: u64,
     /// At which revision of the store.
@@ -35,7 +35,7 @@ pub fn export(
     folder: impl AsRef<Path>,
     out: impl Write,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Exported, FileError> {
+) -> Result<ExportReport, FileError> {
     let disk = disk(folder.as_ref());
     let loaded = patiently(|| Loaded::read(&*disk, &manifest(&*disk)?, progress))?;
     let mut out = BufWriter::new(out);
@@ -54,5 +54,5 @@ pub fn export(
     written
         .and_then(|()| out.flush())
         .map_err(FileError::io(PathBuf::from("the export"), "write it"))?;
-    Ok(Exported { entries, revision: loaded.revision() })
+    Ok(ExportReport { entries, revision: loaded.revision() })
 }

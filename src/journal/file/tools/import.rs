@@ -30,7 +30,7 @@ pub enum Format {
 /// What [`import`] has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Imported {
+pub struct ImportReport {
     /// What it was made of.
     pub format: Format,
     /// How many entries there are.
@@ -40,13 +40,13 @@ pub struct Imported {
     /// The id of the new store.
     pub store: String,
     /// What of the input was left out: the last line of a log that was cut off while it was written.
-    pub torn: Option<Torn>,
+    pub torn: Option<TornLine>,
 }
 
 /// The last line of a log, which is not complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Torn {
+pub struct TornLine {
     /// Its number, from 1.
     pub line: u64,
     /// What there is of it.
@@ -72,7 +72,7 @@ pub fn import(
     mut input: impl Read,
     folder: impl AsRef<Path>,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Imported, FileError> {
+) -> Result<ImportReport, FileError> {
     let io = FileError::io(PathBuf::from("the input"), "read it");
     let mut text = Vec::new();
     input.read_to_end(&mut text).map_err(io)?;
@@ -104,7 +104,7 @@ pub fn import(
         journal.entry(key, entry)?;
     }
     let store = journal.finish(entries.revision)?;
-    Ok(Imported {
+    Ok(ImportReport {
         format,
         entries: entries.map.len() as u64,
         revision: entries.revision,
@@ -158,7 +158,7 @@ fn each_line(
     text: &str,
     progress: &mut dyn FnMut(Progress),
     mut take: impl FnMut(&mut Entries, &str) -> Result<(), Unreadable>,
-) -> Result<(Entries, Option<Torn>), FileError> {
+) -> Result<(Entries, Option<TornLine>), FileError> {
     let (mut entries, mut number, mut done) = (Entries::default(), 0, 0);
     for line in text.split_inclusive('\n') {
         number += 1;
@@ -173,7 +173,7 @@ fn each_line(
         if let Err(Unreadable(why)) = take(&mut entries, content) {
             let is_json = serde_json::from_str::<serde::de::IgnoredAny>(content).is_ok();
             if !line.ends_with('\n') && !is_json {
-                return Ok((entries, Some(Torn { line: number, text: content.into() })));
+                return Ok((entries, Some(TornLine { line: number, text: content.into() })));
             }
             return Err(bad_line(number, &why));
         }

@@ -23,7 +23,7 @@ use crate::model::{Change, StoreId};
 #[non_exhaustive]
 pub struct Problem {
     /// What it means.
-    pub harm: Harm,
+    pub kind: ProblemKind,
     /// Where in the file it was noticed.
     pub offset: u64,
     /// What is wrong there.
@@ -34,7 +34,7 @@ pub struct Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Harm {
+pub enum ProblemKind {
     /// The last append is not complete, and was never known to be synced: a start cuts it off.
     Torn,
     /// Something that was acknowledged is damaged or missing.
@@ -45,14 +45,14 @@ pub enum Harm {
 
 impl Problem {
     pub(super) fn of(error: FileError) -> Result<Self, FileError> {
-        let damaged = |offset, what| Self { harm: Harm::Damaged, offset, what };
+        let damaged = |offset, what| Self { kind: ProblemKind::Damaged, offset, what };
         Ok(match error {
             FileError::Damaged { offset, what, .. } => damaged(offset, what.into()),
             FileError::Unreadable { offset, why, .. } => {
-                Self { harm: Harm::Unreadable, offset, what: why }
+                Self { kind: ProblemKind::Unreadable, offset, what: why }
             }
             FileError::Format { format, .. } => {
-                Self { harm: Harm::Unreadable, offset: 0, what: unknown_format(format) }
+                Self { kind: ProblemKind::Unreadable, offset: 0, what: unknown_format(format) }
             }
             FileError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 damaged(0, "the file is missing".into())
@@ -298,14 +298,14 @@ fn look_at_segment(
     };
     let length = bytes.len() as u64;
     let (mut segment, mut problem) = read_through(disk, info, &bytes, expected, is_last)?;
-    let is_damaged = problem.as_ref().is_some_and(|problem| problem.harm == Harm::Damaged);
+    let is_damaged = problem.as_ref().is_some_and(|problem| problem.kind == ProblemKind::Damaged);
     if is_damaged
         && segment.end == 0
         && let Some((info, bytes)) = with_header(&segment.info, bytes)
     {
         let behind = read_through(disk, info, &bytes, expected, is_last)?;
         segment = Segment { needs_header: true, ..behind.0 };
-        problem = behind.1.filter(|problem| problem.harm == Harm::Unreadable).or(problem);
+        problem = behind.1.filter(|problem| problem.kind == ProblemKind::Unreadable).or(problem);
     }
     Ok(Found { info: segment, name, bytes: length, problem })
 }
@@ -343,7 +343,7 @@ fn read_through(
     };
     let is_foreign =
         matches!(read_header(bytes), Ok(Some((header, _))) if !segment.info.has_header(&header));
-    let damaged = problem.as_ref().filter(|problem| problem.harm == Harm::Damaged);
+    let damaged = problem.as_ref().filter(|problem| problem.kind == ProblemKind::Damaged);
     if let Some(problem) = damaged.filter(|_| !is_foreign) {
         seen = seen.max(newest_behind(bytes, problem.offset as usize));
     }
@@ -359,7 +359,7 @@ fn problem_of(
 ) -> Result<Option<Problem>, FileError> {
     if is_last {
         return Ok(scan.damage.as_ref().map(|damage| Problem {
-            harm: if damage.is_final() { Harm::Damaged } else { Harm::Torn },
+            kind: if damage.is_final() { ProblemKind::Damaged } else { ProblemKind::Torn },
             offset: damage.offset,
             what: damage.what.into(),
         }));

@@ -37,20 +37,20 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-pub use self::check::{Checked, Report, Verdict, check};
-pub use self::compact::{Compacted, compact};
+pub use self::check::{CheckReport, CheckedFile, Verdict, check};
+pub use self::compact::{CompactReport, compact};
 pub use self::dump::{Dump, DumpLine};
-pub use self::export::{Exported, export};
-pub use self::import::{Format, Imported, Torn, import};
-pub use self::inventory::{Harm, Problem};
-pub use self::plan::Step;
-pub use self::repair::{Repair, RepairOptions, repair};
-pub use self::restore::{InvalidTarget, Restored, Target, restore};
+pub use self::export::{ExportReport, export};
+pub use self::import::{Format, ImportReport, TornLine, import};
+pub use self::inventory::{Problem, ProblemKind};
+pub use self::plan::RepairStep;
+pub use self::repair::{RepairOptions, RepairReport, repair};
+pub use self::restore::{InvalidRestoreTarget, RestoreReport, RestoreTarget, restore};
 pub use self::restore_backup::{
-    BackupPart, BackupReport, RestoredBackup, check_backup, restore_backup,
+    BackupPart, BackupReport, BackupRestoreReport, check_backup, restore_backup,
 };
-pub use self::salvage::Salvaged;
-pub use self::stat::{SegmentStat, SnapshotStat, Stat, stat};
+pub use self::salvage::SalvageReport;
+pub use self::stat::{SegmentStat, SnapshotStat, StatReport, stat};
 
 use super::disk::Disk;
 use super::error::FileError;

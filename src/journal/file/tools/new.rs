@@ -11,7 +11,7 @@ use crate::journal::file::log::begin;
 use crate::journal::file::manifest::{MANIFEST, Manifest, SNAPSHOT_TEMPORARY, SnapshotInfo};
 use crate::journal::file::segment::SegmentInfo;
 use crate::journal::file::snapshot::{SnapshotWriter, WriteError};
-use crate::journal::file::{Sync, recover};
+use crate::journal::file::{SyncPolicy, recover};
 use crate::model::{Change, Entry, Key, StoreId};
 
 /// A folder that is locked, and holds no journal, or one in which nothing ever happened.
@@ -22,7 +22,7 @@ pub(super) struct NewJournal {
     /// The log of a journal in which nothing ever happened. It stays as it is, or a crash would leave the manifest
     /// of that journal with another log.
     begun: Option<(SegmentInfo, Arc<dyn DiskFile>)>,
-    _lock: Box<dyn Send + std::marker::Sync>,
+    _lock: Box<dyn Send + Sync>,
 }
 
 impl NewJournal {
@@ -99,7 +99,7 @@ impl NewJournal {
             Some(begun) => begun,
             None => begin_segment(&*disk, SegmentInfo::new(revision, store, Sum::of_store(store)))?,
         };
-        let manifest = Manifest::new(store, Sync::Always.to_string(), Some(info), segment);
+        let manifest = Manifest::new(store, SyncPolicy::Always.to_string(), Some(info), segment);
         Ok(Sealed { disk, manifest, store, _lock })
     }
 }
@@ -109,7 +109,7 @@ pub(super) struct Sealed {
     disk: Arc<dyn Disk>,
     manifest: Manifest,
     store: StoreId,
-    _lock: Box<dyn Send + std::marker::Sync>,
+    _lock: Box<dyn Send + Sync>,
 }
 
 impl Sealed {

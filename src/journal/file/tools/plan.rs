@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Raw;
 use super::inventory::{Found, Inventory, Segment};
 use crate::journal::Recovered;
-use crate::journal::file::Sync;
+use crate::journal::file::SyncPolicy;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::Sum;
@@ -21,7 +21,7 @@ use crate::model::{Change, StoreId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Step {
+pub enum RepairStep {
     /// Cut the end off a segment, and keep it in a file of its own.
     Cut {
         /// The file.
@@ -57,7 +57,7 @@ pub enum Step {
     },
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for RepairStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cut { file, offset } => {
@@ -84,7 +84,7 @@ pub(super) struct Plan {
     pub(super) headers: Vec<SegmentInfo>,
     /// The newest revision that is kept.
     pub(super) revision: u64,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<RepairStep>,
 }
 
 impl Plan {
@@ -100,14 +100,15 @@ impl Plan {
         let mut steps = Vec::new();
         let damaged = prefix.segments.iter().filter(|found| found.info.needs_header);
         let headers: Vec<_> = damaged.map(|found| found.info.info.clone()).collect();
-        steps.extend(headers.iter().map(|info| Step::Header { file: info.file() }));
+        steps.extend(headers.iter().map(|info| RepairStep::Header { file: info.file() }));
         let mut segments: Vec<_> =
             prefix.segments.iter().map(|found| found.info.info.clone()).collect();
         let (last, end, mark) = match (prefix.segments.last(), segments.last_mut()) {
             (Some(found), Some(last)) => {
                 (last.end, last.bytes) = (None, None);
                 if !found.info.is_whole {
-                    steps.push(Step::Cut { file: found.name.clone(), offset: found.info.end });
+                    steps
+                        .push(RepairStep::Cut { file: found.name.clone(), offset: found.info.end });
                 }
                 (last.clone(), found.info.end, mark_of(&found.info))
             }
@@ -115,7 +116,7 @@ impl Plan {
                 let prev = prefix.start.and_then(|start| start.prev);
                 let prev = prev.unwrap_or_else(|| Sum::of_store(store));
                 let segment = SegmentInfo::new(prefix.revision, store, prev);
-                steps.push(Step::Begin { file: segment.file() });
+                steps.push(RepairStep::Begin { file: segment.file() });
                 segments.push(segment.clone());
                 let mark = Mark::of_empty(&segment);
                 (segment, 0, mark)
@@ -132,7 +133,7 @@ impl Plan {
         let manifest = Manifest {
             format: FORMAT,
             store: store.to_string(),
-            sync: old.map_or_else(|| Sync::Always.to_string(), |old| old.sync.clone()),
+            sync: old.map_or_else(|| SyncPolicy::Always.to_string(), |old| old.sync.clone()),
             snapshots: prefix.start.cloned().into_iter().collect(),
             segments,
             mark,
@@ -187,14 +188,14 @@ impl Plan {
 }
 
 /// What leaves the journal, and its new manifest.
-pub(super) fn last_steps(inventory: &Inventory, manifest: &Manifest) -> Vec<Step> {
+pub(super) fn last_steps(inventory: &Inventory, manifest: &Manifest) -> Vec<RepairStep> {
     let names = inventory.snapshots.iter().map(|found| &found.name);
     let names = names.chain(inventory.segments.iter().map(|found| &found.name));
     let dropped = names.filter(|name| !manifest.lists(name));
-    let mut steps: Vec<_> = dropped.map(|name| Step::Drop { file: name.clone() }).collect();
+    let mut steps: Vec<_> = dropped.map(|name| RepairStep::Drop { file: name.clone() }).collect();
     let kept = manifest.snapshots.iter().map(SnapshotInfo::file);
     let kept = kept.chain(manifest.segments.iter().map(SegmentInfo::file));
-    steps.push(Step::Manifest { files: kept.collect() });
+    steps.push(RepairStep::Manifest { files: kept.collect() });
     steps
 }
 
@@ -252,9 +253,9 @@ fn prefix_from<'a>(inventory: &'a Inventory, start: Option<&'a SnapshotInfo>) ->
 }
 
 /// Remove the files that leave the journal: a start would refuse a manifest that is older than they are.
-pub(super) fn drop_files(disk: &dyn Disk, steps: &[Step]) -> Result<(), FileError> {
+pub(super) fn drop_files(disk: &dyn Disk, steps: &[RepairStep]) -> Result<(), FileError> {
     for step in steps {
-        if let Step::Drop { file } = step {
+        if let RepairStep::Drop { file } = step {
             match disk.remove(file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(FileError::io(disk.path().join(file), "remove it")(error));

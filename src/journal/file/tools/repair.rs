@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::check::bytes_in;
-use super::inventory::{Harm, Inventory, Scope};
+use super::inventory::{Inventory, ProblemKind, Scope};
 use super::load::Loaded;
-use super::plan::{Plan, Step, drop_files};
-use super::salvage::{self, Salvaged};
+use super::plan::{Plan, RepairStep, drop_files};
+use super::salvage::{self, SalvageReport};
 use super::{Raw, backup, disk};
 use crate::journal::Recovered;
 use crate::journal::file::disk::{Disk, DiskFile};
@@ -56,11 +56,11 @@ impl RepairOptions {
 /// What [`repair`] would do, or has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Repair {
+pub struct RepairReport {
     /// What it takes, in order. Empty if a start would do without a repair.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RepairStep>,
     /// The newest revision that is kept. Changes up to it are kept, but for those that a salvage
-    /// [misses](Salvaged::missing).
+    /// [misses](SalvageReport::missing).
     pub revision: u64,
     /// The newest revision that the files or the manifest tell of. Changes after [`revision`](Self::revision) are
     /// lost, but for what of them is in the backup.
@@ -68,7 +68,7 @@ pub struct Repair {
     /// How many entries the repaired store has.
     pub entries: u64,
     /// What a salvage kept and missed.
-    pub salvaged: Option<Salvaged>,
+    pub salvaged: Option<SalvageReport>,
     /// Where the directory was copied to, if it was written to.
     pub backup: Option<PathBuf>,
     /// The new id of the store, if it was written to.
@@ -91,7 +91,7 @@ pub fn repair(
     folder: impl AsRef<Path>,
     options: RepairOptions,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Repair, FileError> {
+) -> Result<RepairReport, FileError> {
     let disk = disk(folder.as_ref());
     if !disk.path().is_dir() {
         return Err(FileError::Missing { path: disk.path() });
@@ -105,7 +105,15 @@ pub fn repair(
     let listed = Inventory::take(&*disk, Scope::Listed, &mut show)?;
     if let Some((revision, entries)) = needs_none(&*disk, &listed)? {
         let (steps, salvaged, backup, store) = (Vec::new(), None, None, None);
-        return Ok(Repair { steps, revision, seen: revision, entries, salvaged, backup, store });
+        return Ok(RepairReport {
+            steps,
+            revision,
+            seen: revision,
+            entries,
+            salvaged,
+            backup,
+            store,
+        });
     }
     // The manifest may be older than the files beside it.
     let all = Inventory::take(&*disk, Scope::All, &mut show)?;
@@ -120,7 +128,7 @@ pub fn repair(
         let store = options.write.then(|| salvage.carry_out(&disk)).transpose()?;
         let (steps, entries) = (salvage.steps, salvage.loaded.count());
         let salvaged = Some(salvage.salvaged);
-        return Ok(Repair { steps, revision: seen, seen, entries, salvaged, backup, store });
+        return Ok(RepairReport { steps, revision: seen, seen, entries, salvaged, backup, store });
     }
     let Some(plan) = Plan::longest_prefix(&all) else {
         return Err(FileError::Impossible(format!(
@@ -139,13 +147,13 @@ pub fn repair(
     }
     let Plan { steps, revision, .. } = plan;
     let seen = seen.max(revision);
-    Ok(Repair { steps, revision, seen, entries, salvaged: None, backup, store })
+    Ok(RepairReport { steps, revision, seen, entries, salvaged: None, backup, store })
 }
 
 /// The newest revision and the number of entries, if nothing is wrong but what a start puts right by itself.
 fn needs_none(disk: &dyn Disk, inventory: &Inventory) -> Result<Option<(u64, u64)>, FileError> {
     for (file, problem) in inventory.problems() {
-        if problem.harm == Harm::Unreadable {
+        if problem.kind == ProblemKind::Unreadable {
             return Err(FileError::Impossible(format!(
                 "{}: what is at byte {} is whole, and this version cannot read it ({}): nothing is repaired, use the \
                  version that wrote it",
@@ -156,7 +164,7 @@ fn needs_none(disk: &dyn Disk, inventory: &Inventory) -> Result<Option<(u64, u64
         }
     }
     let Some(manifest) = &inventory.manifest else { return Ok(None) };
-    if inventory.problems().any(|(_, problem)| problem.harm != Harm::Torn) {
+    if inventory.problems().any(|(_, problem)| problem.kind != ProblemKind::Torn) {
         return Ok(None);
     }
     let mut loaded = Loaded::new();

@@ -25,28 +25,30 @@ use crate::model::{Change, Timestamp};
 /// What to restore a store to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Target {
+pub enum RestoreTarget {
     /// As it was after the change of this revision, which is not inside a batch.
     Revision(u64),
     /// As it was at this time.
     Time(Timestamp),
 }
 
-/// A text that is no [`Target`].
+/// A text that is no [`RestoreTarget`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no place to go back to: it is a revision, or a time such as 2026-01-31T12:00:00Z"
 )]
-pub struct InvalidTarget(String);
+pub struct InvalidRestoreTarget(String);
 
 /// A revision, or a time as RFC 3339.
-impl FromStr for Target {
-    type Err = InvalidTarget;
+impl FromStr for RestoreTarget {
+    type Err = InvalidRestoreTarget;
 
-    fn from_str(text: &str) -> Result<Self, InvalidTarget> {
+    fn from_str(text: &str) -> Result<Self, InvalidRestoreTarget> {
         match text.parse() {
             Ok(revision) => Ok(Self::Revision(revision)),
-            Err(_) => parse_time(text).map(Self::Time).map_err(|_| InvalidTarget(text.into())),
+            Err(_) => {
+                parse_time(text).map(Self::Time).map_err(|_| InvalidRestoreTarget(text.into()))
+            }
         }
     }
 }
@@ -54,7 +56,7 @@ impl FromStr for Target {
 /// What [`restore`] has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Restored {
+pub struct RestoreReport {
     /// The revision of the new store: it goes on from there.
     pub revision: u64,
     /// How many entries it has.
@@ -74,20 +76,20 @@ pub struct Restored {
 /// journal already.
 pub fn restore(
     folder: impl AsRef<Path>,
-    to: Target,
+    to: RestoreTarget,
     into: impl AsRef<Path>,
     progress: &mut dyn FnMut(Progress),
-) -> Result<Restored, FileError> {
+) -> Result<RestoreReport, FileError> {
     let disk = disk(folder.as_ref());
     let loaded = patiently(|| {
         let manifest = manifest(&*disk)?;
         match to {
-            Target::Revision(revision) => {
+            RestoreTarget::Revision(revision) => {
                 let place = Place { revision, not_after: None };
                 load(&*disk, &manifest, place, progress)
             }
             // The log is read twice: to find the place, and up to there.
-            Target::Time(time) => {
+            RestoreTarget::Time(time) => {
                 let once = bytes_in(&*disk);
                 let mut report = |done: u64| {
                     progress(Progress { done: done.min(2 * once), total: 2 * once });
@@ -106,7 +108,7 @@ pub fn restore(
     written?;
     let revision = loaded.revision();
     let store = new.finish(revision)?.to_string();
-    Ok(Restored { revision, entries: loaded.count(), store })
+    Ok(RestoreReport { revision, entries: loaded.count(), store })
 }
 
 /// Where that is.

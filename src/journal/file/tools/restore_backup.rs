@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::new::NewJournal;
-use super::{Raw, Restored, disk};
+use super::{Raw, RestoreReport, disk};
 use crate::journal::Recovered;
 use crate::journal::codec::format_time;
 use crate::journal::file::backup::{Backup, PartName};
@@ -49,11 +49,11 @@ pub struct BackupPart {
 /// What [`restore_backup`] has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct RestoredBackup {
+pub struct BackupRestoreReport {
     /// The journal of the data.
-    pub data: Restored,
+    pub data: RestoreReport,
     /// The journal of the accounts, in `accounts` inside the directory, if the backup has accounts.
-    pub accounts: Option<Restored>,
+    pub accounts: Option<RestoreReport>,
 }
 
 /// Check that a backup is whole: each line, each part, and that nothing is missing or follows.
@@ -137,7 +137,7 @@ pub fn restore_backup(
     file: impl AsRef<Path>,
     into: impl AsRef<Path>,
     progress: &mut dyn FnMut(Progress),
-) -> Result<RestoredBackup, FileError> {
+) -> Result<BackupRestoreReport, FileError> {
     let (file, into) = (file.as_ref(), into.as_ref());
     let report = check(file, 2, progress)?;
     let mut backup = Backup::open(file)?;
@@ -165,7 +165,7 @@ pub fn restore_backup(
     }
     // From here on the data is there but for its manifest, so that no failure leaves a directory that starts.
     let sealed = new.seal(report.data.revision)?;
-    let restored = |part: &BackupPart, store: crate::model::StoreId| Restored {
+    let restored = |part: &BackupPart, store: crate::model::StoreId| RestoreReport {
         revision: part.revision,
         entries: part.entries,
         store: store.to_string(),
@@ -174,7 +174,7 @@ pub fn restore_backup(
         Some((accounts, part)) => Some(restored(part, accounts.finish(part.revision)?)),
         None => None,
     };
-    Ok(RestoredBackup { data: restored(&report.data, sealed.commit()?), accounts })
+    Ok(BackupRestoreReport { data: restored(&report.data, sealed.commit()?), accounts })
 }
 
 /// The journals that a backup becomes.

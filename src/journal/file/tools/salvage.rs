@@ -15,10 +15,10 @@ use super::Raw;
 use super::inventory::Inventory;
 use super::load::Loaded;
 use super::new::{begin_segment, cannot_write};
-use super::plan::{self, Step, drop_files, last_steps};
+use super::plan::{self, RepairStep, drop_files, last_steps};
 use crate::journal::Recovered;
 use crate::journal::codec::{Decoder, Unreadable};
-use crate::journal::file::Sync;
+use crate::journal::file::SyncPolicy;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::{END, ENTRY, Line, Sum, unseal};
@@ -32,7 +32,7 @@ use crate::model::{Change, StoreId, Timestamp};
 /// What a salvage keeps and misses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
-pub struct Salvaged {
+pub struct SalvageReport {
     /// Changes behind the longest prefix that are kept.
     pub changes: u64,
     /// Changes that are whole, and do not fit what is left of their keys.
@@ -46,8 +46,8 @@ pub struct Salvaged {
 /// What is kept, and what it takes.
 pub(super) struct Plan {
     pub(super) loaded: Loaded,
-    pub(super) salvaged: Salvaged,
-    pub(super) steps: Vec<Step>,
+    pub(super) salvaged: SalvageReport,
+    pub(super) steps: Vec<RepairStep>,
     store: StoreId,
     manifest: Manifest,
 }
@@ -55,7 +55,8 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn make(disk: &dyn Disk, inventory: &Inventory) -> Result<Self, FileError> {
         let prefix = plan::Plan::longest_prefix(inventory).map_or(0, |plan| plan.revision);
-        let mut salvage = Salvage { loaded: Loaded::new(), prefix, counts: Salvaged::default() };
+        let mut salvage =
+            Salvage { loaded: Loaded::new(), prefix, counts: SalvageReport::default() };
         let good = inventory.snapshots.iter().rfind(|found| found.problem.is_none());
         let base = good.map_or(0, |found| found.info.revision);
         if let Some(found) = good {
@@ -80,10 +81,12 @@ impl Plan {
         let prev = Sum::of_store(store);
         let segment = SegmentInfo::new(seen, store, prev);
         let snapshot = SnapshotInfo { revision: seen, bytes: 0, prev: Some(prev) };
-        let mut steps =
-            vec![Step::Snapshot { file: snapshot.file() }, Step::Begin { file: segment.file() }];
+        let mut steps = vec![
+            RepairStep::Snapshot { file: snapshot.file() },
+            RepairStep::Begin { file: segment.file() },
+        ];
         let sync = inventory.manifest.as_ref().map(|manifest| manifest.sync.clone());
-        let sync = sync.unwrap_or_else(|| Sync::Always.to_string());
+        let sync = sync.unwrap_or_else(|| SyncPolicy::Always.to_string());
         let manifest = Manifest::new(store, sync, Some(snapshot), segment);
         steps.extend(last_steps(inventory, &manifest));
         Ok(Self { loaded, salvaged: counts, steps, store, manifest })
@@ -119,7 +122,7 @@ struct Salvage {
     loaded: Loaded,
     /// The newest revision of the longest prefix.
     prefix: u64,
-    counts: Salvaged,
+    counts: SalvageReport,
 }
 
 impl Salvage {

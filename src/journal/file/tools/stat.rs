@@ -15,7 +15,7 @@ use crate::journal::file::scan::{Expected, ScanError, scan};
 /// What [`stat`] found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Stat {
+pub struct StatReport {
     /// The folder.
     pub folder: PathBuf,
     /// The version of the format.
@@ -75,12 +75,12 @@ pub struct SegmentStat {
 /// # Errors
 ///
 /// If there is no journal, or its manifest or its newest segment cannot be read.
-pub fn stat(folder: impl AsRef<Path>) -> Result<Stat, FileError> {
+pub fn stat(folder: impl AsRef<Path>) -> Result<StatReport, FileError> {
     let disk = disk(folder.as_ref());
     patiently(|| stat_once(&*disk))
 }
 
-fn stat_once(disk: &dyn Disk) -> Result<Stat, FileError> {
+fn stat_once(disk: &dyn Disk) -> Result<StatReport, FileError> {
     let manifest = manifest(disk)?;
     let path = disk.path();
     let (mut segments, mut closed) = (Vec::new(), false);
@@ -112,7 +112,7 @@ fn stat_once(disk: &dyn Disk) -> Result<Stat, FileError> {
     let of_snapshots: u64 = snapshots.iter().map(|snapshot| snapshot.bytes).sum();
     let of_segments: u64 = segments.iter().map(|segment| segment.bytes).sum();
     let of_manifest = disk.open(MANIFEST).and_then(|file| file.length()).unwrap_or(0);
-    Ok(Stat {
+    Ok(StatReport {
         folder: path,
         format: manifest.format,
         revision: segments.last().map_or(0, |segment| segment.end).max(manifest.base()),

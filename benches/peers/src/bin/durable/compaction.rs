@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use mainspring::Store;
-use mainspring::journal::file::Sync;
+use mainspring::journal::file::SyncPolicy;
 use peers::measure::Figures;
 use peers::report::{Row, Unit};
 use peers::settings::Settings;
@@ -20,7 +20,7 @@ pub(crate) async fn compact(store: &Store<String>) -> Result<Duration> {
 /// The longest waits of somebody who reads or writes, one after another, in a store of so many entries: while
 /// it is compacted, and for as long afterwards.
 pub(crate) async fn waits(settings: &Settings, folder: &Path, entries: usize) -> Result<Vec<Row>> {
-    let store = super::mainspring(folder, Sync::Always).await?;
+    let store = super::mainspring(folder, SyncPolicy::Always).await?;
     super::fill(&store, entries).await?;
     let mut rows = Vec::new();
     for what in ["get", "set"] {

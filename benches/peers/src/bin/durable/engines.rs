@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use mainspring::Store;
 use mainspring::journal::FileJournal;
-use mainspring::journal::file::Sync;
+use mainspring::journal::file::SyncPolicy;
 use redb::{Database, TableDefinition};
 
 /// How a write is waited for.
@@ -28,7 +28,7 @@ impl Engine for Store<String> {
 }
 
 /// A store over a journal in this folder.
-pub(crate) async fn mainspring(folder: &Path, sync: Sync) -> Result<Store<String>> {
+pub(crate) async fn mainspring(folder: &Path, sync: SyncPolicy) -> Result<Store<String>> {
     let journal = FileJournal::open(folder).sync(sync).compact_above(u64::MAX, 1.0);
     let store = Store::builder().journal(journal).spawn();
     store.ready().await?;

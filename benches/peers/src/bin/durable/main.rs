@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use clap::Parser;
 use mainspring::Store;
-use mainspring::journal::file::Sync;
+use mainspring::journal::file::SyncPolicy;
 use peers::measure::{Cpu, Figures, Measured, Sample, Side, Stopwatch, interleave};
 use peers::report::{self, Row};
 use peers::settings::Settings;
@@ -125,8 +125,8 @@ fn side<'a, E: Engine>(name: &str, engine: &'a E, callers: usize) -> Side<'a> {
 }
 
 async fn writes(settings: &Settings, folder: &Path) -> Result<Vec<Row>> {
-    let store = mainspring(&folder.join("always"), Sync::Always).await?;
-    let unsynced = mainspring(&folder.join("os"), Sync::Os).await?;
+    let store = mainspring(&folder.join("always"), SyncPolicy::Always).await?;
+    let unsynced = mainspring(&folder.join("os"), SyncPolicy::Os).await?;
     let redb = Redb::open(&folder.join("redb"))?;
     let fjall = Fjall::open(&folder.join("fjall"))?;
     let sled = Sled::open(&folder.join("sled"))?;
@@ -190,7 +190,7 @@ async fn fill(store: &Store<String>, entries: usize) -> Result<()> {
 /// load the same from its log.
 async fn starts(settings: &Settings, folder: &Path, entries: usize) -> Result<Vec<Row>> {
     let (ours, theirs) = (folder.join("mainspring"), folder.join("redis"));
-    let store = mainspring(&ours, Sync::Os).await?;
+    let store = mainspring(&ours, SyncPolicy::Os).await?;
     fill(&store, entries).await?;
     store.shutdown().await?;
     let redis = Redis::start(&theirs)?;
@@ -199,14 +199,14 @@ async fn starts(settings: &Settings, folder: &Path, entries: usize) -> Result<Ve
     let mut rows = Vec::new();
     for form in ["log", "snapshot"] {
         if form == "snapshot" {
-            let store = mainspring(&ours, Sync::Always).await?;
+            let store = mainspring(&ours, SyncPolicy::Always).await?;
             compaction::compact(&store).await?;
             store.shutdown().await?;
         }
         let (mut store_took, mut redis_took) = (Vec::new(), Vec::new());
         for _ in 0..settings.few().rounds {
             let start = Instant::now();
-            let store = mainspring(&ours, Sync::Always).await?;
+            let store = mainspring(&ours, SyncPolicy::Always).await?;
             let wall = start.elapsed();
             ensure!(store.stats().entries == entries, "{:?}", store.stats());
             store.shutdown().await?;

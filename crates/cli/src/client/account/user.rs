@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use mainspring_http::auth::{Access, AuthError, Options as AuthOptions, Role};
+use mainspring_http::auth::{Access, AuthError, AuthOptions, Role};
 use mainspring_http::client::Accounts;
 
 use super::{login, password, print};
 use crate::accounts;
 use crate::client::failure::Failure;
-use crate::client::options::{Options, With, time};
+use crate::client::options::{ConnectionOptions, With, time};
 use crate::client::screen::Screen;
 use crate::client::who::Who;
 use crate::exit::{self, Exit};
@@ -131,7 +131,7 @@ fn folder(text: &str) -> Result<JournalUrl, String> {
 }
 
 impl Command {
-    pub fn options(&mut self) -> &mut Options {
+    pub fn options(&mut self) -> &mut ConnectionOptions {
         match self {
             Self::Add(args) => &mut args.options,
             Self::List(args) | Self::Me(args) | Self::RotateKeys(args) => &mut args.options,

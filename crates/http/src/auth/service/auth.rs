@@ -18,10 +18,10 @@ use super::verified::Verified;
 /// How often a change is tried when others change the same account meanwhile.
 const TRIES: usize = 100;
 
-/// How long tokens are good, and for whom. Start from [`Options::default`] and change what should be otherwise.
+/// How long tokens are good, and for whom. Start from [`AuthOptions::default`] and change what should be otherwise.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Options {
+pub struct AuthOptions {
     /// How long an access token is good: at most 15 minutes. 10 minutes.
     pub access_ttl: Duration,
     /// How long a login lasts that is not used. 30 days.
@@ -32,7 +32,7 @@ pub struct Options {
     pub audience: String,
 }
 
-impl Default for Options {
+impl Default for AuthOptions {
     fn default() -> Self {
         Self {
             access_ttl: Duration::from_secs(10 * 60),
@@ -68,7 +68,11 @@ impl Auth {
     /// # Errors
     ///
     /// [`AuthError::NoRandomness`].
-    pub fn new(accounts: Store<Account>, keys: Keys, options: Options) -> Result<Self, AuthError> {
+    pub fn new(
+        accounts: Store<Account>,
+        keys: Keys,
+        options: AuthOptions,
+    ) -> Result<Self, AuthError> {
         let seconds = |ttl: Duration| ttl.as_secs().max(1);
         Ok(Self(Arc::new(Inner {
             view: accounts.view(),

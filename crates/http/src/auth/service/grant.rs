@@ -88,8 +88,8 @@ impl Auth {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # use mainspring::Store;
-    /// # use mainspring_http::auth::{Access, Auth, AuthError, Keys, Options, Role};
-    /// # let auth = Auth::new(Store::builder().spawn(), Keys::in_memory()?, Options::default())?;
+    /// # use mainspring_http::auth::{Access, Auth, AuthError, Keys, AuthOptions, Role};
+    /// # let auth = Auth::new(Store::builder().spawn(), Keys::in_memory()?, AuthOptions::default())?;
     /// # auth.register("dash", "springs and wheels".into(), Access::new(Role::Reader)).await?;
     /// let made = auth.add_token("dash", "dashboard", None, None).await?;
     /// let header = format!("Bearer {}", made.token.expose());

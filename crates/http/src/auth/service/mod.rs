@@ -20,7 +20,7 @@ mod tokens;
 mod verified;
 
 pub use self::account::Account;
-pub use self::auth::{Auth, Options};
+pub use self::auth::{Auth, AuthOptions};
 pub use self::grant::Grant;
 pub use self::keys::Keys;
 pub use self::login::Tokens;

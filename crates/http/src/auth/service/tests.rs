@@ -17,7 +17,7 @@ const PASSWORD: &str = "wheels within wheels";
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn auth() -> Auth {
-    Auth::new(Store::builder().spawn(), Keys::in_memory().unwrap(), Options::default()).unwrap()
+    Auth::new(Store::builder().spawn(), Keys::in_memory().unwrap(), AuthOptions::default()).unwrap()
 }
 
 async fn with_ada(role: Role) -> Auth {
@@ -226,7 +226,7 @@ async fn a_restart_keeps_accounts_and_revocations() {
     let start = || async {
         let store = Store::builder().journal(journal.clone()).spawn();
         store.ready().await.unwrap();
-        Auth::new(store, Keys::open(&keys).unwrap(), Options::default()).unwrap()
+        Auth::new(store, Keys::open(&keys).unwrap(), AuthOptions::default()).unwrap()
     };
     let auth = start().await;
     auth.register("ada", PASSWORD.into(), Access::new(Role::Reader)).await.unwrap();

@@ -111,7 +111,7 @@ pub(super) async fn serve(
     let count = match ended {
         Some(End::Late(Late::Head)) => &server.counts.closed_slow,
         Some(End::Late(Late::Stalled)) => &server.counts.closed_stalled,
-        Some(End::Drained) => &server.cut,
+        Some(End::DrainReport) => &server.cut,
         _ => return,
     };
     count.fetch_add(1, Relaxed);
@@ -121,7 +121,7 @@ pub(super) async fn serve(
 #[derive(Debug, Clone, Copy)]
 enum End {
     Late(Late),
-    Drained,
+    DrainReport,
 }
 
 /// How far ahead the timer may be set. What other tasks note in a `Timeouts` (those of HTTP/2 requests)
@@ -140,7 +140,7 @@ fn poll_late(
     cx: &mut Context<'_>,
 ) -> Poll<End> {
     let late = timeouts.due(limits).map(|(at, late)| (at, End::Late(late)));
-    let drained = drain.map(|at| (at, End::Drained));
+    let drained = drain.map(|at| (at, End::DrainReport));
     let due = [late, drained].into_iter().flatten().min_by_key(|(at, _)| *at);
     if let Some((at, _)) = due
         && at < timer.deadline()

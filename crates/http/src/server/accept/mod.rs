@@ -44,7 +44,7 @@ use self::security::Security;
 use super::Tls;
 use super::layers::Layered;
 use super::metrics::Counts;
-use super::{Limits, Metrics, Options};
+use super::{Limits, Metrics, ServerOptions};
 
 /// How long to wait when no connection can be accepted: some may end meanwhile.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -56,7 +56,7 @@ const LAST_CALL: Duration = Duration::from_secs(1);
 /// How the connections of a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Drained {
+pub struct DrainReport {
     /// Connections that the drain time-out cut: they were still working on requests.
     pub cut: usize,
 }
@@ -88,7 +88,7 @@ enum Place {
 }
 
 impl Server {
-    fn new(app: impl Into<Layered>, options: &Options) -> Self {
+    fn new(app: impl Into<Layered>, options: &ServerOptions) -> Self {
         let counts = Arc::clone(options.metrics.counts());
         let limits = &options.limits;
         Self {
@@ -154,9 +154,9 @@ impl Server {
 pub(crate) async fn accept(
     listener: TcpListener,
     app: impl Into<Layered>,
-    options: &Options,
+    options: &ServerOptions,
     shutdown: CancellationToken,
-) -> Drained {
+) -> DrainReport {
     let limits = &options.limits;
     let counts = Arc::clone(options.metrics.counts());
     let server = Arc::new(Server::new(app, options));
@@ -202,9 +202,9 @@ pub(crate) async fn accept(
     connections.close();
     // Each connection keeps the time-out itself; one whose handler blocks cannot.
     if timeout(server.limits.drain_timeout + LAST_CALL, connections.wait()).await.is_err() {
-        return Drained { cut: server.cut.load(Relaxed) + counts.open.load(Relaxed) };
+        return DrainReport { cut: server.cut.load(Relaxed) + counts.open.load(Relaxed) };
     }
-    Drained { cut: server.cut.load(Relaxed) }
+    DrainReport { cut: server.cut.load(Relaxed) }
 }
 
 /// Whether only the connection that was about to be accepted failed.

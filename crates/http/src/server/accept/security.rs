@@ -6,7 +6,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue};
 
-use crate::server::Options;
+use crate::server::ServerOptions;
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
@@ -24,7 +24,7 @@ pub(super) struct Security {
 }
 
 impl Security {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &ServerOptions) -> Self {
         #[cfg(feature = "tls")]
         let is_encrypted = options.tls.is_some();
         #[cfg(not(feature = "tls"))]

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::auth::{Access, Auth, Keys, Options, Role, forge};
+use crate::auth::{Access, Auth, AuthOptions, Keys, Role, forge};
 use crate::protocol::{Operation, Tag};
 use crate::server::app::App;
 use crate::server::routes;
@@ -110,12 +110,13 @@ struct Server {
 impl Server {
     async fn start() -> Self {
         let accounts = Store::builder().spawn();
-        let auth = Auth::new(accounts, Keys::in_memory().unwrap(), Options::default()).unwrap();
+        let auth = Auth::new(accounts, Keys::in_memory().unwrap(), AuthOptions::default()).unwrap();
         let store = Store::builder().spawn();
         for key in ["car/speed", "plane/speed"] {
             store.set(key, Json::from("x")).await.unwrap();
         }
-        let options = crate::server::Options { auth: Some(auth.clone()), ..Default::default() };
+        let options =
+            crate::server::ServerOptions { auth: Some(auth.clone()), ..Default::default() };
         let app = App::new(store.clone(), options, CancellationToken::new());
         Self { router: routes::routes(app.into()), auth, store }
     }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::compression::CompressionLayer;
 
-use crate::auth::{Access, Auth, Keys, Options, Role, forge};
+use crate::auth::{Access, Auth, AuthOptions, Keys, Role, forge};
 use crate::server::app::App;
 use crate::server::routes;
 
@@ -33,7 +33,7 @@ struct Server {
 impl Server {
     fn of(builder: Builder<Json>, auth: Option<Auth>) -> Self {
         let store = builder.spawn();
-        let options = crate::server::Options { auth, ..Default::default() };
+        let options = crate::server::ServerOptions { auth, ..Default::default() };
         let shutdown = CancellationToken::new();
         let app = App::new(store.clone(), options, shutdown.clone());
         Self { router: routes::routes(app.into()), store, shutdown }
@@ -61,7 +61,7 @@ impl Server {
 
 async fn accounts() -> (Auth, String) {
     let keys = Keys::in_memory().unwrap();
-    let auth = Auth::new(Store::builder().spawn(), keys, Options::default()).unwrap();
+    let auth = Auth::new(Store::builder().spawn(), keys, AuthOptions::default()).unwrap();
     let token = forge::account(&auth, "ada", Access::new(Role::Admin)).await;
     (auth, format!("Bearer {}", token.expose()))
 }

@@ -21,7 +21,7 @@ use self::endpoints::Endpoints;
 pub(super) use self::endpoints::{Endpoint, EndpointId};
 pub(super) use self::outcome::Outcome;
 
-/// What a server counts: a handle, to be given to [`serve`](super::serve) in its [options](super::Options), and to
+/// What a server counts: a handle, to be given to [`serve`](super::serve) in its [options](super::ServerOptions), and to
 /// [`health`](super::health), which shows it at `/metrics`.
 ///
 /// Cloning it is cheap, and all clones are the same numbers.

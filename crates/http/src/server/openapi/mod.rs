@@ -208,7 +208,7 @@ fn headers(names: &[&str]) -> Value {
         "Mainspring-Store": {"description": "The id of the store."},
         "Retry-After": {"description": "After how many seconds to try again.", "example": "1"},
         "WWW-Authenticate": {"description": "How to authenticate.", "example": "Bearer"},
-        "X-Content-Type-Options": {"description": "`nosniff`: it is text, whatever it looks like."},
+        "X-Content-Type-ServerOptions": {"description": "`nosniff`: it is text, whatever it looks like."},
         "X-Request-Id": {"description": "The id of the request in the log of the server: that of the request, if it had one.", "example": "d97169c5-3"},
     });
     let describe = |name: &&str| {

@@ -27,7 +27,7 @@ use super::Metrics;
 /// What is spoken over a connection, the best first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// Encryption with TLS 1.2 or 1.3: goes into the [options](super::Options) of a server.
+/// Encryption with TLS 1.2 or 1.3: goes into the [options](super::ServerOptions) of a server.
 ///
 /// The files are looked at every 10 seconds while the server runs. When what is in them is another certificate and key
 /// that belong together, every handshake from then on is with those; connections that are there go on. As long as they
@@ -38,9 +38,9 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// # Examples
 ///
 /// ```no_run
-/// use mainspring_http::server::{Options, Tls};
+/// use mainspring_http::server::{ServerOptions, Tls};
 ///
-/// let mut options = Options::default();
+/// let mut options = ServerOptions::default();
 /// options.tls = Some(Tls::from_files("server.pem", "server.key")?);
 /// # Ok::<(), mainspring_http::server::TlsError>(())
 /// ```

@@ -21,7 +21,7 @@ async fn a_shutdown_finishes_what_is_worked_on() {
     assert_eq!(reply.body, "waited");
     assert!(reply.head.contains("connection: close"), "{}", reply.head);
     assert_within(busy.closed().await, ms(0), ms(900));
-    assert_eq!(site.stop().await, Drained { cut: 0 });
+    assert_eq!(site.stop().await, DrainReport { cut: 0 });
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn the_drain_timeout_cuts_the_rest_and_says_how_many() {
     site.until(|counts| &counts.in_flight, 2).await;
     let counts = Arc::clone(&site.counts);
     let begun = Instant::now();
-    assert_eq!(site.stop().await, Drained { cut: 4 });
+    assert_eq!(site.stop().await, DrainReport { cut: 4 });
     assert_within(begun.elapsed(), ms(300), ms(1_500));
     assert_eq!(counts.open.load(Relaxed), 0);
     assert_eq!(counts.in_flight.load(Relaxed), 0);
@@ -52,6 +52,6 @@ async fn half_a_head_does_not_hold_a_shutdown_up() {
     client.send("GET / HT").await;
     sleep(ms(50)).await;
     let begun = Instant::now();
-    assert_eq!(site.stop().await, Drained { cut: 0 });
+    assert_eq!(site.stop().await, DrainReport { cut: 0 });
     assert!(begun.elapsed() < ms(3_000), "{:?}", begun.elapsed());
 }

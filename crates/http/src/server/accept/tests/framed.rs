@@ -235,5 +235,5 @@ async fn a_shutdown_finishes_what_is_worked_on() {
     site.answers.add_permits(1);
     assert_eq!(client.next(DATA).await.unwrap().2, b"waited");
     client.0.closed().await;
-    assert_eq!(site.stop().await, Drained { cut: 0 });
+    assert_eq!(site.stop().await, DrainReport { cut: 0 });
 }

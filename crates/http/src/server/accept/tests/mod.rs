@@ -31,8 +31,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Counts, Drained, accept};
-use crate::server::{Limits, Options};
+use super::{Counts, DrainReport, accept};
+use crate::server::{Limits, ServerOptions};
 
 /// More than sockets buffer on both sides.
 const BIG: usize = 64 << 20;
@@ -47,19 +47,19 @@ struct Site {
     address: SocketAddr,
     counts: Arc<Counts>,
     shutdown: CancellationToken,
-    server: JoinHandle<Drained>,
+    server: JoinHandle<DrainReport>,
     /// Each permit lets one request to `/wait` be answered.
     answers: Arc<Semaphore>,
 }
 
 impl Site {
     async fn start(change: impl FnOnce(&mut Limits)) -> Self {
-        let mut options = Options::default();
+        let mut options = ServerOptions::default();
         change(&mut options.limits);
         Self::of(options).await
     }
 
-    async fn of(options: Options) -> Self {
+    async fn of(options: ServerOptions) -> Self {
         let listener = TcpSocket::new_v4().unwrap();
         listener.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let listener = listener.listen(4_096).unwrap();
@@ -93,7 +93,7 @@ impl Site {
         assert!(timeout(PATIENCE, reached).await.is_ok(), "{} and not {value}", last());
     }
 
-    async fn stop(self) -> Drained {
+    async fn stop(self) -> DrainReport {
         self.shutdown.cancel();
         timeout(PATIENCE, self.server).await.unwrap().unwrap()
     }

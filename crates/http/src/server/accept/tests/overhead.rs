@@ -64,7 +64,7 @@ async fn round(client: &mut TcpStream) -> Duration {
 #[ignore = "measures, and asserts little"]
 fn bookkeeping() {
     const REQUESTS: u32 = 1_000_000;
-    let server = Arc::new(Server::new(Router::new(), &Options::default()));
+    let server = Arc::new(Server::new(Router::new(), &ServerOptions::default()));
     let work = |server: &Server| {
         let request = Request::get("/api/v1/some%20key").body(()).unwrap();
         let mut answer = Response::new(Body::empty());

@@ -23,7 +23,7 @@ impl Secret {
         let (pem, key) = (path.with_extension("pem"), path.with_extension("key"));
         std::fs::write(&pem, pair.certificate).unwrap();
         std::fs::write(&key, pair.key).unwrap();
-        let mut options = Options::default();
+        let mut options = ServerOptions::default();
         change(&mut options.limits);
         options.tls = Some(Tls::from_files(&pem, &key).unwrap());
         std::fs::remove_file(pem).unwrap();
@@ -101,7 +101,7 @@ async fn who_does_not_encrypt_is_told_so() {
     secret.site.until(|counts| &counts.open, 0).await;
     assert_eq!(secret.connect().await.get("/").await.body, "ok");
     assert_eq!(secret.site.counts.closed_handshake.load(Relaxed), 2);
-    assert_eq!(secret.site.stop().await, Drained { cut: 0 });
+    assert_eq!(secret.site.stop().await, DrainReport { cut: 0 });
 }
 
 #[tokio::test]
@@ -187,11 +187,11 @@ async fn a_drain_ends_everything() {
     assert!(shaking.closed().await < ms(2_000));
     secret.site.answers.add_permits(1);
     assert_eq!(busy.reply().await.body, "waited");
-    assert_eq!(secret.site.stop().await, Drained { cut: 0 });
+    assert_eq!(secret.site.stop().await, DrainReport { cut: 0 });
 
     let secret = Secret::start(|limits| limits.drain_timeout = ms(300)).await;
     let mut busy = secret.connect().await;
     busy.send("GET /wait HTTP/1.1\r\nhost: a\r\n\r\n").await;
     secret.site.until(|counts| &counts.in_flight, 1).await;
-    assert_eq!(secret.site.stop().await, Drained { cut: 1 });
+    assert_eq!(secret.site.stop().await, DrainReport { cut: 1 });
 }

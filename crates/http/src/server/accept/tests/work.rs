@@ -168,7 +168,7 @@ async fn times_without_sense_are_times_all_the_same() {
         assert!(client.head().await.starts_with("HTTP/1.1 200"));
         drop(client);
         site.until(|counts| &counts.open, 0).await;
-        assert_eq!(site.stop().await, Drained { cut: 0 });
+        assert_eq!(site.stop().await, DrainReport { cut: 0 });
     }
     let nothing = |limits: &mut Limits| {
         limits.header_timeout = Duration::ZERO;
