@@ -82,7 +82,7 @@ async fn idle_store_notices_what_happens_to_its_directory() {
                 store.set("k", "x".repeat(100)).await.unwrap();
             }
             // A manifest that is written after the change would undo it.
-            if sync == Sync::Always {
+            if sync == SyncPolicy::Always {
                 until("the last write is marked", || is_marked(&data, 30)).await;
             }
             happens(&data);
