@@ -14,7 +14,7 @@ mod compaction;
 #[cfg(feature = "file")]
 pub mod file;
 mod memory;
-mod meter;
+pub(crate) mod meter;
 mod snapshot;
 
 use std::fmt;
@@ -27,8 +27,6 @@ pub use self::compaction::{Compaction, CompactionReport};
 pub use self::file::FileJournal;
 pub use self::memory::{Fault, MemoryJournal};
 pub use self::meter::Meter;
-#[doc(hidden)]
-pub use self::meter::SYNC_TIMES;
 pub use self::snapshot::Snapshot;
 pub use crate::model::JournalStats;
 use crate::model::{Change, Entry, Key, StoreId};

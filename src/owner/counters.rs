@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::journal::SYNC_TIMES;
+use crate::journal::meter::SYNC_TIMES;
 
 /// Counters that only the owner writes, so that counting is a plain store.
 #[derive(Debug, Default)]

@@ -73,6 +73,11 @@ impl Graph {
         paths.map(|((from, to), path)| Edge { from, to, path }).collect()
     }
 
+    /// Whether the root has a module of this name.
+    pub(crate) fn has_module(&self, name: &str) -> bool {
+        self.modules.contains(&[name.to_owned()][..])
+    }
+
     /// Every module that has others inside.
     pub(crate) fn folders(&self) -> BTreeSet<Module> {
         self.modules

@@ -180,7 +180,7 @@ impl Command<'static> {
             value,
             ..Self::default()
         };
-        if let Some(text) = ttl_text(write.time_to_live()) {
+        if let Some(text) = ttl_text(write.time_to_live())? {
             command.ttl = Some(raw_value(&Value::Item(text))?);
         }
         match write.condition() {
@@ -252,12 +252,16 @@ fn ttl_of(text: &str) -> Result<Ttl, Problem> {
 }
 
 /// The same the other way round.
-fn ttl_text(ttl: Ttl) -> Option<String> {
-    match ttl {
+fn ttl_text(ttl: Ttl) -> Result<Option<String>, Error> {
+    Ok(match ttl {
+        Ttl::Unset => None,
         Ttl::Never => Some("none".to_owned()),
         Ttl::After(ttl) => Some(format_duration(ttl)),
-        _ => None,
-    }
+        other => {
+            let message = format!("the command cannot be sent: {other:?} is not known");
+            return Err(Error::Rejected(message.into()));
+        }
+    })
 }
 
 fn required(member: &str) -> Problem {

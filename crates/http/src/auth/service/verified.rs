@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use parking_lot::RwLock;
 
 use super::identity::Identity;
@@ -13,7 +14,7 @@ const REMEMBERED: usize = 8_192;
 
 /// The tokens, with what they say. Only what we have signed gets in here.
 #[derive(Debug)]
-pub(super) struct Verified(RwLock<HashMap<Box<str>, Known>>);
+pub(super) struct Verified(RwLock<HashMap<Box<str>, Known, RandomState>>);
 
 #[derive(Debug, Clone)]
 struct Known {

@@ -10,7 +10,7 @@ use axum::http::header::{
 };
 use axum::http::{Request, Response, StatusCode};
 use futures_util::StreamExt;
-use mainspring::internal::check_backup;
+use mainspring::journal::file::tools::check_backup;
 use mainspring::wire::Json;
 use mainspring::{Builder, Store};
 use tokio_util::sync::CancellationToken;
