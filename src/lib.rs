@@ -116,7 +116,6 @@ pub mod wire {
 #[doc(hidden)]
 pub mod internal {
     pub use crate::feed::{Listening, Opening};
-    pub use crate::journal::meter::SYNC_TIMES;
     #[cfg(feature = "wire")]
     pub use crate::journal::codec::{
         Row, event_name, parse_value, put_row, put_text, put_value, read_event, rfc3339,
@@ -124,6 +123,7 @@ pub mod internal {
     };
     #[cfg(feature = "file")]
     pub use crate::journal::file::backup::{CutShort, PartName, PartWriter};
+    pub use crate::journal::meter::SYNC_TIMES;
     pub use crate::model::panics::catch as catch_panic;
     pub use crate::model::{
         Command, Counts, Filter, Query, Scan, Slice, Start, Subscribe, validate_ttl,
