@@ -115,7 +115,7 @@ pub mod wire {
 /// What the other packages of this project need. No part of the public API: it may change in any release.
 #[doc(hidden)]
 pub mod internal {
-    pub use crate::feed::{Listening, Opening};
+    pub use crate::feed::{ListenerGuard, SubscriptionSource};
     pub use crate::journal::SYNC_TIMES;
     #[cfg(feature = "wire")]
     pub use crate::journal::codec::{
@@ -130,8 +130,8 @@ pub mod internal {
     pub use crate::model::{
         Command, Counts, Filter, Query, Scan, Slice, Start, Subscribe, validate_ttl,
     };
-    pub use crate::owner::counters::{SIZES, Spreads};
-    pub use crate::owner::message::Answer;
+    pub use crate::owner::counters::{Histograms, SIZES};
+    pub use crate::owner::message::CommandResult;
     pub use crate::owner::response::Response;
     pub use crate::store::LocalCall;
 }

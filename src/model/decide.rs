@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::model::{
-    Action, Change, ChangeKind, Condition, Counts, End, Error, Prepared, Timestamp, Ttl, Value,
+    Action, Change, ChangeKind, Condition, Counts, End, Error, PreparedWrite, Timestamp, Ttl, Value,
 };
 
 /// What a key is, without its value.
@@ -21,7 +21,7 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|deadline| deadline <= now)
     }
 }
@@ -123,7 +123,7 @@ impl Effect {
 ///
 /// The order of the checks is part of the contract: absent, kind, condition, limits.
 pub(crate) fn decide<T>(
-    prepared: &Prepared<T>,
+    prepared: &PreparedWrite<T>,
     facts: Option<Facts>,
     now: Timestamp,
     totals: &Totals,
@@ -138,7 +138,7 @@ pub(crate) fn decide<T>(
 }
 
 fn effect_of<T>(
-    prepared: &Prepared<T>,
+    prepared: &PreparedWrite<T>,
     facts: Option<Facts>,
     now: Timestamp,
     rules: &Rules,
@@ -231,11 +231,11 @@ fn check_limits(
 /// The change that an accepted write makes.
 pub(crate) fn change_of<T>(
     effect: Effect,
-    prepared: Prepared<T>,
+    prepared: PreparedWrite<T>,
     revision: u64,
     now: Timestamp,
 ) -> Change<T> {
-    let Prepared { write, weight, .. } = prepared;
+    let PreparedWrite { write, weight, .. } = prepared;
     let kind = match (effect, write.action) {
         (Effect::Set { expires_at, .. }, Action::Set(value)) => {
             ChangeKind::Set { value, expires_at }
@@ -307,7 +307,7 @@ mod tests {
     ) -> Result<Effect, Error> {
         let weight = write.elements().iter().map(|element| element.len() as u64).sum();
         let totals = Totals { revision: 7, entries: 1, bytes: 10 };
-        decide(&Prepared { write, hash: 0, weight }, facts, NOW, &totals, rules)
+        decide(&PreparedWrite { write, hash: 0, weight }, facts, NOW, &totals, rules)
     }
 
     fn ask(write: Write<String>, facts: Option<Facts>) -> Result<Effect, Error> {

@@ -36,7 +36,7 @@ pub use self::value::{End, IntoElement, Value};
 pub(crate) use self::weigh::Weigher;
 #[cfg(test)]
 pub(crate) use self::write::MAX_TTL;
-pub(crate) use self::write::Prepared;
+pub(crate) use self::write::PreparedWrite;
 pub use self::write::{Action, Condition, Ttl, Write, validate_ttl};
-pub(crate) use self::written::Replaced;
+pub(crate) use self::written::ReplacedItem;
 pub use self::written::{Counts, Popped, Pushed, Trimmed, Written};

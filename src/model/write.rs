@@ -300,14 +300,14 @@ pub fn validate_ttl(ttl: Duration) -> Result<(), Error> {
 /// A write on its way to the owner: validated, hashed and weighed by the caller, so that the owner
 /// need not.
 #[derive(Debug, Clone)]
-pub(crate) struct Prepared<T> {
+pub(crate) struct PreparedWrite<T> {
     pub(crate) write: Write<T>,
     pub(crate) hash: u64,
     /// What the elements weigh, in bytes, without the key.
     pub(crate) weight: u64,
 }
 
-impl<T> Prepared<T> {
+impl<T> PreparedWrite<T> {
     /// What it may add to the store, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.weight.saturating_add(self.write.key.len() as u64)
@@ -330,6 +330,6 @@ mod tests {
 
     #[test]
     fn a_write_without_options_is_small() {
-        assert!(size_of::<Prepared<String>>() <= 88, "{}", size_of::<Prepared<String>>());
+        assert!(size_of::<PreparedWrite<String>>() <= 88, "{}", size_of::<PreparedWrite<String>>());
     }
 }

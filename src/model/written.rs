@@ -76,7 +76,7 @@ pub struct Written<T> {
     pub popped: Option<T>,
     /// How many elements a trim removed.
     pub removed: Option<usize>,
-    pub(crate) replaced: Replaced<T>,
+    pub(crate) replaced: ReplacedItem<T>,
 }
 
 impl<T> Written<T> {
@@ -84,7 +84,7 @@ impl<T> Written<T> {
     #[doc(hidden)]
     pub fn new(revision: u64, updated_at: Timestamp, counts: Counts) -> Self {
         let Counts { length, removed } = counts;
-        let replaced = Replaced::NOTHING;
+        let replaced = ReplacedItem::NOTHING;
         Self { revision, updated_at, length, popped: None, removed, replaced }
     }
 }
@@ -103,9 +103,9 @@ pub struct Counts {
 /// Freeing memory that has not been used for long is the slowest part of a write, and all callers wait for the
 /// owner: writes are 1.1 to 1.3 times as many when the caller drops it. It is no part of the answer: two answers
 /// are equal without it, and a clone has none.
-pub(crate) struct Replaced<T>(Option<T>);
+pub(crate) struct ReplacedItem<T>(Option<T>);
 
-impl<T> Replaced<T> {
+impl<T> ReplacedItem<T> {
     pub(crate) const NOTHING: Self = Self(None);
 
     pub(crate) fn item(item: T) -> Self {
@@ -113,19 +113,19 @@ impl<T> Replaced<T> {
     }
 }
 
-impl<T> Clone for Replaced<T> {
+impl<T> Clone for ReplacedItem<T> {
     fn clone(&self) -> Self {
         Self::NOTHING
     }
 }
 
-impl<T> PartialEq for Replaced<T> {
+impl<T> PartialEq for ReplacedItem<T> {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl<T> Eq for Replaced<T> {}
+impl<T> Eq for ReplacedItem<T> {}
 
 impl<T: fmt::Debug> fmt::Debug for Written<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

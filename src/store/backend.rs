@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::model::Command;
-use crate::owner::message::Answer;
+use crate::owner::message::CommandResult;
 
 /// Takes the commands of a handle to where the data is: to the owner in this process, or to a server.
 ///
@@ -36,7 +36,7 @@ use crate::owner::message::Answer;
 /// ```
 pub trait Backend<T>: fmt::Debug + Send + Sync + 'static {
     #[doc(hidden)]
-    type Call<'a>: Future<Output = Answer<T>> + Send + Unpin
+    type Call<'a>: Future<Output = CommandResult<T>> + Send + Unpin
     where
         Self: 'a;
 

@@ -23,7 +23,7 @@ use crate::store::{Gate, GateOptions, Store};
 /// Starts the task of a gate; made when the type of the gate is known, called when the owner is.
 type StartGate<T> = Box<dyn FnOnce(GateTask<T>, &TaskTracker) + Send>;
 
-struct GatePlan<T> {
+struct GateConfig<T> {
     prefix: Box<str>,
     options: GateOptions,
     start: StartGate<T>,
@@ -59,7 +59,7 @@ pub struct Builder<T, J = NoJournal> {
     history: (usize, u64),
     rules: Rules,
     weigher: Weigher<T>,
-    gates: Vec<GatePlan<T>>,
+    gates: Vec<GateConfig<T>>,
     token: CancellationToken,
     shutdown_deadline: Duration,
     journal: Option<J>,
@@ -191,7 +191,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
             "there is a gate with the prefix {prefix:?} already"
         );
         let start: StartGate<T> = Box::new(|task, tracker| drop(tracker.spawn(task.run(gate))));
-        self.gates.push(GatePlan { prefix, options, start });
+        self.gates.push(GateConfig { prefix, options, start });
         self
     }
 
@@ -250,7 +250,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         tracker: &TaskTracker,
         status: &Arc<Status>,
     ) -> Vec<GateQueue<T>> {
-        let start = |GatePlan { prefix, options, start }: GatePlan<T>| {
+        let start = |GateConfig { prefix, options, start }: GateConfig<T>| {
             let (sender, queue) = queue::channel(options.queue);
             let task = GateTask {
                 queue,

@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use crate::feed::Status;
 use crate::model::{Error, Refusal, Write, panics};
-use crate::owner::message::{Envelope, Gated, Message};
+use crate::owner::message::{Envelope, GatedWrite, Message};
 use crate::owner::queue;
 
 /// Something that is asked before a write under its prefix goes on to the owner.
@@ -163,7 +163,7 @@ impl<T: Send + Sync + 'static> GateTask<T> {
 
     async fn admit<G: Gate<T>>(&self, gate: &mut G, command: Envelope<T>) {
         let Envelope { message: Message::Gated(gated), reply, span } = command else { return };
-        let Gated { prepared, since } = *gated;
+        let GatedWrite { prepared, since } = *gated;
         let deadline: Instant = since + self.timeout;
         let write = &prepared.write;
         // All of it inside, so that a panic is caught also when the gate is asked and when its future

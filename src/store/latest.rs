@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use tokio_util::sync::ReusableBoxFuture;
 
-use crate::feed::{Listening, Status, Watcher};
+use crate::feed::{ListenerGuard, Status, Watcher};
 use crate::model::{Entry, Error, Key, Result};
 use crate::store::View;
 
@@ -38,7 +38,7 @@ pub struct Latest<T> {
     view: View<T>,
     status: Arc<Status>,
     watcher: Arc<Watcher<T>>,
-    _listening: Listening,
+    _guard: ListenerGuard,
     /// The revision of the entry that was given out last; `None` when the key was absent.
     seen: Option<u64>,
     /// Waits for the watcher, when the stream is polled.
@@ -51,10 +51,10 @@ impl<T: Clone + Send + Sync + 'static> Latest<T> {
         view: View<T>,
         status: Arc<Status>,
         watcher: Arc<Watcher<T>>,
-        listening: Listening,
+        guard: ListenerGuard,
     ) -> Self {
         let seen = view.revision(&key);
-        Self { key, view, status, watcher, _listening: listening, seen, waiting: None }
+        Self { key, view, status, watcher, _guard: guard, seen, waiting: None }
     }
 
     /// The entry as it is now; `None` when the key is absent. Also after the store has ended.

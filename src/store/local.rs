@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::View;
 use crate::feed::Hub;
 use crate::journal::Meter;
-use crate::model::{BatchError, Command, Condition, Error, Filter, Prepared, Refusal, Write};
+use crate::model::{BatchError, Command, Condition, Error, Filter, PreparedWrite, Refusal, Write};
 use crate::owner::clock::Clock;
 use crate::owner::counters::Counters;
-use crate::owner::message::{Answer, Envelope, Gated, Message, Reply};
+use crate::owner::message::{CommandReply, CommandResult, Envelope, GatedWrite, Message};
 use crate::owner::queue;
 use crate::owner::response::Response;
 
@@ -93,8 +93,8 @@ impl<T> Local<T> {
     pub(super) fn prepare(
         &self,
         command: Command<T>,
-        reply: Reply<T>,
-    ) -> Result<Envelope<T>, Answer<T>> {
+        reply: CommandReply<T>,
+    ) -> Result<Envelope<T>, CommandResult<T>> {
         let message = match command {
             Command::Read { key, query } => {
                 key.validate().map_err(Err)?;
@@ -134,14 +134,14 @@ impl<T> Local<T> {
         }
         let prepared = self.prepare_write(write)?;
         Ok(if is_gated {
-            Message::Gated(Box::new(Gated { prepared, since: Instant::now() }))
+            Message::Gated(Box::new(GatedWrite { prepared, since: Instant::now() }))
         } else {
             Message::Write(prepared)
         })
     }
 
     /// A write that goes to the owner together with others, which no gate could look at one by one.
-    fn prepare_ungated(&self, write: Write<T>) -> Result<Prepared<T>, Error> {
+    fn prepare_ungated(&self, write: Write<T>) -> Result<PreparedWrite<T>, Error> {
         if let Some(gate) = self.gate_of(write.key()) {
             let reason =
                 format!("keys under {:?} are gated: write to them one by one", gate.prefix);
@@ -150,11 +150,11 @@ impl<T> Local<T> {
         self.prepare_write(write)
     }
 
-    fn prepare_write(&self, write: Write<T>) -> Result<Prepared<T>, Error> {
+    fn prepare_write(&self, write: Write<T>) -> Result<PreparedWrite<T>, Error> {
         write.validate()?;
         let hash = self.hub.map.hash(write.key());
         let weight = self.hub.weigher.weigh(write.elements())?;
-        Ok(Prepared { write, hash, weight })
+        Ok(PreparedWrite { write, hash, weight })
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use self::answer::Read;
+use self::answer::ResponseReader;
 pub use self::backend::Backend;
 pub use self::builder::Builder;
 pub use self::call::LocalCall;
@@ -78,18 +78,18 @@ impl<T, B> Store<T, B> {
         Self { reader: Reader::new(backend) }
     }
 
-    fn put<A>(&self, write: Write<T>, read: Read<T, A>) -> PendingPut<'_, T, A, B> {
+    fn put<A>(&self, write: Write<T>, read: ResponseReader<T, A>) -> PendingPut<'_, T, A, B> {
         PendingPut::new(&self.reader.backend, Command::Write(write), read)
     }
 
-    fn change<A>(&self, write: Write<T>, read: Read<T, A>) -> PendingWrite<'_, T, A, B> {
+    fn change<A>(&self, write: Write<T>, read: ResponseReader<T, A>) -> PendingWrite<'_, T, A, B> {
         PendingWrite::new(&self.reader.backend, Command::Write(write), read)
     }
 
     fn many<A>(
         &self,
         writes: Vec<Write<T>>,
-        read: Read<T, Vec<Result<A>>>,
+        read: ResponseReader<T, Vec<Result<A>>>,
     ) -> Pending<'_, T, Vec<Result<A>>, B> {
         Pending::new(&self.reader.backend, Command::Many(writes), read)
     }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::answer::Read;
+use super::answer::ResponseReader;
 use super::{Backend, Local, LocalCall};
 use crate::model::{Command, Error, TrySendError};
 
@@ -47,11 +47,11 @@ use crate::model::{Command, Error, TrySendError};
 pub struct Pending<'a, T, A, B = Local<T>, E = Error> {
     backend: &'a B,
     command: Command<T>,
-    read: Read<T, A, E>,
+    read: ResponseReader<T, A, E>,
 }
 
 impl<'a, T, A, B, E> Pending<'a, T, A, B, E> {
-    pub(super) fn new(backend: &'a B, command: Command<T>, read: Read<T, A, E>) -> Self {
+    pub(super) fn new(backend: &'a B, command: Command<T>, read: ResponseReader<T, A, E>) -> Self {
         Self { backend, command, read }
     }
 
@@ -104,29 +104,29 @@ impl<'a, T: Send + Sync + 'static, A, E> Pending<'a, T, A, Local<T>, E> {
     /// ```
     pub fn blocking_send(self) -> Result<A, E> {
         // Before anything is queued, let tokio say whether this thread may wait.
-        let (bell, rung) = oneshot::channel();
-        let _ = bell.send(());
-        let _ = rung.blocking_recv();
+        let (sender, receiver) = oneshot::channel();
+        let _ = sender.send(());
+        let _ = receiver.blocking_recv();
         let mut call = self.into_future();
         loop {
-            let (bell, rung) = oneshot::channel();
-            let waker = Waker::from(Arc::new(Bell(Mutex::new(Some(bell)))));
+            let (sender, receiver) = oneshot::channel();
+            let waker = Waker::from(Arc::new(ThreadWaker(Mutex::new(Some(sender)))));
             if let Poll::Ready(answer) = Pin::new(&mut call).poll(&mut Context::from_waker(&waker))
             {
                 return answer;
             }
-            let _ = rung.blocking_recv();
+            let _ = receiver.blocking_recv();
         }
     }
 }
 
 /// Wakes a thread that waits for an answer.
-struct Bell(Mutex<Option<oneshot::Sender<()>>>);
+struct ThreadWaker(Mutex<Option<oneshot::Sender<()>>>);
 
-impl Wake for Bell {
+impl Wake for ThreadWaker {
     fn wake(self: Arc<Self>) {
-        if let Some(bell) = self.0.lock().take() {
-            let _ = bell.send(());
+        if let Some(sender) = self.0.lock().take() {
+            let _ = sender.send(());
         }
     }
 }
@@ -144,7 +144,7 @@ impl<'a, T, A, B: Backend<T>, E> IntoFuture for Pending<'a, T, A, B, E> {
 #[must_use = "futures do nothing unless polled"]
 pub struct Call<'a, T, A, B: Backend<T> = Local<T>, E = Error> {
     call: B::Call<'a>,
-    read: Read<T, A, E>,
+    read: ResponseReader<T, A, E>,
 }
 
 impl<T, A, B: Backend<T>, E> Future for Call<'_, T, A, B, E> {
@@ -163,7 +163,7 @@ impl<T, A, B: Backend<T>, E> Future for Call<'_, T, A, B, E> {
 #[must_use = "the answer says whether the command was done"]
 pub struct Reply<'a, T, A, E = Error> {
     reply: LocalCall<'a, T>,
-    read: Read<T, A, E>,
+    read: ResponseReader<T, A, E>,
 }
 
 impl<T, A, E> Future for Reply<'_, T, A, E> {

@@ -5,14 +5,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::answer::{self, Read};
+use super::answer::{self, ResponseReader};
 use super::{Latest, Local, Pending, PendingScan, PendingSubscribe, View};
 use crate::feed::Watcher;
 use crate::model::{
     Command, Entry, Error, Filter, Key, Page, Query, Result, Scan, Slice, Start, Stats, StoreId,
     Subscribe,
 };
-use crate::owner::counters::Spreads;
+use crate::owner::counters::Histograms;
 use crate::owner::message::Message;
 
 /// How many keys or entries a page has, unless said otherwise.
@@ -57,7 +57,7 @@ impl<T, B> Reader<T, B> {
         &self,
         key: impl Into<Key>,
         query: Query,
-        read: Read<T, A>,
+        read: ResponseReader<T, A>,
     ) -> Pending<'_, T, A, B> {
         Pending::new(&self.backend, Command::Read { key: key.into(), query }, read)
     }
@@ -165,7 +165,7 @@ impl<T, B> Reader<T, B> {
         &self,
         prefix: impl Into<Key>,
         entries: bool,
-        read: Read<T, Page<I>>,
+        read: ResponseReader<T, Page<I>>,
     ) -> PendingScan<'_, T, I, B> {
         let scan = Scan { prefix: prefix.into(), after: None, limit: DEFAULT_PAGE, entries };
         PendingScan::new(&self.backend, Command::Scan(scan), read)
@@ -229,9 +229,9 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
         key.validate()?;
         let watcher = Watcher::new(0);
         let message = Message::Watch { key: key.clone(), watcher: Arc::clone(&watcher) };
-        let listening = answer::watch(self.backend.call(message).await)?;
+        let guard = answer::watch(self.backend.call(message).await)?;
         let status = Arc::clone(&self.backend.hub().status);
-        Ok(Latest::new(key, self.backend.view(), status, watcher, listening))
+        Ok(Latest::new(key, self.backend.view(), status, watcher, guard))
     }
 
     /// Wait until what the journal holds has been recovered, and say how that went. Commands need
@@ -325,7 +325,7 @@ impl<T> Reader<T> {
     pub fn stats(&self) -> Stats {
         let (hub, queue) = (self.backend.hub(), self.backend.queue());
         let (counters, meter) = (self.backend.counters(), self.backend.meter());
-        let span = hub.history.span();
+        let history = hub.history.size();
         let revision = hub.history.head();
         Stats {
             entries: counters.entries.load(Ordering::Relaxed) as usize,
@@ -339,18 +339,18 @@ impl<T> Reader<T> {
             subscribers: hub.listeners.count() + hub.watchers.count(),
             lagged: hub.lag.lagged(),
             max_lag: hub.lag.max(revision),
-            history_floor: span.floor,
-            history_changes: span.changes,
-            history_bytes: span.bytes,
+            history_floor: history.floor,
+            history_changes: history.changes,
+            history_bytes: history.bytes,
             journal: meter.stats(),
         }
     }
 
     /// How many turns had how many commands, and how long syncs took.
     #[doc(hidden)]
-    pub fn spreads(&self, turns: u64) -> Spreads {
+    pub fn histograms(&self, turns: u64) -> Histograms {
         let (turns, commands) = self.backend.counters().sizes.of(turns);
-        Spreads { turns, commands, syncs: self.backend.meter().sync_times() }
+        Histograms { turns, commands, syncs: self.backend.meter().sync_times() }
     }
 
     /// Whether what the journal holds has been recovered.

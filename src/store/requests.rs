@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use super::answer::{self, Read};
+use super::answer::{self, ResponseReader};
 use super::pending::{Call, Pending, Reply};
 use super::{Backend, Local};
 use crate::feed::Subscription;
@@ -27,7 +27,7 @@ macro_rules! request {
             pub(super) fn new(
                 backend: &'a B,
                 command: Command<T>,
-                read: Read<T, $answer>,
+                read: ResponseReader<T, $answer>,
             ) -> Self {
                 Self(Pending::new(backend, command, read))
             }
