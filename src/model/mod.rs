@@ -1,6 +1,7 @@
-//! The vocabulary of the store: keys, values, entries, writes, changes, events, errors, and the decision on a write.
+//! Data types of the store: keys, values, entries, writes, changes, events, errors, and the decision on a write.
 //!
-//! Data and pure functions. Nothing here waits, locks, or knows where the data lies.
+//! Plain data and pure functions: no I/O, no locks, no clock, and no access to the map. That is what lets the owner
+//! decide a write against a plan of a few numbers, and lets the client and the tools use the same types.
 
 mod change;
 mod command;
