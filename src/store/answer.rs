@@ -1,4 +1,4 @@
-//! From the response of a backend to the answer that a method promises.
+//! Conversion of the response of a backend into the return value of a method.
 
 use crate::feed::{ListenerGuard, Subscription};
 use crate::journal::CompactionReport;
@@ -6,7 +6,7 @@ use crate::model::{BatchError, Entry, Error, Key, Page, Pushed, Slice, Written};
 use crate::owner::message::CommandResult;
 use crate::owner::response::Response;
 
-/// Takes what a method promises from the response of a backend.
+/// Converts the response of a backend into the return value of a method.
 pub(super) type ResponseReader<T, A, E = Error> = fn(CommandResult<T>) -> Result<A, E>;
 
 /// One function for each kind of response, of the same name.
@@ -51,20 +51,20 @@ pub(super) fn batch<T>(answer: CommandResult<T>) -> Result<Vec<Written<T>>, Batc
     }
 }
 
-/// What a push and a trim in one batch did.
+/// The result of a push and a trim in one batch.
 pub(super) fn pushed_and_trimmed<T>(answer: CommandResult<T>) -> Result<Pushed, Error> {
     match batch(answer).map_err(|failed| failed.error)?.pop() {
         Some(trimmed) => Ok(trimmed.into()),
-        None => unreachable!("a batch answers each of its writes"),
+        None => unreachable!("a batch has a result for each of its writes"),
     }
 }
 
-/// What a write did, as the method for it answers.
+/// The result of a write, in the type of its method.
 pub(super) fn write<T, A: From<Written<T>>>(answer: CommandResult<T>) -> Result<A, Error> {
     written(answer).map(A::from)
 }
 
-/// What each of several independent writes did, as the method for them answers.
+/// The results of independent writes, in the type of their method.
 pub(super) fn writes<T, A: From<Written<T>>>(
     answer: CommandResult<T>,
 ) -> Result<Vec<Result<A, Error>>, Error> {

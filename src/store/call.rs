@@ -1,4 +1,4 @@
-//! A command on its way to the owner of this process, and its answer on the way back.
+//! The future of a command to the owner in this process.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,8 @@ impl<T: Send + Sync + 'static> Backend<T> for Local<T> {
     }
 }
 
-/// A command, on its way to the owner and back. It is sent when this is first polled, unless it was sent before.
+/// The future of a command to the owner in this process. The command is queued when this is first polled, unless it
+/// was queued before.
 #[must_use = "futures do nothing unless polled"]
 pub struct LocalCall<'a, T> {
     backend: &'a Local<T>,
@@ -31,12 +32,12 @@ enum CallState<'a, T> {
     New(Command<T>),
     Sent {
         answer: reply::ReplyReceiver<CommandResult<T>>,
-        /// In the line before a full queue, which the command leaves if this is dropped.
+        /// The command is among the blocked senders of a full queue, and leaves them if this is dropped.
         ticket: Option<Ticket<'a, Envelope<T>>>,
     },
-    /// The owner let the command go unanswered, so it is about to end, and will say why.
+    /// The owner dropped the command without a reply, so it is about to end: wait for the cause.
     Late(Pin<Box<dyn Future<Output = ()> + Send + 'a>>),
-    /// The command was refused before it was sent.
+    /// The command was rejected before it was queued.
     Refused(CommandResult<T>),
     Done,
 }
@@ -44,7 +45,7 @@ enum CallState<'a, T> {
 impl<T> Unpin for LocalCall<'_, T> {}
 
 impl<T> Local<T> {
-    /// Send a message of the handle's own, and wait for the answer.
+    /// Send a message that is not a command of the backend, and wait for the reply.
     pub(super) async fn call(&self, message: Message<T>) -> CommandResult<T> {
         if self.hub().status.is_closing() {
             return Err(self.closed());
@@ -55,7 +56,7 @@ impl<T> Local<T> {
         LocalCall { backend: self, state: CallState::Sent { answer, ticket: None } }.await
     }
 
-    /// Room for a command in its queue, if there is some now.
+    /// Reserve room for a command in its queue, if there is some now.
     pub(super) fn reserve(&self, command: &Command<T>) -> Result<Permit<'_, Envelope<T>>, Error> {
         if self.hub().status.is_closing() {
             return Err(self.closed());
@@ -85,7 +86,7 @@ impl<T> Local<T> {
 }
 
 impl<T> LocalCall<'_, T> {
-    /// Queue the command, or stand in line with it, with the waker of the task that waits for the answer.
+    /// Queue the command, or join the blocked senders with it, with the waker of the task that waits for the reply.
     #[inline]
     fn start(&mut self, waker: &Waker) -> Result<(), CommandResult<T>> {
         let backend = self.backend;
@@ -103,8 +104,8 @@ impl<T> LocalCall<'_, T> {
         Ok(())
     }
 
-    /// Drop what an answer carries beside itself. If that panics, the store stops, as it does wherever the code of
-    /// `T` panics.
+    /// Drop the items that a result carries besides its value. If that panics, the store stops, as it does wherever the
+    /// code of `T` panics.
     #[inline]
     fn finish(&self, answer: &mut CommandResult<T>) {
         if let Ok(response) = answer
@@ -116,7 +117,7 @@ impl<T> LocalCall<'_, T> {
             backend.hub().status.fail(format!("a value panicked when it was dropped: {cause}"));
             backend.token().cancel();
             let rest = std::mem::replace(answer, Err(backend.closed()));
-            // Which may panic once more.
+            // This drop may panic as well.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(rest)));
         }
     }
@@ -136,7 +137,7 @@ impl<T> Future for LocalCall<'_, T> {
                         this.finish(&mut answer);
                         return Poll::Ready(answer);
                     }
-                    // The end of the store may take its time: a command that was never queued need not wait for it.
+                    // A command that was never queued does not have to wait for the end of the store.
                     Poll::Ready(None) if ticket.as_ref().is_some_and(Ticket::is_abandoned) => {
                         this.state = CallState::Done;
                         return Poll::Ready(Err(this.backend.closed()));

@@ -1,4 +1,4 @@
-//! The backend of a store in this process: the way to its owner.
+//! The backend of a store in this process: the queues of its owner and gates.
 
 use std::fmt;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl<T> Local<T> {
         View::new(Arc::clone(&self.hub.map), Arc::clone(&self.clock), Arc::clone(&self.counters))
     }
 
-    /// Why a command that came too late is not done.
+    /// The error of commands after the store has begun to end.
     pub(super) fn closed(&self) -> Error {
         self.hub.status.error()
     }
@@ -88,7 +88,7 @@ impl<T> Local<T> {
         }
     }
 
-    /// Do the caller's share of a command: validate and hash its keys, weigh its elements.
+    /// Do the part of a command that does not need the owner: validate and hash its keys, weigh its elements.
     #[inline]
     pub(super) fn prepare(
         &self,
@@ -129,7 +129,7 @@ impl<T> Local<T> {
     fn prepare_single(&self, write: Write<T>) -> Result<Message<T>, Error> {
         let is_gated = self.gate_of(write.key()).is_some();
         if is_gated && write.condition() != Condition::Any {
-            // The device would have acted before the owner could check.
+            // The device acts before the owner can check the condition.
             return Err(Refusal::new("a write to a gated key takes no conditions").into());
         }
         let prepared = self.prepare_write(write)?;
@@ -140,7 +140,7 @@ impl<T> Local<T> {
         })
     }
 
-    /// A write that goes to the owner together with others, which no gate could look at one by one.
+    /// Prepare a write of a command with several writes, which pass no gate.
     fn prepare_ungated(&self, write: Write<T>) -> Result<PreparedWrite<T>, Error> {
         if let Some(gate) = self.gate_of(write.key()) {
             let reason =
