@@ -1,8 +1,8 @@
-//! An in-memory store for async Rust: many handles, one owner, many watchers.
+//! An in-memory key-value store for async Rust: many handles, one owner, many subscribers.
 //!
-//! One tokio task, the *owner*, has all data. Cloneable handles send it commands through a bounded
-//! channel and await the answers; what it accepts becomes a numbered *change*, which every subscriber
-//! is told of, in order and without a gap. One [`CancellationToken`] stops all of it.
+//! One tokio task, the *owner*, holds all data. Cloneable handles send it commands through a bounded
+//! queue and await the replies. Each accepted write becomes a numbered *change*, which is delivered to every
+//! subscriber in order and without a gap. A [`CancellationToken`] stops the store.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -23,63 +23,63 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # What is where
+//! # Overview
 //!
-//! | type | what it is |
+//! | type | description |
 //! |---|---|
 //! | [`Store`] | the handle: reads, writes, subscribes |
 //! | [`Reader`] | a handle that cannot write |
-//! | [`View`] | synchronous reads that skip the channel |
-//! | [`Subscription`] | a stream of changes: each one, in order |
+//! | [`View`] | synchronous reads that bypass the queue |
+//! | [`Subscription`] | a stream of all changes, in order |
 //! | [`Latest`] | the newest value of one key |
-//! | [`Gate`] | a device or a rule that may refuse writes |
+//! | [`Gate`] | a task that may reject writes under a key prefix: a device or a rule |
 //! | [`Journal`](journal::Journal) | the log that makes a store durable |
-//! | `FileJournal` (feature `file`) | that log in a folder |
-//! | `mainspring_http::server` (crate `mainspring-http`) | the store as routes, and as a server |
-//! | `mainspring_http::Client` (crate `mainspring-http`) | the same methods, of a store in a server; code that is generic over [`Backend`] takes both |
-//! | [`Entry`], [`Value`] | what a key holds: an item or a list, with its revision and times |
-//! | [`Change`], [`Event`] | what was done; what a subscription tells |
-//! | [`Error`] | why a command was not done |
+//! | `FileJournal` (feature `file`) | a journal in a directory |
+//! | `mainspring_http::server` (crate `mainspring-http`) | the HTTP routes of a store, and a server |
+//! | `mainspring_http::Client` (crate `mainspring-http`) | the same methods for a store in a server; code that is generic over [`Backend`] accepts both |
+//! | [`Entry`], [`Value`] | an item or a list, with its revision and timestamps |
+//! | [`Change`], [`Event`] | the effect of an accepted write; an event of a subscription |
+//! | [`Error`] | the error of a command |
 //!
 //! # Commands
 //!
-//! Every method of [`Store`] and [`Reader`] makes a [`Pending`] command, a value to add options to:
-//! `store.set("k", "v").ttl(minute).if_absent()`. Await it, or
-//! [`try_send`](Pending::try_send) it (does not wait for room, and gives the command back), or
-//! [`blocking_send`](Pending::blocking_send) it from a thread without a runtime.
+//! Every method of [`Store`] and [`Reader`] that sends a command returns a [`Pending`] command, to which options can
+//! be added: `store.set("k", "v").ttl(minute).if_absent()`. Await it, or send it with
+//! [`try_send`](Pending::try_send), which does not wait for room and returns the command if there is none, or with
+//! [`blocking_send`](Pending::blocking_send) from a thread without a runtime.
 //!
-//! Absence is `Ok(None)` for a read, and [`Error::NotFound`] for a write that needs the key.
+//! An absent key is `Ok(None)` for a read, and [`Error::NotFound`] for a write that requires the key.
 //!
 //! # Guarantees
 //!
-//! - Commands take effect one after another, in one order that agrees with real time.
-//! - A write is acknowledged, or refused with an error that says nothing happened, or, if a journal
+//! - Commands take effect one after another, in one order that agrees with real time (linearizability).
+//! - A write is acknowledged, or rejected with an error that means that it had no effect, or, if a journal
 //!   did not answer, [`Error::Unknown`]. An acknowledged write is visible to every later read.
-//! - Changes are numbered from 1: no number twice, none skipped. A subscription tells them in order,
-//!   each once, and never skips one in silence.
-//! - A batch is all or nothing, and nobody who reads through the owner sees it half done.
+//! - Changes are numbered from 1, without duplicates or gaps. A subscription delivers them in order, each once, and
+//!   never skips one silently.
+//! - A batch is atomic, and no read through the owner observes a part of it.
 //! - A key past its deadline is absent to every operation; its `Expired` change follows within 10 ms.
-//! - At a shutdown what is queued is finished, or answered with [`Error::Closed`]. Subscribers read to
-//!   the end.
-//! - A panic in the code of a gate or a weigher refuses that write. A panic in the code of `T` stops
-//!   the store, tells everybody why, and leaves views readable.
+//! - At a shutdown, queued commands are finished, or fail with [`Error::Closed`]. Subscribers receive every
+//!   acknowledged change.
+//! - A panic in a gate or a weigher rejects that write. A panic in the code of `T` stops the store: all callers and
+//!   subscribers get its message, and views stay readable.
 //!
 //! # Trade-offs
 //!
-//! - The way to the owner and back costs about a microsecond, most of it the hand-over between tasks.
-//!   [`View`] reads do not pay it; [`set_many`](Store::set_many), [`push_many`](Store::push_many) and
-//!   [`batch`](Store::batch) pay it once.
+//! - The round trip to the owner costs about a microsecond, most of it the switch between tasks.
+//!   [`View`] reads avoid it; [`set_many`](Store::set_many), [`push_many`](Store::push_many) and
+//!   [`batch`](Store::batch) pay it once for many writes.
 //! - `T` is cloned: into the history, to readers, to subscribers. Prefer a `T` that is cheap to clone,
 //!   such as `Arc<str>` or a struct of small fields.
 //! - All writes are decided by one task, on one core.
-//! - Nothing is evicted. Over a limit, writes are refused.
-//! - Without a journal the data is gone with the process.
+//! - Nothing is evicted. Writes over a limit are rejected.
+//! - Without a journal, the data is lost when the process ends.
 //!
 //! # Tracing
 //!
-//! A command carries the caller's span to the owner: at `TRACE` each command is an event in it. Expiry
-//! and lag are `DEBUG` events, recovery is `INFO`, a gate that is late is `WARN`, and a failure is
-//! `ERROR`. When no subscriber is installed, none of it is computed.
+//! A command carries the caller's span to the owner: at `TRACE` each command is an event in that span. Expiry
+//! and lag are `DEBUG` events, recovery is `INFO`, a gate that times out is `WARN`, and a failure is
+//! `ERROR`. Without a tracing subscriber, none of this is computed.
 //!
 //! [`CancellationToken`]: tokio_util::sync::CancellationToken
 
@@ -112,10 +112,10 @@ pub mod wire {
     pub use crate::model::duration::{InvalidDuration, format_duration, parse_duration};
 }
 
-/// What the other packages of this project need. No part of the public API: it may change in any release.
+/// Items that the other packages of this project use. Not part of the public API: they may change in any release.
 #[doc(hidden)]
 pub mod internal {
-    pub use crate::feed::{Listening, Opening};
+    pub use crate::feed::{ListenerGuard, SubscriptionSource};
     #[cfg(feature = "wire")]
     pub use crate::journal::codec::{
         Row, event_name, parse_value, put_row, put_text, put_value, read_event, rfc3339,
@@ -128,8 +128,8 @@ pub mod internal {
     pub use crate::model::{
         Command, Counts, Filter, Query, Scan, Slice, Start, Subscribe, validate_ttl,
     };
-    pub use crate::owner::counters::{SIZES, Spreads};
-    pub use crate::owner::message::Answer;
+    pub use crate::owner::counters::{Histograms, SIZES};
+    pub use crate::owner::message::CommandResult;
     pub use crate::owner::response::Response;
     pub use crate::store::LocalCall;
 }

@@ -13,7 +13,7 @@ impl<T: Send + Sync + 'static> Gate<T> for Open {
 }
 
 #[test]
-#[should_panic(expected = "there is a gate with the prefix \"g/\" already")]
+#[should_panic(expected = "the prefix \"g/\" already has a gate")]
 fn two_gates_with_one_prefix() {
     let one = Store::<String>::builder().gate("g/", Open).gate("g/inner/", Open);
     let _ = one.gate_with("g/", Open, GateOptions::default());

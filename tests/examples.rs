@@ -104,7 +104,7 @@ fn subscribe_never_has_a_gap() {
             "too slow: started over with 10 entries at revision 2000",
             "too slow: and on to revision 2005",
             "coming back: after revision 4 came 5 to 10",
-            "coming back: the resume token is of another store: subscribe from a snapshot instead",
+            "coming back: the resume token is from another store: subscribe from a snapshot instead",
         ]
     );
 }

@@ -19,7 +19,7 @@ pub(crate) struct History<T> {
 }
 
 struct Ring<T> {
-    items: VecDeque<Item<T>>,
+    items: VecDeque<HistoryTurn<T>>,
     /// Every change after this revision is held.
     floor: u64,
     changes: usize,
@@ -30,20 +30,20 @@ struct Ring<T> {
 
 /// Without subscribers, which is most of the time, a change lies in the ring as it is, which costs the owner no
 /// allocation. The first reader that comes by makes it shared.
-enum Item<T> {
+enum HistoryTurn<T> {
     One(Change<T>),
     Shared(Turn<T>),
 }
 
 /// What the history holds, for `stats`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct HistorySize {
     pub(crate) floor: u64,
     pub(crate) changes: usize,
     pub(crate) bytes: u64,
 }
 
-impl<T> Item<T> {
+impl<T> HistoryTurn<T> {
     fn changes(&self) -> &[Change<T>] {
         match self {
             Self::One(change) => std::slice::from_ref(change),
@@ -87,16 +87,16 @@ impl<T> Item<T> {
 impl<T> Ring<T> {
     /// Add an item. Says what leaves the ring first, so that the new one takes its place in memory,
     /// which is warm, and whether there is more that has to leave.
-    fn push(&mut self, item: Item<T>) -> (Option<Item<T>>, bool) {
+    fn push(&mut self, item: HistoryTurn<T>) -> (Option<HistoryTurn<T>>, bool) {
         let (count, bytes) = item.size();
         (self.changes, self.bytes) = (self.changes + count, self.bytes.saturating_add(bytes));
         let evicted = self.evict();
         self.items.push_back(item);
-        (evicted, self.is_over())
+        (evicted, self.is_over_limit())
     }
 
     /// Whether the ring could do without its oldest item, or has to.
-    fn is_over(&self) -> bool {
+    fn is_over_limit(&self) -> bool {
         let over = self.bytes > self.max_bytes || self.changes > self.max_changes;
         over && self.items.front().is_some_and(|oldest| {
             self.bytes > self.max_bytes || self.changes - oldest.changes().len() >= self.max_changes
@@ -104,8 +104,8 @@ impl<T> Ring<T> {
     }
 
     /// The oldest item, if the ring holds more than it should.
-    fn evict(&mut self) -> Option<Item<T>> {
-        if !self.is_over() {
+    fn evict(&mut self) -> Option<HistoryTurn<T>> {
+        if !self.is_over_limit() {
             return None;
         }
         let item = self.items.pop_front()?;
@@ -137,7 +137,7 @@ impl<T> History<T> {
     /// The newest revision in the ring, which may be a moment ahead of the head.
     pub(crate) fn newest(&self) -> u64 {
         let ring = self.ring.lock();
-        ring.items.back().map_or(ring.floor, Item::newest)
+        ring.items.back().map_or(ring.floor, HistoryTurn::newest)
     }
 
     pub(crate) fn set_head(&self, revision: u64) {
@@ -145,22 +145,22 @@ impl<T> History<T> {
     }
 
     pub(crate) fn push_one(&self, change: Change<T>) {
-        self.push(Item::One(change));
+        self.push(HistoryTurn::One(change));
     }
 
     pub(crate) fn push_turn(&self, turn: Turn<T>) {
-        self.push(Item::Shared(turn));
+        self.push(HistoryTurn::Shared(turn));
     }
 
     /// Put a turn in the ring. Its watchers are told next, and the head moves last.
-    fn push(&self, item: Item<T>) {
+    fn push(&self, item: HistoryTurn<T>) {
         let (mut evicted, mut more) = self.ring.lock().push(item);
         // What leaves the ring is dropped outside the lock.
         while more {
             drop(evicted);
             let mut ring = self.ring.lock();
             evicted = ring.evict();
-            more = ring.is_over();
+            more = ring.is_over_limit();
         }
     }
 
@@ -172,7 +172,7 @@ impl<T> History<T> {
             return Err(Error::Compacted { oldest: ring.floor });
         }
         let start = ring.items.partition_point(|item| item.newest() <= after);
-        Ok(ring.items.range_mut(start..).take(limit).map(Item::share).collect())
+        Ok(ring.items.range_mut(start..).take(limit).map(HistoryTurn::share).collect())
     }
 
     /// Whether the changes after a revision can be told, and in whole batches.
@@ -194,9 +194,9 @@ impl<T> History<T> {
         if inside { Err(Error::InsideBatch { asked: after, before: start }) } else { Ok(()) }
     }
 
-    pub(crate) fn span(&self) -> Span {
+    pub(crate) fn size(&self) -> HistorySize {
         let ring = self.ring.lock();
-        Span { floor: ring.floor, changes: ring.changes, bytes: ring.bytes }
+        HistorySize { floor: ring.floor, changes: ring.changes, bytes: ring.bytes }
     }
 }
 
@@ -228,14 +228,14 @@ mod tests {
     fn bytes_are_limited_too() {
         let history = History::new(100, 10);
         (1..=50).for_each(|revision| history.push_one(change(revision)));
-        assert_eq!(history.span(), Span { floor: 40, changes: 10, bytes: 10 });
+        assert_eq!(history.size(), HistorySize { floor: 40, changes: 10, bytes: 10 });
     }
 
     #[test]
     fn a_history_of_nothing_holds_nothing() {
         let history = History::new(0, u64::MAX);
         history.push_one(change(1));
-        assert_eq!(history.span(), Span { floor: 1, changes: 0, bytes: 0 });
+        assert_eq!(history.size(), HistorySize { floor: 1, changes: 0, bytes: 0 });
         assert_eq!(history.read(1, 10).unwrap().len(), 0);
     }
 

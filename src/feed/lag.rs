@@ -17,8 +17,8 @@ impl Mark {
     }
 
     /// The first revision that it has not been told, or `None` if it has been told all that is for it.
-    pub(crate) fn set(&self, untold: Option<u64>) {
-        self.0.store(untold.unwrap_or(u64::MAX), Relaxed);
+    pub(crate) fn set(&self, undelivered: Option<u64>) {
+        self.0.store(undelivered.unwrap_or(u64::MAX), Relaxed);
     }
 
     pub(crate) fn is_set(&self) -> bool {
@@ -50,7 +50,7 @@ impl Lag {
 
     /// How many changes the slowest subscription has still to deliver, where `head` is the newest revision.
     pub(crate) fn max(&self, head: u64) -> u64 {
-        self.marks.untold().map_or(0, |first| (head + 1).saturating_sub(first))
+        self.marks.undelivered().map_or(0, |first| (head + 1).saturating_sub(first))
     }
 }
 
@@ -70,10 +70,10 @@ impl Marks {
     }
 
     /// The first revision that has not been delivered to all subscriptions.
-    fn untold(&self) -> Option<u64> {
+    fn undelivered(&self) -> Option<u64> {
         let marks = self.0.lock();
-        let held = marks.0.iter().filter_map(Weak::upgrade);
-        held.map(|mark| mark.0.load(Relaxed)).min().filter(|first| *first != u64::MAX)
+        let live = marks.0.iter().filter_map(Weak::upgrade);
+        live.map(|mark| mark.0.load(Relaxed)).min().filter(|first| *first != u64::MAX)
     }
 }
 
@@ -86,17 +86,17 @@ mod tests {
         let marks = Marks::default();
         let (slow, fast, done) = (Mark::new(), Mark::new(), Mark::new());
         [&slow, &fast, &done].into_iter().for_each(|mark| marks.add(mark));
-        assert_eq!(marks.untold(), None);
+        assert_eq!(marks.undelivered(), None);
         slow.set(Some(3));
         fast.set(Some(7));
-        assert_eq!(marks.untold(), Some(3));
+        assert_eq!(marks.undelivered(), Some(3));
         drop(slow);
-        assert_eq!(marks.untold(), Some(7));
+        assert_eq!(marks.undelivered(), Some(7));
         for _ in 0..10_000 {
             marks.add(&Mark::new());
         }
         assert!(marks.0.lock().0.len() <= 64);
         fast.set(None);
-        assert!(!fast.is_set() && marks.untold().is_none());
+        assert!(!fast.is_set() && marks.undelivered().is_none());
     }
 }

@@ -11,7 +11,7 @@ use crate::model::{Change, ChangeKind, Key};
 
 /// Turns in the broadcast channel. It holds their changes in memory that is not counted, and the ring
 /// does the catching up, so it is short.
-const CHANNEL: usize = 64;
+const CHANNEL_TURNS: usize = 64;
 
 /// Counts who listens, to the broadcast channel or to single keys, so that nothing is shared when
 /// nobody does.
@@ -23,17 +23,17 @@ impl Listeners {
         self.0.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn join(&self) -> Listening {
+    pub(crate) fn join(&self) -> ListenerGuard {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Listening(self.clone())
+        ListenerGuard(self.clone())
     }
 }
 
 /// Held by one listener.
 #[derive(Debug)]
-pub struct Listening(Listeners);
+pub struct ListenerGuard(Listeners);
 
-impl Drop for Listening {
+impl Drop for ListenerGuard {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -54,12 +54,12 @@ pub(crate) struct Publisher<T> {
 
 impl<T> Publisher<T> {
     pub(crate) fn new(history: Arc<History<T>>, listeners: Listeners, watchers: Listeners) -> Self {
-        let channel = broadcast::Sender::new(CHANNEL);
+        let channel = broadcast::Sender::new(CHANNEL_TURNS);
         Self { history, channel, listeners, watchers, routes: HashMap::new(), sweep_at: 64 }
     }
 
     /// Whether there are subscribers.
-    pub(crate) fn has_audience(&mut self) -> bool {
+    pub(crate) fn has_subscribers(&mut self) -> bool {
         if self.watchers.count() == 0 && !self.routes.is_empty() {
             self.routes.clear();
         }
@@ -73,21 +73,21 @@ impl<T> Publisher<T> {
         self.history.set_head(head);
     }
 
-    pub(crate) fn subscribe(&self) -> (broadcast::Receiver<Turn<T>>, Listening) {
+    pub(crate) fn subscribe(&self) -> (broadcast::Receiver<Turn<T>>, ListenerGuard) {
         (self.channel.subscribe(), self.listeners.join())
     }
 
     /// Send the changes of one key here, as long as the watcher is held.
-    pub(crate) fn watch(&mut self, key: Key, watcher: Arc<Watcher<T>>) -> Listening {
+    pub(crate) fn watch(&mut self, key: Key, watcher: Arc<Watcher<T>>) -> ListenerGuard {
         if self.routes.len() >= self.sweep_at {
             self.routes.retain(|_, watchers| {
-                watchers.retain(is_held);
+                watchers.retain(is_in_use);
                 !watchers.is_empty()
             });
             self.sweep_at = 64.max(2 * self.routes.len());
         }
         let watchers = self.routes.entry(key).or_default();
-        watchers.retain(is_held);
+        watchers.retain(is_in_use);
         watchers.push(watcher);
         self.watchers.join()
     }
@@ -127,9 +127,9 @@ impl<T> Publisher<T> {
 
     fn route(&self, change: &Change<T>, turn: &Turn<T>) {
         if matches!(change.kind, ChangeKind::Cleared { .. }) {
-            self.routes.values().flatten().for_each(|watcher| watcher.tell(turn));
+            self.routes.values().flatten().for_each(|watcher| watcher.notify(turn));
         } else if let Some(watchers) = self.routes.get(&change.key) {
-            watchers.iter().for_each(|watcher| watcher.tell(turn));
+            watchers.iter().for_each(|watcher| watcher.notify(turn));
         }
     }
 }
@@ -141,7 +141,7 @@ impl<T> Drop for Publisher<T> {
     }
 }
 
-fn is_held<T>(watcher: &Arc<Watcher<T>>) -> bool {
+fn is_in_use<T>(watcher: &Arc<Watcher<T>>) -> bool {
     Arc::strong_count(watcher) > 1
 }
 
@@ -163,7 +163,7 @@ mod tests {
     fn routes_without_a_watcher_are_forgotten() {
         let mut publisher = publisher();
         let stays = Watcher::new(1);
-        let listening = publisher.watch("stays".into(), Arc::clone(&stays));
+        let guard = publisher.watch("stays".into(), Arc::clone(&stays));
         for n in 0..10_000 {
             drop(publisher.watch(format!("k{n}").into(), Watcher::new(1)));
             assert!(publisher.routes.len() <= 128, "{}", publisher.routes.len());
@@ -174,9 +174,9 @@ mod tests {
         }
         assert_eq!(publisher.routes["one"].len(), 1);
         publisher.publish_turn(Arc::new([removed(1, "stays")]));
-        assert!(!stays.is_empty() && publisher.has_audience());
-        drop(listening);
-        assert!(!publisher.has_audience(), "nobody is left");
+        assert!(!stays.is_empty() && publisher.has_subscribers());
+        drop(guard);
+        assert!(!publisher.has_subscribers(), "nobody is left");
         assert!(publisher.routes.is_empty());
     }
 
@@ -184,7 +184,7 @@ mod tests {
     fn a_watcher_is_told_of_its_key_and_of_clears() {
         let mut publisher = publisher();
         let watcher = Watcher::new(4);
-        let _listening = publisher.watch("mine".into(), Arc::clone(&watcher));
+        let _guard = publisher.watch("mine".into(), Arc::clone(&watcher));
         publisher.publish(&mut vec![removed(1, "other")]);
         assert!(watcher.is_empty());
         publisher.publish(&mut vec![removed(2, "mine")]);

@@ -44,7 +44,7 @@ impl<T> Watcher<T> {
     }
 
     /// Called by the owner, once for each change that matters here.
-    pub(crate) fn tell(&self, turn: &Turn<T>) {
+    pub(crate) fn notify(&self, turn: &Turn<T>) {
         let mut unread = self.unread.lock();
         if unread.turns.back().is_some_and(|last| Arc::ptr_eq(last, turn)) {
             return;
@@ -118,22 +118,22 @@ mod tests {
     fn a_full_queue_says_from_where_to_read() {
         let watcher = Watcher::new(2);
         for revision in [1, 3, 5, 7] {
-            watcher.tell(&turn(revision));
+            watcher.notify(&turn(revision));
         }
         assert!(!watcher.is_empty());
         assert_eq!(news(&watcher), [(1, false), (3, false), (5, true)]);
         assert!(watcher.is_empty());
-        watcher.tell(&turn(9));
+        watcher.notify(&turn(9));
         assert_eq!(news(&watcher), [(9, false)], "it goes on as before");
     }
 
     #[test]
     fn what_follows_a_gap_is_not_told_before_it() {
         let watcher = Watcher::new(1);
-        watcher.tell(&turn(1));
-        watcher.tell(&turn(3));
+        watcher.notify(&turn(1));
+        watcher.notify(&turn(3));
         assert!(matches!(watcher.take(), Some(News::Turn(_))));
-        watcher.tell(&turn(5)); // there is room, but the third was missed
+        watcher.notify(&turn(5)); // there is room, but the third was missed
         assert_eq!(news(&watcher), [(3, true)]);
     }
 
@@ -142,7 +142,7 @@ mod tests {
         let watcher = Watcher::new(2);
         let (first, second) = (turn(1), turn(3));
         for turn in [&first, &first, &second, &second] {
-            watcher.tell(turn);
+            watcher.notify(turn);
         }
         assert_eq!(news(&watcher), [(1, false), (3, false)]);
     }
@@ -150,8 +150,8 @@ mod tests {
     #[test]
     fn one_that_holds_nothing_learns_that_something_happened() {
         let watcher = Watcher::new(0);
-        watcher.tell(&turn(1));
-        watcher.tell(&turn(3));
+        watcher.notify(&turn(1));
+        watcher.notify(&turn(3));
         assert_eq!(news(&watcher), [(1, true)]);
     }
 }

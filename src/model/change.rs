@@ -1,50 +1,50 @@
-//! What accepted commands did: the numbered facts that are recorded, published and replayed.
+//! Changes: the numbered effects of accepted writes, which are journaled, applied and published.
 
 use crate::model::{End, Key, Timestamp, Value};
 
-/// What one accepted command did to one key. Replaying it cannot fail.
+/// The effect of one accepted write. Replaying it cannot fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change<T> {
-    /// The number of the change: one more than that of the change before it.
+    /// The revision of the change: one more than that of the change before it.
     pub revision: u64,
-    /// When it was decided.
+    /// When the write was decided.
     pub at: Timestamp,
-    /// The key that changed. Empty for [`Cleared`](ChangeKind::Cleared), which is about all of them.
+    /// The key that changed. Empty for [`Cleared`](ChangeKind::Cleared), which affects all keys.
     pub key: Key,
-    /// What happened.
+    /// What changed.
     pub kind: ChangeKind<T>,
     /// The next change belongs to the same batch.
     pub(crate) continues: bool,
-    /// What the elements weigh, without the key.
+    /// The weight of the elements in bytes, without the key.
     pub(crate) weight: u64,
 }
 
-/// What happened to the key.
+/// What changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChangeKind<T> {
-    /// It was set, or a push created it. Its `created_at` is the time of the change.
+    /// The key was set, or a push created it. Its `created_at` is the time of the change.
     Set {
         /// The new value.
         value: Value<T>,
-        /// Its deadline.
+        /// The deadline of the key.
         expires_at: Option<Timestamp>,
     },
-    /// Its value was replaced. Its `created_at` stays.
+    /// The value of the key was replaced. Its `created_at` is unchanged.
     Updated {
         /// The new value.
         value: Value<T>,
-        /// Its deadline.
+        /// The deadline of the key.
         expires_at: Option<Timestamp>,
     },
-    /// It was removed.
+    /// The key was removed.
     Removed,
-    /// Its deadline passed.
+    /// The deadline of the key has passed.
     Expired,
-    /// An element was added to its list.
+    /// An element was added to the list of the key.
     Pushed {
-        /// At which end.
+        /// The end that it was added to.
         end: End,
         /// The element.
         element: T,
@@ -53,40 +53,40 @@ pub enum ChangeKind<T> {
         /// The deadline of the list.
         expires_at: Option<Timestamp>,
     },
-    /// An element was taken from its list.
+    /// An element was removed from the list of the key.
     Popped {
-        /// From which end.
+        /// The end that it was removed from.
         end: End,
         /// The length of the list after it.
         length: usize,
     },
-    /// Elements were removed from its list until it had few enough. There may have been none to remove.
+    /// The list of the key was trimmed to a maximum length. The number of removed elements may be 0.
     Trimmed {
-        /// The end at which elements stayed.
+        /// The end at which elements were kept.
         end: End,
         /// How many elements were removed.
         removed: usize,
         /// The length of the list after it.
         length: usize,
     },
-    /// Its deadline was moved or removed.
+    /// The deadline of the key was moved or removed.
     Touched {
         /// The new deadline.
         expires_at: Option<Timestamp>,
     },
     /// Every key was removed.
     Cleared {
-        /// How many live keys went.
+        /// How many live keys were removed.
         count: usize,
     },
 }
 
 #[cfg(feature = "file")]
 impl<T> ChangeKind<T> {
-    /// The length that the list has before a change of its elements.
+    /// The length of the list before this change, if it is a push, a pop or a trim.
     pub(crate) fn length_before(&self) -> Option<usize> {
         match self {
-            // A push that leaves an empty list fits none.
+            // A push after which the list is empty is invalid: no list has the wrapped length.
             Self::Pushed { length, .. } => Some(length.wrapping_sub(1)),
             Self::Popped { length, .. } => Some(length.saturating_add(1)),
             Self::Trimmed { length, removed, .. } => Some(length.saturating_add(*removed)),
@@ -100,10 +100,10 @@ impl<T> Change<T> {
         Self { revision, at, key, kind, continues: false, weight: 0 }
     }
 
-    /// A change as it was read from a record: for a [`Journal`](crate::journal::Journal) that
-    /// recovers what it wrote.
+    /// Creates a change that was read from a journal record: for a [`Journal`](crate::journal::Journal) that
+    /// recovers its records.
     ///
-    /// `continues` says that the next change belongs to the same batch.
+    /// `continues` means that the next change belongs to the same batch.
     pub fn recorded(
         revision: u64,
         at: Timestamp,
@@ -114,13 +114,13 @@ impl<T> Change<T> {
         Self { continues, ..Self::new(revision, at, key, kind) }
     }
 
-    /// Whether the next change belongs to the same batch. The revision of such a change is no
-    /// place to resume.
+    /// Whether the next change belongs to the same batch. A subscription cannot resume after the revision of
+    /// such a change.
     pub fn continues(&self) -> bool {
         self.continues
     }
 
-    /// The elements that the change brought.
+    /// Returns the elements that the change added.
     pub fn elements(&self) -> &[T] {
         match &self.kind {
             ChangeKind::Set { value, .. } | ChangeKind::Updated { value, .. } => value.elements(),
@@ -129,12 +129,12 @@ impl<T> Change<T> {
         }
     }
 
-    /// Whether the change is about this key: its own, or all of them.
+    /// Whether the change affects this key: it is its key, or all keys were removed.
     pub(crate) fn concerns(&self, key: &str) -> bool {
         self.key == *key || matches!(self.kind, ChangeKind::Cleared { .. })
     }
 
-    /// What the change weighs in the history, in bytes.
+    /// The weight of the change in the history, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.weight.saturating_add(self.key.len() as u64)
     }

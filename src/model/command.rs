@@ -1,26 +1,26 @@
-//! Requests to a store, as values: what a handle sends to its backend.
+//! Commands: the requests that a handle sends to its backend.
 
 use crate::model::{Filter, Key, Start, Write};
 
-/// A request to a store. Each has one kind of answer.
+/// A request to a store. Each variant has one variant of `Response`.
 #[derive(Debug, Clone)]
 pub enum Command<T> {
     /// Read one key.
     Read {
         /// The key.
         key: Key,
-        /// What to answer about it.
+        /// What to read of it.
         query: Query,
     },
     /// Read a page of keys or entries.
     Scan(Scan),
-    /// Begin a subscription.
+    /// Start a subscription.
     Subscribe(Subscribe),
     /// One write.
     Write(Write<T>),
     /// Writes that are independent of each other.
     Many(Vec<Write<T>>),
-    /// Writes that are done together or not at all.
+    /// Writes that are applied atomically.
     Batch(Vec<Write<T>>),
     /// Remove every key.
     Clear,
@@ -28,7 +28,7 @@ pub enum Command<T> {
     Compact,
 }
 
-/// What a read of one key answers.
+/// What to read of one key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Query {
     /// The entry.
@@ -39,40 +39,40 @@ pub enum Query {
     Length,
     /// The last element of a list.
     Last,
-    /// Elements of a list from `offset` (negative: from the end), at most `limit`.
+    /// Elements of a list from `offset` (negative: counted from the end), at most `limit`.
     Range {
-        /// The first element.
+        /// The position of the first element.
         offset: isize,
-        /// The most elements.
+        /// The maximum number of elements.
         limit: usize,
     },
-    /// The same, with the length and the revision of the list.
+    /// As `Range`, with the length and the revision of the list.
     Slice {
-        /// The first element.
+        /// The position of the first element.
         offset: isize,
-        /// The most elements.
+        /// The maximum number of elements.
         limit: usize,
     },
 }
 
-/// A page of keys or entries in the order of their keys.
+/// A request for a page of keys or entries in key order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
-    /// Only keys that begin like this.
+    /// Only keys with this prefix.
     pub prefix: Key,
     /// Only keys after this one.
     pub after: Option<Key>,
-    /// The most items of the page.
+    /// The maximum length of the page.
     pub limit: usize,
-    /// Whether the page has entries, or only keys.
+    /// Whether to return entries instead of keys.
     pub entries: bool,
 }
 
-/// The changes that a subscription delivers, and where it begins.
+/// The filter and the start of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscribe {
-    /// Which changes.
+    /// Which changes to deliver.
     pub filter: Filter,
-    /// From where.
+    /// Where the subscription starts.
     pub start: Start,
 }

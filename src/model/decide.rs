@@ -1,32 +1,33 @@
-//! Whether a write is accepted, and what it will do: a pure function of what its key *is*.
+//! The decision on a write: whether it is accepted, and its effect.
 //!
-//! No clock, no I/O, no values: [`Facts`] are a few numbers about the key, so that the plan of a
-//! turn can hold them for writes that are decided and not yet applied.
+//! A pure function of the write, the time, and [`Facts`], a few numbers about the key instead of its value. They
+//! are `Copy`, so the plan of a turn keeps them for writes that are decided and not yet applied, and no value is
+//! cloned or dropped while a write is decided.
 
 use std::time::Duration;
 
 use crate::model::{
-    Action, Change, ChangeKind, Condition, Counts, End, Error, Prepared, Timestamp, Ttl, Value,
+    Action, Change, ChangeKind, Condition, Counts, End, Error, PreparedWrite, Timestamp, Ttl, Value,
 };
 
-/// What a key is, without its value.
+/// The properties of a key on which a decision depends, without its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// `Some` for a list.
     pub(crate) length: Option<usize>,
     pub(crate) revision: u64,
     pub(crate) expires_at: Option<Timestamp>,
-    /// In bytes by the weigher, the key included.
+    /// In bytes by the weigher, including the key.
     pub(crate) weight: u64,
 }
 
 impl Facts {
-    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|deadline| deadline <= now)
     }
 }
 
-/// What the store as a whole is.
+/// The revision and the size of the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
     /// The newest revision.
@@ -36,7 +37,7 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Count one key as it was and as it is now.
+    /// Update the totals after a change of one key.
     pub(crate) fn replace(&mut self, before: Option<Facts>, after: Option<Facts>) {
         self.entries = self.entries + usize::from(after.is_some()) - usize::from(before.is_some());
         let weight = |facts: Option<Facts>| facts.map_or(0, |facts| facts.weight);
@@ -44,7 +45,7 @@ impl Totals {
     }
 }
 
-/// The rules of a store, as its builder set them.
+/// The limits and the default time to live of a store, as set in its builder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     pub(crate) default_ttl: Option<Duration>,
@@ -64,7 +65,7 @@ impl Default for Rules {
     }
 }
 
-/// What an accepted write will do: its [`Change`] without what it carries.
+/// The effect of an accepted write: its [`Change`] without the values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     Set { list: Option<usize>, expires_at: Option<Timestamp>, weight: u64 },
@@ -78,7 +79,7 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
-    /// What a push, a pop or a trim does to its list; nothing for all others.
+    /// The effect of a push, a pop or a trim on its list; zero for all others.
     pub(crate) fn counts<T>(&self, action: &Action<T>) -> Counts {
         let (length, removed) = match (*self, action) {
             (Self::Push { length, .. } | Self::Pop { length, .. }, _) => (length, None),
@@ -89,8 +90,8 @@ impl Effect {
         Counts { length, removed }
     }
 
-    /// What the key is afterwards. A pop and a trim free bytes only when they are applied, because only then
-    /// is it known which elements went.
+    /// The properties of the key after the effect. A pop and a trim free bytes only when they are applied, because
+    /// only then is it known which elements were removed.
     pub(crate) fn after(&self, before: Option<Facts>, key: &str, revision: u64) -> Option<Facts> {
         let key_bytes = key.len() as u64;
         match *self {
@@ -119,11 +120,11 @@ impl Effect {
     }
 }
 
-/// Decide one write on a key that is as `facts` say (`None`: absent, or past its deadline).
+/// Decide one write. `facts` are those of its key; `None` if it is absent or past its deadline.
 ///
 /// The order of the checks is part of the contract: absent, kind, condition, limits.
 pub(crate) fn decide<T>(
-    prepared: &Prepared<T>,
+    prepared: &PreparedWrite<T>,
     facts: Option<Facts>,
     now: Timestamp,
     totals: &Totals,
@@ -138,28 +139,31 @@ pub(crate) fn decide<T>(
 }
 
 fn effect_of<T>(
-    prepared: &Prepared<T>,
+    prepared: &PreparedWrite<T>,
     facts: Option<Facts>,
     now: Timestamp,
     rules: &Rules,
 ) -> Result<Effect, Error> {
     let write = &prepared.write;
     let weight = prepared.weight;
-    let fresh = || deadline(write.time_to_live(), rules.default_ttl.map(|ttl| now + ttl), now);
-    let kept = |facts: Facts| deadline(write.time_to_live(), facts.expires_at, now);
+    let new_deadline =
+        || deadline(write.time_to_live(), rules.default_ttl.map(|ttl| now + ttl), now);
+    let kept_deadline = |facts: Facts| deadline(write.time_to_live(), facts.expires_at, now);
     Ok(match &write.action {
-        Action::Set(value) => Effect::Set { list: list_length(value), expires_at: fresh(), weight },
+        Action::Set(value) => {
+            Effect::Set { list: list_length(value), expires_at: new_deadline(), weight }
+        }
         Action::Update(value) => {
             let facts = facts.ok_or(Error::NotFound)?;
-            Effect::Update { list: list_length(value), expires_at: kept(facts), weight }
+            Effect::Update { list: list_length(value), expires_at: kept_deadline(facts), weight }
         }
         Action::Remove => facts.map(|_| Effect::Remove).ok_or(Error::NotFound)?,
         Action::Push { end, .. } => match facts {
             None if write.is_not_new() => return Err(Error::NotFound),
-            None => Effect::Set { list: Some(1), expires_at: fresh(), weight },
+            None => Effect::Set { list: Some(1), expires_at: new_deadline(), weight },
             Some(facts) => {
                 let length = facts.length.ok_or(Error::WrongKind)? + 1;
-                Effect::Push { end: *end, length, expires_at: kept(facts), weight }
+                Effect::Push { end: *end, length, expires_at: kept_deadline(facts), weight }
             }
         },
         Action::Pop { end } => {
@@ -171,7 +175,7 @@ fn effect_of<T>(
             let length = before.min(*keep);
             Effect::Trim { end: *end, length, removed: before - length }
         }
-        Action::Touch => Effect::Touch { expires_at: kept(facts.ok_or(Error::NotFound)?) },
+        Action::Touch => Effect::Touch { expires_at: kept_deadline(facts.ok_or(Error::NotFound)?) },
     })
 }
 
@@ -198,10 +202,10 @@ fn check_condition(condition: Condition, facts: Option<Facts>) -> Result<(), Err
     if holds { Ok(()) } else { Err(Error::ConditionFailed { current }) }
 }
 
-/// More entries than this cannot be numbered.
-const MOST_ENTRIES: usize = 4_000_000_000;
+/// The maximum number of entries, whose slot ids have 32 bits.
+const MAX_ENTRIES: usize = 4_000_000_000;
 
-/// Only growth is refused, so that a store over its limit can be brought back under it.
+/// Reject only writes that add weight, so that a store over its limit can be brought back under it.
 fn check_limits(
     before: Option<Facts>,
     after: Option<Facts>,
@@ -216,7 +220,7 @@ fn check_limits(
     if after.weight > rules.max_entry_bytes {
         return Err(Error::TooLarge { weight: after.weight, limit: rules.max_entry_bytes });
     }
-    let most = rules.max_entries.min(MOST_ENTRIES);
+    let most = rules.max_entries.min(MAX_ENTRIES);
     if before.is_none() && totals.entries >= most {
         let limit = most as u64;
         return Err(Error::OverLimit { what: "entries", limit });
@@ -228,14 +232,14 @@ fn check_limits(
     Ok(())
 }
 
-/// The change that an accepted write makes.
+/// The change of an accepted write.
 pub(crate) fn change_of<T>(
     effect: Effect,
-    prepared: Prepared<T>,
+    prepared: PreparedWrite<T>,
     revision: u64,
     now: Timestamp,
 ) -> Change<T> {
-    let Prepared { write, weight, .. } = prepared;
+    let PreparedWrite { write, weight, .. } = prepared;
     let kind = match (effect, write.action) {
         (Effect::Set { expires_at, .. }, Action::Set(value)) => {
             ChangeKind::Set { value, expires_at }
@@ -256,12 +260,12 @@ pub(crate) fn change_of<T>(
         (Effect::Touch { expires_at }, Action::Touch) => ChangeKind::Touched { expires_at },
         (Effect::Expire, _) => ChangeKind::Expired,
         (Effect::Remove, Action::Remove) => ChangeKind::Removed,
-        (effect, _) => unreachable!("{effect:?} was not decided from this write"),
+        (effect, _) => unreachable!("{effect:?} is not an effect of this write"),
     };
     Change { weight, ..Change::new(revision, now, write.key, kind) }
 }
 
-/// What a recorded change does; `None` for a clear, which is about no single key.
+/// The effect of a change on its key; `None` for a clear, which affects all keys.
 pub(crate) fn effect_of_change<T>(change: &Change<T>) -> Option<Effect> {
     let weight = change.weight;
     Some(match &change.kind {
@@ -307,67 +311,85 @@ mod tests {
     ) -> Result<Effect, Error> {
         let weight = write.elements().iter().map(|element| element.len() as u64).sum();
         let totals = Totals { revision: 7, entries: 1, bytes: 10 };
-        decide(&Prepared { write, hash: 0, weight }, facts, NOW, &totals, rules)
+        decide(&PreparedWrite { write, hash: 0, weight }, facts, NOW, &totals, rules)
     }
 
-    fn ask(write: Write<String>, facts: Option<Facts>) -> Result<Effect, Error> {
+    fn decide_with_defaults(write: Write<String>, facts: Option<Facts>) -> Result<Effect, Error> {
         try_write(write, facts, &Rules::default())
     }
 
     #[test]
-    fn what_needs_a_key_does_without_none() {
+    fn absent_key_is_not_found() {
         for write in [
             Write::update("k", "v"),
             Write::remove("k"),
             Write::pop("k"),
             Write::persist("k"),
-            Write::update("k", "v").if_revision(3), // absent comes before the condition
+            Write::update("k", "v").if_revision(3), // absence is checked before the condition
         ] {
-            assert_eq!(ask(write, None), Err(Error::NotFound));
+            assert_eq!(decide_with_defaults(write, None), Err(Error::NotFound));
         }
     }
 
     #[test]
-    fn a_push_may_need_its_list() {
+    fn push_can_require_an_existing_list() {
         let push = || Write::push("k", "v").not_new();
-        assert_eq!(ask(push(), None), Err(Error::NotFound));
-        assert_eq!(ask(push().if_absent(), None), Err(Error::NotFound));
-        assert_eq!(ask(push(), item(7)), Err(Error::WrongKind));
-        assert!(matches!(ask(push(), list(1)), Ok(Effect::Push { length: 2, .. })));
+        assert_eq!(decide_with_defaults(push(), None), Err(Error::NotFound));
+        assert_eq!(decide_with_defaults(push().if_absent(), None), Err(Error::NotFound));
+        assert_eq!(decide_with_defaults(push(), item(7)), Err(Error::WrongKind));
+        assert!(matches!(
+            decide_with_defaults(push(), list(1)),
+            Ok(Effect::Push { length: 2, .. })
+        ));
     }
 
     #[test]
-    fn trim_counts_what_it_removes() {
-        let trim = |keep, length| ask(Write::trim("k", keep), list(length));
+    fn trim_counts_removed_elements() {
+        let trim = |keep, length| decide_with_defaults(Write::trim("k", keep), list(length));
         let effect = |length, removed| Ok(Effect::Trim { end: End::Back, length, removed });
         assert_eq!(
             (trim(3, 5), trim(5, 5), trim(9, 5)),
             (effect(3, 2), effect(5, 0), effect(5, 0))
         );
         assert_eq!((trim(0, 5), trim(0, 0)), (effect(0, 5), effect(0, 0)));
-        assert_eq!(ask(Write::trim("k", 1), None), Err(Error::NotFound));
-        assert_eq!(ask(Write::trim_front("k", 1), item(7)), Err(Error::WrongKind));
+        assert_eq!(decide_with_defaults(Write::trim("k", 1), None), Err(Error::NotFound));
+        assert_eq!(decide_with_defaults(Write::trim_front("k", 1), item(7)), Err(Error::WrongKind));
     }
 
     #[test]
-    fn kind_comes_before_condition() {
-        assert_eq!(ask(Write::push("k", "v").if_absent(), item(7)), Err(Error::WrongKind));
-        assert_eq!(ask(Write::pop("k").if_revision(1), item(7)), Err(Error::WrongKind));
-        assert_eq!(ask(Write::pop("k").if_revision(1), list(0)), Err(Error::ListEmpty));
+    fn kind_is_checked_before_the_condition() {
+        assert_eq!(
+            decide_with_defaults(Write::push("k", "v").if_absent(), item(7)),
+            Err(Error::WrongKind)
+        );
+        assert_eq!(
+            decide_with_defaults(Write::pop("k").if_revision(1), item(7)),
+            Err(Error::WrongKind)
+        );
+        assert_eq!(
+            decide_with_defaults(Write::pop("k").if_revision(1), list(0)),
+            Err(Error::ListEmpty)
+        );
     }
 
     #[test]
-    fn conditions_tell_the_current_revision() {
+    fn failed_condition_has_the_current_revision() {
         let failed = |current| Err(Error::ConditionFailed { current });
-        assert_eq!(ask(Write::set("k", "v").if_absent(), item(7)), failed(Some(7)));
-        assert_eq!(ask(Write::set("k", "v").if_present(), None), failed(None));
-        assert_eq!(ask(Write::set("k", "v").if_revision(6), item(7)), failed(Some(7)));
-        assert_eq!(ask(Write::set("k", "v").if_revision(6), None), failed(None));
-        assert!(ask(Write::set("k", "v").if_revision(7), item(7)).is_ok());
+        assert_eq!(
+            decide_with_defaults(Write::set("k", "v").if_absent(), item(7)),
+            failed(Some(7))
+        );
+        assert_eq!(decide_with_defaults(Write::set("k", "v").if_present(), None), failed(None));
+        assert_eq!(
+            decide_with_defaults(Write::set("k", "v").if_revision(6), item(7)),
+            failed(Some(7))
+        );
+        assert_eq!(decide_with_defaults(Write::set("k", "v").if_revision(6), None), failed(None));
+        assert!(decide_with_defaults(Write::set("k", "v").if_revision(7), item(7)).is_ok());
     }
 
     #[test]
-    fn deadlines_are_set_kept_or_taken_away() {
+    fn deadline_is_set_kept_or_removed() {
         let rules = Rules { default_ttl: Some(Duration::from_nanos(50)), ..Rules::default() };
         let expires_at = |effect| match effect {
             Ok(Effect::Set { expires_at, .. } | Effect::Update { expires_at, .. }) => expires_at,
@@ -386,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_come_last_and_refuse_only_growth() {
+    fn limits_are_checked_last_and_reject_only_growth() {
         let rules = Rules { max_entry_bytes: 12, ..Rules::default() };
         let twelve = "v".repeat(12);
         assert_eq!(
@@ -402,7 +424,10 @@ mod tests {
             try_write(Write::set("j", "v"), None, &full),
             Err(Error::OverLimit { what: "entries", limit: 1 })
         );
-        assert!(try_write(Write::set("k", "12345678"), item(7), &full).is_ok(), "it shrinks");
+        assert!(
+            try_write(Write::set("k", "12345678"), item(7), &full).is_ok(),
+            "the entry gets smaller"
+        );
         assert_eq!(
             try_write(Write::set("k", "1234567890"), item(7), &full),
             Err(Error::OverLimit { what: "bytes", limit: 5 })

@@ -1,17 +1,17 @@
-//! Durations as Go writes them: `1h30m`, `250ms`, `1.5h`.
+//! Durations in the format of Go: `1h30m`, `250ms`, `1.5h`.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-/// The longest that Go's `time.Duration` holds, which is some 292 years.
+/// The maximum of Go's `time.Duration` in nanoseconds, which is about 292 years.
 const LONGEST: u64 = i64::MAX as u64;
-/// The same.
+/// The same as a duration.
 pub(crate) const LONGEST_DURATION: Duration = Duration::from_nanos(LONGEST);
 
-/// How much of a wrong text an error repeats.
-const SHOWN: usize = 40;
+/// How many characters of an invalid text an error quotes.
+const QUOTED: usize = 40;
 
-/// A text that is no duration.
+/// The error of parsing a text that is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a duration: {reason}")]
 pub struct InvalidDuration {
@@ -21,9 +21,9 @@ pub struct InvalidDuration {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum Reason {
-    #[error("it is written as 1h30m, 250ms or 1.5h")]
+    #[error("expected a form like 1h30m, 250ms or 1.5h")]
     Form,
-    #[error("a number has no unit, which is one of ns, us, ms, s, m, h")]
+    #[error("a number has no unit; expected one of ns, us, ms, s, m, h")]
     NoUnit,
     #[error("the units are ns, us, ms, s, m, h")]
     OtherUnit,
@@ -33,15 +33,16 @@ enum Reason {
     TooLong,
 }
 
-/// A duration in the grammar of Go's `time.ParseDuration`: numbers, each with an optional fraction and a
+/// Parses a duration in the grammar of Go's `time.ParseDuration`: numbers, each with an optional fraction and a
 /// unit, one after another. The units are `ns`, `us` (or `µs`), `ms`, `s`, `m` and `h`. A `+` before them and a
 /// bare `0` are allowed.
 ///
-/// Zero is a duration here; callers that need more than zero check it.
+/// Zero is accepted; callers that require more than zero check that themselves.
 ///
 /// # Errors
 ///
-/// What has no unit, another unit, a `-` in front, or is longer than [`i64::MAX`] nanoseconds.
+/// If a number has no unit or an unknown unit, the text begins with `-`, or the duration is longer than [`i64::MAX`]
+/// nanoseconds.
 ///
 /// # Examples
 ///
@@ -57,18 +58,18 @@ enum Reason {
 /// let error = parse_duration("5").unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     r#""5" is not a duration: a number has no unit, which is one of ns, us, ms, s, m, h"#
+///     r#""5" is not a duration: a number has no unit; expected one of ns, us, ms, s, m, h"#
 /// );
 /// assert!(parse_duration("1d").is_err());
 /// assert!(parse_duration("9999999999999h").is_err());
 /// ```
 pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
     let nanoseconds = parse(text).map_err(|reason| {
-        let mut shown: String = text.chars().take(SHOWN).collect();
-        if shown.len() < text.len() {
-            shown.push('…');
+        let mut quoted: String = text.chars().take(QUOTED).collect();
+        if quoted.len() < text.len() {
+            quoted.push('…');
         }
-        InvalidDuration { text: shown.into(), reason }
+        InvalidDuration { text: quoted.into(), reason }
     })?;
     Ok(Duration::from_nanos(nanoseconds))
 }
@@ -93,11 +94,11 @@ fn parse(text: &str) -> Result<u64, Reason> {
     Ok(total)
 }
 
-/// The first number with its unit, in nanoseconds, and what is after it.
+/// The first number with its unit, in nanoseconds, and the rest of the text.
 fn part(text: &str) -> Result<(u64, &str), Reason> {
-    let (whole, rest) = digits(text);
+    let (integer, rest) = digits(text);
     let (fraction, rest) = rest.strip_prefix('.').map_or(("", rest), digits);
-    if whole.is_empty() && fraction.is_empty() {
+    if integer.is_empty() && fraction.is_empty() {
         return Err(Reason::Form);
     }
     let end = rest.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(rest.len());
@@ -112,23 +113,23 @@ fn part(text: &str) -> Result<(u64, &str), Reason> {
         "" => return Err(Reason::NoUnit),
         _ => return Err(Reason::OtherUnit),
     };
-    let whole = match whole {
+    let integer = match integer {
         "" => 0,
-        whole => whole.parse::<u64>().map_err(|_| Reason::TooLong)?,
+        integer => integer.parse::<u64>().map_err(|_| Reason::TooLong)?,
     };
-    let whole = whole.checked_mul(unit).ok_or(Reason::TooLong)?;
-    let part = whole.checked_add(share(fraction, unit)).ok_or(Reason::TooLong)?;
+    let integer = integer.checked_mul(unit).ok_or(Reason::TooLong)?;
+    let part = integer.checked_add(fraction_of(unit, fraction)).ok_or(Reason::TooLong)?;
     Ok((part, rest))
 }
 
-/// The digits that a text begins with, and what is after them.
+/// The leading digits of a text, and the rest of it.
 fn digits(text: &str) -> (&str, &str) {
     text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()))
 }
 
-/// What the digits behind a point are of a unit. In floats, as Go does it, so that 0.3333333333333333333h is
-/// 20 minutes; what nine digits say is exact. Digits beyond what an `i64` holds do not count.
-fn share(digits: &str, unit: u64) -> u64 {
+/// The fraction of a unit that the digits after the decimal point denote. Computed in floats, as in Go, so that
+/// 0.3333333333333333333h is 20 minutes; up to nine digits are exact. Digits that do not fit in an `i64` are ignored.
+fn fraction_of(unit: u64, digits: &str) -> u64 {
     let mut numerator = 0_u64;
     let mut scale = 1.0;
     for digit in digits.bytes().map(|byte| u64::from(byte - b'0')) {
@@ -140,7 +141,7 @@ fn share(digits: &str, unit: u64) -> u64 {
     (numerator as f64 * (unit as f64 / scale)) as u64
 }
 
-/// A duration as [`parse_duration`] takes it, and as short as it goes: `1h30m`, `1m30.5s`, `250ms`, `0s`.
+/// Formats a duration for [`parse_duration`], in the shortest form: `1h30m`, `1m30.5s`, `250ms`, `0s`.
 ///
 /// # Examples
 ///
@@ -178,7 +179,7 @@ pub fn format_duration(duration: Duration) -> String {
     }
 }
 
-/// A count of the unit's parts as the unit, with as many digits behind the point as it takes.
+/// A number of fractions of a unit as a decimal number of units, without trailing zeros.
 fn decimal(parts: u64, unit: u64, digits: usize) -> String {
     let text = format!("{}.{:0digits$}", parts / unit, parts % unit);
     text.trim_end_matches('0').trim_end_matches('.').into()
@@ -194,7 +195,7 @@ mod tests {
 
     /// From the tests of Go's `time` package.
     #[test]
-    fn parses_what_go_parses() {
+    fn parses_the_cases_of_go() {
         for (text, nanoseconds) in [
             ("0", 0),
             ("+0", 0),
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_go_refuses_and_what_is_below_zero() {
+    fn rejects_the_invalid_cases_of_go_and_negative_durations() {
         use Reason::*;
         for (text, reason) in [
             ("", Form),
@@ -275,13 +276,13 @@ mod tests {
     }
 
     #[test]
-    fn an_error_does_not_repeat_a_long_text() {
+    fn error_quotes_the_start_of_a_long_text() {
         let error = parse_duration(&"µ".repeat(1 << 20)).unwrap_err().to_string();
         assert!(error.len() < 200, "{error}");
     }
 
     #[test]
-    fn formats_as_short_as_it_goes() {
+    fn formats_in_the_shortest_form() {
         for (nanoseconds, text) in [
             (0, "0s"),
             (1, "1ns"),
@@ -299,12 +300,12 @@ mod tests {
         assert!(format_duration(Duration::MAX).ends_with("h15.999999999s"));
     }
 
-    /// What looks like durations.
+    /// Texts that resemble durations.
     const NEAR: &str = r"[-+]?([0-9]{0,25}(\.[0-9]{0,25})?(ns|us|µs|ms|s|m|h|d)?){0,4}";
 
     proptest! {
         #[test]
-        fn what_is_formatted_is_parsed(nanoseconds in 0..=LONGEST, shift in 0..64) {
+        fn formatted_duration_parses_to_the_same(nanoseconds in 0..=LONGEST, shift in 0..64) {
             let duration = Duration::from_nanos(nanoseconds >> shift);
             prop_assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
         }

@@ -1,11 +1,27 @@
-//! A value with what the store knows about it, and the answers made of it.
+//! Entries, and pages of keys and entries.
 
 use crate::model::{Change, ChangeKind, End, Key, Timestamp, Value};
 
-/// A value with its revision and its times, as it was when it was read.
+/// A value with its revision and its timestamps, as of the time of the read.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = mainspring::Store::<u64>::builder().spawn();
+/// store.set("hits", 1).await?;
+/// store.update("hits", 2).await?;
+///
+/// let entry = store.get("hits").await?.unwrap();
+/// assert_eq!((entry.item(), entry.revision), (Some(&2), 2));
+/// assert!(entry.created_at <= entry.updated_at);
+/// assert_eq!(entry.expires_at, None);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry<T> {
-    /// What the key holds.
+    /// The value of the key.
     pub value: Value<T>,
     /// The revision of the last change to this key.
     pub revision: u64,
@@ -13,27 +29,27 @@ pub struct Entry<T> {
     pub created_at: Timestamp,
     /// When the key was last changed.
     pub updated_at: Timestamp,
-    /// When it expires, if it does.
+    /// The deadline, or `None` if the key does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
 impl<T> Entry<T> {
-    /// The item, unless the key holds a list.
+    /// Returns the item, or `None` if the value is a list.
     pub fn item(&self) -> Option<&T> {
         self.value.item()
     }
 
-    /// The item itself, unless the key holds a list.
+    /// Converts into the item, or `None` if the value is a list.
     pub fn into_item(self) -> Option<T> {
         self.value.into_item()
     }
 
-    /// The elements of the list, front first, unless the key holds an item.
+    /// Returns the elements of the list, front first, or `None` if the value is an item.
     pub fn list(&self) -> Option<&[T]> {
         self.value.list()
     }
 
-    /// The list itself, unless the key holds an item.
+    /// Converts into the list, or `None` if the value is an item.
     pub fn into_list(self) -> Option<Vec<T>> {
         self.value.into_list()
     }
@@ -42,31 +58,31 @@ impl<T> Entry<T> {
 /// A sorted page of keys or entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<I> {
-    /// What was found, in the order of the keys.
+    /// The keys or entries, in key order.
     pub items: Vec<I>,
-    /// Where the next page starts: give it to `after`. `None` when there is no more.
+    /// The key to pass to `after` for the next page; `None` if this is the last page.
     pub next: Option<Key>,
     /// The revision of the store when the page was read.
     pub revision: u64,
 }
 
-/// A part of a list, as it was when it was read.
+/// A range of a list, as of the time of the read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slice<T> {
     /// The elements, front first.
     pub elements: Vec<T>,
     /// The length of the whole list.
     pub length: usize,
-    /// The revision of the last change to it.
+    /// The revision of the last change to the list.
     pub revision: u64,
 }
 
 impl<T: Clone> Entry<T> {
-    /// What a change of its key makes of an entry: `before` is the entry that the key had, and the
-    /// answer the one that it has then, if any.
+    /// Applies a change to an entry: `before` is the entry of the key before the change. Returns the entry after
+    /// it, or `None` if the key is absent then.
     ///
-    /// This is about one key. A [`Cleared`](ChangeKind::Cleared) is about all of them, and its key is
-    /// empty; [`Event::apply_to`](crate::Event::apply_to) keeps a copy of a store and knows that.
+    /// This applies to one key. A [`Cleared`](ChangeKind::Cleared) affects all keys, and its key is empty;
+    /// [`Event::apply_to`](crate::Event::apply_to), which maintains a copy of a store, handles that case.
     pub fn replay(change: &Change<T>, before: Option<Self>) -> Option<Self> {
         let stamp =
             |entry: Self| Self { revision: change.revision, updated_at: change.at, ..entry };

@@ -1,139 +1,144 @@
-//! What can go wrong, and what to do about it.
+//! Errors of commands.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// The most bytes of a key.
+/// The maximum length of a key, in bytes.
 pub(crate) const MAX_KEY_LENGTH: usize = 1024;
 
-/// Why a command was not done, or may not have been done.
+/// The error of a command.
 ///
-/// Every variant but two says that **nothing happened**: the store is as it was. The exceptions are
-/// [`Unknown`](Error::Unknown), where the write may or may not have happened, and
-/// [`Failed`](Error::Failed), where the store stopped while the command was with it.
+/// With two exceptions, an error means that the command had **no effect**. The exceptions are
+/// [`Unknown`](Error::Unknown), after which the write may or may not have been applied, and
+/// [`Failed`](Error::Failed), where the store stopped while it was processing the command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The key is absent, and the command needs it to be there.
+    /// The key is absent, and the command requires it.
     #[error("no such key: set it first, or use an operation that creates it")]
     NotFound,
-    /// The key holds a single item, and the command needs a list.
+    /// The key holds an item, and the command requires a list.
     #[error("the key holds an item, not a list: update it with a list, or use another key")]
     WrongKind,
-    /// The list is there and has no elements to pop.
-    #[error("the list is empty: nothing to pop")]
+    /// The list is empty, so there is no element to pop.
+    #[error("the list is empty: there is no element to pop")]
     ListEmpty,
-    /// The condition of the write did not hold.
+    /// The condition of the write is not met.
     #[error("condition failed: the key is {}; read it again and retry", current_revision(.current))]
     ConditionFailed {
-        /// The revision that the key has now; `None` when it is absent.
+        /// The current revision of the key; `None` if it is absent.
         current: Option<u64>,
     },
-    /// A key is 1 to 1024 bytes of UTF-8.
+    /// The key is empty or too long: a key is 1 to 1024 bytes of UTF-8.
     #[error("a key is 1 to {max} bytes long, this one has {length}", max = MAX_KEY_LENGTH)]
     InvalidKey {
-        /// The length in bytes of the key that was refused.
+        /// The length of the rejected key in bytes.
         length: usize,
     },
-    /// A time to live is more than zero and at most 100 years.
-    #[error("a time to live is more than zero and at most 100 years")]
+    /// The time to live is zero or more than 100 years.
+    #[error("invalid time to live: expected more than zero and at most 100 years")]
     InvalidTtl,
-    /// The entry would weigh more than one entry may.
+    /// The entry would exceed the limit for one entry.
     #[error("the entry would weigh {weight} bytes, and the limit for one entry is {limit}")]
     TooLarge {
-        /// What the entry would weigh, in bytes by the weigher, its key included.
+        /// The weight that the entry would have, in bytes by the weigher, including its key.
         weight: u64,
         /// The limit in bytes.
         limit: u64,
     },
-    /// The server takes no request of this length. Several writes can be sent in several requests; a single one fits
-    /// only after the server's `max_body_bytes` is raised.
+    /// The request exceeds the maximum body length of the server. Several writes can be sent in several requests; a
+    /// single one fits only after the server's `max_body_bytes` is raised.
     #[error(
         "the request is longer than {}: send less at a time, or raise its max_body_bytes", longest_request(.limit)
     )]
     RequestTooLarge {
-        /// The most bytes that the body of a request may have; `None` if the server, or a proxy before it, did not say.
+        /// The maximum length of a request body in bytes; `None` if the server, or a proxy in front of it, did not
+        /// report it.
         limit: Option<u64>,
     },
-    /// The store is full: it evicts nothing in silence.
-    #[error("the store is full ({what} limit {limit}): remove something, or raise the limit")]
+    /// A limit of the store is reached. The store evicts nothing.
+    #[error("the store is full ({what} limit {limit}): remove entries, or raise the limit")]
     OverLimit {
         /// Which limit was reached: `"entries"` or `"bytes"`.
         what: &'static str,
         /// The limit.
         limit: u64,
     },
-    /// A gate, or a rule of the store, refused the write.
+    /// A gate, or a rule of the store, rejected the write.
     #[error("refused: {0}")]
     Refused(Refusal),
-    /// The queue of commands is full. `.await` waits for room, so only `try_send` says this, and a server, which
-    /// has been asked again by then.
-    #[error("busy: the queue of commands, or of the gate, is full; retry, or await the command")]
+    /// The command queue, or the queue of the gate, is full. An awaited command waits for room, so only `try_send`
+    /// returns this, and a client whose retries have all failed.
+    #[error("busy: the command queue, or that of the gate, is full; retry, or await the command")]
     Busy,
-    /// The store has been shut down. The command was not done.
+    /// The store has been shut down. The command had no effect.
     #[error("the store is closed")]
     Closed,
-    /// The store has stopped because of a fault, which is the cause given.
+    /// The store has stopped because of the given fault.
     #[error("the store has failed: {0}")]
     Failed(Arc<str>),
-    /// The journal, or the server, did not say whether the write was done. It may or may not have happened:
+    /// The journal, or the server, did not report the outcome of the write. It may or may not have been applied:
     /// read the key to find out.
     #[error(
         "outcome unknown: the journal, or the server, did not answer; read the key to find out"
     )]
     Unknown,
-    /// The journal has no room, for the cause given: which file, and what the system said. Nothing was written.
-    #[error("the journal is full ({0}): nothing was written; make room and retry")]
+    /// The journal has no room. The cause names the file and the error of the operating system. Nothing was written.
+    #[error("the journal is full ({0}): nothing was written; free disk space and retry")]
     JournalFull(Arc<str>),
-    /// The log of the journal could not be [compacted](crate::Store::compact), for the cause given. The log stays as
-    /// it was, and nothing is lost.
-    #[error("the log could not be compacted and stays as it is: {0}")]
+    /// The log of the journal could not be [compacted](crate::Store::compact), for the given cause. The log is
+    /// unchanged, and nothing is lost.
+    #[error("the log could not be compacted and is unchanged: {0}")]
     CompactionFailed(Arc<str>),
-    /// The store is reading what its journal holds: commands wait in the queue until it is done. Only
-    /// [`Reader::health`](crate::Reader::health) says this, and a server.
-    #[error("the store is recovering what its journal holds: wait until it is ready")]
+    /// The store is reading its journal: commands wait in the queue until that is done. Only
+    /// [`Reader::health`](crate::Reader::health) and a server return this.
+    #[error("the store is recovering from its journal: wait until it is ready")]
     Recovering,
-    /// The journal cannot be written to until it is repaired or opened again, and reads go on. Or what a
-    /// subscription asked for, and the history does not have any more, cannot be read from it.
+    /// The journal accepts no writes until it is repaired or opened again; reads still work. Or a subscription
+    /// needs changes that have left the history, and the journal cannot be read.
     #[error("the journal has failed: {0}")]
     JournalFailed(Arc<str>),
-    /// The server could not be reached, so it did not get the command; or it did not answer a read, or was lost while
-    /// it told a snapshot.
+    /// The server could not be reached, so it did not receive the command; or it did not answer a read; or the
+    /// connection was lost while it delivered a snapshot.
     #[error("the server cannot be reached: {0}")]
     Unreachable(Arc<str>),
-    /// The server did not take the request, for a reason that has no variant of its own.
-    #[error("the server refused the request: {0}")]
+    /// The server rejected the request, for a reason that has no variant of its own.
+    #[error("the server rejected the request: {0}")]
     Rejected(Arc<str>),
-    /// The server wants to know who asks.
+    /// The server requires authentication.
     #[error("unauthorized: log in, or give a token that is still valid")]
     Unauthorized,
-    /// The server knows who asks, and does not allow it.
+    /// The account lacks the right to this operation.
     #[error("forbidden: this account may not do that")]
     Forbidden,
-    /// The changes after the revision asked for are no longer held, neither in the history nor in a journal.
-    /// Start from a snapshot.
-    #[error("compacted: the oldest place to resume is {oldest}; subscribe from a snapshot instead")]
+    /// The changes after the requested revision are no longer available, neither in the history nor in a journal.
+    /// Subscribe from a snapshot.
+    #[error(
+        "compacted: the oldest revision to resume after is {oldest}; subscribe from a snapshot instead"
+    )]
     Compacted {
-        /// The oldest revision after which every change can be told.
+        /// The oldest revision after which every change can be delivered.
         oldest: u64,
     },
     /// The resume token is from another store, or from before a restore.
-    #[error("the resume token is of another store: subscribe from a snapshot instead")]
+    #[error("the resume token is from another store: subscribe from a snapshot instead")]
     WrongStore,
-    /// The revision asked for has not been reached yet.
+    /// The requested revision has not been reached yet.
     #[error("revision {asked} is ahead of the store, whose newest is {head}")]
     AheadOfHead {
-        /// The revision that was asked for.
+        /// The requested revision.
         asked: u64,
         /// The newest revision of the store.
         head: u64,
     },
-    /// The revision asked for is inside a batch, which travels whole.
-    #[error("revision {asked} is inside a batch: resume after {before} or after its last revision")]
+    /// The requested revision is inside a batch, which is delivered as one event.
+    #[error(
+        "revision {asked} is inside a batch: resume after {before} or after the last revision of the batch"
+    )]
     InsideBatch {
-        /// The revision that was asked for.
+        /// The requested revision.
         asked: u64,
-        /// The last place to resume before the batch.
+        /// The last revision before the batch.
         before: u64,
     },
 }
@@ -144,32 +149,32 @@ fn current_revision(current: &Option<u64>) -> String {
 
 fn longest_request(limit: &Option<u64>) -> String {
     limit.map_or_else(
-        || "the server takes".to_owned(),
-        |limit| format!("{limit} bytes, the most that the server takes"),
+        || "the server accepts".to_owned(),
+        |limit| format!("{limit} bytes, the maximum that the server accepts"),
     )
 }
 
 /// The result of a command.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a [`Gate`](crate::Gate) said no, in words for the one who asked.
+/// The reason why a [`Gate`](crate::Gate) rejected a write, as a message for the caller.
 ///
 /// # Examples
 ///
 /// ```
-/// let no = mainspring::Refusal::new("the brake is on");
-/// assert_eq!(no.reason(), "the brake is on");
+/// let refusal = mainspring::Refusal::new("the brake is on");
+/// assert_eq!(refusal.reason(), "the brake is on");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal(Arc<str>);
 
 impl Refusal {
-    /// A refusal with its reason.
+    /// Creates a refusal with its reason.
     pub fn new(reason: impl Into<Arc<str>>) -> Self {
         Self(reason.into())
     }
 
-    /// The reason.
+    /// Returns the reason.
     pub fn reason(&self) -> &str {
         &self.0
     }
@@ -193,14 +198,14 @@ impl From<Refusal> for Error {
     }
 }
 
-/// Why a batch was refused: its first part that failed, and how. Nothing of it was applied.
+/// The error of a batch: the first write that failed, and its error. Nothing of the batch was applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("part {index} of the batch: {error}")]
+#[error("write {index} of the batch: {error}")]
 pub struct BatchError {
-    /// The place of the failing write in the batch, from 0. Errors that are not about one write
-    /// (a closed store, a journal) name the first.
+    /// The index of the failed write in the batch, from 0. It is 0 for errors that do not concern a single write,
+    /// such as a closed store or a failed journal.
     pub index: usize,
-    /// What was wrong with it.
+    /// The error of that write.
     #[source]
     pub error: Error,
 }
@@ -211,7 +216,7 @@ impl From<Error> for BatchError {
     }
 }
 
-/// A command that found no room in the queue, given back whole with its value and options.
+/// The error of `try_send`, which returns the command unchanged, with its value and options.
 ///
 /// # Examples
 ///
@@ -239,23 +244,23 @@ impl<C> TrySendError<C> {
         Self { command, error }
     }
 
-    /// The same error about what the command is part of.
-    pub(crate) fn map<D>(self, whole: impl FnOnce(C) -> D) -> TrySendError<D> {
-        TrySendError { command: whole(self.command), error: self.error }
+    /// Converts the command.
+    pub(crate) fn map<D>(self, convert: impl FnOnce(C) -> D) -> TrySendError<D> {
+        TrySendError { command: convert(self.command), error: self.error }
     }
 
-    /// [`Error::Busy`], or why the store takes no commands any more.
+    /// Returns [`Error::Busy`], or the reason why the store accepts no commands any more.
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// The same without the command, which borrows its store: for `?` in functions whose error must
+    /// Converts into the error without the command, which borrows its store: for `?` in functions whose error must
     /// not borrow.
     pub fn into_error(self) -> Error {
         self.error
     }
 
-    /// The command as it was, to be awaited or tried again.
+    /// Converts into the unchanged command, which can be awaited or sent again.
     pub fn into_command(self) -> C {
         self.command
     }

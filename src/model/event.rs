@@ -1,39 +1,39 @@
-//! What a subscription delivers: entries of a snapshot, changes, batches.
+//! Events of a subscription: entries of a snapshot, changes, batches, progress.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use crate::model::{Change, ChangeKind, Entry, Key};
 
-/// What a subscription tells.
+/// An event of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<T> {
-    /// A key that is there: a part of the snapshot. A later entry for the same key replaces it.
+    /// An entry of the snapshot. A later entry of the same key replaces it.
     Entry {
         /// The key.
         key: Key,
-        /// What it holds.
+        /// Its entry.
         entry: Entry<T>,
     },
-    /// The snapshot is complete: what has been told so far is exactly the store at this revision.
-    /// Until now changes may have come between the entries, and batches in parts.
+    /// The snapshot is complete: the events so far result in exactly the store at this revision.
+    /// Before this event, changes may be delivered between the entries, and batches in parts.
     SnapshotEnd {
         /// The revision.
         revision: u64,
     },
     /// A key has changed.
     Change(Change<T>),
-    /// Changes of one batch, as many as the filter lets through, in order.
+    /// The changes of one batch that match the filter, in order.
     Batch {
         /// The changes.
         changes: Vec<Change<T>>,
-        /// The last revision of the batch, which is where to resume.
+        /// The last revision of the batch, after which a subscription can resume.
         revision: u64,
     },
-    /// Nothing for this subscription has happened up to here. Comes after 1,024 changes that the
-    /// filter hid, or at the latest 5 seconds after the first of them; to a subscription to a single
-    /// key, which hidden changes do not wake, only after 5 seconds.
+    /// No other change up to this revision matches the filter. Delivered after 1,024 changes that do not match, or
+    /// at the latest 5 seconds after the first of them. A subscription to a single key, which is not woken by
+    /// changes of other keys, gets it only after 5 seconds.
     Progress {
         /// The revision.
         revision: u64,
@@ -41,8 +41,8 @@ pub enum Event<T> {
 }
 
 impl<T: Clone> Event<T> {
-    /// Keep a copy: do to it what the event tells. Start with an empty one, and again with an empty
-    /// one whenever a subscription starts over from a snapshot.
+    /// Applies the event to a copy of the store. Start with an empty copy, and empty it whenever a subscription is
+    /// started again from a snapshot.
     ///
     /// # Examples
     ///
@@ -64,7 +64,7 @@ impl<T: Clone> Event<T> {
     ///     let revision = event.revision();
     ///     event.apply_to(&mut copy);
     ///     if revision == Some(store.revision()) {
-    ///         break; // as far as the store is
+    ///         break; // the copy equals the store
     ///     }
     /// }
     /// assert_eq!(copy["list"], store.get("list").await?.unwrap());
@@ -87,8 +87,8 @@ impl<T: Clone> Event<T> {
 }
 
 impl<T> Event<T> {
-    /// The revision up to which this event tells; `None` for the entries of a snapshot. Where to
-    /// resume is said by [`Subscription::resume_token`](crate::Subscription::resume_token).
+    /// Returns the revision of the store after this event; `None` for the entries of a snapshot. For the position
+    /// to resume from, see [`Subscription::resume_token`](crate::Subscription::resume_token).
     pub fn revision(&self) -> Option<u64> {
         match self {
             Self::Entry { .. } => None,
@@ -99,8 +99,8 @@ impl<T> Event<T> {
         }
     }
 
-    /// The changes that this event tells, in order: one, those of a batch, or none. For those to whom
-    /// it makes no difference what was done together.
+    /// Returns the changes of this event in order: one change, those of a batch, or none. For subscribers that do not
+    /// distinguish batches from single changes.
     ///
     /// # Examples
     ///

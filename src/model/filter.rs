@@ -1,15 +1,15 @@
-//! Which changes a subscription delivers, and where it begins.
+//! The filter and the start of a subscription.
 
 use crate::model::{Change, Key, StoreId};
 
 /// Which changes a subscription delivers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
-    /// Those of all keys.
+    /// Changes of all keys.
     All,
-    /// Those of one key.
+    /// Changes of one key.
     Key(Key),
-    /// Those of the keys that begin like this.
+    /// Changes of the keys with a prefix.
     Prefix(Key),
 }
 
@@ -31,7 +31,7 @@ impl Filter {
     }
 }
 
-/// Where a subscription begins.
+/// Where a subscription starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
     /// With the next change.
@@ -40,7 +40,7 @@ pub enum Start {
     Snapshot,
     /// With the change after a revision.
     After {
-        /// The store that the revision is of, if it is known.
+        /// The store of the revision, if the caller has a resume token.
         store: Option<StoreId>,
         /// The revision.
         revision: u64,

@@ -1,4 +1,4 @@
-//! The name of an entry.
+//! Keys.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -12,8 +12,8 @@ use crate::model::error::MAX_KEY_LENGTH;
 
 /// The name of an entry: 1 to 1024 bytes of UTF-8.
 ///
-/// Keys of up to 24 bytes are held in place, longer ones on the heap. Wherever the store takes a
-/// key, anything that turns into one will do: `&str`, `String`, `&Key`.
+/// Keys of up to 24 bytes are stored inline, longer ones on the heap. Methods that take a key accept
+/// everything that converts into one: `&str`, `String`, `&Key`.
 ///
 /// # Examples
 ///
@@ -27,7 +27,7 @@ use crate::model::error::MAX_KEY_LENGTH;
 pub struct Key(CompactString);
 
 impl Key {
-    /// The longest key, in bytes.
+    /// The maximum length of a key, in bytes.
     pub const MAX_LENGTH: usize = MAX_KEY_LENGTH;
 
     /// The key as text.
@@ -35,7 +35,7 @@ impl Key {
         &self.0
     }
 
-    /// The key of a change that is not about one key.
+    /// The empty key of a change that affects all keys.
     pub(crate) const fn none() -> Self {
         Self(CompactString::const_new(""))
     }
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_has_1_to_1024_bytes() {
+    fn key_length_is_1_to_1024_bytes() {
         assert_eq!(Key::from("").validate(), Err(Error::InvalidKey { length: 0 }));
         assert_eq!(Key::from("k").validate(), Ok(()));
         assert_eq!(Key::from("é".repeat(512)).validate(), Ok(()));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn short_keys_need_no_heap() {
+    fn key_is_24_bytes() {
         assert_eq!(size_of::<Key>(), 24);
         assert_eq!(size_of::<Option<Key>>(), 24);
     }

@@ -1,6 +1,7 @@
-//! The vocabulary of the store: keys, values, entries, writes, changes, events, errors, and the decision on a write.
+//! Data types of the store: keys, values, entries, writes, changes, events, errors, and the decision on a write.
 //!
-//! Data and pure functions. Nothing here waits, locks, or knows where the data lies.
+//! Plain data and pure functions: no I/O, no locks, no clock, and no access to the map. That is what lets the owner
+//! decide a write against a plan of a few numbers, and lets the client and the tools use the same types.
 
 mod change;
 mod command;
@@ -36,7 +37,7 @@ pub use self::value::{End, IntoElement, Value};
 pub(crate) use self::weigh::Weigher;
 #[cfg(test)]
 pub(crate) use self::write::MAX_TTL;
-pub(crate) use self::write::Prepared;
+pub(crate) use self::write::PreparedWrite;
 pub use self::write::{Action, Condition, Ttl, Write, validate_ttl};
-pub(crate) use self::written::Replaced;
+pub(crate) use self::written::ReplacedItem;
 pub use self::written::{Counts, Popped, Pushed, Trimmed, Written};

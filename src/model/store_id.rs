@@ -1,12 +1,12 @@
-//! Which store a revision is of.
+//! Store ids and resume tokens.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 use std::time::SystemTime;
 
-/// The random id of a store. A store without a journal has a new one each time; one with a journal
-/// keeps it for as long as its revisions can be relied on.
+/// The random id of a store. A store without a journal gets a new one each time it is started. A store with a journal
+/// keeps its id until its revisions are no longer valid, as after a restore.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StoreId(pub(crate) u64);
 
@@ -17,9 +17,9 @@ impl fmt::Debug for StoreId {
 }
 
 impl StoreId {
-    /// A new id.
+    /// Creates a random id.
     pub fn random() -> Self {
-        // std seeds each `RandomState` from the operating system, and no two alike.
+        // std seeds `RandomState` from the operating system, and each instance differently.
         Self(RandomState::new().hash_one((SystemTime::now(), std::process::id())))
     }
 }
@@ -30,7 +30,8 @@ impl fmt::Display for StoreId {
     }
 }
 
-/// A place in the changes of one store, to go on from later: its text is `<store id>-<revision>`.
+/// A position in the changes of one store, from which a subscription can resume. Its text form is
+/// `<store id>-<revision>`.
 ///
 /// # Examples
 ///
@@ -44,7 +45,7 @@ impl fmt::Display for StoreId {
 pub struct ResumeToken {
     /// The store.
     pub store: StoreId,
-    /// The revision after which to go on.
+    /// The revision after which to resume.
     pub revision: u64,
 }
 
@@ -54,9 +55,9 @@ impl fmt::Display for ResumeToken {
     }
 }
 
-/// A text that is not a resume token.
+/// The error of parsing a text that is not a resume token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a resume token: it is sixteen hexadecimal digits, a dash and a revision")]
+#[error("invalid resume token: expected sixteen hexadecimal digits, a dash and a revision")]
 pub struct InvalidResumeToken;
 
 impl FromStr for ResumeToken {
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_token_is_refused() {
+    fn invalid_token_is_rejected() {
         for text in
             ["", "-", "1-1", "00000000000000zz-1", "0000000000000001-", "0000000000000001-+1"]
         {

@@ -1,12 +1,12 @@
-//! A moment, as it is recorded with entries and changes.
+//! The timestamps of entries and changes.
 
 use std::fmt;
 use std::num::NonZeroU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A moment of wall-clock time: nanoseconds since the Unix epoch, until the year 2554.
+/// A point in wall-clock time: nanoseconds since the Unix epoch, until the year 2554.
 ///
-/// Eight bytes, also inside an `Option`. Turn it into a [`SystemTime`] for everything else.
+/// Eight bytes, also inside an `Option`. Convert it into a [`SystemTime`] for everything else.
 ///
 /// # Examples
 ///
@@ -23,7 +23,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Timestamp(NonZeroU64);
 
 impl Timestamp {
-    /// The moment that is this many nanoseconds after the Unix epoch (0 counts as 1).
+    /// Creates a timestamp from nanoseconds since the Unix epoch (0 counts as 1).
     pub const fn from_nanos(nanos: u64) -> Self {
         match NonZeroU64::new(nanos) {
             Some(nanos) => Self(nanos),
@@ -31,12 +31,12 @@ impl Timestamp {
         }
     }
 
-    /// Nanoseconds since the Unix epoch.
+    /// Returns the nanoseconds since the Unix epoch.
     pub const fn as_nanos(self) -> u64 {
         self.0.get()
     }
 
-    /// The time from `earlier` to this moment, zero if it is not earlier.
+    /// Returns the time from `earlier` to this timestamp, or zero if it is not earlier.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos()))
     }
@@ -51,7 +51,7 @@ impl std::ops::Add<Duration> for Timestamp {
     }
 }
 
-/// Moments before the Unix epoch or after the year 2554 become the nearest one in range.
+/// Times before the Unix epoch or after the year 2554 become the nearest one in range.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         Self::from_nanos(nanos_of(time.duration_since(UNIX_EPOCH).unwrap_or_default()))
@@ -71,7 +71,7 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// The nanoseconds of a span, as many as fit.
+/// The nanoseconds of a duration, saturating.
 pub(crate) fn nanos_of(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn out_of_range_saturates() {
+    fn time_out_of_range_saturates() {
         assert_eq!(Timestamp::from(UNIX_EPOCH - Duration::from_secs(1)).as_nanos(), 1);
         assert_eq!((Timestamp::from_nanos(u64::MAX) + Duration::MAX).as_nanos(), u64::MAX);
         assert_eq!(size_of::<Option<Timestamp>>(), 8);

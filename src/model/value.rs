@@ -1,19 +1,19 @@
-//! What a key holds: one element, or a list of them.
+//! Values: an item, or a list of items.
 
-/// What a key holds: one item, or a list of them.
+/// The value of a key: an item, or a list of items.
 ///
-/// A `T` turns into an item and a `Vec<T>` into a list, so that `store.set("k", "x")` and
-/// `store.set("k", vec![..])` both do what they say.
+/// A `T` converts into an item and a `Vec<T>` into a list: `store.set("k", "x")` sets an item, and
+/// `store.set("k", vec![..])` a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value<T> {
-    /// A single element.
+    /// An item.
     Item(T),
     /// A list, front first.
     List(Vec<T>),
 }
 
 impl<T> Value<T> {
-    /// The item, unless this is a list.
+    /// Returns the item, or `None` if this is a list.
     pub fn item(&self) -> Option<&T> {
         match self {
             Self::Item(item) => Some(item),
@@ -21,7 +21,7 @@ impl<T> Value<T> {
         }
     }
 
-    /// The item itself, unless this is a list.
+    /// Converts into the item, or `None` if this is a list.
     pub fn into_item(self) -> Option<T> {
         match self {
             Self::Item(item) => Some(item),
@@ -29,7 +29,7 @@ impl<T> Value<T> {
         }
     }
 
-    /// The elements of the list, front first, unless this is an item.
+    /// Returns the elements of the list, front first, or `None` if this is an item.
     pub fn list(&self) -> Option<&[T]> {
         match self {
             Self::Item(_) => None,
@@ -37,7 +37,7 @@ impl<T> Value<T> {
         }
     }
 
-    /// The list itself, unless this is an item.
+    /// Converts into the list, or `None` if this is an item.
     pub fn into_list(self) -> Option<Vec<T>> {
         match self {
             Self::Item(_) => None,
@@ -45,7 +45,7 @@ impl<T> Value<T> {
         }
     }
 
-    /// All elements: one for an item, any number for a list.
+    /// Returns all elements: one for an item, any number for a list.
     pub fn elements(&self) -> &[T] {
         match self {
             Self::Item(item) => std::slice::from_ref(item),
@@ -96,11 +96,12 @@ impl From<&str> for Value<std::sync::Arc<str>> {
     }
 }
 
-/// What a push takes: an element, or text for the kinds of text.
+/// Conversion into an element of a list, for [`Store::push`](crate::Store::push): the element itself, or `&str` for
+/// the string types.
 ///
 /// Narrower than `Into<T>`, so that `store.push("list", 1)` needs no type suffix.
 pub trait IntoElement<T> {
-    /// The element.
+    /// Converts into the element.
     fn into_element(self) -> T;
 }
 
@@ -138,8 +139,8 @@ impl IntoElement<std::sync::Arc<str>> for &str {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "wire", derive(serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum End {
-    /// Where `push_front` and `pop_front` work.
+    /// The end of `push_front` and `pop_front`.
     Front,
-    /// Where `push` and `pop` work.
+    /// The end of `push` and `pop`.
     Back,
 }

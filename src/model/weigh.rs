@@ -1,4 +1,4 @@
-//! How much memory an element stands for.
+//! The weigher: how many bytes an element counts for.
 
 use std::any::Any;
 use std::fmt;
@@ -9,14 +9,14 @@ use crate::model::{Error, Refusal};
 
 type Weigh<T> = dyn Fn(&T) -> usize + Send + Sync;
 
-/// The weigher of a store: the caller's own, or the length of the well-known kinds of text.
+/// The weigher of a store: the one given to the builder, or the built-in one for the common string types.
 pub(crate) struct Weigher<T> {
     weigh: Option<Arc<Weigh<T>>>,
 }
 
 impl<T: Any> Weigher<T> {
-    /// The weigher that comes with `String`, `Vec<u8>`, `Box<str>` and `Arc<str>`. Other types have
-    /// none and count as their size in place.
+    /// The built-in weigher of `String`, `Vec<u8>`, `Box<str>` and `Arc<str>`: their length. Other types have
+    /// none and count as their `size_of`.
     pub(crate) fn built_in() -> Self {
         fn weigh_as<T: Any, U: Any>(length: fn(&U) -> usize) -> Option<Arc<Weigh<T>>> {
             let same = std::any::TypeId::of::<T>() == std::any::TypeId::of::<U>();
@@ -37,12 +37,12 @@ impl<T> Weigher<T> {
         Self { weigh: Some(Arc::new(weigh)) }
     }
 
-    /// Whether it can tell elements apart.
+    /// Whether the weight depends on the element. A limit in bytes requires that.
     pub(crate) fn is_real(&self) -> bool {
         self.weigh.is_some()
     }
 
-    /// The weight of all elements, in bytes. A weigher that panics refuses what it was to weigh.
+    /// The weight of all elements, in bytes. A panic in the weigher rejects the write.
     pub(crate) fn weigh(&self, elements: &[T]) -> Result<u64, Error> {
         let Some(weigh) = &self.weigh else {
             return Ok(size_of_val(elements) as u64);
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_weighs_its_length_and_the_rest_its_size() {
+    fn built_in_weigher_uses_the_length_of_text_and_the_size_of_other_types() {
         assert_eq!(Weigher::<String>::built_in().weigh(&["ab".into(), "c".into()]), Ok(3));
         assert_eq!(Weigher::<Arc<str>>::built_in().weigh(&["abc".into()]), Ok(3));
         assert_eq!(Weigher::<f64>::built_in().weigh(&[1.0, 2.0]), Ok(16));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_refuses() {
+    fn panic_in_the_weigher_rejects_the_write() {
         let weigher = Weigher::<String>::custom(|_| panic!("no scales"));
         assert!(matches!(weigher.weigh(&["x".into()]), Err(Error::Refused(_))));
         assert_eq!(weigher.weigh(&[]), Ok(0));

@@ -1,17 +1,17 @@
-//! Writes as values: what a handle requests, before it is decided.
+//! Writes: an action on a key, a time to live, and a condition.
 
 use std::time::Duration;
 
 use crate::model::{End, Error, IntoElement, Key, Value};
 
-/// The longest time to live: 100 years.
+/// The maximum time to live: 100 years.
 pub(crate) const MAX_TTL: Duration = Duration::from_secs(100 * 36_525 * 864);
 
-/// What must hold for a write to be accepted.
+/// The condition under which a write is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Condition {
-    /// Anything.
+    /// No condition.
     #[default]
     Any,
     /// The key is absent.
@@ -22,7 +22,7 @@ pub enum Condition {
     IfRevision(u64),
 }
 
-/// What a write does with the deadline of its key.
+/// The effect of a write on the deadline of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Ttl {
@@ -32,37 +32,37 @@ pub enum Ttl {
     Unset,
     /// No deadline.
     Never,
-    /// A deadline this long after the write is decided.
+    /// The key expires this long after the write is decided.
     After(Duration),
 }
 
-/// What a write does to its key.
+/// The action of a write on its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action<T> {
-    /// Replace whatever is there.
+    /// Set the value, whether the key is present or absent.
     Set(Value<T>),
-    /// Replace what is there; the key must be present.
+    /// Replace the value; the key must be present.
     Update(Value<T>),
-    /// Take the key away; it must be present.
+    /// Remove the key; it must be present.
     Remove,
-    /// Add an element to a list; creates the list.
+    /// Add an element to a list, which is created if the key is absent.
     Push {
-        /// At which end.
+        /// The end that the element is added to.
         end: End,
         /// The element.
         element: T,
     },
-    /// Take an element from a list that has one.
+    /// Remove an element from a list, which must not be empty.
     Pop {
-        /// From which end.
+        /// The end that the element is removed from.
         end: End,
     },
     /// Remove elements from one end of a list until it has at most `keep`.
     Trim {
-        /// The end at which elements stay.
+        /// The end at which elements are kept.
         end: End,
-        /// How many stay at most.
+        /// The maximum number of elements that are kept.
         keep: usize,
     },
     /// Change the deadline; the key must be present.
@@ -70,7 +70,7 @@ pub enum Action<T> {
 }
 
 impl<T> Action<T> {
-    /// The name of the operation, for logs and metrics.
+    /// Returns the name of the operation, for logs and metrics.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Set(_) => "set",
@@ -86,17 +86,17 @@ impl<T> Action<T> {
         }
     }
 
-    /// Whether it answers the length of a list.
+    /// Whether the result of the write has the length of a list.
     #[doc(hidden)]
     pub fn is_of_list(&self) -> bool {
         matches!(self, Self::Push { .. } | Self::Pop { .. } | Self::Trim { .. })
     }
 }
 
-/// One write: a key, what to do to it, and under which condition.
+/// A write: a key, an action on it, a time to live, and a condition.
 ///
-/// Writes are what a [`batch`](crate::Store::batch) is made of and what a [`Gate`](crate::Gate)
-/// is asked about. The methods of [`Store`](crate::Store) make and send one each.
+/// A [`batch`](crate::Store::batch) consists of writes, and a [`Gate`](crate::Gate) admits or rejects them. Each
+/// writing method of [`Store`](crate::Store) creates one write and sends it.
 ///
 /// # Examples
 ///
@@ -118,7 +118,7 @@ impl<T> Action<T> {
 pub struct Write<T> {
     pub(crate) key: Key,
     pub(crate) action: Action<T>,
-    /// Most writes have none: one word keeps the command small on the channel.
+    /// Boxed, because most writes have none, and a small command is cheaper to move through the queue.
     options: Option<Box<Options>>,
 }
 
@@ -126,7 +126,7 @@ pub struct Write<T> {
 struct Options {
     condition: Condition,
     ttl: Ttl,
-    /// Of a push: the list has to be there.
+    /// For a push: the list must be present.
     not_new: bool,
 }
 
@@ -160,12 +160,12 @@ impl<T> Write<T> {
         Self::new(key, Action::Push { end: End::Front, element: element.into_element() })
     }
 
-    /// Take the last element of a list.
+    /// Remove and return the last element of a list.
     pub fn pop(key: impl Into<Key>) -> Self {
         Self::new(key, Action::Pop { end: End::Back })
     }
 
-    /// Take the first element of a list.
+    /// Remove and return the first element of a list.
     pub fn pop_front(key: impl Into<Key>) -> Self {
         Self::new(key, Action::Pop { end: End::Front })
     }
@@ -190,15 +190,15 @@ impl<T> Write<T> {
         Self::new(key, Action::Touch).no_ttl()
     }
 
-    /// Let the key expire this long after the write. More than zero, at most 100 years.
-    /// A pop, a trim or a remove has no use for it and ignores it.
+    /// Expire the key this long after the write: more than zero, at most 100 years.
+    /// A pop, a trim and a remove ignore it.
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.set_ttl(Ttl::After(ttl));
         self
     }
 
-    /// Let the key stay for ever, whatever the store's default is.
+    /// Set no deadline, even if the store has a default time to live.
     #[must_use]
     pub fn no_ttl(mut self) -> Self {
         self.set_ttl(Ttl::Never);
@@ -223,14 +223,14 @@ impl<T> Write<T> {
         self.on(Condition::IfRevision(revision))
     }
 
-    /// Of a push: to a list that is there, and else it is not found.
+    /// For a push: fail with [`Error::NotFound`] instead of creating the list.
     #[doc(hidden)]
     pub fn not_new(mut self) -> Self {
         self.options().not_new = true;
         self
     }
 
-    /// Whether a push creates no list.
+    /// Whether a push must not create its list.
     pub(crate) fn is_not_new(&self) -> bool {
         self.options.as_ref().is_some_and(|options| options.not_new)
     }
@@ -252,27 +252,27 @@ impl<T> Write<T> {
         self.options.get_or_insert_default()
     }
 
-    /// The key that is written to.
+    /// Returns the key of the write.
     pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// What is done to it.
+    /// Returns the action of the write.
     pub fn action(&self) -> &Action<T> {
         &self.action
     }
 
-    /// What must hold for it to be done.
+    /// Returns the condition of the write.
     pub fn condition(&self) -> Condition {
         self.options.as_ref().map_or(Condition::Any, |options| options.condition)
     }
 
-    /// What happens to the deadline.
+    /// Returns the effect of the write on the deadline.
     pub fn time_to_live(&self) -> Ttl {
         self.options.as_ref().map_or(Ttl::Unset, |options| options.ttl)
     }
 
-    /// The elements that the write brings along.
+    /// The elements that the write adds.
     pub(crate) fn elements(&self) -> &[T] {
         match &self.action {
             Action::Set(value) | Action::Update(value) => value.elements(),
@@ -281,7 +281,7 @@ impl<T> Write<T> {
         }
     }
 
-    /// What can be told without looking at the store.
+    /// Check what does not depend on the state of the store: the key and the time to live.
     #[doc(hidden)]
     pub fn validate(&self) -> Result<(), Error> {
         self.key.validate()?;
@@ -292,23 +292,22 @@ impl<T> Write<T> {
     }
 }
 
-/// Whether it can be a time to live.
+/// Check that a duration is a valid time to live.
 pub fn validate_ttl(ttl: Duration) -> Result<(), Error> {
     if ttl.is_zero() || ttl > MAX_TTL { Err(Error::InvalidTtl) } else { Ok(()) }
 }
 
-/// A write on its way to the owner: validated, hashed and weighed by the caller, so that the owner
-/// need not.
+/// A write that the caller has validated, hashed and weighed, so that the owner does not have to.
 #[derive(Debug, Clone)]
-pub(crate) struct Prepared<T> {
+pub(crate) struct PreparedWrite<T> {
     pub(crate) write: Write<T>,
     pub(crate) hash: u64,
-    /// What the elements weigh, in bytes, without the key.
+    /// The weight of the elements in bytes, without the key.
     pub(crate) weight: u64,
 }
 
-impl<T> Prepared<T> {
-    /// What it may add to the store, in bytes.
+impl<T> PreparedWrite<T> {
+    /// The maximum number of bytes that the write adds to the store.
     pub(crate) fn bytes(&self) -> u64 {
         self.weight.saturating_add(self.write.key.len() as u64)
     }
@@ -319,7 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ttl_is_more_than_zero_and_at_most_100_years() {
+    fn ttl_is_more_than_zero_and_at_most_100_years() {
         let write = |ttl| Write::<String>::set("k", "v").ttl(ttl).validate();
         assert_eq!(write(Duration::ZERO), Err(Error::InvalidTtl));
         assert_eq!(write(Duration::from_nanos(1)), Ok(()));
@@ -329,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_without_options_is_small() {
-        assert!(size_of::<Prepared<String>>() <= 88, "{}", size_of::<Prepared<String>>());
+    fn prepared_write_is_at_most_88_bytes() {
+        assert!(size_of::<PreparedWrite<String>>() <= 88, "{}", size_of::<PreparedWrite<String>>());
     }
 }

@@ -9,32 +9,32 @@ use super::Owner;
 use crate::feed::Subscription;
 use crate::journal::{CompactionReport, Journal, JournalError, Snapshot};
 use crate::model::{Error, Filter, Start, Subscribe, Timestamp, panics};
-use crate::owner::message::{Envelope, Reply};
+use crate::owner::message::{CommandReply, Envelope};
 use crate::owner::response::Response;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
 /// The result of a compaction, or the message of a panic in the journal's future.
-pub(super) type Ended = Result<Result<CompactionReport, JournalError>, Arc<str>>;
+pub(super) type CompactionResult = Result<Result<CompactionReport, JournalError>, Arc<str>>;
 
 /// The compaction that is running, those that are to follow it, and when an automatic one is due.
 pub(super) struct Compactions<T> {
     running: Option<Running<T>>,
     /// Callers that asked since the running compaction began. Its snapshot may be older than their request, so that
     /// it does not answer them: they share the next one.
-    waiting: Vec<Reply<T>>,
+    waiting: Vec<CommandReply<T>>,
     /// After a failure no automatic compaction is started for a while: each costs as much as one that succeeds.
-    pause: Option<Pause>,
+    pause: Option<CompactionPause>,
 }
 
 struct Running<T> {
-    compaction: Pin<Box<dyn Future<Output = Ended> + Send>>,
+    compaction: Pin<Box<dyn Future<Output = CompactionResult> + Send>>,
     /// Empty if the compaction is automatic.
-    replies: Vec<Reply<T>>,
+    replies: Vec<CommandReply<T>>,
 }
 
-struct Pause {
+struct CompactionPause {
     until: Timestamp,
     length: Duration,
 }
@@ -47,7 +47,7 @@ impl<T> Default for Compactions<T> {
 
 impl<T> Compactions<T> {
     /// Wait for the end of the running compaction, if there is one.
-    pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+    pub(super) fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<CompactionResult> {
         match &mut self.running {
             Some(running) => running.compaction.as_mut().poll(cx),
             None => Poll::Pending,
@@ -58,7 +58,7 @@ impl<T> Compactions<T> {
     fn pause_after(&mut self, failure: Timestamp) {
         let before = self.pause.as_ref().map(|pause| pause.length);
         let length = before.map_or(FIRST_PAUSE, |length| (length * 2).min(LONGEST_PAUSE));
-        self.pause = Some(Pause { until: failure + length, length });
+        self.pause = Some(CompactionPause { until: failure + length, length });
     }
 
     /// When an automatic compaction that has failed is tried again.
@@ -101,19 +101,19 @@ where
     }
 
     /// The journal takes the snapshot on its own from here.
-    async fn start_compaction(&mut self, replies: Vec<Reply<T>>, now: Timestamp) {
+    async fn start_compaction(&mut self, replies: Vec<CommandReply<T>>, now: Timestamp) {
         if !self.log.has_journal() {
             let nothing = CompactionReport::new(self.data.revision(), 0, 0);
             return answer(replies, &Ok(nothing));
         }
         let all = Subscribe { filter: Filter::All, start: Start::Snapshot };
-        let opening = match self.log.halted() {
+        let source = match self.log.halted() {
             Some(halted) => Err(halted),
             None if self.hub.status.is_closing() => Err(self.hub.status.error()),
             None => self.data.subscribe(all, now),
         };
-        let snapshot = match opening {
-            Ok(opening) => Snapshot::new(Subscription::open(opening)),
+        let snapshot = match source {
+            Ok(source) => Snapshot::new(Subscription::open(source)),
             Err(error) => {
                 self.compactions.pause_after(now);
                 return answer(replies, &Err(error));
@@ -130,9 +130,9 @@ where
     }
 
     /// Answer the callers of the running compaction, which has ended, and start the next if any wait for it.
-    pub(super) async fn end_compaction(&mut self, ended: Ended) {
+    pub(super) async fn end_compaction(&mut self, result: CompactionResult) {
         let Some(Running { replies, .. }) = self.compactions.running.take() else { return };
-        match ended {
+        match result {
             Ok(Ok(compacted)) => {
                 self.log.meter().compaction_ended(true);
                 self.compactions.pause = None;
@@ -152,7 +152,11 @@ where
         }
     }
 
-    fn compaction_failed(&mut self, replies: Vec<Reply<T>>, JournalError(cause): JournalError) {
+    fn compaction_failed(
+        &mut self,
+        replies: Vec<CommandReply<T>>,
+        JournalError(cause): JournalError,
+    ) {
         tracing::error!(%cause, "the log could not be compacted");
         self.log.meter().compaction_ended(false);
         self.compactions.pause_after(self.clock.now());
@@ -168,7 +172,7 @@ where
 }
 
 fn answer<T>(
-    replies: impl IntoIterator<Item = Reply<T>>,
+    replies: impl IntoIterator<Item = CommandReply<T>>,
     result: &Result<CompactionReport, Error>,
 ) {
     let answer = || result.clone().map(Response::Compacted);

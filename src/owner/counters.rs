@@ -17,7 +17,7 @@ pub(crate) struct Counters {
 
 /// What is more than a number: how often each class was seen.
 #[derive(Debug)]
-pub struct Spreads {
+pub struct Histograms {
     /// Turns, by [`SIZES`].
     pub turns: [u64; SIZES.len() + 1],
     /// The commands in them.

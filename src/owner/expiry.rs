@@ -9,13 +9,13 @@ use crate::journal::Journal;
 use crate::model::{Change, ChangeKind, Error, Key, Timestamp};
 
 /// How many due keys expire before the next commands are served.
-const AT_ONCE: usize = 1_024;
+const MAX_PER_TURN: usize = 1_024;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Expiry waits, because it could not be recorded. The keys are absent all the same.
-pub(super) struct Pause {
+pub(super) struct ExpiryPause {
     until: Timestamp,
     length: Duration,
 }
@@ -30,15 +30,15 @@ where
         if !self.is_expiry_due(now) {
             return false;
         }
-        let (keys, more) = self.data.due(now, AT_ONCE);
+        let (keys, more) = self.data.due(now, MAX_PER_TURN);
         self.expire_keys(keys, now).await.is_ok() && more
     }
 
     /// Let every due key expire, to the nanosecond: for those who count keys.
     pub(super) async fn expire_all(&mut self, now: Timestamp) -> Result<(), Error> {
-        self.data.hurry();
+        self.data.fire_current_tick();
         loop {
-            let (keys, more) = self.data.due_exactly(now, AT_ONCE);
+            let (keys, more) = self.data.due_exactly(now, MAX_PER_TURN);
             self.expire_keys(keys, now).await?;
             if !more {
                 return Ok(());
@@ -66,10 +66,10 @@ where
                     now = self.now_after(now);
                     keys.retain(|key| self.data.is_overdue(key, now));
                 }
-                AppendOutcome::Failed(error) => return Err(self.put_off(&keys, now, error)),
+                AppendOutcome::Failed(error) => return Err(self.postpone(&keys, now, error)),
                 // No journal should say that of an expiry.
                 AppendOutcome::Invalid(cause) => {
-                    return Err(self.put_off(&keys, now, Error::JournalFull(cause)));
+                    return Err(self.postpone(&keys, now, Error::JournalFull(cause)));
                 }
             }
         }
@@ -77,10 +77,10 @@ where
     }
 
     /// The expiry of these keys could not be recorded, and is tried again after a pause.
-    fn put_off(&mut self, keys: &[Key], now: Timestamp, error: Error) -> Error {
+    fn postpone(&mut self, keys: &[Key], now: Timestamp, error: Error) -> Error {
         let length = self.pause.as_ref().map_or(FIRST_PAUSE, |pause| pause.length * 2);
         let length = length.min(LONGEST_PAUSE);
-        self.pause = Some(Pause { until: now + length, length });
+        self.pause = Some(ExpiryPause { until: now + length, length });
         keys.iter().for_each(|key| self.data.keep_due(key));
         error
     }

@@ -8,15 +8,15 @@ use tracing::Span;
 use tracing::span::EnteredSpan;
 
 use crate::feed::Watcher;
-use crate::model::{Error, Key, Prepared, Query, Scan, Subscribe};
+use crate::model::{Error, Key, PreparedWrite, Query, Scan, Subscribe};
 use crate::owner::reply;
 use crate::owner::response::Response;
 
 /// Where the answer goes.
-pub(crate) type Reply<T> = reply::Reply<Answer<T>>;
+pub(crate) type CommandReply<T> = reply::ReplySender<CommandResult<T>>;
 
 /// What a caller gets: the answer to its command, or why it was not done.
-pub type Answer<T> = Result<Response<T>, Error>;
+pub type CommandResult<T> = Result<Response<T>, Error>;
 
 /// How many writes of one command, at most, share a turn.
 pub(super) const SLICE: usize = 256;
@@ -24,7 +24,7 @@ pub(super) const SLICE: usize = 256;
 /// A command, where its answer goes, and the span of the caller. Kept small: it is moved into the queue and out of it.
 pub(crate) struct Envelope<T> {
     pub(crate) message: Message<T>,
-    pub(crate) reply: Reply<T>,
+    pub(crate) reply: CommandReply<T>,
     pub(crate) span: Option<Box<Span>>,
 }
 
@@ -42,18 +42,18 @@ pub(crate) enum Message<T> {
         key: Key,
         watcher: Arc<Watcher<T>>,
     },
-    Write(Prepared<T>),
+    Write(PreparedWrite<T>),
     /// A write on its way through a gate. Only gates get these.
-    Gated(Box<Gated<T>>),
-    Many(Vec<Result<Prepared<T>, Error>>),
-    Batch(Vec<Prepared<T>>),
+    Gated(Box<GatedWrite<T>>),
+    Many(Vec<Result<PreparedWrite<T>, Error>>),
+    Batch(Vec<PreparedWrite<T>>),
     Clear,
     Compact,
 }
 
 /// A write, and since when it waits for its gate.
-pub(crate) struct Gated<T> {
-    pub(crate) prepared: Prepared<T>,
+pub(crate) struct GatedWrite<T> {
+    pub(crate) prepared: PreparedWrite<T>,
     pub(crate) since: Instant,
 }
 
@@ -81,8 +81,8 @@ impl<T> Message<T> {
 
     /// How many entries and bytes its writes may add at the most.
     pub(crate) fn demand(&self) -> (usize, u64) {
-        let all = |writes: &mut dyn Iterator<Item = &Prepared<T>>| {
-            let add = |(n, sum): (usize, u64), write: &Prepared<T>| {
+        let all = |writes: &mut dyn Iterator<Item = &PreparedWrite<T>>| {
+            let add = |(n, sum): (usize, u64), write: &PreparedWrite<T>| {
                 (n + 1, sum.saturating_add(write.bytes()))
             };
             writes.fold((0, 0), add)
@@ -99,7 +99,7 @@ impl<T> Message<T> {
 impl<T> Envelope<T> {
     /// A command in the span of its caller, if there is a subscriber for spans.
     #[inline]
-    pub(crate) fn new(message: Message<T>, reply: Reply<T>) -> Self {
+    pub(crate) fn new(message: Message<T>, reply: CommandReply<T>) -> Self {
         // Asking for the current span costs more than all the rest when there is none.
         let is_traced = tracing::dispatcher::has_been_set();
         let span = is_traced.then(Span::current).filter(|span| !span.is_none());

@@ -6,17 +6,17 @@ pub(crate) mod counters;
 mod data;
 mod decision;
 mod expiry;
+mod lazy_poll;
 mod log;
 pub(crate) mod message;
+mod partial;
 mod plan;
-mod poll_on_wake;
 pub(crate) mod queue;
 mod recovery;
 pub(crate) mod reply;
 pub(crate) mod response;
-mod split;
 mod turn;
-mod waiting;
+mod wakeup;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,10 +29,10 @@ use self::clock::Clock;
 use self::compaction::Compactions;
 use self::counters::{Counters, add};
 pub(crate) use self::data::Data;
-use self::expiry::Pause;
+use self::expiry::ExpiryPause;
 pub(crate) use self::log::Log;
 use self::message::Envelope;
-use self::waiting::{Waits, Woken};
+use self::wakeup::{WakeReason, WakeSources};
 use crate::feed::Hub;
 use crate::journal::{Journal, JournalError};
 use crate::model::{Timestamp, panics};
@@ -41,7 +41,7 @@ use crate::model::{Timestamp, panics};
 const DRAIN: usize = 256;
 
 /// How often the owner gives way before a turn that is appended to a journal.
-const GATHERINGS: usize = 2;
+const GATHER_YIELDS: usize = 2;
 
 /// The task that owns the data of a store.
 pub(crate) struct Owner<T, J> {
@@ -51,7 +51,7 @@ pub(crate) struct Owner<T, J> {
     data: Data<T>,
     log: Log<T, J>,
     compactions: Compactions<T>,
-    pause: Option<Pause>,
+    pause: Option<ExpiryPause>,
     shutdown: Shutdown,
     hub: Arc<Hub<T>>,
     clock: Arc<Clock>,
@@ -104,8 +104,8 @@ where
 {
     let hub = Arc::clone(&owner.hub);
     // Dropped half-way if the runtime drops this future.
-    let mut ending = Ending(owner);
-    match panics::catch(ending.0.live()).await {
+    let mut guard = OwnerGuard(owner);
+    match panics::catch(guard.0.recover_and_serve()).await {
         Ok(Ok(())) => tracing::debug!(store = %hub.id(), "the store has ended"),
         Ok(Err(JournalError(cause))) => {
             tracing::error!(store = %hub.id(), %cause, "the store has failed");
@@ -118,14 +118,14 @@ where
     }
     hub.status.close();
     // Dropping a caller's value, or the journal, may panic once more.
-    let _ = panics::catch(async { ending.0.queue.close() }).await;
-    let _ = panics::catch(async move { drop(ending) }).await;
+    let _ = panics::catch(async { guard.0.queue.close() }).await;
+    let _ = panics::catch(async move { drop(guard) }).await;
 }
 
 /// Publishes the end of the owner, and then drops it with the commands that wait for it.
-struct Ending<T, J>(Owner<T, J>);
+struct OwnerGuard<T, J>(Owner<T, J>);
 
-impl<T, J> Drop for Ending<T, J> {
+impl<T, J> Drop for OwnerGuard<T, J> {
     fn drop(&mut self) {
         let hub = Arc::clone(&self.0.hub);
         if !hub.status.is_closing() {
@@ -152,7 +152,7 @@ where
     T: Clone + Send + Sync + 'static,
     J: Journal<T>,
 {
-    async fn live(&mut self) -> Result<(), JournalError> {
+    async fn recover_and_serve(&mut self) -> Result<(), JournalError> {
         let token = self.shutdown.token.clone();
         let recovered = tokio::select! {
             biased;
@@ -174,26 +174,26 @@ where
 
     /// Serve until the store is cancelled or its last handle is gone.
     async fn serve_until_cancelled(&mut self) -> Result<(), JournalError> {
-        let mut waits = Waits::new(&self.shutdown.token);
+        let mut sources = WakeSources::new(&self.shutdown.token);
         let mut batch = Vec::new();
         loop {
-            match self.woken(&mut waits, &mut batch).await {
-                Woken::Commands | Woken::Idle => {}
-                Woken::Foreign => {
+            match self.wait_for_work(&mut sources, &mut batch).await {
+                WakeReason::Commands | WakeReason::Idle => {}
+                WakeReason::Foreign => {
                     // What others have appended comes first, and then what is queued all the same.
-                    self.take_foreign().await;
+                    self.apply_foreign_changes().await;
                     self.queue.try_recv(&mut batch, self.drain);
                 }
-                Woken::Compacted(ended) => {
+                WakeReason::Compacted(ended) => {
                     self.end_compaction(ended).await;
                     self.queue.try_recv(&mut batch, self.drain);
                 }
-                Woken::End => return Ok(()),
+                WakeReason::End => return Ok(()),
             }
             if self.log.has_journal() {
-                self.gather(&mut batch).await;
+                self.gather_commands(&mut batch).await;
             }
-            self.take(&mut batch).await;
+            self.process(&mut batch).await;
             if let Some(cause) = self.log.take_failure() {
                 return Err(cause);
             }
@@ -202,8 +202,8 @@ where
 
     /// Give those who were just answered the time to ask again, so that they share the next append with
     /// those who were not: otherwise callers split into two halves that take turns.
-    async fn gather(&mut self, batch: &mut Vec<Envelope<T>>) {
-        for _ in 0..GATHERINGS {
+    async fn gather_commands(&mut self, batch: &mut Vec<Envelope<T>>) {
+        for _ in 0..GATHER_YIELDS {
             if batch.len() >= self.drain {
                 break;
             }
@@ -225,7 +225,7 @@ where
             tokio::select! {
                 biased;
                 _ = timeout_at(deadline, gates.wait()) => break,
-                _ = self.queue.recv(&mut batch, self.drain) => self.take(&mut batch).await,
+                _ = self.queue.recv(&mut batch, self.drain) => self.process(&mut batch).await,
             }
         }
         self.queue.close();
@@ -233,25 +233,25 @@ where
             let more = timeout_at(deadline, self.queue.recv(&mut batch, self.drain)).await;
             match more {
                 Ok(0) => break,
-                Ok(_) => self.take(&mut batch).await,
+                Ok(_) => self.process(&mut batch).await,
                 Err(_) => {
                     tracing::warn!("the shutdown deadline has passed with commands in the queue");
                     break;
                 }
             }
         }
-        while self.data.has_scans() && !self.is_too_late() {
-            self.data.do_chore(self.clock.now());
+        while self.data.has_scans() && !self.is_past_deadline() {
+            self.data.do_background_work(self.clock.now());
             tokio::task::yield_now().await;
         }
     }
 
     /// Serve what was taken from the queue, after what is due.
-    async fn take(&mut self, batch: &mut Vec<Envelope<T>>) {
+    async fn process(&mut self, batch: &mut Vec<Envelope<T>>) {
         self.resolve().await;
         // Read after the commands were sent, so that no answer has a time before its command.
         let now = self.clock.now();
-        self.data.do_chore(now);
+        self.data.do_background_work(now);
         // Computed once, since both expiry and limits depend on it, and it is mostly false.
         let is_wake_near = self.data.is_wake_near(now);
         if is_wake_near && self.is_expiry_due(now) {
@@ -259,7 +259,7 @@ where
         }
         add(&self.counters.commands, batch.len());
         let mut queue = batch.drain(..);
-        let direct = !self.log.has_journal() && !self.is_too_late();
+        let direct = !self.log.has_journal() && !self.is_past_deadline();
         if direct && !(is_wake_near && self.data.may_meet_limit(queue.as_slice(), now)) {
             self.data.direct_turns(&mut queue, now);
         }
@@ -274,7 +274,7 @@ where
 
     /// Whether a shutdown has begun and its deadline has passed. Without a journal turns are too short
     /// for it to begin during one.
-    fn is_too_late(&mut self) -> bool {
+    fn is_past_deadline(&mut self) -> bool {
         if self.log.has_journal() && self.shutdown.token.is_cancelled() {
             self.shutdown.begin();
         }

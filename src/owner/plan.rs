@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use crate::model::decide::{Effect, Facts, Rules, Totals, change_of, decide};
-use crate::model::{BatchError, Change, ChangeKind, Counts, Error, Key, Prepared, Timestamp};
+use crate::model::{BatchError, Change, ChangeKind, Counts, Error, Key, PreparedWrite, Timestamp};
 use crate::state::State;
 
 /// A small map of facts beside the state, thrown away after the turn.
@@ -27,7 +27,7 @@ struct Draft<T> {
 
 /// A write that was accepted.
 #[derive(Debug, Clone)]
-pub(crate) struct Accepted {
+pub(crate) struct AcceptedWrite {
     /// Which change of the turn it is.
     pub(crate) change: usize,
     pub(crate) revision: u64,
@@ -52,10 +52,10 @@ impl<'a, T: Clone> Plan<'a, T> {
     }
 
     /// Decide one write. An overdue key expires first, also when the write is refused.
-    pub(crate) fn write(&mut self, prepared: &Prepared<T>) -> Result<Accepted, Error> {
+    pub(crate) fn write(&mut self, prepared: &PreparedWrite<T>) -> Result<AcceptedWrite, Error> {
         let key = &prepared.write.key;
         let mut facts = self.facts(prepared.hash, key);
-        if let Some(overdue) = facts.filter(|facts| facts.is_over(self.now)) {
+        if let Some(overdue) = facts.filter(|facts| facts.is_expired(self.now)) {
             self.record(key, Some(overdue), Effect::Expire, |revision, now| {
                 Change::new(revision, now, key.clone(), ChangeKind::Expired)
             });
@@ -65,7 +65,7 @@ impl<'a, T: Clone> Plan<'a, T> {
         self.record(key, facts, effect, |revision, now| {
             change_of(effect, prepared.clone(), revision, now)
         });
-        Ok(Accepted {
+        Ok(AcceptedWrite {
             change: self.draft.changes.len() - 1,
             revision: self.draft.totals.revision,
             counts: effect.counts(&prepared.write.action),
@@ -73,12 +73,15 @@ impl<'a, T: Clone> Plan<'a, T> {
     }
 
     /// Decide all writes of a batch, or none.
-    pub(crate) fn batch(&mut self, writes: &[Prepared<T>]) -> Result<Vec<Accepted>, BatchError> {
+    pub(crate) fn batch(
+        &mut self,
+        writes: &[PreparedWrite<T>],
+    ) -> Result<Vec<AcceptedWrite>, BatchError> {
         // What is overdue expires by itself, before the batch and whatever becomes of it.
         for prepared in writes {
             let key = &prepared.write.key;
             let facts = self.facts(prepared.hash, key);
-            if let Some(overdue) = facts.filter(|facts| facts.is_over(self.now)) {
+            if let Some(overdue) = facts.filter(|facts| facts.is_expired(self.now)) {
                 self.record(key, Some(overdue), Effect::Expire, |revision, now| {
                     Change::new(revision, now, key.clone(), ChangeKind::Expired)
                 });
@@ -170,13 +173,13 @@ mod tests {
         state
     }
 
-    fn prepare(state: &State<String>, write: Write<String>) -> Prepared<String> {
+    fn prepare(state: &State<String>, write: Write<String>) -> PreparedWrite<String> {
         let hash = state.map().hash(write.key());
         let weight = write.elements().iter().map(|element| element.len() as u64).sum();
-        Prepared { write, hash, weight }
+        PreparedWrite { write, hash, weight }
     }
 
-    fn all(state: &State<String>, writes: Vec<Write<String>>) -> Vec<Prepared<String>> {
+    fn all(state: &State<String>, writes: Vec<Write<String>>) -> Vec<PreparedWrite<String>> {
         writes.into_iter().map(|write| prepare(state, write)).collect()
     }
 

@@ -79,7 +79,7 @@ where
         let after = self.data.revision();
         let outcome = self.log.append(after, turn).await;
         if matches!(outcome, AppendOutcome::Conflict) {
-            self.take_foreign().await;
+            self.apply_foreign_changes().await;
             if let Some(JournalError(cause)) = self.log.failure() {
                 return AppendOutcome::Failed(Error::JournalFailed(cause.clone()));
             }
@@ -89,7 +89,7 @@ where
     }
 
     /// Apply and publish what other owners have appended.
-    pub(super) async fn take_foreign(&mut self) {
+    pub(super) async fn apply_foreign_changes(&mut self) {
         let Some(changes) = self.log.read(self.data.revision()).await else { return };
         if let Err(error) = self.data.apply_foreign(changes, &self.clock) {
             self.log.fail(error);
@@ -100,7 +100,7 @@ where
     /// If the journal is halted, read it again when it is time.
     pub(super) async fn resolve(&mut self) {
         if self.log.retry_at().is_some_and(|at| at <= self.clock.now()) {
-            self.take_foreign().await;
+            self.apply_foreign_changes().await;
             if self.log.retry_at().is_none() {
                 tracing::info!("the journal takes writes again");
             }

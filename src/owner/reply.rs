@@ -14,12 +14,12 @@ use parking_lot::Mutex;
 use tokio::task::coop;
 
 /// A way for one answer. The waker is that of the task that will poll for it, if it is known.
-pub(crate) fn channel<A>(waker: Option<Waker>) -> (Reply<A>, Answer<A>) {
-    let cell = Arc::new(Mutex::new(State { waker, answer: None }));
-    (Reply(Some(Arc::clone(&cell))), Answer(cell))
+pub(crate) fn channel<A>(waker: Option<Waker>) -> (ReplySender<A>, ReplyReceiver<A>) {
+    let cell = Arc::new(Mutex::new(ReplyState { waker, answer: None }));
+    (ReplySender(Some(Arc::clone(&cell))), ReplyReceiver(cell))
 }
 
-struct State<A> {
+struct ReplyState<A> {
     /// The task that waits for the answer.
     waker: Option<Waker>,
     /// `Some(None)` if the answer was taken or will never come.
@@ -27,15 +27,15 @@ struct State<A> {
 }
 
 /// The end that answers. Dropped unanswered, it says so.
-pub(crate) struct Reply<A>(Option<Arc<Mutex<State<A>>>>);
+pub(crate) struct ReplySender<A>(Option<Arc<Mutex<ReplyState<A>>>>);
 
-impl<A> Reply<A> {
+impl<A> ReplySender<A> {
     /// A caller that has left is no error: then the answer is dropped.
     // Always inlined: otherwise the answer is copied once more on its way into the cell.
     #[inline(always)]
     pub(crate) fn send(mut self, answer: A) {
         if let Some(cell) = self.0.take() {
-            settle(&cell, Some(answer));
+            deliver(&cell, Some(answer));
         }
     }
 
@@ -45,16 +45,16 @@ impl<A> Reply<A> {
     }
 }
 
-impl<A> Drop for Reply<A> {
+impl<A> Drop for ReplySender<A> {
     fn drop(&mut self) {
         if let Some(cell) = self.0.take() {
-            settle(&cell, None);
+            deliver(&cell, None);
         }
     }
 }
 
 #[inline(always)]
-fn settle<A>(cell: &Arc<Mutex<State<A>>>, answer: Option<A>) {
+fn deliver<A>(cell: &Arc<Mutex<ReplyState<A>>>, answer: Option<A>) {
     let mut state = cell.lock();
     state.answer = Some(answer);
     let waker = state.waker.take();
@@ -68,16 +68,16 @@ fn settle<A>(cell: &Arc<Mutex<State<A>>>, answer: Option<A>) {
 }
 
 /// The end that waits: the answer, or `None` if there will be none.
-pub(crate) struct Answer<A>(Arc<Mutex<State<A>>>);
+pub(crate) struct ReplyReceiver<A>(Arc<Mutex<ReplyState<A>>>);
 
-impl<A> Answer<A> {
+impl<A> ReplyReceiver<A> {
     /// The answer, if it is there.
     pub(crate) fn try_take(&self) -> Option<A> {
         self.0.lock().answer.as_mut()?.take()
     }
 }
 
-impl<A> Future for Answer<A> {
+impl<A> Future for ReplyReceiver<A> {
     type Output = Option<A>;
 
     #[inline]
@@ -95,9 +95,9 @@ impl<A> Future for Answer<A> {
     }
 }
 
-impl<A> fmt::Debug for Reply<A> {
+impl<A> fmt::Debug for ReplySender<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply").finish_non_exhaustive()
+        f.debug_struct("ReplySender").finish_non_exhaustive()
     }
 }
 

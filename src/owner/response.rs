@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::feed::{Listening, Opening};
+use crate::feed::{ListenerGuard, SubscriptionSource};
 use crate::journal::CompactionReport;
-use crate::model::{BatchError, Entry, Error, Key, Page, Replaced, Slice, Written};
+use crate::model::{BatchError, Entry, Error, Key, Page, ReplacedItem, Slice, Written};
 
 /// The answer to a [`Command`](crate::model::Command): one variant for each kind of it.
 pub enum Response<T> {
@@ -25,9 +25,9 @@ pub enum Response<T> {
     /// A page of entries.
     Entries(Page<(Key, Entry<T>)>),
     /// Where a subscription begins.
-    Subscription(Opening<T>),
+    Subscription(SubscriptionSource<T>),
     /// A watcher was added.
-    Watch(Listening),
+    Watch(ListenerGuard),
     /// What a write did.
     Written(Written<T>),
     /// What each of several independent writes did.
@@ -49,12 +49,12 @@ impl<T> Response<T> {
     /// Drop the items that writes replaced.
     pub(crate) fn drop_replaced(&mut self) {
         match self {
-            Self::Written(written) => written.replaced = Replaced::NOTHING,
+            Self::Written(written) => written.replaced = ReplacedItem::NOTHING,
             Self::Many(results) => {
                 results
                     .iter_mut()
                     .flatten()
-                    .for_each(|written| written.replaced = Replaced::NOTHING);
+                    .for_each(|written| written.replaced = ReplacedItem::NOTHING);
             }
             _ => {}
         }

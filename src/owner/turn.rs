@@ -8,7 +8,7 @@ use std::vec::Drain;
 use super::Owner;
 use super::data::is_direct;
 use super::log::AppendOutcome;
-use super::split::Part;
+use super::partial::PartialCommand;
 use crate::journal::Journal;
 use crate::model::Timestamp;
 use crate::owner::counters::add;
@@ -24,7 +24,7 @@ where
     /// ended, when a shutdown takes too long.
     pub(super) async fn serve(&mut self, queue: &mut Drain<'_, Envelope<T>>, mut now: Timestamp) {
         while let Some(first) = queue.as_slice().first() {
-            if self.is_too_late() {
+            if self.is_past_deadline() {
                 tracing::warn!("the shutdown deadline has passed with commands in the queue");
                 return;
             }
@@ -78,7 +78,7 @@ where
         let mut results = Vec::with_capacity(writes.len());
         let mut writes = writes.into_iter();
         while writes.len() > 0 {
-            let (part, command) = Part::new(writes.by_ref().take(SLICE).collect());
+            let (part, command) = PartialCommand::new(writes.by_ref().take(SLICE).collect());
             if self.data.may_meet_limit(std::slice::from_ref(&command), now) {
                 let _ = self.expire_all(now).await;
                 now = self.now_after(now);

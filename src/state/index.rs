@@ -6,7 +6,7 @@
 use std::ops::Bound;
 
 use super::map::{Map, SHARDS, SlotId};
-use super::order::{Keys, Order};
+use super::order::{KeySource, Order};
 use crate::model::Key;
 
 /// Places of the map that are looked at in one slice: about half a millisecond of work.
@@ -26,25 +26,25 @@ pub(super) enum Index {
     Ready(Order),
 }
 
-impl<T> Keys for Map<T> {
-    fn look<R>(&self, place: u32, look: impl FnOnce(&str) -> R) -> R {
-        let place = SlotId::of(place);
-        let shard = self.read(place.shard());
-        look(shard.slot(place.index()).map_or("", |slot| slot.key()))
+impl<T> KeySource for Map<T> {
+    fn with_key<R>(&self, id: u32, read: impl FnOnce(&str) -> R) -> R {
+        let id = SlotId::of(id);
+        let shard = self.read(id.shard());
+        read(shard.slot(id.index()).map_or("", |slot| slot.key()))
     }
 }
 
 impl Index {
-    pub(super) fn insert<T>(&mut self, map: &Map<T>, key: &Key, place: SlotId) {
+    pub(super) fn insert<T>(&mut self, map: &Map<T>, key: &Key, id: SlotId) {
         if let Self::Building { order, .. } | Self::Ready(order) = self {
-            order.insert(key, place.number(), map);
+            order.insert(key, id.number(), map);
         }
     }
 
     /// Looks at no other key, so that the caller may hold a lock.
-    pub(super) fn remove(&mut self, key: &Key, place: SlotId) {
+    pub(super) fn remove(&mut self, key: &Key, id: SlotId) {
         if let Self::Building { order, .. } | Self::Ready(order) = self {
-            order.remove(key, place.number());
+            order.remove(key, id.number());
         }
     }
 
@@ -81,8 +81,8 @@ impl Index {
                 .collect();
             left -= more.unwrap_or(guard.cells()) - *next;
             drop(guard);
-            for (key, place) in found {
-                order.insert(&key, place.number(), map);
+            for (key, id) in found {
+                order.insert(&key, id.number(), map);
             }
             (*shard, *next) = match more {
                 Some(more) => (*shard, more),
@@ -109,7 +109,7 @@ impl Index {
             Some(after) if after >= prefix => Bound::Excluded(after),
             _ => Bound::Included(prefix),
         };
-        let places = order.map(|order| order.range(start, map));
-        places.into_iter().flatten().map(SlotId::of)
+        let ids = order.map(|order| order.range(start, map));
+        ids.into_iter().flatten().map(SlotId::of)
     }
 }

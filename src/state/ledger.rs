@@ -4,7 +4,7 @@ use super::index::Index;
 use super::map::{Map, SlotId};
 use crate::model::decide::{Facts, Totals};
 use crate::model::{Key, Timestamp};
-use crate::state::wheel::{Armed, Wheel};
+use crate::state::wheel::{TokenTick, Wheel};
 
 pub(super) struct Ledger {
     pub(super) totals: Totals,
@@ -23,18 +23,18 @@ impl Ledger {
     }
 
     /// A key came, went or changed, from `before` to `after`.
-    pub(super) fn settle<T>(
+    pub(super) fn record_change<T>(
         &mut self,
         map: &Map<T>,
         key: &Key,
         (before, after): (Option<Facts>, Option<Facts>),
-        place: Option<SlotId>,
+        id: Option<SlotId>,
     ) {
         self.totals.replace(before, after);
-        if let Some(place) = place {
+        if let Some(id) = id {
             match (before, after) {
-                (None, Some(_)) => self.index.insert(map, key, place),
-                (Some(_), None) => self.index.remove(key, place),
+                (None, Some(_)) => self.index.insert(map, key, id),
+                (Some(_), None) => self.index.remove(key, id),
                 _ => {}
             }
         }
@@ -43,15 +43,15 @@ impl Ledger {
         // as the store is large.
         let many = (4_096 + 4 * self.totals.entries).max(self.sweep_from);
         if self.wheel.is_sweeping() || self.wheel.len() > many {
-            self.wheel.sweep_some(|place| {
-                let place = SlotId::of(place);
-                let mut shard = map.write(place.shard());
-                let armed = shard.armed(place.index());
-                if shard.slot(place.index()).is_some() {
-                    return armed;
+            self.wheel.sweep_some(|id| {
+                let id = SlotId::of(id);
+                let mut shard = map.write(id.shard());
+                let token_tick = shard.token_tick(id.index());
+                if shard.slot(id.index()).is_some() {
+                    return token_tick;
                 }
-                shard.arm(place.index(), Armed::NO);
-                Armed::NO
+                shard.set_token_tick(id.index(), TokenTick::NONE);
+                TokenTick::NONE
             });
             if !self.wheel.is_sweeping() {
                 self.sweep_from = 2 * self.wheel.len();
@@ -60,8 +60,8 @@ impl Ledger {
     }
 
     /// A key went. The caller may hold a lock.
-    pub(super) fn lose(&mut self, key: &Key, place: SlotId, before: Facts) {
+    pub(super) fn record_removal(&mut self, key: &Key, id: SlotId, before: Facts) {
         self.totals.replace(Some(before), None);
-        self.index.remove(key, place);
+        self.index.remove(key, id);
     }
 }

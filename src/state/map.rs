@@ -13,7 +13,7 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::shard::Shard;
 use super::slot::Slot;
-use super::table::{PLACE_BITS, PLACES};
+use super::table::{INDEX_BITS, MAX_CELLS};
 use crate::model::{Entry, Error, Slice, Timestamp};
 
 /// One lock each. As many as keep a shard small: then its table grows in microseconds, and there is
@@ -23,7 +23,7 @@ const SHARD_BITS: u32 = 10;
 
 /// A lock and its shard: one cache line, so that readers of one do not slow down those of another.
 #[repr(align(64))]
-struct Locked<T>(RwLock<Shard<T>>);
+struct LockedShard<T>(RwLock<Shard<T>>);
 
 /// Where an entry is: the number of its shard, and of its place in there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(super) struct SlotId(u32);
 
 impl SlotId {
     pub(super) fn new(shard: usize, index: u32) -> Self {
-        Self((shard as u32) << PLACE_BITS | index)
+        Self((shard as u32) << INDEX_BITS | index)
     }
 
     pub(super) fn of(number: u32) -> Self {
@@ -43,18 +43,18 @@ impl SlotId {
     }
 
     pub(super) fn shard(self) -> usize {
-        (self.0 >> PLACE_BITS) as usize
+        (self.0 >> INDEX_BITS) as usize
     }
 
     pub(super) fn index(self) -> u32 {
-        self.0 & (PLACES - 1)
+        self.0 & (MAX_CELLS - 1)
     }
 }
 
-const _: () = assert!(SHARD_BITS + PLACE_BITS == u32::BITS);
+const _: () = assert!(SHARD_BITS + INDEX_BITS == u32::BITS);
 
 pub(crate) struct Map<T> {
-    shards: Box<[Locked<T>]>,
+    shards: Box<[LockedShard<T>]>,
     hasher: RandomState,
     /// No change after this revision is in the map yet: stored before a change is applied.
     applied: AtomicU64,
@@ -68,7 +68,7 @@ impl<T> fmt::Debug for Map<T> {
 
 impl<T> Map<T> {
     pub(super) fn new() -> Self {
-        let shards = (0..SHARDS).map(|_| Locked(RwLock::default())).collect();
+        let shards = (0..SHARDS).map(|_| LockedShard(RwLock::default())).collect();
         Self { shards, hasher: RandomState::default(), applied: AtomicU64::new(0) }
     }
 
@@ -105,7 +105,7 @@ impl<T> Map<T> {
     /// The revision of the last change to a key that is present.
     pub(crate) fn revision(&self, hash: u64, key: &str, now: Timestamp) -> Option<u64> {
         let shard = self.read(Self::shard_of(hash));
-        shard.get(hash, key).filter(|slot| !slot.is_over(now)).map(Slot::revision)
+        shard.get(hash, key).filter(|slot| !slot.is_expired(now)).map(Slot::revision)
     }
 
     pub(crate) fn len(&self, hash: u64, key: &str, now: Timestamp) -> Result<Option<usize>, Error> {
@@ -118,14 +118,14 @@ impl<T> Map<T> {
         hash: u64,
         key: &str,
         now: Timestamp,
-        look: impl FnOnce(&std::collections::VecDeque<T>, u64) -> R,
+        read: impl FnOnce(&std::collections::VecDeque<T>, u64) -> R,
     ) -> Result<Option<R>, Error> {
         let shard = self.read(Self::shard_of(hash));
-        match shard.get(hash, key).filter(|slot| !slot.is_over(now)) {
+        match shard.get(hash, key).filter(|slot| !slot.is_expired(now)) {
             None => Ok(None),
             Some(slot) => {
                 let list = slot.list().ok_or(Error::WrongKind)?;
-                Ok(Some(look(list, slot.revision())))
+                Ok(Some(read(list, slot.revision())))
             }
         }
     }
@@ -134,7 +134,7 @@ impl<T> Map<T> {
 impl<T: Clone> Map<T> {
     pub(crate) fn get(&self, hash: u64, key: &str, now: Timestamp) -> Option<Entry<T>> {
         let shard = self.read(Self::shard_of(hash));
-        shard.get(hash, key).filter(|slot| !slot.is_over(now)).map(Slot::entry)
+        shard.get(hash, key).filter(|slot| !slot.is_expired(now)).map(Slot::entry)
     }
 
     pub(crate) fn last(&self, hash: u64, key: &str, now: Timestamp) -> Result<Option<T>, Error> {
@@ -149,11 +149,11 @@ impl<T: Clone> Map<T> {
         now: Timestamp,
         window: (isize, usize),
     ) -> Result<Option<Vec<T>>, Error> {
-        Ok(self.part(hash, key, now, window)?.map(|part| part.elements))
+        Ok(self.slice(hash, key, now, window)?.map(|slice| slice.elements))
     }
 
     /// The same with the length and the revision of the whole list.
-    pub(crate) fn part(
+    pub(crate) fn slice(
         &self,
         hash: u64,
         key: &str,
@@ -183,15 +183,15 @@ mod tests {
 
     #[test]
     fn a_shard_and_its_lock_are_a_cache_line() {
-        assert_eq!(size_of::<Locked<String>>(), 64);
+        assert_eq!(size_of::<LockedShard<String>>(), 64);
     }
 
     #[test]
     fn a_place_has_a_number() {
-        let place = SlotId::new(SHARDS - 1, PLACES - 1);
-        assert_eq!(place.number(), u32::MAX);
-        assert_eq!((place.shard(), place.index()), (SHARDS - 1, PLACES - 1));
-        assert_eq!(SlotId::of(place.number()), place);
+        let id = SlotId::new(SHARDS - 1, MAX_CELLS - 1);
+        assert_eq!(id.number(), u32::MAX);
+        assert_eq!((id.shard(), id.index()), (SHARDS - 1, MAX_CELLS - 1));
+        assert_eq!(SlotId::of(id.number()), id);
     }
 
     #[test]

@@ -18,10 +18,10 @@ use self::map::SlotId;
 pub(crate) use self::map::{Map, SHARDS};
 use self::order::Order;
 use self::shard::Shard;
-use self::slot::{Fresh, Slot};
+use self::slot::{NewEntry, Slot};
 use crate::model::decide::{Facts, Totals};
 use crate::model::{Change, Entry, Key, Page, Timestamp, Weigher};
-use crate::state::wheel::{Armed, Wheel};
+use crate::state::wheel::{TokenTick, Wheel};
 
 /// The data of a store. There is one, and the owner has it.
 pub(crate) struct State<T> {
@@ -72,20 +72,20 @@ impl<T> State<T> {
     /// Keys whose deadline has passed, at most `limit` of them. Looks at no more than `limit`
     /// tokens, so that it takes bounded time; says whether there may be more.
     pub(crate) fn due(&mut self, now: Timestamp, limit: usize) -> (Vec<Key>, bool) {
-        self.fired(now, limit, Wheel::pop)
+        self.pop_due(now, limit, Wheel::pop)
     }
 
     /// As `due`, but to the nanosecond: the wheel is coarser than deadlines are. To be called, after
-    /// [`hurry`](Self::hurry), until there is no more.
+    /// [`fire_current_tick`](Self::fire_current_tick), until there is no more.
     pub(crate) fn due_exactly(&mut self, now: Timestamp, limit: usize) -> (Vec<Key>, bool) {
-        self.fired(now, limit, Wheel::pop_early)
+        self.pop_due(now, limit, Wheel::pop_early)
     }
 
-    pub(crate) fn hurry(&mut self) {
-        self.ledger.wheel.hurry();
+    pub(crate) fn fire_current_tick(&mut self) {
+        self.ledger.wheel.fire_current_tick();
     }
 
-    fn fired(
+    fn pop_due(
         &mut self,
         now: Timestamp,
         limit: usize,
@@ -95,29 +95,30 @@ impl<T> State<T> {
         let mut due = Vec::new();
         for _ in 0..limit {
             let Some(number) = pop(wheel, now) else { return (due, false) };
-            let place = SlotId::of(number);
-            let mut shard = self.map.write(place.shard());
-            let index = place.index();
-            if !wheel.has_fired(shard.armed(index)) {
+            let id = SlotId::of(number);
+            let mut shard = self.map.write(id.shard());
+            let index = id.index();
+            if !wheel.has_fired(shard.token_tick(index)) {
                 continue; // a token for an earlier moment took its place
             }
             let slot = shard.slot(index);
             let next = slot.and_then(Slot::expires_at).filter(|deadline| *deadline > now);
-            due.extend(slot.filter(|slot| slot.is_over(now)).map(|slot| slot.key().clone()));
-            let armed = next.map_or(Armed::NO, |at| wheel.arm(Armed::NO, at, number));
-            shard.arm(index, armed);
+            due.extend(slot.filter(|slot| slot.is_expired(now)).map(|slot| slot.key().clone()));
+            let token_tick =
+                next.map_or(TokenTick::NONE, |at| wheel.arm(TokenTick::NONE, at, number));
+            shard.set_token_tick(index, token_tick);
         }
         (due, true)
     }
 
     /// Whether the key is there and its deadline has passed.
     pub(crate) fn is_overdue(&self, key: &str, now: Timestamp) -> bool {
-        self.facts(self.map.hash(key), key).is_some_and(|facts| facts.is_over(now))
+        self.facts(self.map.hash(key), key).is_some_and(|facts| facts.is_expired(now))
     }
 
     /// Give a due key back, because its expiry could not be recorded. It stays due, for whoever asks
     /// next; when that is, the caller knows.
-    pub(crate) fn look_again(&mut self, key: &str) {
+    pub(crate) fn rearm(&mut self, key: &str) {
         let hash = self.map.hash(key);
         let shard = Map::<T>::shard_of(hash);
         let mut guard = self.map.write(shard);
@@ -127,14 +128,14 @@ impl<T> State<T> {
     }
 
     /// Work that waits for a quiet moment: building the index, dropping what a clear left.
-    pub(crate) fn has_chores(&self) -> bool {
+    pub(crate) fn has_background_work(&self) -> bool {
         self.ledger.index.is_building()
             || !self.garbage.shards.is_empty()
             || !self.garbage.orders.is_empty()
     }
 
     /// One slice of it, of about a millisecond at most.
-    pub(crate) fn do_chore(&mut self) {
+    pub(crate) fn do_background_work(&mut self) {
         self.ledger.index.build_some(&self.map);
         // So many cells; a shard of few counts for more, because it takes its time too.
         let mut budget = 1_024_u32;
@@ -181,13 +182,13 @@ impl<T> State<T> {
     ) -> Page<I> {
         let revision = self.ledger.totals.revision;
         let (mut items, mut more) = (Vec::new(), false);
-        for place in self.ledger.index.range(&self.map, prefix, after) {
-            let shard = self.map.read(place.shard());
-            let Some(slot) = shard.slot(place.index()) else { continue };
+        for id in self.ledger.index.range(&self.map, prefix, after) {
+            let shard = self.map.read(id.shard());
+            let Some(slot) = shard.slot(id.index()) else { continue };
             if !slot.key().starts_with(prefix) {
                 break;
             }
-            if slot.is_over(now) {
+            if slot.is_expired(now) {
                 continue;
             }
             more = items.len() == limit;
@@ -223,7 +224,7 @@ impl<T: Clone> State<T> {
         let weight = weight.saturating_add(key.len() as u64);
         let hash = self.map.hash(key);
         let shard = Map::<T>::shard_of(hash);
-        let fresh = Fresh {
+        let new_entry = NewEntry {
             key: key.clone(),
             stored: entry.value.into(),
             revision: entry.revision,
@@ -235,16 +236,16 @@ impl<T: Clone> State<T> {
         let mut guard = self.map.write(shard);
         let replaced = guard.find(hash, key).map(|index| {
             if let Some(before) = guard.slot(index).map(Slot::facts) {
-                self.ledger.lose(key, SlotId::new(shard, index), before);
+                self.ledger.record_removal(key, SlotId::new(shard, index), before);
             }
             guard.remove(hash, index)
         });
-        let index = guard.insert(hash, fresh);
+        let index = guard.insert(hash, new_entry);
         write::arm(&mut guard, &mut self.ledger.wheel, shard, index);
         let facts = guard.slot(index).map(Slot::facts);
         drop(guard);
         drop(replaced);
-        self.ledger.settle(&self.map, key, (None, facts), Some(SlotId::new(shard, index)));
+        self.ledger.record_change(&self.map, key, (None, facts), Some(SlotId::new(shard, index)));
     }
 
     /// Go on from this revision, after a snapshot was restored.

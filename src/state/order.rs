@@ -24,9 +24,9 @@ const STEP: usize = 32;
 const TIES: u8 = 16;
 
 /// Who knows the keys.
-pub(super) trait Keys {
+pub(super) trait KeySource {
     /// Look at the key of a place.
-    fn look<R>(&self, place: u32, look: impl FnOnce(&str) -> R) -> R;
+    fn with_key<R>(&self, id: u32, read: impl FnOnce(&str) -> R) -> R;
 }
 
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ pub(super) struct Order {
 
 #[derive(Debug, Default)]
 struct Leaf {
-    entries: Vec<Entry>,
+    entries: Vec<LeafEntry>,
     /// How many bytes all keys, and the one the leaf is known by, have in common.
     skip: u16,
     ties: u8,
@@ -45,15 +45,15 @@ struct Leaf {
 
 /// Twelve bytes: aligned to four.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct LeafEntry {
     head: [u32; 2],
-    place: u32,
+    id: u32,
 }
 
-impl Entry {
-    fn new(key: &str, skip: u16, place: u32) -> Self {
+impl LeafEntry {
+    fn new(key: &str, skip: u16, id: u32) -> Self {
         let head = head(key, skip);
-        Self { head: [(head >> 32) as u32, head as u32], place }
+        Self { head: [(head >> 32) as u32, head as u32], id }
     }
 
     fn head(&self) -> u64 {
@@ -85,12 +85,12 @@ impl Leaf {
     fn position(&self, key: &str, mut tie: impl FnMut(u32) -> Ordering) -> usize {
         let head = head(key, self.skip);
         self.entries.partition_point(|entry| match entry.head().cmp(&head) {
-            Ordering::Equal => tie(entry.place) == Ordering::Less,
+            Ordering::Equal => tie(entry.id) == Ordering::Less,
             order => order == Ordering::Less,
         })
     }
 
-    fn insert(&mut self, at: usize, entry: Entry) {
+    fn insert(&mut self, at: usize, entry: LeafEntry) {
         if self.entries.len() == self.entries.capacity() {
             self.entries.reserve_exact(self.entries.len().clamp(1, STEP));
         }
@@ -99,18 +99,18 @@ impl Leaf {
 
     /// Begin the heads somewhere else, because a key came that has less in common with the others,
     /// or because the heads tell too little.
-    fn skip(&mut self, skip: u16, keys: &impl Keys) {
+    fn skip(&mut self, skip: u16, keys: &impl KeySource) {
         self.skip = skip;
         for entry in &mut self.entries {
-            *entry = keys.look(entry.place, |key| Entry::new(key, skip, entry.place));
+            *entry = keys.with_key(entry.id, |key| LeafEntry::new(key, skip, entry.id));
         }
     }
 
     /// Let the heads tell more, if they can.
-    fn tighten(&mut self, known_by: &str, keys: &impl Keys) {
+    fn tighten(&mut self, leaf_key: &str, keys: &impl KeySource) {
         self.ties = 0;
         if let Some(last) = self.entries.last() {
-            let skip = keys.look(last.place, |last| common(known_by, last));
+            let skip = keys.with_key(last.id, |last| common(leaf_key, last));
             if skip > self.skip {
                 self.skip(skip, keys);
             }
@@ -131,32 +131,32 @@ impl Leaf {
 
 impl Order {
     /// Insert a key, unless it is there already.
-    pub(super) fn insert(&mut self, key: &Key, place: u32, keys: &impl Keys) {
+    pub(super) fn insert(&mut self, key: &Key, id: u32, keys: &impl KeySource) {
         let below = (Bound::Unbounded, Bound::Included(key));
-        let Some((known_by, leaf)) = self.leaves.range_mut::<Key, _>(below).next_back() else {
-            return self.insert_first(key, place, keys);
+        let Some((leaf_key, leaf)) = self.leaves.range_mut::<Key, _>(below).next_back() else {
+            return self.insert_first(key, id, keys);
         };
-        let shared = common(known_by, key);
+        let shared = common(leaf_key, key);
         if shared < leaf.skip {
             leaf.skip(shared, keys);
         }
         let mut tied = false;
         let at = leaf.position(key, |other| {
             tied = true;
-            keys.look(other, |other| other.cmp(key))
+            keys.with_key(other, |other| other.cmp(key))
         });
-        if leaf.entries.get(at).is_some_and(|entry| entry.place == place) {
+        if leaf.entries.get(at).is_some_and(|entry| entry.id == id) {
             return;
         }
-        leaf.insert(at, Entry::new(key, leaf.skip, place));
+        leaf.insert(at, LeafEntry::new(key, leaf.skip, id));
         leaf.ties += u8::from(tied);
         if leaf.ties >= TIES {
-            leaf.tighten(known_by, keys);
+            leaf.tighten(leaf_key, keys);
         }
         if leaf.entries.len() > LEAF {
             let next = leaf.split(at);
             let first =
-                next.entries.first().map(|first| keys.look(first.place, |key| Key::from(key)));
+                next.entries.first().map(|first| keys.with_key(first.id, |key| Key::from(key)));
             if let Some(first) = first {
                 self.leaves.insert(first, next);
             }
@@ -164,7 +164,7 @@ impl Order {
     }
 
     /// Insert a key that is before all others.
-    fn insert_first(&mut self, key: &Key, place: u32, keys: &impl Keys) {
+    fn insert_first(&mut self, key: &Key, id: u32, keys: &impl KeySource) {
         let first = self.leaves.first_entry();
         let full = first.as_ref().is_none_or(|leaf| leaf.get().entries.len() >= LEAF);
         let mut leaf = match first {
@@ -178,36 +178,36 @@ impl Order {
             }
             _ => Leaf::default(),
         };
-        leaf.insert(0, Entry::new(key, leaf.skip, place));
+        leaf.insert(0, LeafEntry::new(key, leaf.skip, id));
         self.leaves.insert(key.clone(), leaf);
     }
 
     /// Remove a key, which need not be in the map any more. Looks at no other.
-    pub(super) fn remove(&mut self, key: &Key, place: u32) {
+    pub(super) fn remove(&mut self, key: &Key, id: u32) {
         let below = (Bound::Unbounded, Bound::Included(key));
-        let Some((known_by, leaf)) = self.leaves.range_mut::<Key, _>(below).next_back() else {
+        let Some((leaf_key, leaf)) = self.leaves.range_mut::<Key, _>(below).next_back() else {
             return;
         };
-        if common(known_by, key) < leaf.skip {
+        if common(leaf_key, key) < leaf.skip {
             return;
         }
         let head = head(key, leaf.skip);
         let start = leaf.position(key, |_| Ordering::Greater);
         let mut same = leaf.entries[start..].iter().take_while(|entry| entry.head() == head);
-        let Some(at) = same.position(|entry| entry.place == place) else { return };
+        let Some(at) = same.position(|entry| entry.id == id) else { return };
         leaf.entries.remove(start + at);
         if leaf.entries.len() < SMALL {
-            let known_by = known_by.clone();
-            self.join(&known_by);
+            let leaf_key = leaf_key.clone();
+            self.join(&leaf_key);
         }
     }
 
     /// Do something about a small leaf.
-    fn join(&mut self, known_by: &Key) {
-        if self.leaves.get(known_by).is_some_and(|leaf| leaf.entries.is_empty()) {
-            self.leaves.remove(known_by);
-        } else if !self.join_next(known_by) {
-            let before = (Bound::Unbounded, Bound::Excluded(known_by));
+    fn join(&mut self, leaf_key: &Key) {
+        if self.leaves.get(leaf_key).is_some_and(|leaf| leaf.entries.is_empty()) {
+            self.leaves.remove(leaf_key);
+        } else if !self.join_next(leaf_key) {
+            let before = (Bound::Unbounded, Bound::Excluded(leaf_key));
             let previous = self.leaves.range::<Key, _>(before).next_back();
             if let Some(previous) = previous.map(|(previous, _)| previous.clone()) {
                 self.join_next(&previous);
@@ -217,19 +217,19 @@ impl Order {
 
     /// Join a leaf with the one after it, if both together are not large, and no key has to be
     /// looked at for it.
-    fn join_next(&mut self, known_by: &Key) -> bool {
-        let from = (Bound::Included(known_by), Bound::Unbounded);
+    fn join_next(&mut self, leaf_key: &Key) -> bool {
+        let from = (Bound::Included(leaf_key), Bound::Unbounded);
         let mut leaves = self.leaves.range::<Key, _>(from);
         let (Some((_, leaf)), Some((next, other))) = (leaves.next(), leaves.next()) else {
             return false;
         };
         let fits = leaf.entries.len() + other.entries.len() <= LEAF - SMALL;
-        if !fits || leaf.skip != other.skip || common(known_by, next) < leaf.skip {
+        if !fits || leaf.skip != other.skip || common(leaf_key, next) < leaf.skip {
             return false;
         }
         let next = next.clone();
         if let Some(other) = self.leaves.remove(&next)
-            && let Some(leaf) = self.leaves.get_mut(known_by)
+            && let Some(leaf) = self.leaves.get_mut(leaf_key)
         {
             leaf.entries.reserve_exact(other.entries.len());
             leaf.entries.extend(other.entries);
@@ -238,7 +238,11 @@ impl Order {
     }
 
     /// The places from a key on, or after it, in the order of their keys.
-    pub(super) fn range(&self, start: Bound<&str>, keys: &impl Keys) -> impl Iterator<Item = u32> {
+    pub(super) fn range(
+        &self,
+        start: Bound<&str>,
+        keys: &impl KeySource,
+    ) -> impl Iterator<Item = u32> {
         let (key, tie) = match start {
             Bound::Included(key) => (key, Ordering::Less),
             Bound::Excluded(key) => (key, Ordering::Equal),
@@ -246,13 +250,13 @@ impl Order {
         };
         let below = (Bound::Unbounded, Bound::Included(key));
         let found = self.leaves.range::<str, _>(below).next_back();
-        let first = found.map_or(&[][..], |(known_by, leaf)| {
+        let first = found.map_or(&[][..], |(leaf_key, leaf)| {
             // A key that has less in common with the others is after them, as it is not before.
-            let at = if common(known_by, key) < leaf.skip {
+            let at = if common(leaf_key, key) < leaf.skip {
                 leaf.entries.len()
             } else {
                 // `tie` is the greatest order that still is before the start.
-                leaf.position(key, |place| match keys.look(place, |other| other.cmp(key)) {
+                leaf.position(key, |id| match keys.with_key(id, |other| other.cmp(key)) {
                     order if order <= tie => Ordering::Less,
                     order => order,
                 })
@@ -260,11 +264,11 @@ impl Order {
             &leaf.entries[at..]
         });
         let after = match found {
-            Some((known_by, _)) => Bound::Excluded(known_by),
+            Some((leaf_key, _)) => Bound::Excluded(leaf_key),
             None => Bound::Unbounded,
         };
         let rest = self.leaves.range::<Key, _>((after, Bound::Unbounded));
-        first.iter().chain(rest.flat_map(|(_, leaf)| &leaf.entries)).map(|entry| entry.place)
+        first.iter().chain(rest.flat_map(|(_, leaf)| &leaf.entries)).map(|entry| entry.id)
     }
 
     /// Drop some of it. Says whether anything is left.
@@ -284,15 +288,15 @@ mod tests {
 
     use super::*;
 
-    /// Keys by their place.
-    impl Keys for Vec<Key> {
-        fn look<R>(&self, place: u32, look: impl FnOnce(&str) -> R) -> R {
-            look(&self[place as usize])
+    /// Keys by their id.
+    impl KeySource for Vec<Key> {
+        fn with_key<R>(&self, id: u32, read: impl FnOnce(&str) -> R) -> R {
+            read(&self[id as usize])
         }
     }
 
     fn keys_from(order: &Order, keys: &Vec<Key>, start: Bound<&str>) -> Vec<String> {
-        order.range(start, keys).map(|place| keys[place as usize].to_string()).collect()
+        order.range(start, keys).map(|id| keys[id as usize].to_string()).collect()
     }
 
     fn entries(order: &Order) -> usize {
@@ -301,22 +305,22 @@ mod tests {
 
     #[test]
     fn an_entry_is_small() {
-        assert_eq!(size_of::<Entry>(), 12);
+        assert_eq!(size_of::<LeafEntry>(), 12);
     }
 
     #[test]
     fn ascending_keys_fill_their_leaves() {
         let keys: Vec<Key> = (0..5_000).map(|n| format!("key:{n:012}").into()).collect();
         let mut order = Order::default();
-        for (place, key) in (0..).zip(&keys) {
-            order.insert(key, place, &keys);
+        for (id, key) in (0..).zip(&keys) {
+            order.insert(key, id, &keys);
         }
         assert_eq!((order.leaves.len(), entries(&order)), (5_000_usize.div_ceil(LEAF), 5_000));
         assert!(order.range(Bound::Unbounded, &keys).eq(0..5_000));
         // And so do descending ones.
         let mut order = Order::default();
-        for (place, key) in (0..5_000).zip(&keys).rev() {
-            order.insert(key, place, &keys);
+        for (id, key) in (0..5_000).zip(&keys).rev() {
+            order.insert(key, id, &keys);
         }
         assert_eq!((order.leaves.len(), entries(&order)), (5_000_usize.div_ceil(LEAF), 5_000));
         assert!(order.range(Bound::Unbounded, &keys).eq(0..5_000));
@@ -327,11 +331,11 @@ mod tests {
         let keys: Vec<Key> =
             (0..10_000_u64).map(|n| format!("{:08x}", n * 429_497).into()).collect();
         let mut order = Order::default();
-        for (place, key) in (0..).zip(&keys) {
-            order.insert(key, place, &keys);
+        for (id, key) in (0..).zip(&keys) {
+            order.insert(key, id, &keys);
         }
-        for (place, key) in (0..).zip(&keys).filter(|(place, _)| place % 50 != 0) {
-            order.remove(key, place);
+        for (id, key) in (0..).zip(&keys).filter(|(id, _)| id % 50 != 0) {
+            order.remove(key, id);
         }
         assert_eq!(entries(&order), 200);
         assert!(order.leaves.len() <= 6, "{}", order.leaves.len());
@@ -357,18 +361,18 @@ mod tests {
         ) {
             let (mut order, mut model) = (Order::default(), BTreeSet::new());
             let mut keys: Vec<Key> = Vec::new();
-            let mut places: BTreeMap<String, u32> = BTreeMap::new();
+            let mut ids: BTreeMap<String, u32> = BTreeMap::new();
             for (key, choice) in steps {
-                let next = places.len() as u32;
-                let place = *places.entry(key.clone()).or_insert(next);
-                if place == next {
+                let next = ids.len() as u32;
+                let id = *ids.entry(key.clone()).or_insert(next);
+                if id == next {
                     keys.push(key.as_str().into());
                 }
                 if choice < 7 {
-                    order.insert(&key.as_str().into(), place, &keys);
+                    order.insert(&key.as_str().into(), id, &keys);
                     model.insert(key);
                 } else {
-                    order.remove(&key.as_str().into(), place);
+                    order.remove(&key.as_str().into(), id);
                     model.remove(&key);
                 }
             }

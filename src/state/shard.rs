@@ -1,10 +1,10 @@
 //! One shard of the map: a slab of cells under a table of their places.
 
 use super::slab::Slab;
-use super::slot::{Cell, Displaced, Fresh, Payload, Slot, Stamp};
+use super::slot::{Cell, DisplacedValue, NewEntry, Payload, Slot, Stamp};
 use super::table::Table;
 use crate::model::decide::Effect;
-use crate::state::wheel::Armed;
+use crate::state::wheel::TokenTick;
 
 #[derive(Debug)]
 pub(crate) struct Shard<T> {
@@ -52,16 +52,16 @@ impl<T> Shard<T> {
     }
 
     /// Change a slot that is there.
-    pub(super) fn place(
+    pub(super) fn update(
         &mut self,
         index: u32,
         effect: Effect,
         stamp: Stamp,
         payload: Payload<T>,
-    ) -> Displaced<T> {
+    ) -> DisplacedValue<T> {
         match self.slab.get_mut(index) {
-            Some(cell) => cell.place(effect, stamp, payload),
-            None => Displaced::Nothing,
+            Some(cell) => cell.update(effect, stamp, payload),
+            None => DisplacedValue::Nothing,
         }
     }
 
@@ -70,31 +70,31 @@ impl<T> Shard<T> {
         self.slab.get_mut(index).map_or(0, |cell| cell.free(weight))
     }
 
-    pub(super) fn insert(&mut self, hash: u64, fresh: Fresh<T>) -> u32 {
+    pub(super) fn insert(&mut self, hash: u64, new_entry: NewEntry<T>) -> u32 {
         let entries = self.slab.occupied();
-        let index = self.slab.take_place();
+        let index = self.slab.allocate();
         if let Some(cell) = self.slab.get_mut(index) {
-            cell.fill(fresh);
+            cell.fill(new_entry);
         }
         self.table.insert(hash, index, entries);
         index
     }
 
-    pub(super) fn remove(&mut self, hash: u64, index: u32) -> Displaced<T> {
+    pub(super) fn remove(&mut self, hash: u64, index: u32) -> DisplacedValue<T> {
         self.table.remove(hash, index);
-        let displaced = self.slab.get_mut(index).map_or(Displaced::Nothing, Cell::empty);
-        self.slab.give_back(index);
+        let displaced = self.slab.get_mut(index).map_or(DisplacedValue::Nothing, Cell::empty);
+        self.slab.release(index);
         displaced
     }
 
     /// When the token of this place fires, if it has one.
-    pub(super) fn armed(&self, index: u32) -> Armed {
-        self.slab.get(index).map_or(Armed::NO, |cell| cell.armed)
+    pub(super) fn token_tick(&self, index: u32) -> TokenTick {
+        self.slab.get(index).map_or(TokenTick::NONE, |cell| cell.token_tick)
     }
 
-    pub(super) fn arm(&mut self, index: u32, armed: Armed) {
+    pub(super) fn set_token_tick(&mut self, index: u32, token_tick: TokenTick) {
         if let Some(cell) = self.slab.get_mut(index) {
-            cell.armed = armed;
+            cell.token_tick = token_tick;
         }
     }
 
@@ -110,7 +110,7 @@ impl<T> Shard<T> {
 mod tests {
     use super::*;
     use crate::model::Timestamp;
-    use crate::state::slot::Stored;
+    use crate::state::slot::StoredValue;
     use crate::state::wheel::Wheel;
 
     /// Hashes that differ in the bits that a table looks at.
@@ -118,10 +118,10 @@ mod tests {
         n << 20
     }
 
-    fn slot(key: &str, value: u64) -> Fresh<u64> {
+    fn slot(key: &str, value: u64) -> NewEntry<u64> {
         let stamp = Stamp { revision: value, at: Timestamp::from_nanos(1) };
         let effect = Effect::Set { list: None, expires_at: None, weight: 8 };
-        Fresh::new(key.into(), Stored::Item(value), stamp, &effect)
+        NewEntry::new(key.into(), StoredValue::Item(value), stamp, &effect)
     }
 
     fn item(shard: &Shard<u64>, hash: u64, key: &str) -> Option<u64> {
@@ -132,15 +132,15 @@ mod tests {
     fn a_place_that_is_used_again_keeps_its_token() {
         let mut shard = Shard::default();
         let first = shard.insert(hash(1), slot("a", 1));
-        assert_eq!(shard.armed(first), Armed::NO);
+        assert_eq!(shard.token_tick(first), TokenTick::NONE);
         let mut wheel = Wheel::new(Timestamp::from_nanos(1));
-        let armed = wheel.arm(Armed::NO, Timestamp::from_nanos(1 << 30), first);
-        shard.arm(first, armed);
+        let token_tick = wheel.arm(TokenTick::NONE, Timestamp::from_nanos(1 << 30), first);
+        shard.set_token_tick(first, token_tick);
         shard.remove(hash(1), first);
-        assert_eq!((shard.armed(first), shard.slot(first).is_none()), (armed, true));
+        assert_eq!((shard.token_tick(first), shard.slot(first).is_none()), (token_tick, true));
         let second = shard.insert(hash(2), slot("b", 2));
         assert_eq!((second, shard.cells()), (first, 1));
-        assert_eq!(shard.armed(second), armed, "the token is in the wheel all the same");
+        assert_eq!(shard.token_tick(second), token_tick, "the token is in the wheel all the same");
         assert_eq!((item(&shard, hash(1), "a"), item(&shard, hash(2), "b")), (None, Some(2)));
     }
 
@@ -170,15 +170,15 @@ mod tests {
         let mut shard = Shard::default();
         // The table looks at the middle of the hash only.
         let hashes = [hash(7), hash(7), hash(7) | 1 << 60];
-        let places = [("a", 1), ("b", 2), ("c", 3)];
-        let places: Vec<_> = std::iter::zip(hashes, places)
+        let ids = [("a", 1), ("b", 2), ("c", 3)];
+        let ids: Vec<_> = std::iter::zip(hashes, ids)
             .map(|(hash, (key, value))| shard.insert(hash, slot(key, value)))
             .collect();
-        assert!(matches!(shard.remove(hash(7), places[1]), Displaced::Slot(_)));
+        assert!(matches!(shard.remove(hash(7), ids[1]), DisplacedValue::Slot(_)));
         assert_eq!((item(&shard, hash(7), "a"), item(&shard, hash(7), "b")), (Some(1), None));
         assert_eq!(item(&shard, hashes[2], "c"), Some(3));
         let (left, _) = shard.walk(0, u32::MAX);
         assert_eq!(left.map(|(_, slot)| slot.revision()).collect::<Vec<_>>(), [1, 3]);
-        assert_eq!(shard.insert(hash(9), slot("d", 4)), places[1], "its place is free");
+        assert_eq!(shard.insert(hash(9), slot("d", 4)), ids[1], "its index is free");
     }
 }

@@ -4,7 +4,7 @@
 //! last chunk that grew in steps left holes in the heap, and filling a store took 1.5 times as long.
 
 use super::slot::Cell;
-use super::table::PLACES;
+use super::table::MAX_CELLS;
 
 /// Cells in a chunk: 4.6 kB.
 const CHUNK: usize = 64;
@@ -35,24 +35,24 @@ impl<T> Slab<T> {
         self.occupied as usize
     }
 
-    pub(super) fn get(&self, place: u32) -> Option<&Cell<T>> {
-        self.chunks.get(place as usize / CHUNK)?.get(place as usize % CHUNK)
+    pub(super) fn get(&self, index: u32) -> Option<&Cell<T>> {
+        self.chunks.get(index as usize / CHUNK)?.get(index as usize % CHUNK)
     }
 
-    pub(super) fn get_mut(&mut self, place: u32) -> Option<&mut Cell<T>> {
-        self.chunks.get_mut(place as usize / CHUNK)?.get_mut(place as usize % CHUNK)
+    pub(super) fn get_mut(&mut self, index: u32) -> Option<&mut Cell<T>> {
+        self.chunks.get_mut(index as usize / CHUNK)?.get_mut(index as usize % CHUNK)
     }
 
     /// A place that is vacant, for the caller to fill.
-    pub(super) fn take_place(&mut self) -> u32 {
+    pub(super) fn allocate(&mut self) -> u32 {
         self.occupied += 1;
         let vacant = self.vacant;
         if let Some(cell) = self.get_mut(vacant) {
             self.vacant = cell.next_vacant();
             return vacant;
         }
-        let place = self.cells();
-        assert!(place < PLACES, "a store cannot hold more than some 4,000,000,000 entries");
+        let index = self.cells();
+        assert!(index < MAX_CELLS, "a store cannot hold more than some 4,000,000,000 entries");
         if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
             // The first grows as it likes: there may not be much to come.
             let room = if self.chunks.is_empty() { 1 } else { CHUNK };
@@ -61,15 +61,15 @@ impl<T> Slab<T> {
         if let Some(last) = self.chunks.last_mut() {
             last.push(Cell::vacant(NONE));
         }
-        place
+        index
     }
 
     /// Give back a place whose cell was emptied.
-    pub(super) fn give_back(&mut self, place: u32) {
+    pub(super) fn release(&mut self, index: u32) {
         let next = self.vacant;
-        if let Some(cell) = self.get_mut(place) {
+        if let Some(cell) = self.get_mut(index) {
             cell.set_next_vacant(next);
-            self.vacant = place;
+            self.vacant = index;
             self.occupied -= 1;
         }
     }

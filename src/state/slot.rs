@@ -1,13 +1,13 @@
 //! One entry as the map holds it.
 //!
-//! 72 bytes with a 16-byte `T`, 80 with a `String`. What few entries need lies apart, in [`Wide`]: lists,
+//! 72 bytes with a 16-byte `T`, 80 with a `String`. What few entries need lies apart, in [`WideEntry`]: lists,
 //! items that were changed since they were created, and weights that do not fit in 32 bits.
 
 use std::collections::VecDeque;
 
 use crate::model::decide::{Effect, Facts};
 use crate::model::{End, Entry, Key, Timestamp, Value};
-use crate::state::wheel::Armed;
+use crate::state::wheel::TokenTick;
 
 /// A place in the slab. When its token fires belongs to the place and not to the entry, so that
 /// an entry that comes later finds the token of the one before it.
@@ -16,14 +16,14 @@ pub(super) struct Cell<T> {
     body: Option<Body<T>>,
     /// The weight of the entry, unless it is wide; the next vacant place, if there is no entry.
     weight: u32,
-    pub(super) armed: Armed,
+    pub(super) token_tick: TokenTick,
 }
 
 /// An entry, but for its weight.
 #[derive(Debug)]
 pub(crate) struct Body<T> {
     key: Key,
-    stored: Stored<T>,
+    stored: StoredValue<T>,
     revision: u64,
     updated_at: Timestamp,
     expires_at: Option<Timestamp>,
@@ -31,44 +31,44 @@ pub(crate) struct Body<T> {
 
 /// A value as the map holds it.
 #[derive(Debug)]
-pub(crate) enum Stored<T> {
+pub(crate) enum StoredValue<T> {
     /// An item that was created when it was last changed.
     Item(T),
-    Wide(Box<Wide<T>>),
+    Wide(Box<WideEntry<T>>),
 }
 
 /// What does not fit in a slot.
 #[derive(Debug)]
-pub(crate) struct Wide<T> {
+pub(crate) struct WideEntry<T> {
     created_at: Timestamp,
     weight: u64,
-    held: Held<T>,
+    value: WideValue<T>,
 }
 
 #[derive(Debug)]
-enum Held<T> {
+enum WideValue<T> {
     Item(T),
     /// Changed in place, at both ends.
     List(VecDeque<T>),
 }
 
-impl<T> Wide<T> {
+impl<T> WideEntry<T> {
     /// The times and the weight are filled in when it is put in its place.
-    fn of(held: Held<T>) -> Box<Self> {
-        Box::new(Self { created_at: Timestamp::from_nanos(0), weight: 0, held })
+    fn of(value: WideValue<T>) -> Box<Self> {
+        Box::new(Self { created_at: Timestamp::from_nanos(0), weight: 0, value })
     }
 }
 
-impl<T> Stored<T> {
+impl<T> StoredValue<T> {
     pub(super) fn list_of_one(element: T) -> Self {
-        Self::Wide(Wide::of(Held::List([element].into())))
+        Self::Wide(WideEntry::of(WideValue::List([element].into())))
     }
 
     fn list_mut(&mut self) -> Option<&mut VecDeque<T>> {
         match self {
-            Self::Wide(wide) => match &mut wide.held {
-                Held::List(list) => Some(list),
-                Held::Item(_) => None,
+            Self::Wide(wide) => match &mut wide.value {
+                WideValue::List(list) => Some(list),
+                WideValue::Item(_) => None,
             },
             Self::Item(_) => None,
         }
@@ -77,9 +77,9 @@ impl<T> Stored<T> {
     /// What is left of it when it leaves its entry.
     fn into_bare(self) -> Self {
         match self {
-            Self::Wide(wide) if matches!(wide.held, Held::Item(_)) => match wide.held {
-                Held::Item(item) => Self::Item(item),
-                Held::List(list) => Self::Wide(Wide::of(Held::List(list))),
+            Self::Wide(wide) if matches!(wide.value, WideValue::Item(_)) => match wide.value {
+                WideValue::Item(item) => Self::Item(item),
+                WideValue::List(list) => Self::Wide(WideEntry::of(WideValue::List(list))),
             },
             other => other,
         }
@@ -88,10 +88,10 @@ impl<T> Stored<T> {
     /// As in `mem::replace`. An item that lies apart makes room for another one there.
     fn replace(&mut self, new: Self) -> Self {
         match (self, new) {
-            (Self::Wide(wide), Self::Item(new)) if matches!(wide.held, Held::Item(_)) => {
-                match std::mem::replace(&mut wide.held, Held::Item(new)) {
-                    Held::Item(item) => Self::Item(item),
-                    Held::List(list) => Self::Wide(Wide::of(Held::List(list))),
+            (Self::Wide(wide), Self::Item(new)) if matches!(wide.value, WideValue::Item(_)) => {
+                match std::mem::replace(&mut wide.value, WideValue::Item(new)) {
+                    WideValue::Item(item) => Self::Item(item),
+                    WideValue::List(list) => Self::Wide(WideEntry::of(WideValue::List(list))),
                 }
             }
             (old, new) => std::mem::replace(old, new).into_bare(),
@@ -105,7 +105,7 @@ impl<T> Stored<T> {
             Self::Item(item) => match u32::try_from(weight) {
                 Ok(weight) if created_at == updated_at => (Self::Item(item), weight),
                 _ => {
-                    let wide = Wide { created_at, weight, held: Held::Item(item) };
+                    let wide = WideEntry { created_at, weight, value: WideValue::Item(item) };
                     (Self::Wide(Box::new(wide)), 0)
                 }
             },
@@ -117,11 +117,11 @@ impl<T> Stored<T> {
     }
 }
 
-impl<T> From<Value<T>> for Stored<T> {
+impl<T> From<Value<T>> for StoredValue<T> {
     fn from(value: Value<T>) -> Self {
         match value {
             Value::Item(item) => Self::Item(item),
-            Value::List(list) => Self::Wide(Wide::of(Held::List(list.into()))),
+            Value::List(list) => Self::Wide(WideEntry::of(WideValue::List(list.into()))),
         }
     }
 }
@@ -130,15 +130,15 @@ impl<T> From<Value<T>> for Stored<T> {
 #[derive(Debug)]
 pub(crate) enum Payload<T> {
     Nothing,
-    Whole(Stored<T>),
+    Value(StoredValue<T>),
     Element(T),
 }
 
 /// What a change took out of a slot, to be dropped after the lock is released.
 #[derive(Debug)]
-pub(crate) enum Displaced<T> {
+pub(crate) enum DisplacedValue<T> {
     Nothing,
-    Whole(Stored<T>),
+    Value(StoredValue<T>),
     Element(T),
     Elements(Vec<T>),
     Slot(Body<T>),
@@ -153,9 +153,9 @@ pub(crate) struct Stamp {
 
 /// An entry that is to have a place.
 #[derive(Debug)]
-pub(super) struct Fresh<T> {
+pub(super) struct NewEntry<T> {
     pub(super) key: Key,
-    pub(super) stored: Stored<T>,
+    pub(super) stored: StoredValue<T>,
     pub(super) revision: u64,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
@@ -164,8 +164,8 @@ pub(super) struct Fresh<T> {
     pub(super) weight: u64,
 }
 
-impl<T> Fresh<T> {
-    pub(super) fn new(key: Key, stored: Stored<T>, stamp: Stamp, effect: &Effect) -> Self {
+impl<T> NewEntry<T> {
+    pub(super) fn new(key: Key, stored: StoredValue<T>, stamp: Stamp, effect: &Effect) -> Self {
         let facts = effect.after(None, &key, stamp.revision);
         Self {
             stored,
@@ -181,7 +181,7 @@ impl<T> Fresh<T> {
 
 impl<T> Cell<T> {
     pub(super) fn vacant(next: u32) -> Self {
-        Self { body: None, weight: next, armed: Armed::NO }
+        Self { body: None, weight: next, token_tick: TokenTick::NONE }
     }
 
     pub(super) fn next_vacant(&self) -> u32 {
@@ -196,38 +196,39 @@ impl<T> Cell<T> {
         self.body.as_ref().map(|body| Slot { body, weight: self.weight })
     }
 
-    pub(super) fn fill(&mut self, fresh: Fresh<T>) {
-        let Fresh { key, stored, revision, created_at, updated_at, expires_at, weight } = fresh;
+    pub(super) fn fill(&mut self, new_entry: NewEntry<T>) {
+        let NewEntry { key, stored, revision, created_at, updated_at, expires_at, weight } =
+            new_entry;
         let (stored, weight) = stored.fit(created_at, updated_at, weight);
         self.weight = weight;
         self.body = Some(Body { key, stored, revision, updated_at, expires_at });
     }
 
-    pub(super) fn empty(&mut self) -> Displaced<T> {
-        self.body.take().map_or(Displaced::Nothing, Displaced::Slot)
+    pub(super) fn empty(&mut self) -> DisplacedValue<T> {
+        self.body.take().map_or(DisplacedValue::Nothing, DisplacedValue::Slot)
     }
 
     /// Change the entry in place. Moves only: nothing here can panic or take long.
-    pub(super) fn place(
+    pub(super) fn update(
         &mut self,
         effect: Effect,
         stamp: Stamp,
         payload: Payload<T>,
-    ) -> Displaced<T> {
-        let Some(slot) = self.slot() else { return Displaced::Nothing };
+    ) -> DisplacedValue<T> {
+        let Some(slot) = self.slot() else { return DisplacedValue::Nothing };
         let (mut created_at, mut weight) = (slot.created_at(), slot.weight());
-        let Some(mut body) = self.body.take() else { return Displaced::Nothing };
+        let Some(mut body) = self.body.take() else { return DisplacedValue::Nothing };
         let replaced = |weight| (body.key.len() as u64).saturating_add(weight);
         let displaced = match (effect, payload) {
-            (Effect::Set { expires_at, weight: new_weight, .. }, Payload::Whole(new)) => {
+            (Effect::Set { expires_at, weight: new_weight, .. }, Payload::Value(new)) => {
                 (created_at, weight) = (stamp.at, replaced(new_weight));
                 body.expires_at = expires_at;
-                Displaced::Whole(std::mem::replace(&mut body.stored, new).into_bare())
+                DisplacedValue::Value(std::mem::replace(&mut body.stored, new).into_bare())
             }
-            (Effect::Update { expires_at, weight: new_weight, .. }, Payload::Whole(new)) => {
+            (Effect::Update { expires_at, weight: new_weight, .. }, Payload::Value(new)) => {
                 weight = replaced(new_weight);
                 body.expires_at = expires_at;
-                Displaced::Whole(body.stored.replace(new))
+                DisplacedValue::Value(body.stored.replace(new))
             }
             (Effect::Push { end, expires_at, weight: more, .. }, Payload::Element(element)) => {
                 weight = weight.saturating_add(more);
@@ -237,25 +238,25 @@ impl<T> Cell<T> {
                     (Some(list), End::Back) => list.push_back(element),
                     (None, _) => {}
                 }
-                Displaced::Nothing
+                DisplacedValue::Nothing
             }
             (Effect::Pop { end, .. }, _) => {
                 let popped = body.stored.list_mut().and_then(|list| match end {
                     End::Front => list.pop_front(),
                     End::Back => list.pop_back(),
                 });
-                popped.map_or(Displaced::Nothing, Displaced::Element)
+                popped.map_or(DisplacedValue::Nothing, DisplacedValue::Element)
             }
             (Effect::Trim { end, length, .. }, _) => {
                 let trimmed = body.stored.list_mut().map(|list| match end {
                     End::Front => list.drain(length.min(list.len())..).collect(),
                     End::Back => list.drain(..list.len().saturating_sub(length)).collect(),
                 });
-                trimmed.map_or(Displaced::Nothing, Displaced::Elements)
+                trimmed.map_or(DisplacedValue::Nothing, DisplacedValue::Elements)
             }
             (Effect::Touch { expires_at }, _) => {
                 body.expires_at = expires_at;
-                Displaced::Nothing
+                DisplacedValue::Nothing
             }
             (effect, _) => unreachable!("{effect:?} does not change a slot in place"),
         };
@@ -271,7 +272,7 @@ impl<T> Cell<T> {
         let Some(slot) = self.slot() else { return 0 };
         let freed = weight.min(slot.weight() - slot.key().len() as u64);
         match &mut self.body {
-            Some(Body { stored: Stored::Wide(wide), .. }) => wide.weight -= freed,
+            Some(Body { stored: StoredValue::Wide(wide), .. }) => wide.weight -= freed,
             _ => self.weight -= freed as u32,
         }
         freed
@@ -308,16 +309,16 @@ impl<'a, T> Slot<'a, T> {
 
     fn created_at(self) -> Timestamp {
         match &self.body.stored {
-            Stored::Item(_) => self.body.updated_at,
-            Stored::Wide(wide) => wide.created_at,
+            StoredValue::Item(_) => self.body.updated_at,
+            StoredValue::Wide(wide) => wide.created_at,
         }
     }
 
     /// In bytes by the weigher, the key included.
     pub(super) fn weight(self) -> u64 {
         match &self.body.stored {
-            Stored::Item(_) => self.weight.into(),
-            Stored::Wide(wide) => wide.weight,
+            StoredValue::Item(_) => self.weight.into(),
+            StoredValue::Wide(wide) => wide.weight,
         }
     }
 
@@ -332,15 +333,15 @@ impl<'a, T> Slot<'a, T> {
 
     pub(crate) fn list(self) -> Option<&'a VecDeque<T>> {
         match &self.body.stored {
-            Stored::Wide(wide) => match &wide.held {
-                Held::List(list) => Some(list),
-                Held::Item(_) => None,
+            StoredValue::Wide(wide) => match &wide.value {
+                WideValue::List(list) => Some(list),
+                WideValue::Item(_) => None,
             },
-            Stored::Item(_) => None,
+            StoredValue::Item(_) => None,
         }
     }
 
-    pub(crate) fn is_over(self, now: Timestamp) -> bool {
+    pub(crate) fn is_expired(self, now: Timestamp) -> bool {
         self.body.expires_at.is_some_and(|deadline| deadline <= now)
     }
 }
@@ -348,10 +349,10 @@ impl<'a, T> Slot<'a, T> {
 impl<T: Clone> Slot<'_, T> {
     pub(crate) fn entry(self) -> Entry<T> {
         let value = match &self.body.stored {
-            Stored::Item(item) => Value::Item(item.clone()),
-            Stored::Wide(wide) => match &wide.held {
-                Held::Item(item) => Value::Item(item.clone()),
-                Held::List(list) => Value::List(list.iter().cloned().collect()),
+            StoredValue::Item(item) => Value::Item(item.clone()),
+            StoredValue::Wide(wide) => match &wide.value {
+                WideValue::Item(item) => Value::Item(item.clone()),
+                WideValue::List(list) => Value::List(list.iter().cloned().collect()),
             },
         };
         Entry {
@@ -380,12 +381,12 @@ mod tests {
 
     fn cell(value: u64) -> Cell<u64> {
         let mut cell = Cell::vacant(0);
-        cell.fill(Fresh::new("key".into(), Stored::Item(value), stamp(1), &SET));
+        cell.fill(NewEntry::new("key".into(), StoredValue::Item(value), stamp(1), &SET));
         cell
     }
 
     fn item(value: u64) -> Payload<u64> {
-        Payload::Whole(Stored::Item(value))
+        Payload::Value(StoredValue::Item(value))
     }
 
     /// The value, the times of creation and change, and the weight.
@@ -397,7 +398,7 @@ mod tests {
     }
 
     fn is_wide(cell: &Cell<u64>) -> bool {
-        matches!(cell.body.as_ref().unwrap().stored, Stored::Wide(_))
+        matches!(cell.body.as_ref().unwrap().stored, StoredValue::Wide(_))
     }
 
     #[test]
@@ -412,36 +413,36 @@ mod tests {
     fn an_item_that_was_changed_remembers_when_it_was_created() {
         let mut cell = cell(7);
         assert_eq!((parts(&cell), is_wide(&cell)), ((Some(7), 1, 1, 11), false));
-        cell.place(TOUCH, stamp(2), Payload::Nothing);
+        cell.update(TOUCH, stamp(2), Payload::Nothing);
         assert_eq!((parts(&cell), is_wide(&cell)), ((Some(7), 1, 2, 11), true));
-        let old = cell.place(UPDATE, stamp(3), item(8));
-        assert!(matches!(old, Displaced::Whole(Stored::Item(7))));
+        let old = cell.update(UPDATE, stamp(3), item(8));
+        assert!(matches!(old, DisplacedValue::Value(StoredValue::Item(7))));
         assert_eq!(parts(&cell), (Some(8), 1, 3, 11));
-        let old = cell.place(SET, stamp(4), item(9));
-        assert!(matches!(old, Displaced::Whole(Stored::Item(8))));
+        let old = cell.update(SET, stamp(4), item(9));
+        assert!(matches!(old, DisplacedValue::Value(StoredValue::Item(8))));
         assert_eq!((parts(&cell), is_wide(&cell)), ((Some(9), 4, 4, 11), false));
-        let old = cell.place(UPDATE, stamp(5), item(10));
-        assert!(matches!(old, Displaced::Whole(Stored::Item(9))));
+        let old = cell.update(UPDATE, stamp(5), item(10));
+        assert!(matches!(old, DisplacedValue::Value(StoredValue::Item(9))));
         assert_eq!(parts(&cell), (Some(10), 4, 5, 11));
     }
 
     #[test]
     fn items_and_lists_take_turns() {
         let mut cell = cell(1);
-        let list = |n| Payload::Whole(Value::List(vec![n, n]).into());
-        cell.place(UPDATE, stamp(2), list(5));
+        let list = |n| Payload::Value(Value::List(vec![n, n]).into());
+        cell.update(UPDATE, stamp(2), list(5));
         let slot = cell.slot().unwrap();
         assert_eq!((slot.facts().length, slot.created_at().as_nanos()), (Some(2), 1));
         let push = Effect::Push { end: End::Back, length: 3, expires_at: None, weight: 4 };
-        cell.place(push, stamp(3), Payload::Element(6));
+        cell.update(push, stamp(3), Payload::Element(6));
         assert_eq!(cell.slot().unwrap().entry().list(), Some(&[5, 5, 6][..]));
         assert_eq!(cell.slot().unwrap().weight(), 3 + 8 + 4);
         let pop = Effect::Pop { end: End::Front, length: 2 };
-        assert!(matches!(cell.place(pop, stamp(4), Payload::Nothing), Displaced::Element(5)));
-        let old = cell.place(UPDATE, stamp(5), item(7));
-        assert!(matches!(old, Displaced::Whole(Stored::Wide(_))));
+        assert!(matches!(cell.update(pop, stamp(4), Payload::Nothing), DisplacedValue::Element(5)));
+        let old = cell.update(UPDATE, stamp(5), item(7));
+        assert!(matches!(old, DisplacedValue::Value(StoredValue::Wide(_))));
         assert_eq!(parts(&cell), (Some(7), 1, 5, 11));
-        cell.place(SET, stamp(6), list(8));
+        cell.update(SET, stamp(6), list(8));
         assert_eq!(cell.slot().unwrap().created_at().as_nanos(), 6);
     }
 
@@ -449,9 +450,9 @@ mod tests {
     fn an_entry_of_gigabytes_keeps_its_weight() {
         let mut cell = cell(1);
         let heavy = Effect::Set { list: None, expires_at: None, weight: 1 << 40 };
-        cell.place(heavy, stamp(2), item(2));
+        cell.update(heavy, stamp(2), item(2));
         assert_eq!(parts(&cell), (Some(2), 2, 2, (1 << 40) + 3));
-        cell.place(SET, stamp(3), item(3));
+        cell.update(SET, stamp(3), item(3));
         assert_eq!((parts(&cell), is_wide(&cell)), ((Some(3), 3, 3, 11), false));
     }
 
@@ -460,7 +461,7 @@ mod tests {
         let mut cell = cell(1);
         assert_eq!((cell.free(5), cell.free(5), cell.free(5)), (5, 3, 0));
         assert_eq!(cell.slot().unwrap().weight(), 3);
-        cell.place(TOUCH, stamp(2), Payload::Nothing);
+        cell.update(TOUCH, stamp(2), Payload::Nothing);
         assert_eq!((cell.free(5), cell.slot().unwrap().weight()), (0, 3));
     }
 }

@@ -10,17 +10,17 @@
 /// Entries in a bucket.
 const WIDTH: usize = 10;
 
-pub(super) const PLACE_BITS: u32 = 22;
+pub(super) const INDEX_BITS: u32 = 22;
 const EXTRA_BITS: u32 = 10;
 
 /// Places that a table can tell apart: 4,194,304.
-pub(super) const PLACES: u32 = 1 << PLACE_BITS;
+pub(super) const MAX_CELLS: u32 = 1 << INDEX_BITS;
 
 /// The part of a key's hash that the table uses: 26 bits that did not choose the shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Short(u32);
+struct ShortHash(u32);
 
-impl Short {
+impl ShortHash {
     fn of(hash: u64) -> Self {
         Self((hash >> 20) as u32 & ((1 << (16 + EXTRA_BITS)) - 1))
     }
@@ -30,8 +30,8 @@ impl Short {
         self.0 as u16
     }
 
-    fn word(self, place: u32) -> u32 {
-        (self.0 >> 16) << PLACE_BITS | place
+    fn word(self, index: u32) -> u32 {
+        (self.0 >> 16) << INDEX_BITS | index
     }
 
     fn bucket(self, buckets: usize) -> usize {
@@ -55,7 +55,7 @@ impl Bucket {
     const FULL: u16 = (1 << WIDTH) - 1;
 
     /// The position of the entry with this hash whose place is the one that is looked for.
-    fn find(&self, short: Short, mut same: impl FnMut(u32) -> bool) -> Option<usize> {
+    fn find(&self, short: ShortHash, mut same: impl FnMut(u32) -> bool) -> Option<usize> {
         let tag = short.tag();
         let mut hits = 0;
         for (position, other) in self.tags.iter().enumerate() {
@@ -65,8 +65,8 @@ impl Bucket {
         while hits != 0 {
             let position = hits.trailing_zeros() as usize;
             let word = self.words[position];
-            let place = word & (PLACES - 1);
-            if word == short.word(place) && same(place) {
+            let index = word & (MAX_CELLS - 1);
+            if word == short.word(index) && same(index) {
                 return Some(position);
             }
             hits &= hits - 1;
@@ -81,13 +81,13 @@ pub(super) struct Table(Vec<Bucket>);
 impl Table {
     /// The place for which `same` holds, among those with this hash.
     pub(super) fn find(&self, hash: u64, mut same: impl FnMut(u32) -> bool) -> Option<u32> {
-        let short = Short::of(hash);
+        let short = ShortHash::of(hash);
         let mut at = short.bucket(self.0.len());
         // No entry goes past every bucket.
         for _ in 0..self.0.len() {
             let bucket = self.0.get(at)?;
             if let Some(position) = bucket.find(short, &mut same) {
-                return Some(bucket.words[position] & (PLACES - 1));
+                return Some(bucket.words[position] & (MAX_CELLS - 1));
             }
             if bucket.passed == 0 {
                 return None;
@@ -98,20 +98,20 @@ impl Table {
     }
 
     /// Insert a place that is not there, into a table that holds `entries`.
-    pub(super) fn insert(&mut self, hash: u64, place: u32, entries: usize) {
+    pub(super) fn insert(&mut self, hash: u64, index: u32, entries: usize) {
         if entries >= self.limit() {
             self.grow();
         }
-        self.put(Short::of(hash), place);
+        self.put(ShortHash::of(hash), index);
     }
 
     /// Remove a place that is there.
-    pub(super) fn remove(&mut self, hash: u64, place: u32) {
-        let short = Short::of(hash);
+    pub(super) fn remove(&mut self, hash: u64, index: u32) {
+        let short = ShortHash::of(hash);
         let home = short.bucket(self.0.len());
         let mut at = home;
         for _ in 0..self.0.len() {
-            if let Some(position) = self.0[at].find(short, |other| other == place) {
+            if let Some(position) = self.0[at].find(short, |other| other == index) {
                 self.0[at].used &= !(1 << position);
                 let mut passed = home;
                 while passed != at {
@@ -138,14 +138,14 @@ impl Table {
         for bucket in old {
             for (position, word) in bucket.words.into_iter().enumerate() {
                 if bucket.used & (1 << position) != 0 {
-                    let short = word >> PLACE_BITS << 16 | u32::from(bucket.tags[position]);
-                    self.put(Short(short), word & (PLACES - 1));
+                    let short = word >> INDEX_BITS << 16 | u32::from(bucket.tags[position]);
+                    self.put(ShortHash(short), word & (MAX_CELLS - 1));
                 }
             }
         }
     }
 
-    fn put(&mut self, short: Short, place: u32) {
+    fn put(&mut self, short: ShortHash, index: u32) {
         let mut at = short.bucket(self.0.len());
         while self.0[at].used == Bucket::FULL {
             self.0[at].passed = self.0[at].passed.saturating_add(1);
@@ -155,7 +155,7 @@ impl Table {
         let position = (!bucket.used).trailing_zeros() as usize;
         bucket.used |= 1 << position;
         bucket.tags[position] = short.tag();
-        bucket.words[position] = short.word(place);
+        bucket.words[position] = short.word(index);
     }
 
     fn next(&self, at: usize) -> usize {
@@ -192,26 +192,26 @@ mod tests {
         ) {
             let mut table = Table::default();
             let mut model: HashMap<u32, u64> = HashMap::new();
-            for (place, (remove, seed)) in (0..).zip(steps) {
+            for (index, (remove, seed)) in (0..).zip(steps) {
                 if remove && !model.is_empty() {
                     let nth = seed as usize % model.len();
-                    let (place, hash) = model.iter().nth(nth).map(|(p, h)| (*p, *h)).unwrap();
-                    table.remove(hash, place);
-                    model.remove(&place);
+                    let (index, hash) = model.iter().nth(nth).map(|(p, h)| (*p, *h)).unwrap();
+                    table.remove(hash, index);
+                    model.remove(&index);
                 } else {
                     let hash = (seed % (1 << 26)) << 20 >> (shift - 20) | (seed & 1) << 20;
-                    table.insert(hash, place, model.len());
-                    model.insert(place, hash);
+                    table.insert(hash, index, model.len());
+                    model.insert(index, hash);
                 }
-                for (place, hash) in &model {
-                    prop_assert_eq!(table.find(*hash, |other| other == *place), Some(*place));
+                for (index, hash) in &model {
+                    prop_assert_eq!(table.find(*hash, |other| other == *index), Some(*index));
                 }
                 prop_assert_eq!(table.find(seed << 20, |_| false), None);
             }
             let used: u32 = table.0.iter().map(|bucket| bucket.used.count_ones()).sum();
             prop_assert_eq!(used as usize, model.len());
-            for (place, hash) in model.drain() {
-                table.remove(hash, place);
+            for (index, hash) in model.drain() {
+                table.remove(hash, index);
             }
             prop_assert!(table.0.iter().all(|bucket| (bucket.used, bucket.passed) == (0, 0)));
         }

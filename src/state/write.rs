@@ -1,11 +1,11 @@
 //! The write path: one key, one lock, one change.
 
 use super::shard::Shard;
-use super::slot::{Displaced, Fresh, Payload, Slot, Stamp, Stored};
+use super::slot::{DisplacedValue, NewEntry, Payload, Slot, Stamp, StoredValue};
 use super::{Map, SlotId, State};
 use crate::model::decide::{Effect, Facts, Rules, change_of, decide, effect_of_change};
 use crate::model::{
-    Action, Change, ChangeKind, Error, Key, Prepared, Replaced, Timestamp, Value, Written,
+    Action, Change, ChangeKind, Error, Key, PreparedWrite, ReplacedItem, Timestamp, Value, Written,
 };
 use crate::state::wheel::Wheel;
 
@@ -15,10 +15,10 @@ impl<T: Clone> State<T> {
     /// write is refused.
     pub(crate) fn commit(
         &mut self,
-        prepared: Prepared<T>,
+        prepared: PreparedWrite<T>,
         now: Timestamp,
         rules: &Rules,
-        tell: &mut impl FnMut(Change<T>),
+        emit: &mut impl FnMut(Change<T>),
     ) -> Result<Written<T>, Error> {
         let hash = prepared.hash;
         let key = &prepared.write.key;
@@ -28,10 +28,10 @@ impl<T: Clone> State<T> {
         let mut guard = self.map.write(shard);
         let mut index = guard.find(hash, key);
         let mut facts = index.and_then(|index| guard.slot(index)).map(Slot::facts);
-        if let (Some(over), Some(at)) = (facts.filter(|facts| facts.is_over(now)), index) {
+        if let (Some(over), Some(at)) = (facts.filter(|facts| facts.is_expired(now)), index) {
             drop(guard);
             let (expired, removed) = self.expire_at((hash, shard, at), over, key, now);
-            tell(expired);
+            emit(expired);
             drop(removed);
             guard = self.map.write(shard);
             (facts, index) = (None, None);
@@ -41,25 +41,27 @@ impl<T: Clone> State<T> {
         self.map.announce(revision);
         let (wheel, stamp) = (&mut self.ledger.wheel, Stamp { revision, at: now });
         let at = (hash, shard, index);
-        let (displaced, place) = put(&mut guard, wheel, at, key, effect, stamp, payload);
+        let (displaced, id) = put(&mut guard, wheel, at, key, effect, stamp, payload);
         drop(guard);
         self.ledger.totals.revision = revision;
         let after = effect.after(facts, key, revision);
-        self.ledger.settle(&self.map, key, (facts, after), place);
+        self.ledger.record_change(&self.map, key, (facts, after), id);
         let (popped, replaced, _displaced) = match displaced {
-            Displaced::Element(element) => {
+            DisplacedValue::Element(element) => {
                 self.free(hash, key, std::slice::from_ref(&element));
-                (Some(element), Replaced::NOTHING, Displaced::Nothing)
+                (Some(element), ReplacedItem::NOTHING, DisplacedValue::Nothing)
             }
-            Displaced::Elements(elements) => {
+            DisplacedValue::Elements(elements) => {
                 self.free(hash, key, &elements);
-                (None, Replaced::NOTHING, Displaced::Elements(elements))
+                (None, ReplacedItem::NOTHING, DisplacedValue::Elements(elements))
             }
-            Displaced::Whole(Stored::Item(old)) => (None, Replaced::item(old), Displaced::Nothing),
-            displaced => (None, Replaced::NOTHING, displaced),
+            DisplacedValue::Value(StoredValue::Item(old)) => {
+                (None, ReplacedItem::item(old), DisplacedValue::Nothing)
+            }
+            displaced => (None, ReplacedItem::NOTHING, displaced),
         };
         let counts = effect.counts(&prepared.write.action);
-        tell(change_of(effect, prepared, revision, now));
+        emit(change_of(effect, prepared, revision, now));
         Ok(Written { popped, replaced, ..Written::new(revision, now, counts) })
     }
 
@@ -71,11 +73,11 @@ impl<T: Clone> State<T> {
         over: Facts,
         key: &Key,
         now: Timestamp,
-    ) -> (Change<T>, Displaced<T>) {
+    ) -> (Change<T>, DisplacedValue<T>) {
         let revision = self.ledger.totals.revision + 1;
         self.map.announce(revision);
         let removed = self.map.write(shard).remove(hash, index);
-        self.ledger.lose(key, SlotId::new(shard, index), over);
+        self.ledger.record_removal(key, SlotId::new(shard, index), over);
         self.ledger.totals.revision = revision;
         self.ledger.expired += 1;
         (Change::new(revision, now, key.clone(), ChangeKind::Expired), removed)
@@ -104,18 +106,18 @@ impl<T: Clone> State<T> {
             return None;
         }
         let (wheel, at) = (&mut self.ledger.wheel, (hash, shard, index));
-        let (displaced, place) = put(&mut guard, wheel, at, key, effect, stamp, payload);
+        let (displaced, id) = put(&mut guard, wheel, at, key, effect, stamp, payload);
         drop(guard);
 
         self.ledger.expired += u64::from(effect == Effect::Expire);
         let after = effect.after(facts, key, change.revision);
-        self.ledger.settle(&self.map, key, (facts, after), place);
+        self.ledger.record_change(&self.map, key, (facts, after), id);
         match displaced {
-            Displaced::Element(element) => {
+            DisplacedValue::Element(element) => {
                 self.free(hash, key, std::slice::from_ref(&element));
                 Some(element)
             }
-            Displaced::Elements(elements) => {
+            DisplacedValue::Elements(elements) => {
                 self.free(hash, key, &elements);
                 None
             }
@@ -144,47 +146,47 @@ fn put<T>(
     effect: Effect,
     stamp: Stamp,
     payload: Payload<T>,
-) -> (Displaced<T>, Option<SlotId>) {
-    let place = |index| Some(SlotId::new(number, index));
+) -> (DisplacedValue<T>, Option<SlotId>) {
+    let id = |index| Some(SlotId::new(number, index));
     let (index, displaced) = match (index, effect, payload) {
         (Some(index), Effect::Remove | Effect::Expire, _) => {
-            return (shard.remove(hash, index), place(index));
+            return (shard.remove(hash, index), id(index));
         }
         // A push creates a list of one; a set, here or not, brings its value whole.
         (index, Effect::Set { .. }, payload) => {
             let stored = match payload {
-                Payload::Whole(stored) => stored,
-                Payload::Element(element) => Stored::list_of_one(element),
-                Payload::Nothing => return (Displaced::Nothing, None),
+                Payload::Value(stored) => stored,
+                Payload::Element(element) => StoredValue::list_of_one(element),
+                Payload::Nothing => return (DisplacedValue::Nothing, None),
             };
             match index {
-                Some(index) => (index, shard.place(index, effect, stamp, Payload::Whole(stored))),
+                Some(index) => (index, shard.update(index, effect, stamp, Payload::Value(stored))),
                 None => {
-                    let fresh = Fresh::new(key.clone(), stored, stamp, &effect);
-                    (shard.insert(hash, fresh), Displaced::Nothing)
+                    let new_entry = NewEntry::new(key.clone(), stored, stamp, &effect);
+                    (shard.insert(hash, new_entry), DisplacedValue::Nothing)
                 }
             }
         }
-        (Some(index), effect, payload) => (index, shard.place(index, effect, stamp, payload)),
-        (None, ..) => return (Displaced::Nothing, None),
+        (Some(index), effect, payload) => (index, shard.update(index, effect, stamp, payload)),
+        (None, ..) => return (DisplacedValue::Nothing, None),
     };
     arm(shard, wheel, number, index);
-    (displaced, place(index))
+    (displaced, id(index))
 }
 
 /// See that the slot is looked at by its deadline.
 pub(super) fn arm<T>(shard: &mut Shard<T>, wheel: &mut Wheel, number: usize, index: u32) {
     if let Some(deadline) = shard.slot(index).and_then(Slot::expires_at) {
-        let armed = shard.armed(index);
-        let place = SlotId::new(number, index).number();
-        shard.arm(index, wheel.arm(armed, deadline, place));
+        let token_tick = shard.token_tick(index);
+        let id = SlotId::new(number, index).number();
+        shard.set_token_tick(index, wheel.arm(token_tick, deadline, id));
     }
 }
 
 impl<T: Clone> Payload<T> {
     fn of_write(action: &Action<T>) -> Self {
         match action {
-            Action::Set(value) | Action::Update(value) => Self::whole(value),
+            Action::Set(value) | Action::Update(value) => Self::value(value),
             Action::Push { element, .. } => Self::Element(element.clone()),
             Action::Remove | Action::Pop { .. } | Action::Trim { .. } | Action::Touch => {
                 Self::Nothing
@@ -194,13 +196,13 @@ impl<T: Clone> Payload<T> {
 
     fn of_change(kind: &ChangeKind<T>) -> Self {
         match kind {
-            ChangeKind::Set { value, .. } | ChangeKind::Updated { value, .. } => Self::whole(value),
+            ChangeKind::Set { value, .. } | ChangeKind::Updated { value, .. } => Self::value(value),
             ChangeKind::Pushed { element, .. } => Self::Element(element.clone()),
             _ => Self::Nothing,
         }
     }
 
-    fn whole(value: &Value<T>) -> Self {
-        Self::Whole(value.clone().into())
+    fn value(value: &Value<T>) -> Self {
+        Self::Value(value.clone().into())
     }
 }

@@ -1,18 +1,18 @@
-//! From the response of a backend to the answer that a method promises.
+//! Conversion of the response of a backend into the return value of a method.
 
-use crate::feed::{Listening, Subscription};
+use crate::feed::{ListenerGuard, Subscription};
 use crate::journal::CompactionReport;
 use crate::model::{BatchError, Entry, Error, Key, Page, Pushed, Slice, Written};
-use crate::owner::message::Answer;
+use crate::owner::message::CommandResult;
 use crate::owner::response::Response;
 
-/// Takes what a method promises from the response of a backend.
-pub(super) type Read<T, A, E = Error> = fn(Answer<T>) -> Result<A, E>;
+/// Converts the response of a backend into the return value of a method.
+pub(super) type ResponseReader<T, A, E = Error> = fn(CommandResult<T>) -> Result<A, E>;
 
 /// One function for each kind of response, of the same name.
 macro_rules! readers {
     ($($name:ident: $variant:ident -> $answer:ty;)+) => {$(
-        pub(super) fn $name<T>(answer: Answer<T>) -> Result<$answer, Error> {
+        pub(super) fn $name<T>(answer: CommandResult<T>) -> Result<$answer, Error> {
             match answer? {
                 Response::$variant(answer) => Ok(answer),
                 _ => unreachable!(concat!("a backend answers with ", stringify!($variant))),
@@ -30,43 +30,43 @@ readers! {
     slice: Slice -> Option<Slice<T>>;
     keys: Keys -> Page<Key>;
     entries: Entries -> Page<(Key, Entry<T>)>;
-    watch: Watch -> Listening;
+    watch: Watch -> ListenerGuard;
     written: Written -> Written<T>;
     many: Many -> Vec<Result<Written<T>, Error>>;
     cleared: Cleared -> usize;
     compacted: Compacted -> CompactionReport;
-    opening: Subscription -> crate::feed::Opening<T>;
+    source: Subscription -> crate::feed::SubscriptionSource<T>;
 }
 
 pub(super) fn subscription<T: Clone + Send + Sync + 'static>(
-    answer: Answer<T>,
+    answer: CommandResult<T>,
 ) -> Result<Subscription<T>, Error> {
-    opening(answer).map(Subscription::open)
+    source(answer).map(Subscription::open)
 }
 
-pub(super) fn batch<T>(answer: Answer<T>) -> Result<Vec<Written<T>>, BatchError> {
+pub(super) fn batch<T>(answer: CommandResult<T>) -> Result<Vec<Written<T>>, BatchError> {
     match answer? {
         Response::Batch(result) => result,
         _ => unreachable!("a backend answers with Batch"),
     }
 }
 
-/// What a push and a trim in one batch did.
-pub(super) fn pushed_and_trimmed<T>(answer: Answer<T>) -> Result<Pushed, Error> {
+/// The result of a push and a trim in one batch.
+pub(super) fn pushed_and_trimmed<T>(answer: CommandResult<T>) -> Result<Pushed, Error> {
     match batch(answer).map_err(|failed| failed.error)?.pop() {
         Some(trimmed) => Ok(trimmed.into()),
-        None => unreachable!("a batch answers each of its writes"),
+        None => unreachable!("a batch has a result for each of its writes"),
     }
 }
 
-/// What a write did, as the method for it answers.
-pub(super) fn write<T, A: From<Written<T>>>(answer: Answer<T>) -> Result<A, Error> {
+/// The result of a write, in the type of its method.
+pub(super) fn write<T, A: From<Written<T>>>(answer: CommandResult<T>) -> Result<A, Error> {
     written(answer).map(A::from)
 }
 
-/// What each of several independent writes did, as the method for them answers.
+/// The results of independent writes, in the type of their method.
 pub(super) fn writes<T, A: From<Written<T>>>(
-    answer: Answer<T>,
+    answer: CommandResult<T>,
 ) -> Result<Vec<Result<A, Error>>, Error> {
     Ok(many(answer)?.into_iter().map(|written| written.map(A::from)).collect())
 }

@@ -1,17 +1,17 @@
-//! Where commands go: to the owner of this process, or to a server.
+//! Backends: where the commands of a handle go.
 
 use std::fmt;
 
 use crate::model::Command;
-use crate::owner::message::Answer;
+use crate::owner::message::CommandResult;
 
-/// Takes the commands of a handle to where the data is: to the owner in this process, or to a server.
+/// Where the commands of a handle go: to the owner in this process, or to a server.
 ///
 /// Every method of [`Store`](crate::Store) and [`Reader`](crate::Reader) that sends a command works over any backend,
-/// so code that is generic over it does not depend on where the data is.
+/// so generic code does not depend on where the data is.
 ///
-/// What a backend exchanges is not part of the public API: implementations outside of this project are not covered by its
-/// version number.
+/// The types of commands and responses are not part of the public API: implementations outside of this project are not
+/// covered by semantic versioning.
 ///
 /// # Examples
 ///
@@ -21,7 +21,7 @@ use crate::owner::message::Answer;
 /// use std::time::Duration;
 /// use mainspring::{Backend, Store};
 ///
-/// /// Takes a `Store<f64>` of this process, and a `Client<f64>` of a server.
+/// /// Accepts a `Store<f64>` in this process and a `Client<f64>` of a server.
 /// async fn park<B: Backend<f64>>(car: &Store<f64, B>) -> mainspring::Result<()> {
 ///     car.set("car/speed", 0.0).ttl(Duration::from_secs(60)).await?;
 ///     car.remove("car/target_speed").await?;
@@ -36,7 +36,7 @@ use crate::owner::message::Answer;
 /// ```
 pub trait Backend<T>: fmt::Debug + Send + Sync + 'static {
     #[doc(hidden)]
-    type Call<'a>: Future<Output = Answer<T>> + Send + Unpin
+    type Call<'a>: Future<Output = CommandResult<T>> + Send + Unpin
     where
         Self: 'a;
 

@@ -1,4 +1,4 @@
-//! How a store is made.
+//! The builder of a store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use crate::store::gate::GateTask;
 use crate::store::local::{GateQueue, Local};
 use crate::store::{Gate, GateOptions, Store};
 
-/// Starts the task of a gate; made when the type of the gate is known, called when the owner is.
+/// Starts the task of a gate. Created while the type of the gate is known, and called once the owner's queue exists.
 type StartGate<T> = Box<dyn FnOnce(GateTask<T>, &TaskTracker) + Send>;
 
-struct GatePlan<T> {
+struct GateConfig<T> {
     prefix: Box<str>,
     options: GateOptions,
     start: StartGate<T>,
 }
 
-/// Makes a [`Store`]. Every setting has a default that is fit for use.
+/// A builder of a [`Store`]. Every setting has a default.
 ///
 /// # Examples
 ///
@@ -59,7 +59,7 @@ pub struct Builder<T, J = NoJournal> {
     history: (usize, u64),
     rules: Rules,
     weigher: Weigher<T>,
-    gates: Vec<GatePlan<T>>,
+    gates: Vec<GateConfig<T>>,
     token: CancellationToken,
     shutdown_deadline: Duration,
     journal: Option<J>,
@@ -79,8 +79,26 @@ impl<T: Clone + Send + Sync + 'static> Builder<T> {
         }
     }
 
-    /// Record every change in a journal before it is applied, and start from what the journal holds.
+    /// Record every change in a journal before it is applied, and recover the content of the journal at the start.
     /// See [`Reader::ready`](crate::Reader::ready). Default: no journal.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::Store;
+    /// use mainspring::journal::MemoryJournal;
+    ///
+    /// let journal = MemoryJournal::new();
+    /// let store = Store::<String>::builder().journal(journal.clone()).spawn();
+    /// store.set("k", "v").await?;
+    /// store.shutdown().await?;
+    ///
+    /// let store = Store::<String>::builder().journal(journal).spawn();
+    /// assert_eq!(store.get("k").await?.unwrap().item().unwrap(), "v");
+    /// # Ok(()) }
+    /// ```
     pub fn journal<J: Journal<T>>(self, journal: J) -> Builder<T, J> {
         let Self { queue_capacity, history, rules, weigher, gates, token, .. } = self;
         let shutdown_deadline = self.shutdown_deadline;
@@ -99,28 +117,28 @@ impl<T: Clone + Send + Sync + 'static> Builder<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
-    /// How many commands may wait for the owner; more wait for room. At least 1; default: 1,024.
+    /// How many commands the owner's queue holds. Further senders wait for room. At least 1; default: 1,024.
     pub fn queue_capacity(mut self, commands: usize) -> Self {
         self.queue_capacity = commands.max(1);
         self
     }
 
-    /// How many of the newest changes are kept for subscribers that fall behind or come back.
+    /// How many of the newest changes are kept for subscribers that fall behind or resume.
     /// Default: 4,096.
     pub fn history_changes(mut self, changes: usize) -> Self {
         self.history.0 = changes;
         self
     }
 
-    /// How many bytes, by the weigher and with their keys, those changes may have. The first limit
-    /// that is reached counts. Default: 16 MiB.
+    /// How many bytes, by the weigher and including their keys, those changes may have. Whichever limit is
+    /// reached first applies. Default: 16 MiB.
     pub fn history_bytes(mut self, bytes: u64) -> Self {
         self.history.1 = bytes;
         self
     }
 
-    /// The time to live of keys that are `set`, or created by a push, without one. More than zero, at
-    /// most 100 years. Default: none, they stay.
+    /// The time to live of keys that are `set`, or created by a push, without one: more than zero, at
+    /// most 100 years. Default: none, such keys do not expire.
     ///
     /// # Panics
     ///
@@ -134,50 +152,68 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         self
     }
 
-    /// How many entries the store may have. A write over the limit is refused with
+    /// How many entries the store may have. A write over the limit is rejected with
     /// [`Error::OverLimit`](crate::Error::OverLimit); nothing is evicted. Default: no limit.
     pub fn max_entries(mut self, entries: usize) -> Self {
         self.rules.max_entries = entries;
         self
     }
 
-    /// How many bytes all entries may have, by the weigher and with their keys. Default: no limit.
+    /// How many bytes all entries may have, by the weigher and including their keys. A write over the limit is rejected
+    /// with [`Error::OverLimit`](crate::Error::OverLimit). Default: no limit.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.rules.max_bytes = bytes;
         self
     }
 
-    /// How many bytes one entry may have, by the weigher and with its key. A larger one is refused
+    /// How many bytes one entry may have, by the weigher and including its key. A write of a larger entry is rejected
     /// with [`Error::TooLarge`](crate::Error::TooLarge). Default: no limit.
     pub fn max_entry_bytes(mut self, bytes: u64) -> Self {
         self.rules.max_entry_bytes = bytes;
         self
     }
 
-    /// How much an element weighs, in bytes. `String`, `Vec<u8>`, `Box<str>` and `Arc<str>` have a
-    /// weigher from the start: their length. It must give the same element the same weight each time.
+    /// The function that returns the weight of an element in bytes, for the limits in bytes. `String`, `Vec<u8>`,
+    /// `Box<str>` and `Arc<str>` have a built-in weigher: their length. It must always return the same weight for the
+    /// same element.
     ///
-    /// It runs in the caller of a write; if it panics, the write is refused.
+    /// It runs in the caller of a write. If it panics, the write is rejected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Error, Store};
+    ///
+    /// let store = Store::<Vec<u32>>::builder()
+    ///     .weigher(|element| 4 * element.len())
+    ///     .max_entry_bytes(100)
+    ///     .spawn();
+    /// let rejected = store.push("lists", vec![0; 100]).await;
+    /// assert_eq!(rejected, Err(Error::TooLarge { weight: 405, limit: 100 })); // with the key
+    /// # Ok(()) }
+    /// ```
     pub fn weigher(mut self, weigh: impl Fn(&T) -> usize + Send + Sync + 'static) -> Self {
         self.weigher = Weigher::custom(weigh);
         self
     }
 
-    /// Put a gate in front of the keys with a prefix. Where prefixes overlap, the longest counts.
+    /// Put a gate in front of the keys with a prefix. If several prefixes match a key, the longest applies.
     ///
     /// # Panics
     ///
-    /// If there is a gate with this prefix already.
+    /// If this prefix already has a gate.
     #[track_caller]
     pub fn gate<G: Gate<T>>(self, prefix: impl Into<Box<str>>, gate: G) -> Self {
         self.gate_with(prefix, gate, GateOptions::default())
     }
 
-    /// Put a gate in front of the keys with a prefix, with a time-out and a queue to measure.
+    /// Put a gate in front of the keys with a prefix, with its own timeout and queue capacity.
     ///
     /// # Panics
     ///
-    /// If there is a gate with this prefix already.
+    /// If this prefix already has a gate.
     #[track_caller]
     pub fn gate_with<G: Gate<T>>(
         mut self,
@@ -188,35 +224,34 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         let prefix = prefix.into();
         assert!(
             self.gates.iter().all(|other| other.prefix != prefix),
-            "there is a gate with the prefix {prefix:?} already"
+            "the prefix {prefix:?} already has a gate"
         );
         let start: StartGate<T> = Box::new(|task, tracker| drop(tracker.spawn(task.run(gate))));
-        self.gates.push(GatePlan { prefix, options, start });
+        self.gates.push(GateConfig { prefix, options, start });
         self
     }
 
-    /// Stop the store when this token is cancelled. The store takes a child of it, so that stopping
+    /// Stop the store when this token is cancelled. The store uses a child token, so that stopping
     /// the store stops nothing else. Default: a token of its own.
     ///
-    /// From that moment on the store refuses new commands. Where tasks still have to write when they
-    /// are told to stop, give the token to the tasks, wait for them, and then
-    /// [`shutdown`](Store::shutdown) the store.
+    /// Once the token is cancelled, the store rejects new commands. If tasks still have to write while they stop,
+    /// pass the token to the tasks only, wait for them, and then [`shutdown`](Store::shutdown) the store.
     pub fn cancel_with(mut self, parent: &CancellationToken) -> Self {
         self.token = parent.child_token();
         self
     }
 
-    /// How long a shutdown may take to finish what is queued. Default: 5 seconds.
+    /// How long a shutdown may take to finish the queued commands. Default: 5 seconds.
     pub fn shutdown_deadline(mut self, deadline: Duration) -> Self {
         self.shutdown_deadline = deadline;
         self
     }
 
-    /// Start the owner, on the current runtime, which needs its timers enabled.
+    /// Starts the owner on the current runtime, which must have its timers enabled. Returns a handle.
     ///
     /// # Panics
     ///
-    /// If there is no tokio runtime, or if there is a limit in bytes and no weigher for `T`.
+    /// If called outside of a tokio runtime, or if there is a limit in bytes and no weigher for `T`.
     #[track_caller]
     pub fn spawn(mut self) -> Store<T> {
         let limited = self.rules.max_bytes.min(self.rules.max_entry_bytes) < u64::MAX;
@@ -250,7 +285,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         tracker: &TaskTracker,
         status: &Arc<Status>,
     ) -> Vec<GateQueue<T>> {
-        let start = |GatePlan { prefix, options, start }: GatePlan<T>| {
+        let start = |GateConfig { prefix, options, start }: GateConfig<T>| {
             let (sender, queue) = queue::channel(options.queue);
             let task = GateTask {
                 queue,

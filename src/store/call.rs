@@ -1,4 +1,4 @@
-//! A command on its way to the owner of this process, and its answer on the way back.
+//! The future of a command to the owner in this process.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::{Backend, Local};
 use crate::model::{Command, Error, panics};
-use crate::owner::message::{Answer, Envelope, Message};
-use crate::owner::queue::{NoRoom, Permit, Ticket};
+use crate::owner::message::{CommandResult, Envelope, Message};
+use crate::owner::queue::{Permit, QueueError, Ticket};
 use crate::owner::reply;
 
 impl<T: Send + Sync + 'static> Backend<T> for Local<T> {
@@ -16,53 +16,54 @@ impl<T: Send + Sync + 'static> Backend<T> for Local<T> {
 
     #[inline]
     fn send(&self, command: Command<T>) -> LocalCall<'_, T> {
-        LocalCall { backend: self, state: State::New(command) }
+        LocalCall { backend: self, state: CallState::New(command) }
     }
 }
 
-/// A command, on its way to the owner and back. It is sent when this is first polled, unless it was sent before.
+/// The future of a command to the owner in this process. The command is queued when this is first polled, unless it
+/// was queued before.
 #[must_use = "futures do nothing unless polled"]
 pub struct LocalCall<'a, T> {
     backend: &'a Local<T>,
-    state: State<'a, T>,
+    state: CallState<'a, T>,
 }
 
-enum State<'a, T> {
+enum CallState<'a, T> {
     New(Command<T>),
     Sent {
-        answer: reply::Answer<Answer<T>>,
-        /// In the line before a full queue, which the command leaves if this is dropped.
+        answer: reply::ReplyReceiver<CommandResult<T>>,
+        /// The command is among the blocked senders of a full queue, and leaves them if this is dropped.
         ticket: Option<Ticket<'a, Envelope<T>>>,
     },
-    /// The owner let the command go unanswered, so it is about to end, and will say why.
+    /// The owner dropped the command without a reply, so it is about to end: wait for the cause.
     Late(Pin<Box<dyn Future<Output = ()> + Send + 'a>>),
-    /// The command was refused before it was sent.
-    Refused(Answer<T>),
+    /// The command was rejected before it was queued.
+    Refused(CommandResult<T>),
     Done,
 }
 
 impl<T> Unpin for LocalCall<'_, T> {}
 
 impl<T> Local<T> {
-    /// Send a message of the handle's own, and wait for the answer.
-    pub(super) async fn call(&self, message: Message<T>) -> Answer<T> {
+    /// Send a message that is not a command of the backend, and wait for the reply.
+    pub(super) async fn call(&self, message: Message<T>) -> CommandResult<T> {
         if self.hub().status.is_closing() {
             return Err(self.closed());
         }
         let (reply, answer) = reply::channel(None);
         let queued = self.queue().send(Envelope::new(message, reply)).await;
         queued.map_err(|_| self.closed())?;
-        LocalCall { backend: self, state: State::Sent { answer, ticket: None } }.await
+        LocalCall { backend: self, state: CallState::Sent { answer, ticket: None } }.await
     }
 
-    /// Room for a command in its queue, if there is some now.
+    /// Reserve room for a command in its queue, if there is some now.
     pub(super) fn reserve(&self, command: &Command<T>) -> Result<Permit<'_, Envelope<T>>, Error> {
         if self.hub().status.is_closing() {
             return Err(self.closed());
         }
-        self.queue_of(command).try_reserve().map_err(|no_room| match no_room {
-            NoRoom::Full => Error::Busy,
-            NoRoom::Closed => self.closed(),
+        self.queue_of(command).try_reserve().map_err(|error| match error {
+            QueueError::Full => Error::Busy,
+            QueueError::Closed => self.closed(),
         })
     }
 
@@ -76,20 +77,20 @@ impl<T> Local<T> {
         let state = match self.prepare(command, reply) {
             Ok(envelope) => {
                 permit.send(envelope);
-                State::Sent { answer, ticket: None }
+                CallState::Sent { answer, ticket: None }
             }
-            Err(answer) => State::Refused(answer),
+            Err(answer) => CallState::Refused(answer),
         };
         LocalCall { backend: self, state }
     }
 }
 
 impl<T> LocalCall<'_, T> {
-    /// Queue the command, or stand in line with it, with the waker of the task that waits for the answer.
+    /// Queue the command, or join the blocked senders with it, with the waker of the task that waits for the reply.
     #[inline]
-    fn start(&mut self, waker: &Waker) -> Result<(), Answer<T>> {
+    fn start(&mut self, waker: &Waker) -> Result<(), CommandResult<T>> {
         let backend = self.backend;
-        let State::New(command) = std::mem::replace(&mut self.state, State::Done) else {
+        let CallState::New(command) = std::mem::replace(&mut self.state, CallState::Done) else {
             panic!("a command was polled after it was done");
         };
         if backend.hub().status.is_closing() {
@@ -99,14 +100,14 @@ impl<T> LocalCall<'_, T> {
         let (reply, answer) = reply::channel(Some(waker.clone()));
         let queued = queue.push(backend.prepare(command, reply)?);
         let ticket = queued.map_err(|_| Err(backend.closed()))?;
-        self.state = State::Sent { answer, ticket };
+        self.state = CallState::Sent { answer, ticket };
         Ok(())
     }
 
-    /// Drop what an answer carries beside itself. If that panics, the store stops, as it does wherever the code of
-    /// `T` panics.
+    /// Drop the items that a result carries besides its value. If that panics, the store stops, as it does wherever the
+    /// code of `T` panics.
     #[inline]
-    fn finish(&self, answer: &mut Answer<T>) {
+    fn finish(&self, answer: &mut CommandResult<T>) {
         if let Ok(response) = answer
             && response.has_replaced()
             && let Err(panic) = catch_unwind(AssertUnwindSafe(|| response.drop_replaced()))
@@ -116,47 +117,48 @@ impl<T> LocalCall<'_, T> {
             backend.hub().status.fail(format!("a value panicked when it was dropped: {cause}"));
             backend.token().cancel();
             let rest = std::mem::replace(answer, Err(backend.closed()));
-            // Which may panic once more.
+            // This drop may panic as well.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(rest)));
         }
     }
 }
 
 impl<T> Future for LocalCall<'_, T> {
-    type Output = Answer<T>;
+    type Output = CommandResult<T>;
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer<T>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CommandResult<T>> {
         let this = &mut *self;
         loop {
             match &mut this.state {
-                State::Sent { answer, ticket } => match Pin::new(answer).poll(cx) {
+                CallState::Sent { answer, ticket } => match Pin::new(answer).poll(cx) {
                     Poll::Ready(Some(mut answer)) => {
-                        this.state = State::Done;
+                        this.state = CallState::Done;
                         this.finish(&mut answer);
                         return Poll::Ready(answer);
                     }
-                    // The end of the store may take its time: a command that was never queued need not wait for it.
-                    Poll::Ready(None) if ticket.as_ref().is_some_and(Ticket::is_let_go) => {
-                        this.state = State::Done;
+                    // A command that was never queued does not have to wait for the end of the store.
+                    Poll::Ready(None) if ticket.as_ref().is_some_and(Ticket::is_abandoned) => {
+                        this.state = CallState::Done;
                         return Poll::Ready(Err(this.backend.closed()));
                     }
                     Poll::Ready(None) => {
-                        this.state = State::Late(Box::pin(this.backend.hub().status.ended()));
+                        this.state = CallState::Late(Box::pin(this.backend.hub().status.ended()));
                     }
                     Poll::Pending => return Poll::Pending,
                 },
-                State::New(_) => match this.start(cx.waker()) {
+                CallState::New(_) => match this.start(cx.waker()) {
                     Ok(()) => return Poll::Pending,
                     Err(answer) => return Poll::Ready(answer),
                 },
-                State::Late(ended) => {
+                CallState::Late(ended) => {
                     ready!(ended.as_mut().poll(cx));
-                    this.state = State::Done;
+                    this.state = CallState::Done;
                     return Poll::Ready(Err(this.backend.closed()));
                 }
-                State::Refused(_) | State::Done => {
-                    let State::Refused(answer) = std::mem::replace(&mut this.state, State::Done)
+                CallState::Refused(_) | CallState::Done => {
+                    let CallState::Refused(answer) =
+                        std::mem::replace(&mut this.state, CallState::Done)
                     else {
                         panic!("a command was polled after it was done");
                     };

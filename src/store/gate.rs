@@ -1,4 +1,7 @@
-//! Tasks in front of the owner, which may refuse writes: a device, a rule.
+//! Gates: tasks that may reject writes under a key prefix.
+//!
+//! A gate is a task with its own queue instead of a hook in the owner, so that a slow or hung device delays only the
+//! writes under its prefix.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,32 +12,32 @@ use tracing::Instrument;
 
 use crate::feed::Status;
 use crate::model::{Error, Refusal, Write, panics};
-use crate::owner::message::{Envelope, Gated, Message};
+use crate::owner::message::{Envelope, GatedWrite, Message};
 use crate::owner::queue;
 
-/// Something that is asked before a write under its prefix goes on to the owner.
+/// A task that admits or rejects writes under a key prefix before they reach the owner.
 ///
-/// A gate owns a device or a rule. It runs as a task of its own, with a bounded queue and a time-out,
-/// and is asked about one write after another. What it admits goes on to the owner in that order; a
-/// refusal reaches only its caller. Neither the owner nor another caller waits for it.
+/// A gate implements a rule, or owns a device. It runs as a task of its own, with a bounded queue and a timeout,
+/// and handles one write after another. Admitted writes are sent to the owner in that order; a
+/// rejection reaches only its caller. Neither the owner nor callers of other keys wait for a gate.
 ///
-/// Writes to gated keys take no conditions, and do not travel in a batch, because the device has
-/// acted before the owner could check. What the owner itself refuses afterwards (a limit, a kind), or
-/// a journal, the device has done all the same: set what *is* from what the device reports.
+/// Writes to gated keys take no conditions and cannot be part of a batch, because the device
+/// acts before the owner can check them. If the owner or the journal rejects an admitted write afterwards (a limit, a
+/// kind), the device has acted nevertheless: set the *actual* state from what the device reports.
 ///
-/// A `clear` passes no gate; nor does the expiry of a key.
+/// A `clear` and the expiry of a key pass no gate.
 ///
-/// A gate sees the write, and not the store. A rule about what the store holds at that moment is what
-/// conditions are for: only the owner can check it without a race.
+/// A gate sees the write, not the store. For a rule about the current state of the store, use
+/// conditions: only the owner can check it without a race.
 ///
 /// # Cancel safety
 ///
-/// The future of `admit` is dropped at the time-out and at the end of a shutdown: keep what must not
+/// The future of `admit` is dropped at the timeout and at the shutdown deadline: keep state that must not
 /// be lost in `self`.
 ///
 /// # Panics
 ///
-/// A panic in `admit` refuses that write. The gate goes on with the next one.
+/// A panic in `admit` rejects that write. The gate continues with the next one.
 ///
 /// # Examples
 ///
@@ -62,11 +65,11 @@ use crate::owner::queue;
 /// # Ok(()) }
 /// ```
 pub trait Gate<T>: Send + 'static {
-    /// Whether the write may go on, and if not, why.
+    /// Admits the write, or rejects it with a reason.
     fn admit(&mut self, write: &Write<T>) -> impl Future<Output = Result<(), Refusal>> + Send;
 }
 
-/// How a gate is run.
+/// Options of a gate.
 #[derive(Debug, Clone, Copy)]
 pub struct GateOptions {
     pub(crate) timeout: Duration,
@@ -74,27 +77,28 @@ pub struct GateOptions {
 }
 
 impl Default for GateOptions {
-    /// 5 seconds, and 64 writes.
+    /// A timeout of 5 seconds and a queue of 64 writes.
     fn default() -> Self {
         Self { timeout: Duration::from_secs(5), queue: 64 }
     }
 }
 
 impl GateOptions {
-    /// How long a write may take from the gate's queue to its answer. After that it is refused.
+    /// How long a write may take from entering the gate's queue to the decision of the gate. After that it is
+    /// rejected.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// How many writes may wait for the gate; at least 1. More wait for room, as everywhere.
+    /// How many writes the queue of the gate holds; at least 1. Further senders wait for room.
     #[must_use]
     pub fn queue(self, queue: usize) -> Self {
         Self { queue: queue.max(1), ..self }
     }
 }
 
-/// What the task of a gate works with.
+/// The task of a gate.
 pub(crate) struct GateTask<T> {
     pub(crate) queue: queue::Receiver<Envelope<T>>,
     pub(crate) owner: queue::Sender<Envelope<T>>,
@@ -105,11 +109,11 @@ pub(crate) struct GateTask<T> {
 }
 
 impl<T: Send + Sync + 'static> GateTask<T> {
-    /// Until the last handle is gone, or the store is shut down and the queue is empty, or the
-    /// shutdown has taken too long.
+    /// Run until the last handle is dropped, or the store is shut down and the queue is empty, or the
+    /// shutdown deadline has passed.
     pub(crate) async fn run<G: Gate<T>>(self, gate: G) {
         let (status, token) = (Arc::clone(&self.status), self.token.clone());
-        // What panics here is not the gate, of which that is expected, but the drop of a value.
+        // Panics of the gate are caught in `admit`: a panic here comes from the drop of a value.
         if let Err(panic) = panics::catch(self.serve(gate)).await {
             tracing::error!(%panic, "the task of a gate has panicked");
             status.fail(format!("the task of a gate panicked: {panic}"));
@@ -120,19 +124,19 @@ impl<T: Send + Sync + 'static> GateTask<T> {
     async fn serve<G: Gate<T>>(mut self, mut gate: G) {
         let token = self.token.clone();
         let deadline = self.shutdown_deadline;
-        let too_late = async move {
+        let past_deadline = async move {
             token.cancelled().await;
             sleep(deadline).await;
         };
-        // Commands that are dropped unanswered get to know how the store has ended.
+        // The callers of commands that are dropped here get the error with which the store ends.
         let mut work = Box::pin(self.admit_all(&mut gate));
         tokio::select! {
             () = &mut work => {}
-            () = too_late => {
-                tracing::warn!("the shutdown deadline has passed with a gate at work");
-                // The gate is cut off here, and may panic at that like anywhere else.
+            () = past_deadline => {
+                tracing::warn!("the shutdown deadline has passed while a gate was running");
+                // Dropping the future of the gate may panic.
                 if let Err(panic) = panics::catch(async move { drop(work) }).await {
-                    tracing::error!(%panic, "a gate has panicked when it was cut off");
+                    tracing::error!(%panic, "a gate panicked when it was aborted");
                 }
             }
         }
@@ -141,7 +145,7 @@ impl<T: Send + Sync + 'static> GateTask<T> {
     async fn admit_all<G: Gate<T>>(&mut self, gate: &mut G) {
         while let Some(command) = self.next().await {
             if command.reply.is_closed() {
-                continue; // its caller has left, so the device need not act
+                continue; // the caller has dropped its future, so the device must not act
             }
             let span = command.span();
             self.admit(gate, command).instrument(span).await;
@@ -151,7 +155,7 @@ impl<T: Send + Sync + 'static> GateTask<T> {
     async fn next(&mut self) -> Option<Envelope<T>> {
         tokio::select! {
             biased;
-            // A store that has failed takes no writes.
+            // A store that has failed accepts no writes.
             () = self.status.ended() => None,
             () = self.token.cancelled(), if !self.queue.is_closed() => {
                 self.queue.close();
@@ -163,35 +167,35 @@ impl<T: Send + Sync + 'static> GateTask<T> {
 
     async fn admit<G: Gate<T>>(&self, gate: &mut G, command: Envelope<T>) {
         let Envelope { message: Message::Gated(gated), reply, span } = command else { return };
-        let Gated { prepared, since } = *gated;
+        let GatedWrite { prepared, since } = *gated;
         let deadline: Instant = since + self.timeout;
         let write = &prepared.write;
-        // All of it inside, so that a panic is caught also when the gate is asked and when its future
-        // is dropped. A write that is late already is not asked about: the device would act on it.
-        let asked = panics::catch(async {
+        // `admit` is called and its future dropped inside `catch`, so that panics of both are caught. A write that
+        // is past its deadline is not passed to the gate, whose device would act on it.
+        let decision = panics::catch(async {
             if Instant::now() >= deadline {
                 return None;
             }
             timeout_at(deadline, async { gate.admit(write).await }).await.ok()
         });
-        let verdict = match asked.await {
-            Ok(Some(verdict)) => verdict,
+        let result = match decision.await {
+            Ok(Some(result)) => result,
             Err(panic) => Err(Refusal::new(format!("the gate panicked: {panic}"))),
             Ok(None) => {
                 tracing::warn!(key = %write.key, timeout = ?self.timeout, "a gate took too long");
                 Err(Refusal::new("the gate did not answer in time"))
             }
         };
-        match verdict {
+        match result {
             Ok(()) => {
-                // If the owner is gone, the caller learns why from the reply that is dropped here.
+                // If the owner has ended, the reply is dropped here, and the caller gets the cause.
                 let _ = self
                     .owner
                     .send(Envelope { message: Message::Write(prepared), reply, span })
                     .await;
             }
             Err(refusal) => {
-                tracing::debug!(%refusal, "refused by a gate");
+                tracing::debug!(%refusal, "a gate rejected a write");
                 reply.send(Err(Error::Refused(refusal)));
             }
         }

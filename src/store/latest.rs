@@ -8,15 +8,15 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use tokio_util::sync::ReusableBoxFuture;
 
-use crate::feed::{Listening, Status, Watcher};
+use crate::feed::{ListenerGuard, Status, Watcher};
 use crate::model::{Entry, Error, Key, Result};
 use crate::store::View;
 
-/// Always the newest value of one key. Values in between may be skipped: a task that needs each change
-/// takes a [`Subscription`](crate::Subscription).
+/// The newest value of one key. Intermediate values may be skipped: a task that needs every change
+/// uses a [`Subscription`](crate::Subscription).
 ///
-/// Made by [`Reader::latest`](crate::Reader::latest). It does not keep the store alive. As a
-/// [`Stream`] it yields what [`changed`](Self::changed) does, and ends with the store.
+/// Created by [`Reader::latest`](crate::Reader::latest). It does not keep the store alive. It is also a
+/// [`Stream`], which yields the results of [`changed`](Self::changed) and ends with the store.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ use crate::store::View;
 /// store.set("car/speed", 1.0).await?;
 /// store.set("car/speed", 2.0).await?;
 /// let newest = speed.changed().await?.unwrap();
-/// assert_eq!(newest.item(), Some(&2.0)); // 1.0 was never looked at
+/// assert_eq!(newest.item(), Some(&2.0)); // 1.0 was skipped
 /// # Ok(()) }
 /// ```
 pub struct Latest<T> {
@@ -38,10 +38,10 @@ pub struct Latest<T> {
     view: View<T>,
     status: Arc<Status>,
     watcher: Arc<Watcher<T>>,
-    _listening: Listening,
-    /// The revision of the entry that was given out last; `None` when the key was absent.
+    _guard: ListenerGuard,
+    /// The revision of the entry that was returned last; `None` if the key was absent.
     seen: Option<u64>,
-    /// Waits for the watcher, when the stream is polled.
+    /// The future of the watcher, while the stream is polled.
     waiting: Option<ReusableBoxFuture<'static, ()>>,
 }
 
@@ -51,19 +51,31 @@ impl<T: Clone + Send + Sync + 'static> Latest<T> {
         view: View<T>,
         status: Arc<Status>,
         watcher: Arc<Watcher<T>>,
-        listening: Listening,
+        guard: ListenerGuard,
     ) -> Self {
         let seen = view.revision(&key);
-        Self { key, view, status, watcher, _listening: listening, seen, waiting: None }
+        Self { key, view, status, watcher, _guard: guard, seen, waiting: None }
     }
 
-    /// The entry as it is now; `None` when the key is absent. Also after the store has ended.
+    /// Returns the current entry; `None` if the key is absent. Works after the store has ended, too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<f64>::builder().spawn();
+    /// let speed = store.latest("car/speed").await?;
+    /// store.set("car/speed", 42.0).await?;
+    /// assert_eq!(speed.get().unwrap().item(), Some(&42.0));
+    /// # Ok(()) }
+    /// ```
     pub fn get(&self) -> Option<Entry<T>> {
         self.view.get(&self.key)
     }
 
-    /// Wait until the entry is another than the one given out last (at first: than the one that was
-    /// there at the beginning), and give out the newest: `None` when the key is absent.
+    /// Waits until the entry differs from the one returned last, or at first from the one when this was created.
+    /// Returns the newest entry; `None` if the key is absent.
     ///
     /// # Errors
     ///
@@ -71,14 +83,14 @@ impl<T: Clone + Send + Sync + 'static> Latest<T> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// Cancel safe: if the future is dropped, no change is lost.
     pub async fn changed(&mut self) -> Result<Option<Entry<T>>> {
-        // The stream's own waiting would take the news that is waited for here.
+        // The future of the stream would consume the notification that is awaited here.
         self.waiting = None;
         loop {
-            // In this order, so that a change just before the end is not missed.
+            // Check for the end before the entry: a change just before the end is then not missed.
             let ended = self.status.has_ended();
-            if let Some(entry) = self.news() {
+            if let Some(entry) = self.take_change() {
                 return Ok(entry);
             }
             if ended {
@@ -88,9 +100,9 @@ impl<T: Clone + Send + Sync + 'static> Latest<T> {
         }
     }
 
-    fn news(&mut self) -> Option<Option<Entry<T>>> {
+    fn take_change(&mut self) -> Option<Option<Entry<T>>> {
         if self.view.revision(&self.key) == self.seen {
-            return None; // without a clone of what it holds
+            return None; // without cloning the entry
         }
         let entry = self.get();
         let revision = entry.as_ref().map(|entry| entry.revision);
@@ -112,7 +124,7 @@ impl<T: Clone + Send + Sync + 'static> Stream for Latest<T> {
                 self.waiting = None;
             }
             let ended = self.status.has_ended();
-            if let Some(entry) = self.news() {
+            if let Some(entry) = self.take_change() {
                 return Poll::Ready(Some(Ok(entry)));
             }
             if ended {

@@ -1,4 +1,4 @@
-//! The backend of a store in this process: the way to its owner.
+//! The backend of a store in this process: the queues of its owner and gates.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::View;
 use crate::feed::Hub;
 use crate::journal::Meter;
-use crate::model::{BatchError, Command, Condition, Error, Filter, Prepared, Refusal, Write};
+use crate::model::{BatchError, Command, Condition, Error, Filter, PreparedWrite, Refusal, Write};
 use crate::owner::clock::Clock;
 use crate::owner::counters::Counters;
-use crate::owner::message::{Answer, Envelope, Gated, Message, Reply};
+use crate::owner::message::{CommandReply, CommandResult, Envelope, GatedWrite, Message};
 use crate::owner::queue;
 use crate::owner::response::Response;
 
@@ -69,7 +69,7 @@ impl<T> Local<T> {
         View::new(Arc::clone(&self.hub.map), Arc::clone(&self.clock), Arc::clone(&self.counters))
     }
 
-    /// Why a command that came too late is not done.
+    /// The error of commands after the store has begun to end.
     pub(super) fn closed(&self) -> Error {
         self.hub.status.error()
     }
@@ -88,13 +88,13 @@ impl<T> Local<T> {
         }
     }
 
-    /// Do the caller's share of a command: validate and hash its keys, weigh its elements.
+    /// Do the part of a command that does not need the owner: validate and hash its keys, weigh its elements.
     #[inline]
     pub(super) fn prepare(
         &self,
         command: Command<T>,
-        reply: Reply<T>,
-    ) -> Result<Envelope<T>, Answer<T>> {
+        reply: CommandReply<T>,
+    ) -> Result<Envelope<T>, CommandResult<T>> {
         let message = match command {
             Command::Read { key, query } => {
                 key.validate().map_err(Err)?;
@@ -129,19 +129,19 @@ impl<T> Local<T> {
     fn prepare_single(&self, write: Write<T>) -> Result<Message<T>, Error> {
         let is_gated = self.gate_of(write.key()).is_some();
         if is_gated && write.condition() != Condition::Any {
-            // The device would have acted before the owner could check.
+            // The device acts before the owner can check the condition.
             return Err(Refusal::new("a write to a gated key takes no conditions").into());
         }
         let prepared = self.prepare_write(write)?;
         Ok(if is_gated {
-            Message::Gated(Box::new(Gated { prepared, since: Instant::now() }))
+            Message::Gated(Box::new(GatedWrite { prepared, since: Instant::now() }))
         } else {
             Message::Write(prepared)
         })
     }
 
-    /// A write that goes to the owner together with others, which no gate could look at one by one.
-    fn prepare_ungated(&self, write: Write<T>) -> Result<Prepared<T>, Error> {
+    /// Prepare a write of a command with several writes, which pass no gate.
+    fn prepare_ungated(&self, write: Write<T>) -> Result<PreparedWrite<T>, Error> {
         if let Some(gate) = self.gate_of(write.key()) {
             let reason =
                 format!("keys under {:?} are gated: write to them one by one", gate.prefix);
@@ -150,11 +150,11 @@ impl<T> Local<T> {
         self.prepare_write(write)
     }
 
-    fn prepare_write(&self, write: Write<T>) -> Result<Prepared<T>, Error> {
+    fn prepare_write(&self, write: Write<T>) -> Result<PreparedWrite<T>, Error> {
         write.validate()?;
         let hash = self.hub.map.hash(write.key());
         let weight = self.hub.weigher.weigh(write.elements())?;
-        Ok(Prepared { write, hash, weight })
+        Ok(PreparedWrite { write, hash, weight })
     }
 }
 

@@ -1,4 +1,8 @@
-//! The handle that most users meet.
+//! Handles, the builder, pending commands, and backends.
+//!
+//! A method of a handle creates a `Command` and wraps it in a `Pending` value. Nothing is sent until that is awaited
+//! or sent, so options are methods of a value, and a command that found no room is returned unchanged. The
+//! `Backend` carries the command to the owner in this process or to a server; every method is written once for both.
 
 mod answer;
 mod backend;
@@ -19,7 +23,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use self::answer::Read;
+use self::answer::ResponseReader;
 pub use self::backend::Backend;
 pub use self::builder::Builder;
 pub use self::call::LocalCall;
@@ -36,10 +40,10 @@ use crate::model::{
     Write, Written,
 };
 
-/// A cloneable handle to a store: sends commands to the owner and awaits the answers.
+/// A cloneable handle to a store: sends commands to the owner and awaits the replies.
 ///
-/// Cloning is cheap: give every task its own. When the last `Store` and [`Reader`] are gone, the owner
-/// ends. A store is a [`Reader`] too, and has all of its methods.
+/// Cloning is cheap: give every task its own handle. The owner ends when the last `Store` and [`Reader`] are dropped.
+/// A store dereferences to a [`Reader`], and has all of its methods.
 ///
 /// # Examples
 ///
@@ -66,7 +70,7 @@ pub struct Store<T, B = Local<T>> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Store<T> {
-    /// Start making a store.
+    /// Returns a builder of a store.
     pub fn builder() -> Builder<T> {
         Builder::new()
     }
@@ -78,26 +82,52 @@ impl<T, B> Store<T, B> {
         Self { reader: Reader::new(backend) }
     }
 
-    fn put<A>(&self, write: Write<T>, read: Read<T, A>) -> PendingPut<'_, T, A, B> {
+    fn put<A>(&self, write: Write<T>, read: ResponseReader<T, A>) -> PendingPut<'_, T, A, B> {
         PendingPut::new(&self.reader.backend, Command::Write(write), read)
     }
 
-    fn change<A>(&self, write: Write<T>, read: Read<T, A>) -> PendingWrite<'_, T, A, B> {
+    fn change<A>(&self, write: Write<T>, read: ResponseReader<T, A>) -> PendingWrite<'_, T, A, B> {
         PendingWrite::new(&self.reader.backend, Command::Write(write), read)
     }
 
     fn many<A>(
         &self,
         writes: Vec<Write<T>>,
-        read: Read<T, Vec<Result<A>>>,
+        read: ResponseReader<T, Vec<Result<A>>>,
     ) -> Pending<'_, T, Vec<Result<A>>, B> {
         Pending::new(&self.reader.backend, Command::Many(writes), read)
     }
 
-    /// Set a key to a value: an item, or with a `Vec` a list. Answers the revision.
+    /// Sets a key to a value: an item, or a list if it is a `Vec`. Returns the revision.
     ///
-    /// Replaces whatever was there, with its deadline: without a [`ttl`](PendingPut::ttl) the store's
-    /// default applies.
+    /// Replaces the value and the deadline of a key that is present: without a [`ttl`](PendingPut::ttl), the default
+    /// of the store applies.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidKey`], [`Error::InvalidTtl`]; [`Error::ConditionFailed`] if a condition is not met;
+    /// [`Error::OverLimit`] or [`Error::TooLarge`] at a limit; [`Error::Refused`] by a gate. Every command can fail
+    /// with [`Error::Closed`] and [`Error::Failed`], every write over a journal with [`Error::JournalFull`],
+    /// [`Error::JournalFailed`] and [`Error::Unknown`].
+    ///
+    /// # Cancel safety
+    ///
+    /// See [`Pending`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let store = mainspring::Store::<f64>::builder().spawn();
+    /// let revision = store.set("car/speed", 42.0).await?;
+    /// assert_eq!(revision, 1);
+    /// store.set("car/speed", 50.0).ttl(Duration::from_secs(60)).if_revision(revision).await?;
+    /// store.set("car/route", vec![1.0, 2.0]).await?; // a list
+    /// # Ok(()) }
+    /// ```
     pub fn set(
         &self,
         key: impl Into<Key>,
@@ -106,8 +136,26 @@ impl<T, B> Store<T, B> {
         self.put(Write::set(key, value), answer::write)
     }
 
-    /// Replace the value of a key that is present; its kind may change, and its deadline stays unless
-    /// said otherwise. Answers the revision, or [`Error::NotFound`].
+    /// Replaces the value of a key that is present. Returns the revision. The kind of the value may change; the
+    /// deadline is kept unless [`ttl`](PendingPut::ttl) or [`no_ttl`](PendingPut::no_ttl) is used.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if the key is absent; otherwise as [`set`](Self::set).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Error, Store};
+    ///
+    /// let store = Store::<u64>::builder().spawn();
+    /// assert_eq!(store.update("hits", 1).await, Err(Error::NotFound));
+    /// store.set("hits", 1).await?;
+    /// assert_eq!(store.update("hits", 2).await, Ok(2));
+    /// # Ok(()) }
+    /// ```
     pub fn update(
         &self,
         key: impl Into<Key>,
@@ -116,16 +164,48 @@ impl<T, B> Store<T, B> {
         self.put(Write::update(key, value), answer::write)
     }
 
-    /// Remove a key that is present. Answers the revision, or [`Error::NotFound`].
+    /// Removes a key that is present. Returns the revision.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if the key is absent, [`Error::ConditionFailed`] if a condition is not met.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<u64>::builder().spawn();
+    /// let revision = store.set("hits", 1).await?;
+    /// store.remove("hits").if_revision(revision).await?;
+    /// assert_eq!(store.get("hits").await?, None);
+    /// # Ok(()) }
+    /// ```
     pub fn remove(&self, key: impl Into<Key>) -> PendingWrite<'_, T, u64, B> {
         self.change(Write::remove(key), answer::write)
     }
 
-    /// Add an element to the back of a list, which is created if it is absent, with the store's
-    /// default deadline. Answers the revision and the length, or [`Error::WrongKind`].
+    /// Adds an element to the back of a list. Returns the revision and the new length. If the key is absent, the list
+    /// is created, with the default time to live of the store.
     ///
     /// The change is [`Pushed`](crate::ChangeKind::Pushed), or [`Set`](crate::ChangeKind::Set) with a
-    /// list of one if it created the list.
+    /// list of one element if it created the list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongKind`] if the key holds an item; otherwise as [`set`](Self::set).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<String>::builder().spawn();
+    /// store.push("visitors", "ada").await?;
+    /// let pushed = store.push("visitors", "grace").await?;
+    /// assert_eq!((pushed.revision, pushed.length), (2, 2));
+    /// # Ok(()) }
+    /// ```
     pub fn push(
         &self,
         key: impl Into<Key>,
@@ -134,7 +214,7 @@ impl<T, B> Store<T, B> {
         self.put(Write::push(key, element), answer::write)
     }
 
-    /// Add an element to the front of a list. As [`push`](Self::push).
+    /// Adds an element to the front of a list. Otherwise as [`push`](Self::push).
     pub fn push_front(
         &self,
         key: impl Into<Key>,
@@ -143,31 +223,53 @@ impl<T, B> Store<T, B> {
         self.put(Write::push_front(key, element), answer::write)
     }
 
-    /// Take the last element of a list. Answers it with the revision and the length, or
-    /// [`Error::NotFound`], [`Error::WrongKind`] or [`Error::ListEmpty`].
+    /// Removes the last element of a list. Returns it with the revision and the new length.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if the key is absent, [`Error::WrongKind`] if it holds an item, [`Error::ListEmpty`] if the
+    /// list has no elements.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped after the command was queued, the element is popped and lost.
+    /// Not cancel safe: if the future is dropped after the command was queued, the element is removed and lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Error, Store};
+    ///
+    /// let store = Store::<u32>::builder().spawn();
+    /// store.set("jobs", vec![1]).await?;
+    /// assert_eq!(store.pop("jobs").await?.element, 1);
+    /// assert_eq!(store.pop("jobs").await, Err(Error::ListEmpty));
+    /// # Ok(()) }
+    /// ```
     pub fn pop(&self, key: impl Into<Key>) -> PendingWrite<'_, T, Popped<T>, B> {
         self.change(Write::pop(key), answer::write)
     }
 
-    /// Take the first element of a list. As [`pop`](Self::pop).
+    /// Removes the first element of a list. Otherwise as [`pop`](Self::pop).
     pub fn pop_front(&self, key: impl Into<Key>) -> PendingWrite<'_, T, Popped<T>, B> {
         self.change(Write::pop_front(key), answer::write)
     }
 
-    /// Keep at most the last `keep` elements of a list: a history of bounded length. Answers how many elements were
-    /// removed, and the revision and length, or [`Error::NotFound`] or [`Error::WrongKind`].
+    /// Keeps at most the last `keep` elements of a list, for a list of bounded length. Returns how many elements were
+    /// removed, the revision and the new length.
     ///
-    /// A list that is short enough already is changed too, with a revision and a
-    /// [`Trimmed`](crate::ChangeKind::Trimmed) of 0 elements. With 0 the list stays, and is empty. To push and trim at
-    /// once, see [`keep_last`](PendingPut::keep_last).
+    /// Trimming a list that is short enough is a change as well, with a revision and a
+    /// [`Trimmed`](crate::ChangeKind::Trimmed) of 0 elements. With `keep` = 0 the list becomes empty and stays
+    /// present. To push and trim in one command, see [`keep_last`](PendingPut::keep_last).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if the key is absent, [`Error::WrongKind`] if it holds an item.
     ///
     /// # Cancel safety
     ///
-    /// As that of a [`Pending`].
+    /// See [`Pending`].
     ///
     /// # Examples
     ///
@@ -186,24 +288,32 @@ impl<T, B> Store<T, B> {
         self.change(Write::trim(key, keep), answer::write)
     }
 
-    /// Keep at most the first `keep` elements of a list. As [`trim`](Self::trim).
+    /// Keeps at most the first `keep` elements of a list. Otherwise as [`trim`](Self::trim).
     pub fn trim_front(&self, key: impl Into<Key>, keep: usize) -> PendingWrite<'_, T, Trimmed, B> {
         self.change(Write::trim_front(key, keep), answer::write)
     }
 
-    /// Let a key that is present expire after `ttl`, more than zero and at most 100 years. Answers
-    /// the revision, or [`Error::NotFound`].
+    /// Sets the deadline of a key that is present to `ttl` from now: more than zero and at most 100 years. Returns
+    /// the revision.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if the key is absent, [`Error::InvalidTtl`] if `ttl` is out of range.
     pub fn expire(&self, key: impl Into<Key>, ttl: Duration) -> PendingWrite<'_, T, u64, B> {
         self.change(Write::expire(key, ttl), answer::write)
     }
 
-    /// Take the deadline from a key that is present. Answers the revision, or [`Error::NotFound`].
+    /// Removes the deadline of a key that is present. Returns the revision.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if the key is absent.
     pub fn persist(&self, key: impl Into<Key>) -> PendingWrite<'_, T, u64, B> {
         self.change(Write::persist(key), answer::write)
     }
 
-    /// Do a write that is a value already: one that was read from somewhere, or is kept to be done again.
-    /// Answers what it did, whichever it was.
+    /// Sends a [`Write`] value, for example one that was deserialized, or that is retried. Returns its result,
+    /// whatever its action is.
     ///
     /// # Examples
     ///
@@ -225,10 +335,14 @@ impl<T, B> Store<T, B> {
         self.put(write, answer::write)
     }
 
-    /// Do several writes, all or nothing, with nothing of others in between. Answers what each did.
+    /// Applies several writes atomically, without other changes in between. Returns the result of each.
     ///
-    /// A batch travels whole: its changes have consecutive revisions, and subscribers get them as one
-    /// event. Fails with the first write that is refused, and its place.
+    /// The changes of a batch have consecutive revisions, and are delivered to subscribers as one event.
+    ///
+    /// # Errors
+    ///
+    /// [`BatchError`] with the first write that is rejected: its index and its error. Nothing is applied then. Writes
+    /// to gated keys are rejected with [`Error::Refused`].
     ///
     /// # Examples
     ///
@@ -242,11 +356,11 @@ impl<T, B> Store<T, B> {
     ///
     /// let moved = store.batch([
     ///     Write::update("from", 0).if_revision(1),
-    ///     Write::update("to", 10).if_revision(9), // it is at revision 2
+    ///     Write::update("to", 10).if_revision(9), // the key is at revision 2
     /// ]);
     /// let failed = moved.await.unwrap_err();
     /// assert_eq!((failed.index, failed.error), (1, Error::ConditionFailed { current: Some(2) }));
-    /// assert_eq!(store.get("from").await?.unwrap().item(), Some(&10)); // nothing has happened
+    /// assert_eq!(store.get("from").await?.unwrap().item(), Some(&10)); // unchanged
     /// # Ok(()) }
     /// ```
     pub fn batch(
@@ -257,8 +371,19 @@ impl<T, B> Store<T, B> {
         Pending::new(&self.reader.backend, command, answer::batch)
     }
 
-    /// Set many keys with one message and one answer: for pipelines. The writes are independent of
-    /// each other, and answered one by one, in order. Those to gated keys are refused.
+    /// Sets many keys with one command and one reply, for pipelining. The writes are independent of
+    /// each other; the results are in their order. Writes to gated keys are rejected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<u32>::builder().spawn();
+    /// let revisions = store.set_many([("a", 1), ("b", 2)]).await?;
+    /// assert_eq!(revisions, [Ok(1), Ok(2)]);
+    /// # Ok(()) }
+    /// ```
     pub fn set_many<K: Into<Key>, V: Into<Value<T>>>(
         &self,
         pairs: impl IntoIterator<Item = (K, V)>,
@@ -267,9 +392,9 @@ impl<T, B> Store<T, B> {
         self.many(pairs.into_iter().map(set).collect(), answer::writes)
     }
 
-    /// Push many elements to the back of one list with one message and one answer: for pipelines. The
-    /// writes are independent of each other, and answered one by one, in order. Those to a gated key are
-    /// refused.
+    /// Pushes many elements to the back of one list with one command and one reply, for pipelining. The
+    /// writes are independent of each other; the results are in their order. Writes to a gated key are
+    /// rejected.
     ///
     /// # Examples
     ///
@@ -291,7 +416,7 @@ impl<T, B> Store<T, B> {
         self.many(elements.into_iter().map(push).collect(), answer::writes)
     }
 
-    /// Do many writes with one message and one answer, each for itself, whichever they are. As
+    /// Sends many independent writes of any kind with one command and one reply. Otherwise as
     /// [`set_many`](Self::set_many).
     ///
     /// # Examples
@@ -303,7 +428,7 @@ impl<T, B> Store<T, B> {
     ///
     /// let store = Store::<u32>::builder().spawn();
     /// let done = store.write_many([Write::set("a", 1), Write::remove("b"), Write::push("c", 2)]).await?;
-    /// assert_eq!(done[1], Err(Error::NotFound)); // the others were done
+    /// assert_eq!(done[1], Err(Error::NotFound)); // the other writes were applied
     /// assert_eq!(done[2].as_ref().unwrap().revision, 2);
     /// # Ok(()) }
     /// ```
@@ -314,13 +439,13 @@ impl<T, B> Store<T, B> {
         self.many(writes.into_iter().collect(), answer::writes)
     }
 
-    /// Change a value that is present by a closure, which runs in the caller: again, with what is
-    /// there then, whenever another write was faster. Returns the new entry.
+    /// Modifies a value that is present with a closure, which runs in the caller. If another write changes the key
+    /// first, the closure runs again with the new value. Returns the new entry.
     ///
-    /// The closure may run many times, and should do nothing else. It cannot say no: a value that it
-    /// leaves as it is counts as a change too, with a revision and an event; where that matters, `get`
-    /// and then [`update`](Self::update) with `if_revision`. The deadline stays. A gated key,
-    /// which takes no conditions, cannot be changed like this.
+    /// The closure may run many times, so it should have no other side effects. It cannot abort: leaving the value as
+    /// it is still makes a change, with a revision and an event. To avoid that, use `get`
+    /// and then [`update`](Self::update) with `if_revision`. The deadline is kept. The value of a gated key cannot be
+    /// modified like this, because writes to gated keys take no conditions.
     ///
     /// # Errors
     ///
@@ -371,19 +496,19 @@ impl<T, B> Store<T, B> {
         }
     }
 
-    /// Remove everything. Answers how many live keys went. Takes one revision, or none if the store
-    /// was empty.
+    /// Removes all keys. Returns how many live keys were removed. Makes one change, or none if the store
+    /// was empty. A clear passes no gate.
     pub fn clear(&self) -> Pending<'_, T, usize, B> {
         Pending::new(&self.reader.backend, Command::Clear, answer::cleared)
     }
 
-    /// Replace the journal's log by a snapshot, so that the disk has room again and the next start is fast. Returns when
-    /// that is done; other work goes on meanwhile. Without a journal it does nothing, and returns the newest
-    /// revision and no bytes.
+    /// Replaces the log of the journal by a snapshot, which frees disk space and shortens the next start. Returns when
+    /// that is done; the store keeps serving commands while it runs. Without a journal it does nothing, and reports the
+    /// newest revision and zero bytes.
     ///
-    /// One compaction runs at a time. A call during another one waits for its end, and then for one more, which it
-    /// shares with the other calls that wait: the snapshot is never older than the call. So after a
-    /// [`clear`](Self::clear), what was removed is not in the snapshot.
+    /// One compaction runs at a time. A call during a compaction waits for its end, and then for one more compaction,
+    /// which all waiting calls share: the snapshot is never older than the call. So after a
+    /// [`clear`](Self::clear), the snapshot contains none of the removed keys.
     ///
     /// How much of the older log is kept for subscribers is a setting of the journal, such as
     /// `FileJournal::history_bytes`.
@@ -391,9 +516,9 @@ impl<T, B> Store<T, B> {
     /// # Errors
     ///
     /// [`Error::CompactionFailed`] with the cause: there is no room for the snapshot, no file descriptor, no
-    /// permission. The log stays as it is. [`Error::JournalFailed`] if the journal takes no writes.
-    /// [`Error::Closed`] if the store is shut down meanwhile, which ends the compaction. Over HTTP,
-    /// [`Error::Unknown`] if the answer is lost: the compaction may go on, and
+    /// permission. The log is unchanged then. [`Error::JournalFailed`] if the journal accepts no writes.
+    /// [`Error::Closed`] if the store is shut down during the compaction, which ends it. Over HTTP,
+    /// [`Error::Unknown`] if the reply is lost: the compaction may still be running, and
     /// [`JournalStats`](crate::journal::JournalStats) counts its end.
     ///
     /// # Cancel safety
@@ -421,28 +546,28 @@ impl<T, B> Store<T, B> {
 }
 
 impl<T, B> Store<T, B> {
-    /// A handle that cannot write.
+    /// Returns a handle that cannot write.
     pub fn reader(&self) -> Reader<T, B> {
         self.reader.clone()
     }
 }
 
 impl<T> Store<T> {
-    /// The token that stops the store: a child of the one that the builder was given. When it, or its
-    /// parent, is cancelled, a shutdown begins as soon as the owner sees it, after its turn.
+    /// Returns the token that stops the store: a child of the token that was passed to the builder. When it or its
+    /// parent is cancelled, the owner begins the shutdown after its current turn.
     pub fn token(&self) -> &CancellationToken {
         self.reader.backend.token()
     }
 
-    /// Begin a shutdown, without waiting for it: nothing new is accepted, what is queued is finished
+    /// Begins a shutdown without waiting for it: new commands are rejected, queued commands are finished
     /// until the shutdown deadline, the journal is synced, and subscriptions end after the last
-    /// change. Nothing that was acknowledged is lost.
+    /// change. No acknowledged write is lost.
     pub fn cancel(&self) {
         self.reader.backend.hub().status.close();
         self.token().cancel();
     }
 
-    /// Shut down, and wait until that is done. See [`cancel`](Self::cancel).
+    /// Shuts the store down, and waits for its end. See [`cancel`](Self::cancel).
     ///
     /// # Errors
     ///
@@ -451,7 +576,7 @@ impl<T> Store<T> {
     ///
     /// # Cancel safety
     ///
-    /// The shutdown goes on if the future is dropped.
+    /// If the future is dropped, the shutdown continues.
     pub async fn shutdown(&self) -> Result<()> {
         self.cancel();
         self.closed().await

@@ -1,4 +1,4 @@
-//! Commands that are not sent yet: values to add options to, and then to await.
+//! Pending commands, and the futures of commands that were sent.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -9,18 +9,18 @@ use std::task::{Context, Poll, Wake, Waker};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::answer::Read;
+use super::answer::ResponseReader;
 use super::{Backend, Local, LocalCall};
 use crate::model::{Command, Error, TrySendError};
 
-/// A command that is not sent yet, and answers `A`. Add options to it if it has any, then await it, or send it another
-/// way.
+/// A command that is not sent yet and returns `A`. Await it, or send it with [`try_send`](Self::try_send) or
+/// [`blocking_send`](Self::blocking_send).
 ///
-/// Awaiting waits for room in the queue, if it is full, and then for the answer.
+/// Awaiting it waits for room in the queue, if that is full, and then for the reply.
 ///
-/// It turns into a future when it is awaited ([`IntoFuture`]); what wants a future at once, such as
-/// `join_all`, gets one from `.into_future()`. It borrows its handle, so a task that outlives it clones
-/// the handle first: `let s = store.clone(); tokio::spawn(async move { s.set("k", "v").await })`.
+/// It converts into a future when it is awaited ([`IntoFuture`]). For functions that take futures, such as
+/// `join_all`, call `.into_future()`. It borrows its handle, so a spawned task has to own a clone of
+/// the handle: `let s = store.clone(); tokio::spawn(async move { s.set("k", "v").await })`.
 ///
 /// Commands with options have types of their own, which can be awaited and sent like this one:
 /// [`PendingWrite`](crate::PendingWrite), [`PendingPut`](crate::PendingPut), [`PendingScan`](crate::PendingScan),
@@ -28,8 +28,8 @@ use crate::model::{Command, Error, TrySendError};
 ///
 /// # Cancel safety
 ///
-/// Dropping the future before the command was queued does nothing. Once it was queued, the command
-/// may still take effect, although the caller does not see the answer.
+/// If the future is dropped before the command was queued, the command has no effect. After that, it
+/// may still take effect, although the caller does not get the reply.
 ///
 /// # Examples
 ///
@@ -47,11 +47,11 @@ use crate::model::{Command, Error, TrySendError};
 pub struct Pending<'a, T, A, B = Local<T>, E = Error> {
     backend: &'a B,
     command: Command<T>,
-    read: Read<T, A, E>,
+    read: ResponseReader<T, A, E>,
 }
 
 impl<'a, T, A, B, E> Pending<'a, T, A, B, E> {
-    pub(super) fn new(backend: &'a B, command: Command<T>, read: Read<T, A, E>) -> Self {
+    pub(super) fn new(backend: &'a B, command: Command<T>, read: ResponseReader<T, A, E>) -> Self {
         Self { backend, command, read }
     }
 
@@ -65,13 +65,27 @@ impl<'a, T, A, B, E> Pending<'a, T, A, B, E> {
 }
 
 impl<'a, T: Send + Sync + 'static, A, E> Pending<'a, T, A, Local<T>, E> {
-    /// Send the command if there is room in the queue now, without waiting. The answer can be
-    /// awaited.
+    /// Sends the command if there is room in the queue now, without waiting. Returns a future of the reply.
     ///
     /// # Errors
     ///
-    /// If there is no room or the store is closed, the command is given back as it was. It borrows the
+    /// If there is no room or the store is closed, the error returns the unchanged command. It borrows the
     /// store; [`TrySendError::into_error`] does not.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Error, Store};
+    ///
+    /// let store = Store::<u64>::builder().queue_capacity(1).spawn();
+    /// let reply = store.set("a", 1).try_send().map_err(|error| error.into_error())?;
+    /// let full = store.set("b", 2).try_send().unwrap_err(); // the owner has not run yet
+    /// assert_eq!(*full.error(), Error::Busy);
+    /// assert_eq!(reply.await?, 1);
+    /// # Ok(()) }
+    /// ```
     pub fn try_send(self) -> Result<Reply<'a, T, A, E>, TrySendError<Self>> {
         let Self { backend, command, read } = self;
         match backend.reserve(&command) {
@@ -80,7 +94,7 @@ impl<'a, T: Send + Sync + 'static, A, E> Pending<'a, T, A, Local<T>, E> {
         }
     }
 
-    /// Send the command and wait for the answer, on a thread that no runtime drives.
+    /// Sends the command and blocks the thread until the reply, for threads outside of a runtime.
     ///
     /// # Errors
     ///
@@ -88,8 +102,8 @@ impl<'a, T: Send + Sync + 'static, A, E> Pending<'a, T, A, Local<T>, E> {
     ///
     /// # Panics
     ///
-    /// If called within an asynchronous context, as tokio's own `blocking_` methods do. There, await
-    /// the command instead.
+    /// If called within an asynchronous context, as tokio's own `blocking_` methods do. Await the command there
+    /// instead.
     ///
     /// # Examples
     ///
@@ -103,30 +117,30 @@ impl<'a, T: Send + Sync + 'static, A, E> Pending<'a, T, A, Local<T>, E> {
     /// # Ok(()) }
     /// ```
     pub fn blocking_send(self) -> Result<A, E> {
-        // Before anything is queued, let tokio say whether this thread may wait.
-        let (bell, rung) = oneshot::channel();
-        let _ = bell.send(());
-        let _ = rung.blocking_recv();
+        // `blocking_recv` panics in an asynchronous context: do that before the command is queued.
+        let (sender, receiver) = oneshot::channel();
+        let _ = sender.send(());
+        let _ = receiver.blocking_recv();
         let mut call = self.into_future();
         loop {
-            let (bell, rung) = oneshot::channel();
-            let waker = Waker::from(Arc::new(Bell(Mutex::new(Some(bell)))));
+            let (sender, receiver) = oneshot::channel();
+            let waker = Waker::from(Arc::new(ThreadWaker(Mutex::new(Some(sender)))));
             if let Poll::Ready(answer) = Pin::new(&mut call).poll(&mut Context::from_waker(&waker))
             {
                 return answer;
             }
-            let _ = rung.blocking_recv();
+            let _ = receiver.blocking_recv();
         }
     }
 }
 
-/// Wakes a thread that waits for an answer.
-struct Bell(Mutex<Option<oneshot::Sender<()>>>);
+/// Wakes a thread that waits for a reply.
+struct ThreadWaker(Mutex<Option<oneshot::Sender<()>>>);
 
-impl Wake for Bell {
+impl Wake for ThreadWaker {
     fn wake(self: Arc<Self>) {
-        if let Some(bell) = self.0.lock().take() {
-            let _ = bell.send(());
+        if let Some(sender) = self.0.lock().take() {
+            let _ = sender.send(());
         }
     }
 }
@@ -144,7 +158,7 @@ impl<'a, T, A, B: Backend<T>, E> IntoFuture for Pending<'a, T, A, B, E> {
 #[must_use = "futures do nothing unless polled"]
 pub struct Call<'a, T, A, B: Backend<T> = Local<T>, E = Error> {
     call: B::Call<'a>,
-    read: Read<T, A, E>,
+    read: ResponseReader<T, A, E>,
 }
 
 impl<T, A, B: Backend<T>, E> Future for Call<'_, T, A, B, E> {
@@ -155,15 +169,15 @@ impl<T, A, B: Backend<T>, E> Future for Call<'_, T, A, B, E> {
     }
 }
 
-/// The answer to a command that was sent.
+/// The future of the reply to a command that was sent with `try_send`.
 ///
 /// # Cancel safety
 ///
-/// The command is on its way: dropping this only means that the caller does not see the answer.
-#[must_use = "the answer says whether the command was done"]
+/// The command is already queued: if this is dropped, it still takes effect, and the caller does not get the reply.
+#[must_use = "the reply says whether the command succeeded"]
 pub struct Reply<'a, T, A, E = Error> {
     reply: LocalCall<'a, T>,
-    read: Read<T, A, E>,
+    read: ResponseReader<T, A, E>,
 }
 
 impl<T, A, E> Future for Reply<'_, T, A, E> {

@@ -1,29 +1,28 @@
-//! A handle that can read and subscribe, and not write.
+//! Handles that can read and subscribe, but not write.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::answer::{self, Read};
+use super::answer::{self, ResponseReader};
 use super::{Latest, Local, Pending, PendingScan, PendingSubscribe, View};
 use crate::feed::Watcher;
 use crate::model::{
     Command, Entry, Error, Filter, Key, Page, Query, Result, Scan, Slice, Start, Stats, StoreId,
     Subscribe,
 };
-use crate::owner::counters::Spreads;
+use crate::owner::counters::Histograms;
 use crate::owner::message::Message;
 
-/// How many keys or entries a page has, unless said otherwise.
+/// The default length of a page.
 const DEFAULT_PAGE: usize = 100;
 
-/// A cloneable handle that can read and subscribe, and not write.
+/// A cloneable handle that can read and subscribe, but not write.
 ///
-/// Give this to the tasks that only consume, and keep the [`Store`](crate::Store), which is a reader
-/// and more, where data comes from. Reads go through the owner: they are ordered after every command
-/// that was sent before them, and see a batch whole. For reads that need not be, there is
-/// [`view`](Self::view).
+/// Give a reader to tasks that only consume data, and a [`Store`](crate::Store) to those that produce it. Reads go
+/// through the owner: they are ordered after every command that was sent before them, and observe a batch either
+/// completely or not at all. For reads that do not need that order, there is [`view`](Self::view).
 ///
 /// # Examples
 ///
@@ -57,12 +56,12 @@ impl<T, B> Reader<T, B> {
         &self,
         key: impl Into<Key>,
         query: Query,
-        read: Read<T, A>,
+        read: ResponseReader<T, A>,
     ) -> Pending<'_, T, A, B> {
         Pending::new(&self.backend, Command::Read { key: key.into(), query }, read)
     }
 
-    /// The entry of a key; `None` when it is absent.
+    /// Returns the entry of a key; `None` if it is absent.
     ///
     /// # Examples
     ///
@@ -81,24 +80,36 @@ impl<T, B> Reader<T, B> {
         self.query(key, Query::Entry, answer::entry)
     }
 
-    /// Whether the key is present.
+    /// Returns whether the key is present.
     pub fn contains(&self, key: impl Into<Key>) -> Pending<'_, T, bool, B> {
         self.query(key, Query::Contains, answer::contains)
     }
 
-    /// The length of a list; `None` when the key is absent. [`Error::WrongKind`] if it is an item.
+    /// Returns the length of a list; `None` if the key is absent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongKind`] if the key holds an item.
     pub fn len(&self, key: impl Into<Key>) -> Pending<'_, T, Option<usize>, B> {
         self.query(key, Query::Length, answer::length)
     }
 
-    /// The last element of a list, without copying the list; `None` when the key is absent or the
-    /// list is empty. [`Error::WrongKind`] if it is an item.
+    /// Returns the last element of a list, without copying the list; `None` if the key is absent or the
+    /// list is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongKind`] if the key holds an item.
     pub fn last(&self, key: impl Into<Key>) -> Pending<'_, T, Option<T>, B> {
         self.query(key, Query::Last, answer::last)
     }
 
-    /// Elements of a list from `offset` (negative: counted from the end), at most `limit`; `None`
-    /// when the key is absent. [`Error::WrongKind`] if it is an item.
+    /// Returns elements of a list from `offset` (negative: counted from the end), at most `limit`; `None`
+    /// if the key is absent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongKind`] if the key holds an item.
     ///
     /// # Examples
     ///
@@ -131,11 +142,11 @@ impl<T, B> Reader<T, B> {
         self.query(key, Query::Slice { offset, limit }, answer::slice)
     }
 
-    /// A sorted page of the keys with a prefix (`""`: of all keys).
+    /// Returns a sorted page of the keys with a prefix (`""`: of all keys).
     ///
-    /// The first scan of a store builds an index of its keys, beside other work; from then on a page
-    /// costs what is on it, and each new key a little more. Add `after` and `limit` (100 unless said
-    /// otherwise, at most 10,000).
+    /// The first scan of a store builds an index of its keys in the background; after that, the cost of a page
+    /// depends on its length only, and each new key costs a little more. The options are
+    /// [`after`](PendingScan::after) and [`limit`](PendingScan::limit) (100 by default, at most 10,000).
     ///
     /// # Examples
     ///
@@ -156,7 +167,21 @@ impl<T, B> Reader<T, B> {
         self.page(prefix, false, answer::keys)
     }
 
-    /// A sorted page of the entries whose keys have a prefix (`""`: all). As [`keys`](Self::keys).
+    /// Returns a sorted page of the entries whose keys have a prefix (`""`: all). Otherwise as [`keys`](Self::keys).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<f64>::builder().spawn();
+    /// store.set_many([("car/1", 10.0), ("car/2", 20.0), ("van/1", 30.0)]).await?;
+    ///
+    /// let page = store.scan("car/").await?;
+    /// let speeds: Vec<_> = page.items.iter().filter_map(|(_, entry)| entry.item()).collect();
+    /// assert_eq!(speeds, [&10.0, &20.0]);
+    /// # Ok(()) }
+    /// ```
     pub fn scan(&self, prefix: impl Into<Key>) -> PendingScan<'_, T, (Key, Entry<T>), B> {
         self.page(prefix, true, answer::entries)
     }
@@ -165,22 +190,22 @@ impl<T, B> Reader<T, B> {
         &self,
         prefix: impl Into<Key>,
         entries: bool,
-        read: Read<T, Page<I>>,
+        read: ResponseReader<T, Page<I>>,
     ) -> PendingScan<'_, T, I, B> {
         let scan = Scan { prefix: prefix.into(), after: None, limit: DEFAULT_PAGE, entries };
         PendingScan::new(&self.backend, Command::Scan(scan), read)
     }
 
-    /// Subscribe to changes: from now on and of all keys, unless said otherwise with
-    /// [`key`](PendingSubscribe::key) or [`prefix`](PendingSubscribe::prefix), of which the last counts, and with
-    /// [`from_snapshot`](PendingSubscribe::from_snapshot) or [`after`](PendingSubscribe::after), of which the last counts.
+    /// Subscribes to changes: by default to those of all keys, from now on. The filter is set with
+    /// [`key`](PendingSubscribe::key) or [`prefix`](PendingSubscribe::prefix), and the start with
+    /// [`from_snapshot`](PendingSubscribe::from_snapshot) or [`after`](PendingSubscribe::after); the last call wins.
     ///
     /// # Errors
     ///
-    /// Of a subscription after a revision: [`Error::Compacted`] if neither the history nor the journal
-    /// reaches back that far, [`Error::AheadOfHead`] and [`Error::WrongStore`] if the revision is not of
-    /// this store, [`Error::InsideBatch`] if it is inside a batch: of a revision that only the journal has, the
-    /// subscription says that itself, as the first thing.
+    /// For a subscription after a revision: [`Error::Compacted`] if neither the history nor the journal
+    /// reaches back that far, [`Error::AheadOfHead`] and [`Error::WrongStore`] if the revision is not one of
+    /// this store, [`Error::InsideBatch`] if it is inside a batch. If only the journal has that revision, the
+    /// first call of [`recv`](crate::Subscription::recv) returns `InsideBatch` instead.
     ///
     /// # Examples
     ///
@@ -199,7 +224,7 @@ impl<T, B> Reader<T, B> {
     /// store.set("car/speed", 2.0).await?;
     /// assert!(matches!(car.recv().await?, Event::Change(change) if change.revision == 2));
     ///
-    /// // Go on from here later, perhaps in another task:
+    /// // Resume from here later, for example in another task:
     /// let token = car.resume_token().unwrap();
     /// let resumed = store.subscribe().prefix("car/").after(token).await?;
     /// # drop(resumed);
@@ -215,35 +240,48 @@ impl<T, B> Reader<T, B> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Reader<T> {
-    /// Follow the newest value of one key.
+    /// Watches the newest value of one key. See [`Latest`].
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidKey`], or [`Error::Closed`].
+    /// [`Error::InvalidKey`], [`Error::Closed`] or [`Error::Failed`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// Cancel safe: if the future is dropped, the store removes the watcher.
     pub async fn latest(&self, key: impl Into<Key>) -> Result<Latest<T>> {
         let key = key.into();
         key.validate()?;
         let watcher = Watcher::new(0);
         let message = Message::Watch { key: key.clone(), watcher: Arc::clone(&watcher) };
-        let listening = answer::watch(self.backend.call(message).await)?;
+        let guard = answer::watch(self.backend.call(message).await)?;
         let status = Arc::clone(&self.backend.hub().status);
-        Ok(Latest::new(key, self.backend.view(), status, watcher, listening))
+        Ok(Latest::new(key, self.backend.view(), status, watcher, guard))
     }
 
-    /// Wait until what the journal holds has been recovered, and say how that went. Commands need
-    /// not wait for it: they queue.
+    /// Waits until the store has recovered from its journal. Commands can be sent before: they wait in the queue.
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] if it could not be recovered, [`Error::Closed`] if the store was shut down.
+    /// [`Error::Failed`] if recovery failed, [`Error::Closed`] if the store was shut down.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::Store;
+    /// use mainspring::journal::MemoryJournal;
+    ///
+    /// let store = Store::<u64>::builder().journal(MemoryJournal::new()).spawn();
+    /// store.ready().await?;
+    /// assert_eq!(store.view().get("hits"), None); // the view has the recovered entries from here on
+    /// # Ok(()) }
+    /// ```
     pub async fn ready(&self) -> Result<()> {
         let status = &self.backend.hub().status;
         status.ready().await;
@@ -252,22 +290,22 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
 }
 
 impl<T> Reader<T> {
-    /// Synchronous reads beside the owner.
+    /// Returns a view: synchronous reads that bypass the queue.
     pub fn view(&self) -> View<T> {
         self.backend.view()
     }
 
-    /// The id of the store. With a journal, it is known once the store is [`ready`](Self::ready).
+    /// Returns the id of the store. With a journal, it is valid once the store is [`ready`](Self::ready).
     pub fn id(&self) -> StoreId {
         self.backend.hub().id()
     }
 
-    /// The newest revision that has been published.
+    /// Returns the newest revision that has been published.
     pub fn revision(&self) -> u64 {
         self.backend.hub().history.head()
     }
 
-    /// Wait until the store has ended: it was shut down, or it has failed.
+    /// Waits until the store has ended: it was shut down, or it has failed.
     ///
     /// # Errors
     ///
@@ -282,15 +320,14 @@ impl<T> Reader<T> {
         status.cause().map_or(Ok(()), |cause| Err(Error::Failed(Arc::clone(cause))))
     }
 
-    /// Whether the store is fit for work: it has recovered what its journal holds, and takes writes. For a
-    /// readiness probe; costs no more than a lock that is never held for long.
+    /// Checks whether the store has recovered from its journal and accepts writes. Suited to a
+    /// readiness probe: it takes one lock, which is never held for long.
     ///
     /// # Errors
     ///
-    /// [`Error::Recovering`] until it is [`ready`](Self::ready). [`Error::JournalFailed`] while it takes no
-    /// writes, because its journal did not say what became of one, or cannot be read: reads go on, and the store
-    /// asks the journal again by itself. [`Error::Closed`] or [`Error::Failed`] from the moment on in which
-    /// it begins to end.
+    /// [`Error::Recovering`] until the store is [`ready`](Self::ready). [`Error::JournalFailed`] while it accepts no
+    /// writes, because the outcome of an append is unknown, or the journal cannot be read: reads still work, and the
+    /// store retries the journal by itself. [`Error::Closed`] or [`Error::Failed`] as soon as it begins to end.
     ///
     /// # Examples
     ///
@@ -316,16 +353,28 @@ impl<T> Reader<T> {
         hub.status.health()
     }
 
-    /// Whether the store takes no commands any more.
+    /// Returns whether the store accepts no commands any more.
     pub fn is_closed(&self) -> bool {
         self.backend.hub().status.is_closing()
     }
 
-    /// How the store is doing, in numbers.
+    /// Returns statistics of the store.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<u64>::builder().spawn();
+    /// store.set("hits", 1).await?;
+    /// let stats = store.stats();
+    /// assert_eq!((stats.revision, stats.commands), (1, 1));
+    /// # Ok(()) }
+    /// ```
     pub fn stats(&self) -> Stats {
         let (hub, queue) = (self.backend.hub(), self.backend.queue());
         let (counters, meter) = (self.backend.counters(), self.backend.meter());
-        let span = hub.history.span();
+        let history = hub.history.size();
         let revision = hub.history.head();
         Stats {
             entries: counters.entries.load(Ordering::Relaxed) as usize,
@@ -339,21 +388,21 @@ impl<T> Reader<T> {
             subscribers: hub.listeners.count() + hub.watchers.count(),
             lagged: hub.lag.lagged(),
             max_lag: hub.lag.max(revision),
-            history_floor: span.floor,
-            history_changes: span.changes,
-            history_bytes: span.bytes,
+            history_floor: history.floor,
+            history_changes: history.changes,
+            history_bytes: history.bytes,
             journal: meter.stats(),
         }
     }
 
-    /// How many turns had how many commands, and how long syncs took.
+    /// The histograms of turn sizes and sync times.
     #[doc(hidden)]
-    pub fn spreads(&self, turns: u64) -> Spreads {
+    pub fn histograms(&self, turns: u64) -> Histograms {
         let (turns, commands) = self.backend.counters().sizes.of(turns);
-        Spreads { turns, commands, syncs: self.backend.meter().sync_times() }
+        Histograms { turns, commands, syncs: self.backend.meter().sync_times() }
     }
 
-    /// Whether what the journal holds has been recovered.
+    /// Whether the store has recovered from its journal.
     #[doc(hidden)]
     pub fn has_recovered(&self) -> bool {
         self.backend.hub().status.is_ready()

@@ -1,10 +1,10 @@
-//! Commands with options that are not sent yet.
+//! Pending commands with options.
 
 use std::fmt;
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use super::answer::{self, Read};
+use super::answer::{self, ResponseReader};
 use super::pending::{Call, Pending, Reply};
 use super::{Backend, Local};
 use crate::feed::Subscription;
@@ -13,10 +13,10 @@ use crate::model::{
     Subscribe, TrySendError, Ttl, Write,
 };
 
-/// The largest page of keys or entries.
+/// The maximum length of a page.
 const MAX_PAGE: usize = 10_000;
 
-/// A command with options: a [`Pending`] that can be awaited and sent like any other.
+/// Define a pending command with options: a wrapper of [`Pending`] that is awaited and sent like it.
 macro_rules! request {
     ($(#[$doc:meta])* $name:ident<$($param:ident),*> -> $answer:ty) => {
         $(#[$doc])*
@@ -27,24 +27,23 @@ macro_rules! request {
             pub(super) fn new(
                 backend: &'a B,
                 command: Command<T>,
-                read: Read<T, $answer>,
+                read: ResponseReader<T, $answer>,
             ) -> Self {
                 Self(Pending::new(backend, command, read))
             }
         }
 
         impl<'a, T: Send + Sync + 'static, $($param),*> $name<'a, T, $($param),*> {
-            /// Send the command if there is room in the queue now. See [`Pending::try_send`].
+            /// Sends the command if there is room in the queue now. See [`Pending::try_send`].
             ///
             /// # Errors
             ///
-            /// If there is no room or the store is closed, the command is given back as it was.
+            /// If there is no room or the store is closed, the error returns the unchanged command.
             pub fn try_send(self) -> Result<Reply<'a, T, $answer>, TrySendError<Self>> {
                 self.0.try_send().map_err(|refused| refused.map(Self))
             }
 
-            /// Send the command and wait for the answer, on a thread that no runtime drives. See
-            /// [`Pending::blocking_send`].
+            /// Sends the command and blocks the thread until the reply. See [`Pending::blocking_send`].
             ///
             /// # Errors
             ///
@@ -82,26 +81,26 @@ macro_rules! request {
 }
 
 request! {
-    /// A write that is not sent yet, and answers `A`. Takes a condition.
+    /// A write that is not sent yet and returns `A`. Takes a condition. See [`Pending`].
     PendingWrite<A> -> A
 }
 
 request! {
-    /// A write that is not sent yet, and answers `A`. Takes a condition and a time to live.
+    /// A write that is not sent yet and returns `A`. Takes a condition and a time to live. See [`Pending`].
     PendingPut<A> -> A
 }
 
 request! {
-    /// A read of a page of `I` that is not sent yet.
+    /// A read of a page of `I` that is not sent yet. See [`Pending`].
     PendingScan<I> -> Page<I>
 }
 
 request! {
-    /// A subscription that has not begun.
+    /// A request for a subscription that is not sent yet. See [`Pending`].
     PendingSubscribe<> -> Subscription<T>
 }
 
-/// The options of a write.
+/// Define the conditions of a write.
 macro_rules! conditions {
     ($name:ident) => {
         impl<T, A, B> $name<'_, T, A, B> {
@@ -112,17 +111,34 @@ macro_rules! conditions {
                 self
             }
 
-            /// Only if the key is absent; otherwise [`Error::ConditionFailed`].
+            /// Write only if the key is absent; otherwise fail with [`Error::ConditionFailed`].
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// # #[tokio::main(flavor = "current_thread")]
+            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// use mainspring::{Error, Store};
+            ///
+            /// let store = Store::<String>::builder().spawn();
+            /// store.set("lock", "ada").if_absent().await?;
+            /// let second = store.set("lock", "grace").if_absent().await;
+            /// assert_eq!(second, Err(Error::ConditionFailed { current: Some(1) }));
+            ///
+            /// store.remove("lock").if_revision(1).await?;
+            /// # Ok(()) }
+            /// ```
             pub fn if_absent(self) -> Self {
                 self.with(|write| write.set_condition(Condition::IfAbsent))
             }
 
-            /// Only if the key is present; otherwise [`Error::ConditionFailed`].
+            /// Write only if the key is present; otherwise fail with [`Error::ConditionFailed`].
             pub fn if_present(self) -> Self {
                 self.with(|write| write.set_condition(Condition::IfPresent))
             }
 
-            /// Only if the last change to the key has this revision; otherwise [`Error::ConditionFailed`].
+            /// Write only if the last change to the key has this revision; otherwise fail with
+            /// [`Error::ConditionFailed`].
             pub fn if_revision(self, revision: u64) -> Self {
                 self.with(|write| write.set_condition(Condition::IfRevision(revision)))
             }
@@ -134,32 +150,32 @@ conditions!(PendingWrite);
 conditions!(PendingPut);
 
 impl<T, A, B> PendingPut<'_, T, A, B> {
-    /// Let the key expire this long after the write. More than zero, at most 100 years.
+    /// Expire the key this long after the write: more than zero, at most 100 years.
     pub fn ttl(self, ttl: Duration) -> Self {
         self.with(|write| write.set_ttl(Ttl::After(ttl)))
     }
 
-    /// Let the key stay for ever, whatever the store's default is.
+    /// Set no deadline, even if the store has a default time to live.
     pub fn no_ttl(self) -> Self {
         self.with(|write| write.set_ttl(Ttl::Never))
     }
 }
 
 impl<'a, T, B> PendingPut<'a, T, Pushed, B> {
-    /// Push, and keep at most the last `keep` elements of the list, both or neither: a history of bounded length.
-    /// Answers the revision and the length after both.
+    /// Pushes, and atomically keeps at most the last `keep` elements of the list, for a list of bounded length.
+    /// Returns the revision and the length after both.
     ///
-    /// It is a [`batch`](crate::Store::batch) of a push and a [`trim`](crate::Store::trim). The push is decided first, so
-    /// at a limit in bytes it needs room for its element, which the trim frees only afterwards. After a push to the
-    /// front, use [`keep_first`](Self::keep_first): this one would remove the new element.
+    /// This is a [`batch`](crate::Store::batch) of a push and a [`trim`](crate::Store::trim). The push is decided
+    /// first, so at a limit in bytes it needs room for its element, which the trim frees only afterwards. For a push to
+    /// the front, use [`keep_first`](Self::keep_first): this method would remove the new element.
     ///
     /// # Errors
     ///
-    /// As the push. [`Error::Refused`] if the key is gated, since a batch passes no gate.
+    /// As the push. [`Error::Refused`] if the key is gated, because a batch passes no gate.
     ///
     /// # Cancel safety
     ///
-    /// As that of a [`Pending`].
+    /// See [`Pending`].
     ///
     /// # Examples
     ///
@@ -178,7 +194,7 @@ impl<'a, T, B> PendingPut<'a, T, Pushed, B> {
         self.trimmed(|key| Write::trim(key, keep))
     }
 
-    /// Push, and keep at most the first `keep` elements of the list, both or neither. As
+    /// Pushes, and atomically keeps at most the first `keep` elements of the list. As
     /// [`keep_last`](Self::keep_last), for a push to the front.
     ///
     /// # Errors
@@ -187,7 +203,7 @@ impl<'a, T, B> PendingPut<'a, T, Pushed, B> {
     ///
     /// # Cancel safety
     ///
-    /// As that of a [`Pending`].
+    /// See [`Pending`].
     pub fn keep_first(self, keep: usize) -> Pending<'a, T, Pushed, B> {
         self.trimmed(|key| Write::trim_front(key, keep))
     }
@@ -208,12 +224,12 @@ impl<T, I, B> PendingScan<'_, T, I, B> {
         self
     }
 
-    /// Start after this key, which need not exist: the [`next`](crate::Page::next) of the page before.
+    /// Start after this key, which does not have to exist: the [`next`](crate::Page::next) of the previous page.
     pub fn after(self, key: impl Into<Key>) -> Self {
         self.with(|scan| scan.after = Some(key.into()))
     }
 
-    /// At most this many. Less than 1 is taken as 1, and more than 10,000 as 10,000.
+    /// The maximum length of the page, between 1 and 10,000: other values are clamped.
     pub fn limit(self, limit: usize) -> Self {
         self.with(|scan| scan.limit = limit.clamp(1, MAX_PAGE))
     }
@@ -227,38 +243,79 @@ impl<T, B> PendingSubscribe<'_, T, B> {
         self
     }
 
-    /// Only the changes of one key. Changes of other keys do not even wake the subscriber.
+    /// Deliver only the changes of one key. Changes of other keys do not wake the subscriber.
     pub fn key(self, key: impl Into<Key>) -> Self {
         self.with(|subscribe| subscribe.filter = Filter::Key(key.into()))
     }
 
-    /// Only the changes of the keys with a prefix.
+    /// Deliver only the changes of the keys with a prefix.
     pub fn prefix(self, prefix: impl Into<Key>) -> Self {
         self.with(|subscribe| subscribe.filter = Filter::Prefix(prefix.into()))
     }
 
-    /// Deliver first the entries of the store, and then its changes, with nothing missing and nothing twice.
+    /// Deliver the entries of the store first, and then its changes, each once and without a gap.
     ///
-    /// While the snapshot is read, changes wait in the history, and in the journal if there is one that can be
-    /// [read](crate::journal::Journal::past). If there is none, and the store changes faster than the
-    /// reader reads, and for longer than the history reaches back, the subscription ends with
-    /// [`Error::Compacted`](crate::Error::Compacted), also before its [`SnapshotEnd`](crate::Event::SnapshotEnd). Starting over
-    /// helps only if something is different then: a
-    /// [longer history](crate::Builder::history_changes), a reader that does its slow work elsewhere, or
-    /// pages of [`scan`](crate::Reader::scan) instead. Empty the copy before starting over.
+    /// While the snapshot is read, changes are kept in the history, and in the journal if it can be
+    /// [read](crate::journal::Journal::past). Without such a journal, if the store changes faster than the
+    /// subscriber reads, for longer than the history reaches back, the subscription ends with
+    /// [`Error::Compacted`](crate::Error::Compacted), possibly before its
+    /// [`SnapshotEnd`](crate::Event::SnapshotEnd). Subscribing again helps only with a
+    /// [longer history](crate::Builder::history_changes), a subscriber that does its slow work elsewhere, or
+    /// pages of [`scan`](crate::Reader::scan) instead. Empty the copy before subscribing again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::collections::HashMap;
+    /// use mainspring::{Event, Store};
+    ///
+    /// let store = Store::<u64>::builder().spawn();
+    /// store.set_many([("a", 1), ("b", 2)]).await?;
+    ///
+    /// let mut events = store.subscribe().from_snapshot().await?;
+    /// let mut copy = HashMap::new();
+    /// loop {
+    ///     let event = events.recv().await?;
+    ///     let is_complete = matches!(event, Event::SnapshotEnd { .. });
+    ///     event.apply_to(&mut copy);
+    ///     if is_complete {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(copy.len(), 2);
+    /// # Ok(()) }
+    /// ```
     pub fn from_snapshot(self) -> Self {
         self.with(|subscribe| subscribe.start = Start::Snapshot)
     }
 
-    /// Deliver the changes after a revision: that of a [`ResumeToken`], which is checked to be of
-    /// this store, or a bare number.
+    /// Deliver the changes after a revision: that of a [`ResumeToken`], whose store id is checked, or a plain number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<u64>::builder().spawn();
+    /// store.set_many([("a", 1), ("b", 2), ("c", 3)]).await?;
+    ///
+    /// let mut events = store.subscribe().after(1).await?;
+    /// assert_eq!(events.recv().await?.revision(), Some(2));
+    /// let token = events.resume_token().unwrap();
+    ///
+    /// let mut resumed = store.subscribe().after(token).await?;
+    /// assert_eq!(resumed.recv().await?.revision(), Some(3));
+    /// # Ok(()) }
+    /// ```
     pub fn after(self, position: impl Into<Position>) -> Self {
         let Position { store, revision } = position.into();
         self.with(|subscribe| subscribe.start = Start::After { store, revision })
     }
 }
 
-/// A position in the changes of a store: a [`ResumeToken`], or a bare revision.
+/// A position in the changes of a store: a [`ResumeToken`], or a plain revision.
 #[derive(Debug, Clone, Copy)]
 pub struct Position {
     store: Option<StoreId>,

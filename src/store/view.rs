@@ -1,4 +1,6 @@
-//! Reads that skip the channel.
+//! Synchronous reads that bypass the queue.
+//!
+//! The map is shared: the owner writes it, and views and snapshots read it under the lock of one shard at a time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,19 +11,19 @@ use crate::owner::clock::Clock;
 use crate::owner::counters::Counters;
 use crate::state::Map;
 
-/// Synchronous reads beside the owner: no queue, no hand-over to another task.
+/// Synchronous reads that bypass the owner's queue, without switching to another task.
 ///
 /// A view sees every write that was acknowledged before the read began. It may see a write that is
-/// not acknowledged yet, and of a batch a part: what must see a batch whole goes through the owner,
+/// not acknowledged yet, and a part of a batch: to observe batches atomically, read through the owner
 /// with [`Reader::get`](crate::Reader::get).
 ///
-/// Nothing here can write: the map's write lock is private to the owner. Under its read lock a value
-/// is cloned and nothing else, so make `T` cheap to clone (an `Arc<str>` rather than a long `String`).
+/// A read clones the value under the read lock of a shard, for which the owner may wait, so make `T` cheap to clone
+/// (an `Arc<str>` rather than a long `String`).
 ///
-/// A view does not keep the store alive, and can be read after it has ended. While a store with a
-/// journal recovers, a view sees what is there so far: wait until it is
-/// [`ready`](crate::Reader::ready). What is past its deadline is absent here too. There are no scans:
-/// those go through the owner, who keeps the keys in order.
+/// A view does not keep the store alive, and can be read after the store has ended. While a store with a
+/// journal recovers, a view sees the entries recovered so far: wait until the store is
+/// [`ready`](crate::Reader::ready). Keys past their deadline are absent. A view has no scans,
+/// because the index of keys belongs to the owner.
 ///
 /// # Examples
 ///
@@ -46,12 +48,12 @@ impl<T> View<T> {
         Self { map, clock, counters }
     }
 
-    /// Whether the key is present.
+    /// Returns whether the key is present.
     pub fn contains(&self, key: &str) -> bool {
         self.map.contains(self.map.hash(key), key, self.clock.now())
     }
 
-    /// The length of a list; `None` when the key is absent.
+    /// Returns the length of a list; `None` if the key is absent.
     ///
     /// # Errors
     ///
@@ -60,13 +62,13 @@ impl<T> View<T> {
         self.map.len(self.map.hash(key), key, self.clock.now())
     }
 
-    /// The number of entries, including those that are past their deadline for some milliseconds. As
-    /// of the last turn: a moment behind while the owner is at work.
+    /// Returns the number of entries after the last turn, including those whose deadline passed some milliseconds
+    /// ago.
     pub fn entries(&self) -> usize {
         self.counters.entries.load(Ordering::Relaxed) as usize
     }
 
-    /// The time of the store, which is also that of its entries.
+    /// The time of the store, by which its entries expire.
     #[doc(hidden)]
     pub fn now(&self) -> crate::model::Timestamp {
         self.clock.now()
@@ -78,12 +80,26 @@ impl<T> View<T> {
 }
 
 impl<T: Clone> View<T> {
-    /// The entry of a key; `None` when it is absent.
+    /// Returns the entry of a key; `None` if it is absent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<u64>::builder().spawn();
+    /// let view = store.view();
+    /// assert_eq!(view.get("hits"), None);
+    ///
+    /// store.set("hits", 1).await?;
+    /// assert_eq!(view.get("hits").and_then(|entry| entry.into_item()), Some(1));
+    /// # Ok(()) }
+    /// ```
     pub fn get(&self, key: &str) -> Option<Entry<T>> {
         self.map.get(self.map.hash(key), key, self.clock.now())
     }
 
-    /// The last element of a list; `None` when the key is absent or the list is empty.
+    /// Returns the last element of a list; `None` if the key is absent or the list is empty.
     ///
     /// # Errors
     ///
@@ -92,8 +108,8 @@ impl<T: Clone> View<T> {
         self.map.last(self.map.hash(key), key, self.clock.now())
     }
 
-    /// Elements of a list from `offset` (negative: counted from the end), at most `limit`; `None`
-    /// when the key is absent.
+    /// Returns elements of a list from `offset` (negative: counted from the end), at most `limit`; `None`
+    /// if the key is absent.
     ///
     /// # Errors
     ///

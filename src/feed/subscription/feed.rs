@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
-use super::Source;
-use super::past::Reading;
+use super::LiveSource;
+use super::journal_read::JournalRead;
 use crate::feed::{Hub, Mark, News, Turn};
 use crate::model::Error;
 
@@ -16,7 +16,7 @@ const SLICE: usize = 128;
 
 pub(super) struct Feed<T> {
     pub(super) hub: Arc<Hub<T>>,
-    source: Source<T>,
+    source: LiveSource<T>,
     /// Everything up to here has been given out, or is of no concern.
     position: u64,
     /// Says so to others.
@@ -26,14 +26,14 @@ pub(super) struct Feed<T> {
     /// What was read from it, or from the journal.
     read: VecDeque<Turn<T>>,
     /// The history does not reach back to the position, but the journal does.
-    reading: Option<Reading<T>>,
+    reading: Option<JournalRead<T>>,
 }
 
 impl<T: Send + Sync + 'static> Feed<T> {
     pub(super) fn new(
         hub: Arc<Hub<T>>,
         mark: Arc<Mark>,
-        source: Source<T>,
+        source: LiveSource<T>,
         after: u64,
         head: u64,
     ) -> Self {
@@ -58,7 +58,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
                 return Ok(turn);
             }
             match &mut self.source {
-                Source::Channel { receiver, .. } => match receiver.recv().await {
+                LiveSource::Channel { receiver, .. } => match receiver.recv().await {
                     Ok(turn) => {
                         if let Some(turn) = self.accept(turn)? {
                             return Ok(turn);
@@ -68,7 +68,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
                     // Seen again by `try_next`, which reads the rest.
                     Err(RecvError::Closed) => {}
                 },
-                Source::Watcher { watcher, .. } => {
+                LiveSource::Watcher { watcher, .. } => {
                     if self.hub.status.has_ended() && watcher.is_empty() {
                         return Err(self.hub.status.error());
                     }
@@ -94,7 +94,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
                 continue;
             }
             match &mut self.source {
-                Source::Channel { receiver, .. } => match receiver.try_recv() {
+                LiveSource::Channel { receiver, .. } => match receiver.try_recv() {
                     Ok(turn) => {
                         if let Some(turn) = self.accept(turn)? {
                             return Ok(Some(turn));
@@ -110,7 +110,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
                         self.behind = head;
                     }
                 },
-                Source::Watcher { watcher, .. } => match watcher.take() {
+                LiveSource::Watcher { watcher, .. } => match watcher.take() {
                     None => return Ok(None),
                     Some(News::Turn(turn)) => {
                         if let Some(turn) = self.advance(turn) {
@@ -130,7 +130,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
     /// A subscription to one key is not woken by others: when it has nothing to read, everything
     /// published so far was of no concern to it.
     pub(super) fn skip_hidden(&mut self) {
-        if let Source::Watcher { watcher, .. } = &self.source {
+        if let LiveSource::Watcher { watcher, .. } = &self.source {
             // In this order: what is published later sets the watcher before the head.
             let head = self.hub.history.head();
             if watcher.is_empty() && self.read.is_empty() && self.position >= self.behind {
@@ -171,7 +171,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
             Ok(turns) => self.read.extend(turns),
             Err(Error::Compacted { oldest: up_to }) => {
                 let past = self.hub.past_after(self.position, up_to)?;
-                self.reading = Some(Reading::start(past, self.position, up_to));
+                self.reading = Some(JournalRead::start(past, self.position, up_to));
             }
             Err(error) => return Err(error),
         }

@@ -1,9 +1,9 @@
 //! Streams of changes: ordered, numbered, never a silent gap.
 
+mod event_reader;
 mod feed;
-mod follow;
-mod opening;
-mod past;
+mod journal_read;
+mod source;
 mod walk;
 
 use std::fmt;
@@ -14,10 +14,10 @@ use futures_core::Stream;
 use parking_lot::Mutex;
 use tokio_util::sync::ReusableBoxFuture;
 
-use self::follow::Follower;
-pub use self::opening::Opening;
-pub(crate) use self::opening::{Beginning, Source};
-use self::opening::{Events, Origin};
+use self::event_reader::EventReader;
+pub use self::source::SubscriptionSource;
+use self::source::{Events, SourceKind};
+pub(crate) use self::source::{LiveSource, StartPoint};
 use crate::model::{Error, Event, ResumeToken, Start, StoreId};
 
 /// A stream of the changes of a store, or of some of its keys.
@@ -51,36 +51,36 @@ use crate::model::{Error, Event, ResumeToken, Start, StoreId};
 /// ```
 #[must_use = "a subscription tells nothing unless it is read"]
 pub struct Subscription<T> {
-    state: State<T>,
+    state: SubscriptionState<T>,
     store: StoreId,
     /// `None` until the snapshot is complete, if there is one.
     resume: Option<u64>,
 }
 
-enum State<T> {
-    Idle(Box<Follower<T>>),
-    /// Waiting for something to tell. The future has the follower, so that dropping the caller's
+enum SubscriptionState<T> {
+    Idle(Box<EventReader<T>>),
+    /// Waiting for something to tell. The future has the reader, so that dropping the caller's
     /// future loses nothing.
-    Waiting(ReusableBoxFuture<'static, Outcome<T>>),
+    Waiting(ReusableBoxFuture<'static, NextEvent<T>>),
     /// The events come ready. Behind a lock that is never contended, so that a subscription is `Sync`.
     Events(Mutex<Events<T>>),
     Ended(Error),
 }
 
-type Outcome<T> = (Result<Event<T>, Error>, Box<Follower<T>>);
+type NextEvent<T> = (Result<Event<T>, Error>, Box<EventReader<T>>);
 
 impl<T: Clone + Send + Sync + 'static> Subscription<T> {
     #[doc(hidden)]
-    pub fn open(opening: Opening<T>) -> Self {
-        match opening.0 {
-            Origin::Hub { hub, mark, beginning } => {
+    pub fn open(source: SubscriptionSource<T>) -> Self {
+        match source.0 {
+            SourceKind::Local { hub, mark, start_point } => {
                 let store = hub.id();
-                let resume = (beginning.start != Start::Snapshot).then_some(beginning.after);
-                let follower = Follower::new(hub, mark, *beginning);
-                Self { state: State::Idle(Box::new(follower)), store, resume }
+                let resume = (start_point.start != Start::Snapshot).then_some(start_point.after);
+                let reader = EventReader::new(hub, mark, *start_point);
+                Self { state: SubscriptionState::Idle(Box::new(reader)), store, resume }
             }
-            Origin::Events { store, resume, events } => {
-                Self { state: State::Events(Mutex::new(events)), store, resume }
+            SourceKind::Remote { store, resume, events } => {
+                Self { state: SubscriptionState::Events(Mutex::new(events)), store, resume }
             }
         }
     }
@@ -106,41 +106,44 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event<T>, Error>> {
         loop {
             match &mut self.state {
-                State::Ended(error) => return Poll::Ready(Err(error.clone())),
-                State::Idle(follower) => {
-                    if let Some(event) = follower.take_ready() {
+                SubscriptionState::Ended(error) => return Poll::Ready(Err(error.clone())),
+                SubscriptionState::Idle(reader) => {
+                    if let Some(event) = reader.take_ready() {
                         self.note(&event);
                         return Poll::Ready(Ok(event));
                     }
-                    let ended = State::Ended(Error::Closed);
-                    let State::Idle(mut follower) = std::mem::replace(&mut self.state, ended)
+                    let ended = SubscriptionState::Ended(Error::Closed);
+                    let SubscriptionState::Idle(mut reader) =
+                        std::mem::replace(&mut self.state, ended)
                     else {
                         unreachable!("it was idle");
                     };
-                    self.state = State::Waiting(ReusableBoxFuture::new(async move {
-                        let event = follower.next().await;
-                        (event, follower)
+                    self.state = SubscriptionState::Waiting(ReusableBoxFuture::new(async move {
+                        let event = reader.next().await;
+                        (event, reader)
                     }));
                 }
-                State::Waiting(future) => {
-                    let (event, follower) = ready!(future.poll(cx));
+                SubscriptionState::Waiting(future) => {
+                    let (event, reader) = ready!(future.poll(cx));
                     match event {
                         Ok(event) => {
-                            self.state = State::Idle(follower);
+                            self.state = SubscriptionState::Idle(reader);
                             self.note(&event);
                             return Poll::Ready(Ok(event));
                         }
-                        Err(error) => self.state = State::Ended(error),
+                        Err(error) => self.state = SubscriptionState::Ended(error),
                     }
                 }
-                State::Events(events) => match ready!(events.get_mut().as_mut().poll_next(cx)) {
-                    Some(Ok(event)) => {
-                        self.note(&event);
-                        return Poll::Ready(Ok(event));
+                SubscriptionState::Events(events) => {
+                    match ready!(events.get_mut().as_mut().poll_next(cx)) {
+                        Some(Ok(event)) => {
+                            self.note(&event);
+                            return Poll::Ready(Ok(event));
+                        }
+                        Some(Err(error)) => self.state = SubscriptionState::Ended(error),
+                        None => self.state = SubscriptionState::Ended(Error::Closed),
                     }
-                    Some(Err(error)) => self.state = State::Ended(error),
-                    None => self.state = State::Ended(Error::Closed),
-                },
+                }
             }
         }
     }
@@ -162,7 +165,7 @@ impl<T: Clone + Send + Sync + 'static> Stream for Subscription<T> {
     type Item = Result<Event<T>, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if matches!(self.state, State::Ended(_)) {
+        if matches!(self.state, SubscriptionState::Ended(_)) {
             return Poll::Ready(None);
         }
         Poll::Ready(match ready!(self.poll_recv(cx)) {

@@ -26,24 +26,24 @@ const SLICE: u32 = 256;
 /// Shards in a part: enough to find the end of a small store soon.
 const PART: usize = SHARDS / 64;
 
-pub(super) struct Walk<T> {
+pub(super) struct SnapshotWalk<T> {
     /// The next place to look at: its shard, and its number there.
     shard: usize,
     next: u32,
     part: usize,
     /// The revisions of the entries told from the current part.
-    told: HashMap<Key, u64, foldhash::fast::RandomState>,
+    delivered: HashMap<Key, u64, foldhash::fast::RandomState>,
     /// Changes in the current part.
-    held: Vec<Change<T>>,
+    deferred: Vec<Change<T>>,
 }
 
-impl<T> Default for Walk<T> {
+impl<T> Default for SnapshotWalk<T> {
     fn default() -> Self {
-        Self { shard: 0, next: 0, part: 0, told: HashMap::default(), held: Vec::new() }
+        Self { shard: 0, next: 0, part: 0, delivered: HashMap::default(), deferred: Vec::new() }
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> Walk<T> {
+impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
     /// One slice. Says whether the snapshot is complete.
     pub(super) async fn step(
         &mut self,
@@ -96,7 +96,7 @@ impl<T: Clone + Send + Sync + 'static> Walk<T> {
                 None => (self.shard + 1, 0),
             };
             for (key, entry) in entries {
-                self.told.insert(key.clone(), entry.revision);
+                self.delivered.insert(key.clone(), entry.revision);
                 ready.push_back(Event::Entry { key, entry });
             }
         }
@@ -120,7 +120,7 @@ impl<T: Clone + Send + Sync + 'static> Walk<T> {
             } else if filter.matches(change) {
                 match (Map::<T>::shard_of(map.hash(&change.key)) / PART).cmp(&self.part) {
                     std::cmp::Ordering::Less => ready.push_back(Event::Change(change.clone())),
-                    std::cmp::Ordering::Equal => self.held.push(change.clone()),
+                    std::cmp::Ordering::Equal => self.deferred.push(change.clone()),
                     std::cmp::Ordering::Greater => {}
                 }
             }
@@ -129,21 +129,21 @@ impl<T: Clone + Send + Sync + 'static> Walk<T> {
     }
 
     fn finish_part(&mut self, ready: &mut VecDeque<Event<T>>) {
-        for change in self.held.drain(..) {
-            let news = match self.told.get(&change.key) {
-                Some(told) => change.revision > *told,
+        for change in self.deferred.drain(..) {
+            let news = match self.delivered.get(&change.key) {
+                Some(delivered) => change.revision > *delivered,
                 None => matches!(change.kind, ChangeKind::Set { .. }),
             };
             if news {
                 if matches!(change.kind, ChangeKind::Removed | ChangeKind::Expired) {
-                    self.told.remove(&change.key);
+                    self.delivered.remove(&change.key);
                 } else {
-                    self.told.insert(change.key.clone(), change.revision);
+                    self.delivered.insert(change.key.clone(), change.revision);
                 }
                 ready.push_back(Event::Change(change));
             }
         }
-        self.told.clear();
+        self.delivered.clear();
         self.part += 1;
     }
 }

@@ -26,7 +26,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
         now: Timestamp,
     ) {
         while queue.as_slice().first().is_some_and(is_direct) {
-            if self.publisher.has_audience() {
+            if self.publisher.has_subscribers() {
                 self.shared_turn(queue, now);
             } else {
                 self.single_turns(queue, now);
@@ -42,13 +42,13 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
             let _span = envelope.enter();
             match envelope.message {
                 Message::Write(prepared) => {
-                    let mut tell = |change| self.publisher.record(change);
-                    let written = self.state.commit(prepared, now, &self.rules, &mut tell);
+                    let mut emit = |change| self.publisher.record(change);
+                    let written = self.state.commit(prepared, now, &self.rules, &mut emit);
                     envelope.reply.send(written.map(Response::Written));
                 }
                 Message::Many(writes) => {
-                    let mut tell = |change| self.publisher.record(change);
-                    let mut commit = |write| self.state.commit(write, now, &self.rules, &mut tell);
+                    let mut emit = |change| self.publisher.record(change);
+                    let mut commit = |write| self.state.commit(write, now, &self.rules, &mut emit);
                     let results = writes.into_iter().map(|write| write.and_then(&mut commit));
                     envelope.reply.send(Ok(Response::Many(results.collect())));
                 }
@@ -57,7 +57,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
                 }
                 message => {
                     self.read(message, envelope.reply, now);
-                    if self.publisher.has_audience() {
+                    if self.publisher.has_subscribers() {
                         break; // it was a subscription
                     }
                 }
@@ -74,14 +74,14 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
             }
             let Some(envelope) = queue.next() else { break };
             let _span = envelope.enter();
-            let mut tell = |change| self.changes.push(change);
+            let mut emit = |change| self.changes.push(change);
             match envelope.message {
                 Message::Write(prepared) => {
-                    let written = self.state.commit(prepared, now, &self.rules, &mut tell);
+                    let written = self.state.commit(prepared, now, &self.rules, &mut emit);
                     self.answers.push((envelope.reply, written.map(Response::Written)));
                 }
                 Message::Many(writes) => {
-                    let mut commit = |write| self.state.commit(write, now, &self.rules, &mut tell);
+                    let mut commit = |write| self.state.commit(write, now, &self.rules, &mut emit);
                     let results = writes.into_iter().map(|write| write.and_then(&mut commit));
                     let results = results.collect();
                     self.publisher.publish(&mut self.changes);

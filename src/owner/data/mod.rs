@@ -16,7 +16,7 @@ use crate::model::decide::Rules;
 use crate::model::{Change, Entry, Key, Scan, Timestamp};
 use crate::owner::clock::Clock;
 use crate::owner::counters::Counters;
-use crate::owner::message::{Answer, Envelope, Reply};
+use crate::owner::message::{CommandReply, CommandResult, Envelope};
 use crate::state::State;
 use crate::state::wheel::TICK;
 
@@ -31,11 +31,11 @@ pub(crate) struct Data<T> {
     hub: Arc<Hub<T>>,
     counters: Arc<Counters>,
     /// Scans that wait for the index.
-    scans: Vec<(Scan, Reply<T>)>,
+    scans: Vec<(Scan, CommandReply<T>)>,
     /// The changes of the current turn.
     changes: Vec<Change<T>>,
     /// The answers of the current turn, held back until its changes are published.
-    answers: Vec<(Reply<T>, Answer<T>)>,
+    answers: Vec<(CommandReply<T>, CommandResult<T>)>,
 }
 
 impl<T> Data<T> {
@@ -80,8 +80,8 @@ impl<T> Data<T> {
     }
 
     /// Let [`due_exactly`](Self::due_exactly) find all keys that are due, also those of this tick.
-    pub(super) fn hurry(&mut self) {
-        self.state.hurry();
+    pub(super) fn fire_current_tick(&mut self) {
+        self.state.fire_current_tick();
     }
 
     /// As [`due`](Self::due), to the nanosecond.
@@ -95,7 +95,7 @@ impl<T> Data<T> {
 
     /// A key whose expiry was not recorded stays due.
     pub(super) fn keep_due(&mut self, key: &str) {
-        self.state.look_again(key);
+        self.state.rearm(key);
     }
 
     /// Whether these commands may meet a limit, so that keys which are overdue must not count.
@@ -116,8 +116,8 @@ impl<T> Data<T> {
     }
 
     /// Whether there is work for a quiet moment.
-    pub(super) fn has_chores(&self) -> bool {
-        self.state.has_chores()
+    pub(super) fn has_background_work(&self) -> bool {
+        self.state.has_background_work()
     }
 
     /// Whether scans wait for the index.
@@ -128,9 +128,9 @@ impl<T> Data<T> {
 
 impl<T: Clone + Send + Sync + 'static> Data<T> {
     /// Do some work that waits for a quiet moment, and answer the scans that waited for it.
-    pub(super) fn do_chore(&mut self, now: Timestamp) {
-        if self.has_chores() || self.has_scans() {
-            self.state.do_chore();
+    pub(super) fn do_background_work(&mut self, now: Timestamp) {
+        if self.has_background_work() || self.has_scans() {
+            self.state.do_background_work();
             self.answer_scans(now);
         }
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::Data;
-use crate::feed::{Beginning, Opening, Source, Watcher};
+use crate::feed::{LiveSource, StartPoint, SubscriptionSource, Watcher};
 use crate::model::{Error, Filter, Query, Scan, Subscribe, Timestamp};
-use crate::owner::message::{Answer, Message, Reply};
+use crate::owner::message::{CommandReply, CommandResult, Message};
 use crate::owner::response::Response;
 
 /// How many turns a subscription to one key may leave unread before it has to read the history.
@@ -13,7 +13,12 @@ const UNREAD: usize = 64;
 
 impl<T: Clone + Send + Sync + 'static> Data<T> {
     /// Answer a command in its place in the order.
-    pub(in crate::owner) fn read(&mut self, message: Message<T>, reply: Reply<T>, now: Timestamp) {
+    pub(in crate::owner) fn read(
+        &mut self,
+        message: Message<T>,
+        reply: CommandReply<T>,
+        now: Timestamp,
+    ) {
         match message {
             Message::Read { key, hash, query } => {
                 reply.send(self.query(hash, &key, query, now));
@@ -23,8 +28,8 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
                 self.answer_scans(now);
             }
             Message::Subscribe(subscribe) => {
-                let opening = self.subscribe(*subscribe, now);
-                reply.send(opening.map(Response::Subscription));
+                let source = self.subscribe(*subscribe, now);
+                reply.send(source.map(Response::Subscription));
             }
             Message::Watch { key, watcher } => {
                 reply.send(Ok(Response::Watch(self.publisher.watch(key, watcher))));
@@ -39,7 +44,13 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
     }
 
     #[inline]
-    pub(super) fn query(&self, hash: u64, key: &str, query: Query, now: Timestamp) -> Answer<T> {
+    pub(super) fn query(
+        &self,
+        hash: u64,
+        key: &str,
+        query: Query,
+        now: Timestamp,
+    ) -> CommandResult<T> {
         let map = self.state.map();
         Ok(match query {
             Query::Entry => Response::Entry(map.get(hash, key, now)),
@@ -50,7 +61,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
                 Response::Range(map.range(hash, key, now, (offset, limit))?)
             }
             Query::Slice { offset, limit } => {
-                Response::Slice(map.part(hash, key, now, (offset, limit))?)
+                Response::Slice(map.slice(hash, key, now, (offset, limit))?)
             }
         })
     }
@@ -60,24 +71,24 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
         &mut self,
         Subscribe { filter, start }: Subscribe,
         now: Timestamp,
-    ) -> Result<Opening<T>, Error> {
+    ) -> Result<SubscriptionSource<T>, Error> {
         let head = self.revision();
         let after = self.hub.resolve_start(start, head)?;
         let (source, entry) = match &filter {
             Filter::All | Filter::Prefix(_) => {
-                let (receiver, listening) = self.publisher.subscribe();
-                (Source::Channel { receiver, _listening: listening }, None)
+                let (receiver, guard) = self.publisher.subscribe();
+                (LiveSource::Channel { receiver, _guard: guard }, None)
             }
             Filter::Key(key) => {
                 let watcher = Watcher::new(UNREAD);
-                let listening = self.publisher.watch(key.clone(), Arc::clone(&watcher));
+                let guard = self.publisher.watch(key.clone(), Arc::clone(&watcher));
                 let map = self.state.map();
                 let entry = map.get(map.hash(key), key, now);
-                (Source::Watcher { watcher, _listening: listening }, entry)
+                (LiveSource::Watcher { watcher, _guard: guard }, entry)
             }
         };
-        let beginning = Beginning { filter, start, source, after, head, entry };
-        Ok(Opening::new(Arc::clone(&self.hub), beginning))
+        let start_point = StartPoint { filter, start, source, after, head, entry };
+        Ok(SubscriptionSource::new(Arc::clone(&self.hub), start_point))
     }
 
     /// Answer the scans that wait, once the index is there.

@@ -21,12 +21,12 @@ pub(crate) fn channel<M>(capacity: usize) -> (Sender<M>, Receiver<M>) {
     let queue = Queue {
         messages: Vec::new(),
         reserved: 0,
-        line: BTreeMap::new(),
+        waiters: BTreeMap::new(),
         next_ticket: 0,
-        parked: None,
+        receiver_waker: None,
         senders: 1,
         closed: false,
-        let_go_from: None,
+        abandoned_from: None,
     };
     let shared = Arc::new(Shared { queue: Mutex::new(queue), capacity: capacity.max(1) });
     (Sender(Arc::clone(&shared)), Receiver(shared))
@@ -43,19 +43,19 @@ struct Queue<M> {
     /// Room that was promised to permits.
     reserved: usize,
     /// Who waits for room, by ticket.
-    line: BTreeMap<u64, Waiting<M>>,
+    waiters: BTreeMap<u64, BlockedMessage<M>>,
     /// The ticket of the next message that comes to the line.
     next_ticket: u64,
     /// The receiver, if it waits for a message.
-    parked: Option<Waker>,
+    receiver_waker: Option<Waker>,
     senders: usize,
     closed: bool,
     /// The first ticket of those who were in the line when it was closed: theirs, and all later ones, were
     /// never queued.
-    let_go_from: Option<u64>,
+    abandoned_from: Option<u64>,
 }
 
-struct Waiting<M> {
+struct BlockedMessage<M> {
     message: M,
     /// Woken when the message is queued, if its sender cares.
     waker: Option<Waker>,
@@ -63,25 +63,25 @@ struct Waiting<M> {
 
 /// Why nothing can be queued now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NoRoom {
+pub(crate) enum QueueError {
     Full,
     Closed,
 }
 
 impl<M> Queue<M> {
     fn has_room(&self, capacity: usize) -> bool {
-        self.line.is_empty() && self.messages.len() + self.reserved < capacity
+        self.waiters.is_empty() && self.messages.len() + self.reserved < capacity
     }
 
     /// Whether the message with this ticket was still in line when the queue was closed.
-    fn has_let_go(&self, ticket: u64) -> bool {
-        self.let_go_from.is_some_and(|first| ticket >= first)
+    fn has_abandoned(&self, ticket: u64) -> bool {
+        self.abandoned_from.is_some_and(|first| ticket >= first)
     }
 
     /// Let in from the line as many as there is room for. Says whom to wake.
     fn admit(&mut self, capacity: usize, wake: &mut Vec<Waker>) {
         while self.messages.len() + self.reserved < capacity
-            && let Some((_, Waiting { message, waker })) = self.line.pop_first()
+            && let Some((_, BlockedMessage { message, waker })) = self.waiters.pop_first()
         {
             self.messages.push(message);
             wake.extend(waker);
@@ -95,31 +95,31 @@ impl<M> Sender<M> {
     /// Queue a message, or stand in line with it when the queue is full.
     ///
     /// Fails, and drops the message, when the queue is closed.
-    pub(crate) fn push(&self, message: M) -> Result<Option<Ticket<'_, M>>, NoRoom> {
+    pub(crate) fn push(&self, message: M) -> Result<Option<Ticket<'_, M>>, QueueError> {
         let Shared { queue, capacity } = &*self.0;
         let mut queue = queue.lock();
         if queue.closed {
             drop(queue);
-            return Err(NoRoom::Closed);
+            return Err(QueueError::Closed);
         }
         if queue.has_room(*capacity) {
             queue.messages.push(message);
-            let parked = queue.parked.take();
+            let receiver_waker = queue.receiver_waker.take();
             drop(queue);
-            if let Some(parked) = parked {
-                parked.wake();
+            if let Some(receiver_waker) = receiver_waker {
+                receiver_waker.wake();
             }
             return Ok(None);
         }
         let ticket = queue.next_ticket;
         queue.next_ticket += 1;
-        queue.line.insert(ticket, Waiting { message, waker: None });
+        queue.waiters.insert(ticket, BlockedMessage { message, waker: None });
         Ok(Some(Ticket { shared: &self.0, ticket }))
     }
 
     /// Queue a message as soon as there is room. A message of a dropped future was either queued or
     /// is gone.
-    pub(crate) async fn send(&self, message: M) -> Result<(), NoRoom> {
+    pub(crate) async fn send(&self, message: M) -> Result<(), QueueError> {
         match self.push(message)? {
             Some(ticket) => ticket.queued().await,
             None => Ok(()),
@@ -127,13 +127,13 @@ impl<M> Sender<M> {
     }
 
     /// Keep room for a message that is made next.
-    pub(crate) fn try_reserve(&self) -> Result<Permit<'_, M>, NoRoom> {
+    pub(crate) fn try_reserve(&self) -> Result<Permit<'_, M>, QueueError> {
         let mut queue = self.0.queue.lock();
         if queue.closed {
-            return Err(NoRoom::Closed);
+            return Err(QueueError::Closed);
         }
         if !queue.has_room(self.0.capacity) {
-            return Err(NoRoom::Full);
+            return Err(QueueError::Full);
         }
         queue.reserved += 1;
         Ok(Permit { shared: &self.0 })
@@ -160,10 +160,10 @@ impl<M> Drop for Sender<M> {
     fn drop(&mut self) {
         let mut queue = self.0.queue.lock();
         queue.senders -= 1;
-        let parked = if queue.senders == 0 { queue.parked.take() } else { None };
+        let receiver_waker = if queue.senders == 0 { queue.receiver_waker.take() } else { None };
         drop(queue);
-        if let Some(parked) = parked {
-            parked.wake();
+        if let Some(receiver_waker) = receiver_waker {
+            receiver_waker.wake();
         }
     }
 }
@@ -182,10 +182,10 @@ impl<M> Permit<'_, M> {
             return;
         }
         queue.messages.push(message);
-        let parked = queue.parked.take();
+        let receiver_waker = queue.receiver_waker.take();
         drop(queue);
-        if let Some(parked) = parked {
-            parked.wake();
+        if let Some(receiver_waker) = receiver_waker {
+            receiver_waker.wake();
         }
     }
 }
@@ -196,7 +196,7 @@ impl<M> Drop for Permit<'_, M> {
         let mut queue = self.shared.queue.lock();
         queue.reserved -= 1;
         queue.admit(self.shared.capacity, &mut wake);
-        wake.extend(queue.parked.take());
+        wake.extend(queue.receiver_waker.take());
         drop(queue);
         wake.into_iter().for_each(Waker::wake);
     }
@@ -209,28 +209,32 @@ pub(crate) struct Ticket<'a, M> {
 }
 
 impl<M> Ticket<'_, M> {
-    async fn queued(self) -> Result<(), NoRoom> {
+    async fn queued(self) -> Result<(), QueueError> {
         std::future::poll_fn(|cx| {
             let mut queue = self.shared.queue.lock();
-            if let Some(waiting) = queue.line.get_mut(&self.ticket) {
+            if let Some(waiting) = queue.waiters.get_mut(&self.ticket) {
                 waiting.waker = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            Poll::Ready(if queue.has_let_go(self.ticket) { Err(NoRoom::Closed) } else { Ok(()) })
+            Poll::Ready(if queue.has_abandoned(self.ticket) {
+                Err(QueueError::Closed)
+            } else {
+                Ok(())
+            })
         })
         .await
     }
 
     /// Whether the queue was closed before there was room, so that the message was never queued.
-    pub(crate) fn is_let_go(&self) -> bool {
-        self.shared.queue.lock().has_let_go(self.ticket)
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.shared.queue.lock().has_abandoned(self.ticket)
     }
 }
 
 impl<M> Drop for Ticket<'_, M> {
     fn drop(&mut self) {
         let mut queue = self.shared.queue.lock();
-        let left = queue.line.remove(&self.ticket);
+        let left = queue.waiters.remove(&self.ticket);
         drop(queue);
         drop(left); // outside the lock: it may be a caller's value
     }
@@ -271,7 +275,7 @@ impl<M> Receiver<M> {
             if queue.senders == 0 || queue.closed {
                 return Poll::Ready(0);
             }
-            queue.parked = cx.map(|cx| cx.waker().clone());
+            queue.receiver_waker = cx.map(|cx| cx.waker().clone());
             return Poll::Pending;
         }
         let before = into.len();
@@ -281,7 +285,7 @@ impl<M> Receiver<M> {
             let end = limit.min(queue.messages.len());
             into.extend(queue.messages.drain(..end));
         }
-        if !queue.line.is_empty() {
+        if !queue.waiters.is_empty() {
             let mut wake = Vec::new();
             queue.admit(self.0.capacity, &mut wake);
             drop(queue);
@@ -294,12 +298,12 @@ impl<M> Receiver<M> {
     pub(crate) fn close(&mut self) {
         let mut queue = self.0.queue.lock();
         queue.closed = true;
-        let line = std::mem::take(&mut queue.line);
-        if let Some((first, _)) = line.first_key_value() {
-            queue.let_go_from.get_or_insert(*first);
+        let waiters = std::mem::take(&mut queue.waiters);
+        if let Some((first, _)) = waiters.first_key_value() {
+            queue.abandoned_from.get_or_insert(*first);
         }
         drop(queue);
-        for waiting in line.into_values() {
+        for waiting in waiters.into_values() {
             if let Some(waker) = waiting.waker {
                 waker.wake();
             }

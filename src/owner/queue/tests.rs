@@ -32,10 +32,10 @@ async fn who_finds_it_full_stands_in_line() {
     let mut tickets: Vec<_> = (0..6).map(|n| sender.push(n).unwrap()).collect();
     assert_eq!(tickets.iter().flatten().count(), 4);
     assert_eq!(sender.len(), 2, "it is bounded");
-    assert_eq!(sender.try_reserve().err(), Some(NoRoom::Full));
+    assert_eq!(sender.try_reserve().err(), Some(QueueError::Full));
     tickets[3] = None; // leaves, and takes its message along
     assert_eq!(some(&mut receiver, 10).await, [0, 1]);
-    assert_eq!(sender.try_reserve().err(), Some(NoRoom::Full), "the line comes first");
+    assert_eq!(sender.try_reserve().err(), Some(QueueError::Full), "blocked senders come first");
     assert_eq!(some(&mut receiver, 10).await, [2, 4]);
     tickets.clear(); // to leave when one is through does nothing
     assert_eq!(some(&mut receiver, 10).await, [5]);
@@ -46,11 +46,11 @@ async fn who_finds_it_full_stands_in_line() {
 async fn a_permit_is_room_for_one() {
     let (sender, mut receiver) = channel(1);
     let permit = sender.try_reserve().unwrap_or_else(|_| panic!("it is empty"));
-    assert_eq!(sender.try_reserve().err(), Some(NoRoom::Full));
+    assert_eq!(sender.try_reserve().err(), Some(QueueError::Full));
     let mut waits = pin!(sender.send(7));
     assert!(poll(waits.as_mut()).is_pending());
     drop(permit);
-    assert_eq!(poll(waits.as_mut()), Poll::Ready(Ok(())), "the room goes to the line");
+    assert_eq!(poll(waits.as_mut()), Poll::Ready(Ok(())), "the room goes to a blocked sender");
     assert_eq!(some(&mut receiver, 1).await, [7]);
     let permit = sender.try_reserve().unwrap_or_else(|_| panic!("it is empty"));
     permit.send(8);
@@ -67,10 +67,10 @@ async fn closing_keeps_what_is_queued_and_lets_the_line_go() {
     assert!(poll(waits.as_mut()).is_pending());
     receiver.close();
     assert!(receiver.is_closed());
-    assert_eq!(poll(waits), Poll::Ready(Err(NoRoom::Closed)));
+    assert_eq!(poll(waits), Poll::Ready(Err(QueueError::Closed)));
     assert_eq!(Arc::strong_count(&in_line), 1);
-    assert_eq!(sender.push(Arc::new(2)).err(), Some(NoRoom::Closed));
-    assert_eq!(sender.try_reserve().err(), Some(NoRoom::Closed));
+    assert_eq!(sender.push(Arc::new(2)).err(), Some(QueueError::Closed));
+    assert_eq!(sender.try_reserve().err(), Some(QueueError::Closed));
     assert_eq!(some(&mut receiver, 10).await, [Arc::new(0)]);
     assert!(some(&mut receiver, 10).await.is_empty());
 }
@@ -83,8 +83,8 @@ async fn a_ticket_knows_whether_it_was_let_go() {
     tickets.remove(2);
     receiver.close();
     receiver.close();
-    let let_go: Vec<_> = tickets.iter().flatten().map(Ticket::is_let_go).collect();
-    assert_eq!(let_go, [false, true]);
+    let abandoned: Vec<_> = tickets.iter().flatten().map(Ticket::is_abandoned).collect();
+    assert_eq!(abandoned, [false, true]);
     assert_eq!(some(&mut receiver, 10).await, [1], "what was queued can be received");
 }
 

@@ -7,7 +7,7 @@
 //! (1.05 ms); seven levels reach 146 years.
 //!
 //! A token is four bytes: the number of the place in the map that it is for. When it fires is written
-//! in that place, as [`Armed`], and tells where in the wheel the token lies: a token that is
+//! in that place, as [`TokenTick`], and tells where in the wheel the token lies: a token that is
 //! somewhere else was replaced by one that fires earlier, and is dropped when it is met.
 
 mod token_list;
@@ -33,10 +33,10 @@ const HORIZON: u64 = 1 << 30;
 
 /// The tick in which the token of a place fires, if it has one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Armed(u32);
+pub(crate) struct TokenTick(u32);
 
-impl Armed {
-    pub(crate) const NO: Self = Self(0);
+impl TokenTick {
+    pub(crate) const NONE: Self = Self(0);
     const FLAG: u32 = 1 << 31;
 
     fn at(tick: u64) -> Self {
@@ -95,11 +95,11 @@ impl Wheel {
 
     /// See that a place is looked at by its deadline, where `armed` is what it has; a token that fires
     /// earlier will do. Answers what it has then.
-    pub(crate) fn arm(&mut self, armed: Armed, deadline: Timestamp, place: u32) -> Armed {
+    pub(crate) fn arm(&mut self, token_tick: TokenTick, deadline: Timestamp, id: u32) -> TokenTick {
         let tick = self.tick(deadline).clamp(self.elapsed, self.elapsed + HORIZON).min(LAST_TICK);
-        let before = self.tick_of(armed);
+        let before = self.tick_of(token_tick);
         if before.is_some_and(|before| before <= tick) {
-            return armed;
+            return token_tick;
         }
         // A token that lies in the same slot is looked at when that slot is opened.
         let lies = before.map(|before| self.position(before));
@@ -107,19 +107,19 @@ impl Wheel {
         if lies != Some(position) {
             self.len += 1;
             match position {
-                None => self.soon.push(place),
+                None => self.soon.push(id),
                 Some((level, slot)) => {
-                    self.levels[level].slots[slot].push(place);
+                    self.levels[level].slots[slot].push(id);
                     self.levels[level].occupied |= 1 << slot;
                 }
             }
         }
-        Armed::at(tick)
+        TokenTick::at(tick)
     }
 
     /// Whether the token of a place that is `armed` is among those that have fired.
-    pub(crate) fn has_fired(&self, armed: Armed) -> bool {
-        self.tick_of(armed).is_some_and(|tick| tick < self.fired_end)
+    pub(crate) fn has_fired(&self, token_tick: TokenTick) -> bool {
+        self.tick_of(token_tick).is_some_and(|tick| tick < self.fired_end)
     }
 
     /// The next token whose tick is over. It may be stale: see [`has_fired`](Self::has_fired).
@@ -130,19 +130,19 @@ impl Wheel {
 
     /// The next token whose tick has begun, for those who must know to the nanosecond what is due.
     /// What is looked at too early and armed again is not popped twice, unless by a new
-    /// [`hurry`](Self::hurry).
+    /// [`fire_current_tick`](Self::fire_current_tick).
     pub(crate) fn pop_early(&mut self, now: Timestamp) -> Option<u32> {
         let now = self.tick(now);
         self.pop_until(now, now)
     }
 
     /// Let what lies in the current tick be popped once more.
-    pub(crate) fn hurry(&mut self) {
+    pub(crate) fn fire_current_tick(&mut self) {
         if self.fired.is_empty() {
             self.fired_end = self.elapsed + 1;
         }
-        while let Some(place) = self.soon.pop() {
-            self.fired.push(place);
+        while let Some(id) = self.soon.pop() {
+            self.fired.push(id);
         }
     }
 
@@ -150,9 +150,9 @@ impl Wheel {
         if self.fired.is_empty() {
             self.advance(last, now);
         }
-        let place = self.fired.pop()?;
+        let id = self.fired.pop()?;
         self.len -= 1;
-        Some(place)
+        Some(id)
     }
 
     /// When there may be something to pop.
@@ -175,7 +175,7 @@ impl Wheel {
 
     /// Forget some tokens that are not wanted any more: one chunk of them, so that it takes bounded
     /// time. Goes through all of the wheel, once, in many calls. `look` says what a place has now.
-    pub(crate) fn sweep_some(&mut self, mut look: impl FnMut(u32) -> Armed) {
+    pub(crate) fn sweep_some(&mut self, mut look: impl FnMut(u32) -> TokenTick) {
         let at = self.sweep.unwrap_or(Sweep { level: 0, slot: 0, chunks: usize::MAX });
         let Some(level) = self.levels.get(at.level) else {
             self.sweep = None;
@@ -193,8 +193,8 @@ impl Wheel {
         };
         let here = Some((at.level, at.slot));
         let mut tokens = std::mem::take(&mut self.levels[at.level].slots[at.slot]);
-        self.len -= tokens.retain(chunk, |place| {
-            self.tick_of(look(place)).is_some_and(|tick| self.position(tick) == here)
+        self.len -= tokens.retain(chunk, |id| {
+            self.tick_of(look(id)).is_some_and(|tick| self.position(tick) == here)
         });
         let level = &mut self.levels[at.level];
         if tokens.is_empty() {
@@ -216,9 +216,9 @@ impl Wheel {
     }
 
     /// No token is armed for a tick before `elapsed`, nor for one after the horizon.
-    fn tick_of(&self, armed: Armed) -> Option<u64> {
-        let ahead = armed.0.wrapping_sub(self.elapsed as u32) & !Armed::FLAG;
-        (armed != Armed::NO).then_some(self.elapsed + u64::from(ahead))
+    fn tick_of(&self, token_tick: TokenTick) -> Option<u64> {
+        let ahead = token_tick.0.wrapping_sub(self.elapsed as u32) & !TokenTick::FLAG;
+        (token_tick != TokenTick::NONE).then_some(self.elapsed + u64::from(ahead))
     }
 
     /// The level and the slot of a tick; `None` if it is the current one. The level is that of the
@@ -234,7 +234,7 @@ impl Wheel {
     fn advance(&mut self, last: u64, now: u64) {
         if !self.soon.is_empty() {
             if now > self.elapsed {
-                self.hurry();
+                self.fire_current_tick();
             }
             return;
         }

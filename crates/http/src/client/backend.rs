@@ -3,8 +3,8 @@
 use std::pin::Pin;
 
 use mainspring::Backend;
-use mainspring::internal::Answer;
 use mainspring::internal::Command;
+use mainspring::internal::CommandResult;
 use mainspring::internal::Response;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ impl<T> Backend<T> for Remote
 where
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    type Call<'a> = Pin<Box<dyn Future<Output = Answer<T>> + Send + 'a>>;
+    type Call<'a> = Pin<Box<dyn Future<Output = CommandResult<T>> + Send + 'a>>;
 
     fn send(&self, command: Command<T>) -> Self::Call<'_> {
         Box::pin(async move {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use eventsource_stream::Event as Sent;
 use futures_util::{StreamExt, stream};
-use mainspring::internal::Opening;
+use mainspring::internal::SubscriptionSource;
 use mainspring::internal::read_event;
 use mainspring::internal::{Filter, Start, Subscribe};
 use mainspring::{Error, Event, ResumeToken, StoreId};
@@ -39,7 +39,7 @@ impl Remote {
     pub(super) async fn subscribe<T: DeserializeOwned + Send + Sync + 'static>(
         &self,
         Subscribe { filter, start }: Subscribe,
-    ) -> Result<Opening<T>, Error> {
+    ) -> Result<SubscriptionSource<T>, Error> {
         let remote = self.clone();
         if let Filter::Key(key) = &filter {
             key.validate()?;
@@ -66,7 +66,7 @@ impl Remote {
             let event = follow.next().await?;
             Ok(Some((event, follow)))
         });
-        Ok(Opening::events(store, told, events))
+        Ok(SubscriptionSource::events(store, told, events))
     }
 }
 

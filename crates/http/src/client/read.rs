@@ -1,6 +1,6 @@
 //! Reads, over HTTP.
 
-use mainspring::internal::Answer;
+use mainspring::internal::CommandResult;
 use mainspring::internal::Response;
 use mainspring::internal::{Query, Scan, Slice};
 use mainspring::{Entry, Error, Key, Page};
@@ -25,7 +25,7 @@ impl Remote {
         &self,
         key: &Key,
         query: Query,
-    ) -> Answer<T> {
+    ) -> CommandResult<T> {
         Ok(match query {
             Query::Entry => Response::Entry(self.entry(key).await?),
             // Not by a HEAD, whose answer has no body: any wrong path would be an absent key.

@@ -52,8 +52,8 @@ impl Loaded {
                 self.last = self.last.max(change.at);
                 self.state.apply(&change);
                 // What a clear leaves behind.
-                while self.state.has_chores() {
-                    self.state.do_chore();
+                while self.state.has_background_work() {
+                    self.state.do_background_work();
                 }
             }
         }

@@ -18,7 +18,7 @@ impl<T: Send + Sync + 'static> Collector for Store<T> {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let store = &self.0;
         let stats = store.stats();
-        let spreads = store.spreads(stats.turns);
+        let histograms = store.histograms(stats.turns);
         let mut to = Writer(encoder);
         let health = store.health();
         let failed = matches!(health, Err(mainspring::Error::JournalFailed(_)));
@@ -42,9 +42,9 @@ impl<T: Send + Sync + 'static> Collector for Store<T> {
             gauge "history_weight" Bytes = stats.history_bytes, "Weight of the changes in the history";
         }
         let limits = SIZES.iter().map(|size| *size as f64).chain([f64::INFINITY]);
-        let classes: Vec<_> = limits.zip(spreads.turns).collect();
+        let classes: Vec<_> = limits.zip(histograms.turns).collect();
         let help = "Commands in a turn of the owner";
-        to.histogram("turn_commands", None, help, spreads.commands as f64, &classes)?;
+        to.histogram("turn_commands", None, help, histograms.commands as f64, &classes)?;
 
         let journal = stats.journal;
         let unsynced = journal.unsynced.as_secs_f64();
@@ -57,7 +57,7 @@ impl<T: Send + Sync + 'static> Collector for Store<T> {
             gauge "journal_size" Bytes = journal.bytes, "Size of the journal on disk";
         }
         let limits = SYNC_TIMES.iter().map(Duration::as_secs_f64).chain([f64::INFINITY]);
-        let classes: Vec<_> = limits.zip(spreads.syncs).collect();
+        let classes: Vec<_> = limits.zip(histograms.syncs).collect();
         let (help, sum) = ("Time of a sync of the journal", journal.sync_time.as_secs_f64());
         to.histogram("journal_sync_duration", Some(&Seconds), help, sum, &classes)
     }

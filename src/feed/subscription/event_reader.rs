@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
 use super::feed::Feed;
-use super::walk::Walk;
-use super::{Beginning, Event};
+use super::walk::SnapshotWalk;
+use super::{Event, StartPoint};
 use crate::feed::{Hub, Mark, Turn};
 use crate::model::{Change, Error, Filter, Start};
 
@@ -17,22 +17,22 @@ use crate::model::{Change, Error, Filter, Start};
 const HIDDEN_AT_MOST: u64 = 1_024;
 const SILENT_AT_MOST: Duration = Duration::from_secs(5);
 
-pub(super) struct Follower<T> {
+pub(super) struct EventReader<T> {
     feed: Feed<T>,
     filter: Filter,
     /// The snapshot, until it is complete.
-    walk: Option<Walk<T>>,
+    walk: Option<SnapshotWalk<T>>,
     ready: VecDeque<Event<T>>,
     /// The revision that was told last.
-    told: u64,
+    delivered: u64,
     /// When to tell of progress, if there has been any.
     /// Made when it is first waited for: most subscriptions are read in time.
     tick: Option<Pin<Box<Sleep>>>,
 }
 
-impl<T: Clone + Send + Sync + 'static> Follower<T> {
-    pub(super) fn new(hub: Arc<Hub<T>>, mark: Arc<Mark>, beginning: Beginning<T>) -> Self {
-        let Beginning { filter, start, source, after, head, entry } = beginning;
+impl<T: Clone + Send + Sync + 'static> EventReader<T> {
+    pub(super) fn new(hub: Arc<Hub<T>>, mark: Arc<Mark>, start_point: StartPoint<T>) -> Self {
+        let StartPoint { filter, start, source, after, head, entry } = start_point;
         let mut ready = VecDeque::new();
         let mut walk = None;
         if start == Start::Snapshot {
@@ -41,7 +41,7 @@ impl<T: Clone + Send + Sync + 'static> Follower<T> {
                 ready.extend(entry.map(|entry| Event::Entry { key: key.clone(), entry }));
                 ready.push_back(Event::SnapshotEnd { revision: head });
             } else {
-                walk = Some(Walk::default());
+                walk = Some(SnapshotWalk::default());
             }
         }
         Self {
@@ -49,14 +49,14 @@ impl<T: Clone + Send + Sync + 'static> Follower<T> {
             filter,
             walk,
             ready,
-            told: after,
+            delivered: after,
             tick: None,
         }
     }
 
     pub(super) fn take_ready(&mut self) -> Option<Event<T>> {
         let event = self.ready.pop_front()?;
-        self.told = event.revision().unwrap_or(self.told);
+        self.delivered = event.revision().unwrap_or(self.delivered);
         Some(event)
     }
 
@@ -80,18 +80,18 @@ impl<T: Clone + Send + Sync + 'static> Follower<T> {
                 biased;
                 turn = self.feed.next() => {
                     let (turn, after) = turn?;
-                    self.tell(&turn, after);
+                    self.push_events(&turn, after);
                 }
                 () = &mut *tick => {
                     tick.as_mut().reset(Instant::now() + SILENT_AT_MOST);
                     self.feed.skip_hidden();
-                    self.tell_progress(1);
+                    self.push_progress(1);
                 }
             }
         }
     }
 
-    fn tell(&mut self, turn: &Turn<T>, after: u64) {
+    fn push_events(&mut self, turn: &Turn<T>, after: u64) {
         let news = turn.partition_point(|change| change.revision <= after);
         let mut rest = &turn[news..];
         while !rest.is_empty() {
@@ -110,14 +110,14 @@ impl<T: Clone + Send + Sync + 'static> Follower<T> {
             }
         }
         if self.ready.is_empty() {
-            self.tell_progress(HIDDEN_AT_MOST);
+            self.push_progress(HIDDEN_AT_MOST);
         }
     }
 
     /// If nothing was told for this many changes, say so.
-    fn tell_progress(&mut self, at_least: u64) {
+    fn push_progress(&mut self, at_least: u64) {
         let revision = self.feed.position();
-        if self.ready.is_empty() && revision >= self.told + at_least {
+        if self.ready.is_empty() && revision >= self.delivered + at_least {
             self.ready.push_back(Event::Progress { revision });
         }
     }

@@ -9,8 +9,8 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::Owner;
-use super::compaction::Ended;
-use super::poll_on_wake::PollOnWake;
+use super::compaction::CompactionResult;
+use super::lazy_poll::LazyPoll;
 use crate::journal::Journal;
 use crate::model::Timestamp;
 use crate::owner::clock::Clock;
@@ -21,13 +21,13 @@ use crate::owner::message::Envelope;
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// Why the owner is awake.
-pub(super) enum Woken {
+pub(super) enum WakeReason {
     /// There are commands.
     Commands,
     /// Others have appended to the journal.
     Foreign,
     /// The compaction of the journal has ended.
-    Compacted(Ended),
+    Compacted(CompactionResult),
     /// Something is due, or there is time for a chore.
     Idle,
     /// The store was cancelled, or its last handle is gone.
@@ -35,17 +35,17 @@ pub(super) enum Woken {
 }
 
 /// What outlives a single wait.
-pub(super) struct Waits {
-    cancelled: PollOnWake<WaitForCancellationFutureOwned>,
-    alarm: PollOnWake<Sleep>,
+pub(super) struct WakeSources {
+    cancelled: LazyPoll<WaitForCancellationFutureOwned>,
+    alarm: LazyPoll<Sleep>,
     alarm_at: Option<Timestamp>,
 }
 
-impl Waits {
+impl WakeSources {
     pub(super) fn new(token: &CancellationToken) -> Self {
         Self {
-            cancelled: PollOnWake::new(token.clone().cancelled_owned()),
-            alarm: PollOnWake::new(sleep(LONGEST_SLEEP)),
+            cancelled: LazyPoll::new(token.clone().cancelled_owned()),
+            alarm: LazyPoll::new(sleep(LONGEST_SLEEP)),
             alarm_at: None,
         }
     }
@@ -80,33 +80,37 @@ where
     J: Journal<T>,
 {
     /// Wait for something to do. Commands are put into the batch, which is empty.
-    pub(super) async fn woken(&mut self, waits: &mut Waits, batch: &mut Vec<Envelope<T>>) -> Woken {
-        waits.set_alarm(self.next_deadline(), &self.clock);
-        let has_chores = self.data.has_chores();
+    pub(super) async fn wait_for_work(
+        &mut self,
+        sources: &mut WakeSources,
+        batch: &mut Vec<Envelope<T>>,
+    ) -> WakeReason {
+        sources.set_alarm(self.next_deadline(), &self.clock);
+        let has_background_work = self.data.has_background_work();
         let (queue, drain) = (&mut self.queue, self.drain);
         let compactions = &mut self.compactions;
         let mut foreign = pin!(self.log.tail());
         // Chores are done when there is nothing else to do.
         let mut rest = pin!(tokio::task::yield_now());
         poll_fn(|cx| {
-            if Pin::new(&mut waits.cancelled).poll(cx).is_ready() {
-                return Poll::Ready(Woken::End);
+            if Pin::new(&mut sources.cancelled).poll(cx).is_ready() {
+                return Poll::Ready(WakeReason::End);
             }
             if foreign.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Woken::Foreign);
+                return Poll::Ready(WakeReason::Foreign);
             }
             if let Poll::Ready(ended) = compactions.poll_ended(cx) {
-                return Poll::Ready(Woken::Compacted(ended));
+                return Poll::Ready(WakeReason::Compacted(ended));
             }
             match queue.poll_recv(cx, batch, drain) {
-                Poll::Ready(0) => return Poll::Ready(Woken::End),
-                Poll::Ready(_) => return Poll::Ready(Woken::Commands),
+                Poll::Ready(0) => return Poll::Ready(WakeReason::End),
+                Poll::Ready(_) => return Poll::Ready(WakeReason::Commands),
                 Poll::Pending => {}
             }
-            if has_chores && rest.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Woken::Idle);
+            if has_background_work && rest.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(WakeReason::Idle);
             }
-            waits.poll_alarm(cx).map(|()| Woken::Idle)
+            sources.poll_alarm(cx).map(|()| WakeReason::Idle)
         })
         .await
     }

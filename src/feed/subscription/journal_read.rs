@@ -8,16 +8,16 @@ use crate::feed::{Hub, Turn};
 use crate::journal::{JournalError, Past, ReadError};
 use crate::model::{Change, Error};
 
-type Read<T> = Result<Vec<Change<T>>, ReadError>;
+type ReadResult<T> = Result<Vec<Change<T>>, ReadError>;
 
 /// A read of the journal that is under way. It goes on if the future that waits for it is dropped.
-pub(super) struct Reading<T> {
+pub(super) struct JournalRead<T> {
     after: u64,
     up_to: u64,
-    future: ReusableBoxFuture<'static, Read<T>>,
+    future: ReusableBoxFuture<'static, ReadResult<T>>,
 }
 
-impl<T: Send + Sync + 'static> Reading<T> {
+impl<T: Send + Sync + 'static> JournalRead<T> {
     /// Read what follows a revision, up to where the history begins: what is there has been published.
     pub(super) fn start(past: Arc<dyn Past<T>>, after: u64, up_to: u64) -> Self {
         let future = ReusableBoxFuture::new(async move { past.read(after, up_to).await });
@@ -29,7 +29,7 @@ impl<T: Send + Sync + 'static> Reading<T> {
         let read = std::future::poll_fn(|cx| self.future.poll(cx)).await;
         let mut changes = read.map_err(|error| match error {
             ReadError::Compacted { oldest } => {
-                Error::Compacted { oldest: oldest.min(hub.history.span().floor) }
+                Error::Compacted { oldest: oldest.min(hub.history.size().floor) }
             }
             ReadError::Failed(JournalError(cause)) => Error::JournalFailed(cause),
         })?;
@@ -87,7 +87,7 @@ mod tests {
         let map = Arc::clone(State::new(weigher.clone(), Timestamp::from_nanos(1)).map());
         let hub = Hub::new(map, History::new(0, 0), weigher);
         let past = Arc::new(Given(given.to_vec()));
-        Reading::start(past, 3, 6).done(&hub).await.map(|turn| turn.len())
+        JournalRead::start(past, 3, 6).done(&hub).await.map(|turn| turn.len())
     }
 
     #[tokio::test]

@@ -10,20 +10,20 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use parking_lot::Mutex;
 
-pub(super) struct PollOnWake<F> {
+pub(super) struct LazyPoll<F> {
     future: Pin<Box<F>>,
-    bell: Arc<Bell>,
+    flag: Arc<WakeFlag>,
 }
 
-struct Bell {
-    rung: AtomicBool,
+struct WakeFlag {
+    is_set: AtomicBool,
     /// Who waits for it.
     waker: Mutex<Option<Waker>>,
 }
 
-impl Wake for Bell {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
-        self.rung.store(true, Ordering::Release);
+        self.is_set.store(true, Ordering::Release);
         let waker = self.waker.lock().clone();
         if let Some(waker) = waker {
             waker.wake();
@@ -31,30 +31,30 @@ impl Wake for Bell {
     }
 }
 
-impl<F> PollOnWake<F> {
+impl<F> LazyPoll<F> {
     /// Must be polled by one task only, whose waker stays the same.
     pub(super) fn new(future: F) -> Self {
-        let bell = Bell { rung: AtomicBool::new(true), waker: Mutex::new(None) };
-        Self { future: Box::pin(future), bell: Arc::new(bell) }
+        let flag = WakeFlag { is_set: AtomicBool::new(true), waker: Mutex::new(None) };
+        Self { future: Box::pin(future), flag: Arc::new(flag) }
     }
 
     /// The future, to be changed; it is polled afterwards.
     pub(super) fn renew(&mut self) -> Pin<&mut F> {
-        self.bell.rung.store(true, Ordering::Relaxed);
+        self.flag.is_set.store(true, Ordering::Relaxed);
         self.future.as_mut()
     }
 }
 
-impl<F: Future> Future for PollOnWake<F> {
+impl<F: Future> Future for LazyPoll<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        if !self.bell.rung.load(Ordering::Acquire) {
+        if !self.flag.is_set.load(Ordering::Acquire) {
             return Poll::Pending;
         }
-        *self.bell.waker.lock() = Some(cx.waker().clone());
-        self.bell.rung.store(false, Ordering::Release);
-        let waker = Waker::from(Arc::clone(&self.bell));
+        *self.flag.waker.lock() = Some(cx.waker().clone());
+        self.flag.is_set.store(false, Ordering::Release);
+        let waker = Waker::from(Arc::clone(&self.flag));
         self.future.as_mut().poll(&mut Context::from_waker(&waker))
     }
 }
@@ -67,7 +67,7 @@ mod tests {
     #[tokio::test]
     async fn it_wakes_the_one_who_waits() {
         let token = CancellationToken::new();
-        let waiting = tokio::spawn(PollOnWake::new(token.clone().cancelled_owned()));
+        let waiting = tokio::spawn(LazyPoll::new(token.clone().cancelled_owned()));
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         token.cancel();

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::Owner;
 use crate::journal::Journal;
-use crate::model::{Error, Prepared, Timestamp, Written};
-use crate::owner::message::{Answer, Envelope, Message, Reply};
+use crate::model::{Error, PreparedWrite, Timestamp, Written};
+use crate::owner::message::{CommandReply, CommandResult, Envelope, Message};
 use crate::owner::reply;
 use crate::owner::response::Response;
 
-type Writes<T> = Vec<Result<Prepared<T>, Error>>;
+type Writes<T> = Vec<Result<PreparedWrite<T>, Error>>;
 type Results<T> = Vec<Result<Written<T>, Error>>;
 
 impl<T, J> Owner<T, J>
@@ -44,7 +44,7 @@ where
     async fn split_writes(
         &mut self,
         mut writes: Writes<T>,
-        reply: Reply<T>,
+        reply: CommandReply<T>,
         cause: Arc<str>,
         mut now: Timestamp,
     ) {
@@ -54,7 +54,7 @@ where
         let mut results = Vec::with_capacity(writes.len());
         let rest = writes.split_off(writes.len() / 2);
         for half in [writes, rest] {
-            let (part, command) = Part::new(half);
+            let (part, command) = PartialCommand::new(half);
             Box::pin(self.planned_turn(vec![command], now)).await;
             if !part.add_to(&mut results) {
                 return;
@@ -66,12 +66,12 @@ where
 }
 
 /// Some of the writes of one command, as a command of its own.
-pub(super) struct Part<T> {
-    answer: reply::Answer<Answer<T>>,
+pub(super) struct PartialCommand<T> {
+    answer: reply::ReplyReceiver<CommandResult<T>>,
     length: usize,
 }
 
-impl<T> Part<T> {
+impl<T> PartialCommand<T> {
     pub(super) fn new(writes: Writes<T>) -> (Self, Envelope<T>) {
         let (reply, answer) = reply::channel(None);
         let length = writes.len();

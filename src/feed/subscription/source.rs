@@ -7,28 +7,28 @@ use std::sync::Arc;
 use futures_core::Stream;
 use tokio::sync::broadcast;
 
-use crate::feed::{Hub, Listening, Mark, Turn, Watcher};
+use crate::feed::{Hub, ListenerGuard, Mark, Turn, Watcher};
 use crate::model::{Entry, Error, Event, Filter, Start, StoreId};
 
 /// Where a subscription begins, and what it reads from: the answer of a backend, of which the handle makes a
 /// [`Subscription`](crate::Subscription).
-pub struct Opening<T>(pub(super) Origin<T>);
+pub struct SubscriptionSource<T>(pub(super) SourceKind<T>);
 
-pub(super) enum Origin<T> {
+pub(super) enum SourceKind<T> {
     /// The change stream of this process.
-    Hub { hub: Arc<Hub<T>>, mark: Arc<Mark>, beginning: Box<Beginning<T>> },
+    Local { hub: Arc<Hub<T>>, mark: Arc<Mark>, start_point: Box<StartPoint<T>> },
     /// Events that come ready from somewhere else.
-    Events { store: StoreId, resume: Option<u64>, events: Events<T> },
+    Remote { store: StoreId, resume: Option<u64>, events: Events<T> },
 }
 
 /// Events that come ready from somewhere else. A stream that ends means [`Error::Closed`].
 pub(super) type Events<T> = Pin<Box<dyn Stream<Item = Result<Event<T>, Error>> + Send>>;
 
 /// Where a subscription to the change stream of this process begins, all of it taken at one moment.
-pub(crate) struct Beginning<T> {
+pub(crate) struct StartPoint<T> {
     pub(crate) filter: Filter,
     pub(crate) start: Start,
-    pub(crate) source: Source<T>,
+    pub(crate) source: LiveSource<T>,
     /// Deliver what comes after this revision.
     pub(crate) after: u64,
     /// The newest revision.
@@ -37,7 +37,7 @@ pub(crate) struct Beginning<T> {
     pub(crate) entry: Option<Entry<T>>,
 }
 
-impl<T> Source<T> {
+impl<T> LiveSource<T> {
     /// The mark of a subscription that begins after this revision, where `head` is the newest one.
     fn mark(&self, after: u64, head: u64) -> Arc<Mark> {
         let mark = match self {
@@ -52,17 +52,17 @@ impl<T> Source<T> {
 }
 
 /// Where changes come from.
-pub(crate) enum Source<T> {
-    Channel { receiver: broadcast::Receiver<Turn<T>>, _listening: Listening },
-    Watcher { watcher: Arc<Watcher<T>>, _listening: Listening },
+pub(crate) enum LiveSource<T> {
+    Channel { receiver: broadcast::Receiver<Turn<T>>, _guard: ListenerGuard },
+    Watcher { watcher: Arc<Watcher<T>>, _guard: ListenerGuard },
 }
 
-impl<T> Opening<T> {
+impl<T> SubscriptionSource<T> {
     /// A subscription to the change stream. It counts as one that is behind from now on.
-    pub(crate) fn new(hub: Arc<Hub<T>>, beginning: Beginning<T>) -> Self {
-        let mark = beginning.source.mark(beginning.after, beginning.head);
+    pub(crate) fn new(hub: Arc<Hub<T>>, start_point: StartPoint<T>) -> Self {
+        let mark = start_point.source.mark(start_point.after, start_point.head);
         hub.lag.observe(&mark);
-        Self(Origin::Hub { hub, mark, beginning: Box::new(beginning) })
+        Self(SourceKind::Local { hub, mark, start_point: Box::new(start_point) })
     }
 
     /// A subscription to the changes of the store with this id that delivers these events. `resume` is the revision
@@ -72,12 +72,12 @@ impl<T> Opening<T> {
         resume: Option<u64>,
         events: impl Stream<Item = Result<Event<T>, Error>> + Send + 'static,
     ) -> Self {
-        Self(Origin::Events { store, resume, events: Box::pin(events) })
+        Self(SourceKind::Remote { store, resume, events: Box::pin(events) })
     }
 }
 
-impl<T> fmt::Debug for Opening<T> {
+impl<T> fmt::Debug for SubscriptionSource<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opening").finish_non_exhaustive()
+        f.debug_struct("SubscriptionSource").finish_non_exhaustive()
     }
 }
