@@ -101,8 +101,8 @@ async fn a_snapshot_of_document_003() {
     let done = take("{}", &fresh("import-003-empty")).expect("it is a snapshot");
     assert_eq!((done.format, done.entries), (Format::Snapshot003, 0));
     refused("import-003-torn", &text[..40], "the input: ");
-    refused("import-003-null", "{\"a\": null}", "the key \"a\": null is no value");
-    refused("import-003-nested", "{\"a\": [[1]]}", "a list cannot be inside a list");
+    refused("import-003-null", "{\"a\": null}", "the key \"a\": null is not a value");
+    refused("import-003-nested", "{\"a\": [[1]]}", "a list cannot contain a list");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn an_export_comes_back_as_it_was() {
     refused("import-export-torn", &text[..text.len() - 10], "line 7");
     refused("import-export-twice", &format!("{odd}\n{odd}"), "line 2: there is another line");
     let strange = odd.replace("json_slice", "set");
-    refused("import-export-kind", &strange, "\"set\" is no kind of value");
+    refused("import-export-kind", &strange, "unknown kind of value \"set\"");
 }
 
 #[tokio::test]
@@ -260,7 +260,7 @@ async fn imported_entry_without_time_left_expires_at_the_start() {
     refused(
         "import-left-wrong",
         &format!("{ROW},\"expires_in\":\"soon\"}}"),
-        "line 1: its expires_in: ",
+        "line 1: invalid expires_in: ",
     );
 }
 

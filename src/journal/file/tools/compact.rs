@@ -89,7 +89,7 @@ fn write(
     let io = |action| FileError::io(path.clone(), action);
     log.rotate().map_err(|error| FileError::Impossible(error.to_string()))?;
     let mut writer =
-        SnapshotWriter::create(Arc::clone(disk), store).map_err(io("write a snapshot to it"))?;
+        SnapshotWriter::create(Arc::clone(disk), store).map_err(io("write a snapshot"))?;
     let (mut entries, mut written) = (0, Ok(()));
     loaded.each(Timestamp::from_nanos(0), |key, entry| {
         entries += 1;
@@ -97,8 +97,8 @@ fn write(
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     written?;
-    let prev = catalog.sum_at(loaded.revision()).map_err(io("read it back"))?;
-    let snapshot = writer.finish(loaded.revision(), prev).map_err(io("write a snapshot to it"))?;
-    catalog.install(snapshot, history_bytes).map_err(io("write its manifest"))?;
+    let prev = catalog.sum_at(loaded.revision()).map_err(io("read back the log"))?;
+    let snapshot = writer.finish(loaded.revision(), prev).map_err(io("write a snapshot"))?;
+    catalog.install(snapshot, history_bytes).map_err(io("write the manifest"))?;
     Ok(entries)
 }

@@ -7,7 +7,7 @@ use super::{disk, manifest, patiently};
 use crate::journal::file::disk::{Disk, DiskFile};
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::Sum;
-use crate::journal::file::lines::LITTLE;
+use crate::journal::file::lines::SHORT_READ;
 use crate::journal::file::manifest::Manifest;
 use crate::journal::file::scan::{Damage, Expected, ScanError, append_at, scan};
 use crate::journal::file::segment::{SegmentInfo, read_header, unknown_format};
@@ -134,11 +134,11 @@ impl Dump {
         self.segment = listed.clone();
         let path = disk.path().join(self.segment.file());
         let io = |action| FileError::io(path.clone(), action);
-        let file = disk.open(&self.segment.file()).map_err(io("open it"))?;
+        let file = disk.open(&self.segment.file()).map_err(io("open"))?;
         if self.at == 0 {
-            self.read_header(&path, &file.read_some(0, LITTLE).map_err(io("read it"))?)?;
+            self.read_header(&path, &file.read_some(0, SHORT_READ).map_err(io("read"))?)?;
         }
-        if self.read_appends(&*file).map_err(io("read it"))?? {
+        if self.read_appends(&*file).map_err(io("read"))?? {
             return Ok(true);
         }
         match self.segment.end {

@@ -53,6 +53,6 @@ pub fn export(
     });
     written
         .and_then(|()| out.flush())
-        .map_err(FileError::io(PathBuf::from("the export"), "write it"))?;
+        .map_err(FileError::io(PathBuf::from("the export"), "write"))?;
     Ok(ExportReport { entries, revision: loaded.revision() })
 }

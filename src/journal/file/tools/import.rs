@@ -73,7 +73,7 @@ pub fn import(
     folder: impl AsRef<Path>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ImportReport, FileError> {
-    let io = FileError::io(PathBuf::from("the input"), "read it");
+    let io = FileError::io(PathBuf::from("the input"), "read");
     let mut text = Vec::new();
     input.read_to_end(&mut text).map_err(io)?;
     let text = without_torn_character(&text)?;

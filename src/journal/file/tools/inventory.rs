@@ -15,7 +15,7 @@ use crate::journal::file::scan::{Expected, Scan};
 use crate::journal::file::segment::{
     SegmentInfo, is_segment, read_header, unknown_format as format_of,
 };
-use crate::journal::file::{recover, unlisted};
+use crate::journal::file::{recover, unlisted_files};
 use crate::model::{Change, StoreId};
 
 /// What is wrong with a file.
@@ -156,14 +156,16 @@ impl Inventory {
             Ok(Some(manifest)) => (Some(manifest), None),
             Err(error) => (None, Some(Problem::of(error)?)),
         };
-        let mut names = disk.names().map_err(FileError::io(path, "read it"))?;
+        let mut names = disk.names().map_err(FileError::io(path, "read"))?;
         names.sort_unstable();
         let (snapshots, segments) = match (&manifest, scope) {
             (Some(manifest), Scope::Listed) => {
                 (manifest.snapshots.clone(), manifest.segments.clone())
             }
             (Some(manifest), Scope::All) => with_unlisted(disk, manifest, &names)?,
-            (None, _) => (unlisted::snapshots(&names), segments_of(disk, &names, Vec::new())?),
+            (None, _) => {
+                (unlisted_files::snapshots(&names), segments_of(disk, &names, Vec::new())?)
+            }
         };
         let revisions: Vec<_> = snapshots.iter().map(|snapshot| snapshot.revision).collect();
         let mut inventory = Self {
@@ -223,7 +225,7 @@ fn with_unlisted(
 ) -> Result<(Vec<SnapshotInfo>, Vec<SegmentInfo>), FileError> {
     let others: Vec<_> = names.iter().filter(|name| !manifest.lists(name)).cloned().collect();
     let mut snapshots = manifest.snapshots.clone();
-    snapshots.extend(unlisted::snapshots(&others));
+    snapshots.extend(unlisted_files::snapshots(&others));
     snapshots.sort_by_key(|snapshot| snapshot.revision);
     Ok((snapshots, segments_of(disk, &others, manifest.segments.clone())?))
 }
@@ -244,8 +246,8 @@ fn segments_of(
         };
         let is_begun = header.is_some()
             || format_of(&start).is_some()
-            || unlisted::has_appends(disk, name)
-                .map_err(FileError::io(disk.path().join(name), "read it"))?;
+            || unlisted_files::has_appends(disk, name)
+                .map_err(FileError::io(disk.path().join(name), "read"))?;
         if is_begun {
             segments.extend(header.or_else(|| named(name)));
         }
@@ -291,7 +293,7 @@ fn look_at_segment(
     let bytes = match disk.open(&name).and_then(|file| file.read_all()) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let problem = Problem::of(FileError::io(disk.path().join(&name), "read it")(error))?;
+            let problem = Problem::of(FileError::io(disk.path().join(&name), "read")(error))?;
             let info = Segment::unread(info);
             return Ok(Found { info, name, bytes: 0, problem: Some(problem) });
         }

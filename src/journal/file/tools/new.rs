@@ -28,7 +28,7 @@ pub(super) struct NewJournal {
 impl NewJournal {
     pub(super) fn create(disk: Arc<dyn Disk>) -> Result<Self, FileError> {
         let path = disk.path();
-        disk.create_folder().map_err(FileError::io(path.clone(), "create it"))?;
+        disk.create_folder().map_err(FileError::io(path.clone(), "create"))?;
         let lock = recover::lock(&*disk)?;
         let mut begun = None;
         if let Some(manifest) =
@@ -48,7 +48,7 @@ impl NewJournal {
         }
         let store = StoreId::random();
         let writer = SnapshotWriter::create(Arc::clone(&disk), store)
-            .map_err(FileError::io(path, "write a snapshot to it"))?;
+            .map_err(FileError::io(path, "write a snapshot"))?;
         Ok(Self { disk, writer, store, begun, _lock: lock })
     }
 
@@ -57,7 +57,7 @@ impl NewJournal {
     pub(super) fn claim(&self, revision: u64) -> Result<(), FileError> {
         let name = SnapshotInfo { revision, bytes: 0, prev: None }.file();
         let claimed = self.disk.create(&name).and_then(|_| self.disk.sync_folder());
-        claimed.map_err(FileError::io(self.disk.path().join(name), "create it"))
+        claimed.map_err(FileError::io(self.disk.path().join(name), "create"))
     }
 
     /// Remove what was written so far, and what [`claim`](Self::claim) created.
@@ -94,7 +94,7 @@ impl NewJournal {
             None => (None, Some(Sum::of_store(store))),
         };
         let info = writer.finish(revision, prev);
-        let info = info.map_err(FileError::io(path.clone(), "write a snapshot to it"))?;
+        let info = info.map_err(FileError::io(path.clone(), "write a snapshot"))?;
         let segment = match begun {
             Some(begun) => begun,
             None => begin_segment(&*disk, SegmentInfo::new(revision, store, Sum::of_store(store)))?,
@@ -115,7 +115,7 @@ pub(super) struct Sealed {
 impl Sealed {
     /// Make it a journal. Answers the store's new id.
     pub(super) fn commit(self) -> Result<StoreId, FileError> {
-        let io = FileError::io(self.disk.path().join(MANIFEST), "write it");
+        let io = FileError::io(self.disk.path().join(MANIFEST), "write");
         self.manifest.write(&*self.disk).map_err(io)?;
         Ok(self.store)
     }
@@ -128,7 +128,7 @@ pub(super) fn begin_segment(
 ) -> Result<SegmentInfo, FileError> {
     begin(&*recover::open_to_write(disk, &segment)?, &segment, 0)
         .and_then(|_| disk.sync_folder())
-        .map_err(FileError::io(disk.path().join(segment.file()), "write it"))?;
+        .map_err(FileError::io(disk.path().join(segment.file()), "write"))?;
     Ok(segment)
 }
 
@@ -146,7 +146,7 @@ fn cut_short(error: FileError, path: &Path) -> FileError {
 
 pub(super) fn cannot_write(disk: &dyn Disk, error: WriteError) -> FileError {
     match error {
-        WriteError::Io(error) => FileError::io(disk.path(), "write a snapshot to it")(error),
+        WriteError::Io(error) => FileError::io(disk.path(), "write a snapshot")(error),
         WriteError::Unreadable(why) => FileError::Impossible(why.to_string()),
     }
 }

@@ -163,7 +163,7 @@ impl Plan {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => {
-                    return Err(FileError::io(disk.path().join(info.file()), "read it")(error));
+                    return Err(FileError::io(disk.path().join(info.file()), "read")(error));
                 }
             };
             let header = info.header();
@@ -258,7 +258,7 @@ pub(super) fn drop_files(disk: &dyn Disk, steps: &[RepairStep]) -> Result<(), Fi
         if let RepairStep::Drop { file } = step {
             match disk.remove(file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(FileError::io(disk.path().join(file), "remove it")(error));
+                    return Err(FileError::io(disk.path().join(file), "remove")(error));
                 }
                 _ => {}
             }

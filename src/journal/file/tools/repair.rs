@@ -120,7 +120,7 @@ pub fn repair(
     let seen = all.seen();
     let copy = || {
         let copied = options.write.then(|| backup::copy(&*disk)).transpose();
-        copied.map_err(FileError::io(disk.path(), "make a copy of it"))
+        copied.map_err(FileError::io(disk.path(), "copy the directory"))
     };
     if options.salvage {
         let salvage = salvage::Plan::make(&*disk, &all)?;
@@ -200,11 +200,11 @@ fn carry_out(disk: &Arc<dyn Disk>, plan: &Plan) -> Result<(), FileError> {
         disk.create(&segment.file()).and_then(write).map_err(io)?;
     }
     let path = disk.path().join(plan.last.file());
-    recover::put_aside(&**disk, &plan.last, plan.end)?;
+    recover::save_cut(&**disk, &plan.last, plan.end)?;
     begin(&*last, &plan.last, plan.end)
         .and_then(|_| disk.sync_folder())
-        .map_err(FileError::io(path, "write it"))?;
-    let io = FileError::io(disk.path().join(MANIFEST), "write it");
+        .map_err(FileError::io(path, "write"))?;
+    let io = FileError::io(disk.path().join(MANIFEST), "write");
     plan.manifest.write(&**disk).map_err(io)?;
     drop_files(&**disk, &plan.steps)
 }

@@ -160,7 +160,7 @@ impl Place {
 }
 
 fn read(disk: &dyn Disk, segment: &SegmentInfo) -> Result<Vec<u8>, FileError> {
-    let io = FileError::io(disk.path().join(segment.file()), "read it");
+    let io = FileError::io(disk.path().join(segment.file()), "read");
     disk.open(&segment.file()).and_then(|file| file.read_all()).map_err(io)
 }
 

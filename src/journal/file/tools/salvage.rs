@@ -97,8 +97,8 @@ impl Plan {
     pub(super) fn carry_out(&self, disk: &Arc<dyn Disk>) -> Result<String, FileError> {
         let path = disk.path();
         let io = |action| FileError::io(path.clone(), action);
-        let mut writer = SnapshotWriter::create(Arc::clone(disk), self.store)
-            .map_err(io("write a snapshot to it"))?;
+        let mut writer =
+            SnapshotWriter::create(Arc::clone(disk), self.store).map_err(io("write a snapshot"))?;
         let mut written = Ok(());
         self.loaded.each(Timestamp::from_nanos(0), |key, entry| {
             written = writer.entry(key, entry).map_err(|error| cannot_write(&**disk, error));
@@ -108,11 +108,11 @@ impl Plan {
         let prev = Some(Sum::of_store(self.store));
         let snapshot = writer.finish(self.loaded.revision(), prev);
         let mut manifest = self.manifest.clone();
-        manifest.snapshots = vec![snapshot.map_err(io("write a snapshot to it"))?];
+        manifest.snapshots = vec![snapshot.map_err(io("write a snapshot"))?];
         for segment in &manifest.segments {
             begin_segment(&**disk, segment.clone())?;
         }
-        manifest.write(&**disk).map_err(FileError::io(path.join(MANIFEST), "write it"))?;
+        manifest.write(&**disk).map_err(FileError::io(path.join(MANIFEST), "write"))?;
         drop_files(&**disk, &self.steps)?;
         Ok(manifest.store)
     }
@@ -233,7 +233,7 @@ fn read(disk: &dyn Disk, name: &str) -> Result<Vec<u8>, FileError> {
     match disk.open(name).and_then(|file| file.read_all()) {
         Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(FileError::io(disk.path().join(name), "read it")(error)),
+        Err(error) => Err(FileError::io(disk.path().join(name), "read")(error)),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{disk, manifest, patiently};
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::{END, Line};
-use crate::journal::file::lines::LITTLE;
+use crate::journal::file::lines::SHORT_READ;
 use crate::journal::file::manifest::{MANIFEST, SnapshotInfo};
 use crate::journal::file::scan::{Expected, ScanError, scan};
 
@@ -89,7 +89,7 @@ fn stat_once(disk: &dyn Disk) -> Result<StatReport, FileError> {
         let (end, bytes) = match (info.end, info.bytes) {
             (Some(end), Some(bytes)) => (end, bytes),
             _ => {
-                let io = FileError::io(path.join(&file), "read it");
+                let io = FileError::io(path.join(&file), "read");
                 let bytes = disk.open(&file).and_then(|file| file.read_all()).map_err(io)?;
                 // Damage is what `check` is for.
                 match scan(&bytes, info, Expected::default(), |_| Ok::<_, ScanError<FileError>>(()))
@@ -98,7 +98,7 @@ fn stat_once(disk: &dyn Disk) -> Result<StatReport, FileError> {
                         closed = scan.closed;
                         (scan.revision, scan.end)
                     }
-                    Err(error) => return Err(error.of_file(path.join(&file))),
+                    Err(error) => return Err(error.into_file_error(path.join(&file))),
                 }
             }
         };
@@ -106,7 +106,7 @@ fn stat_once(disk: &dyn Disk) -> Result<StatReport, FileError> {
     }
     let snapshots: Vec<_> =
         manifest.snapshots.iter().map(|info| snapshot_stat(disk, info)).collect();
-    let mut aside = disk.names().map_err(FileError::io(path.clone(), "read it"))?;
+    let mut aside = disk.names().map_err(FileError::io(path.clone(), "read"))?;
     aside.retain(|name| name.contains(".cut-"));
     aside.sort_unstable();
     let of_snapshots: u64 = snapshots.iter().map(|snapshot| snapshot.bytes).sum();
@@ -130,8 +130,8 @@ fn stat_once(disk: &dyn Disk) -> Result<StatReport, FileError> {
 /// Its last line says how many entries it has.
 fn snapshot_stat(disk: &dyn Disk, info: &SnapshotInfo) -> SnapshotStat {
     let SnapshotInfo { revision, bytes, .. } = *info;
-    let from = bytes.saturating_sub(LITTLE as u64);
-    let end = disk.open(&info.file()).and_then(|file| file.read_some(from, LITTLE)).ok();
+    let from = bytes.saturating_sub(SHORT_READ as u64);
+    let end = disk.open(&info.file()).and_then(|file| file.read_some(from, SHORT_READ)).ok();
     let entries = end.and_then(|end| {
         let text = end.strip_suffix(b"\n")?;
         let line = text.rsplit(|byte| *byte == b'\n').next()?;
