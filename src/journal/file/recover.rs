@@ -195,7 +195,7 @@ pub(crate) fn open_to_write(
     match file.lock() {
         Ok(()) => Ok(file),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            Err(FileError::Locked { path, holder: "another process has it open".into() })
+            Err(FileError::Locked { path, holder: "another process has the journal open".into() })
         }
         Err(error) => Err(FileError::io(path.join(segment.file()), "lock")(error)),
     }
