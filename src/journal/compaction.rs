@@ -1,4 +1,4 @@
-//! The result of a compaction, and how a caller waits for it.
+//! A running compaction and its result.
 
 use std::fmt;
 use std::pin::Pin;
@@ -7,34 +7,34 @@ use tokio::sync::oneshot;
 
 use super::JournalError;
 
-/// What a finished compaction has left.
+/// Report of a finished compaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompactionReport {
     /// The revision of the snapshot that replaced the log before it.
     pub revision: u64,
-    /// Bytes that the journal took when the compaction began. 0 if the journal does not count bytes.
+    /// Size of the journal in bytes when the compaction began. 0 if the journal does not count bytes.
     pub bytes_before: u64,
-    /// Bytes that the journal took when the compaction ended, changes appended meanwhile included.
+    /// Size of the journal in bytes when the compaction ended, including changes appended during the compaction.
     pub bytes_after: u64,
 }
 
 impl CompactionReport {
-    /// The result of a compaction up to this revision, with the size of the journal before and after it.
+    /// Creates the report of a compaction up to this revision, with the size of the journal before and after it.
     pub fn new(revision: u64, bytes_before: u64, bytes_after: u64) -> Self {
         Self { revision, bytes_before, bytes_after }
     }
 }
 
-type Outcome = Result<CompactionReport, JournalError>;
+type CompactionResult = Result<CompactionReport, JournalError>;
 
 /// A running compaction: a future of its result.
 ///
-/// The compaction makes progress whether this is polled or not, and goes on if this is dropped.
+/// The compaction makes progress whether or not this future is polled, and continues if the future is dropped.
 ///
 /// # Examples
 ///
-/// A journal that has nothing to replace is done at once; others send the result from their own task:
+/// A journal without anything to replace returns a finished compaction. Others send the result from their own task:
 ///
 /// ```
 /// use mainspring::journal::{CompactionReport, Compaction, JournalError};
@@ -48,32 +48,33 @@ type Outcome = Result<CompactionReport, JournalError>;
 /// assert_eq!(compaction.await.unwrap_err().to_string(), "no space left on device");
 /// # }
 /// ```
-#[must_use = "the result says whether the log was compacted"]
-pub struct Compaction(Pin<Box<dyn Future<Output = Outcome> + Send>>);
+#[must_use = "the result says whether the log was report"]
+pub struct Compaction(Pin<Box<dyn Future<Output = CompactionResult> + Send>>);
 
 impl Compaction {
-    /// A compaction whose result is that of a future. The future must not be what does the work, since it may be
-    /// dropped.
-    pub fn new(result: impl Future<Output = Outcome> + Send + 'static) -> Self {
+    /// Creates a compaction from a future of its result. The future must only wait for the result and not do the
+    /// work,
+    /// because it may be dropped.
+    pub fn new(result: impl Future<Output = CompactionResult> + Send + 'static) -> Self {
         Self(Box::pin(result))
     }
 
-    /// A compaction that has nothing left to do.
-    pub fn finished(compacted: CompactionReport) -> Self {
-        Self::new(std::future::ready(Ok(compacted)))
+    /// Creates a compaction that is already finished.
+    pub fn finished(report: CompactionReport) -> Self {
+        Self::new(std::future::ready(Ok(report)))
     }
 
-    /// A compaction whose result is sent by the task that does the work. If the sender is dropped, the
-    /// compaction has failed.
-    pub fn channel() -> (oneshot::Sender<Outcome>, Self) {
+    /// Creates a compaction whose result is sent by the task that does the work. If the sender is dropped without a
+    /// result, the compaction resolves to an error.
+    pub fn channel() -> (oneshot::Sender<CompactionResult>, Self) {
         let (sender, receiver) = oneshot::channel();
-        let stopped = || Err(JournalError::new("the compaction stopped before its end"));
+        let stopped = || Err(JournalError::new("the compaction stopped before it was complete"));
         (sender, Self::new(async move { receiver.await.unwrap_or_else(|_| stopped()) }))
     }
 }
 
 impl Future for Compaction {
-    type Output = Outcome;
+    type Output = CompactionResult;
 
     fn poll(
         mut self: Pin<&mut Self>,

@@ -1,4 +1,4 @@
-//! A journal in memory, with every fault that a real one can have.
+//! A journal in memory that can inject the failures of a real journal.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -15,38 +15,37 @@ use super::{
 use crate::journal::Snapshot;
 use crate::model::{Change, Entry, Event, Key, StoreId};
 
-/// About the most changes of one read.
+/// Approximate limit of the changes in one page of a read.
 const PAGE: usize = 1_024;
 
-/// What goes wrong with an append of a [`MemoryJournal`].
+/// Failure that a [`MemoryJournal`] injects into an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// No room: nothing is written.
+    /// There is no space; nothing is written.
     Full,
-    /// The answer is lost and nothing was written.
+    /// The reply is lost and nothing was written.
     UnknownLost,
-    /// The answer is lost and everything was written.
+    /// The reply is lost and everything was written.
     UnknownWritten,
-    /// The process dies before anything is written: nothing is ever answered again.
+    /// The process crashes before anything is written: no call ever returns again.
     CrashBefore,
-    /// The process dies after everything is written.
+    /// The process crashes after everything is written.
     CrashAfter,
     /// The journal panics.
     Panic,
 }
 
-/// A journal that lives as long as a clone of it: for tests, and as the plainest example of the
-/// contract.
+/// A journal in memory, for tests, and as the simplest implementation of the contract.
 ///
-/// Clones are the same log. Two stores over one log are two owners that share a journal: the first
-/// to append wins, and the other applies what the first has done before it decides again. That is
-/// also how to make a conflict on purpose. What one owner reads may be behind what the other has
-/// been told by then: reads take no turn in the journal yet.
+/// Clones share the same log, which exists as long as one of them. Two stores over one log are two owners that share a
+/// journal: the owner that appends first succeeds, and the other one gets a conflict, applies the changes of the first
+/// and decides again. This is also how to cause a conflict on purpose. A read of one owner may miss changes that the
+/// other owner has already acknowledged, because reads do not synchronize with the journal yet.
 ///
 /// # Examples
 ///
-/// Everything is there again when a store is started over the same log:
+/// A store that is started over the same log recovers everything:
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -65,15 +64,15 @@ pub enum Fault {
 /// ```
 pub struct MemoryJournal<T> {
     log: Arc<Mutex<Log<T>>>,
-    /// The newest revision, for the others.
+    /// The newest revision, published to all clones.
     head: watch::Sender<u64>,
-    /// What this handle has seen of it.
+    /// The newest revision that this clone has seen.
     seen: watch::Receiver<u64>,
-    /// Of this handle: the same log may be under several stores.
+    /// Counters of this clone only: several stores may share the log.
     meter: Arc<Meter>,
 }
 
-/// How many changes of the past are read at once, if they are not one batch.
+/// Limit of the changes in one page of [`Past::read`], unless a single batch has more.
 const SLICE: usize = 256;
 
 struct Log<T> {
@@ -82,8 +81,8 @@ struct Log<T> {
     snapshot_revision: u64,
     changes: Vec<Change<T>>,
     faults: VecDeque<Fault>,
-    /// How many reads fail from now on.
-    unreadable: usize,
+    /// How many of the next reads fail.
+    failing_reads: usize,
     crashed: bool,
 }
 
@@ -92,16 +91,17 @@ impl<T> Log<T> {
         self.changes.last().map_or(self.snapshot_revision, |change| change.revision)
     }
 
-    /// What the changes in the log weigh. The entries of the snapshot are not counted: nothing weighs them here.
+    /// The weight of the changes in the log. Entries of the snapshot are not counted, because the journal has no
+    /// weigher for them.
     fn bytes(&self) -> u64 {
         self.changes.iter().map(Change::bytes).sum()
     }
 
-    /// Where the changes after a revision begin, if they are still there and nothing is wrong.
-    fn after(&mut self, revision: u64) -> Result<usize, ReadError> {
-        if self.unreadable > 0 {
-            self.unreadable -= 1;
-            return Err(JournalError::new("the journal was told not to be read").into());
+    /// Returns the index of the first change after a revision.
+    fn index_after(&mut self, revision: u64) -> Result<usize, ReadError> {
+        if self.failing_reads > 0 {
+            self.failing_reads -= 1;
+            return Err(JournalError::new("injected read failure").into());
         }
         if revision < self.snapshot_revision {
             return Err(ReadError::Compacted { oldest: self.snapshot_revision });
@@ -111,7 +111,7 @@ impl<T> Log<T> {
 }
 
 impl<T> MemoryJournal<T> {
-    /// An empty log.
+    /// Creates a journal with an empty log.
     pub fn new() -> Self {
         let (head, seen) = watch::channel(0);
         let log = Log {
@@ -120,42 +120,42 @@ impl<T> MemoryJournal<T> {
             snapshot_revision: 0,
             changes: Vec::new(),
             faults: VecDeque::new(),
-            unreadable: 0,
+            failing_reads: 0,
             crashed: false,
         };
         Self { log: Arc::new(Mutex::new(log)), head, seen, meter: Arc::default() }
     }
 
-    /// Let the next append that has none yet meet this fault.
+    /// Injects a fault into an append. Faults are queued: each append takes the oldest one.
     pub fn inject(&self, fault: Fault) {
         self.log.lock().faults.push_back(fault);
     }
 
-    /// Let the next reads fail, as many as `times`: of the owner, and of subscribers that read the past.
+    /// Makes the next `times` reads fail, both of the owner and of subscribers that read the [`Past`].
     pub fn fail_reads(&self, times: usize) {
-        self.log.lock().unreadable = times;
+        self.log.lock().failing_reads = times;
     }
 
-    /// Let the process die here and now: no call is ever answered again, whichever it is.
+    /// Simulates a crash of the process now: no method call ever returns again.
     pub fn crash(&self) {
         self.log.lock().crashed = true;
     }
 
-    /// Whether there was a crash, or an append met one. Every call since then waits for ever, as those of a dead
-    /// process do.
+    /// Returns whether the process has crashed, by [`crash`](Self::crash) or by an injected fault. Every call after
+    /// that waits forever.
     pub fn has_crashed(&self) -> bool {
         self.log.lock().crashed
     }
 
-    /// The newest revision in the log.
+    /// Returns the newest revision in the log.
     pub fn head(&self) -> u64 {
         self.log.lock().head()
     }
 }
 
 impl<T: Clone> MemoryJournal<T> {
-    /// What is on the disk, so to speak: a log of its own with the same contents and no faults, to
-    /// start another store over after a crash.
+    /// Returns a journal with a copy of the log and without faults, to start another store after a crash. It
+    /// corresponds to the disk that a crash leaves behind.
     #[must_use]
     pub fn survivor(&self) -> Self {
         let log = self.log.lock();
@@ -166,18 +166,19 @@ impl<T: Clone> MemoryJournal<T> {
             snapshot_revision: log.snapshot_revision,
             changes: log.changes.clone(),
             faults: VecDeque::new(),
-            unreadable: 0,
+            failing_reads: 0,
             crashed: false,
         };
         Self { log: Arc::new(Mutex::new(log)), head, seen, meter: Arc::default() }
     }
 
-    /// The changes in the log, oldest first.
+    /// Returns the changes in the log, oldest first.
     pub fn changes(&self) -> Vec<Change<T>> {
         self.log.lock().changes.clone()
     }
 
-    async fn stay_dead(&self) {
+    /// After a crash, waits forever.
+    async fn hang_if_crashed(&self) {
         if self.has_crashed() {
             pending::<()>().await;
         }
@@ -205,7 +206,7 @@ impl<T> fmt::Debug for MemoryJournal<T> {
 
 impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
     async fn open(&mut self, recover: Recover<'_, T>) -> Result<StoreId, JournalError> {
-        self.stay_dead().await;
+        self.hang_if_crashed().await;
         let log = self.log.lock();
         for (key, entry) in &log.snapshot {
             recover(Recovered::Entry(key.clone(), entry.clone()));
@@ -217,7 +218,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
     }
 
     async fn append(&mut self, after: u64, changes: Arc<[Change<T>]>) -> Result<(), AppendError> {
-        self.stay_dead().await;
+        self.hang_if_crashed().await;
         let fault = {
             let mut log = self.log.lock();
             if log.head() != after {
@@ -226,7 +227,7 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
             let fault = log.faults.pop_front();
             if matches!(fault, None | Some(Fault::UnknownWritten | Fault::CrashAfter)) {
                 log.changes.extend(changes.iter().cloned());
-                // As much as it would weigh in the history.
+                // The same weight as in the history.
                 self.meter.appended(changes.iter().map(Change::bytes).sum(), true);
                 self.head.send_replace(log.head());
                 self.seen.mark_unchanged();
@@ -234,20 +235,20 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
             log.crashed = matches!(fault, Some(Fault::CrashBefore | Fault::CrashAfter));
             fault
         };
-        self.stay_dead().await;
+        self.hang_if_crashed().await;
         match fault {
             None => Ok(()),
-            Some(Fault::Full) => Err(AppendError::Full("the journal was told to be full".into())),
-            Some(Fault::Panic) => panic!("the journal was told to panic"),
-            Some(_) => Err(AppendError::Unknown("the answer was lost".into())),
+            Some(Fault::Full) => Err(AppendError::Full("injected lack of space".into())),
+            Some(Fault::Panic) => panic!("injected panic of the journal"),
+            Some(_) => Err(AppendError::Unknown("injected loss of the reply".into())),
         }
     }
 
     async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, ReadError> {
-        self.stay_dead().await;
+        self.hang_if_crashed().await;
         self.seen.mark_unchanged();
         let mut log = self.log.lock();
-        let start = log.after(after)?;
+        let start = log.index_after(after)?;
         let changes = &log.changes[start..];
         let page = changes.iter().skip(PAGE - 1).position(|change| !change.continues());
         let page = page.map_or(changes, |more| &changes[..PAGE + more]);
@@ -258,15 +259,15 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
     }
 
     async fn tail(&mut self) {
-        // This handle holds a sender, so the channel cannot close.
+        // This clone owns a sender, so the channel cannot close.
         let _ = self.seen.changed().await;
     }
 
     async fn compact(&mut self, snapshot: Snapshot<T>) -> Result<Compaction, JournalError> {
-        self.stay_dead().await;
+        self.hang_if_crashed().await;
         let log = Arc::clone(&self.log);
         let (result, compaction) = Compaction::channel();
-        // The store may have ended meanwhile, and then the result is of no use.
+        // Sending fails if the store has ended, and then the result is not needed.
         tokio::spawn(async move { result.send(replace(&log, snapshot).await) });
         Ok(compaction)
     }
@@ -280,12 +281,12 @@ impl<T: Clone + Send + Sync + 'static> Journal<T> for MemoryJournal<T> {
     }
 
     async fn close(&mut self) -> Result<(), JournalError> {
-        self.stay_dead().await;
+        self.hang_if_crashed().await;
         Ok(())
     }
 }
 
-/// Replace the log up to the end of a snapshot by that snapshot.
+/// Replaces the log up to the end of a snapshot by that snapshot.
 async fn replace<T: Clone + Send + Sync + 'static>(
     log: &Mutex<Log<T>>,
     mut snapshot: Snapshot<T>,
@@ -306,7 +307,7 @@ async fn replace<T: Clone + Send + Sync + 'static>(
             }
             Ok(event) => event.apply_to(&mut entries),
             Err(error) => {
-                return Err(JournalError::new(format!("the snapshot ended early: {error}")));
+                return Err(JournalError::new(format!("the snapshot is incomplete: {error}")));
             }
         }
     }
@@ -319,9 +320,9 @@ impl<T: Clone + Send + Sync + 'static> Past<T> for MemoryJournal<T> {
 
     fn read(&self, after: u64, up_to: u64) -> PastChanges<'_, T> {
         Box::pin(async move {
-            self.stay_dead().await;
+            self.hang_if_crashed().await;
             let mut log = self.log.lock();
-            let mut start = log.after(after)?;
+            let mut start = log.index_after(after)?;
             let changes = &log.changes;
             while start > 0 && changes[start - 1].continues {
                 start -= 1; // `after` is inside a batch

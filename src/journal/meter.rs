@@ -1,4 +1,4 @@
-//! What a journal counts.
+//! Counters of a journal.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::model::JournalStats;
 
-/// Up to how long a sync of each class takes; one more class is for those beyond.
+/// Upper bounds of the histogram of sync times. One more bucket counts longer syncs.
 pub const SYNC_TIMES: [Duration; 14] = [
     Duration::from_micros(100),
     Duration::from_micros(200),
@@ -25,7 +25,7 @@ pub const SYNC_TIMES: [Duration; 14] = [
     Duration::from_secs(5),
 ];
 
-/// Counts what a journal does; any thread may count and read.
+/// Counters of a journal. Any thread may update and read them.
 #[derive(Debug, Default)]
 pub struct Meter {
     appends: AtomicU64,
@@ -35,13 +35,14 @@ pub struct Meter {
     compactions: AtomicU64,
     failed_compactions: AtomicU64,
     bytes: AtomicU64,
-    /// How many syncs took how long.
+    /// Number of syncs per bucket of [`SYNC_TIMES`].
     sync_times: [AtomicU64; SYNC_TIMES.len() + 1],
     unsynced_since: Mutex<Option<Instant>>,
 }
 
 impl Meter {
-    /// An append of so many bytes was acknowledged. If it is not synced, the time since then counts.
+    /// Counts an acknowledged append of this many bytes. If it is not synced yet, the age of unsynced changes starts
+    /// now, unless older changes are unsynced.
     pub fn appended(&self, bytes: u64, synced: bool) {
         self.appends.fetch_add(1, Ordering::Relaxed);
         self.appended_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -50,28 +51,28 @@ impl Meter {
         }
     }
 
-    /// Everything that was appended so far has been synced, which took so long.
+    /// Counts a sync of everything that was appended so far, and how long it took.
     pub fn synced(&self, took: Duration) {
         self.syncs.fetch_add(1, Ordering::Relaxed);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.sync_nanos.fetch_add(nanos, Ordering::Relaxed);
-        let class = SYNC_TIMES.partition_point(|limit| *limit < took);
-        self.sync_times[class].fetch_add(1, Ordering::Relaxed);
+        let bucket = SYNC_TIMES.partition_point(|limit| *limit < took);
+        self.sync_times[bucket].fetch_add(1, Ordering::Relaxed);
         *self.unsynced_since.lock() = None;
     }
 
-    /// A compaction has ended. The owner counts them, of whatever journal.
+    /// Counts a compaction that has ended. Called by the owner, for every kind of journal.
     pub(crate) fn compaction_ended(&self, succeeded: bool) {
         let counter = if succeeded { &self.compactions } else { &self.failed_compactions };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The journal takes so many bytes now.
+    /// Sets the current size of the journal in bytes.
     pub fn set_bytes(&self, bytes: u64) {
         self.bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// What was counted, read one after another.
+    /// Returns the counters. They are read one after another, so they need not be from the same moment.
     pub fn stats(&self) -> JournalStats {
         let unsynced = *self.unsynced_since.lock();
         JournalStats {
@@ -96,14 +97,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_synced_yet_grows_old() {
+    fn age_of_unsynced_changes_grows_until_sync() {
         let meter = Meter::default();
         meter.appended(10, true);
         assert_eq!(meter.stats().unsynced, Duration::ZERO);
         meter.appended(20, false);
         std::thread::sleep(Duration::from_millis(2));
         meter.appended(30, false);
-        assert!(meter.stats().unsynced >= Duration::from_millis(2), "since the oldest");
+        assert!(
+            meter.stats().unsynced >= Duration::from_millis(2),
+            "must count from the oldest unsynced append"
+        );
         meter.synced(Duration::from_nanos(7));
         meter.synced(Duration::from_nanos(3));
         meter.compaction_ended(true);

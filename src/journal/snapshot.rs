@@ -9,19 +9,20 @@ use parking_lot::Mutex;
 
 use crate::model::{Error, Event};
 
-/// A walk over the store for [`Journal::compact`](super::Journal::compact): the entries, and the changes made
-/// meanwhile, until [`Event::SnapshotEnd`]. What was delivered by then is the store at the revision of that event.
+/// A stream of the content of a store, for [`Journal::compact`](super::Journal::compact): the entries, and the changes
+/// made while they are read, until [`Event::SnapshotEnd`]. The entries with these changes applied are the store at the
+/// revision of that event.
 pub struct Snapshot<T>(Mutex<Events<T>>);
 
 type Events<T> = Pin<Box<dyn Stream<Item = Result<Event<T>, Error>> + Send>>;
 
 impl<T> Snapshot<T> {
-    /// A snapshot that consists of these events.
+    /// Creates a snapshot of these events.
     pub fn new(events: impl Stream<Item = Result<Event<T>, Error>> + Send + 'static) -> Self {
         Self(Mutex::new(Box::pin(events)))
     }
 
-    /// The next event.
+    /// Returns the next event.
     ///
     /// # Errors
     ///
@@ -30,7 +31,7 @@ impl<T> Snapshot<T> {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// This method is cancel safe. If the future is dropped before it completes, no event is lost.
     pub async fn recv(&mut self) -> Result<Event<T>, Error> {
         poll_fn(|cx| self.0.get_mut().as_mut().poll_next(cx)).await.unwrap_or(Err(Error::Closed))
     }

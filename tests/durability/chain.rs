@@ -25,11 +25,11 @@ fn spawn(disk: &SimDisk) -> Store<String> {
 /// A store that was closed after so many writes, each a turn of its own.
 async fn closed(disk: &SimDisk, writes: u64) {
     let store = spawn(disk);
-    let from = store.ready().await.map(|()| store.revision()).expect("it starts");
+    let from = store.ready().await.map(|()| store.revision()).expect("the store starts");
     for n in from..from + writes {
-        store.set(format!("key/{}", n % 5), format!("value {n}")).await.expect("it is written");
+        store.set(format!("key/{}", n % 5), format!("value {n}")).await.expect("the write succeeds");
     }
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
 }
 
 async fn refusal(disk: &SimDisk) -> String {
@@ -136,8 +136,8 @@ fn older_manifest_beside_newer_files_is_refused_and_nothing_is_removed() {
         let segment = disk.content(FIRST);
         closed(&disk, 3).await;
         let store = spawn(&disk);
-        store.compact().await.expect("it is compacted");
-        store.shutdown().await.expect("it closes");
+        store.compact().await.expect("the compaction succeeds");
+        store.shutdown().await.expect("the store closes");
         disk.set_content("MANIFEST", &older);
         disk.set_content(FIRST, &segment);
         let error = refusal(&disk).await;
@@ -174,8 +174,8 @@ fn whole_line_of_a_later_version_behind_damage_shows_what_was_synced() {
     runtime().block_on(async {
         let disk = SimDisk::new();
         let store = spawn(&disk);
-        store.set("k", "one").await.expect("it is written");
-        store.set("k", "two").await.expect("it is written");
+        store.set("k", "one").await.expect("the write succeeds");
+        store.set("k", "two").await.expect("the write succeeds");
         // Killed: the mark is that of the start.
         let disk = disk.copy();
         let content = disk.content(FIRST);
@@ -201,9 +201,9 @@ fn segment_of_another_history_is_refused() {
         closed(&one, 40).await;
         let store = spawn(&other);
         for n in 30..70 {
-            store.set(format!("key/{}", n % 5), format!("other {n}")).await.expect("it is written");
+            store.set(format!("key/{}", n % 5), format!("other {n}")).await.expect("the write succeeds");
         }
-        store.shutdown().await.expect("it closes");
+        store.shutdown().await.expect("the store closes");
 
         let (ones, others) = (logs(&one), logs(&other));
         assert_eq!(ones, others, "the same names");
@@ -230,7 +230,7 @@ fn missing_append_is_refused_and_a_repeated_one_changes_nothing() {
     runtime().block_on(async {
         let disk = SimDisk::new();
         closed(&disk, 30).await;
-        let whole = look(journal(&disk.copy())).await.expect("it opens");
+        let whole = look(journal(&disk.copy())).await.expect("the journal opens");
         for name in logs(&disk) {
             let content = disk.content(&name);
             let lines: Vec<_> = text_of(&content).split_inclusive(|byte| *byte == b'\n').collect();
@@ -256,7 +256,7 @@ fn mark_follows_the_log_within_a_second() {
         let journal = FileJournal::open_on(disk.clone());
         let store: Store<String> = Store::builder().journal(journal).spawn();
         for n in 1..=3 {
-            store.set("k", "v").await.expect("it is written");
+            store.set("k", "v").await.expect("the write succeeds");
             tokio::time::sleep(Duration::from_millis(1_100)).await;
             while mark_of(&disk).0 < n {
                 // It is being written, in a thread that knows no virtual time.
@@ -270,7 +270,7 @@ fn mark_follows_the_log_within_a_second() {
         left.set_content(FIRST, &lines[..lines.len() - 1].concat());
         let error = refusal(&left).await;
         assert!(error.contains("mainspring backup"), "{error}");
-        store.shutdown().await.expect("it closes");
+        store.shutdown().await.expect("the store closes");
     });
 }
 
@@ -280,8 +280,8 @@ fn subscriber_that_asks_for_damaged_history_is_told_where_it_begins() {
         let disk = SimDisk::new();
         closed(&disk, 40).await;
         let store = spawn(&disk);
-        store.compact().await.expect("it is compacted");
-        store.shutdown().await.expect("it closes");
+        store.compact().await.expect("the compaction succeeds");
+        store.shutdown().await.expect("the store closes");
         let (first, whole) = (logs(&disk).remove(0), disk.copy());
         let content = disk.content(&first);
         let damaged =
@@ -290,7 +290,7 @@ fn subscriber_that_asks_for_damaged_history_is_told_where_it_begins() {
             let disk = whole.copy();
             disk.set_content(&first, bytes);
             let store = spawn(&disk);
-            let mut changes = store.subscribe().after(1).await.expect("it may be there");
+            let mut changes = store.subscribe().after(1).await.expect("the subscription starts");
             let error = loop {
                 if let Err(error) = changes.recv().await {
                     break error;
@@ -301,7 +301,7 @@ fn subscriber_that_asks_for_damaged_history_is_told_where_it_begins() {
                 "{error}"
             );
             assert_eq!(store.set("k", "v").await, Ok(41), "the journal has not failed");
-            store.shutdown().await.expect("it closes");
+            store.shutdown().await.expect("the store closes");
         }
     });
 }
@@ -315,13 +315,13 @@ fn snapshot_of_another_history_is_refused() {
         let other = one.copy();
         for (disk, value) in [(&one, "one"), (&other, "other")] {
             let store: Store<String> = Store::builder().journal(setting(disk)).spawn();
-            store.set("k", value).await.expect("it is written");
-            store.compact().await.expect("it is compacted");
+            store.set("k", value).await.expect("the write succeeds");
+            store.compact().await.expect("the compaction succeeds");
             while !disk.file_names().iter().any(|name| name.starts_with("snapshot-")) {
                 tokio::task::yield_now().await;
             }
-            store.set("k", value.repeat(2)).await.expect("it is written");
-            store.shutdown().await.expect("it closes");
+            store.set("k", value.repeat(2)).await.expect("the write succeeds");
+            store.shutdown().await.expect("the store closes");
         }
         let name = one.file_names().into_iter().find(|name| name.starts_with("snapshot-"));
         let name = name.expect("a snapshot");

@@ -117,7 +117,7 @@ async fn inside_compaction() {
     std::fs::write(&ballast, vec![1; (2 << 20) - (850 << 10) - (400 << 10)]).unwrap();
     let failed = store.compact().await.unwrap_err();
     let Error::CompactionFailed(cause) = &failed else { panic!("{failed:?}") };
-    let where_and_why = "/snapshot.tmp: cannot write to it: ";
+    let where_and_why = "/snapshot.tmp: cannot write: ";
     assert!(cause.contains(where_and_why) && cause.contains("(os error 28)"), "{cause}");
     assert_eq!(store.stats().journal.failed_compactions, 1);
     let journal_folder = disk.join("journal");

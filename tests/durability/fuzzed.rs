@@ -66,16 +66,16 @@ pub(crate) fn import(bytes: &[u8]) {
     }
     let rows = |folder: &std::path::Path| {
         let mut out = Vec::new();
-        tools::export(folder, &mut out, &mut |_| {}).expect("it was just written");
+        tools::export(folder, &mut out, &mut |_| {}).expect("a new journal");
         out
     };
     if let Ok(done) = tools::import(bytes, &once, &mut |_| {}) {
-        let report = tools::check(&once, &mut |_| {}).expect("it was just written");
+        let report = tools::check(&once, &mut |_| {}).expect("a new journal");
         assert_eq!((report.verdict, report.revision), (tools::Verdict::Open, Some(done.revision)));
         let first = rows(&once);
         // What has no rows is no export.
         if !first.is_empty() {
-            tools::import(&first[..], &again, &mut |_| {}).expect("it is an export");
+            tools::import(&first[..], &again, &mut |_| {}).expect("an export");
             assert!(undated(&rows(&again)) == undated(&first), "an export comes back as it was");
         }
     }
@@ -106,7 +106,7 @@ fn disk() -> SimDisk {
 fn open(disk: &SimDisk) {
     if let Ok(once) = block_on(look(FileJournal::open_on(disk.clone()))) {
         let again =
-            block_on(look(FileJournal::open_on(disk.clone()))).expect("it has opened before");
+            block_on(look(FileJournal::open_on(disk.clone()))).expect("the journal opens again");
         assert!(again == once, "{again:#?} was {once:#?}");
     }
 }

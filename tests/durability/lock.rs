@@ -45,7 +45,10 @@ async fn a_second_process_is_told_of_the_first_and_a_killed_one_has_no_lock() {
     let holder = Killed(holder);
     until("the other process has started", || folder.join("ready").exists()).await;
     let refused = look(FileJournal::open(&folder)).await.unwrap_err();
-    assert!(refused.contains(&format!("process {} has it open", holder.0.id())), "{refused}");
+    assert!(
+        refused.contains(&format!("process {} has the journal open", holder.0.id())),
+        "{refused}"
+    );
     drop(holder);
     look(FileJournal::open(&folder)).await.unwrap();
     std::fs::remove_dir_all(&folder).unwrap();

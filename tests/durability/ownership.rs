@@ -109,7 +109,7 @@ fn segment(folder: &Path) -> PathBuf {
     files.filter(is_one).max().expect("a segment")
 }
 
-/// Do something to `root/data` under a store that has it open, and return what the store says from then on. The
+/// Do something to `root/data` under a store that has the journal open, and return what the store says from then on. The
 /// store has to fail with that cause, also when it is closed.
 async fn after(name: &str, sync: SyncPolicy, happens: impl FnOnce(&Path)) -> String {
     let root = fresh(name);
@@ -144,7 +144,7 @@ async fn after(name: &str, sync: SyncPolicy, happens: impl FnOnce(&Path)) -> Str
     cause
 }
 
-const RUNNING: &str = "while the store was running; writes are refused: ";
+const RUNNING: &str = "while the store was running; writes are rejected: ";
 
 #[tokio::test]
 async fn removed_directory_fails_the_journal() {
@@ -345,8 +345,8 @@ async fn every_opener_is_refused_although_the_lock_file_was_removed() {
     let data = root.join("data");
     let store = Store::builder().journal(journal(&data, SyncPolicy::Always)).spawn();
     store.set("k", "x").await.unwrap();
-    let ours = format!("process {} has it open", std::process::id());
-    for holder in [ours.as_str(), "another process has it open"] {
+    let ours = format!("process {} has the journal open", std::process::id());
+    for holder in [ours.as_str(), "another process has the journal open"] {
         let second = FileJournal::<String>::open(&data).lock();
         assert!(matches!(second, Err(FileError::Locked { .. })), "{second:?}");
         let refused = look(FileJournal::open(&data)).await.unwrap_err();
@@ -355,7 +355,7 @@ async fn every_opener_is_refused_although_the_lock_file_was_removed() {
             repair(&data, RepairOptions::default().write(true), &mut |_| ()).map(drop),
             compact(&data, 0, &mut |_| ()).map(drop),
             import(&b"{\"a\":\"b\"}\n"[..], &data, &mut |_| ())
-                .map(|done| assert_eq!(done.format, Format::Snapshot003)),
+                .map(|done| assert_eq!(done.format, Format::SnapshotObject)),
         ];
         for tool in tools {
             let Err(FileError::Locked { holder: told, .. }) = tool else { panic!("{tool:?}") };
@@ -376,7 +376,7 @@ const FOLDER: &str = "MAINSPRING_TEST_OWNED";
 async fn inside_another_process() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let refused = look(FileJournal::open(folder)).await.unwrap_err();
-    assert!(refused.contains("another process has it open"), "{refused}");
+    assert!(refused.contains("another process has the journal open"), "{refused}");
 }
 
 #[tokio::test]
@@ -413,7 +413,7 @@ async fn lock_of_the_segment_is_enough_to_refuse_a_second_store() {
     let before = disk.content("log-00000000000000000000.jsonl");
     let second = Store::<String>::builder().journal(FileJournal::open_on(disk.clone())).spawn();
     let refused = second.ready().await.unwrap_err().to_string();
-    assert!(refused.contains("another process has it open"), "{refused}");
+    assert!(refused.contains("another process has the journal open"), "{refused}");
     assert_eq!(disk.content("log-00000000000000000000.jsonl"), before);
     store.shutdown().await.unwrap();
     let third = Store::<String>::builder().journal(FileJournal::open_on(disk)).spawn();

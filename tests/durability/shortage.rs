@@ -36,7 +36,7 @@ async fn appends_go_on_in_the_segment_until_the_next_one_can_be_begun() {
     for (errno, name) in SHORTAGES {
         let disk = SimDisk::new();
         let store: Store<String> = Store::builder().journal(journal(&disk)).spawn();
-        store.set("first", "x").await.expect("it is written");
+        store.set("first", "x").await.expect("the write succeeds");
         disk.set_shortage(Some(errno));
         for n in 0..40 {
             let set = store.set(format!("key/{n}"), "x".repeat(100)).await;
@@ -46,10 +46,10 @@ async fn appends_go_on_in_the_segment_until_the_next_one_can_be_begun() {
         store.health().unwrap_or_else(|error| panic!("{name}: {error}"));
 
         // A compaction says why it cannot be done, and leaves the log as it is.
-        let error = store.compact().await.expect_err("it cannot write its file");
+        let error = store.compact().await.expect_err("the compaction fails");
         assert!(matches!(error, Error::CompactionFailed(_)), "{name}: {error}");
         assert!(error.to_string().contains(&format!("os error {errno}")), "{name}: {error}");
-        assert_eq!(store.set("after", "x").await.expect("it is written"), 42, "{name}");
+        assert_eq!(store.set("after", "x").await.expect("the write succeeds"), 42, "{name}");
 
         disk.set_shortage(None);
         until("the log goes on in a new segment", || {
@@ -62,8 +62,8 @@ async fn appends_go_on_in_the_segment_until_the_next_one_can_be_begun() {
         .await;
         store.compact().await.unwrap_or_else(|error| panic!("{name}: {error}"));
         let revision = store.revision();
-        store.shutdown().await.expect("it closes");
-        let found = look(journal(&disk)).await.expect("it opens");
+        store.shutdown().await.expect("the store closes");
+        let found = look(journal(&disk)).await.expect("the journal opens");
         assert!(found.revision >= revision, "{name}");
         assert_eq!(found.state.entries.len(), 43, "{name}");
     }

@@ -15,8 +15,8 @@ fn pinned(is_empty_at_the_end: bool) -> SimDisk {
     let disk = SimDisk::new();
     for file in std::fs::read_dir(folder).expect("the pinned journal") {
         let path = file.expect("a file").path();
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        let mut content = std::fs::read(&path).expect("it can be read");
+        let name = path.file_name().expect("a file name").to_string_lossy().into_owned();
+        let mut content = std::fs::read(&path).expect("a readable file");
         if is_empty_at_the_end && name == "log-00000000000000000023.jsonl" {
             let header = content.iter().position(|byte| *byte == b'\n').expect("a header");
             content.truncate(header + 1);
@@ -36,7 +36,7 @@ fn power_cut_at_every_step_of_an_upgrade_costs_nothing() {
         let mut cuts = 0;
         for is_empty in [false, true] {
             let whole = pinned(is_empty);
-            let expected = start(&whole).await.expect("it opens");
+            let expected = start(&whole).await.expect("the journal opens");
             assert_eq!(expected.revision, if is_empty { 23 } else { 24 });
             let steps = whole.steps();
             for step in 1..=steps {
@@ -62,7 +62,7 @@ fn upgraded_journal_is_of_format_2() {
     runtime().block_on(async {
         for is_empty in [false, true] {
             let disk = pinned(is_empty);
-            start(&disk).await.expect("it opens");
+            start(&disk).await.expect("the journal opens");
             let begins = |name: &str| disk.content(name).starts_with(b"{\"format\":2,");
             assert!(begins("MANIFEST"), "version 0.1 refuses it");
             let last = disk.file_names().into_iter().rfind(|name| name.starts_with("log-"));

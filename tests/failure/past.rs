@@ -34,7 +34,7 @@ async fn a_past_that_cannot_be_read_ends_a_subscription() {
     let mut later = store.subscribe().after(10).await.unwrap();
     let mut near = store.subscribe().after(18).await.unwrap();
     journal.fail_reads(1);
-    let failed = Error::JournalFailed("the journal was told not to be read".into());
+    let failed = Error::JournalFailed("injected read failure".into());
     assert_eq!(next(&mut told).await, Err(failed.clone()));
     assert_eq!(next(&mut told).await, Err(failed), "again and again");
     assert_eq!((next(&mut later).await, next(&mut near).await), (Ok(11), Ok(19)));

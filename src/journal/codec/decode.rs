@@ -1,4 +1,4 @@
-//! Turning records into changes and entries.
+//! Conversion of records into changes and entries.
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 
@@ -8,16 +8,16 @@ use super::time::parse_time;
 use super::value::{Kind, from_json};
 use crate::model::{Change, ChangeKind, End, Entry, Key, Timestamp, Value};
 
-/// Turns records into changes and entries.
+/// Converts records into changes and entries.
 ///
-/// The changes of one turn have the same time, so it remembers the last time that it has parsed.
+/// The changes of one turn have the same time, so the last parsed time is cached.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     last_time: Option<(String, Timestamp)>,
 }
 
 impl Decoder {
-    /// The changes that a record of a journal holds: one, or a batch.
+    /// Converts a record of a journal into its changes: one, or those of a batch.
     pub(crate) fn changes<T: DeserializeOwned, X>(
         &mut self,
         record: &Record<'_, X>,
@@ -40,7 +40,7 @@ impl Decoder {
         Ok(changes)
     }
 
-    /// The change that a record holds. `continues` says that the next change belongs to the same batch.
+    /// Converts a record into a change. `continues` is whether the next change belongs to the same batch.
     pub(crate) fn change<T: DeserializeOwned, X>(
         &mut self,
         record: &Record<'_, X>,
@@ -80,7 +80,7 @@ impl Decoder {
         Ok(Change::recorded(record.required_revision()?, at, key, kind, continues))
     }
 
-    /// The entry that a record holds.
+    /// Converts a record into a key and its entry.
     pub(crate) fn entry<T: DeserializeOwned, X>(
         &mut self,
         record: &Record<'_, X>,
@@ -108,7 +108,7 @@ impl Decoder {
     }
 }
 
-/// A key with its entry, as `put_row` writes it.
+/// A key and its entry, as encoded by `put_row`.
 #[derive(Debug)]
 pub struct Row<T>(pub Key, pub Entry<T>);
 
@@ -151,7 +151,7 @@ impl<X> Record<'_, X> {
     }
 }
 
-/// Changes that `docs/journal.md` reserves for later versions.
+/// Names of changes that `docs/journal.md` reserves for later versions.
 const RESERVED: [&str; 3] = ["incremented", "prefix_removed", "moved"];
 
 fn unknown_change(name: &str) -> Unreadable {
@@ -166,7 +166,7 @@ fn missing(member: &str) -> Unreadable {
     Unreadable(format!("the member {member:?} is missing"))
 }
 
-/// A key of valid length.
+/// Parses a key and validates its length.
 pub(crate) fn parse_key(key: &str) -> Result<Key, Unreadable> {
     let key = Key::from(key);
     key.validate().map_err(|error| Unreadable(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Writing changes and entries.
+//! Encoding of changes and entries.
 
 use std::io::Write as _;
 use std::ops::Range;
@@ -11,10 +11,10 @@ use super::time::put_time;
 use super::value::{Kind, ensure_readable, put_value};
 use crate::model::{Change, ChangeKind, End, Entry, Timestamp};
 
-// Writing to a vector does not fail: the results of `write!` are of no interest.
+// Writing to a vector cannot fail, so the results of `write!` are ignored.
 
-/// Write a change, without its closing brace: members may follow. Returns where in `out` the value or the pushed
-/// element is; the range is empty if the change has neither.
+/// Encodes a change without its closing brace, so that members may follow. Returns the range in `out` of the value or
+/// of the pushed element; it is empty if the change has neither.
 pub(super) fn put_change<T: Serialize>(
     out: &mut Vec<u8>,
     change: &Change<T>,
@@ -27,13 +27,13 @@ pub(super) fn put_change<T: Serialize>(
         put_text(out, &change.key);
     }
     let _ = write!(out, ",\"change\":\"{}\"", name_of(&change.kind));
-    let mut written = (0..0, Kind::Item);
+    let mut encoded = (0..0, Kind::Item);
     match &change.kind {
         ChangeKind::Set { value, expires_at } | ChangeKind::Updated { value, expires_at } => {
             out.extend_from_slice(b",\"value\":");
             let start = out.len();
             let name = put_value(out, value)?;
-            written = (start..out.len(), Kind::of(value));
+            encoded = (start..out.len(), Kind::of(value));
             let _ = write!(out, ",\"kind\":\"{name}\"");
             put_ttl(out, *expires_at);
         }
@@ -41,7 +41,7 @@ pub(super) fn put_change<T: Serialize>(
             out.extend_from_slice(b",\"element\":");
             let start = out.len();
             serde_json::to_writer(&mut *out, element)?;
-            written.0 = start..out.len();
+            encoded.0 = start..out.len();
             put_end(out, *end, *length);
             put_ttl(out, *expires_at);
         }
@@ -51,14 +51,14 @@ pub(super) fn put_change<T: Serialize>(
             let _ = write!(out, ",\"count\":{removed}");
         }
         ChangeKind::Touched { expires_at } => put_ttl(out, *expires_at),
-        // A stream hides the count from a caller that may not read every key.
+        // A count of 0 means that the stream hides it from a client without the right to read every key.
         ChangeKind::Cleared { count: 0 } => {}
         ChangeKind::Cleared { count } => {
             let _ = write!(out, ",\"count\":{count}");
         }
         ChangeKind::Removed | ChangeKind::Expired => {}
     }
-    Ok(written)
+    Ok(encoded)
 }
 
 fn name_of<T>(kind: &ChangeKind<T>) -> &'static str {
@@ -90,8 +90,8 @@ fn put_ttl(out: &mut Vec<u8>, expires_at: Option<Timestamp>) {
     out.push(b'"');
 }
 
-/// Write the changes of a batch as the member `changes`, after other members. `put` writes each without its closing
-/// brace.
+/// Encodes the changes of a batch as the member `changes`, after other members. `put` encodes each change without its
+/// closing brace.
 pub(super) fn put_changes<T, E>(
     out: &mut Vec<u8>,
     changes: &[Change<T>],
@@ -109,7 +109,8 @@ pub(super) fn put_changes<T, E>(
     Ok(())
 }
 
-/// Write an entry as a row, without its closing brace: members may follow. Returns where in `out` the value is.
+/// Encodes an entry as a row, without its closing brace, so that members may follow. Returns the range in `out` of the
+/// value.
 pub fn put_row<T: Serialize>(
     out: &mut Vec<u8>,
     key: &str,
@@ -134,11 +135,11 @@ pub fn put_row<T: Serialize>(
     Ok(range)
 }
 
-/// Write a change or a batch as a record of a journal, without its closing brace.
+/// Encodes a change or a batch as a record of a journal, without its closing brace.
 ///
 /// # Errors
 ///
-/// If a value cannot be written as JSON that can be read back, as far as [`ensure_readable`] can tell.
+/// If a value cannot be encoded as JSON that can be decoded again, as far as [`ensure_readable`] detects it.
 pub(crate) fn put_checked<T: Serialize + DeserializeOwned>(
     out: &mut Vec<u8>,
     batch: &[Change<T>],
@@ -157,11 +158,11 @@ pub(crate) fn put_checked<T: Serialize + DeserializeOwned>(
     }
 }
 
-/// Write an entry as a record of a journal, without its closing brace.
+/// Encodes an entry as a record of a journal, without its closing brace.
 ///
 /// # Errors
 ///
-/// As [`put_checked`].
+/// The same as [`put_checked`].
 pub(crate) fn put_checked_entry<T: Serialize + DeserializeOwned>(
     out: &mut Vec<u8>,
     key: &str,
@@ -171,7 +172,7 @@ pub(crate) fn put_checked_entry<T: Serialize + DeserializeOwned>(
     ensure_readable::<T>(&mut out[range], Kind::of(&entry.value))
 }
 
-/// Write a text, with its quotes.
+/// Encodes a string, with its quotes.
 pub fn put_text(out: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(out, text);
 }

@@ -1,6 +1,6 @@
 //! The error of the codec.
 
-/// Why a record cannot be read, or a value cannot be written such that it can be read.
+/// Error of decoding a record, or of encoding a value that could not be decoded again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(pub(crate) String);

@@ -1,4 +1,4 @@
-//! Events of a subscription: the data of server-sent events.
+//! Encoding of the events of a subscription, as the data of server-sent events.
 
 use std::io::Write as _;
 
@@ -11,7 +11,7 @@ use super::error::Unreadable;
 use super::record::Record;
 use crate::model::Event;
 
-/// The name of an event.
+/// Returns the name of an event.
 pub fn event_name<T>(event: &Event<T>) -> &'static str {
     match event {
         Event::Entry { .. } => "entry",
@@ -22,7 +22,7 @@ pub fn event_name<T>(event: &Event<T>) -> &'static str {
     }
 }
 
-/// Write the data of an event.
+/// Encodes the data of an event.
 pub fn write_event<T: Serialize>(out: &mut Vec<u8>, event: &Event<T>) -> serde_json::Result<()> {
     match event {
         Event::Entry { key, entry } => put_row(out, key, entry).map(drop)?,
@@ -40,7 +40,7 @@ pub fn write_event<T: Serialize>(out: &mut Vec<u8>, event: &Event<T>) -> serde_j
     Ok(())
 }
 
-/// Read the data of an event. `None` if this version does not know its name.
+/// Decodes the data of an event. Returns `None` if the name is unknown to this version.
 pub fn read_event<T: DeserializeOwned>(
     name: &str,
     data: &str,
@@ -58,7 +58,7 @@ pub fn read_event<T: DeserializeOwned>(
         "batch" => {
             let batch = record()?;
             let revision = batch.required_revision()?;
-            // A filter may have hidden the last change: then the last one that is left continues too.
+            // A filter may have removed the last change of the batch; then the last remaining change continues too.
             let read = |part: &Record<'_>| decoder.change(part, part.revision() < revision);
             let changes = batch.changes.iter().map(read).collect::<Result<_, _>>()?;
             Event::Batch { changes, revision }
@@ -114,7 +114,7 @@ mod tests {
         events.push(Event::Progress { revision: 5 });
         let part = |revision, continues| change(revision, "k", ChangeKind::Removed, continues);
         events.push(Event::Batch { changes: vec![part(6, true), part(7, false)], revision: 7 });
-        // The filter hid the last part.
+        // The filter removed the last change.
         events.push(Event::Batch { changes: vec![part(6, true)], revision: 7 });
         for event in events {
             let mut data = Vec::new();

@@ -1,4 +1,4 @@
-//! JSON as an element.
+//! [`Json`]: an element of any JSON type.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 
 use crate::model::{IntoElement, Value};
 
-/// An element of any JSON type but `null` and array: a string, a number, a boolean, or an object.
+/// An element of any JSON type except `null` and array: a string, a number, a boolean, or an object.
 ///
-/// This is the element type of `mainspring serve`. It keeps the JSON text that it was parsed from: spaces, the order of
-/// members, and every digit of a number. Only line breaks outside of strings become spaces, because server-sent events
-/// cannot carry them. A clone shares the text.
+/// This is the element type of `mainspring serve`. It keeps the JSON text that it was parsed from, including spaces,
+/// the order of members, and every digit of a number. Only line breaks outside of strings are replaced by spaces,
+/// because server-sent events cannot contain them. Clones share the text.
 ///
 /// An array is not an element, because a key may hold a list of elements.
 ///
@@ -38,7 +38,7 @@ use crate::model::{IntoElement, Value};
 #[derive(Clone)]
 pub struct Json(Arc<RawValue>);
 
-/// Why JSON text is not an element.
+/// Error of parsing a [`Json`] element.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidJson(Box<str>);
@@ -50,37 +50,37 @@ impl From<serde_json::Error> for InvalidJson {
 }
 
 impl Json {
-    /// A string as an element.
+    /// Creates an element that is a JSON string.
     pub fn text(text: &str) -> Self {
         match serde_json::value::to_raw_value(text) {
             Ok(raw) => Self(raw.into()),
-            Err(_) => unreachable!("every text can be written as JSON"),
+            Err(_) => unreachable!("every string can be encoded as JSON"),
         }
     }
 
-    /// The JSON text.
+    /// Returns the JSON text.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
 
-    /// The string that it is, unless it is of another JSON type.
+    /// Returns the decoded string, or `None` if the element is of another JSON type.
     pub fn as_text(&self) -> Option<String> {
         if self.is_text() { serde_json::from_str(self.as_str()).ok() } else { None }
     }
 
-    /// Whether it is a string.
+    /// Returns whether the element is a string.
     pub fn is_text(&self) -> bool {
         self.as_str().starts_with('"')
     }
 
     fn new(raw: Box<RawValue>) -> Result<Self, InvalidJson> {
         if raw.get().contains("\\u") {
-            // An unpaired surrogate is not part of a string, and only decoding notices it.
+            // An unpaired surrogate is invalid in a string, and only decoding detects it.
             serde_json::from_str::<serde_json::Value>(raw.get())?;
         }
         let reason = match raw.get().as_bytes().first() {
-            Some(b'[') => "a list cannot be inside a list",
-            Some(b'n') => "null is no value",
+            Some(b'[') => "a list cannot contain a list",
+            Some(b'n') => "null is not a value",
             _ if raw.get().contains(['\r', '\n']) => {
                 // JSON does not allow them inside of strings.
                 let text = raw.get().replace(['\r', '\n'], " ");
@@ -113,7 +113,7 @@ impl Serialize for Json {
     }
 }
 
-/// Equal if the JSON texts are equal.
+/// Compares the JSON texts.
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()
@@ -128,7 +128,7 @@ impl fmt::Debug for Json {
     }
 }
 
-/// The JSON text.
+/// Formats the JSON text.
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unpaired_surrogate_is_refused() {
+    fn unpaired_surrogate_is_rejected() {
         for text in [r#""\ud800""#, r#"{"a": "\udc00 b"}"#, r#"{"\ud800": 1}"#] {
             assert!(text.parse::<Json>().is_err(), "{text}");
         }

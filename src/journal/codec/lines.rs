@@ -1,4 +1,4 @@
-//! Entries and events as lines of JSON, for programs that print and read them: exports, and the command line.
+//! Entries and events as lines of JSON, for programs that print and parse them: exports, and the command line.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::value::parse_value;
 use crate::model::duration::{LONGEST_DURATION, format_duration, parse_duration};
 use crate::model::{Entry, Event, Key, Timestamp, Value};
 
-/// A line that cannot be written, or cannot be read.
+/// Error of encoding or decoding a line of JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidLine(Box<str>);
@@ -36,11 +36,12 @@ fn line(put: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Result<Stri
     String::from_utf8(out).map_err(InvalidLine::new)
 }
 
-/// An entry as a row of JSON, in one line: `key`, `kind`, `value`, `revision`, `ttl`, `created_at`, `updated_at`.
+/// Encodes an entry as a row of JSON, in one line: `key`, `kind`, `value`, `revision`, `ttl`, `created_at`,
+/// `updated_at`.
 ///
 /// # Errors
 ///
-/// If its elements cannot be written as JSON.
+/// If its elements cannot be encoded as JSON.
 ///
 /// # Examples
 ///
@@ -64,12 +65,12 @@ pub fn row_line<T: Serialize>(key: &str, entry: &Entry<T>) -> Result<String, Inv
     })
 }
 
-/// An entry as a line of an export that is made at `now`: its row, and if it has a deadline, how long it has left as
-/// `expires_in`. An import gives it as long again.
+/// Encodes an entry as a line of an export made at `now`: its row, and if it has a deadline, the remaining time to
+/// live as `expires_in`. An import sets the same time to live again.
 ///
 /// # Errors
 ///
-/// If its elements cannot be written as JSON.
+/// If its elements cannot be encoded as JSON.
 ///
 /// # Examples
 ///
@@ -94,8 +95,7 @@ pub fn export_line<T: Serialize>(
     line(|out| put_exported(out, key, entry, now))
 }
 
-/// Write a line of an export that is made at `now`: the row of an entry, and how long the entry has left, so that an
-/// import can give it as long again.
+/// Appends a line of an export made at `now`: the row of an entry and its remaining time to live.
 pub(crate) fn put_exported<T: Serialize>(
     out: &mut Vec<u8>,
     key: &str,
@@ -104,7 +104,7 @@ pub(crate) fn put_exported<T: Serialize>(
 ) -> serde_json::Result<()> {
     put_row(out, key, entry)?;
     let left = entry.expires_at.map(|deadline| deadline.saturating_since(now));
-    // A longer one could not be read again. Then the deadline itself has to do.
+    // A longer duration could not be parsed again, so the line has only the deadline.
     if let Some(left) = left.filter(|left| *left <= LONGEST_DURATION) {
         let _ = write!(out, ",\"expires_in\":\"{}\"", format_duration(left));
     }
@@ -112,8 +112,8 @@ pub(crate) fn put_exported<T: Serialize>(
     Ok(())
 }
 
-/// Read a line of an export: an entry, and how long it had left. That is `None` if it had no deadline, or if the line
-/// gives only the deadline, as exports of older versions do.
+/// Decodes a line of an export into an entry and its remaining time to live. That is `None` if the entry has no
+/// deadline, or if the line has only the deadline, as in exports of older versions.
 pub(crate) fn read_exported<T: DeserializeOwned>(
     line: &str,
 ) -> Result<(Key, Entry<T>, Option<Duration>), Unreadable> {
@@ -126,15 +126,16 @@ pub(crate) fn read_exported<T: DeserializeOwned>(
     let (key, entry) = Decoder::default().entry(&record)?;
     let TimeLeft { expires_in } = serde_json::from_str(line)?;
     let left = expires_in.as_deref().map(parse_duration).transpose();
-    Ok((key, entry, left.map_err(|error| Unreadable(format!("its expires_in: {error}")))?))
+    Ok((key, entry, left.map_err(|error| Unreadable(format!("invalid expires_in: {error}")))?))
 }
 
-/// An event of a subscription as JSON, in one line: the data that a server sends, and the name of the event as
+/// Encodes an event of a subscription as JSON, in one line: the data that a server sends, and the name of the event
+/// as
 /// `event`.
 ///
 /// # Errors
 ///
-/// If its elements cannot be written as JSON.
+/// If its elements cannot be encoded as JSON.
 ///
 /// # Examples
 ///
@@ -151,11 +152,11 @@ pub fn event_line<T: Serialize>(event: &Event<T>) -> Result<String, InvalidLine>
     Ok(format!("{{\"event\":\"{}\",{rest}", event_name(event)))
 }
 
-/// A value as JSON: a list if it begins with a bracket, otherwise an item.
+/// Decodes a value from JSON: a list if the text begins with a bracket, otherwise an item.
 ///
 /// # Errors
 ///
-/// If it is `null`, a list inside a list, or not of the element type.
+/// If the JSON is `null`, contains a list inside a list, or does not match the element type.
 ///
 /// # Examples
 ///
@@ -171,7 +172,7 @@ pub fn read_value<T: DeserializeOwned>(text: &str) -> Result<Value<T>, InvalidLi
     parse_value(raw).map_err(InvalidLine::new)
 }
 
-/// A timestamp as RFC 3339, in UTC.
+/// Formats a timestamp as RFC 3339, in UTC.
 ///
 /// # Examples
 ///

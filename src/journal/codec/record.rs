@@ -1,4 +1,4 @@
-//! A record: the members of the JSON object that a change, an entry, or a batch is.
+//! A record: the members of the JSON object that encodes a change, an entry, or a batch.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,13 +7,13 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of a record, as they are read. Which of them are present depends on what it records.
+/// The members of a record, before they are converted. Which of them are present depends on the kind of the record.
 ///
-/// The members of an [`Extension`] are read in the same pass. A derived `flatten` would buffer all of them, and a
-/// borrowed value cannot be read from such a buffer.
+/// The members of an [`Extension`] are decoded in the same pass. A derived `flatten` would buffer all of them, and a
+/// borrowed value cannot be decoded from such a buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Record<'a, X = IgnoreUnknown> {
-    /// What it records: the name of a change, or `batch`; empty for the entry of a row.
+    /// The name of the change, or `batch`; empty for the entry of a row.
     pub(crate) name: Cow<'a, str>,
     pub(super) revision: Option<u64>,
     pub(crate) time: Cow<'a, str>,
@@ -28,17 +28,17 @@ pub(crate) struct Record<'a, X = IgnoreUnknown> {
     pub(crate) updated_at: Cow<'a, str>,
     /// The changes of a batch.
     pub(crate) changes: Vec<Self>,
-    /// The members beside those of a record.
+    /// Members that are not part of a plain record.
     pub(crate) extra: X,
 }
 
-/// Members that a place has beside those of a record.
+/// Additional members that a user of the codec, such as the file journal, writes into a record.
 pub(crate) trait Extension<'de>: Default {
-    /// Read the value of a member, or refuse a member that is unknown.
+    /// Decodes the value of a member, or rejects an unknown member.
     fn read<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error>;
 }
 
-/// Skips every other member: a later version may send it.
+/// Ignores additional members, which a later version may send.
 #[derive(Debug, Default)]
 pub(crate) struct IgnoreUnknown;
 
@@ -49,12 +49,12 @@ impl<'de> Extension<'de> for IgnoreUnknown {
 }
 
 impl<X> Record<'_, X> {
-    /// 0 if it is missing: revisions start at 1.
+    /// The revision, or 0 if it is missing: revisions start at 1.
     pub(crate) fn revision(&self) -> u64 {
         self.revision.unwrap_or_default()
     }
 
-    /// The revision of the first change: of a batch, that of its first part.
+    /// The revision of the first change of a batch, or of the only change.
     pub(crate) fn first_revision(&self) -> u64 {
         self.changes.first().map_or(self.revision(), Self::revision)
     }
@@ -73,19 +73,19 @@ impl<'de: 'a, 'a, X: Extension<'de>> Deserialize<'de> for Record<'a, X> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut record: Self::Value = Record::default();
-                let mut seen = Seen::default();
+                let mut seen = SeenMembers::default();
                 while let Some(Text(name)) = map.next_key()? {
                     let Some(member) = Member::of(&name) else {
                         record.extra.read(&name, &mut map)?;
                         continue;
                     };
-                    seen.once(member as u8, &name)?;
+                    seen.insert(member as u8, &name)?;
                     match member {
                         Member::Name => record.name = next_text(&mut map)?,
                         Member::Revision => record.revision = Some(map.next_value()?),
                         Member::Time => record.time = next_text(&mut map)?,
                         Member::Key => record.key = next_text(&mut map)?,
-                        // A `null` is a value too: that of `()`, or of a `None`.
+                        // `null` is a value too: the encoding of `()` and of `None`.
                         Member::Value => record.value = Some(map.next_value()?),
                         Member::Kind => record.kind = Some(map.next_value()?),
                         Member::Ttl => {
@@ -126,7 +126,7 @@ enum Member {
 }
 
 impl Member {
-    /// `record` is in lines that are not changes; `command` and `value` are names of format 1.
+    /// `record` is a member of lines that are not changes; `command` and `value` are names of format 1.
     fn of(name: &str) -> Option<Self> {
         Some(match name {
             "change" | "record" | "command" => Self::Name,
@@ -147,13 +147,13 @@ impl Member {
     }
 }
 
-/// The members that an object has had so far.
+/// The members that were decoded so far, to detect duplicates.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(u32);
+pub(crate) struct SeenMembers(u32);
 
-impl Seen {
-    /// Refuse a member, known by its number, that was there before.
-    pub(crate) fn once<E: Error>(&mut self, member: u8, name: &str) -> Result<(), E> {
+impl SeenMembers {
+    /// Rejects a member, identified by its number, that occurred before.
+    pub(crate) fn insert<E: Error>(&mut self, member: u8, name: &str) -> Result<(), E> {
         let bit = 1 << member;
         if self.0 & bit != 0 {
             return Err(E::custom(format_args!("duplicate field `{name}`")));
@@ -163,11 +163,11 @@ impl Seen {
     }
 }
 
-/// A text that borrows from the input unless it has escapes.
+/// A string that borrows from the input unless it has escapes.
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Read the value of a member that is text.
+/// Decodes the value of a member that is a string.
 pub(crate) fn next_text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Cow<'de, str>, A::Error> {
     map.next_value().map(|Text(text)| text)
 }

@@ -1,4 +1,4 @@
-//! Every element type comes back as it was, from a journal and from a stream.
+//! Round trips of many element types through the encodings of a journal and of a stream.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
@@ -26,7 +26,7 @@ fn parse(text: &str) -> Record<'_> {
     serde_json::from_str(text).expect("a record")
 }
 
-/// What a journal gives back for a turn.
+/// Encodes and decodes a turn as a journal does.
 fn through_journal<T>(changes: &[Change<T>]) -> Result<Vec<Change<T>>, Unreadable>
 where
     T: Serialize + DeserializeOwned,
@@ -36,7 +36,7 @@ where
     Decoder::default().changes(&parse(&closed(record)))
 }
 
-/// What a subscriber gets for an event.
+/// Encodes and decodes an event as a stream does.
 fn through_stream<T>(event: &Event<T>) -> Result<Event<T>, Unreadable>
 where
     T: Serialize + DeserializeOwned,
@@ -186,12 +186,12 @@ fn strings_with_control_characters_round_trip() {
 }
 
 #[test]
-fn journal_refuses_what_cannot_be_read_back() {
+fn journal_rejects_values_that_cannot_be_decoded() {
     let set =
         |float| change(1, ChangeKind::Set { value: Value::Item(float), expires_at: None }, false);
     for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let error = through_journal(&[set(float)]).unwrap_err();
-        assert!(error.to_string().contains("the value is not a f64"), "{error}");
+        assert!(error.to_string().contains("cannot decode the value as f64"), "{error}");
         let value = Value::List(vec![1.0, float]);
         let updated = change(1, ChangeKind::Updated { value, expires_at: None }, false);
         assert!(through_journal(&[updated]).is_err());
@@ -206,7 +206,7 @@ fn journal_refuses_what_cannot_be_read_back() {
 }
 
 #[test]
-fn names_of_format_1_are_read() {
+fn names_of_format_1_are_decoded() {
     let read = |text: &str| -> Result<Vec<Change<String>>, Unreadable> {
         Decoder::default().changes(&parse(text))
     };
@@ -238,7 +238,7 @@ fn names_of_format_1_are_read() {
 }
 
 #[test]
-fn member_that_is_there_twice_is_refused() {
+fn duplicate_member_is_rejected() {
     for (text, member) in [
         (r#"{"change":"set","value":"v","value":"w"}"#, "value"),
         (r#"{"change":"pushed","value":"v","element":"w"}"#, "element"),
@@ -252,7 +252,7 @@ fn member_that_is_there_twice_is_refused() {
 }
 
 #[test]
-fn invalid_records_are_refused_with_the_reason() {
+fn invalid_record_is_rejected_with_reason() {
     let at = r#""revision":3,"key":"k","time":"1970-01-01T00:00:01Z""#;
     for (text, reason) in [
         (format!(r#"{{{at},"change":"moved","from":0,"length":1}}"#), "a later version"),
@@ -272,14 +272,14 @@ fn invalid_records_are_refused_with_the_reason() {
         (format!(r#"{{{at},"change":"cleared","count":7}}"#), "expected no key"),
         (
             format!(r#"{{{at},"change":"set","value":7,"kind":"json"}}"#),
-            "is not a alloc::string::String",
+            "cannot decode the value as alloc::string::String",
         ),
-        (format!(r#"{{{at},"change":"touched","ttl":"soon"}}"#), "\"soon\" is no time"),
+        (format!(r#"{{{at},"change":"touched","ttl":"soon"}}"#), "invalid time \"soon\""),
         (
             r#"{"change":"removed","key":"k","time":"1970-01-01T00:00:01Z"}"#.into(),
             "\"revision\" is missing",
         ),
-        (r#"{"change":"removed","key":"k","revision":3}"#.into(), "is no time"),
+        (r#"{"change":"removed","key":"k","revision":3}"#.into(), "invalid time"),
         (r#"{"change":"removed","revision":3,"time":"1970-01-01T00:00:01Z"}"#.into(), "key"),
         (r#"{"change":"batch","revision":3,"changes":[]}"#.into(), "the batch is empty"),
         (
@@ -293,12 +293,12 @@ fn invalid_records_are_refused_with_the_reason() {
     for kind in ["\"set\"", "2", "\"\""] {
         let text = format!(r#"{{{at},"change":"set","value":"v","kind":{kind}}}"#);
         let error = Decoder::default().changes::<String, _>(&parse(&text)).unwrap_err();
-        assert!(error.to_string().contains("is no kind of value"), "{error}");
+        assert!(error.to_string().contains("unknown kind of value"), "{error}");
     }
 }
 
 #[test]
-fn stream_skips_unknown_members() {
+fn stream_ignores_unknown_members() {
     let data = r#"{"revision":3,"color":{"a":[1]},"time":"1970-01-01T00:00:01Z","key":"k","change":"removed","epoch":7}"#;
     let event = read_event::<String>("change", data).unwrap().unwrap();
     assert_eq!(event.revision(), Some(3));
@@ -307,7 +307,7 @@ fn stream_skips_unknown_members() {
 }
 
 #[test]
-fn export_line_is_read_with_the_time_left() {
+fn export_line_round_trips_with_time_to_live() {
     let entry = Entry {
         value: Value::List(vec!["a".to_owned()]),
         revision: 3,

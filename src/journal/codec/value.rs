@@ -1,4 +1,4 @@
-//! Values: items and lists of elements.
+//! Encoding of values: items and lists of elements.
 
 use std::any::type_name;
 use std::str::from_utf8;
@@ -18,13 +18,13 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// From its name, or in a journal of format 1 its number.
+    /// Parses the name of a kind, or its number in a journal of format 1.
     pub(super) fn parse(kind: &RawValue) -> Result<Self, Unreadable> {
         match kind.get() {
             "\"string\"" | "\"json\"" | "0" => Ok(Self::Item),
             "\"string_slice\"" | "\"json_slice\"" | "1" => Ok(Self::List),
             other => Err(Unreadable(format!(
-                "{other} is no kind of value; expected string, json, string_slice or json_slice"
+                "unknown kind of value {other}; expected string, json, string_slice or json_slice"
             ))),
         }
     }
@@ -37,7 +37,7 @@ impl Kind {
     }
 }
 
-/// Write a value. Returns the name of its kind: `string` or `string_slice` if its elements are written as strings,
+/// Encodes a value. Returns the name of its kind: `string` or `string_slice` if all elements are JSON strings,
 /// otherwise `json` or `json_slice`.
 pub fn put_value<T: Serialize>(
     out: &mut Vec<u8>,
@@ -64,60 +64,60 @@ pub fn put_value<T: Serialize>(
     }
 }
 
-/// Read a value whose kind is not given: what begins with a bracket is a list.
+/// Decodes a value of unknown kind: JSON that begins with a bracket is a list.
 ///
 /// # Errors
 ///
-/// If it is `null`, a list inside a list, or not of the element type.
+/// If the JSON is `null`, contains a list inside a list, or does not match the element type.
 pub fn parse_value<T: DeserializeOwned>(value: &RawValue) -> serde_json::Result<Value<T>> {
-    let refuse = |what| Err(serde_json::Error::custom(what));
+    let invalid = |reason| Err(serde_json::Error::custom(reason));
     let text = value.get();
     if text == "null" {
-        return refuse("null is no value");
+        return invalid("null is not a value");
     }
     if !text.starts_with('[') {
         return serde_json::from_str(text).map(Value::Item);
     }
     let elements: Vec<&RawValue> = serde_json::from_str(text)?;
     if elements.iter().any(|element| element.get() == "null") {
-        return refuse("null cannot be in a list");
+        return invalid("a list cannot contain null");
     }
     if elements.iter().any(|element| element.get().starts_with('[')) {
-        return refuse("a list cannot be inside a list");
+        return invalid("a list cannot contain a list");
     }
     let read = |element: &RawValue| serde_json::from_str(element.get());
     elements.into_iter().map(read).collect::<Result<_, _>>().map(Value::List)
 }
 
-/// Read a value of a record, or an element of it.
+/// Decodes a value of a record, or one element.
 pub(super) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
     serde_json::from_str(text).map_err(|error| {
         let name = type_name::<T>();
-        Unreadable(format!("the value is not a {name}: {error}"))
+        Unreadable(format!("cannot decode the value as {name}: {error}"))
     })
 }
 
-/// A value with no more brackets than that is not nested too deeply to be read: serde_json goes 128 levels deep.
-const MANY_BRACKETS: usize = 100;
+/// A value with at most this many brackets cannot exceed the depth of 128 levels that serde_json decodes.
+const SAFE_BRACKETS: usize = 100;
 
-/// Make sure that a value that was written can be read.
+/// Checks that an encoded value can be decoded again.
 ///
-/// JSON has no infinities and no NaN: they are written as `null`, which cannot be read as a number. A deeply nested value
-/// can be written and cannot be read. So a value that contains `null` or many brackets is read back here. (A NaN in an
-/// `Option` is read as `None`, which this does not notice.)
+/// JSON has no infinities and no NaN: serde_json encodes them as `null`, which cannot be decoded as a number. A deeply
+/// nested value can be encoded and not decoded. Therefore a value that contains `null` or many brackets is decoded
+/// here as a check. (A NaN in an `Option` is decoded as `None`, which this check does not detect.)
 ///
-/// A type may write JSON on several lines. Strings contain no newline, because they escape it, so every newline is
-/// replaced by a space: it would end a line of a journal.
+/// A type may encode itself as JSON on several lines. A newline would end the line of a journal, so every newline is
+/// replaced by a space. JSON strings are not affected, because they escape newlines.
 pub(super) fn ensure_readable<T: DeserializeOwned>(
-    written: &mut [u8],
+    encoded: &mut [u8],
     kind: Kind,
 ) -> Result<(), Unreadable> {
-    if memchr::memchr(b'\n', written).is_some() {
-        written.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+    if memchr::memchr(b'\n', encoded).is_some() {
+        encoded.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
     }
-    let brackets = memchr::memchr2_iter(b'[', b'{', written).count();
-    if brackets > MANY_BRACKETS || memchr::memmem::find(written, b"null").is_some() {
-        let text = from_utf8(written).map_err(|error| Unreadable(error.to_string()))?;
+    let brackets = memchr::memchr2_iter(b'[', b'{', encoded).count();
+    if brackets > SAFE_BRACKETS || memchr::memmem::find(encoded, b"null").is_some() {
+        let text = from_utf8(encoded).map_err(|error| Unreadable(error.to_string()))?;
         match kind {
             Kind::Item => from_json::<T>(text).map(drop)?,
             Kind::List => from_json::<Vec<T>>(text).map(drop)?,

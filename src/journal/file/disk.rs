@@ -1,83 +1,88 @@
-//! What a journal needs of the directory that it is in: small enough that the tests have a disk of their own,
-//! which loses what was not synced. [`Folder`](super::folder::Folder) is the real one.
+//! [`Disk`]: the file operations that a journal needs.
+//!
+//! The traits are small, so that the tests can implement a disk in memory that loses unsynced data in a simulated
+//! power cut. [`Folder`](super::folder::Folder) implements them on the file system.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A folder of files. Names have no slashes.
+/// A directory of files. Names have no slashes.
 ///
-/// What was written to a file survives a power cut once the file has been [synced](DiskFile::sync), and a
-/// name that was created, renamed or removed once the [folder](Self::sync_folder) has been.
+/// Data written to a file survives a power cut after the file was [synced](DiskFile::sync). The creation, renaming or
+/// removal of a name survives it after the [directory](Self::sync_folder) was synced.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
-    /// Create the folder, unless it is there.
+    /// Creates the directory, unless it exists.
     fn create_folder(&self) -> io::Result<()>;
 
-    /// Take the lock of the folder until what is answered is dropped or the process ends. If another holds
-    /// it, the error is [`WouldBlock`](io::ErrorKind::WouldBlock), and its text says who.
-    fn lock(&self) -> io::Result<Box<dyn Send + Sync>>;
-
-    /// Check that the [path](Self::path) still leads to the directory that was opened, and that the lock file in
-    /// it is the one that was locked.
+    /// Locks the directory until the returned guard is dropped or the process ends.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](io::ErrorKind::NotFound) if not; the text says what happened and what to do. Any other error if that
-    /// cannot be found out now.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if another process has the lock; the text names it.
+    fn lock(&self) -> io::Result<Box<dyn Send + Sync>>;
+
+    /// Verifies that the [path](Self::path) still leads to the directory that was opened, and that the lock file in it
+    /// is the file that was locked.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](io::ErrorKind::NotFound) if not; the text states what happened and what to do. Any other error if
+    /// the verification itself failed.
     fn verify(&self) -> io::Result<()>;
 
-    /// The names of all files.
+    /// Returns the names of all files.
     fn names(&self) -> io::Result<Vec<String>>;
 
-    /// Open a file to read and write, and create it if it is not there.
+    /// Opens a file for reading and writing, and creates it if it does not exist.
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
 
-    /// Open a file to read.
+    /// Opens a file for reading.
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
 
-    /// Give a file another name, instead of whatever has it.
+    /// Renames a file, replacing a file that has the new name.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
-    /// Remove a file.
+    /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
 
-    /// Make sure that the names are as they are now after a power cut.
+    /// Syncs the directory, so that the current names survive a power cut.
     fn sync_folder(&self) -> io::Result<()>;
 
-    /// How long the file of this name is; `None` if there is none.
+    /// Returns the length of the file with this name, or `None` if there is none.
     fn length_of(&self, name: &str) -> io::Result<Option<u64>>;
 
-    /// What the folder is called in messages.
+    /// Returns the path of the directory, for messages.
     fn path(&self) -> PathBuf;
 }
 
 /// A file in a [`Disk`].
 pub trait DiskFile: Send + Sync {
-    /// How long the file is.
+    /// Returns the length of the file.
     fn length(&self) -> io::Result<u64>;
 
-    /// Read some bytes from an offset on; 0 is the end of the file.
+    /// Reads some bytes from an offset on. Returns how many; 0 means the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 
-    /// Write some of these bytes at an offset, and say how many.
+    /// Writes some of these bytes at an offset. Returns how many.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
-    /// Make the file this long.
+    /// Truncates or extends the file to this length.
     fn set_length(&self, length: u64) -> io::Result<()>;
 
-    /// Make sure that what was written survives a power cut.
+    /// Syncs the content and the length, so that they survive a power cut.
     fn sync(&self) -> io::Result<()>;
 
-    /// Whether the name under which the file was opened still leads to it. If not, what is written to it is lost
+    /// Returns whether the name under which the file was opened still leads to it. If not, data written to it is lost
     /// when it is closed, or belongs to another directory.
     fn is_linked(&self) -> io::Result<bool>;
 
-    /// Take an exclusive advisory lock, which ends with the last handle of this open file.
+    /// Takes an exclusive advisory lock, which is released with the last handle of this open file.
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if the file was opened and locked elsewhere, in this process or
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if the file is locked through another open file, in this process or
     /// in another one.
     fn lock(&self) -> io::Result<()>;
 }
@@ -89,7 +94,7 @@ impl fmt::Debug for dyn DiskFile + '_ {
 }
 
 impl dyn DiskFile + '_ {
-    /// Write all of it.
+    /// Writes all bytes at an offset.
     pub(crate) fn write_all_at(&self, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.write_at(bytes, offset) {
@@ -105,7 +110,7 @@ impl dyn DiskFile + '_ {
         Ok(())
     }
 
-    /// Read what there is from an offset on, at most `limit` bytes.
+    /// Reads from an offset up to the end of the file, at most `limit` bytes.
     pub(crate) fn read_some(&self, offset: u64, limit: usize) -> io::Result<Vec<u8>> {
         let length = self.length()?.saturating_sub(offset);
         let length = usize::try_from(length).unwrap_or(usize::MAX).min(limit);
@@ -123,11 +128,11 @@ impl dyn DiskFile + '_ {
         Ok(bytes)
     }
 
-    /// Read all of it.
+    /// Reads the whole file.
     pub(crate) fn read_all(&self) -> io::Result<Vec<u8>> {
         self.read_some(0, usize::MAX)
     }
 }
 
-/// The name of the file that is locked, and that says by which process.
+/// The name of the lock file, which contains the id of the process that has the lock.
 pub(crate) const LOCK: &str = "LOCK";

@@ -1,4 +1,4 @@
-//! Why a file journal cannot be opened or read, and what helps.
+//! Errors of the file journal and its tools.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,130 +10,130 @@ use super::segment::FORMAT;
 use crate::journal::JournalError;
 use crate::journal::codec::Unreadable;
 
-/// Why a file journal could not be opened, read or written.
+/// Error of opening, reading or writing a file journal. The message includes what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
     /// An operation of the file system failed.
     #[error("{}: cannot {action}: {source}", .path.display())]
     Io {
-        /// The file or folder.
+        /// The file or directory.
         path: PathBuf,
-        /// What was tried.
+        /// The operation, as a verb.
         action: &'static str,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Another process has it open.
-    #[error("{}: {holder}: stop it, or use another folder", .path.display())]
+    /// Another process has the journal open.
+    #[error("{}: {holder}; stop it, or use another directory", .path.display())]
     Locked {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
-        /// Who has it.
+        /// A text that names the process.
         holder: String,
     },
-    /// There is no journal in this folder.
-    #[error("{}: there is no journal in this folder", .path.display())]
+    /// The directory contains no journal.
+    #[error("{}: there is no journal in this directory", .path.display())]
     Missing {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
     },
-    /// The folder holds no journal, but data of the Go program that this store replaces: a start would ignore it.
+    /// The directory contains no journal, but data of the earlier Go server, which a start would ignore.
     #[error(
-        "{}: {file} was written by the old Go program, and there is no journal: to take over its data run \
-         `mainspring journal import {} {}`; to start without it, use another folder",
+        "{}: found {file} of the earlier Go server, and no journal; to import its data, run \
+        `mainspring journal import {} {}`; to start without it, use another directory",
         .path.display(), Argument(.path), Argument(&.path.join(.file))
     )]
     NotImported {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
         /// The name of the file in it.
         file: &'static str,
     },
-    /// The manifest is missing or damaged, and there are files that it should list.
+    /// The manifest is missing or damaged, or does not match the files in the directory.
     #[error(
-        "{}: the MANIFEST {why}: `mainspring journal repair {}` shows what can be rebuilt",
+        "{}: the MANIFEST {why}; `mainspring journal repair {}` shows what can be rebuilt",
         .path.display(), Argument(.path)
     )]
     Manifest {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the manifest.
         why: String,
     },
-    /// It was written by another version, in another format.
+    /// The file was written by another version, in a format that this version cannot read.
     #[error("{}: {}", .path.display(), unknown_format(*.format))]
     Format {
         /// The file.
         path: PathBuf,
-        /// The version of the format that it is of.
+        /// The version of its format.
         format: u32,
     },
-    /// Something that was acknowledged is damaged. Nothing was changed.
+    /// Acknowledged data is damaged. Nothing was changed.
     #[error(
-        "{}: damaged at byte {offset}: {what}. It was acknowledged, so nothing is cut: restore a backup, or \
-         see what `mainspring journal repair {}` would keep", .path.display(), Argument(.path.parent().unwrap_or(.path))
+    "{}: damaged at byte {offset}: {what}; the data was acknowledged, so nothing is cut off: restore a backup, or \
+    run `mainspring journal repair {}` to see what it would keep", .path.display(), Argument(.path.parent().unwrap_or(.path))
     )]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where.
+        /// The offset of the damage in bytes.
         offset: u64,
-        /// What is wrong there.
+        /// What is wrong at that offset.
         what: &'static str,
     },
-    /// A line is whole, and still cannot be read.
-    #[error("{}: the line at byte {offset} is whole, and cannot be read: {why}", .path.display())]
+    /// A line has a valid checksum and cannot be decoded, by this version or with this element type.
+    #[error("{}: the line at byte {offset} is intact, but cannot be decoded: {why}", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Where.
+        /// The offset of the line in bytes.
         offset: u64,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// A backup is not whole.
+    /// A backup is incomplete or damaged.
     #[error(
-        "{}: the backup is incomplete or damaged: {what}. Nothing of it is used: take another backup",
+        "{}: the backup is incomplete or damaged: {what}; nothing of it was used: use another backup",
         .path.display()
     )]
     Backup {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, and where.
+        /// What is wrong with the backup, and where.
         what: String,
     },
-    /// What is asked for cannot be had from this journal.
+    /// The operation is not possible with this journal or this input.
     #[error("{0}")]
     Impossible(String),
 }
 
-/// What is to be said of it, in one place.
+/// The message for a format that this version cannot read.
 pub(crate) fn unknown_format(format: u32) -> String {
     format!(
-        "it is of format {format}, and this version of mainspring reads formats 1 to {FORMAT}: use a version of \
-         mainspring that reads it"
+        "unknown format {format}; this version of mainspring reads formats 1 to {FORMAT}: use a version that reads format \
+        {format}"
     )
 }
 
-/// A path as a shell takes it.
+/// Displays a path quoted for a shell.
 pub(crate) struct Argument<'a>(pub(crate) &'a Path);
 
 impl fmt::Display for Argument<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.0.to_string_lossy();
-        // What cannot be quoted cannot be the name of a file.
+        // Only a path with a NUL byte cannot be quoted, and no file has such a name.
         f.write_str(&shlex::try_quote(&path).unwrap_or(Cow::Borrowed(&path)))
     }
 }
 
 impl FileError {
-    /// For `map_err`: this operation failed.
+    /// Returns a function for `map_err`, for a failed operation.
     pub(crate) fn io(path: PathBuf, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { path, action, source }
     }
 
-    /// For `map_err`: what begins at this offset is whole, and cannot be read.
+    /// Returns a function for `map_err`, for an intact line at this offset that cannot be decoded.
     pub(crate) fn unreadable(path: PathBuf, offset: u64) -> impl FnOnce(Unreadable) -> Self {
         move |Unreadable(why)| Self::Unreadable { path, offset, why }
     }
@@ -144,10 +144,10 @@ impl FileError {
 }
 
 impl ScanError<FileError> {
-    /// The error of a segment in this file.
-    pub(crate) fn of_file(self, path: PathBuf) -> FileError {
+    /// Converts the error of scanning the segment in this file.
+    pub(crate) fn into_file_error(self, path: PathBuf) -> FileError {
         match self {
-            Self::Stopped(error) => error,
+            Self::Visit(error) => error,
             Self::Format(format) => FileError::Format { path, format },
             Self::Unreadable(offset, why) => FileError::unreadable(path, offset)(why),
         }

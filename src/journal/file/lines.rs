@@ -1,34 +1,34 @@
-//! The lines of a file, read in pieces.
+//! [`Lines`]: reads the lines of a file in chunks.
 
 use std::io;
 use std::sync::Arc;
 
 use super::disk::DiskFile;
 
-/// How much is read at once, from one end of a file to the other.
-pub(crate) const MUCH: usize = 1 << 20;
+/// Chunk size for reading a whole file.
+pub(crate) const SEQUENTIAL_READ: usize = 1 << 20;
 
-/// How much is read at once to look at a line.
-pub(crate) const LITTLE: usize = 4 << 10;
+/// Chunk size for reading a single line.
+pub(crate) const SHORT_READ: usize = 4 << 10;
 
-/// The lines of a file from an offset on, without their newlines.
+/// Reads the lines of a file from an offset, without their newlines.
 pub(crate) struct Lines {
     file: Arc<dyn DiskFile>,
-    /// Where in the file the buffer begins.
+    /// The offset in the file at which the buffer begins.
     start: u64,
     buffer: Vec<u8>,
-    /// What of the buffer has been given out.
+    /// The length of the prefix of the buffer that was already returned.
     used: usize,
     /// How much is read at once.
-    piece: usize,
+    chunk: usize,
 }
 
 impl Lines {
-    pub(crate) fn new(file: Arc<dyn DiskFile>, offset: u64, piece: usize) -> Self {
-        Self { file, start: offset, buffer: Vec::new(), used: 0, piece }
+    pub(crate) fn new(file: Arc<dyn DiskFile>, offset: u64, chunk: usize) -> Self {
+        Self { file, start: offset, buffer: Vec::new(), used: 0, chunk }
     }
 
-    /// The next line and its offset; `None` at the end of the file, or where the last line has no newline.
+    /// Returns the next line and its offset, or `None` at the end of the file or at a last line without a newline.
     pub(crate) fn next(&mut self) -> io::Result<Option<(u64, &[u8])>> {
         let mut searched = self.used;
         let length = loop {
@@ -39,7 +39,7 @@ impl Lines {
             self.start += self.used as u64;
             self.used = 0;
             searched = self.buffer.len();
-            let more = self.file.read_some(self.start + searched as u64, self.piece)?;
+            let more = self.file.read_some(self.start + searched as u64, self.chunk)?;
             if more.is_empty() {
                 return Ok(None);
             }
@@ -50,7 +50,7 @@ impl Lines {
         Ok(Some((self.start + from as u64, &self.buffer[from..from + length])))
     }
 
-    /// Where the next line begins.
+    /// The offset of the next line.
     pub(crate) fn offset(&self) -> u64 {
         self.start + self.used as u64
     }

@@ -1,5 +1,5 @@
-//! The manifest: what belongs to the journal, in one line of JSON. It is replaced as a whole: written under
-//! another name, synced, renamed.
+//! The manifest: the list of the files that belong to the journal, in one line of JSON. It is replaced atomically:
+//! written under a temporary name, synced, then renamed.
 
 use std::io;
 
@@ -10,19 +10,19 @@ use super::line::{Sum, seal, unseal};
 use super::segment::{FORMAT, Mark, SegmentInfo, is_known_format};
 use crate::model::StoreId;
 
-/// The name of its file.
+/// The name of the file.
 pub(crate) const MANIFEST: &str = "MANIFEST";
 
-/// What is not complete has this name.
+/// The name of a manifest until it is complete.
 const TEMPORARY: &str = "MANIFEST.tmp";
 
-/// What a snapshot is called until it is complete.
+/// The name of a snapshot until it is complete.
 pub(crate) const SNAPSHOT_TEMPORARY: &str = "snapshot.tmp";
 
 /// The name of a segment that replaces another one, until it is complete.
 pub(crate) const SEGMENT_TEMPORARY: &str = "log.tmp";
 
-/// Whether a file of this name is something half done.
+/// Returns whether a file of this name is a temporary one.
 pub(crate) fn is_temporary(name: &str) -> bool {
     [TEMPORARY, SNAPSHOT_TEMPORARY, SEGMENT_TEMPORARY].contains(&name)
 }
@@ -32,42 +32,43 @@ pub(crate) fn is_temporary(name: &str) -> bool {
 pub(crate) struct Manifest {
     pub(crate) format: u32,
     pub(crate) store: String,
-    /// How it is synced: `always`, or the store may have lost something when it was not closed.
+    /// The sync policy. Under another one than `always`, a store that was not closed may have lost acknowledged
+    /// changes.
     pub(crate) sync: String,
-    /// Oldest first. The last one counts; what is before it is kept for a restore.
+    /// Oldest first. A start uses the last one; the others are kept for `restore`.
     pub(crate) snapshots: Vec<SnapshotInfo>,
-    /// Oldest first. The last one is written to.
+    /// Oldest first. Appends go to the last one.
     pub(crate) segments: Vec<SegmentInfo>,
-    /// What of the last segment was synced when the manifest was written; absent in format 1.
+    /// The last synced append of the last segment when the manifest was written; absent in format 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mark: Option<Mark>,
 }
 
-/// What the manifest says of a snapshot.
+/// The description of a snapshot in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SnapshotInfo {
-    /// What it is the store at.
+    /// The revision of the store in the snapshot.
     pub(crate) revision: u64,
     pub(crate) bytes: u64,
-    /// The checksum of the append that holds its revision; absent in format 1.
+    /// The checksum of the append that contains the revision; absent in format 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prev: Option<Sum>,
 }
 
 impl SnapshotInfo {
-    /// The name of its file.
+    /// Returns the name of the file.
     pub(crate) fn file(&self) -> String {
         format!("snapshot-{:020}.jsonl", self.revision)
     }
 }
 
-/// Whether a file of this name is a snapshot.
+/// Returns whether a file of this name is a snapshot.
 pub(crate) fn is_snapshot(name: &str) -> bool {
     name.strip_prefix("snapshot-").and_then(|rest| rest.strip_suffix(".jsonl")).is_some()
 }
 
-/// Why a manifest could not be read.
+/// Error of reading a manifest.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ManifestError {
     #[error(transparent)]
@@ -76,13 +77,13 @@ pub(crate) enum ManifestError {
     Damaged,
     #[error("it is of format {0}")]
     Format(u32),
-    /// It is whole, and has something that this version does not know.
+    /// It is intact, and has members that are unknown to this version.
     #[error("{0}")]
     Unreadable(String),
 }
 
 impl Manifest {
-    /// The manifest of a journal with a snapshot, if there is one, and one segment that has no appends.
+    /// Creates the manifest of a journal with an optional snapshot and one segment without appends.
     pub(crate) fn new(
         store: StoreId,
         sync: String,
@@ -108,7 +109,7 @@ impl Manifest {
         let line = bytes.strip_suffix(b"\n").ok_or(ManifestError::Damaged)?;
         let mut object = unseal(line).ok_or(ManifestError::Damaged)?.to_vec();
         object.push(b'}');
-        // First the format: others may have other members.
+        // The format first, because other versions may have other members.
         #[derive(Deserialize)]
         struct Version {
             format: u32,
@@ -133,10 +134,10 @@ impl Manifest {
         Self::commit(disk)
     }
 
-    /// Write it under another name. Until it is [committed](Self::commit), the one before it counts.
+    /// Writes the manifest under the temporary name. Until it is [committed](Self::commit), the old one is in effect.
     pub(crate) fn prepare(&self, disk: &dyn Disk) -> io::Result<()> {
         let mut line = serde_json::to_vec(self)?;
-        line.pop(); // the brace, which the seal brings
+        line.pop(); // the brace, which `seal` appends again
         seal(&mut line, 0);
         let file = disk.create(TEMPORARY)?;
         file.set_length(0)?;
@@ -144,7 +145,7 @@ impl Manifest {
         file.sync()
     }
 
-    /// Let the one that was prepared take its place.
+    /// Replaces the manifest by the prepared one.
     pub(crate) fn commit(disk: &dyn Disk) -> io::Result<()> {
         disk.rename(TEMPORARY, MANIFEST)?;
         disk.sync_folder()
@@ -154,23 +155,23 @@ impl Manifest {
         u64::from_str_radix(&self.store, 16).ok().map(StoreId)
     }
 
-    /// What has to be in a segment, because it was synced.
+    /// Returns the mark that a segment must contain.
     pub(crate) fn mark_of(&self, segment: &SegmentInfo) -> Option<&Mark> {
         let last = self.segments.last().is_some_and(|last| last.base == segment.base);
         self.mark.as_ref().filter(|_| last)
     }
 
-    /// The snapshot to start from, as a revision.
+    /// The revision of the newest snapshot, or 0 without one.
     pub(crate) fn base(&self) -> u64 {
         self.snapshots.last().map_or(0, |snapshot| snapshot.revision)
     }
 
-    /// The oldest revision after which every change is there.
+    /// The oldest revision after which every change is in the log.
     pub(crate) fn oldest(&self) -> u64 {
         self.segments.first().map_or(0, |segment| segment.base)
     }
 
-    /// Whether a file of this name belongs to the journal.
+    /// Returns whether the manifest lists a file of this name.
     pub(crate) fn lists(&self, name: &str) -> bool {
         self.segments.iter().any(|segment| segment.file() == name)
             || self.snapshots.iter().any(|snapshot| snapshot.file() == name)

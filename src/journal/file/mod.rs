@@ -1,4 +1,4 @@
-//! A journal in a folder: what was acknowledged is still there after a crash, without a server to run.
+//! [`FileJournal`]: a journal in a directory, for durability on one machine without a database server.
 
 pub(crate) mod backup;
 mod catalog;
@@ -6,22 +6,22 @@ mod compact;
 mod disk;
 mod error;
 mod folder;
+mod io_error;
 mod line;
 mod lines;
 mod log;
+mod maintenance;
 mod manifest;
-mod past;
+mod past_reader;
 mod recover;
 mod replay;
 mod scan;
 mod segment;
-mod shortage;
 mod snapshot;
 mod snapshot_text;
 mod sync;
 pub mod tools;
-mod unlisted;
-mod upkeep;
+mod unlisted_files;
 mod writer;
 
 use std::fmt;
@@ -40,63 +40,72 @@ use tokio_util::sync::CancellationToken;
 use self::catalog::Catalog;
 pub use self::disk::{Disk, DiskFile};
 pub use self::error::FileError;
-use self::past::FilePast;
+use self::past_reader::PastReader;
 use self::recover::Lock;
 pub use self::replay::Progress;
 pub use self::sync::{InvalidSyncPolicy, SyncPolicy};
-use self::writer::{Opening, Order, Setup, Writer};
+use self::writer::{OpenMessage, Setup, Writer, WriterCommand};
 use super::{AppendError, Compaction, Journal, JournalError, Meter, Past, ReadError, Recover};
 use crate::journal::Snapshot;
 use crate::model::{Change, StoreId};
 
 type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 
-/// A journal in a folder of the file system.
+/// A journal in a directory of the file system.
 ///
-/// The folder holds a manifest, the log in segments, and snapshots, all of them lines of JSON that `grep` and
-/// `jq` understand; `docs/journal.md` describes them. One process at a time has it open.
+/// The directory contains a manifest, the log in segments, and snapshots. All of them are lines of JSON that `grep`
+/// and
+/// `jq` can process; `docs/journal.md` describes the format. Only one process at a time can open the directory.
 ///
-/// Every turn of the owner is one append and one sync, in a thread of its own, so that many callers share a
-/// sync. What the log holds is replaced by a snapshot once it has grown enough, while the store serves.
+/// Every turn of the owner is one append and one sync, in a dedicated thread, so that many callers share a sync. When
+/// the log has grown enough, a compaction replaces it by a snapshot while the store keeps running.
 ///
 /// # Ownership of the directory
 ///
-/// The directory is opened once and locked, with the file `LOCK` in it and the segment that is written to, so that
-/// removing `LOCK` lets no second process in. It is created with mode 0700 and its files with 0600; a warning names
-/// existing ones that other users can read.
+/// The directory is opened once. The directory, the file `LOCK` in it and the current segment are locked, so
+/// removing
+/// `LOCK` does not admit a second process. The directory is created with mode 0700 and files with mode 0600; a
+/// warning lists existing files that other users can read.
 ///
-/// A journal that loses its directory fails for good. After each sync, and before the changes are acknowledged, the
-/// segment must still have its name and its length. Before a rotation, before a snapshot is installed, and at the
-/// close, the path must still lead to the directory that was opened, and `LOCK` must be the file that was locked.
-/// [`close`](Journal::close) is an error then, whatever [`SyncPolicy`] says.
+/// A journal that loses its directory fails permanently. After each sync, and before the changes are acknowledged, the
+/// segment must still have its name and its length. Before a rotation, before a snapshot is installed, and during the
+/// close, the path must still lead to the directory that was opened, and `LOCK` must be the file that was locked. If
+/// not, [`close`](Journal::close) returns an error too, under every [`SyncPolicy`].
 ///
-/// What remains is the time between two checks:
+/// The following is not detected, or only by the next check:
 ///
-/// - Under [`SyncPolicy::Always`] no change is acknowledged after its segment was removed, moved, replaced or cut. If only
-///   the *path* leads elsewhere, because the directory was moved or a symbolic link changed, changes are still
-///   acknowledged until the next check; they are in the directory that was moved, and nowhere else.
-/// - Under the others, what was acknowledged since the last check is lost with a segment that was removed.
-/// - Bytes that another program changes inside the segment without changing its length are noticed by the next start.
-/// - A file system whose file numbers change while a file is open cannot hold a journal.
+/// - Under [`SyncPolicy::Always`], no change is acknowledged after its segment was removed, moved, replaced or cut.
+///   If
+///   only the *path* leads elsewhere, because the directory was moved or a symbolic link changed, changes are still
+///   acknowledged until the next check; they are in the moved directory and nowhere else.
+/// - Under the other policies, changes that were acknowledged since the last check are lost with a removed segment.
+/// - Bytes that another program changes inside the segment without changing its length are detected at the next
+///   start.
+/// - A file system whose inode numbers change while a file is open is not supported.
 ///
 /// # Elements
 ///
-/// They are written as JSON, so `T` has to be something that JSON can say: numbers that are not finite, and more
-/// than 127 levels of nesting, are refused with [`Error::Refused`](crate::Error::Refused). A type that serializes to
-/// something that it does not deserialize from cannot be recovered; a NaN in an `Option` comes back as `None`.
+/// Elements are stored as JSON, so `T` must be representable in JSON. Writes with numbers that are not finite, or with
+/// more than 127 levels of nesting, are rejected with [`Error::Refused`](crate::Error::Refused). A type that
+/// serializes to JSON that it cannot deserialize cannot be recovered; a NaN in an `Option` is recovered as `None`.
 ///
-/// # When something fails
+/// # Failures
 ///
-/// - **No room.** Writes get [`JournalFull`](crate::Error::JournalFull) and nothing is lost; they go on by
-///   themselves when there is room again.
-/// - **Any other failed write or sync** is final until the store is started again: the writes of that turn
-///   get [`Unknown`](crate::Error::Unknown), later ones [`JournalFailed`](crate::Error::JournalFailed) with the
-///   cause. Reads go on. A sync is never tried again, because the system may have dropped what it could not
-///   write.
-/// - **A power cut** may leave the last append incomplete: it was not acknowledged (under [`SyncPolicy::Always`]; what
-///   the others can lose, they say), and is put aside with a warning at the next start.
-/// - **A directory that was removed or replaced** fails the journal as well, and its close: see above.
-/// - **Damage** to what was acknowledged refuses to start, and nothing is changed.
+/// - **No space.** Writes fail with [`JournalFull`](crate::Error::JournalFull) and nothing is lost. They succeed
+///   again
+///   as soon as there is space.
+/// - **Any other failed write or sync** is permanent until the store is started again. The writes of that turn fail
+///   with
+/// [`Unknown`](crate::Error::Unknown), later ones with [`JournalFailed`](crate::Error::JournalFailed) and the
+/// cause.
+/// Reads continue. A sync is never retried, because the system may have dropped the pages that it could not write,
+/// and
+///   the second sync would succeed without them.
+/// - **A power cut** may leave the last append incomplete. Under [`SyncPolicy::Always`] such an append was not
+///   acknowledged; the other policies state what they can lose. The next start moves it to a separate file, with a
+///   warning.
+/// - **A directory that was removed or replaced** fails the journal and its close, as described above.
+/// - **Damage** to acknowledged changes makes the start fail, and nothing is changed.
 ///
 /// # Examples
 ///
@@ -130,30 +139,32 @@ pub struct FileJournal<T> {
     open: Option<Open<T>>,
 }
 
-/// What there is once it has been opened.
+/// The state of an open journal.
 struct Open<T> {
     writer: Writer<T>,
     catalog: Arc<Catalog>,
     store: StoreId,
     /// The task that verifies the directory and writes marks to the manifest.
-    upkeep: Option<JoinHandle<()>>,
+    maintenance: Option<JoinHandle<()>>,
     /// The task of the newest compaction.
     compaction: Option<JoinHandle<()>>,
-    /// How large the log has to be for the next automatic compaction.
-    not_below: Arc<AtomicU64>,
+    /// The size of the log that triggers the next automatic compaction.
+    compact_at: Arc<AtomicU64>,
     stop: CancellationToken,
-    /// Cancelled when a sync has failed that nobody waited for; nothing once that is known.
+    /// Cancelled when a background sync has failed; `None` once `tail` has reported that.
     failed: Option<CancellationToken>,
 }
 
 impl<T> FileJournal<T> {
-    /// The journal in this folder, which is created if it is not there. Nothing is read before the store is
-    /// [spawned](crate::Builder::spawn); what is wrong shows in [`Reader::ready`](crate::Reader::ready).
+    /// Creates a journal in this directory, which is created if it does not exist.
+    ///
+    /// Nothing is read before the store is [spawned](crate::Builder::spawn). Errors are reported by
+    /// [`Reader::ready`](crate::Reader::ready).
     pub fn open(folder: impl Into<PathBuf>) -> Self {
         Self::open_on(folder::Folder::new(folder.into()))
     }
 
-    /// The journal on a disk of another kind: for tests.
+    /// Creates a journal on another implementation of [`Disk`], for tests.
     pub fn open_on(disk: impl Disk) -> Self {
         Self {
             disk: Arc::new(disk),
@@ -169,53 +180,57 @@ impl<T> FileJournal<T> {
         }
     }
 
-    /// When to sync. Default: [`SyncPolicy::Always`].
+    /// Sets when the log is synced. Default: [`SyncPolicy::Always`].
     #[must_use]
     pub fn sync(mut self, sync: SyncPolicy) -> Self {
         self.sync = sync;
         self
     }
 
-    /// How large a segment of the log grows before another one is begun. Default: 16 MiB.
+    /// Sets the size at which the log continues in a new segment. Default: 16 MiB.
     #[must_use]
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
         self.segment_bytes = bytes;
         self
     }
 
-    /// How many bytes of the log a compaction keeps for those who ask for older changes. Default: 64 MiB.
+    /// Sets how many bytes of the log a compaction keeps, for subscribers that resume at older revisions. Default:
+    /// 64 MiB.
     #[must_use]
     pub fn history_bytes(mut self, bytes: u64) -> Self {
         self.history_bytes = bytes;
         self
     }
 
-    /// Compact by itself once the log is larger than both so many bytes and so many times the snapshot before
-    /// it. Default: 64 MiB and once. A log of [`u64::MAX`] bytes never is.
+    /// Sets when the journal is compacted automatically: when the log is larger than `bytes`, and larger than
+    /// `times_snapshot` times the previous snapshot. Default: 64 MiB and 1.0. With [`u64::MAX`] bytes it never is.
     #[must_use]
     pub fn compact_above(mut self, bytes: u64, times_snapshot: f64) -> Self {
         self.compact = (bytes, times_snapshot);
         self
     }
 
-    /// How often the journal verifies that its directory is still its own, and records in the manifest how much of the
-    /// log is synced, if there is more since the last time. A log that is cut short below what is recorded is refused at
-    /// the next start. Default: 1 s. A record takes two syncs beside the appends. With [`Duration::MAX`] both are done
-    /// only at a rotation, a compaction and the close.
+    /// Sets how often the journal verifies that it still owns its directory, and records in the manifest how much of
+    /// the log is synced, if that has grown. Default: 1 s.
+    ///
+    /// A log that was cut below the recorded offset is rejected at the next start. A record takes two syncs,
+    /// concurrently with appends. With [`Duration::MAX`], both are done only at a rotation, a compaction and the
+    /// close.
     #[must_use]
     pub fn check_every(mut self, period: Duration) -> Self {
         self.check_every = period;
         self
     }
 
-    /// Take the lock of the folder now, and create the folder if it is not there, rather than when the store
-    /// is spawned: for programs that want to know for sure whether another process has the journal open.
+    /// Locks the directory now, and creates it if it does not exist, instead of when the store is spawned. For
+    /// programs that must know early whether another process has the journal open.
     ///
-    /// Waits for the disk, a few calls long.
+    /// This blocks for a few system calls.
     ///
     /// # Errors
     ///
-    /// [`FileError::Locked`] if another has it, and [`FileError::Io`] if the folder cannot be created or locked.
+    /// [`FileError::Locked`] if another process has the lock, and [`FileError::Io`] if the directory cannot be created
+    /// or locked.
     ///
     /// # Examples
     ///
@@ -223,10 +238,10 @@ impl<T> FileJournal<T> {
     /// # let folder = std::env::temp_dir().join(format!("mainspring-lock-{}", std::process::id()));
     /// use mainspring::journal::{FileJournal, file::FileError};
     ///
-    /// let ours = FileJournal::<String>::open(&folder).lock()?;
-    /// let theirs = FileJournal::<String>::open(&folder).lock();
-    /// assert!(matches!(theirs, Err(FileError::Locked { .. })));
-    /// # drop(ours);
+    /// let first = FileJournal::<String>::open(&folder).lock()?;
+    /// let second = FileJournal::<String>::open(&folder).lock();
+    /// assert!(matches!(second, Err(FileError::Locked { .. })));
+    /// # drop(first);
     /// # std::fs::remove_dir_all(&folder).unwrap();
     /// # Ok::<(), FileError>(())
     /// ```
@@ -237,10 +252,11 @@ impl<T> FileJournal<T> {
         Ok(self)
     }
 
-    /// Tell this how far reading has come when the store starts, now and then, in the thread that reads.
+    /// Sets a callback for the progress of reading the journal when the store starts. It is called at intervals, in
+    /// the thread that reads.
     #[must_use]
-    pub fn on_progress(mut self, tell: impl FnMut(Progress) + Send + 'static) -> Self {
-        self.on_progress = Some(Box::new(tell));
+    pub fn on_progress(mut self, callback: impl FnMut(Progress) + Send + 'static) -> Self {
+        self.on_progress = Some(Box::new(callback));
         self
     }
 }
@@ -262,28 +278,29 @@ where
             on_progress: self.on_progress.take(),
             lock: self.lock.take(),
         };
-        let (writer, mut opening) = writer::start(setup)
-            .map_err(|error| JournalError::new(format!("no thread for the journal: {error}")))?;
+        let (writer, mut opening) = writer::start(setup).map_err(|error| {
+            JournalError::new(format!("cannot start a thread for the journal: {error}"))
+        })?;
         let (store, catalog, failed) = loop {
             match opening.recv().await {
-                Some(Opening::Piece(piece)) => piece.into_iter().for_each(&mut *recover),
-                Some(Opening::Done(store, catalog, failed)) => break (store, catalog, failed),
-                Some(Opening::Failed(error)) => return Err(error),
-                Some(Opening::Panicked(panic)) => std::panic::resume_unwind(panic),
+                Some(OpenMessage::Recovered(chunk)) => chunk.into_iter().for_each(&mut *recover),
+                Some(OpenMessage::Done(store, catalog, failed)) => break (store, catalog, failed),
+                Some(OpenMessage::Failed(error)) => return Err(error),
+                Some(OpenMessage::Panicked(panic)) => std::panic::resume_unwind(panic),
                 None => return Err(not_open()),
             }
         };
         let stop = CancellationToken::new();
-        let upkeep = (self.check_every < Duration::MAX).then(|| {
-            upkeep::start(Arc::clone(&catalog), self.check_every, stop.clone(), failed.clone())
+        let maintenance = (self.check_every < Duration::MAX).then(|| {
+            maintenance::start(Arc::clone(&catalog), self.check_every, stop.clone(), failed.clone())
         });
         self.open = Some(Open {
             writer,
             catalog,
             store,
-            upkeep,
+            maintenance,
             compaction: None,
-            not_below: Arc::default(),
+            compact_at: Arc::default(),
             stop,
             failed: Some(failed),
         });
@@ -291,45 +308,46 @@ where
     }
 
     async fn append(&mut self, after: u64, changes: Arc<[Change<T>]>) -> Result<(), AppendError> {
-        let gone = || AppendError::Unknown("the thread of the journal has ended".into());
-        let open = self.open.as_ref().ok_or_else(gone)?;
+        let ended = || AppendError::Unknown("the thread of the journal has ended".into());
+        let open = self.open.as_ref().ok_or_else(ended)?;
         let (reply, answer) = oneshot::channel();
-        open.writer.send(Order::Append { after, changes, reply });
+        open.writer.send(WriterCommand::Append { after, changes, reply });
         match answer.await {
             Ok(Ok(appended)) => appended,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            Err(_) => Err(gone()),
+            Err(_) => Err(ended()),
         }
     }
 
     async fn read(&mut self, after: u64) -> Result<Vec<Change<T>>, ReadError> {
-        // Nobody else appends, so this is only asked for when an append has failed, and that is final.
+        // This journal has a single owner, so `read` is called only after a failed append. An empty append returns the
+        // permanent failure of the log, if there is one.
         let open = self.open.as_ref().ok_or_else(not_open)?;
         let (reply, answer) = oneshot::channel();
-        open.writer.send(Order::Append { after, changes: Arc::new([]), reply });
+        open.writer.send(WriterCommand::Append { after, changes: Arc::new([]), reply });
         match answer.await {
             Ok(Ok(Err(AppendError::Unknown(cause)))) => Err(JournalError(cause).into()),
             Err(_) => Err(JournalError::new("the thread of the journal has ended").into()),
-            Ok(_) => FilePast::new(Arc::clone(&open.catalog)).read(after, u64::MAX).await,
+            Ok(_) => PastReader::new(Arc::clone(&open.catalog)).read(after, u64::MAX).await,
         }
     }
 
     async fn compact(&mut self, snapshot: Snapshot<T>) -> Result<Compaction, JournalError> {
         let open = self.open.as_mut().ok_or_else(not_open)?;
         if let Some(before) = open.compaction.take() {
-            // It is about to end, or has: its result is known by now.
+            // The owner has received its result, so this task has ended or is about to.
             let _ = before.await;
         }
         let (reply, rotated) = oneshot::channel();
-        open.writer.send(Order::Rotate { reply });
+        open.writer.send(WriterCommand::Rotate { reply });
         let job = compact::Job {
             catalog: Arc::clone(&open.catalog),
             meter: Arc::clone(&self.meter),
             store: open.store,
             keep: self.history_bytes,
             stop: open.stop.clone(),
-            more: self.compact.0,
-            not_below: Arc::clone(&open.not_below),
+            growth: self.compact.0,
+            compact_at: Arc::clone(&open.compact_at),
         };
         let started = compact::start(job, rotated, snapshot);
         let (task, compaction) = started.map_err(|error| {
@@ -339,14 +357,15 @@ where
         Ok(compaction)
     }
 
-    /// There are no others: it is the journal itself that has failed, in a sync that nobody waited for.
+    /// There are no other owners. This resolves once, after a background sync has failed, so that the owner calls
+    /// [`read`](Journal::read) and gets the cause.
     async fn tail(&mut self) {
         match self.open.as_mut().and_then(|open| open.failed.as_mut()) {
             Some(failed) => failed.cancelled().await,
             None => pending().await,
         }
         if let Some(open) = &mut self.open {
-            open.failed = None; // once
+            open.failed = None; // report it once
         }
     }
 
@@ -354,13 +373,13 @@ where
         let Some(open) = &self.open else { return false };
         let (log, snapshot) = open.catalog.sizes();
         let (bytes, times) = self.compact;
-        log > bytes.max(open.not_below.load(Ordering::Relaxed))
+        log > bytes.max(open.compact_at.load(Ordering::Relaxed))
             && log as f64 > snapshot as f64 * times
     }
 
     fn past(&self) -> Option<Arc<dyn Past<T>>> {
         let open = self.open.as_ref()?;
-        Some(Arc::new(FilePast::new(Arc::clone(&open.catalog))))
+        Some(Arc::new(PastReader::new(Arc::clone(&open.catalog))))
     }
 
     fn meter(&self) -> Arc<Meter> {
@@ -371,20 +390,20 @@ where
         let Some(mut open) = self.open.take() else { return Ok(()) };
         open.stop.cancel();
         if let Some(compaction) = open.compaction.take() {
-            // Its result has gone to the owner.
+            // Its result was sent to the owner.
             let _ = compaction.await;
         }
-        if let Some(upkeep) = open.upkeep.take() {
-            // It has logged what went wrong.
-            let _ = upkeep.await;
+        if let Some(maintenance) = open.maintenance.take() {
+            // The task has logged its errors.
+            let _ = maintenance.await;
         }
         let (reply, answer) = oneshot::channel();
-        open.writer.send(Order::Close { reply });
+        open.writer.send(WriterCommand::Close { reply });
         answer.await.unwrap_or_else(|_| Err(not_open()))
     }
 }
 
-/// The folder can be opened again when this is gone, also if a compaction is still at work.
+/// Retires the catalog, so that the directory can be opened again even if a compaction is still running.
 impl<T> Drop for Open<T> {
     fn drop(&mut self) {
         self.stop.cancel();

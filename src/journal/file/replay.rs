@@ -1,59 +1,58 @@
-//! Reading a journal from its start: the newest snapshot that is good, and every later change. Changes
-//! nothing.
+//! Replay: reads the newest intact snapshot of a journal, then every later change. It writes nothing.
 
 use serde::de::DeserializeOwned;
 
 use super::disk::Disk;
 use super::error::FileError;
 use super::line::Sum;
-use super::lines::LITTLE;
+use super::lines::SHORT_READ;
 use super::manifest::{Manifest, SnapshotInfo};
 use super::scan::{Damage, Expected, Scan, ScanError, scan};
 use super::segment::{Mark, SegmentInfo, unknown_format};
-use super::{snapshot, unlisted};
+use super::{snapshot, unlisted_files};
 use crate::journal::Recovered;
 use crate::journal::codec::Decoder;
 
-/// How far reading has come, in bytes.
+/// Progress of an operation, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Bytes that have been read.
+    /// Bytes that were read.
     pub done: u64,
-    /// Bytes that there are to read.
+    /// Bytes to read in total.
     pub total: u64,
 }
 
-/// Where the log ends.
+/// The end of the log that a replay has found.
 #[derive(Debug)]
 pub(crate) struct Replayed {
     /// The newest revision.
     pub(crate) revision: u64,
-    /// Where the last append of the last segment ends.
+    /// The offset of the end of the last append in the last segment.
     pub(crate) end: u64,
-    /// The same without the marks behind it that say that it was closed.
+    /// The same without the close marks at the end.
     pub(crate) unmarked: u64,
-    /// Whether it was closed there.
+    /// Whether the log ends with a close mark.
     pub(crate) closed: bool,
     /// The last append, unless the last segment is of format 1.
     pub(crate) mark: Option<Mark>,
-    /// What is behind the end, and was not known to be synced.
+    /// Damage behind the end, of data that was not known to be synced.
     pub(crate) damage: Option<Damage>,
 }
 
-/// Read everything, in order.
+/// Reads everything and passes it to `visit`, in order.
 pub(crate) fn replay<T: DeserializeOwned>(
     disk: &dyn Disk,
     manifest: &Manifest,
     progress: &mut dyn FnMut(Progress),
-    tell: &mut dyn FnMut(Recovered<T>) -> Result<(), FileError>,
+    visit: &mut dyn FnMut(Recovered<T>) -> Result<(), FileError>,
 ) -> Result<Replayed, FileError> {
-    let snapshot = newest_good(disk, manifest)?;
+    let snapshot = newest_intact(disk, manifest)?;
     let base = snapshot.map_or(0, |snapshot| snapshot.revision);
     let needed =
         || manifest.segments.iter().filter(|segment| segment.end.is_none_or(|end| end > base));
     if needed().next().is_none_or(|first| first.base > base) {
-        let why = format!("lists no segment that goes on from revision {base}");
+        let why = format!("lists no segment that continues at revision {base}");
         return Err(FileError::Manifest { path: disk.path(), why });
     }
     let mut total = snapshot.map_or(0, |snapshot| snapshot.bytes);
@@ -71,7 +70,7 @@ pub(crate) fn replay<T: DeserializeOwned>(
             if count.is_multiple_of(1_024) {
                 progress(Progress { done: offset, total });
             }
-            tell(recovered)
+            visit(recovered)
         })?;
         done = snapshot.bytes;
     }
@@ -85,11 +84,11 @@ pub(crate) fn replay<T: DeserializeOwned>(
             &bytes,
             Expected { mark: manifest.mark_of(segment), revisions: chain.revision().as_slice() },
             |offset, change| {
-                // Now and then.
+                // Not with every change, because the callback may be slow.
                 if change.revision % 1_024 == 0 {
                     progress(Progress { done: done + offset, total });
                 }
-                if change.revision > base { tell(Recovered::Change(change)) } else { Ok(()) }
+                if change.revision > base { visit(Recovered::Change(change)) } else { Ok(()) }
             },
         )?;
         check_acknowledged(disk, segment, &scanned)?;
@@ -98,22 +97,24 @@ pub(crate) fn replay<T: DeserializeOwned>(
         progress(Progress { done, total });
         last = Some(scanned);
     }
-    let Some(scanned) = last else { unreachable!("there is at least one segment") };
+    let Some(scanned) = last else { unreachable!("at least one segment was checked above") };
     let mark = scanned.mark();
     let Scan { end, revision, unmarked, closed, damage, .. } = scanned;
     if revision < base {
-        let why =
-            format!("lists a log that ends at revision {revision}, before the snapshot at {base}");
+        let why = format!(
+            "lists a log that ends at revision {revision}, before its snapshot at revision {base}"
+        );
         return Err(FileError::Manifest { path: disk.path(), why });
     }
-    unlisted::check(disk, manifest, revision)?;
+    unlisted_files::check(disk, manifest, revision)?;
     Ok(Replayed { revision, end, unmarked, closed, mark, damage })
 }
 
-/// Holds the segments to one history: each continues the chain of the one before it, and the log that of the snapshot
-/// that it goes on from. Files of format 1 have no chain; it begins anew after them.
+/// Verifies that the segments and the snapshot belong to one history: each segment must continue the chain of the
+/// previous one, and the log must contain the append that the snapshot names. Files of format 1 have no chain; it
+/// starts after them.
 pub(crate) struct Chain {
-    /// The revision of the snapshot, and the checksum of the append that holds it.
+    /// The revision of the snapshot, and the checksum of the append that contains it.
     snapshot: Option<(u64, Option<Sum>)>,
     last: Option<Sum>,
 }
@@ -124,22 +125,22 @@ impl Chain {
         Self { snapshot, last: None }
     }
 
-    /// The revision of which a scan has to find the checksum.
+    /// The revision whose checksum a scan must look up.
     pub(crate) fn revision(&self) -> Option<u64> {
         self.snapshot.map(|(revision, _)| revision)
     }
 
-    /// Go on with a segment that was scanned.
+    /// Continues with the next segment, which was scanned.
     pub(crate) fn follow(
         &mut self,
         disk: &dyn Disk,
         segment: &SegmentInfo,
         scanned: &Scan,
     ) -> Result<(), FileError> {
-        let of_snapshot = self.snapshot.map(|(revision, sum)| (sum, scanned.sum_of(revision)));
+        let sums = self.snapshot.map(|(revision, sum)| (sum, scanned.sum_of(revision)));
         let what = if differ(self.last, scanned.first) {
             "the segment does not follow the one before it: files of different histories are mixed"
-        } else if of_snapshot.is_some_and(|(sum, found)| differ(sum, found)) {
+        } else if sums.is_some_and(|(sum, found)| differ(sum, found)) {
             "the segment does not belong to the snapshot: files of different histories are mixed"
         } else {
             self.last = scanned.last;
@@ -149,77 +150,79 @@ impl Chain {
     }
 }
 
-/// Whether two checksums of the same append are not the same. What is of format 1 has none.
+/// Returns whether two checksums of the same append differ. A missing checksum, as in format 1, matches everything.
 pub(crate) fn differ(one: Option<Sum>, other: Option<Sum>) -> bool {
     one.zip(other).is_some_and(|(one, other)| one != other)
 }
 
-/// The newest snapshot; the one before it if that is damaged and the log since then is still there.
-fn newest_good<'a>(
+/// Returns the newest snapshot. If it is damaged, returns an older one, provided that the log since then is complete.
+fn newest_intact<'a>(
     disk: &dyn Disk,
     manifest: &'a Manifest,
 ) -> Result<Option<&'a SnapshotInfo>, FileError> {
     let mut snapshots = manifest.snapshots.iter().rev().peekable();
     while let Some(snapshot) = snapshots.next() {
         check_format(disk, snapshot)?;
-        let other = match snapshots.peek() {
+        let alternative = match snapshots.peek() {
             Some(older) => older.revision,
             None => 0,
         };
-        if manifest.oldest() > other {
-            // There is nothing else to start from: what is wrong with it shows when it is read.
+        if manifest.oldest() > alternative {
+            // There is no alternative. If the snapshot is damaged, reading it will report that.
             return Ok(Some(snapshot));
         }
         match snapshot::verify(disk, snapshot) {
             Ok(()) => return Ok(Some(snapshot)),
-            Err(error) => tracing::warn!(%error, "starting from what was there before it"),
+            Err(error) => {
+                tracing::warn!(%error, "the newest snapshot is damaged; starting from an older state and replaying the log")
+            }
         }
     }
     Ok(None)
 }
 
-/// A snapshot of another format is not damaged, and is not to be passed over. What else is wrong shows when it
-/// is read.
+/// Rejects a snapshot of an unknown format. It is not damaged, so it must not be replaced by an older one. Other
+/// problems are reported when the snapshot is read.
 fn check_format(disk: &dyn Disk, snapshot: &SnapshotInfo) -> Result<(), FileError> {
-    let start = disk.open(&snapshot.file()).and_then(|file| file.read_some(0, LITTLE));
+    let start = disk.open(&snapshot.file()).and_then(|file| file.read_some(0, SHORT_READ));
     match start.ok().as_deref().and_then(unknown_format) {
         Some(format) => Err(FileError::Format { path: disk.path().join(snapshot.file()), format }),
         None => Ok(()),
     }
 }
 
-/// All of a snapshot, if it is of this format.
+/// Reads a snapshot, if its format is known.
 pub(crate) fn read_snapshot<T: DeserializeOwned>(
     disk: &dyn Disk,
     info: &SnapshotInfo,
-    tell: impl FnMut(u64, Recovered<T>) -> Result<(), FileError>,
+    visit: impl FnMut(u64, Recovered<T>) -> Result<(), FileError>,
 ) -> Result<Option<Sum>, FileError> {
     check_format(disk, info)?;
-    snapshot::read(disk, info, tell)
+    snapshot::read(disk, info, visit)
 }
 
-/// Every change of a segment that is whole.
+/// Reads every change in the intact appends of a segment.
 pub(crate) fn read_segment<T: DeserializeOwned>(
     disk: &dyn Disk,
     segment: &SegmentInfo,
     bytes: &[u8],
     expected: Expected<'_>,
-    mut tell: impl FnMut(u64, crate::model::Change<T>) -> Result<(), FileError>,
+    mut visit: impl FnMut(u64, crate::model::Change<T>) -> Result<(), FileError>,
 ) -> Result<Scan, FileError> {
     let mut decoder = Decoder::default();
     let scanned = scan(bytes, segment, expected, |append| {
         for (offset, line) in append.lines.iter().filter(|(_, line)| !line.is_close()) {
             let changes = decoder.changes(line);
             for change in changes.map_err(|error| ScanError::Unreadable(*offset, error))? {
-                tell(*offset, change).map_err(ScanError::Stopped)?;
+                visit(*offset, change).map_err(ScanError::Visit)?;
             }
         }
         Ok(())
     });
-    scanned.map_err(|error| error.of_file(disk.path().join(segment.file())))
+    scanned.map_err(|error| error.into_file_error(disk.path().join(segment.file())))
 }
 
-/// What was acknowledged is all there: of the last segment, which may have a torn end, or of another one.
+/// Verifies that everything acknowledged is intact in a segment. Only the last segment may have an incomplete end.
 pub(crate) fn check_acknowledged(
     disk: &dyn Disk,
     segment: &SegmentInfo,
@@ -234,7 +237,7 @@ pub(crate) fn check_acknowledged(
     }
 }
 
-/// A segment that another one follows was synced as a whole.
+/// Verifies a segment that another one follows. It was synced completely, so it must be intact.
 pub(crate) fn check_complete(
     disk: &dyn Disk,
     segment: &SegmentInfo,
@@ -255,12 +258,12 @@ fn open(
     disk: &dyn Disk,
     segment: &SegmentInfo,
 ) -> Result<std::sync::Arc<dyn super::disk::DiskFile>, FileError> {
-    disk.open(&segment.file()).map_err(FileError::io(disk.path().join(segment.file()), "open it"))
+    disk.open(&segment.file()).map_err(FileError::io(disk.path().join(segment.file()), "open"))
 }
 
 fn cannot_read(
     disk: &dyn Disk,
     segment: &SegmentInfo,
 ) -> impl FnOnce(std::io::Error) -> FileError + use<> {
-    FileError::io(disk.path().join(segment.file()), "read it")
+    FileError::io(disk.path().join(segment.file()), "read")
 }

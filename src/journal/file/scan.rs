@@ -1,4 +1,9 @@
-//! Walking through the appends of a segment, and telling damage from a torn end.
+//! Scan of a segment: iterates over its appends, and distinguishes damage from an incomplete end.
+//!
+//! A crash may leave an incomplete append at the end, which a start cuts off. Damage to acknowledged appends looks the
+//! same at the position where it is found. What decides is the highest offset that is known to be synced: from the
+//! mark of the manifest, from the appends before the position, and from every intact line behind it (`synced_behind`).
+//! If the damaged append begins below that offset, it was acknowledged, and nothing is cut off.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -8,31 +13,32 @@ use super::line::{Line, SEAL, Sum, unseal};
 use super::segment::{Mark, SegmentInfo, read_header, unknown_format};
 use crate::journal::codec::Unreadable;
 
-/// What a scan is to find beside the appends.
+/// What a scan must verify and look up.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Expected<'a> {
-    /// What has to be there.
+    /// The mark that the segment must contain.
     pub(crate) mark: Option<&'a Mark>,
-    /// The revisions of which [`Scan::sum_of`] is wanted.
+    /// The revisions that [`Scan::sum_of`] can look up.
     pub(crate) revisions: &'a [u64],
 }
 
-/// What the lines of a segment are, up to the first that is not right.
+/// Result of the scan of a segment, up to its end or to the first damage.
 #[derive(Debug)]
 pub(crate) struct Scan {
-    /// The end of the last append that is whole.
+    /// The end of the last intact append.
     pub(crate) end: u64,
-    /// The newest revision up to there.
+    /// The newest revision before that end.
     pub(crate) revision: u64,
-    /// The end of the last append of changes: behind it are only marks that the journal was closed.
+    /// The end of the last append of changes. Only close marks follow it.
     pub(crate) unmarked: u64,
-    /// The last line says that the journal was closed there.
+    /// Whether the last line is a close mark.
     pub(crate) closed: bool,
-    /// The checksum that the first append follows; `None` in format 1, which has no chain.
+    /// The checksum that the first append must follow; `None` in format 1, which has no chain.
     pub(crate) first: Option<Sum>,
-    /// The checksum of the last append of changes, which is `first` if there is none.
+    /// The checksum of the last append of changes, or `first` if there is none.
     pub(crate) last: Option<Sum>,
-    /// The [expected](Expected::revisions) revisions that are here, and the checksums of the appends that hold them.
+    /// The [expected](Expected::revisions) revisions in this segment, with the checksums of the appends that contain
+    /// them.
     sums: Vec<(u64, Sum)>,
     pub(crate) damage: Option<Damage>,
 }
@@ -51,95 +57,96 @@ impl Scan {
         }
     }
 
-    /// The last append holds these revisions.
-    fn found(&mut self, expected: Expected<'_>, revisions: RangeInclusive<u64>) {
-        let wanted = expected.revisions.iter().filter(|revision| revisions.contains(revision));
+    /// Records the checksum of the last append, which contains these revisions, for those that are expected.
+    fn record_sums(&mut self, expected: Expected<'_>, revisions: RangeInclusive<u64>) {
+        let requested = expected.revisions.iter().filter(|revision| revisions.contains(revision));
         self.sums.extend(
-            wanted
+            requested
                 .copied()
                 .zip(std::iter::repeat(self.last))
                 .filter_map(|(revision, sum)| Some((revision, sum?))),
         );
     }
 
-    /// The checksum of the append that holds a revision that was [expected](Expected::revisions), if it is here.
+    /// Returns the checksum of the append that contains an [expected](Expected::revisions) revision, if it is in this
+    /// segment.
     pub(crate) fn sum_of(&self, revision: u64) -> Option<Sum> {
-        self.sums.iter().find(|(of, _)| *of == revision).map(|(_, sum)| *sum)
+        self.sums.iter().find(|(other, _)| *other == revision).map(|(_, sum)| *sum)
     }
 
-    /// Where the log is up to, if this is its last segment and it has a chain.
+    /// Returns the mark of the end of the log, if this is its last segment and has a chain.
     pub(crate) fn mark(&self) -> Option<Mark> {
         Some(Mark { revision: self.revision, offset: self.unmarked, sum: self.last? })
     }
 }
 
-const CONTRADICTION: &str = "the log differs from what the manifest says was synced";
+const CONTRADICTION: &str = "the log differs from the synced log that the manifest records";
 
-/// Something that is not an append.
+/// A position in a segment at which an intact append was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Damage {
-    /// Where the append begins that cannot be kept.
+    /// The start of the append that is not intact.
     pub(crate) start: u64,
-    /// Where it was noticed.
+    /// The offset at which the damage was detected.
     pub(crate) offset: u64,
-    /// What is wrong there.
+    /// What is wrong at that offset.
     pub(crate) what: &'static str,
-    /// Up to where the file is known to have been synced.
+    /// The offset up to which the file is known to have been synced.
     pub(crate) synced: u64,
 }
 
 impl Damage {
-    /// Whether it is below what was synced: then nothing may be cut.
+    /// Returns whether synced data is damaged. If so, nothing may be cut off.
     pub(crate) fn is_final(&self) -> bool {
         self.synced > self.start
     }
 }
 
-/// Why a segment could not be scanned to its end.
+/// Error that ends a scan.
 #[derive(Debug)]
 pub(crate) enum ScanError<E> {
-    /// The header is whole, and is that of another version of the format.
+    /// The header is intact and of an unknown version of the format.
     Format(u32),
-    /// A line is whole, and cannot be read by this version or with this element type.
+    /// A line is intact and cannot be decoded, by this version or with this element type.
     Unreadable(u64, Unreadable),
-    /// The caller wants no more.
-    Stopped(E),
+    /// The visitor has returned an error.
+    Visit(E),
 }
 
-/// An append that is whole.
+/// An intact append.
 #[derive(Debug)]
 pub(crate) struct Append<'a> {
     /// Its lines, each with its offset.
     pub(crate) lines: Vec<(u64, Line<'a>)>,
-    /// Where the next append begins.
+    /// The offset of the next append.
     pub(crate) next: usize,
     /// The newest revision.
     pub(crate) revision: u64,
-    /// Up to where it says that the file was synced before it.
+    /// The offset up to which the file was synced before this append, as the append records.
     pub(crate) synced: u64,
-    /// Its checksum.
+    /// The checksum of the append.
     pub(crate) sum: Sum,
 }
 
 impl Append<'_> {
-    /// How many changes it has.
+    /// Returns the number of changes.
     pub(crate) fn changes(&self) -> u64 {
         let first = self.lines.first().map_or(self.revision, |(_, line)| line.first_revision());
         if self.is_close() { 0 } else { self.revision.saturating_sub(first) + 1 }
     }
 
-    /// Whether it is a mark that the journal was closed, which is not a link of the chain.
+    /// Returns whether this is a close mark, which is not part of the chain.
     pub(crate) fn is_close(&self) -> bool {
         self.lines.iter().any(|(_, line)| line.is_close())
     }
 }
 
-/// Walk through the appends of a segment. `tell` gets each append that is whole, before it counts.
+/// Scans a segment. Each intact append is passed to `visit` before the result includes it.
 pub(crate) fn scan<E>(
     bytes: &[u8],
     info: &SegmentInfo,
     expected: Expected<'_>,
-    mut tell: impl FnMut(&Append<'_>) -> Result<(), ScanError<E>>,
+    mut visit: impl FnMut(&Append<'_>) -> Result<(), ScanError<E>>,
 ) -> Result<Scan, ScanError<E>> {
     if let Some(format) = unknown_format(bytes) {
         return Err(ScanError::Format(format));
@@ -147,20 +154,21 @@ pub(crate) fn scan<E>(
     let mut scan = Scan::new(info.base);
     let header = read_header(bytes).map_err(|error| ScanError::Unreadable(0, error))?;
     let is_other = header.is_some();
-    let Some((header, length)) = header.filter(|(found, _)| info.has_header(found)) else {
-        // A segment is listed when its header was synced.
-        let known = expected.mark.map_or(0, |mark| mark.offset).max(info.header().len() as u64);
+    let Some((header, length)) = header.filter(|(record_sums, _)| info.has_header(record_sums))
+    else {
+        // The manifest lists a segment only after its header was synced.
+        let synced = expected.mark.map_or(0, |mark| mark.offset).max(info.header().len() as u64);
         let what = if is_other {
-            "the header is that of another segment: files of different histories are mixed"
+            "the header belongs to another segment: files of different histories are mixed"
         } else {
             "the header is missing or damaged"
         };
-        scan.damage = Some(damage(bytes, 0, (0, what), known));
+        scan.damage = Some(damage(bytes, 0, (0, what), synced));
         return Ok(scan);
     };
     (scan.first, scan.last) = (header.prev, header.prev);
     (scan.end, scan.unmarked) = (length as u64, length as u64);
-    scan.found(expected, info.base..=info.base);
+    scan.record_sums(expected, info.base..=info.base);
     let contradicts = |before, now| expected.mark.is_some_and(|mark| mark.contradicts(before, now));
     let mut synced = expected.mark.map_or(0, |mark| mark.offset).max(scan.end);
     let mut problem = contradicts(0, scan.mark()).then_some((0, CONTRADICTION));
@@ -170,8 +178,8 @@ pub(crate) fn scan<E>(
             .map_err(|(offset, error)| ScanError::Unreadable(offset, error))?
         {
             Ok(append) => append,
-            Err(found) => {
-                problem = Some(found);
+            Err(reason) => {
+                problem = Some(reason);
                 break;
             }
         };
@@ -183,12 +191,12 @@ pub(crate) fn scan<E>(
             problem = Some((at, CONTRADICTION));
             break;
         }
-        tell(&append)?;
+        visit(&append)?;
         let revisions = scan.revision + 1..=append.revision;
         (scan.end, scan.revision, scan.last, scan.closed) = (offset, append.revision, last, closes);
         if !closes {
             scan.unmarked = offset;
-            scan.found(expected, revisions);
+            scan.record_sums(expected, revisions);
         }
         (at, synced) = (append.next, append.synced.max(synced));
     }
@@ -202,35 +210,35 @@ pub(crate) fn scan<E>(
     Ok(scan)
 }
 
-const ENDS_EARLY: &str = "the log ends here, and more of it was synced: it was cut, or it was copied while the \
-                          store was running, which is what `mainspring backup` is for";
+const ENDS_EARLY: &str = "the log ends here, but more of it was synced: the file was truncated, or copied while \
+                          the store was running; use `mainspring backup` to copy a running store";
 
-fn damage(bytes: &[u8], start: u64, (offset, what): (usize, &'static str), known: u64) -> Damage {
-    let synced = known.max(known_behind(bytes, start as usize));
+fn damage(bytes: &[u8], start: u64, (offset, what): (usize, &'static str), synced: u64) -> Damage {
+    let synced = synced.max(synced_behind(bytes, start as usize));
     Damage { start, offset: offset as u64, what, synced }
 }
 
-/// An append, or where and why there is none.
-pub(crate) type Found<'a> = Result<Append<'a>, (usize, &'static str)>;
+/// An append, or the offset at which it is not intact and the reason.
+pub(crate) type AppendOrDamage<'a> = Result<Append<'a>, (usize, &'static str)>;
 
-/// The append that begins at `start` and follows a revision and, if it is known, a checksum. `origin` is where in
-/// the file the bytes begin.
+/// Parses the append that begins at `start` and must follow a revision and, if it is known, a checksum. `origin` is
+/// the offset in the file at which the bytes begin.
 pub(crate) fn append_at(
     bytes: &[u8],
     start: usize,
     origin: u64,
     (mut revision, prev): (u64, Option<Sum>),
-) -> Result<Found<'_>, (u64, Unreadable)> {
+) -> Result<AppendOrDamage<'_>, (u64, Unreadable)> {
     let mut at = start;
-    let (mut left, mut synced) = (1, 0);
+    let (mut remaining, mut synced) = (1, 0);
     let mut lines = Vec::new();
-    while left > 0 {
+    while remaining > 0 {
         let Some(range) = line_at(bytes, at) else {
-            return Ok(Err((at, "the append is not complete")));
+            return Ok(Err((at, "the append is incomplete")));
         };
         let text = &bytes[range.clone()];
         if unseal(text).is_none() {
-            return Ok(Err((at, "the checksum is not that of the line")));
+            return Ok(Err((at, "the checksum does not match the line")));
         }
         let line = Line::parse(text).map_err(|error| (at as u64, error))?;
         if at == start {
@@ -238,14 +246,14 @@ pub(crate) fn append_at(
                 return Ok(Err((at, "no append begins here")));
             }
             if line.extra.synced > origin + start as u64 {
-                return Ok(Err((at, "the line says that more was synced than there was")));
+                return Ok(Err((at, "the recorded synced offset is behind the append itself")));
             }
             if prev.is_some() && line.extra.prev != prev {
                 return Ok(Err((at, "the append does not follow the one before it")));
             }
-            (left, synced) = (line.extra.lines, line.extra.synced);
+            (remaining, synced) = (line.extra.lines, line.extra.synced);
         } else if line.extra.lines > 0 {
-            return Ok(Err((at, "the append before this one is not complete")));
+            return Ok(Err((at, "the append before this one is incomplete")));
         }
         let follows = if line.is_close() {
             line.revision() == revision
@@ -257,31 +265,33 @@ pub(crate) fn append_at(
         }
         revision = line.revision();
         lines.push((at as u64, line));
-        (at, left) = (range.end + 1, left - 1);
+        (at, remaining) = (range.end + 1, remaining - 1);
     }
     let sum = Sum::of(&bytes[start..at]);
     Ok(Ok(Append { lines, next: at, revision, synced, sum }))
 }
 
-/// The line that begins here, without its newline, unless that is missing.
+/// Returns the range of the line that begins at an offset, without its newline, or `None` if the newline is missing.
 fn line_at(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let length = memchr::memchr(b'\n', bytes.get(at..)?)?;
     Some(at..at + length)
 }
 
-/// The next piece between newlines from here on, or what follows a line in it: where the newline between two lines is
-/// something else, the second may still be whole.
+/// Returns the range of the next line from an offset on. If the newline between two lines was overwritten, they form
+/// one range, and the second may still be intact; then its range is returned.
 pub(crate) fn next_line(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
     let end = at + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-    let piece = &bytes[at..end];
-    let skipped = if unseal(piece).is_some() { None } else { joined(piece) };
+    let line = &bytes[at..end];
+    let skipped = if unseal(line).is_some() { None } else { second_line(line) };
     Some(at + skipped.unwrap_or(0)..end)
 }
 
-/// The highest offset that any whole line from here on says was synced. One beyond the file is not from here.
-fn known_behind(bytes: &[u8], from: usize) -> u64 {
-    // Also a line that this version cannot read: it is never cut, and what is before it was acknowledged.
+/// Returns the highest synced offset that any intact line from an offset on records. Offsets beyond the file are
+/// ignored, because such a line belongs to another file.
+fn synced_behind(bytes: &[u8], from: usize) -> u64 {
+    // Also counts a line that this version cannot decode: it is never cut off, and everything before it was
+    // acknowledged.
     #[derive(Deserialize)]
     struct Synced {
         #[serde(default)]
@@ -307,10 +317,10 @@ fn known_behind(bytes: &[u8], from: usize) -> u64 {
     highest
 }
 
-/// Where a line begins behind another one, where the newline between them is something else.
-fn joined(lines: &[u8]) -> Option<usize> {
+/// Returns the offset of an intact line that follows another one without a newline between them.
+fn second_line(lines: &[u8]) -> Option<usize> {
     let sums = memchr::memmem::find_iter(lines, b",\"crc\":\"");
-    // The sum, its end, and what should be a newline.
+    // Skip the checksum, the end of its line, and the byte that should be a newline.
     let mut behind = sums.map(|sum| sum + SEAL + 1);
     behind.find(|at| lines.get(*at..).is_some_and(|line| unseal(line).is_some()))
 }

@@ -1,12 +1,13 @@
-//! A segment: a part of the log, in a file of its own. A header, appends, and newlines to the end.
+//! A segment: a part of the log, in one file. It consists of a header, appends, and preallocated newlines.
 //!
-//! Two rules tell damage from an end that a crash has torn:
+//! Two rules distinguish damage from an incomplete append that a crash has left at the end:
 //!
-//! - An append is written only when the one before it is as safe as the journal makes them, and says up to which
-//!   offset the file was synced. What lies below the highest such offset, or below the [mark](Mark) of the manifest,
-//!   was acknowledged: it must be there, and is never cut.
-//! - Each append names the checksum of the append before it, across files. A log that went back, lost its middle, or
-//!   is of another history does not continue that chain.
+//! - An append is written only after the sync policy is satisfied for the previous one, and records the offset up to
+//! which the file was synced. Everything below the highest recorded offset, or below the [mark](Mark) in the manifest,
+//!   may have been acknowledged: it must be intact, and is never cut off.
+//! - Each append records the checksum of the previous append, across files. A log that was reset to an older copy,
+//!   lost
+//!   appends in its middle, or belongs to another history breaks this chain.
 
 use std::io::Write as _;
 
@@ -16,24 +17,24 @@ use super::line::{Line, Sum, seal, unseal};
 use crate::journal::codec::Unreadable;
 use crate::model::StoreId;
 
-/// The version of the format that is written. Those before it are read.
+/// The version of the format that is written. Older versions can be read.
 pub(crate) const FORMAT: u32 = 2;
 
-/// What the manifest says of a segment.
+/// The description of a segment in the manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SegmentInfo {
-    /// The revision before its first.
+    /// The revision before the first one in the segment.
     pub(crate) base: u64,
-    /// The store, when the segment was begun.
+    /// The id of the store when the segment was created.
     pub(crate) store: String,
-    /// The checksum of the append before its first; absent in format 1.
+    /// The checksum of the append before the first one in the segment; absent in format 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prev: Option<Sum>,
-    /// Its newest revision, once it is complete.
+    /// The newest revision, once the segment is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) end: Option<u64>,
-    /// Its length then.
+    /// The length of the complete segment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) bytes: Option<u64>,
 }
@@ -43,12 +44,12 @@ impl SegmentInfo {
         Self { base, store: store.to_string(), prev: Some(prev), end: None, bytes: None }
     }
 
-    /// The name of its file.
+    /// Returns the name of the file.
     pub(crate) fn file(&self) -> String {
         format!("log-{:020}.jsonl", self.base)
     }
 
-    /// Its first line.
+    /// Returns the first line.
     pub(crate) fn header(&self) -> Vec<u8> {
         let mut line = Vec::new();
         let (store, base) = (&self.store, self.base);
@@ -61,45 +62,47 @@ impl SegmentInfo {
         line
     }
 
-    /// Whether a header is that of this segment. One that is listed in format 1 may have been begun anew by an
-    /// upgrade that was cut short.
+    /// Returns whether a header belongs to this segment. A segment that is listed in format 1 may have a header of the
+    /// current format, if an upgrade was interrupted.
     pub(crate) fn has_header(&self, found: &Self) -> bool {
         let is_chained = self.prev.is_none() || self.prev == found.prev;
         self.base == found.base && self.store == found.store && is_chained
     }
 }
 
-/// The last append of the log's last segment that is known to be synced. The manifest has it, so that a log that was
-/// cut short is noticed, also at a line boundary.
+/// The last append of the last segment that is known to be synced. It is recorded in the manifest to detect a log that
+/// was truncated, even at a line boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mark {
-    /// The revision up to there.
+    /// The newest revision of the append.
     pub(crate) revision: u64,
-    /// Where in the segment the append ends.
+    /// The offset in the segment at which the append ends.
     pub(crate) offset: u64,
     /// The checksum of the append.
     pub(crate) sum: Sum,
 }
 
 impl Mark {
-    /// The mark of a segment that has a header and no appends.
+    /// Returns the mark of a segment without appends.
     pub(crate) fn of_empty(segment: &SegmentInfo) -> Option<Self> {
         let offset = segment.header().len() as u64;
         Some(Self { revision: segment.base, offset, sum: segment.prev? })
     }
 
-    /// Whether the log is another one than that of the mark, now that it reaches to `now` and did to `before`.
+    /// Returns whether an append shows that the log is not the one of this mark. The append begins at the offset
+    /// `before` and ends at `now`: if the offset of the mark is in this range, `now` must equal the mark.
     pub(crate) fn contradicts(&self, before: u64, now: Option<Self>) -> bool {
         now.is_some_and(|now| before < self.offset && self.offset <= now.offset && now != *self)
     }
 }
 
-/// What the header of a segment says, and its length with the newline; `None` if the file has none.
+/// Reads the header of a segment. Returns it with its length including the newline, or `None` if the file has no
+/// intact header.
 ///
 /// # Errors
 ///
-/// If it is whole, and has something that this version does not write.
+/// If the header is intact and has members that are unknown to this version.
 pub(crate) fn read_header(bytes: &[u8]) -> Result<Option<(SegmentInfo, usize)>, Unreadable> {
     let Some(length) = memchr::memchr(b'\n', bytes) else { return Ok(None) };
     let line = &bytes[..length];
@@ -113,9 +116,9 @@ pub(crate) fn read_header(bytes: &[u8]) -> Result<Option<(SegmentInfo, usize)>, 
     Ok(Some((info, length + 1)))
 }
 
-/// The version of the format that a file begins with, if its first line is whole and this version does not read it.
+/// Returns the version of the format of a file, if its first line is intact and this version cannot read the format.
 pub(crate) fn unknown_format(bytes: &[u8]) -> Option<u32> {
-    // Others may have other members.
+    // Other versions may have other members.
     #[derive(Deserialize)]
     struct Version {
         format: u32,
@@ -130,7 +133,7 @@ pub(crate) fn is_known_format(format: u32) -> bool {
     (1..=FORMAT).contains(&format)
 }
 
-/// Whether a file of this name is a segment.
+/// Returns whether a file of this name is a segment.
 pub(crate) fn is_segment(name: &str) -> bool {
     name.strip_prefix("log-").and_then(|rest| rest.strip_suffix(".jsonl")).is_some()
 }

@@ -1,5 +1,7 @@
-//! A snapshot: the entries of a store, and the changes that were made to them while it was walked. Replayed in its
-//! order it is the store at the revision of its last line.
+//! Reading and writing of snapshots.
+//!
+//! A snapshot contains the entries of a store, and the changes that were made to written entries while it was written.
+//! Replayed in order, they give the store at the revision of the last line.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,7 +15,7 @@ use serde::de::DeserializeOwned;
 use super::disk::{Disk, DiskFile};
 use super::error::FileError;
 use super::line::{END, ENTRY, Line, Sum, unseal};
-use super::lines::{Lines, MUCH};
+use super::lines::{Lines, SEQUENTIAL_READ};
 use super::manifest::{SNAPSHOT_TEMPORARY, SnapshotInfo};
 use super::segment::unknown_format;
 use super::snapshot_text::SnapshotText;
@@ -22,28 +24,28 @@ use crate::journal::codec::{Decoder, Unreadable};
 use crate::model::{Change, Entry, Key, StoreId};
 
 /// How much is written at once.
-const PIECE: usize = 256 << 10;
+const CHUNK: usize = 256 << 10;
 
-/// How much is written between two syncs, so that the last one is short and others need not wait for it.
+/// How much is written between two syncs. Frequent syncs are short, so that the syncs of appends do not wait long.
 const SYNC_EVERY: u64 = 512 << 10;
 
-/// The longest rest: what took longer was waiting for something else.
-const LONGEST_REST: Duration = Duration::from_millis(20);
+/// The longest pause. If a step took longer, it was waiting for something else.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// A snapshot that is being written, under a temporary name.
+/// Writes a snapshot under a temporary name.
 pub(crate) struct SnapshotWriter {
     disk: Arc<dyn Disk>,
     file: Arc<dyn DiskFile>,
     text: SnapshotText,
     written: u64,
     synced: u64,
-    /// How many more entries than changes there were since it last rested.
-    told: i64,
-    /// When it last rested, if it makes way for others.
-    rested: Option<Instant>,
+    /// The number of entries minus the number of changes since the last pause.
+    entry_surplus: i64,
+    /// When the last pause ended, if the writer is [throttled](Self::throttled).
+    last_pause: Option<Instant>,
 }
 
-/// Why a snapshot could not be written.
+/// Error of writing a snapshot.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WriteError {
     #[error(transparent)]
@@ -57,13 +59,13 @@ impl SnapshotWriter {
         let file = disk.create(SNAPSHOT_TEMPORARY)?;
         file.set_length(0)?;
         let text = SnapshotText::new(store);
-        Ok(Self { disk, file, text, written: 0, synced: 0, told: 0, rested: None })
+        Ok(Self { disk, file, text, written: 0, synced: 0, entry_surplus: 0, last_pause: None })
     }
 
-    /// Rest as long as it works, so that a store that serves meanwhile has half of the disk, and half of a core, to
-    /// itself at any time.
-    pub(crate) fn paced(self) -> Self {
-        Self { rested: Some(Instant::now()), ..self }
+    /// Makes the writer pause after each sync for as long as it has worked, so that a running store has half of the
+    /// disk and half of a core for itself.
+    pub(crate) fn throttled(self) -> Self {
+        Self { last_pause: Some(Instant::now()), ..self }
     }
 
     pub(crate) fn entry<T: Serialize + DeserializeOwned>(
@@ -72,33 +74,33 @@ impl SnapshotWriter {
         entry: &Entry<T>,
     ) -> Result<(), WriteError> {
         self.text.entry(key, entry)?;
-        self.told += 1;
+        self.entry_surplus += 1;
         Ok(self.write_if_full()?)
     }
 
-    /// Changes that were made meanwhile.
+    /// Writes changes that were made while the snapshot is written.
     pub(crate) fn patch<T: Serialize + DeserializeOwned>(
         &mut self,
         changes: &[Change<T>],
     ) -> Result<(), WriteError> {
-        self.told -= changes.len() as i64;
+        self.entry_surplus -= changes.len() as i64;
         self.text.patch(changes)?;
         Ok(self.write_if_full()?)
     }
 
     fn write_if_full(&mut self) -> io::Result<()> {
-        if self.text.len() >= PIECE {
+        if self.text.len() >= CHUNK {
             self.write()?;
             if self.written - self.synced >= SYNC_EVERY {
                 self.file.sync()?;
                 self.synced = self.written;
-                if let Some(rested) = &mut self.rested {
-                    // Changes do not wait: more would come, and a snapshot that is slower than they are has no
-                    // end.
-                    if self.told > 0 {
-                        thread::sleep(rested.elapsed().min(LONGEST_REST));
+                if let Some(last_pause) = &mut self.last_pause {
+                    // No pause while changes outnumber entries: a snapshot that is written more slowly than
+                    // changes arrive would never end.
+                    if self.entry_surplus > 0 {
+                        thread::sleep(last_pause.elapsed().min(LONGEST_PAUSE));
                     }
-                    (*rested, self.told) = (Instant::now(), 0);
+                    (*last_pause, self.entry_surplus) = (Instant::now(), 0);
                 }
             }
         }
@@ -106,15 +108,15 @@ impl SnapshotWriter {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        let piece = self.text.take();
-        self.file.write_all_at(&piece, self.written)?;
-        self.written += piece.len() as u64;
-        self.text.reuse(piece);
+        let chunk = self.text.take();
+        self.file.write_all_at(&chunk, self.written)?;
+        self.written += chunk.len() as u64;
+        self.text.reuse(chunk);
         Ok(())
     }
 
-    /// End it, with the checksum of the append that holds its revision. From here on it is there under its name, and
-    /// counts once the manifest lists it.
+    /// Completes the snapshot with the checksum of the append that contains its revision, and renames it to its final
+    /// name. It becomes part of the journal when the manifest lists it.
     pub(crate) fn finish(mut self, revision: u64, prev: Option<Sum>) -> io::Result<SnapshotInfo> {
         self.text.end(revision, prev);
         self.write()?;
@@ -126,50 +128,52 @@ impl SnapshotWriter {
     }
 }
 
-/// Read a snapshot. `tell` gets everything, in order, and says whether to go on. Returns the checksum of the append
-/// that holds its revision; `None` in format 1.
+/// Reads a snapshot and passes its content to `visit`, in order. Returns the checksum of the append that contains its
+/// revision; `None` in format 1.
 pub(crate) fn read<T: DeserializeOwned>(
     disk: &dyn Disk,
     info: &SnapshotInfo,
-    mut tell: impl FnMut(u64, Recovered<T>) -> Result<(), FileError>,
+    mut visit: impl FnMut(u64, Recovered<T>) -> Result<(), FileError>,
 ) -> Result<Option<Sum>, FileError> {
-    let mut part = Part::open(disk, info)?;
-    let end = part.read(&mut tell)?;
+    let mut reader = SnapshotReader::open(disk, info)?;
+    let end = reader.read(&mut visit)?;
     if end.revision != info.revision || (info.prev.is_some() && end.prev != info.prev) {
-        return Err(part.damaged(part.lines.offset(), "it is not the snapshot that is listed"));
+        return Err(
+            reader.damaged(reader.lines.offset(), "the snapshot is not the one in the manifest")
+        );
     }
-    tell(info.bytes, Recovered::SnapshotEnd(end.revision))?;
+    visit(info.bytes, Recovered::SnapshotEnd(end.revision))?;
     Ok(end.prev)
 }
 
-/// Make sure that all of a snapshot is as it was written, without reading what it says.
+/// Verifies the checksums of a snapshot without decoding its content.
 pub(crate) fn verify(disk: &dyn Disk, info: &SnapshotInfo) -> Result<(), FileError> {
-    let mut part = Part::open(disk, info)?;
-    let (mut last, mut at, mut before) = (Vec::new(), 0, part.sum);
+    let mut reader = SnapshotReader::open(disk, info)?;
+    let (mut last_line, mut at, mut before) = (Vec::new(), 0, reader.sum);
     loop {
-        let sum = part.sum;
-        let Some((offset, text)) = part.next()? else { break };
+        let sum = reader.sum;
+        let Some((offset, text)) = reader.next()? else { break };
         (at, before) = (offset, sum);
-        last.clear();
-        last.extend_from_slice(text);
+        last_line.clear();
+        last_line.extend_from_slice(text);
     }
-    match Line::parse(&last) {
+    match Line::parse(&last_line) {
         Ok(line) if line.name == END && line.revision() == info.revision => {
-            part.check_sum(at, &line, before)
+            reader.check_sum(at, &line, before)
         }
-        _ => Err(part.damaged(at, "the end is missing")),
+        _ => Err(reader.damaged(at, "the end is missing")),
     }
 }
 
 /// The last line of a snapshot.
 pub(crate) struct End {
     pub(crate) revision: u64,
-    /// The checksum of the append that holds the revision; `None` in format 1.
+    /// The checksum of the append that contains the revision; `None` in format 1.
     pub(crate) prev: Option<Sum>,
 }
 
-/// A snapshot that is read, in a file of its own or in a backup.
-pub(crate) struct Part {
+/// Reads a snapshot, from its own file or from a part of a backup.
+pub(crate) struct SnapshotReader {
     path: PathBuf,
     lines: Lines,
     format: u32,
@@ -177,25 +181,25 @@ pub(crate) struct Part {
     sum: Sum,
 }
 
-impl Part {
+impl SnapshotReader {
     fn open(disk: &dyn Disk, info: &SnapshotInfo) -> Result<Self, FileError> {
         let path = disk.path().join(info.file());
-        let file = disk.open(&info.file()).map_err(FileError::io(path.clone(), "open it"))?;
-        let (part, _) = Self::begin(path, Lines::new(file, 0, MUCH), |_| ())?;
-        Ok(part)
+        let file = disk.open(&info.file()).map_err(FileError::io(path.clone(), "open"))?;
+        let (reader, _) = Self::begin(path, Lines::new(file, 0, SEQUENTIAL_READ), |_| ())?;
+        Ok(reader)
     }
 
-    /// Read the header, which has to be the next line. `look` may take from it what else it wants to know.
+    /// Reads the header, which must be the next line. `inspect` can extract more members of it.
     pub(crate) fn begin<H>(
         path: PathBuf,
         lines: Lines,
-        look: impl FnOnce(&Line<'_>) -> H,
+        inspect: impl FnOnce(&Line<'_>) -> H,
     ) -> Result<(Self, H), FileError> {
-        let mut part = Self { path, lines, format: 0, sum: Sum::of(b"") };
-        let at = part.lines.offset();
-        let path = part.path.clone();
+        let mut reader = Self { path, lines, format: 0, sum: Sum::of(b"") };
+        let at = reader.lines.offset();
+        let path = reader.path.clone();
         let missing = |what| FileError::Damaged { path: path.clone(), offset: at, what };
-        let Some((offset, text)) = part.next()? else {
+        let Some((offset, text)) = reader.next()? else {
             return Err(missing("the header is missing"));
         };
         let mut header = text.to_vec();
@@ -206,15 +210,15 @@ impl Part {
         header.pop();
         let line = Line::parse(&header).map_err(FileError::unreadable(path.clone(), offset))?;
         let format = line.extra.format.ok_or_else(|| missing("the header is missing"))?;
-        let looked = look(&line);
-        part.format = format;
-        Ok((part, looked))
+        let inspected = inspect(&line);
+        reader.format = format;
+        Ok((reader, inspected))
     }
 
-    /// Every line between the header and the end.
+    /// Reads every line between the header and the end.
     pub(crate) fn read<T: DeserializeOwned>(
         &mut self,
-        tell: &mut dyn FnMut(u64, Recovered<T>) -> Result<(), FileError>,
+        visit: &mut dyn FnMut(u64, Recovered<T>) -> Result<(), FileError>,
     ) -> Result<End, FileError> {
         let mut decoder = Decoder::default();
         let path = self.path.clone();
@@ -239,25 +243,25 @@ impl Part {
                 ENTRY => {
                     entries += 1;
                     let (key, entry) = decoder.entry(&line).map_err(unreadable)?;
-                    tell(offset, Recovered::Entry(key, entry))?;
+                    visit(offset, Recovered::Entry(key, entry))?;
                 }
                 _ => {
                     let changes: Vec<Change<T>> = decoder.changes(&line).map_err(unreadable)?;
                     for change in changes {
-                        tell(offset, Recovered::Patch(change))?;
+                        visit(offset, Recovered::Patch(change))?;
                     }
                 }
             }
         }
     }
 
-    /// The next line, whose checksum is right.
+    /// Reads the next line and verifies its checksum.
     fn next(&mut self) -> Result<Option<(u64, &[u8])>, FileError> {
         let path = &self.path;
-        let line = self.lines.next().map_err(FileError::io(path.clone(), "read it"))?;
+        let line = self.lines.next().map_err(FileError::io(path.clone(), "read"))?;
         let Some((offset, text)) = line else { return Ok(None) };
         if unseal(text).is_none() {
-            let what = "the checksum is not that of the line";
+            let what = "the checksum does not match the line";
             return Err(FileError::Damaged { path: path.clone(), offset, what });
         }
         self.sum = self.sum.and(text).and(b"\n");
@@ -272,16 +276,16 @@ impl Part {
         FileError::Damaged { path: self.path.clone(), offset, what }
     }
 
-    /// What follows it.
+    /// Returns the path and the reader of the lines after the snapshot.
     pub(crate) fn into_rest(self) -> (PathBuf, Lines) {
         (self.path, self.lines)
     }
 }
 
-/// The end has the checksum of everything before it; in format 1 it has none.
+/// Verifies the checksum of everything before the end. Format 1 has none.
 fn check_sum(format: u32, end: &Line<'_>, before: Sum) -> Result<(), &'static str> {
     if format >= 2 && end.extra.sum != Some(before) {
-        Err("lines are missing or differ")
+        Err("lines are missing or changed")
     } else {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The text of a snapshot, as it is written to a journal or sent as a backup.
+//! Encoding of a snapshot, as it is written to a journal or sent as a backup.
 
 use std::io::Write as _;
 use std::slice;
@@ -11,25 +11,25 @@ use super::segment::FORMAT;
 use crate::journal::codec::{Unreadable, put_checked, put_checked_entry};
 use crate::model::{Change, Entry, Key, StoreId};
 
-/// How large the buffer may grow before it is given back.
+/// The largest capacity of the buffer that is kept for reuse.
 const KEEP: usize = 1 << 20;
 
-/// Lines of a snapshot that have not been [taken](Self::take) yet.
+/// Encoder of the lines of a snapshot. It buffers lines until they are [taken](Self::take).
 #[derive(Debug)]
 pub(crate) struct SnapshotText {
     buffer: Vec<u8>,
-    /// The checksum of what was taken.
+    /// The checksum of all lines that were taken.
     sum: Sum,
     entries: usize,
 }
 
 impl SnapshotText {
-    /// Begin with a header.
+    /// Begins with a header.
     pub(crate) fn new(store: StoreId) -> Self {
         Self::with_members(store, "")
     }
 
-    /// Begin with a header that has more members than that of a journal, each after a comma.
+    /// Begins with a header with additional members, each preceded by a comma.
     pub(crate) fn with_members(store: StoreId, members: &str) -> Self {
         let mut text = Self { buffer: Vec::new(), sum: Sum::of(b""), entries: 0 };
         let _ = write!(text.buffer, "{{\"format\":{FORMAT},\"store\":\"{store}\"{members}");
@@ -37,9 +37,11 @@ impl SnapshotText {
         text
     }
 
+    /// Encodes an entry.
+    ///
     /// # Errors
     ///
-    /// If a value cannot be written as JSON that can be read back.
+    /// If a value cannot be encoded as JSON that can be decoded again.
     pub(crate) fn entry<T: Serialize + DeserializeOwned>(
         &mut self,
         key: &Key,
@@ -53,17 +55,18 @@ impl SnapshotText {
         Ok(())
     }
 
-    /// Changes that were made while the store was walked.
+    /// Encodes changes that were made while the snapshot is written.
     ///
     /// # Errors
     ///
-    /// If a value cannot be written as JSON that can be read back.
+    /// If a value cannot be encoded as JSON that can be decoded again.
     pub(crate) fn patch<T: Serialize + DeserializeOwned>(
         &mut self,
         changes: &[Change<T>],
     ) -> Result<(), Unreadable> {
         for change in changes {
-            // One by one: those of a batch that a filter left need not follow one another.
+            // One line each, not as a batch: a filter may have removed changes of it, and the revisions of a batch
+            // must be consecutive.
             let start = self.buffer.len();
             put_checked(&mut self.buffer, slice::from_ref(change))?;
             seal(&mut self.buffer, start);
@@ -71,7 +74,7 @@ impl SnapshotText {
         Ok(())
     }
 
-    /// End with the revision, the number of entries, and the checksum of everything before.
+    /// Ends the snapshot with its revision, the number of entries, and the checksum of everything before.
     pub(crate) fn end(&mut self, revision: u64, prev: Option<Sum>) {
         let start = self.buffer.len();
         let (count, sum) = (self.entries, self.sum.and(&self.buffer));
@@ -89,13 +92,13 @@ impl SnapshotText {
         self.buffer.len()
     }
 
-    /// The lines since the last call.
+    /// Returns the lines since the last call.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         self.sum = self.sum.and(&self.buffer);
         std::mem::take(&mut self.buffer)
     }
 
-    /// Give a buffer that was taken back.
+    /// Returns a taken buffer for reuse.
     pub(crate) fn reuse(&mut self, mut buffer: Vec<u8>) {
         if self.buffer.is_empty() {
             buffer.clear();

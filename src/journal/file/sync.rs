@@ -1,25 +1,26 @@
-//! When the log is synced.
+//! [`SyncPolicy`]: when the log is synced.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// When what was appended is synced, so that it survives a power cut. What was acknowledged survives the end
-/// of the process whichever it is.
+/// When appended changes are synced, so that they survive a power cut.
+///
+/// Acknowledged changes survive the end of the process under every policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SyncPolicy {
-    /// Before it is acknowledged: a power cut costs nothing.
+    /// Before they are acknowledged. A power cut loses no acknowledged change.
     #[default]
     Always,
-    /// At most this long after it was appended: a power cut costs what was acknowledged in that time.
-    /// [`JournalStats::unsynced`](crate::journal::JournalStats::unsynced) says how long that is now.
+    /// At most this long after they were appended. A power cut loses the changes acknowledged in that time.
+    /// [`JournalStats::unsynced`](crate::journal::JournalStats::unsynced) is how long that is now.
     Every(Duration),
-    /// When the system sees fit, which is after some 30 seconds on Linux: a power cut costs what was
+    /// When the operating system writes them, on Linux after about 30 seconds. A power cut loses the changes
     /// acknowledged in that time.
     Os,
 }
 
-/// As `always`, `os` or the period, such as `100ms`, which can be parsed again.
+/// Formats the policy as `always`, `os` or the period, such as `100ms`. The result can be parsed.
 ///
 /// # Examples
 ///
@@ -43,9 +44,9 @@ impl fmt::Display for SyncPolicy {
     }
 }
 
-/// A text that is no [`SyncPolicy`].
+/// Error of parsing a [`SyncPolicy`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not when to sync: it is always, os, or a time such as 100ms")]
+#[error("invalid sync policy {0:?}; expected always, os, or a duration such as 100ms")]
 pub struct InvalidSyncPolicy(String);
 
 impl FromStr for SyncPolicy {

@@ -1,4 +1,7 @@
-//! The thread that has the journal: it reads all of it, then it writes, and nobody else does.
+//! The thread that owns the journal: it recovers the content, then it is the only thread that appends.
+//!
+//! A dedicated thread keeps file operations off the async workers, and ends deterministically: dropping [`Writer`]
+//! joins it, so the lock of the directory is free afterwards.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +11,7 @@ use std::thread;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc as pieces, oneshot};
+use tokio::sync::{mpsc as async_mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::catalog::Catalog;
@@ -20,18 +23,18 @@ use super::{OnProgress, SyncPolicy};
 use crate::journal::{AppendError, JournalError, Meter, Recovered};
 use crate::model::{Change, Error, StoreId};
 
-/// How many things that were read travel together, and how many such pieces wait to be taken.
-const PIECE: usize = 512;
-const PIECES: usize = 4;
+/// The size of the chunks in which recovered content is sent to the owner, and how many chunks are buffered.
+const CHUNK: usize = 512;
+const CHUNKS: usize = 4;
 
-/// What the thread is asked to do.
-pub(crate) enum Order<T> {
+/// A request to the thread.
+pub(crate) enum WriterCommand<T> {
     Append {
         after: u64,
         changes: Arc<[Change<T>]>,
-        reply: oneshot::Sender<Appended>,
+        reply: oneshot::Sender<AppendResult>,
     },
-    /// Begin another segment, so that a compaction can remove the current one.
+    /// Begins another segment, so that a compaction can remove the current one.
     Rotate {
         reply: oneshot::Sender<Result<(), AppendError>>,
     },
@@ -40,95 +43,97 @@ pub(crate) enum Order<T> {
     },
 }
 
-/// What came of an append; or `T`'s own code has panicked, and then nothing was written.
-pub(crate) type Appended = Result<Result<(), AppendError>, Box<dyn Any + Send>>;
+/// The result of an append. The outer error is a panic of the code of `T`, after which nothing was written.
+pub(crate) type AppendResult = Result<Result<(), AppendError>, Box<dyn Any + Send>>;
 
-/// What opening tells, in order.
-pub(crate) enum Opening<T> {
-    Piece(Vec<Recovered<T>>),
-    /// With a token that is cancelled when a sync has failed that nobody waited for.
+/// A message of the thread while it opens the journal.
+pub(crate) enum OpenMessage<T> {
+    Recovered(Vec<Recovered<T>>),
+    /// The journal is open. The token is cancelled when a background sync fails.
     Done(StoreId, Arc<Catalog>, CancellationToken),
     Failed(JournalError),
     Panicked(Box<dyn Any + Send>),
 }
 
-/// The thread, as those who give it orders see it.
+/// The handle of the thread.
 pub(crate) struct Writer<T> {
-    orders: Option<mpsc::Sender<Order<T>>>,
+    commands: Option<mpsc::Sender<WriterCommand<T>>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl<T> Writer<T> {
-    pub(crate) fn send(&self, order: Order<T>) {
-        if let Some(orders) = &self.orders {
-            // If the thread has ended, the reply is dropped, which tells.
-            let _ = orders.send(order);
+    pub(crate) fn send(&self, command: WriterCommand<T>) {
+        if let Some(commands) = &self.commands {
+            // If the thread has ended, the reply channel is dropped, which the caller notices.
+            let _ = commands.send(command);
         }
     }
 }
 
-/// The lock of the folder is free when this is gone.
+/// Waits for the end of the thread, which releases the lock of the directory.
 impl<T> Drop for Writer<T> {
     fn drop(&mut self) {
-        self.orders = None;
+        self.commands = None;
         if let Some(thread) = self.thread.take() {
-            // It has told of its panics.
+            // Panics were reported in a message or a reply.
             let _ = thread.join();
         }
     }
 }
 
-/// What the thread needs to know.
+/// The settings of the thread.
 pub(crate) struct Setup {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) sync: SyncPolicy,
     pub(crate) segment_bytes: u64,
     pub(crate) meter: Arc<Meter>,
     pub(crate) on_progress: OnProgress,
-    /// The lock of the folder, if it was taken before.
+    /// The lock of the directory, if it was taken before.
     pub(crate) lock: Option<Lock>,
 }
 
-/// Start the thread. It reads at once, and tells what it has read.
-pub(crate) fn start<T>(setup: Setup) -> std::io::Result<(Writer<T>, pieces::Receiver<Opening<T>>)>
+/// Starts the thread. It begins to recover the content immediately.
+pub(crate) fn start<T>(
+    setup: Setup,
+) -> std::io::Result<(Writer<T>, async_mpsc::Receiver<OpenMessage<T>>)>
 where
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    let (orders, queue) = mpsc::channel();
-    let (tell, opening) = pieces::channel(PIECES);
+    let (commands, queue) = mpsc::channel();
+    let (messages, opening) = async_mpsc::channel(CHUNKS);
     let span = tracing::Span::current();
     let run = move || {
-        let opened = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| open(setup, &tell))));
+        let opened = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| open(setup, &messages))));
         match opened {
             Ok(Ok(mut opened)) => {
                 let failed = CancellationToken::new();
                 let catalog = Arc::clone(&opened.catalog);
-                let done = Opening::Done(opened.store, catalog, failed.clone());
-                if tell.blocking_send(done).is_ok() {
-                    drop(tell);
+                let done = OpenMessage::Done(opened.store, catalog, failed.clone());
+                if messages.blocking_send(done).is_ok() {
+                    drop(messages);
                     serve(opened, &queue, &failed);
                 } else if let Err(error) = opened.log.close() {
-                    // The store was shut down meanwhile.
-                    tracing::warn!(%error, "the journal could not be closed as it should be");
+                    // The store was shut down while the journal was opened.
+                    tracing::warn!(%error, "cannot close the journal cleanly");
                 }
             }
-            Ok(Err(error)) => drop(tell.blocking_send(Opening::Failed(error.into()))),
-            Err(panic) => drop(tell.blocking_send(Opening::Panicked(panic))),
+            Ok(Err(error)) => drop(messages.blocking_send(OpenMessage::Failed(error.into()))),
+            Err(panic) => drop(messages.blocking_send(OpenMessage::Panicked(panic))),
         }
     };
     let thread = thread::Builder::new().name("mainspring-journal".into()).spawn(run)?;
-    Ok((Writer { orders: Some(orders), thread: Some(thread) }, opening))
+    Ok((Writer { commands: Some(commands), thread: Some(thread) }, opening))
 }
 
-fn open<T>(setup: Setup, tell: &pieces::Sender<Opening<T>>) -> Result<Opened, FileError>
+fn open<T>(setup: Setup, messages: &async_mpsc::Sender<OpenMessage<T>>) -> Result<Opened, FileError>
 where
     T: DeserializeOwned,
 {
     let Setup { disk, sync, segment_bytes, meter, mut on_progress, lock } = setup;
-    let mut piece = Vec::with_capacity(PIECE);
-    let send = |piece: &mut Vec<_>| {
-        let full = std::mem::replace(piece, Vec::with_capacity(PIECE));
-        let sent = tell.blocking_send(Opening::Piece(full));
+    let mut chunk = Vec::with_capacity(CHUNK);
+    let send = |chunk: &mut Vec<_>| {
+        let full = std::mem::replace(chunk, Vec::with_capacity(CHUNK));
+        let sent = messages.blocking_send(OpenMessage::Recovered(full));
         sent.map_err(|_| FileError::Impossible(Error::Closed.to_string()))
     };
     let mut progress = |progress: Progress| {
@@ -136,27 +141,27 @@ where
             on_progress(progress);
         }
     };
-    let mut tell = |recovered| {
-        piece.push(recovered);
-        if piece.len() == PIECE { send(&mut piece) } else { Ok(()) }
+    let mut visit = |recovered| {
+        chunk.push(recovered);
+        if chunk.len() == CHUNK { send(&mut chunk) } else { Ok(()) }
     };
-    let opened = recover(&disk, lock, (sync, segment_bytes), &meter, &mut progress, &mut tell)?;
-    send(&mut piece)?;
+    let opened = recover(&disk, lock, (sync, segment_bytes), &meter, &mut progress, &mut visit)?;
+    send(&mut chunk)?;
     Ok(opened)
 }
 
-/// Do as ordered until nobody orders any more, and sync when it is time.
+/// Executes commands until the handle is dropped, and syncs when a sync is due.
 fn serve<T: Serialize + DeserializeOwned>(
     opened: Opened,
-    queue: &mpsc::Receiver<Order<T>>,
+    queue: &mpsc::Receiver<WriterCommand<T>>,
     failed: &CancellationToken,
 ) {
-    // The log is dropped before the lock.
+    // Declared after the lock, so that the log is dropped before it.
     let Opened { _lock, mut log, .. } = opened;
     loop {
-        let order = match log.sync_in() {
+        let command = match log.sync_in() {
             Some(time) => match queue.recv_timeout(time) {
-                Ok(order) => order,
+                Ok(command) => command,
                 Err(RecvTimeoutError::Timeout) => {
                     if let Err(error) = log.sync() {
                         tracing::error!(%error, "acknowledged changes may be lost");
@@ -167,22 +172,23 @@ fn serve<T: Serialize + DeserializeOwned>(
                 Err(RecvTimeoutError::Disconnected) => break,
             },
             None => match queue.recv() {
-                Ok(order) => order,
+                Ok(command) => command,
                 Err(_) => break,
             },
         };
-        match order {
-            Order::Append { after, changes, reply } => {
+        match command {
+            WriterCommand::Append { after, changes, reply } => {
                 let append = AssertUnwindSafe(|| log.append(after, &changes));
                 let appended = catch_unwind(append);
-                // The owner has the last of them, so that they are dropped there.
+                // Dropped before the reply, so that the owner has the last reference and the values are dropped
+                // there.
                 drop(changes);
                 let _ = reply.send(appended);
             }
-            Order::Rotate { reply } => {
+            WriterCommand::Rotate { reply } => {
                 let _ = reply.send(log.rotate());
             }
-            Order::Close { reply } => {
+            WriterCommand::Close { reply } => {
                 let _ = reply.send(log.close().map_err(JournalError));
                 break;
             }

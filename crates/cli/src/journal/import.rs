@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     } else {
         let what = match done.format {
             Format::Export => "an export",
-            Format::Log002 => "a log of commands",
+            Format::CommandLog => "a log of commands",
             _ => "an object of keys",
         };
         say(format!("{} entries from {what}, at revision {}", done.entries, done.revision))?;

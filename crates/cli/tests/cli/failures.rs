@@ -56,7 +56,7 @@ fn what_makes_no_sense() {
         (&["set", "k", "v", "--ttl", "1d"], "units are ns, us, ms, s, m, h"),
         (&["set", "k", "v", "--ttl", "0"], "more than zero"),
         (&["set", "k", "--type", "json", "nul"], "no JSON"),
-        (&["set", "k", "--type", "json", "[[]]"], "a list cannot be inside a list"),
+        (&["set", "k", "--type", "json", "[[]]"], "a list cannot contain a list"),
         (&["set", "", "v"], "a key is 1 to 1024 bytes"),
         (&["get", "k", "--url", "nonsense"], "--url nonsense: "),
         (&["watch", "k", "--prefix", "k"], "cannot be used with"),

@@ -32,23 +32,23 @@ async fn backup_of(store: &Store<String>, auth: Option<Auth>) -> Vec<u8> {
         client = client.login(accounts.login("ada", "wheels within wheels").await.expect("ada"));
     }
     let client = client.connect().expect("a URL");
-    let mut backup = client.backup().await.expect("it begins");
+    let mut backup = client.backup().await.expect("the backup starts");
     let mut bytes = Vec::new();
-    while let Some(piece) = backup.next().await.expect("it is complete") {
+    while let Some(piece) = backup.next().await.expect("the next chunk") {
         bytes.extend_from_slice(&piece);
     }
     stop.cancel();
-    serving.await.expect("it ends");
+    serving.await.expect("the end of the process");
     bytes
 }
 
 /// A small backup with everything that a line may hold, and the accounts `ada` and `bob`.
 async fn small() -> Vec<u8> {
     let store = Store::<String>::builder().spawn();
-    store.set("ключ/🔑", "a \"value\"\n").await.expect("it is set");
-    store.set("gone", "x").await.expect("it is set");
-    store.set("list", vec!["a", "b"]).ttl(Duration::from_secs(3_600)).await.expect("it is set");
-    store.remove("gone").await.expect("it is there");
+    store.set("ключ/🔑", "a \"value\"\n").await.expect("the write succeeds");
+    store.set("gone", "x").await.expect("the write succeeds");
+    store.set("list", vec!["a", "b"]).ttl(Duration::from_secs(3_600)).await.expect("the write succeeds");
+    store.remove("gone").await.expect("present");
     let auth = Auth::new(
         Store::builder().spawn(),
         Keys::in_memory().expect("randomness"),
@@ -57,14 +57,14 @@ async fn small() -> Vec<u8> {
     let auth = auth.expect("randomness");
     for (name, role) in [("ada", Role::Admin), ("bob", Role::Reader)] {
         let made = auth.register(name, "wheels within wheels".into(), Access::new(role)).await;
-        made.expect("it is new");
+        made.expect("a new account");
     }
     backup_of(&store, Some(auth)).await
 }
 
 fn file(name: &str, bytes: &[u8]) -> PathBuf {
     let path = fresh(name).with_extension("file");
-    fs::write(&path, bytes).expect("it can be written");
+    fs::write(&path, bytes).expect("a writable file");
     path
 }
 
@@ -86,15 +86,15 @@ fn sealed(text: &str) -> String {
 async fn restored_backup_has_entries_accounts_revisions_and_new_store_ids() {
     let bytes = small().await;
     let (path, into) = (file("backup-whole", &bytes), fresh("backup-whole-into"));
-    let report = check_backup(&path, &mut |_| ()).expect("it is whole");
+    let report = check_backup(&path, &mut |_| ()).expect("an intact backup");
     assert_eq!((report.data.entries, report.data.revision), (2, 4));
-    let accounts = report.accounts.clone().expect("there are some");
+    let accounts = report.accounts.clone().expect("accounts");
     assert_eq!(accounts.entries, 2);
     assert_eq!(report.bytes, bytes.len() as u64);
 
-    let done = restore_backup(&path, &into, &mut |_| ()).expect("it is whole");
+    let done = restore_backup(&path, &into, &mut |_| ()).expect("an intact backup");
     assert_eq!((done.data.entries, done.data.revision), (2, 4));
-    let of_accounts = done.accounts.clone().expect("there are some");
+    let of_accounts = done.accounts.clone().expect("accounts");
     assert_eq!((of_accounts.entries, of_accounts.revision), (2, accounts.revision));
     assert_ne!(done.data.store, report.data.store);
     assert_ne!(of_accounts.store, accounts.store);
@@ -103,38 +103,38 @@ async fn restored_backup_has_entries_accounts_revisions_and_new_store_ids() {
         assert!(!check(folder, &mut |_| ()).expect("a journal").is_damaged());
         let stat = stat(folder).expect("a journal");
         assert_eq!((&stat.store, stat.revision), (&done.store, done.revision));
-        assert_eq!(fs::metadata(folder).expect("it is there").permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::metadata(folder).expect("present").permissions().mode() & 0o777, 0o700);
         for file in files(folder, "").into_iter().filter(|file| file.is_file()) {
-            let mode = fs::metadata(&file).expect("it is there").permissions().mode() & 0o777;
+            let mode = fs::metadata(&file).expect("present").permissions().mode() & 0o777;
             assert_eq!(mode, 0o600, "{}", file.display());
         }
     }
     let store = open(&into);
-    let entry = store.get("ключ/🔑").await.expect("it starts").expect("it is there");
+    let entry = store.get("ключ/🔑").await.expect("the store starts").expect("present");
     assert_eq!((entry.revision, entry.item().map(String::as_str)), (1, Some("a \"value\"\n")));
-    let list = store.get("list").await.expect("it starts").expect("it is there");
+    let list = store.get("list").await.expect("the store starts").expect("present");
     assert_eq!((list.revision, list.list().map(<[_]>::len)), (3, Some(2)));
     assert_eq!(list.expires_at, Some(list.created_at + Duration::from_secs(3_600)));
     assert_eq!(store.set("on", "x").await, Ok(5));
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
 
     let journal = FileJournal::open(&folder);
     let store = Store::builder().journal(journal).spawn();
-    store.ready().await.expect("it starts");
+    store.ready().await.expect("the store starts");
     let auth = Auth::new(store, Keys::in_memory().expect("randomness"), AuthOptions::default());
     let auth = auth.expect("randomness");
     let from = Ipv4Addr::LOCALHOST.into();
     auth.login("bob", "wheels within wheels".into(), from).await.expect("the password is kept");
-    auth.store().shutdown().await.expect("it closes");
+    auth.store().shutdown().await.expect("the store closes");
 }
 
 #[tokio::test]
 async fn truncation_at_every_byte_is_refused() {
     let (bytes, into) = (small().await, fresh("backup-cut-into"));
     let path = file("backup-cut", &bytes);
-    let opened = fs::File::options().write(true).open(&path).expect("it is there");
+    let opened = fs::File::options().write(true).open(&path).expect("present");
     for length in (0..bytes.len()).rev() {
-        opened.set_len(length as u64).expect("it can be cut");
+        opened.set_len(length as u64).expect("a truncatable file");
         let error = refused(&path, &into, &format!("{length} of {} bytes", bytes.len()));
         assert!(error.contains("incomplete or damaged"), "{length}: {error}");
     }
@@ -144,15 +144,15 @@ async fn truncation_at_every_byte_is_refused() {
 async fn every_flipped_bit_is_refused() {
     let (bytes, into) = (small().await, fresh("backup-flip-into"));
     let path = file("backup-flip", &bytes);
-    let opened = fs::File::options().write(true).open(&path).expect("it is there");
+    let opened = fs::File::options().write(true).open(&path).expect("present");
     for (at, byte) in bytes.iter().enumerate() {
         for bit in 0..8 {
-            opened.write_all_at(&[byte ^ (1 << bit)], at as u64).expect("it can be written");
+            opened.write_all_at(&[byte ^ (1 << bit)], at as u64).expect("a writable file");
             let refused = restore_backup(&path, &into, &mut |_| ());
             assert!(refused.is_err(), "bit {bit} of byte {at}");
             assert!(!into.exists(), "bit {bit} of byte {at}: the directory was created");
         }
-        opened.write_all_at(&[*byte], at as u64).expect("it can be written");
+        opened.write_all_at(&[*byte], at as u64).expect("a writable file");
     }
 }
 
@@ -170,7 +170,7 @@ async fn backup_that_is_not_one_file_of_its_parts_is_refused() {
     };
     let journal = filled("backup-of-journal", 5).await;
     let snapshot = {
-        mainspring::journal::file::tools::compact(&journal, 0, &mut |_| ()).expect("it closes");
+        mainspring::journal::file::tools::compact(&journal, 0, &mut |_| ()).expect("the store closes");
         fs::read_to_string(&files(&journal, "snapshot-")[0]).expect("text")
     };
     let into = fresh("backup-other-into");
@@ -215,7 +215,7 @@ async fn backup_that_is_not_one_file_of_its_parts_is_refused() {
 #[tokio::test]
 async fn entry_line_with_a_member_of_headers_is_refused() {
     let store = Store::<String>::builder().spawn();
-    store.set("k", "v").await.expect("it is set");
+    store.set("k", "v").await.expect("the write succeeds");
     let text = String::from_utf8(backup_of(&store, None).await).expect("text");
     let mut lines: Vec<String> = text.lines().map(|line| format!("{line}\n")).collect();
     let entry = lines[1].rsplit_once(",\"crc\"").expect("a seal").0.to_owned();
@@ -230,17 +230,17 @@ async fn directory_with_a_journal_is_not_restored_into() {
     let path = file("backup-into", &small().await);
     let into = filled("backup-into-journal", 3).await;
     let before = content(&into);
-    let error = restore_backup(&path, &into, &mut |_| ()).expect_err("there is a journal");
+    let error = restore_backup(&path, &into, &mut |_| ()).expect_err("an existing journal");
     assert!(error.to_string().contains("there is a journal in this folder already"), "{error}");
     assert!(!into.join("accounts").exists());
     assert_eq!(content(&into), before);
 
     // The accounts of another server, without its data.
     let into = fresh("backup-into-accounts");
-    fs::create_dir_all(&into).expect("it can be created");
-    fs::rename(filled("backup-into-others", 3).await, into.join("accounts")).expect("it moves");
+    fs::create_dir_all(&into).expect("a new directory");
+    fs::rename(filled("backup-into-others", 3).await, into.join("accounts")).expect("the rename succeeds");
     let before = content(&into.join("accounts"));
-    restore_backup(&path, &into, &mut |_| ()).expect_err("there are accounts");
+    restore_backup(&path, &into, &mut |_| ()).expect_err("existing accounts");
     assert_eq!(content(&into.join("accounts")), before);
     assert_eq!(files(&into, ""), [into.join("LOCK"), into.join("accounts")], "nothing is left");
 }
@@ -250,12 +250,12 @@ async fn directory_that_is_in_use_is_not_restored_into() {
     let path = file("backup-locked", &small().await);
     let into = fresh("backup-locked-into");
     let store = open(&into);
-    store.ready().await.expect("it starts");
-    let error = restore_backup(&path, &into, &mut |_| ()).expect_err("it is open");
+    store.ready().await.expect("the store starts");
+    let error = restore_backup(&path, &into, &mut |_| ()).expect_err("the journal is open");
     assert!(matches!(error, FileError::Locked { .. }), "{error}");
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
     // Nothing ever happened in it.
-    restore_backup(&path, &into, &mut |_| ()).expect("it is empty");
+    restore_backup(&path, &into, &mut |_| ()).expect("an empty journal");
     assert_eq!(rows(&into).len(), 2);
 }
 
@@ -264,25 +264,25 @@ async fn backup_without_accounts_restores_without_accounts() {
     let store = Store::<String>::builder().spawn();
     let empty = backup_of(&store, None).await;
     let (path, into) = (file("backup-empty", &empty), fresh("backup-empty-into"));
-    let done = restore_backup(&path, &into, &mut |_| ()).expect("it is whole");
+    let done = restore_backup(&path, &into, &mut |_| ()).expect("an intact backup");
     assert_eq!((done.data.entries, done.data.revision), (0, 0));
     assert_eq!(done.accounts, None);
     assert!(!into.join("accounts").exists());
     assert_eq!(exported(&into), "");
     let store = open(&into);
     assert_eq!(store.set("k", "v").await, Ok(1));
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
 }
 
 #[tokio::test]
 async fn restore_that_cannot_write_the_accounts_leaves_no_journal() {
     let (path, into) = (file("backup-failed", &small().await), fresh("backup-failed-into"));
-    fs::create_dir_all(&into).expect("it can be created");
-    fs::write(into.join("accounts"), "in the way").expect("it can be written");
-    let error = restore_backup(&path, &into, &mut |_| ()).expect_err("it is no directory");
-    assert!(error.to_string().contains("accounts: cannot create it"), "{error}");
+    fs::create_dir_all(&into).expect("a new directory");
+    fs::write(into.join("accounts"), "in the way").expect("a writable file");
+    let error = restore_backup(&path, &into, &mut |_| ()).expect_err("not a directory");
+    assert!(error.to_string().contains("accounts: cannot create"), "{error}");
     assert_eq!(files(&into, ""), [into.join("LOCK"), into.join("accounts")]);
-    fs::remove_file(into.join("accounts")).expect("it is there");
-    restore_backup(&path, &into, &mut |_| ()).expect("nothing is in the way");
+    fs::remove_file(into.join("accounts")).expect("present");
+    restore_backup(&path, &into, &mut |_| ()).expect("a free directory");
     assert_eq!(rows(&into).len(), 2);
 }

@@ -17,12 +17,12 @@ fn mainspring(args: &[&str], folders: &[&Path]) -> Command {
 }
 
 fn run(args: &[&str], folders: &[&Path]) -> (i32, String, String) {
-    ended(mainspring(args, folders).output().expect("it runs"))
+    ended(mainspring(args, folders).output().expect("the command runs"))
 }
 
 fn ended(output: Output) -> (i32, String, String) {
     let text = |bytes| String::from_utf8(bytes).expect("text");
-    (output.status.code().expect("it ended by itself"), text(output.stdout), text(output.stderr))
+    (output.status.code().expect("an exit code"), text(output.stdout), text(output.stderr))
 }
 
 #[tokio::test]
@@ -41,25 +41,25 @@ async fn each_exit_code() {
     assert_eq!(run(&[], &[]).0, 2);
 
     let store = open(&folder);
-    store.ready().await.expect("it starts");
+    store.ready().await.expect("the store starts");
     for command in [&["compact"][..], &["repair", "--write"]] {
         let (code, _, error) = run(command, &[&folder]);
         assert_eq!(code, 3, "{error}");
-        let pid = format!("process {} has it open", std::process::id());
+        let pid = format!("process {} has the journal open", std::process::id());
         assert!(error.contains(&pid), "{error}");
     }
     for command in ["check", "stat", "dump", "export"] {
         assert_eq!(run(&[command], &[&folder]).0, 0, "{command} beside a store");
     }
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
 
     let last = files(&folder, "log-").pop().expect("a segment");
-    let whole = fs::read(&last).expect("it can be read");
-    fs::write(&last, [&whole[..], b"{\"revision\""].concat()).expect("it can be written");
+    let whole = fs::read(&last).expect("a readable file");
+    fs::write(&last, [&whole[..], b"{\"revision\""].concat()).expect("a writable file");
     let (code, said, _) = run(&["check"], &[&folder]);
     assert_eq!(code, 4);
     assert!(said.contains("A start would cut log-"), "{said}");
-    fs::write(&last, whole).expect("it can be written");
+    fs::write(&last, whole).expect("a writable file");
 
     flip(&files(&folder, "log-")[0], "value 3");
     let (code, said, _) = run(&["check"], &[&folder]);
@@ -114,11 +114,11 @@ fn numbers_are_shown_and_can_be_read_by_a_program() {
 fn what_is_exported_can_be_imported() {
     let (folder, new) = (pinned("pipe", "journal-v1"), fresh("pipe-new"));
     let mut export = mainspring(&["export"], &[&folder]);
-    let mut export = export.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut export = export.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command runs");
     let pipe = export.stdout.take().expect("a pipe");
     let mut import = mainspring(&["import", "--json"], &[&new, Path::new("-")]);
-    let (code, said, error) = ended(import.stdin(pipe).output().expect("it runs"));
-    assert!(export.wait().expect("it ends").success());
+    let (code, said, error) = ended(import.stdin(pipe).output().expect("the command runs"));
+    assert!(export.wait().expect("the end of the process").success());
     assert_eq!(code, 0, "{error}");
     assert!(said.contains("\"format\": \"export\""), "{said}");
     let undated =
@@ -137,7 +137,7 @@ fn what_is_exported_can_be_imported() {
 fn a_torn_log_is_imported_and_told_of() {
     let file = fresh("torn-log").with_extension("log");
     let log = "{\"command\":\"set\",\"key\":\"k\",\"time\":\"2025-06-20T16:54:21Z\",\"value\":\"v\",\"kind\":0}\n";
-    fs::write(&file, [log, "{\"command\":\"se"].concat()).expect("it can be written");
+    fs::write(&file, [log, "{\"command\":\"se"].concat()).expect("a writable file");
     let (code, said, error) = run(&["import"], &[&fresh("torn-log-new"), &file]);
     assert_eq!((code, &*said), (4, "1 entries from a log of commands, at revision 1\n"));
     assert_eq!(error, "line 2 is not complete, and was left out: {\"command\":\"se\n");
@@ -160,15 +160,15 @@ fn a_store_can_be_restored() {
 async fn a_dump_follows() {
     let folder = fresh("follow-command");
     let store = open(&folder);
-    store.set("k", "0").await.expect("it is written");
+    store.set("k", "0").await.expect("the write succeeds");
     let mut dump = mainspring(&["dump", "--follow", "--to", "30"], &[&folder]);
-    let mut dump = dump.stdout(Stdio::piped()).spawn().expect("it runs");
+    let mut dump = dump.stdout(Stdio::piped()).spawn().expect("the command runs");
     let mut lines = BufReader::new(dump.stdout.take().expect("a pipe")).lines();
     // If it says nothing, or the test has failed.
     let (ended, has_ended) = mpsc::channel();
     let killer = thread::spawn(move || {
         if has_ended.recv_timeout(Duration::from_secs(30)).is_err() {
-            dump.kill().expect("it can be killed");
+            dump.kill().expect("the process is killed");
         }
         dump.wait()
     });
@@ -176,13 +176,13 @@ async fn a_dump_follows() {
         let line = lines.next().expect("a line").expect("text");
         assert!(line.starts_with(&format!("{{\"revision\":{n},")), "{line}");
         if n < 30 {
-            store.set("k", "x".repeat(100)).await.expect("it is written");
+            store.set("k", "x".repeat(100)).await.expect("the write succeeds");
         }
     }
     assert!(lines.next().is_none(), "it ends");
-    ended.send(()).expect("it was not killed");
-    assert!(killer.join().expect("it does not panic").expect("it ends").success());
-    store.shutdown().await.expect("it closes");
+    ended.send(()).expect("the killer thread is running");
+    assert!(killer.join().expect("no panic").expect("the end of the process").success());
+    store.shutdown().await.expect("the store closes");
 
     let (code, said, _) = run(&["dump", "--from", "29"], &[&folder]);
     assert_eq!((code, said.lines().count()), (0, 2));
@@ -195,7 +195,7 @@ async fn damage_is_damage_when_the_reader_leaves() {
     flip(&files(&folder, "log-")[1], "value");
     let torn = fresh("leaves-torn-log").with_extension("log");
     let log = "{\"command\":\"set\",\"key\":\"k\",\"time\":\"2025-06-20T16:54:21Z\",\"value\":\"v\",\"kind\":0}\n";
-    fs::write(&torn, [log, "{\"command\":\"se"].concat()).expect("it can be written");
+    fs::write(&torn, [log, "{\"command\":\"se"].concat()).expect("a writable file");
     let new = fresh("leaves-import");
     for (args, folders, expected) in [
         (&["check"][..], &[&*folder][..], 1),
@@ -211,7 +211,7 @@ async fn damage_is_damage_when_the_reader_leaves() {
         // With `2>&1`.
         let mut command = mainspring(args, folders);
         command.stdout(writer.try_clone().expect("a pipe")).stderr(writer);
-        let status = command.status().expect("it runs");
+        let status = command.status().expect("the command runs");
         assert_eq!(status.code(), Some(expected), "{args:?}");
     }
 }
@@ -243,9 +243,9 @@ async fn a_reader_that_leaves_is_no_failure() {
     for command in ["dump", "export"] {
         let mut child = mainspring(&[command], &[&folder]);
         let mut child =
-            child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+            child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command runs");
         drop(child.stdout.take());
-        let (code, _, error) = ended(child.wait_with_output().expect("it ends"));
+        let (code, _, error) = ended(child.wait_with_output().expect("the end of the process"));
         assert_eq!((code, &*error), (0, ""), "{command}");
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn fresh(name: &str) -> PathBuf {
 
 /// Where a repair copies it to.
 pub(crate) fn backup_of(path: &Path) -> PathBuf {
-    let name = path.file_name().expect("it has a name").to_string_lossy();
+    let name = path.file_name().expect("a file name").to_string_lossy();
     path.with_file_name(format!("{name}.backup-1"))
 }
 
@@ -28,9 +28,9 @@ pub(crate) async fn filled(name: &str, keys: usize) -> PathBuf {
     let path = fresh(name);
     let store = open(&path);
     for n in 0..keys {
-        store.set(format!("key/{n:04}"), format!("value {n}")).await.expect("it is written");
+        store.set(format!("key/{n:04}"), format!("value {n}")).await.expect("the write succeeds");
     }
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
     path
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn open(path: &Path) -> Store<String> {
 /// What an export of a journal writes.
 pub(crate) fn exported(path: &Path) -> String {
     let mut out = Vec::new();
-    export(path, &mut out, &mut |_| {}).expect("it can be read");
+    export(path, &mut out, &mut |_| {}).expect("a readable file");
     String::from_utf8(out).expect("text")
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn without_deadline(row: &str) -> String {
 
 /// Its files whose names begin so, sorted.
 pub(crate) fn files(path: &Path, prefix: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(path).expect("a folder").map(|entry| entry.expect("a file").path());
+    let entries = fs::read_dir(path).expect("a directory").map(|entry| entry.expect("a file").path());
     let is_one = |file: &PathBuf| {
         file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
     };
@@ -76,25 +76,25 @@ pub(crate) fn files(path: &Path, prefix: &str) -> Vec<PathBuf> {
 /// All files and what is in them, but for the lock.
 pub(crate) fn content(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let files = files(path, "").into_iter().filter(|file| !file.ends_with("LOCK"));
-    files.map(|file| (file.clone(), fs::read(file).expect("it can be read"))).collect()
+    files.map(|file| (file.clone(), fs::read(file).expect("a readable file"))).collect()
 }
 
 /// Change one bit of the first place where this text is.
 pub(crate) fn flip(file: &Path, text: &str) -> u64 {
-    let mut bytes = fs::read(file).expect("it can be read");
+    let mut bytes = fs::read(file).expect("a readable file");
     let at = bytes.windows(text.len()).position(|part| part == text.as_bytes()).expect(text);
     bytes[at] ^= 1;
-    fs::write(file, bytes).expect("it can be written");
+    fs::write(file, bytes).expect("a writable file");
     at as u64
 }
 
 /// A copy of a pinned journal.
 pub(crate) fn pinned(name: &str, of: &str) -> PathBuf {
     let path = fresh(name);
-    fs::create_dir_all(&path).expect("it can be created");
+    fs::create_dir_all(&path).expect("a new directory");
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data").join(of);
     for file in files(&from, "") {
-        fs::copy(&file, path.join(file.file_name().expect("a name"))).expect("a copy");
+        fs::copy(&file, path.join(file.file_name().expect("a file name"))).expect("a copy");
     }
     path
 }

@@ -38,9 +38,9 @@ fn format_2_is_read() {
     assert_eq!((report.verdict, report.revision), (Verdict::Open, Some(23)));
     // From the log alone, through every change.
     let into = fresh("v2-log-restored");
-    restore(&folder, RestoreTarget::Revision(7), &into, &mut |_| {}).expect("it is there");
+    restore(&folder, RestoreTarget::Revision(7), &into, &mut |_| {}).expect("present");
     let _ = std::fs::remove_dir_all(&into);
-    restore(&folder, RestoreTarget::Revision(23), &into, &mut |_| {}).expect("it is there");
+    restore(&folder, RestoreTarget::Revision(23), &into, &mut |_| {}).expect("present");
     assert_eq!(rows(&into), V2);
 }
 
@@ -56,8 +56,8 @@ fn format_of(file: &std::path::Path) -> u64 {
 async fn format_1_is_rewritten_by_a_compaction() {
     let folder = pinned("v1-rewritten", "journal-v1");
     let store = open(&folder);
-    assert_eq!(store.set("new", "x").await.expect("it is written"), 25);
-    store.shutdown().await.expect("it closes");
+    assert_eq!(store.set("new", "x").await.expect("the write succeeds"), 25);
+    store.shutdown().await.expect("the store closes");
     let formats = |folder: &std::path::Path| -> Vec<_> {
         files(folder, "")
             .iter()
@@ -69,7 +69,7 @@ async fn format_1_is_rewritten_by_a_compaction() {
     assert_eq!(format_of(&folder.join("MANIFEST")), 2);
     assert!(formats(&folder).contains(&1), "the log so far is as it was");
     let before = rows(&folder);
-    compact(&folder, 0, &mut |_| {}).expect("nothing has it open");
+    compact(&folder, 0, &mut |_| {}).expect("a closed journal");
     assert!(formats(&folder).iter().all(|format| *format == 2), "{:?}", files(&folder, ""));
     assert_eq!(rows(&folder), before);
     assert_eq!(rows(&folder)[1..].len(), V1.len());
@@ -88,7 +88,7 @@ async fn with_line(name: &str, line: &str) -> std::path::PathBuf {
     let line = line.strip_suffix('}').expect("an object");
     let line = format!("{line},\"lines\":1,\"synced\":{before},\"prev\":\"{prev:08x}\"");
     let line = format!("{line},\"crc\":\"{:08x}\"}}\n", crc32c::crc32c(line.as_bytes()));
-    std::fs::write(&log, [&text[..before], &line].concat()).expect("it can be written");
+    std::fs::write(&log, [&text[..before], &line].concat()).expect("a writable file");
     folder
 }
 
@@ -120,11 +120,11 @@ async fn unknown_record_or_member_refuses_to_start() {
             "{report:?}"
         );
         let store = open(&folder);
-        let error = store.ready().await.expect_err("it is refused").to_string();
+        let error = store.ready().await.expect_err("rejected").to_string();
         assert!(error.contains(says), "{members}: {error}");
         drop(store);
         let error = repair(&folder, RepairOptions::default().write(true), &mut |_| {});
-        let error = error.expect_err("it is no damage").to_string();
+        let error = error.expect_err("not damage").to_string();
         assert!(error.contains("use the version that wrote it"), "{error}");
         assert_eq!(content(&folder), before, "nothing was changed");
     }
@@ -147,7 +147,7 @@ fn format_1_is_read_without_its_snapshot() {
     for revision in [1, 2, 7, 11, 12, 13, 18, 24] {
         let _ = std::fs::remove_dir_all(&into);
         restore(&folder, RestoreTarget::Revision(revision), &into, &mut |_| {})
-            .expect("it is there");
+            .expect("present");
         counts.push((revision, rows(&into).len()));
     }
     // The twelfth has a deadline, which has passed long since.
@@ -159,7 +159,7 @@ fn format_1_is_read_without_its_snapshot() {
 async fn format_1_is_served() {
     let folder = pinned("v1-served", "journal-v1");
     let store = open(&folder);
-    let page = store.scan("").limit(100).await.expect("it starts");
+    let page = store.scan("").limit(100).await.expect("the store starts");
     assert_eq!((page.revision, page.items.len()), (24, V1.len()));
     for ((key, entry), row) in page.items.iter().zip(V1) {
         let row: serde_json::Value = serde_json::from_str(row).expect("JSON");
@@ -178,6 +178,6 @@ async fn format_1_is_served() {
         assert_eq!(row["created_at"], time(entry.created_at));
         assert_eq!(row["updated_at"], time(entry.updated_at));
     }
-    assert_eq!(store.set("new", "x").await.expect("it is written"), 25);
-    store.shutdown().await.expect("it closes");
+    assert_eq!(store.set("new", "x").await.expect("the write succeeds"), 25);
+    store.shutdown().await.expect("the store closes");
 }

@@ -37,8 +37,8 @@ const NO_TTL: &str = r#"{"command":"set","key":"stays","time":"2025-06-20T16:54:
 #[test]
 fn a_log_of_document_002() {
     let folder = fresh("import-002");
-    let done = take(LOG, &folder).expect("it is a log");
-    assert_eq!((done.format, done.entries, done.revision), (Format::Log002, 1, 3));
+    let done = take(LOG, &folder).expect("a log of commands");
+    assert_eq!((done.format, done.entries, done.revision), (Format::CommandLog, 1, 3));
     assert_eq!(
         rows(&folder),
         [
@@ -47,13 +47,13 @@ fn a_log_of_document_002() {
     );
 
     let folder = fresh("import-002-pop");
-    take(&format!("{LOG}{POP}{NO_TTL}"), &folder).expect("it is a log");
+    take(&format!("{LOG}{POP}{NO_TTL}"), &folder).expect("a log of commands");
     let rows = rows(&folder);
     assert!(rows[0].contains(r#""stays","kind":"string","value":"x","revision":5,"ttl":null"#));
     assert!(rows[1].contains(r#""value":["Test1"],"revision":4"#), "{rows:?}");
 
     let folder = fresh("import-002-remove");
-    let done = take(&format!("{LOG}{REMOVE}"), &folder).expect("it is a log");
+    let done = take(&format!("{LOG}{REMOVE}"), &folder).expect("a log of commands");
     assert_eq!((done.entries, done.revision), (0, 4));
 }
 
@@ -61,8 +61,8 @@ fn a_log_of_document_002() {
 fn the_log_that_002_was_observed_to_write() {
     let log = include_str!("../../../../tests/data/observed-002.jsonl");
     let folder = fresh("import-002-observed");
-    let done = take(log, &folder).expect("it is a log");
-    assert_eq!((done.format, done.revision), (Format::Log002, 19));
+    let done = take(log, &folder).expect("a log of commands");
+    assert_eq!((done.format, done.revision), (Format::CommandLog, 19));
     assert_eq!((done.entries, done.torn), (8, None));
 }
 
@@ -72,7 +72,7 @@ fn a_torn_last_line_is_told_of() {
         let folder = fresh("import-002-torn");
         let torn = &LOG.lines().nth(1).expect("a line")[..cut];
         let text = format!("{}\n{torn}", LOG.lines().next().expect("a line"));
-        let done = take(&text, &folder).expect("it is a log");
+        let done = take(&text, &folder).expect("a log of commands");
         let Some(TornLine { line, text, .. }) = done.torn else { panic!("{done:?}") };
         assert_eq!((line, &*text, done.revision), (2, torn, 1));
     }
@@ -88,21 +88,21 @@ async fn a_snapshot_of_document_003() {
     // As its program was observed to write it.
     let text = "{\n\t\"bin\": \"\\ufffd\\ufffd\\u0000\",\n\t\"e\": \"\",\n\t\"h\": \"\\u003chtml\\u003ex\\u003c/html\\u003e\"\n}";
     let folder = fresh("import-003");
-    let done = take(text, &folder).expect("it is a snapshot");
-    assert_eq!((done.format, done.entries, done.revision), (Format::Snapshot003, 3, 3));
+    let done = take(text, &folder).expect("a snapshot");
+    assert_eq!((done.format, done.entries, done.revision), (Format::SnapshotObject, 3, 3));
     let store = open(&folder);
     let get = async |key: &str| {
-        store.get(key).await.expect("it starts").expect("it is there").into_item().expect("a text")
+        store.get(key).await.expect("the store starts").expect("present").into_item().expect("a text")
     };
     assert_eq!(get("h").await, "<html>x</html>");
     assert_eq!(get("bin").await, "\u{fffd}\u{fffd}\0");
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
 
-    let done = take("{}", &fresh("import-003-empty")).expect("it is a snapshot");
-    assert_eq!((done.format, done.entries), (Format::Snapshot003, 0));
+    let done = take("{}", &fresh("import-003-empty")).expect("a snapshot");
+    assert_eq!((done.format, done.entries), (Format::SnapshotObject, 0));
     refused("import-003-torn", &text[..40], "the input: ");
-    refused("import-003-null", "{\"a\": null}", "the key \"a\": null is no value");
-    refused("import-003-nested", "{\"a\": [[1]]}", "a list cannot be inside a list");
+    refused("import-003-null", "{\"a\": null}", "the key \"a\": null is not a value");
+    refused("import-003-nested", "{\"a\": [[1]]}", "a list cannot contain a list");
 }
 
 #[test]
@@ -110,32 +110,32 @@ fn an_export_comes_back_as_it_was() {
     let expected = rows(&pinned("export", "journal-v1"));
     let text = exported(&pinned("export", "journal-v1"));
     let folder = fresh("import-export");
-    let done = take(&text, &folder).expect("it is an export");
+    let done = take(&text, &folder).expect("an export");
     assert_eq!((done.format, done.entries, done.revision), (Format::Export, 7, 24));
     let undated =
         |rows: &[String]| rows.iter().map(|row| without_deadline(row)).collect::<Vec<_>>();
     assert_eq!(undated(&rows(&folder)), undated(&expected));
     // An export of an older version says no more than the deadline.
     let folder = fresh("import-export-old");
-    take(&(expected.join("\n") + "\n"), &folder).expect("it is an export");
+    take(&(expected.join("\n") + "\n"), &folder).expect("an export");
     assert_eq!(rows(&folder), expected);
 
     // Numbers keep their digits, texts their escapes, and lists in lists their place.
     let odd = r#"{"key":"n","kind":"json_slice","value":[1.10,[1e2],{"a":null}],"revision":9,"ttl":null,"created_at":"2025-06-20T14:54:21Z","updated_at":"2025-06-20T14:54:21Z"}"#;
     let folder = fresh("import-export-odd");
-    take(odd, &folder).expect("it is an export");
+    take(odd, &folder).expect("an export");
     assert_eq!(rows(&folder), [odd]);
 
     refused("import-export-torn", &text[..text.len() - 10], "line 7");
     refused("import-export-twice", &format!("{odd}\n{odd}"), "line 2: there is another line");
     let strange = odd.replace("json_slice", "set");
-    refused("import-export-kind", &strange, "\"set\" is no kind of value");
+    refused("import-export-kind", &strange, "unknown kind of value \"set\"");
 }
 
 #[tokio::test]
 async fn what_is_there_is_not_written_over() {
     let folder = filled("import-over", 3).await;
-    let error = take(LOG, &folder).expect_err("there is a journal");
+    let error = take(LOG, &folder).expect_err("an existing journal");
     assert!(error.contains("already, at revision 3: choose another folder"), "{error}");
     assert_eq!(rows(&folder).len(), 3);
 
@@ -149,21 +149,21 @@ async fn what_is_there_is_not_written_over() {
 async fn an_import_that_is_cut_short_can_be_run_again() {
     // Of nothing into a journal in which nothing happened: the log is as the manifest of before has it.
     let folder = filled("import-cut-empty", 0).await;
-    let manifest = fs::read(folder.join("MANIFEST")).expect("it can be read");
-    take("{}", &folder).expect("it is a snapshot");
+    let manifest = fs::read(folder.join("MANIFEST")).expect("a readable file");
+    take("{}", &folder).expect("a snapshot");
     assert_eq!(rows(&folder).len(), 0);
-    fs::write(folder.join("MANIFEST"), manifest).expect("it can be written");
+    fs::write(folder.join("MANIFEST"), manifest).expect("a writable file");
     let report = check(&folder, &mut |_| {}).expect("a journal");
     assert_eq!(report.verdict, Verdict::Open);
     assert_eq!(take(LOG, &folder).map(|done| done.entries), Ok(1));
 
     // Into a new folder, killed before there was a manifest.
     let folder = fresh("import-cut");
-    take(LOG, &folder).expect("it is a log");
-    fs::remove_file(folder.join("MANIFEST")).expect("it is there");
-    let error = take(LOG, &folder).expect_err("there is something");
+    take(LOG, &folder).expect("a log of commands");
+    fs::remove_file(folder.join("MANIFEST")).expect("present");
+    let error = take(LOG, &folder).expect_err("existing files");
     assert!(error.contains("delete the folder and run the command again"), "{error}");
-    fs::remove_dir_all(&folder).expect("it is there");
+    fs::remove_dir_all(&folder).expect("present");
     assert_eq!(take(LOG, &folder).map(|done| done.entries), Ok(1));
 }
 
@@ -171,7 +171,7 @@ async fn an_import_that_is_cut_short_can_be_run_again() {
 fn what_is_none_of_these_is_refused() {
     refused("import-text", "hello", "no export");
     let folder: PathBuf = fresh("import-bytes");
-    let error = import(&b"{\"a\":\"\xff\xfe\"}"[..], &folder, &mut |_| {}).expect_err("no text");
+    let error = import(&b"{\"a\":\"\xff\xfe\"}"[..], &folder, &mut |_| {}).expect_err("invalid UTF-8");
     assert!(error.to_string().contains("byte 6 is not UTF-8"), "{error}");
     assert!(fs::metadata(folder).is_err());
 }
@@ -180,13 +180,13 @@ fn what_is_none_of_these_is_refused() {
 async fn empty_log_imports_as_empty_store() {
     for (n, text) in ["", "\n", " \r\n\t\n"].into_iter().enumerate() {
         let folder = fresh(&format!("import-empty-{n}"));
-        let done = take(text, &folder).expect("it is an empty log");
-        assert_eq!((done.format, done.entries, done.revision), (Format::Log002, 0, 0));
+        let done = take(text, &folder).expect("an empty log");
+        assert_eq!((done.format, done.entries, done.revision), (Format::CommandLog, 0, 0));
         let report = check(&folder, &mut |_| {}).expect("a journal");
         assert_eq!(report.verdict, Verdict::Open);
         let store = open(&folder);
         assert_eq!(store.set("k", "v").await, Ok(1), "it starts, empty");
-        store.shutdown().await.expect("it closes");
+        store.shutdown().await.expect("the store closes");
     }
 }
 
@@ -195,9 +195,9 @@ async fn data_of_the_old_program_without_a_journal_refuses_to_start() {
     for (name, text) in [("test_db.log", LOG), ("test_db.log", ""), ("file.tmp", "{\"a\": \"1\"}")]
     {
         let folder = fresh(&format!("import old {}-{name}", text.len()));
-        fs::create_dir_all(&folder).expect("it can be created");
+        fs::create_dir_all(&folder).expect("a new directory");
         let file = folder.join(name);
-        fs::write(&file, text).expect("it can be written");
+        fs::write(&file, text).expect("a writable file");
         let refused = open(&folder)
             .ready()
             .await
@@ -209,12 +209,12 @@ async fn data_of_the_old_program_without_a_journal_refuses_to_start() {
         assert!(!folder.join("MANIFEST").exists(), "nothing was begun");
 
         // What it says helps, in the same folder too, and the old file stays.
-        let done = take(text, &folder).expect("it can be imported");
+        let done = take(text, &folder).expect("a valid import");
         let store = open(&folder);
-        store.ready().await.expect("it starts");
+        store.ready().await.expect("the store starts");
         assert_eq!(store.stats().entries as u64, done.entries);
-        store.shutdown().await.expect("it closes");
-        assert_eq!(fs::read_to_string(&file).expect("it is there"), text);
+        store.shutdown().await.expect("the store closes");
+        assert_eq!(fs::read_to_string(&file).expect("present"), text);
     }
 }
 
@@ -225,19 +225,19 @@ async fn imported_entry_lives_as_long_as_it_had_left_at_the_export() {
     let folder = fresh("import-left");
     let row = format!("{ROW},\"expires_in\":\"1h\"}}");
     let before = SystemTime::now();
-    take(&row, &folder).expect("it is an export");
+    take(&row, &folder).expect("an export");
     let after = SystemTime::now();
     let store = open(&folder);
     let entry = store
         .get("k")
         .await
-        .expect("it starts")
+        .expect("the store starts")
         .expect("its old deadline has passed, and does not count");
     let left = Duration::from_secs(3_600);
-    let deadline = SystemTime::from(entry.expires_at.expect("it has a deadline"));
+    let deadline = SystemTime::from(entry.expires_at.expect("a deadline"));
     assert!(before + left <= deadline && deadline <= after + left, "{deadline:?}");
     assert_eq!((entry.revision, store.revision()), (9, 9));
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
     // And that is how long the next export gives it.
     assert!(exported(&folder).contains(",\"expires_in\":\"59m"), "{}", exported(&folder));
 }
@@ -250,17 +250,17 @@ async fn imported_entry_without_time_left_expires_at_the_start() {
         ("old", format!("{ROW}}}")),
     ] {
         let folder = fresh(&format!("import-left-{name}"));
-        assert_eq!(take(&row, &folder).expect("it is an export").entries, 1);
+        assert_eq!(take(&row, &folder).expect("an export").entries, 1);
         assert_eq!(exported(&folder), "", "it is over");
         let store = open(&folder);
         assert_eq!(store.get("k").await, Ok(None));
         assert_eq!(store.set("k", "v").await, Ok(11), "after it has expired as revision 10");
-        store.shutdown().await.expect("it closes");
+        store.shutdown().await.expect("the store closes");
     }
     refused(
         "import-left-wrong",
         &format!("{ROW},\"expires_in\":\"soon\"}}"),
-        "line 1: its expires_in: ",
+        "line 1: invalid expires_in: ",
     );
 }
 
@@ -268,8 +268,8 @@ async fn imported_entry_without_time_left_expires_at_the_start() {
 async fn imported_entry_from_a_clock_that_is_ahead_lives_as_long_as_it_had_left() {
     let folder = fresh("import-left-ahead");
     let row = ROW.replace("\"updated_at\":\"2000", "\"updated_at\":\"2100");
-    take(&format!("{row},\"expires_in\":\"1m\"}}"), &folder).expect("it is an export");
+    take(&format!("{row},\"expires_in\":\"1m\"}}"), &folder).expect("an export");
     let store = open(&folder);
-    assert!(store.get("k").await.expect("it starts").is_some());
-    store.shutdown().await.expect("it closes");
+    assert!(store.get("k").await.expect("the store starts").is_some());
+    store.shutdown().await.expect("the store closes");
 }

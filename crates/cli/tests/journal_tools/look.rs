@@ -13,7 +13,7 @@ use crate::folder::{content, files, filled, flip, fresh, open, pinned, rows};
 const NONE: [u64; 0] = [];
 
 fn lines(dump: &mut Dump) -> Vec<u64> {
-    let next = || dump.next_line().expect("it can be read").map(|line| line.revision);
+    let next = || dump.next_line().expect("a readable file").map(|line| line.revision);
     std::iter::from_fn(next).collect()
 }
 
@@ -40,7 +40,7 @@ async fn what_only_reads_works_beside_a_running_store() {
     let store = open(&folder);
     let mut progress = 0;
     for n in 0..30 {
-        store.set(format!("key/{n}"), "x").await.expect("it is written");
+        store.set(format!("key/{n}"), "x").await.expect("the write succeeds");
         progress = n + 1;
     }
     let report = check(&folder, &mut |_| {}).expect("a journal");
@@ -48,19 +48,19 @@ async fn what_only_reads_works_beside_a_running_store() {
     let stat = stat(&folder).expect("a journal");
     assert_eq!((stat.revision, stat.closed), (30, false));
     assert_eq!(rows(&folder).len(), 30);
-    let error = compact(&folder, 0, &mut |_| {}).expect_err("it is open");
+    let error = compact(&folder, 0, &mut |_| {}).expect_err("the journal is open");
     assert!(matches!(error, FileError::Locked { .. }), "{error}");
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
 }
 
 #[tokio::test]
 async fn a_torn_end_would_be_cut() {
     let folder = filled("torn", 3).await;
     let last = files(&folder, "log-").pop().expect("a segment");
-    let mut bytes = fs::read(&last).expect("it can be read");
+    let mut bytes = fs::read(&last).expect("a readable file");
     let whole = bytes.len();
     bytes.extend_from_slice(b"{\"revision\":4,\"command\":\"se");
-    fs::write(&last, bytes).expect("it can be written");
+    fs::write(&last, bytes).expect("a writable file");
     let report = check(&folder, &mut |_| {}).expect("a journal");
     let Verdict::Cut { offset, .. } = report.verdict else { panic!("{report:?}") };
     assert_eq!((offset, report.revision, report.is_damaged()), (whole as u64, Some(3), false));
@@ -82,7 +82,7 @@ async fn damage_is_found_where_it_is() {
     assert_eq!(bad.len(), 1);
     assert!(segment.ends_with(&bad[0].name));
     assert_eq!(bad[0].problem.as_ref().map(|problem| problem.kind), Some(ProblemKind::Damaged));
-    let error = export(&folder, Vec::new(), &mut |_| {}).expect_err("it is damaged");
+    let error = export(&folder, Vec::new(), &mut |_| {}).expect_err("damaged");
     assert!(matches!(error, FileError::Damaged { .. }), "{error}");
     let mut dump = Dump::open(&folder, None, None).expect("a journal");
     let error = std::iter::repeat_with(|| dump.next_line()).find_map(Result::err);
@@ -93,9 +93,9 @@ async fn damage_is_found_where_it_is() {
 fn what_is_no_journal_is_said_to_be_none() {
     for folder in [fresh("nowhere"), fresh("empty")] {
         if folder.ends_with("journal-tools-empty") {
-            fs::create_dir_all(&folder).expect("a folder");
+            fs::create_dir_all(&folder).expect("a directory");
         }
-        let error = check(&folder, &mut |_| {}).expect_err("there is none");
+        let error = check(&folder, &mut |_| {}).expect_err("no journal");
         assert!(matches!(error, FileError::Missing { .. }), "{error}");
         assert!(matches!(stat(&folder), Err(FileError::Missing { .. })));
         assert!(matches!(Dump::open(&folder, None, None), Err(FileError::Missing { .. })));
@@ -114,7 +114,7 @@ fn a_dump_has_the_lines_of_the_log() {
         .collect();
     let mut dump = Dump::open(&folder, None, None).expect("a journal");
     let told: Vec<_> =
-        std::iter::from_fn(|| dump.next_line().expect("whole")).map(|line| line.text).collect();
+        std::iter::from_fn(|| dump.next_line().expect("an intact line")).map(|line| line.text).collect();
     assert_eq!(told, all);
 
     // A batch is one line, whichever of its revisions are asked for.
@@ -128,16 +128,16 @@ fn a_dump_has_the_lines_of_the_log() {
 async fn a_dump_follows_a_store_through_its_segments() {
     let folder = fresh("follow");
     let store = open(&folder);
-    store.set("first", "x").await.expect("it is written");
+    store.set("first", "x").await.expect("the write succeeds");
     let mut dump = Dump::open(&folder, None, Some(50)).expect("a journal");
     let mut told = lines(&mut dump);
     for _ in 1..50 {
-        store.set("key", "x".repeat(100)).await.expect("it is written");
+        store.set("key", "x".repeat(100)).await.expect("the write succeeds");
         told.extend(lines(&mut dump));
     }
     assert_eq!(told, (1..=50).collect::<Vec<_>>());
     assert!(dump.is_done());
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
     assert!(files(&folder, "log-").len() > 3);
 }
 
@@ -146,22 +146,22 @@ async fn a_dump_says_what_was_compacted_away() {
     let folder = filled("compacted", 40).await;
     let store = open(&folder);
     for n in 0..20 {
-        store.set("key/0000", format!("value {n}")).await.expect("it is written");
+        store.set("key/0000", format!("value {n}")).await.expect("the write succeeds");
     }
-    store.shutdown().await.expect("it closes");
-    let done = compact(&folder, 0, &mut |_| {}).expect("nobody has it open");
+    store.shutdown().await.expect("the store closes");
+    let done = compact(&folder, 0, &mut |_| {}).expect("a closed journal");
     assert_eq!((done.revision, done.entries), (60, 40));
     assert!(done.after < done.before, "{done:?}");
     assert_eq!(rows(&folder).len(), 40);
-    let error = Dump::open(&folder, Some(1), None).expect_err("it is gone").to_string();
+    let error = Dump::open(&folder, Some(1), None).expect_err("compacted").to_string();
     assert!(error.contains("its oldest change is revision 61"), "{error}");
     assert_eq!(lines(&mut Dump::open(&folder, None, None).expect("a journal")), NONE);
 
     // Again, and the store goes on.
-    compact(&folder, 0, &mut |_| {}).expect("nobody has it open");
+    compact(&folder, 0, &mut |_| {}).expect("a closed journal");
     let store = open(&folder);
-    assert_eq!(store.set("key/0000", "y").await.expect("it is written"), 61);
-    store.shutdown().await.expect("it closes");
+    assert_eq!(store.set("key/0000", "y").await.expect("the write succeeds"), 61);
+    store.shutdown().await.expect("the store closes");
     assert_eq!(check(&folder, &mut |_| {}).expect("a journal").verdict, Verdict::Open);
 }
 
@@ -171,15 +171,15 @@ async fn a_dump_that_has_told_everything_outlives_a_compaction() {
     let mut all = Dump::open(&folder, None, None).expect("a journal");
     assert_eq!(lines(&mut all), (1..=40).collect::<Vec<_>>());
     let mut behind = Dump::open(&folder, None, None).expect("a journal");
-    behind.next_line().expect("it can be read");
-    compact(&folder, 0, &mut |_| {}).expect("nobody has it open");
+    behind.next_line().expect("a readable file");
+    compact(&folder, 0, &mut |_| {}).expect("a closed journal");
     assert_eq!(lines(&mut all), NONE);
     let store = open(&folder);
-    store.set("key", "x").await.expect("it is written");
+    store.set("key", "x").await.expect("the write succeeds");
     assert_eq!(lines(&mut all), [41]);
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
     let error = std::iter::repeat_with(|| behind.next_line()).find_map(Result::err);
-    let error = error.expect("it was compacted away").to_string();
+    let error = error.expect("compacted").to_string();
     assert!(error.contains("its oldest change is revision 41"), "{error}");
 }
 
@@ -187,9 +187,9 @@ async fn a_dump_that_has_told_everything_outlives_a_compaction() {
 async fn a_compaction_that_fails_closes_the_log() {
     let folder = filled("compact-fails", 10).await;
     // A folder where its file should be.
-    fs::create_dir(folder.join("snapshot.tmp")).expect("a folder");
-    compact(&folder, 0, &mut |_| {}).expect_err("it cannot be written");
-    fs::remove_dir(folder.join("snapshot.tmp")).expect("it is there");
+    fs::create_dir(folder.join("snapshot.tmp")).expect("a directory");
+    compact(&folder, 0, &mut |_| {}).expect_err("not writable");
+    fs::remove_dir(folder.join("snapshot.tmp")).expect("present");
     let stat = stat(&folder).expect("a journal");
     assert_eq!((stat.closed, stat.revision), (true, 10));
     assert_eq!(rows(&folder).len(), 10);
@@ -202,13 +202,13 @@ async fn a_newline_in_an_element_does_not_end_its_line() {
     let start = || Store::<Box<RawValue>>::builder().journal(FileJournal::open(&folder)).spawn();
     let store = start();
     let raw = |text: &str| RawValue::from_string(text.into()).expect("JSON");
-    store.set("item", raw("{\n\t\"pi\": 3.1400\n}")).await.expect("it is written");
-    store.set("list", vec![raw("[\n1e400]"), raw("\"a\\nb\"")]).await.expect("it is written");
-    store.shutdown().await.expect("it closes");
+    store.set("item", raw("{\n\t\"pi\": 3.1400\n}")).await.expect("the write succeeds");
+    store.set("list", vec![raw("[\n1e400]"), raw("\"a\\nb\"")]).await.expect("the write succeeds");
+    store.shutdown().await.expect("the store closes");
     let store = start();
-    let item = store.get("item").await.expect("it starts").expect("it is there");
+    let item = store.get("item").await.expect("the store starts").expect("present");
     assert_eq!(item.item().map(|raw| raw.get()), Some("{ \t\"pi\": 3.1400 }"));
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
     assert_eq!(rows(&folder).len(), 2);
     assert!(rows(&folder)[1].contains(r#""kind":"json_slice","value":[[ 1e400],"a\nb"]"#));
 }

@@ -19,12 +19,12 @@ fn repair(folder: &Path, write: bool) -> Result<RepairReport, FileError> {
 async fn repairs(folder: &Path, revision: u64, seen: u64) -> Vec<RepairStep> {
     let before = content(folder);
     let old = stat(folder).ok().map(|stat| stat.store);
-    let planned = repair(folder, false).expect("something can be kept");
+    let planned = repair(folder, false).expect("a repairable journal");
     assert_eq!((planned.revision, planned.seen), (revision, seen));
     assert_eq!((&planned.backup, &planned.store), (&None, &None));
     assert_eq!(content(folder), before, "nothing was changed");
 
-    let done = repair(folder, true).expect("something can be kept");
+    let done = repair(folder, true).expect("a repairable journal");
     let steps = |steps: &[RepairStep]| steps.len();
     assert_eq!(steps(&done.steps), steps(&planned.steps));
     assert_eq!((done.revision, done.seen), (revision, seen));
@@ -41,10 +41,10 @@ async fn repairs(folder: &Path, revision: u64, seen: u64) -> Vec<RepairStep> {
     let report = check(folder, &mut |_| {}).expect("a journal");
     assert_eq!((report.verdict.clone(), report.revision), (Verdict::Open, Some(revision)));
     assert!(!report.is_damaged(), "{report:?}");
-    assert!(repair(folder, true).expect("it is whole").steps.is_empty());
+    assert!(repair(folder, true).expect("an intact backup").steps.is_empty());
     let store = open(folder);
-    assert_eq!(store.set("after", "x").await.expect("it starts"), revision + 1);
-    store.shutdown().await.expect("it closes");
+    assert_eq!(store.set("after", "x").await.expect("the store starts"), revision + 1);
+    store.shutdown().await.expect("the store closes");
     done.steps
 }
 
@@ -62,7 +62,7 @@ async fn the_changes_before_the_damage_are_kept() {
     assert!(matches!(&steps[0], RepairStep::Cut { .. }), "{steps:?}");
     let cut =
         files(&folder, "log-").into_iter().find(|file| file.to_string_lossy().contains(".cut-"));
-    let cut = fs::read_to_string(cut.expect("it is kept")).expect("text");
+    let cut = fs::read_to_string(cut.expect("kept")).expect("text");
     assert_eq!(cut.lines().next().map(str::len), Some(third.len()));
     assert_eq!(rows(&folder).len() as u64, revision);
 }
@@ -72,8 +72,8 @@ async fn a_snapshot_after_the_damage_saves_everything() {
     let folder = filled("repair-snapshot", 40).await;
     let store = open(&folder);
     let done = {
-        store.shutdown().await.expect("it closes");
-        compact(&folder, u64::MAX, &mut |_| {}).expect("nobody has it open")
+        store.shutdown().await.expect("the store closes");
+        compact(&folder, u64::MAX, &mut |_| {}).expect("a closed journal")
     };
     assert_eq!(done.revision, 40);
     flip(&files(&folder, "log-")[0], "value 3");
@@ -89,16 +89,16 @@ async fn a_snapshot_after_the_damage_saves_everything() {
 async fn a_missing_manifest_is_rebuilt() {
     for (name, damage) in [("missing", None), ("damaged", Some("\"sync\""))] {
         let folder = filled(&format!("repair-{name}"), 40).await;
-        compact(&folder, 3_000, &mut |_| {}).expect("nobody has it open");
+        compact(&folder, 3_000, &mut |_| {}).expect("a closed journal");
         let store = open(&folder);
         for n in 0..20 {
-            store.set(format!("later/{n}"), "x".repeat(100)).await.expect("it is written");
+            store.set(format!("later/{n}"), "x".repeat(100)).await.expect("the write succeeds");
         }
-        store.shutdown().await.expect("it closes");
+        store.shutdown().await.expect("the store closes");
         let expected = rows(&folder);
         let manifest = folder.join("MANIFEST");
         match damage {
-            None => fs::remove_file(manifest).expect("it was there"),
+            None => fs::remove_file(manifest).expect("present"),
             Some(text) => drop(flip(&manifest, text)),
         }
         let report = check(&folder, &mut |_| {}).expect("a journal");
@@ -111,7 +111,7 @@ async fn a_missing_manifest_is_rebuilt() {
 #[tokio::test]
 async fn a_damaged_snapshot_is_left_if_the_log_reaches_back() {
     let folder = filled("repair-log", 40).await;
-    compact(&folder, u64::MAX, &mut |_| {}).expect("nobody has it open");
+    compact(&folder, u64::MAX, &mut |_| {}).expect("a closed journal");
     flip(&files(&folder, "snapshot-")[0], "value 7");
     assert_eq!(rows(&folder).len(), 40, "a start does without");
     let steps = repairs(&folder, 40, 40).await;
@@ -125,10 +125,10 @@ async fn a_damaged_snapshot_is_left_if_the_log_reaches_back() {
 #[tokio::test]
 async fn where_nothing_can_be_kept_that_is_said() {
     let folder = filled("repair-nothing", 40).await;
-    compact(&folder, 0, &mut |_| {}).expect("nobody has it open");
+    compact(&folder, 0, &mut |_| {}).expect("a closed journal");
     flip(&files(&folder, "snapshot-")[0], "value 7");
     let before = content(&folder);
-    let error = repair(&folder, true).expect_err("there is no prefix").to_string();
+    let error = repair(&folder, true).expect_err("no repairable prefix").to_string();
     assert!(error.contains("nothing can be kept"), "{error}");
     assert_eq!(content(&folder), before);
 }
@@ -137,9 +137,9 @@ async fn where_nothing_can_be_kept_that_is_said() {
 async fn what_a_start_puts_right_is_left_to_it() {
     let folder = filled("repair-torn", 4).await;
     let last = files(&folder, "log-").pop().expect("a segment");
-    let mut bytes = fs::read(&last).expect("it can be read");
+    let mut bytes = fs::read(&last).expect("a readable file");
     bytes.extend_from_slice(b"{\"revision\":5,");
-    fs::write(&last, bytes).expect("it can be written");
+    fs::write(&last, bytes).expect("a writable file");
     let done = repair(&folder, true).expect("a journal");
     assert!(done.steps.is_empty() && done.backup.is_none(), "{done:?}");
     assert_eq!(done.revision, 4);
@@ -149,10 +149,10 @@ async fn what_a_start_puts_right_is_left_to_it() {
 async fn a_running_store_is_not_repaired() {
     let folder = filled("repair-running", 4).await;
     let store = open(&folder);
-    store.ready().await.expect("it starts");
-    let error = repair(&folder, true).expect_err("it is open");
+    store.ready().await.expect("the store starts");
+    let error = repair(&folder, true).expect_err("the journal is open");
     assert!(matches!(error, FileError::Locked { .. }), "{error}");
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
 }
 
 #[tokio::test]
@@ -160,21 +160,21 @@ async fn damage_of_every_byte_of_a_segment_can_be_repaired() {
     let folder = filled("repair-every", 12).await;
     let whole = content(&folder);
     let first = files(&folder, "log-")[0].clone();
-    let bytes = fs::read(&first).expect("it can be read");
+    let bytes = fs::read(&first).expect("a readable file");
     let length = bytes.len();
     let header = bytes.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
     for at in (0..length).step_by(7) {
         let _ = fs::remove_dir_all(backup_of(&folder));
         for file in files(&folder, "") {
-            fs::remove_file(file).expect("it can be removed");
+            fs::remove_file(file).expect("a removable file");
         }
         for (path, bytes) in &whole {
-            fs::write(path, bytes).expect("it can be written");
+            fs::write(path, bytes).expect("a writable file");
         }
-        let mut bytes = fs::read(&first).expect("it can be read");
+        let mut bytes = fs::read(&first).expect("a readable file");
         bytes[at] ^= 4;
-        fs::write(&first, bytes).expect("it can be written");
-        let done = repair(&folder, true).expect("something can be kept");
+        fs::write(&first, bytes).expect("a writable file");
+        let done = repair(&folder, true).expect("a repairable journal");
         if at < header {
             assert_eq!(done.revision, 12, "byte {at}: all of it is there but for the header");
         }
@@ -198,11 +198,11 @@ async fn a_damaged_header_costs_nothing() {
         let segment = &segments[which.min(segments.len() - 1)];
         flip(segment, "store");
         if lost {
-            fs::remove_file(folder.join("MANIFEST")).expect("it was there");
+            fs::remove_file(folder.join("MANIFEST")).expect("present");
         }
         let report = check(&folder, &mut |_| {}).expect("a journal");
-        let name = segment.file_name().expect("a name").to_string_lossy();
-        let checked = report.files.iter().find(|file| file.name == name).expect("it is seen");
+        let name = segment.file_name().expect("a file name").to_string_lossy();
+        let checked = report.files.iter().find(|file| file.name == name).expect("reported");
         assert_eq!(
             checked.problem.as_ref().map(|problem| problem.kind),
             Some(ProblemKind::Damaged)
@@ -220,29 +220,29 @@ async fn a_damaged_header_costs_nothing() {
 async fn a_segment_whose_beginning_is_gone_ends_the_prefix() {
     let folder = filled("repair-beginning", 40).await;
     let segment = files(&folder, "log-").swap_remove(2);
-    let bytes = fs::read(&segment).expect("it can be read");
-    fs::write(&segment, vec![b'x'; bytes.len()]).expect("it can be written");
-    fs::remove_file(folder.join("MANIFEST")).expect("it was there");
-    let base: u64 = segment.file_stem().expect("a name").to_string_lossy()[4..].parse().expect("n");
+    let bytes = fs::read(&segment).expect("a readable file");
+    fs::write(&segment, vec![b'x'; bytes.len()]).expect("a writable file");
+    fs::remove_file(folder.join("MANIFEST")).expect("present");
+    let base: u64 = segment.file_stem().expect("a file name").to_string_lossy()[4..].parse().expect("n");
     repairs(&folder, base, 40).await;
 
     let folder = filled("repair-no-beginning", 40).await;
     let segment = files(&folder, "log-").swap_remove(0);
-    fs::write(&segment, "").expect("it can be written");
-    let error = repair(&folder, true).expect_err("there is no prefix").to_string();
+    fs::write(&segment, "").expect("a writable file");
+    let error = repair(&folder, true).expect_err("no repairable prefix").to_string();
     assert!(error.contains("nothing can be kept"), "{error}");
 }
 
 /// The first line says that it is of the next version of the format.
 fn of_next_format(file: &Path) {
-    let bytes = fs::read(file).expect("it can be read");
+    let bytes = fs::read(file).expect("a readable file");
     let end = bytes.iter().position(|byte| *byte == b'\n').expect("a line");
     let line = std::str::from_utf8(&bytes[..end]).expect("text");
     let (start, _) = line.rsplit_once(",\"crc\"").expect("a sum");
     let line = start.replace("\"format\":2", "\"format\":3");
     assert_ne!(line, start);
     let line = format!("{line},\"crc\":\"{:08x}\"}}", crc32c::crc32c(line.as_bytes()));
-    fs::write(file, [line.as_bytes(), &bytes[end..]].concat()).expect("it can be written");
+    fs::write(file, [line.as_bytes(), &bytes[end..]].concat()).expect("a writable file");
 }
 
 #[tokio::test]
@@ -257,13 +257,13 @@ async fn another_format_is_left_to_the_version_that_knows_it() {
     ] {
         let folder = filled(&format!("repair-format-{name}"), 40).await;
         if prefix == "snapshot-" {
-            compact(&folder, u64::MAX, &mut |_| {}).expect("nobody has it open");
+            compact(&folder, u64::MAX, &mut |_| {}).expect("a closed journal");
         }
         let mut of_these = files(&folder, prefix);
         let file = if name == "last" { of_these.pop().expect("one") } else { of_these.remove(0) };
         of_next_format(&file);
         if lost {
-            fs::remove_file(folder.join("MANIFEST")).expect("it was there");
+            fs::remove_file(folder.join("MANIFEST")).expect("present");
         }
         let before = content(&folder);
 
@@ -277,16 +277,16 @@ async fn another_format_is_left_to_the_version_that_knows_it() {
         };
         assert!(problems.chain(&report.manifest).any(is_it), "{name}: {report:?}");
 
-        let error = repair(&folder, true).expect_err("it is not damaged").to_string();
+        let error = repair(&folder, true).expect_err("not damage").to_string();
         assert!(error.contains("it is of format 3"), "{name}: {error}");
         let store = open(&folder);
-        let error = store.ready().await.expect_err("it cannot be read").to_string();
+        let error = store.ready().await.expect_err("unreadable").to_string();
         match lost {
             true => assert!(error.contains("the MANIFEST is missing"), "{name}: {error}"),
             false => assert!(error.contains("it is of format 3"), "{name}: {error}"),
         }
         drop(store);
-        let error = import(&b"{}"[..], &folder, &mut |_| {}).expect_err("there is a journal");
+        let error = import(&b"{}"[..], &folder, &mut |_| {}).expect_err("an existing journal");
         assert!(!matches!(error, FileError::Damaged { .. }), "{name}: {error}");
         assert_eq!(content(&folder), before, "{name}: nothing was changed");
         assert!(!backup_of(&folder).exists(), "{name}");

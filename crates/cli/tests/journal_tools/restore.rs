@@ -17,11 +17,11 @@ fn back(from: &Path, to: RestoreTarget, into: &Path) -> Result<RestoreReport, Fi
 #[tokio::test]
 async fn to_every_revision() {
     let (folder, into) = (filled("restore", 20).await, fresh("restore-into"));
-    compact(&folder, u64::MAX, &mut |_| {}).expect("nobody has it open");
+    compact(&folder, u64::MAX, &mut |_| {}).expect("a closed journal");
     let before = content(&folder);
     for revision in 0..=20 {
         let done =
-            back(&folder, RestoreTarget::Revision(revision), &into).expect("it reaches back");
+            back(&folder, RestoreTarget::Revision(revision), &into).expect("a restorable state");
         assert_eq!((done.revision, done.entries), (revision, revision));
         assert_eq!(rows(&into).len() as u64, revision);
         let new = stat(&into).expect("a journal");
@@ -29,14 +29,14 @@ async fn to_every_revision() {
         assert_ne!(Some(done.store), stat(&folder).ok().map(|stat| stat.store));
     }
     let error =
-        back(&folder, RestoreTarget::Revision(21), &into).expect_err("there is none").to_string();
+        back(&folder, RestoreTarget::Revision(21), &into).expect_err("no journal").to_string();
     assert!(error.contains("revision 21 is still to come: the newest is 20"), "{error}");
     assert_eq!(content(&folder), before);
 
-    back(&folder, RestoreTarget::Revision(20), &into).expect("it is the newest");
+    back(&folder, RestoreTarget::Revision(20), &into).expect("a restorable state");
     let store = open(&into);
     assert_eq!(store.set("on", "x").await, Ok(21));
-    store.shutdown().await.expect("it closes");
+    store.shutdown().await.expect("the store closes");
 }
 
 #[tokio::test]
@@ -46,14 +46,14 @@ async fn to_a_time() {
     let between = SystemTime::now();
     std::thread::sleep(Duration::from_millis(20));
     let store = open(&folder);
-    store.remove("key/0003").await.expect("it is there");
-    store.shutdown().await.expect("it closes");
+    store.remove("key/0003").await.expect("present");
+    store.shutdown().await.expect("the store closes");
     for compacted in [false, true] {
         if compacted {
-            compact(&folder, u64::MAX, &mut |_| {}).expect("nobody has it open");
+            compact(&folder, u64::MAX, &mut |_| {}).expect("a closed journal");
         }
         let done =
-            back(&folder, RestoreTarget::Time(between.into()), &into).expect("it reaches back");
+            back(&folder, RestoreTarget::Time(between.into()), &into).expect("a restorable state");
         assert_eq!((done.revision, done.entries), (10, 10));
         let done = back(&folder, RestoreTarget::Time(SystemTime::now().into()), &into);
         assert_eq!(done.map(|done| done.revision).ok(), Some(11));
@@ -67,9 +67,9 @@ async fn to_a_time() {
 async fn as_far_back_as_there_is_something() {
     let (folder, into) = (filled("restore-far", 10).await, fresh("restore-far-into"));
     let past = SystemTime::now() - Duration::from_secs(3_600);
-    compact(&folder, 0, &mut |_| {}).expect("nobody has it open");
+    compact(&folder, 0, &mut |_| {}).expect("a closed journal");
     for to in [RestoreTarget::Revision(9), RestoreTarget::Time(past.into())] {
-        let error = back(&folder, to, &into).expect_err("it was compacted").to_string();
+        let error = back(&folder, to, &into).expect_err("compacted").to_string();
         assert!(error.contains("the oldest possible is revision 10, of 20"), "{error}");
     }
     assert_eq!(
@@ -82,8 +82,8 @@ async fn as_far_back_as_there_is_something() {
 async fn not_into_a_batch_and_not_over_a_journal() {
     let (folder, into) = (filled("restore-batch", 1).await, fresh("restore-batch-into"));
     let store = open(&folder);
-    store.batch(vec![Write::set("a", "1"), Write::set("b", "2")]).await.expect("it is written");
-    store.shutdown().await.expect("it closes");
+    store.batch(vec![Write::set("a", "1"), Write::set("b", "2")]).await.expect("the write succeeds");
+    store.shutdown().await.expect("the store closes");
     let error = back(&folder, RestoreTarget::Revision(2), &into).expect_err("a batch").to_string();
     assert!(error.contains("revision 2 is inside a batch"), "{error}");
     assert_eq!(
@@ -92,7 +92,7 @@ async fn not_into_a_batch_and_not_over_a_journal() {
     );
 
     let error =
-        restore(&folder, RestoreTarget::Revision(1), &into, &mut |_| {}).expect_err("it is taken");
+        restore(&folder, RestoreTarget::Revision(1), &into, &mut |_| {}).expect_err("an existing journal");
     assert!(error.to_string().contains("choose another folder"), "{error}");
 }
 
@@ -114,7 +114,7 @@ async fn to_before_the_damage() {
         back(&folder, RestoreTarget::Revision(5), &into).map(|done| done.entries).ok(),
         Some(5)
     );
-    let error = back(&folder, RestoreTarget::Revision(40), &into).expect_err("it is damaged");
+    let error = back(&folder, RestoreTarget::Revision(40), &into).expect_err("damaged");
     assert!(matches!(error, FileError::Damaged { .. }), "{error}");
 
     // A time is before it, or it cannot be told which revision was the newest by then.
@@ -124,7 +124,7 @@ async fn to_before_the_damage() {
     let between = ends[1].1 + Duration::from_nanos(1);
     for time in [between, ends[2].1, SystemTime::now()] {
         let error =
-            back(&folder, RestoreTarget::Time(time.into()), &into).expect_err("it is damaged");
+            back(&folder, RestoreTarget::Time(time.into()), &into).expect_err("damaged");
         assert!(matches!(error, FileError::Damaged { .. }), "{error}");
     }
 }
@@ -136,7 +136,7 @@ async fn progress_is_in_bytes_and_never_goes_back() {
         let _ = std::fs::remove_dir_all(&into);
         let mut told = Vec::new();
         restore(&folder, to, &into, &mut |now| told.push((now.done, now.total)))
-            .expect("it reaches back");
+            .expect("a restorable state");
         assert!(told.len() > 3 && told.is_sorted_by_key(|(done, _)| *done), "{told:?}");
         assert!(told.iter().all(|(done, total)| done <= total && *total == told[0].1), "{told:?}");
         assert!(told[0].1 > 5_000, "{told:?}");
@@ -147,7 +147,7 @@ async fn progress_is_in_bytes_and_never_goes_back() {
 fn a_target_is_a_revision_or_a_time() {
     assert_eq!("12".parse(), Ok(RestoreTarget::Revision(12)));
     assert!(matches!("2026-01-31T12:00:00+01:00".parse(), Ok(RestoreTarget::Time(_))));
-    let error = "yesterday".parse::<RestoreTarget>().expect_err("neither").to_string();
+    let error = "yesterday".parse::<RestoreTarget>().expect_err("not a target").to_string();
     assert!(error.contains("it is a revision, or a time such as"), "{error}");
 }
 
@@ -155,12 +155,12 @@ fn a_target_is_a_revision_or_a_time() {
 async fn restore_keeps_absolute_deadlines() {
     let (folder, into) = (fresh("restore-deadline"), fresh("restore-deadline-into"));
     let store = open(&folder);
-    store.set("k", "v").ttl(Duration::from_secs(3_600)).await.expect("it is written");
-    let deadline = store.get("k").await.expect("it is open").expect("it is there").expires_at;
-    store.shutdown().await.expect("it closes");
-    back(&folder, RestoreTarget::Revision(1), &into).expect("it reaches back");
+    store.set("k", "v").ttl(Duration::from_secs(3_600)).await.expect("the write succeeds");
+    let deadline = store.get("k").await.expect("the journal is open").expect("present").expires_at;
+    store.shutdown().await.expect("the store closes");
+    back(&folder, RestoreTarget::Revision(1), &into).expect("a restorable state");
     let restored = open(&into);
-    let entry = restored.get("k").await.expect("it starts").expect("it is there");
+    let entry = restored.get("k").await.expect("the store starts").expect("present");
     assert_eq!(entry.expires_at, deadline);
-    restored.shutdown().await.expect("it closes");
+    restored.shutdown().await.expect("the store closes");
 }

@@ -40,7 +40,7 @@ fn removed_directory_fails_the_server() {
     fails_after(
         "ownership-directory",
         remove_all,
-        "was removed or moved while the store was running; writes are refused",
+        "was removed or moved while the store was running; writes are rejected",
     );
 }
 
@@ -49,7 +49,7 @@ fn removed_segment_fails_the_server() {
     fails_after(
         "ownership-segment",
         |data| fs::remove_file(data.join("log-00000000000000000000.jsonl")).expect("it is ours"),
-        "log-00000000000000000000.jsonl was removed or replaced while the store was running; writes are refused",
+        "log-00000000000000000000.jsonl was removed or replaced while the store was running; writes are rejected",
     );
 }
 
@@ -112,7 +112,7 @@ fn second_server_is_refused_although_the_lock_file_was_removed() {
     ] {
         let (code, said) = run(command);
         assert_eq!(code, 3, "{command:?}: {said}");
-        assert!(said.contains("another process has it open"), "{said}");
+        assert!(said.contains("another process has the journal open"), "{said}");
     }
     assert!(!data.join("LOCK").exists(), "it is not created anew");
     first.signal("TERM");

@@ -70,7 +70,7 @@ fn failed_compaction_says_why_and_is_counted() {
     let answer = server.ask("POST", "/compact", "");
     assert_eq!((answer.status, answer.json()["code"].as_str()), (500, Some("compaction_failed")));
     let reason = answer.json()["reason"].as_str().expect("a text").to_owned();
-    assert!(reason.contains("snapshot.tmp: cannot create it: "), "{reason}");
+    assert!(reason.contains("snapshot.tmp: cannot create: "), "{reason}");
     let (code, said) = run(&["compact", &format!("--url=http://{}", server.api)]);
     assert_eq!(code, 1, "{said}");
     assert!(said.contains(&reason), "{said}");

@@ -27,7 +27,7 @@ fn a_journal_that_another_has_open_is_exit_code_3() {
     let first = Server::start("starting-locked", &[&journal]);
     let (code, said) = run(&["serve", "--port=0", "--health-port=0", &journal]);
     assert_eq!(code, 3, "{said}");
-    assert!(said.contains("has it open"), "{said}");
+    assert!(said.contains("has the journal open"), "{said}");
     assert_eq!(first.ask("PUT", "/api/v1/k", "{\"value\":1}").status, 200, "it goes on");
     first.signal("TERM");
     assert_eq!(first.end().0, 0);

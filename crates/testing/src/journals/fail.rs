@@ -11,7 +11,7 @@ use mainspring::{Change, Error, StoreId};
 use super::Interceptor;
 
 /// The cause that a [`MemoryJournal`](mainspring::journal::MemoryJournal) states for an injected lack of space.
-pub const FULL: &str = "the journal was told to be full";
+pub const FULL: &str = "injected lack of space";
 
 /// The error of a write that a full journal rejected.
 pub fn full_error() -> Error {

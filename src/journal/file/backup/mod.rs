@@ -1,8 +1,8 @@
-//! A backup: the data of a server and its accounts, in one file.
+//! Backups: the data of a server and its accounts, in one file.
 //!
-//! It consists of parts. Each part is a snapshot as a journal has it: a header, entries, changes, and an end with the
-//! checksum of everything before it. The header names the part. The first header also lists all parts, so that a file
-//! that ends after one of them is noticed, and the time of the backup.
+//! A backup consists of parts. Each part is encoded like the snapshot of a journal: a header, entries, changes, and an
+//! end with the checksum of everything before it. The header names the part. The first header also has the time of the
+//! backup and the list of all parts, so that a file that ends after one of them is detected.
 
 mod read;
 mod write;
@@ -10,7 +10,7 @@ mod write;
 pub(crate) use self::read::Backup;
 pub use self::write::{CutShort, PartWriter};
 
-/// What a part holds.
+/// The name of a part of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartName {
     /// The entries of the store that is served.
@@ -22,7 +22,7 @@ pub enum PartName {
 impl PartName {
     const ALL: [Self; 2] = [Self::Data, Self::Accounts];
 
-    /// The name as it is written.
+    /// Returns the name as it is written in the file.
     pub fn text(self) -> &'static str {
         match self {
             Self::Data => "data",
@@ -30,7 +30,7 @@ impl PartName {
         }
     }
 
-    fn of(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|name| name.text() == text)
     }
 }

@@ -1,4 +1,4 @@
-//! Writing a backup, piece by piece.
+//! [`PartWriter`]: encodes a backup in chunks.
 
 use std::fmt::Write as _;
 
@@ -11,10 +11,10 @@ use crate::journal::codec::{Unreadable, format_time};
 use crate::journal::file::snapshot_text::SnapshotText;
 use crate::model::{Error, Event, StoreId, Timestamp};
 
-/// How large a piece grows before it is given out.
-const PIECE: usize = 64 << 10;
+/// The minimum size of a chunk, except for the last one.
+const CHUNK: usize = 64 << 10;
 
-/// The text of a part, made of a subscription that begins with a snapshot.
+/// Encodes a part of a backup from a subscription that begins with a snapshot.
 #[derive(Debug)]
 pub struct PartWriter<T> {
     snapshot: Subscription<T>,
@@ -23,19 +23,19 @@ pub struct PartWriter<T> {
     revision: Option<u64>,
 }
 
-/// Why a part ends before its end.
+/// Error that ends a part before it is complete.
 #[derive(Debug, thiserror::Error)]
 pub enum CutShort {
-    /// The snapshot ended before its end.
+    /// The subscription ended before the snapshot was complete.
     #[error(transparent)]
     Store(#[from] Error),
-    /// A value cannot be written such that it can be read.
+    /// A value cannot be encoded such that it can be decoded again.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
 }
 
 impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> PartWriter<T> {
-    /// The first part of a backup, which has these parts and is made at this time.
+    /// Creates the writer of the first part, the data. Its header lists the parts of the backup and has its time.
     pub fn first(
         snapshot: Subscription<T>,
         store: StoreId,
@@ -44,34 +44,35 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> PartWriter
     ) -> Self {
         let names: Vec<_> = parts.iter().map(|name| format!("\"{}\"", name.text())).collect();
         let (names, time) = (names.join(","), format_time(time));
-        let more = format!(",\"parts\":[{names}],\"time\":\"{time}\"");
-        Self::begin(snapshot, store, PartName::Data, &more)
+        let members = format!(",\"parts\":[{names}],\"time\":\"{time}\"");
+        Self::begin(snapshot, store, PartName::Data, &members)
     }
 
-    /// A part after the first.
+    /// Creates the writer of a part after the first.
     pub fn later(snapshot: Subscription<T>, store: StoreId, name: PartName) -> Self {
         Self::begin(snapshot, store, name, "")
     }
 
-    fn begin(snapshot: Subscription<T>, store: StoreId, name: PartName, more: &str) -> Self {
-        let mut members = String::new();
-        let _ = write!(members, ",\"part\":\"{}\"{more}", name.text());
-        let text = SnapshotText::with_members(store, &members);
+    fn begin(snapshot: Subscription<T>, store: StoreId, name: PartName, members: &str) -> Self {
+        let mut all = String::new();
+        let _ = write!(all, ",\"part\":\"{}\"{members}", name.text());
+        let text = SnapshotText::with_members(store, &all);
         Self { snapshot, text, revision: None }
     }
 
-    /// The next piece; `None` after the last one.
+    /// Returns the next chunk; `None` after the last one.
     ///
     /// # Errors
     ///
-    /// If the subscription ends before the snapshot is complete, as one that falls too far behind does, or if a value
-    /// cannot be written. The part has no end then, and readers refuse it.
+    /// If the subscription ends before the snapshot is complete, for example because it falls too far behind, or if a
+    /// value cannot be encoded. The part has no end then, and readers reject it.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// This method is cancel safe. If the future is dropped before it completes, what was encoded is in the next
+    /// chunk.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, CutShort> {
-        while self.revision.is_none() && self.text.len() < PIECE {
+        while self.revision.is_none() && self.text.len() < CHUNK {
             match self.snapshot.recv().await? {
                 Event::Entry { key, entry } => self.text.entry(&key, &entry)?,
                 Event::SnapshotEnd { revision } => {
@@ -84,7 +85,7 @@ impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> PartWriter
         Ok((self.text.len() > 0).then(|| self.text.take()))
     }
 
-    /// The revision at which it is the store, once it is complete.
+    /// Returns the revision of the part, once it is complete.
     pub fn revision(&self) -> Option<u64> {
         self.revision
     }

@@ -1,5 +1,9 @@
-//! What belongs to the journal now: shared by the thread that writes, compactions, and those who read older
-//! changes.
+//! [`Catalog`]: the files that belong to the journal. It is shared by the writer thread, compactions, and readers of
+//! older changes.
+//!
+//! The manifest is behind one lock, which is held while it is written to the disk, so that a rotation and a compaction
+//! cannot overwrite the changes of each other. What appends and subscriptions need is also kept in atomics, so that
+//! they never wait for a write of the manifest.
 
 mod ownership;
 
@@ -13,40 +17,42 @@ pub(crate) use self::ownership::Unverified;
 use crate::journal::Meter;
 use crate::journal::file::SyncPolicy;
 use crate::journal::file::disk::{Disk, DiskFile};
+use crate::journal::file::io_error::is_transient;
 use crate::journal::file::line::Sum;
 use crate::journal::file::manifest::{Manifest, SnapshotInfo};
 use crate::journal::file::scan::{Expected, ScanError, scan};
 use crate::journal::file::segment::{Mark, SegmentInfo};
-use crate::journal::file::shortage::is_shortage;
 
+/// The files of an open journal. See the module for the locking.
+///
+/// Locks are taken in this order: `manifest`, `segment`, `length`.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     disk: Arc<dyn Disk>,
-    /// As it is on the disk. Locked while it is replaced there.
+    /// The manifest on the disk. Locked while it is replaced there.
     manifest: Mutex<Manifest>,
-    /// The base of the last segment, and its last append that is synced.
+    /// The base of the last segment, and its last synced append.
     synced: Mutex<(u64, Option<Mark>)>,
-    /// Where the appends of the last segment end.
+    /// The offset at which the appends of the last segment end.
     end: AtomicU64,
-    /// The oldest revision after which every change is there: read by each subscription, without a lock.
+    /// The oldest revision after which every change is in the log. Read by each subscription, without a lock.
     oldest: AtomicU64,
     retired: AtomicBool,
-    /// Held while the log is synced. Whether that has failed: a sync after it proves nothing.
+    /// Whether a sync of the log has failed; later syncs prove nothing then. Locked during each sync.
     sync_failed: Mutex<bool>,
-    /// The file of the last segment, while it is written to: its lock ends with the log, and not with those who
-    /// read older changes. Locked after the manifest where both are, and while it is verified: until then a
-    /// compaction cannot remove it.
+    /// The file of the last segment while it is open for appends. It is weak, so that its lock ends with the log and
+    /// not with the readers of older changes. Also locked during a verification, so that a compaction cannot remove
+    /// the segment before that has finished.
     segment: Mutex<Option<Weak<dyn DiskFile>>>,
-    /// The file of the last segment is at least so long: set after it has grown, and locked while it is cut or looked
-    /// at. Locked after the segment where both are.
+    /// A lower bound of the length of that file: set after it has grown, and locked while it is truncated or verified.
     length: Mutex<u64>,
-    /// The bytes of the complete segments after the newest snapshot, and of that snapshot: the owner asks after each
-    /// append, and waits for no manifest.
-    complete: AtomicU64,
-    snapshot: AtomicU64,
-    /// The listed files that were missing or shortened when the journal was opened: the start needed none of them.
-    tolerated: Vec<String>,
-    /// Why the directory is not this journal's any more.
+    /// The sizes of the complete segments after the newest snapshot, and of that snapshot. Atomics, because the owner
+    /// reads them after each append and must not wait for a write of the manifest.
+    complete_bytes: AtomicU64,
+    snapshot_bytes: AtomicU64,
+    /// The listed files that were missing or truncated when the journal was opened. The start needed none of them.
+    incomplete_files: Vec<String>,
+    /// Why the journal does not own its directory any more.
     lost: OnceLock<Arc<str>>,
     meter: Arc<Meter>,
 }
@@ -72,43 +78,43 @@ impl Catalog {
             sync_failed: Mutex::new(false),
             segment: Mutex::default(),
             length: Mutex::default(),
-            complete: AtomicU64::default(),
-            snapshot: AtomicU64::default(),
-            tolerated: Vec::new(),
+            complete_bytes: AtomicU64::default(),
+            snapshot_bytes: AtomicU64::default(),
+            incomplete_files: Vec::new(),
             lost: OnceLock::new(),
             meter,
         };
         let manifest = catalog.manifest.lock();
-        catalog.note(&manifest);
+        catalog.update_atomics(&manifest);
         let wrong = catalog.wrong_files(&manifest).unwrap_or_default();
         drop(manifest);
-        catalog.tolerated = wrong.into_iter().map(|(name, _)| name).collect();
-        catalog.count();
+        catalog.incomplete_files = wrong.into_iter().map(|(name, _)| name).collect();
+        catalog.update_meter();
         catalog
     }
 
-    /// What is asked for without waiting for the manifest, now that it has changed.
-    fn note(&self, manifest: &Manifest) {
+    /// Updates what is read without the lock of the manifest.
+    fn update_atomics(&self, manifest: &Manifest) {
         self.oldest.store(manifest.oldest(), Ordering::Release);
         let base = manifest.base();
         let later =
             manifest.segments.iter().filter(|segment| segment.end.is_some_and(|end| end > base));
         let complete = later.filter_map(|segment| segment.bytes).sum();
-        self.complete.store(complete, Ordering::Release);
+        self.complete_bytes.store(complete, Ordering::Release);
         let snapshot = manifest.snapshots.last().map_or(0, |snapshot| snapshot.bytes);
-        self.snapshot.store(snapshot, Ordering::Release);
+        self.snapshot_bytes.store(snapshot, Ordering::Release);
     }
 
-    /// The listed files that were missing or shortened when the journal was opened.
-    pub(crate) fn tolerated(&self) -> &[String] {
-        &self.tolerated
+    /// The listed files that were missing or truncated when the journal was opened.
+    pub(crate) fn incomplete_files(&self) -> &[String] {
+        &self.incomplete_files
     }
 
     pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
         &self.disk
     }
 
-    /// The segments, oldest first, and where the appends of the last one end.
+    /// The segments, oldest first, and the offset at which the appends of the last one end.
     pub(crate) fn segments(&self) -> (Vec<SegmentInfo>, u64) {
         let manifest = self.manifest.lock();
         (manifest.segments.clone(), self.end.load(Ordering::Acquire))
@@ -120,22 +126,23 @@ impl Catalog {
 
     pub(crate) fn set_end(&self, end: u64) {
         self.end.store(end, Ordering::Release);
-        self.count();
+        self.update_meter();
     }
 
-    /// The log of the last segment is synced up to there.
+    /// Records the last synced append of the last segment.
     pub(crate) fn set_synced(&self, base: u64, mark: Mark) {
         *self.synced.lock() = (base, Some(mark));
     }
 
-    /// Whether there is anything for [`save_mark`](Self::save_mark) to do; no, while the manifest is being written.
+    /// Returns whether [`save_mark`](Self::save_mark) has a new mark to write; `false` while the manifest is being
+    /// written.
     pub(crate) fn has_new_mark(&self) -> bool {
         let (_, mark) = *self.synced.lock();
         self.manifest.try_lock().is_some_and(|manifest| manifest.mark != mark)
     }
 
-    /// Let the manifest say how much of the last segment is synced. Not done where appends wait for it: it takes a
-    /// sync of its own.
+    /// Records in the manifest how much of the last segment is synced. Not called on the path of an append, because it
+    /// takes a sync of its own.
     pub(crate) fn save_mark(&self) -> io::Result<()> {
         self.check_lost()?;
         self.write_mark()
@@ -155,9 +162,9 @@ impl Catalog {
         Ok(())
     }
 
-    /// The checksum of the append that holds a revision; `None` if it is in a segment of format 1.
+    /// Reads the checksum of the append that contains a revision; `None` if it is in a segment of format 1.
     ///
-    /// Needs no descriptor if the revision is in the segment that is written to, or is the last before a segment.
+    /// Needs no file descriptor if the revision is in the current segment or is the base of a segment.
     pub(crate) fn sum_at(&self, revision: u64) -> io::Result<Option<Sum>> {
         let (segments, end) = self.segments();
         if let Some(next) = segments.iter().find(|info| info.base == revision) {
@@ -175,46 +182,47 @@ impl Catalog {
         let expected = Expected { mark: None, revisions: &[revision] };
         match scan(&bytes, info, expected, |_| Ok::<_, ScanError<()>>(())) {
             Ok(scanned) if scanned.revision >= revision => Ok(scanned.sum_of(revision)),
-            _ => Err(io::Error::other(format!("{} cannot be read back", info.file()))),
+            _ => Err(io::Error::other(format!("cannot read {} back", info.file()))),
         }
     }
 
-    /// The file that is written to, while it is open.
+    /// The file of the current segment, while it is open.
     fn segment(&self) -> Option<Arc<dyn DiskFile>> {
         self.segment.lock().as_ref().and_then(Weak::upgrade)
     }
 
-    /// How much of the log a start would have to read, and how large the snapshot before it is.
+    /// The size of the log after the newest snapshot, and of that snapshot.
     pub(crate) fn sizes(&self) -> (u64, u64) {
-        let log = self.complete.load(Ordering::Acquire) + self.end.load(Ordering::Acquire);
-        (log, self.snapshot.load(Ordering::Acquire))
+        let log = self.complete_bytes.load(Ordering::Acquire) + self.end.load(Ordering::Acquire);
+        (log, self.snapshot_bytes.load(Ordering::Acquire))
     }
 
-    /// The file that is written to from here on, and its length.
+    /// Sets the file of the current segment and its length.
     pub(crate) fn set_segment(&self, file: &Arc<dyn DiskFile>, length: u64) {
         let mut segment = self.segment.lock();
         *segment = Some(Arc::downgrade(file));
-        self.has_grown(length);
+        self.set_length(length);
     }
 
-    /// The file that is written to is so long now.
-    pub(crate) fn has_grown(&self, length: u64) {
+    /// Records that the current segment has grown to this length.
+    pub(crate) fn set_length(&self, length: u64) {
         *self.length.lock() = length;
     }
 
-    /// Cut the file that is written to.
-    pub(crate) fn cut(&self, file: &dyn DiskFile, length: u64) -> io::Result<()> {
-        let mut known = self.length.lock();
+    /// Truncates the current segment.
+    pub(crate) fn truncate(&self, file: &dyn DiskFile, length: u64) -> io::Result<()> {
+        // Held during the call, so that a verification never compares the new length with the old bound.
+        let mut bound = self.length.lock();
         file.set_length(length)?;
-        *known = length;
+        *bound = length;
         Ok(())
     }
 
-    /// The last segment is complete, and another one, with this file, goes on.
+    /// Marks the last segment as complete and adds the next one, with this file.
     ///
     /// # Errors
     ///
-    /// With [`RotateError::Unchanged`] the manifest is as it was.
+    /// [`RotateError::Unchanged`] if the manifest is unchanged.
     pub(crate) fn rotate(
         &self,
         end: u64,
@@ -224,7 +232,7 @@ impl Catalog {
     ) -> Result<(), RotateError> {
         self.verify().map_err(|error| match error {
             Unverified::Lost(_) => RotateError::Unknown(error.into_io()),
-            Unverified::Unclear(_) => RotateError::Unchanged(error.into_io()),
+            Unverified::Unknown(_) => RotateError::Unchanged(error.into_io()),
         })?;
         let mut manifest = self.manifest.lock();
         let mut new = manifest.clone();
@@ -235,22 +243,23 @@ impl Catalog {
         let synced = (next.base, new.mark);
         new.segments.push(next);
         new.prepare(&*self.disk).map_err(|error| {
-            let is_shortage = is_shortage(&error);
-            if is_shortage { RotateError::Unchanged(error) } else { RotateError::Unknown(error) }
+            let transient = is_transient(&error);
+            if transient { RotateError::Unchanged(error) } else { RotateError::Unknown(error) }
         })?;
         Manifest::commit(&*self.disk).map_err(RotateError::Unknown)?;
         *manifest = new;
-        self.note(&manifest);
+        self.update_atomics(&manifest);
         self.set_segment(file, length);
         *self.synced.lock() = synced;
         Ok(())
     }
 
-    /// Sync the segment that is written to.
+    /// Syncs the current segment. After one failure every later sync fails too, because the system may have dropped
+    /// the pages that it could not write.
     pub(crate) fn sync(&self, file: &dyn DiskFile) -> io::Result<()> {
         let mut failed = self.sync_failed.lock();
         if *failed {
-            return Err(io::Error::other("a sync of the log has failed before"));
+            return Err(io::Error::other("an earlier sync of the log has failed"));
         }
         let synced = file.sync();
         *failed = synced.is_err();
@@ -258,20 +267,21 @@ impl Catalog {
     }
 
     pub(crate) fn has_sync_failed(&self) -> bool {
-        // Does not wait for one that is under way.
+        // Does not wait for a sync that is running.
         self.sync_failed.try_lock().is_some_and(|failed| *failed)
     }
 
-    /// The folder may have another owner from here on: nothing in it is renamed, removed or listed any more.
+    /// Gives the directory up, because another owner may open it from now on. After this, nothing in it is renamed,
+    /// removed or listed any more.
     pub(crate) fn retire(&self) {
-        // Whatever is being done there now is done by then.
+        // Waits until a running operation on the names in the directory has finished.
         let _manifest = self.manifest.lock();
-        // Nor is a file kept open by a verification.
+        // Waits until a verification has dropped its handle of the file, which would keep the lock.
         *self.segment.lock() = None;
         self.retired.store(true, Ordering::Release);
     }
 
-    /// Do something to the names in the folder, unless it has [another owner](Self::retire).
+    /// Runs an operation on the names in the directory, unless the catalog was [retired](Self::retire).
     pub(crate) fn unless_retired<R>(&self, act: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
         let _manifest = self.manifest.lock();
         self.check_retired()?;
@@ -280,26 +290,26 @@ impl Catalog {
 
     fn check_retired(&self) -> io::Result<()> {
         if self.retired.load(Ordering::Acquire) {
-            return Err(io::Error::other("the journal was closed meanwhile"));
+            return Err(io::Error::other("the journal was closed"));
         }
         Ok(())
     }
 
-    /// Before a snapshot counts, the log has to be as safe up to there: it would end before the snapshot
-    /// otherwise, after a power cut.
+    /// Syncs the log before a snapshot is installed. Otherwise the log could end before the snapshot after a power
+    /// cut.
     pub(crate) fn sync_before_snapshot(&self) -> io::Result<()> {
         if self.manifest.lock().sync == SyncPolicy::Always.to_string() {
             return Ok(());
         }
         match self.segment() {
-            // What is written to was synced up to where it began.
+            // Only the current segment can have unsynced appends: a segment is synced before the next one begins.
             Some(file) => self.sync(&*file),
-            None => Err(io::Error::other("the journal was closed meanwhile")),
+            None => Err(io::Error::other("the journal was closed")),
         }
     }
 
-    /// A snapshot is complete: it counts from here on, and what it replaces goes, but for so many bytes of
-    /// older log.
+    /// Lists a complete snapshot in the manifest and removes the files that it replaces, except for the newest `keep`
+    /// bytes of them, which are kept as history.
     pub(crate) fn install(&self, snapshot: SnapshotInfo, keep: u64) -> io::Result<()> {
         self.verified()?;
         let mut manifest = self.manifest.lock();
@@ -310,7 +320,7 @@ impl Catalog {
         let mut budget = keep;
         let covered =
             new.segments.iter().filter(|segment| segment.end.is_some_and(|end| end <= base));
-        // What is of format 1 is not kept: it is written anew, as the snapshot.
+        // Segments of format 1 are not kept: their content is in the snapshot, in format 2.
         let kept = covered.rev().take_while(|segment| {
             segment.prev.is_some() && spend(&mut budget, segment.bytes.unwrap_or(0))
         });
@@ -321,7 +331,7 @@ impl Catalog {
         };
         new.segments.retain(is_kept);
         let oldest = new.oldest();
-        // Of what is older, a snapshot is of use only if the log goes on from it.
+        // An older snapshot is useful only if the kept log continues from it.
         let older: Vec<_> = std::mem::take(&mut new.snapshots).into_iter().rev().collect();
         for snapshot in older {
             let is_kept = snapshot.prev.is_some() && snapshot.revision >= oldest;
@@ -331,12 +341,12 @@ impl Catalog {
         }
         let file = snapshot.file();
         new.snapshots.push(snapshot);
-        let (of, mark) = *self.synced.lock();
-        if new.segments.last().is_some_and(|last| last.base == of) {
+        let (base, mark) = *self.synced.lock();
+        if new.segments.last().is_some_and(|last| last.base == base) {
             new.mark = mark;
         }
         if let Err(error) = new.prepare(&*self.disk) {
-            // It takes room, perhaps the last.
+            // The snapshot takes space, which may be why the manifest could not be written.
             if !manifest.lists(&file) {
                 let _ = self.disk.remove(&file);
             }
@@ -344,24 +354,24 @@ impl Catalog {
         }
         Manifest::commit(&*self.disk)?;
         let old = std::mem::replace(&mut *manifest, new);
-        self.note(&manifest);
+        self.update_atomics(&manifest);
         let names = old.segments.iter().map(SegmentInfo::file);
         let names = names.chain(old.snapshots.iter().map(SnapshotInfo::file));
-        let gone: Vec<_> = names.filter(|name| !manifest.lists(name)).collect();
-        // Appends need not wait for that.
+        let removed: Vec<_> = names.filter(|name| !manifest.lists(name)).collect();
+        // Released first, so that a rotation does not wait for the removal.
         drop(manifest);
-        for name in gone {
+        for name in removed {
             if let Err(error) = self.disk.remove(&name) {
-                // The next start removes it.
-                tracing::warn!(name, %error, "what was compacted away could not be removed");
+                // The next start removes the file.
+                tracing::warn!(name, %error, "cannot remove a file that was compacted");
             }
         }
-        self.count();
+        self.update_meter();
         Ok(())
     }
 
-    /// Let `stats` see how much there is.
-    fn count(&self) {
+    /// Updates the size of the journal in the [`Meter`].
+    fn update_meter(&self) {
         if let Some(manifest) = self.manifest.try_lock() {
             let segments: u64 = manifest.segments.iter().filter_map(|segment| segment.bytes).sum();
             let snapshots: u64 = manifest.snapshots.iter().map(|snapshot| snapshot.bytes).sum();
@@ -370,15 +380,16 @@ impl Catalog {
     }
 }
 
-/// Why the log does not go on in another segment.
+/// Error of a rotation.
 #[derive(Debug)]
 pub(crate) enum RotateError {
-    /// It goes on in the one that it was in.
+    /// The log continues in the current segment.
     Unchanged(io::Error),
-    /// What a start would find is not known.
+    /// It is unknown in which segment a start would continue.
     Unknown(io::Error),
 }
 
+/// Takes bytes from a budget. Returns whether there were enough.
 fn spend(budget: &mut u64, bytes: u64) -> bool {
     match budget.checked_sub(bytes) {
         Some(left) => {
@@ -397,7 +408,7 @@ mod tests {
     use crate::model::StoreId;
 
     #[test]
-    fn what_is_retired_changes_nothing_in_the_folder() {
+    fn retired_catalog_changes_nothing_in_the_directory() {
         let name = format!("mainspring-retired-{}", std::process::id());
         let disk: Arc<dyn Disk> =
             Arc::new(Folder::new(std::env::temp_dir().join(name).join("deep")));
@@ -409,7 +420,9 @@ mod tests {
         catalog.retire();
         assert!(catalog.install(snapshot, 0).is_err());
         assert!(
-            catalog.unless_retired::<()>(|| panic!("another owner has the directory")).is_err()
+            catalog
+                .unless_retired::<()>(|| panic!("must not run after the catalog was retired"))
+                .is_err()
         );
         assert_eq!(Manifest::read(&*disk).unwrap(), manifest);
         std::fs::remove_dir_all(disk.path().parent().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Whether the directory is still the journal's own.
+//! Verification that the journal still owns its directory.
 
 use std::io;
 use std::sync::atomic::Ordering;
@@ -8,28 +8,28 @@ use super::Catalog;
 use crate::journal::file::manifest::{MANIFEST, Manifest};
 use crate::journal::file::segment::SegmentInfo;
 
-/// Why it is not certain that the directory is the journal's own.
+/// Error of a verification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unverified {
-    /// It is not, for good.
+    /// The directory is lost. This is permanent.
     Lost(Arc<str>),
-    /// It could not be found out now.
-    Unclear(Arc<str>),
+    /// The verification itself has failed.
+    Unknown(Arc<str>),
 }
 
 impl Unverified {
     pub(super) fn into_io(self) -> io::Error {
-        let (Self::Lost(cause) | Self::Unclear(cause)) = self;
+        let (Self::Lost(cause) | Self::Unknown(cause)) = self;
         io::Error::other(cause.to_string())
     }
 }
 
 impl Catalog {
-    /// Verify that this process still owns the directory: its path leads to it, `LOCK` is the file that was
-    /// locked, and the segment that is written to has its name and is not shorter than it was. If not, the journal
-    /// has failed for good.
+    /// Verifies that this process still owns the directory: its path leads to it, `LOCK` is the file that was locked,
+    /// and the current segment has its name and is not shorter than it was. If not, the journal has failed
+    /// permanently.
     ///
-    /// It makes a few calls to the system and waits for a rotation, but not for a compaction.
+    /// This takes a few system calls, and waits for a rotation but not for a compaction.
     ///
     /// # Errors
     ///
@@ -39,53 +39,53 @@ impl Catalog {
             return Err(Unverified::Lost(cause));
         }
         if self.retired.load(Ordering::Acquire) {
-            return Ok(()); // it is not ours to look after
+            return Ok(()); // the directory belongs to another owner
         }
-        // First the directory: if it was removed, that is the cause, and not the file in it.
+        // The directory first: if it was removed, that is the cause to report, and not the missing file in it.
         match self.disk.verify() {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(Unverified::Lost(self.lose(error.to_string())));
             }
-            Err(error) => return Err(self.unclear(&error)),
+            Err(error) => return Err(self.unknown(&error)),
         }
         let segment = self.segment.lock();
         let Some(file) = segment.as_ref().and_then(Weak::upgrade) else { return Ok(()) };
-        // Locked meanwhile: it is cut and grows beside this.
-        let known = self.length.lock();
+        // Locked during the check, because the writer extends and truncates the file concurrently.
+        let bound = self.length.lock();
         let status = file.is_linked().and_then(|linked| Ok((linked, file.length()?)));
         let what = match status {
-            Ok((true, length)) if length >= *known => return Ok(()),
-            Ok((true, length)) => changed(length, *known),
+            Ok((true, length)) if length >= *bound => return Ok(()),
+            Ok((true, length)) => changed(length, *bound),
             Ok((false, _)) => "was removed or replaced while the store was running".to_owned(),
-            Err(error) => return Err(self.unclear(&error)),
+            Err(error) => return Err(self.unknown(&error)),
         };
-        drop((known, file, segment));
+        drop((bound, file, segment));
         let last = self.manifest.lock().segments.last().map(SegmentInfo::file);
         Err(Unverified::Lost(self.lose_file(&last.unwrap_or_default(), &what)))
     }
 
-    /// Verify what [`verify`](Self::verify) does, and that every listed file, which the next start needs, is there
-    /// and as long as it was. To be called each second, and at the close.
+    /// Like [`verify`](Self::verify), and also verifies that every listed file exists and is not shorter than it was,
+    /// because the next start needs it. Called each second and at the close.
     ///
     /// # Errors
     ///
-    /// As [`verify`](Self::verify).
+    /// The same as [`verify`](Self::verify).
     pub(crate) fn verify_all(&self) -> Result<(), Unverified> {
         self.verify()?;
-        // Locked meanwhile: a compaction removes files, when they are not listed any more.
+        // Locked during the check, because a compaction removes files after they are no longer listed.
         let manifest = self.manifest.lock();
         if self.retired.load(Ordering::Acquire) {
             return Ok(());
         }
-        let wrong = self.wrong_files(&manifest).map_err(|error| self.unclear(&error))?;
-        match wrong.into_iter().find(|(name, _)| !self.tolerated.contains(name)) {
+        let wrong = self.wrong_files(&manifest).map_err(|error| self.unknown(&error))?;
+        match wrong.into_iter().find(|(name, _)| !self.incomplete_files.contains(name)) {
             Some((name, what)) => Err(Unverified::Lost(self.lose_file(&name, &what))),
             None => Ok(()),
         }
     }
 
-    /// The listed files that are missing or shorter than they were, and what is wrong with them.
+    /// Returns the listed files that are missing or shorter than they were, and what is wrong with each.
     pub(super) fn wrong_files(&self, manifest: &Manifest) -> io::Result<Vec<(String, String)>> {
         let segments = manifest.segments.iter().map(|info| (info.file(), info.bytes));
         let snapshots = manifest.snapshots.iter().map(|info| (info.file(), Some(info.bytes)));
@@ -103,36 +103,37 @@ impl Catalog {
         Ok(wrong)
     }
 
-    /// If a file was lost and the directory was not: let the manifest say what was synced, so that the next start does
-    /// not take what is left for all that there was.
+    /// If a file was lost but not the directory, records in the manifest how much was synced. Without that, the next
+    /// start would take the remaining files for the complete journal.
     pub(crate) fn save_last_mark(&self) {
         if self.lost().is_none() || self.disk.verify().is_err() {
             return;
         }
         if let Err(error) = self.write_mark() {
-            tracing::warn!(%error, "the manifest could not be written at the end");
+            tracing::warn!(%error, "cannot write the manifest before the journal ends");
         }
     }
 
-    /// A file has another length than it should have.
-    pub(crate) fn lose_changed(&self, name: &str, length: u64, known: u64) -> Arc<str> {
-        self.lose_file(name, &changed(length, known))
+    /// Marks the directory as lost because a file has another length than expected.
+    pub(crate) fn lose_changed(&self, name: &str, length: u64, expected: u64) -> Arc<str> {
+        self.lose_file(name, &changed(length, expected))
     }
 
     fn lose_file(&self, name: &str, what: &str) -> Arc<str> {
         self.lose(format!(
-            "{} {what}; writes are refused: save what is in memory with `mainspring backup`, restore the directory from \
-             a backup, and restart",
+            "{} {what}; writes are rejected: save the data in memory with `mainspring backup`, restore the directory from \
+            a backup, and restart",
             self.disk.path().join(name).display()
         ))
     }
 
-    fn unclear(&self, error: &io::Error) -> Unverified {
+    fn unknown(&self, error: &io::Error) -> Unverified {
         let path = self.disk.path();
-        Unverified::Unclear(format!("{} cannot be verified: {error}", path.display()).into())
+        Unverified::Unknown(format!("cannot verify {}: {error}", path.display()).into())
     }
 
-    /// Nothing is written to the directory any more. Returns the cause, which is the first one.
+    /// Marks the directory as lost: nothing is written to it any more. Returns the cause, which is that of the first
+    /// call.
     pub(crate) fn lose(&self, cause: String) -> Arc<str> {
         let cause = self.lost.get_or_init(|| {
             tracing::error!(cause, "the journal has lost its directory");
@@ -141,27 +142,25 @@ impl Catalog {
         Arc::clone(cause)
     }
 
-    /// Why the directory is not this journal's any more, if it is not.
+    /// Why the directory is lost, if it is.
     pub(crate) fn lost(&self) -> Option<Arc<str>> {
         self.lost.get().cloned()
     }
 
-    /// As [`verify`](Self::verify), before something is listed in the manifest.
+    /// [`verify`](Self::verify) as an I/O result, for operations that write the manifest.
     pub(super) fn verified(&self) -> io::Result<()> {
         self.verify().map_err(Unverified::into_io)
     }
 
-    /// # Errors
-    ///
-    /// If the directory was found to be [lost](Self::lost) before.
+    /// Returns an error if the directory is already known to be [lost](Self::lost).
     pub(super) fn check_lost(&self) -> io::Result<()> {
         self.lost().map_or(Ok(()), |cause| Err(io::Error::other(cause.to_string())))
     }
 }
 
-fn changed(length: u64, known: u64) -> String {
+fn changed(length: u64, expected: u64) -> String {
     format!(
-        "was changed by another program while the store was running: it has {length} bytes instead of {known}"
+        "was changed by another program while the store was running: it has {length} bytes instead of {expected}"
     )
 }
 
@@ -207,7 +206,7 @@ mod tests {
         let file = catalog.disk().create(&next.file()).unwrap();
         assert!(catalog.rotate(1, 1, next, (&file, 0)).is_err());
         assert!(catalog.install(SnapshotInfo { revision: 1, bytes: 1, prev: None }, 0).is_err());
-        assert!(catalog.disk().open("MANIFEST").is_err(), "none was written");
+        assert!(catalog.disk().open("MANIFEST").is_err(), "the manifest must not be written");
         std::fs::remove_dir_all(&away).unwrap();
     }
 

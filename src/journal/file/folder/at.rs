@@ -1,4 +1,4 @@
-//! Files and names relative to an open directory.
+//! System calls that are relative to an open directory.
 
 use std::fs::File;
 use std::io;
@@ -6,13 +6,13 @@ use std::path::Path;
 
 use rustix::fs::{Dir, Mode, OFlags};
 
-/// Open a directory.
+/// Opens a directory.
 pub(super) fn open_directory(at: impl rustix::fd::AsFd, path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(open_at(at, path, flags)?.into())
 }
 
-/// Open a file, and create it for this user alone if the flags say so.
+/// Opens a file. If the flags create it, only this user can access it.
 pub(super) fn open_at(
     directory: impl rustix::fd::AsFd,
     name: impl rustix::path::Arg + Copy,
@@ -22,7 +22,7 @@ pub(super) fn open_at(
     rustix::io::retry_on_intr(|| rustix::fs::openat(&directory, name, flags, mode))
 }
 
-/// The names in a directory that are text: others are not of a journal.
+/// Returns the names in a directory that are UTF-8. A journal has no others.
 pub(super) fn names(directory: &File) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in Dir::new(open_directory(directory, Path::new("."))?)? {

@@ -1,5 +1,5 @@
-//! A warning about a journal that other users can read. New files and directories never are: they are created
-//! for their user alone.
+//! A warning about a journal that other users can read. New files and directories are created without access for other
+//! users, so this concerns existing ones.
 
 use std::fs::File;
 use std::io;
@@ -14,25 +14,25 @@ use crate::journal::file::error::Argument;
 const OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
 const SEARCH: Mode = Mode::XGRP.union(Mode::XOTH);
 
-/// How many files a warning names.
-const NAMED: usize = 5;
+/// How many files a warning lists.
+const LISTED: usize = 5;
 
 fn mode(stat: &Stat) -> Mode {
     Mode::from_raw_mode(stat.st_mode)
 }
 
-/// Warn if other users can look into a directory or read files in it.
+/// Logs a warning if other users can read files in a directory.
 pub(super) fn warn(directory: &File, path: &Path) -> io::Result<()> {
     let of_directory = mode(&rustix::fs::fstat(directory)?);
     if !of_directory.intersects(OTHERS) {
-        return Ok(()); // nor can they reach what is in it
+        return Ok(()); // other users cannot access the files in it either
     }
     let mut files = Vec::new();
     if of_directory.intersects(SEARCH) {
         for name in names(directory)? {
             let stat = match rustix::fs::statat(directory, &*name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => stat,
-                Err(Errno::NOENT) => continue, // removed meanwhile
+                Err(Errno::NOENT) => continue, // removed after it was listed
                 Err(error) => return Err(error.into()),
             };
             let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
@@ -42,11 +42,11 @@ pub(super) fn warn(directory: &File, path: &Path) -> io::Result<()> {
         }
     }
     if files.is_empty() {
-        return Ok(()); // they can see names, and read nothing
+        return Ok(()); // other users can at most list the names
     }
     files.sort();
-    let more = files.len().saturating_sub(NAMED);
-    files.truncate(NAMED);
+    let more = files.len().saturating_sub(LISTED);
+    files.truncate(LISTED);
     let mut files = files.join(", ");
     if more > 0 {
         files += &format!(" and {more} more");
@@ -55,7 +55,7 @@ pub(super) fn warn(directory: &File, path: &Path) -> io::Result<()> {
         directory = %path.display(),
         mode = %format_args!("{:o}", of_directory.bits()),
         files,
-        "other users can read the journal; to keep it private: chmod -R go-rwx {}",
+        "other users can read the journal; to make it private, run: chmod -R go-rwx {}",
         Argument(path)
     );
     Ok(())

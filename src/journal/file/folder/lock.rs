@@ -1,8 +1,8 @@
-//! The lock of a directory: on the directory itself, and on the file `LOCK` in it.
+//! Locking of a directory: both the directory itself and the file `LOCK` in it are locked.
 //!
-//! The lock on the directory cannot be removed with `rm`. The one on the file is what version 0.1 looks at, it
-//! names the process, and it is all that there is where a file system cannot lock a directory (NFS wants a
-//! descriptor that can be written to).
+//! The lock on the directory cannot be removed with `rm`. The lock on the file is the one that version 0.1 uses, the
+//! file contains the process id, and it is the only lock on a file system that cannot lock a directory (NFS requires a
+//! writable descriptor).
 
 use rustix::fs::{AtFlags, FlockOperation, OFlags, Stat};
 use rustix::io::Errno;
@@ -14,11 +14,11 @@ use super::at::{open_at, open_directory};
 use super::locked_by;
 use crate::journal::file::disk::LOCK;
 
-/// What file systems answer that cannot lock a directory.
+/// Errors of file systems that cannot lock a directory.
 const UNSUPPORTED: [Errno; 6] =
     [Errno::BADF, Errno::INVAL, Errno::ISDIR, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP];
 
-/// What is locked.
+/// The locked files.
 #[derive(Debug)]
 pub(super) struct Locks {
     file: File,
@@ -26,9 +26,13 @@ pub(super) struct Locks {
     directory: Option<File>,
 }
 
-/// Lock a directory; [`WouldBlock`](io::ErrorKind::WouldBlock) if another process has.
+/// Locks a directory.
+///
+/// # Errors
+///
+/// [`WouldBlock`](io::ErrorKind::WouldBlock) if another process has the lock.
 pub(super) fn take(directory: &File) -> io::Result<Locks> {
-    // Opened once more: the lock belongs to the open file, and the other one outlives it.
+    // Opened again, because the lock belongs to the open file, and `directory` may live longer than the lock.
     let locked = open_directory(directory, Path::new("."))?;
     let locked = match lock(&locked) {
         Ok(()) => Some(locked),
@@ -46,9 +50,9 @@ pub(super) fn take(directory: &File) -> io::Result<Locks> {
         Err(Errno::WOULDBLOCK) => return Err(locked_by(&holder(directory))),
         Err(error) => return Err(error.into()),
     }
-    // It is for messages, and can be done without where there is no room.
+    // Only used in messages, so a full disk is not an error.
     if let Err(error) = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())) {
-        tracing::debug!(%error, "the pid could not be written to the lock file");
+        tracing::debug!(%error, "cannot write the process id to the lock file");
     }
     Ok(Locks { file, directory: locked })
 }
@@ -57,35 +61,35 @@ pub(super) fn lock(file: &File) -> Result<(), Errno> {
     rustix::io::retry_on_intr(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive))
 }
 
-/// End a lock, not only by closing the file: a process that is being started has a copy of the descriptor until it
-/// runs its program.
+/// Releases a lock. Closing the file is not enough, because a child process that has been forked has a copy of the
+/// descriptor until it executes its program.
 pub(super) fn unlock(file: &File) {
     if let Err(error) = rustix::fs::flock(file, FlockOperation::Unlock) {
-        tracing::debug!(%error, "a lock ends with its descriptor only");
+        tracing::debug!(%error, "cannot release a lock; it is released when its file is closed");
     }
 }
 
-/// The pid in the lock file; empty if there is none.
+/// Reads the process id in the lock file; empty if there is none.
 fn holder(directory: &File) -> String {
     let mut pid = String::new();
     let opened = open_at(directory, LOCK, OFlags::RDONLY | OFlags::CLOEXEC);
-    // It is there to improve a message: what cannot be read is left out.
+    // Only used in messages, so errors are ignored.
     let _ = opened.map(|file| File::from(file).take(32).read_to_string(&mut pid));
     pid
 }
 
-/// The lock file, as its name says.
+/// The status of the file that is named `LOCK`.
 pub(super) fn stat(directory: &File) -> Result<Stat, Errno> {
     rustix::fs::statat(directory, LOCK, AtFlags::empty())
 }
 
 impl Locks {
-    /// The file that is locked.
+    /// The status of the file that is locked.
     pub(super) fn stat(&self) -> io::Result<Stat> {
         Ok(rustix::fs::fstat(&self.file)?)
     }
 
-    /// End the locks, before their descriptors are closed.
+    /// Releases the locks, before their descriptors are closed.
     pub(super) fn release(&self) {
         unlock(&self.file);
         if let Some(directory) = &self.directory {

@@ -1,4 +1,4 @@
-//! The directory of a journal in the file system.
+//! [`Folder`]: implements [`Disk`](super::disk::Disk) on a directory of the file system.
 
 #[cfg(unix)]
 mod at;
@@ -26,7 +26,7 @@ pub(crate) use self::portable::Folder;
 #[cfg(unix)]
 pub(crate) use self::unix::Folder;
 
-/// Create a directory and those above it, for this user alone, so that they are there after a power cut.
+/// Creates a directory and its missing parents, accessible only to this user, and syncs them.
 fn create_all(path: &Path) -> io::Result<()> {
     let exists = path.is_dir();
     let missing: Vec<_> = path.ancestors().take_while(|above| !above.is_dir()).collect();
@@ -35,8 +35,10 @@ fn create_all(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)?;
-    // Each of the new names is in the directory above it. The last one may be there because an earlier start
-    // was cut short, so it is synced in any case; a parent that may not be read is none of that.
+    // A new name is an entry in the parent directory, so the parents are synced. The parent of `path` is synced even
+    // if
+    // `path` exists, because an earlier start may have been interrupted before its sync. If it exists and its parent
+    // must not be read, another user has created it, and there is nothing to sync.
     for directory in missing.iter().filter(|directory| !directory.as_os_str().is_empty()) {
         sync_directory(parent(directory))?;
     }
@@ -46,7 +48,7 @@ fn create_all(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The directory that a directory is in.
+/// Returns the parent of a directory.
 fn parent(directory: &Path) -> &Path {
     match directory.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -54,23 +56,23 @@ fn parent(directory: &Path) -> &Path {
     }
 }
 
-/// Elsewhere than on Unix a directory cannot be opened to be synced, and need not be.
+/// Syncs a directory. Only Unix needs this, and only there a directory can be opened.
 fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
-/// The path from the root, which stays the same when the process changes its working directory.
+/// Makes a path absolute, so that it stays valid when the process changes its working directory.
 fn absolute(path: &Path) -> PathBuf {
-    // Of an empty path there is none; opening it fails, and says so.
+    // Fails for an empty path; opening that path later reports the error.
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The error for a lock that another process has, with the content of the lock file.
+/// The error for a lock that another process has; `pid` is the content of the lock file.
 fn locked_by(pid: &str) -> io::Error {
     let holder = match pid.trim() {
-        // The holder may not have written it yet, or the file was removed.
+        // The other process may not have written its id yet, or the file was removed.
         "" => "another process".to_owned(),
         pid => format!("process {pid}"),
     };
-    io::Error::new(io::ErrorKind::WouldBlock, format!("{holder} has it open"))
+    io::Error::new(io::ErrorKind::WouldBlock, format!("{holder} has the journal open"))
 }

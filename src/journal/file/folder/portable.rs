@@ -1,5 +1,5 @@
-//! A directory by its path, for systems that cannot hold one open. There an open file cannot be removed, and the
-//! lock file is one.
+//! A directory that is accessed by its path, for systems other than Unix. There an open file cannot be removed, and
+//! the lock file is open, so the directory stays the same.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -41,7 +41,7 @@ impl Disk for Folder {
         let mut file = options.read(true).write(true).create(true).truncate(false).open(path)?;
         match FileExt::try_lock(&file) {
             Ok(()) => {
-                // It is for messages, and can be done without where there is no room.
+                // Only used in messages, so a full disk is not an error.
                 let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
                 Ok(Box::new(file))
             }
@@ -59,8 +59,8 @@ impl Disk for Folder {
             return Ok(());
         }
         Err(io::Error::other(format!(
-            "{} was removed or moved while the store was running; writes are refused: put the directory back, or \
-             restore it from a backup, and restart",
+            "{} was removed or moved while the store was running; writes are rejected: put the directory back, or \
+                         restore it from a backup, and restart",
             self.path.display()
         )))
     }
@@ -68,7 +68,7 @@ impl Disk for Folder {
     fn names(&self) -> io::Result<Vec<String>> {
         let names = std::fs::read_dir(&self.absolute)?.map(|entry| Ok(entry?.file_name()));
         let names: io::Result<Vec<_>> = names.collect();
-        // A name that is not text is not of a journal.
+        // A journal has no names that are not UTF-8.
         Ok(names?.into_iter().filter_map(|name| name.into_string().ok()).collect())
     }
 
@@ -106,7 +106,7 @@ impl Disk for Folder {
     }
 }
 
-/// The standard library reads and writes at an offset by seeking first, where it is the same on every system.
+/// A file. The portable part of the standard library reads and writes at an offset only after a seek, hence the lock.
 struct RealFile {
     file: Mutex<File>,
     path: PathBuf,
@@ -141,7 +141,8 @@ impl DiskFile for RealFile {
         self.path.try_exists()
     }
 
-    /// A lock would keep out readers as well on Windows, and is not needed: `LOCK` cannot be removed.
+    /// Does nothing. On Windows, a lock would exclude readers too, and it is not needed, because `LOCK` cannot be
+    /// removed.
     fn lock(&self) -> io::Result<()> {
         Ok(())
     }

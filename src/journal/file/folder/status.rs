@@ -1,31 +1,32 @@
-//! What the system says of a file, without its times.
+//! The status of a file, without its timestamps.
 //!
-//! It is asked after each sync. On Linux 6.13 and later, asking for the times of a file makes its next write record a
-//! new one, which dirties the inode, and the sync after that has more to do: a lone caller got 0.7 of the writes.
+//! It is read after each sync. On Linux 6.13 and later, reading the timestamps of a file makes its next write record a
+//! new one, which dirties the inode, and the following sync takes longer: a single caller reached 0.7 times the
+//! writes.
 
 use std::fs::File;
 
 use rustix::io::Errno;
 
-/// A file: which one it is, how many names it has, and how long it is.
+/// The identity of a file, its number of links, and its length.
 pub(super) struct Status {
     pub(super) inode: (u64, u64),
     pub(super) links: u64,
     pub(super) length: u64,
 }
 
-/// The status of an open file.
+/// Returns the status of an open file.
 pub(super) fn of(file: &File) -> Result<Status, Errno> {
-    look(file, "")
+    read(file, "")
 }
 
-/// The status of the file that has this name in a directory.
+/// Returns the status of the file with this name in a directory.
 pub(super) fn at(directory: &File, name: &str) -> Result<Status, Errno> {
-    look(directory, name)
+    read(directory, name)
 }
 
 #[cfg(target_os = "linux")]
-fn look(file: &File, name: &str) -> Result<Status, Errno> {
+fn read(file: &File, name: &str) -> Result<Status, Errno> {
     use rustix::fs::{AtFlags, StatxFlags, statx};
     let flags = if name.is_empty() { AtFlags::EMPTY_PATH } else { AtFlags::empty() };
     let found = statx(file, name, flags, StatxFlags::INO | StatxFlags::NLINK | StatxFlags::SIZE)?;
@@ -37,7 +38,7 @@ fn look(file: &File, name: &str) -> Result<Status, Errno> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn look(file: &File, name: &str) -> Result<Status, Errno> {
+fn read(file: &File, name: &str) -> Result<Status, Errno> {
     use rustix::fs::{AtFlags, fstat, statat};
     let found = if name.is_empty() { fstat(file)? } else { statat(file, name, AtFlags::empty())? };
     #[allow(clippy::unnecessary_cast, reason = "their types depend on the system")]

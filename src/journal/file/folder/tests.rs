@@ -1,4 +1,4 @@
-//! On the file system that the tests run on.
+//! Tests of [`Folder`] on the file system of the machine.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -19,7 +19,7 @@ impl Scratch {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("folder-{}-{count}", std::process::id()));
-        let _ = fs::remove_dir_all(&path); // of an earlier process with this pid
+        let _ = fs::remove_dir_all(&path); // left by an earlier process with this id
         fs::create_dir(&path).unwrap();
         Self(path)
     }
@@ -35,7 +35,7 @@ impl Drop for Scratch {
     }
 }
 
-fn created(path: &Path) -> Folder {
+fn create_folder(path: &Path) -> Folder {
     let folder = Folder::new(path.to_owned());
     folder.create_folder().unwrap();
     folder
@@ -46,7 +46,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn missing_directory_is_an_error_and_is_not_created() {
+fn missing_directory_is_rejected_and_not_created() {
     let scratch = Scratch::new();
     for path in [scratch.join("missing"), PathBuf::new()] {
         let folder = Folder::new(path.clone());
@@ -54,7 +54,7 @@ fn missing_directory_is_an_error_and_is_not_created() {
         assert_eq!(folder.open("file").err().unwrap().kind(), ErrorKind::NotFound);
         assert_eq!(folder.create("file").err().unwrap().kind(), ErrorKind::NotFound);
         assert_eq!(folder.lock().err().unwrap().kind(), ErrorKind::NotFound);
-        assert!(folder.verify().is_ok(), "nothing was opened");
+        assert!(folder.verify().is_ok(), "nothing was opened yet");
         assert!(!path.exists());
     }
 }
@@ -66,18 +66,18 @@ fn relative_path_is_created_and_verified() {
     let up = "../".repeat(here.components().count() - 1);
     let path = Path::new(&up).join(scratch.join("data").strip_prefix("/").unwrap());
     assert!(path.is_relative());
-    let folder = created(&path);
+    let folder = create_folder(&path);
     let _lock = folder.lock().unwrap();
     folder.create("file").unwrap().write_all_at(b"x", 0).unwrap();
     folder.verify().unwrap();
-    assert_eq!(folder.path(), path, "messages name it as it was given");
+    assert_eq!(folder.path(), path, "messages must use the path as specified");
     assert_eq!(fs::read(scratch.join("data/file")).unwrap(), b"x");
 }
 
 #[test]
-fn new_files_are_private_and_existing_ones_keep_their_mode() {
+fn new_files_are_private_and_existing_files_keep_mode() {
     let scratch = Scratch::new();
-    let folder = created(&scratch.join("new/data"));
+    let folder = create_folder(&scratch.join("new/data"));
     for path in ["new", "new/data"] {
         assert_eq!(mode(&scratch.join(path)), 0o700, "{path}");
     }
@@ -94,18 +94,19 @@ fn new_files_are_private_and_existing_ones_keep_their_mode() {
     let shared = scratch.join("shared");
     fs::create_dir(&shared).unwrap();
     fs::set_permissions(&shared, PermissionsExt::from_mode(0o755)).unwrap();
-    created(&shared);
+    create_folder(&shared);
     assert_eq!(mode(&shared), 0o755);
 }
 
 #[test]
-fn lock_excludes_others_until_it_is_dropped() {
+fn lock_excludes_other_folders_until_dropped() {
     let scratch = Scratch::new();
-    let (one, other) = (created(&scratch.join("data")), created(&scratch.join("data")));
+    let (one, other) = (create_folder(&scratch.join("data")), create_folder(&scratch.join("data")));
     let lock = one.lock().unwrap();
-    let refused = other.lock().err().unwrap();
-    assert_eq!(refused.kind(), ErrorKind::WouldBlock);
-    assert_eq!(refused.to_string(), format!("process {} has it open", std::process::id()));
+    let error = other.lock().err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    let message = format!("process {} has the journal open", std::process::id());
+    assert_eq!(error.to_string(), message);
     drop(lock);
     let lock = other.lock().unwrap();
     assert!(one.lock().is_err());
@@ -114,98 +115,101 @@ fn lock_excludes_others_until_it_is_dropped() {
 }
 
 #[test]
-fn lock_excludes_others_although_its_file_was_removed() {
+fn lock_excludes_other_folders_after_lock_file_is_removed() {
     let scratch = Scratch::new();
-    let (one, other) = (created(&scratch.join("data")), created(&scratch.join("data")));
+    let (one, other) = (create_folder(&scratch.join("data")), create_folder(&scratch.join("data")));
     let _lock = one.lock().unwrap();
     fs::remove_file(scratch.join("data").join(LOCK)).unwrap();
-    let refused = other.lock().err().unwrap();
-    assert_eq!(refused.kind(), ErrorKind::WouldBlock);
-    assert_eq!(refused.to_string(), "another process has it open");
-    assert!(!scratch.join("data").join(LOCK).exists(), "it is not created anew");
+    let error = other.lock().err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    assert_eq!(error.to_string(), "another process has the journal open");
+    assert!(!scratch.join("data").join(LOCK).exists(), "it is not create_folder anew");
 }
 
-/// As version 0.1 and where directories cannot be locked.
+/// The situation of version 0.1, and of file systems that cannot lock a directory.
 #[test]
-fn lock_file_alone_excludes_others() {
+fn lock_on_file_alone_excludes_other_folders() {
     let scratch = Scratch::new();
-    let folder = created(&scratch.join("data"));
+    let folder = create_folder(&scratch.join("data"));
     let file = fs::File::create(scratch.join("data").join(LOCK)).unwrap();
     file.try_lock().unwrap();
     assert_eq!(folder.lock().err().unwrap().kind(), ErrorKind::WouldBlock);
     drop(file);
     let lock = folder.lock().unwrap();
     let file = fs::File::open(scratch.join("data").join(LOCK)).unwrap();
-    assert!(file.try_lock().is_err(), "version 0.1 is refused");
+    assert!(file.try_lock().is_err(), "version 0.1 must be locked out");
     drop(lock);
     file.try_lock().unwrap();
 }
 
 #[test]
-fn directory_that_was_replaced_before_it_was_locked_is_opened_anew() {
+fn directory_replaced_before_lock_is_reopened() {
     let scratch = Scratch::new();
-    let folder = created(&scratch.join("data"));
+    let folder = create_folder(&scratch.join("data"));
     fs::rename(scratch.join("data"), scratch.join("away")).unwrap();
-    assert!(folder.lock().is_err(), "it is not there");
+    assert!(folder.lock().is_err(), "the directory does not exist");
     fs::create_dir(scratch.join("data")).unwrap();
-    assert!(folder.lock().is_err(), "it is another one");
+    assert!(folder.lock().is_err(), "the directory was replaced");
     folder.create_folder().unwrap();
     let _lock = folder.lock().unwrap();
     folder.verify().unwrap();
 }
 
-/// What `verify` says after something has happened to an open directory.
-fn verified_after(happens: impl FnOnce(&Scratch)) -> Result<(), String> {
+/// The result of `verify` after something was done to an open directory.
+fn verify_after(change: impl FnOnce(&Scratch)) -> Result<(), String> {
     let scratch = Scratch::new();
     fs::create_dir(scratch.join("first")).unwrap();
     symlink("first", scratch.join("data")).unwrap();
-    let folder = created(&scratch.join("data"));
+    let folder = create_folder(&scratch.join("data"));
     let _lock = folder.lock().unwrap();
     folder.verify().unwrap();
-    happens(&scratch);
+    change(&scratch);
     let verified = folder.verify().map_err(|error| error.to_string());
     verified.map_err(|error| error.replace(scratch.0.to_str().unwrap(), ""))
 }
 
 #[test]
-fn verify_notices_what_happened_to_the_directory() {
-    let advice = "writes are refused: save what is in memory with `mainspring backup`, put the directory back or restore it from a backup, and restart";
-    let gone = format!("/data was removed or moved while the store was running; {advice}");
-    let other = format!("/data was replaced while the store was running; {advice}");
-    assert_eq!(verified_after(|_| {}), Ok(()));
+fn verify_detects_moved_removed_and_replaced_directory() {
+    let advice = "writes are rejected: save the data in memory with `mainspring backup`, put the directory back or restore it from a backup, and restart";
+    let removed = format!("/data was removed or moved while the store was running; {advice}");
+    let replaced = format!("/data was replaced while the store was running; {advice}");
+    assert_eq!(verify_after(|_| {}), Ok(()));
     assert_eq!(
-        verified_after(|scratch| fs::remove_dir_all(scratch.join("first")).unwrap()),
-        Err(gone.clone())
+        verify_after(|scratch| fs::remove_dir_all(scratch.join("first")).unwrap()),
+        Err(removed.clone())
     );
     assert_eq!(
-        verified_after(|scratch| fs::rename(scratch.join("first"), scratch.join("away")).unwrap()),
-        Err(gone.clone())
+        verify_after(|scratch| fs::rename(scratch.join("first"), scratch.join("away")).unwrap()),
+        Err(removed.clone())
     );
-    assert_eq!(verified_after(|scratch| fs::remove_file(scratch.join("data")).unwrap()), Err(gone));
+    assert_eq!(
+        verify_after(|scratch| fs::remove_file(scratch.join("data")).unwrap()),
+        Err(removed)
+    );
     let moved_and_recreated = |scratch: &Scratch| {
         fs::rename(scratch.join("first"), scratch.join("away")).unwrap();
         fs::create_dir(scratch.join("first")).unwrap();
     };
-    assert_eq!(verified_after(moved_and_recreated), Err(other.clone()));
+    assert_eq!(verify_after(moved_and_recreated), Err(replaced.clone()));
     let link_re_pointed = |scratch: &Scratch| {
         fs::create_dir(scratch.join("second")).unwrap();
         fs::remove_file(scratch.join("data")).unwrap();
         symlink("second", scratch.join("data")).unwrap();
     };
-    assert_eq!(verified_after(link_re_pointed), Err(other));
-    let moved_to_and_fro = |scratch: &Scratch| {
+    assert_eq!(verify_after(link_re_pointed), Err(replaced));
+    let moved_and_moved_back = |scratch: &Scratch| {
         fs::rename(scratch.join("first"), scratch.join("away")).unwrap();
         fs::rename(scratch.join("away"), scratch.join("first")).unwrap();
     };
-    assert_eq!(verified_after(moved_to_and_fro), Ok(()));
+    assert_eq!(verify_after(moved_and_moved_back), Ok(()));
 }
 
 #[test]
-fn verify_notices_what_happened_to_the_lock_file() {
-    let removed = verified_after(|scratch| fs::remove_file(scratch.join("first/LOCK")).unwrap());
+fn verify_detects_removed_and_replaced_lock_file() {
+    let removed = verify_after(|scratch| fs::remove_file(scratch.join("first/LOCK")).unwrap());
     let removed = removed.unwrap_err();
     assert!(removed.starts_with("/data/LOCK was removed or moved while"), "{removed}");
-    let replaced = verified_after(|scratch| {
+    let replaced = verify_after(|scratch| {
         fs::write(scratch.join("first/new"), "1").unwrap();
         fs::rename(scratch.join("first/new"), scratch.join("first/LOCK")).unwrap();
     });
@@ -214,9 +218,9 @@ fn verify_notices_what_happened_to_the_lock_file() {
 }
 
 #[test]
-fn operations_stay_in_the_directory_that_was_opened() {
+fn operations_use_the_directory_that_was_opened() {
     let scratch = Scratch::new();
-    let folder = created(&scratch.join("data"));
+    let folder = create_folder(&scratch.join("data"));
     let _lock = folder.lock().unwrap();
     fs::rename(scratch.join("data"), scratch.join("away")).unwrap();
     fs::create_dir(scratch.join("data")).unwrap();
@@ -232,9 +236,9 @@ fn operations_stay_in_the_directory_that_was_opened() {
 }
 
 #[test]
-fn file_is_linked_as_long_as_its_name_leads_to_it() {
+fn file_is_linked_while_name_leads_to_it() {
     let scratch = Scratch::new();
-    let folder = created(&scratch.join("data"));
+    let folder = create_folder(&scratch.join("data"));
     let path = scratch.join("data/file");
     let file = folder.create("file").unwrap();
     assert!(file.is_linked().unwrap());
@@ -253,11 +257,11 @@ fn file_is_linked_as_long_as_its_name_leads_to_it() {
 #[test]
 fn file_lock_ends_with_the_last_handle() {
     let scratch = Scratch::new();
-    let folder = created(&scratch.join("data"));
+    let folder = create_folder(&scratch.join("data"));
     let file = folder.create("file").unwrap();
     file.lock().unwrap();
     file.lock().unwrap();
-    let other = created(&scratch.join("data")).create("file").unwrap();
+    let other = create_folder(&scratch.join("data")).create("file").unwrap();
     assert_eq!(other.lock().unwrap_err().kind(), ErrorKind::WouldBlock);
     let handle = Arc::clone(&file);
     drop(file);
@@ -266,11 +270,11 @@ fn file_lock_ends_with_the_last_handle() {
     other.lock().unwrap();
 }
 
-/// The descriptor goes to the reserve, and takes no lock with it.
+/// A descriptor that goes to the reserve must not keep the lock of its file.
 #[test]
-fn file_that_fills_the_reserve_is_unlocked() {
+fn file_that_fills_reserve_is_unlocked() {
     let scratch = Scratch::new();
-    let folder = created(&scratch.join("data"));
+    let folder = create_folder(&scratch.join("data"));
     let directory = Arc::new(fs::File::open(scratch.join("data")).unwrap());
     let reserve = Reserve::new(&directory);
     let full = reserve.len();
@@ -278,8 +282,8 @@ fn file_that_fills_the_reserve_is_unlocked() {
     let file = fs::File::create(scratch.join("data/file")).unwrap();
     file.lock().unwrap();
     reserve.recycle(file);
-    assert_eq!(reserve.len(), full, "it was full");
-    while reserve.give_up() {}
+    assert_eq!(reserve.len(), full, "the reserve was full");
+    while reserve.release() {}
     assert_eq!(reserve.len(), 0);
     let file = fs::File::create(scratch.join("data/file")).unwrap();
     file.lock().unwrap();

@@ -1,5 +1,5 @@
-//! A directory that is opened once: every file operation is relative to that descriptor, so that a path that
-//! leads elsewhere by now, or a directory that was moved, never mixes two journals.
+//! A directory that is opened once. Every file operation is relative to that descriptor, so a journal never mixes the
+//! files of two directories, even if the directory is moved or its path changes.
 
 use std::fs::File;
 use std::io;
@@ -23,41 +23,42 @@ use crate::journal::file::disk::{Disk, DiskFile};
 pub(crate) struct Folder {
     path: PathBuf,
     absolute: PathBuf,
-    state: Arc<Mutex<State>>,
+    handles: Arc<Mutex<Handles>>,
 }
 
+/// What a [`Folder`] has opened.
 #[derive(Debug, Default)]
-struct State {
+struct Handles {
     directory: Option<Arc<File>>,
-    /// While the directory is locked.
-    owned: Option<Owned>,
+    /// `Some` while the directory is locked.
+    ownership: Option<Ownership>,
 }
 
-/// What belongs to the one process that may write.
+/// What only the process that has the lock needs.
 #[derive(Debug, Clone)]
-struct Owned {
-    /// The file that was locked.
+struct Ownership {
+    /// The status of the file that was locked.
     lock: Stat,
     reserve: Arc<Reserve>,
 }
 
 impl Folder {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { absolute: absolute(&path), path, state: Arc::default() }
+        Self { absolute: absolute(&path), path, handles: Arc::default() }
     }
 
     fn directory(&self) -> io::Result<Arc<File>> {
-        let mut state = self.state.lock();
-        if let Some(directory) = &state.directory {
+        let mut handles = self.handles.lock();
+        if let Some(directory) = &handles.directory {
             return Ok(Arc::clone(directory));
         }
         let directory = Arc::new(open_directory(CWD, &self.absolute)?);
-        state.directory = Some(Arc::clone(&directory));
+        handles.directory = Some(Arc::clone(&directory));
         Ok(directory)
     }
 
     fn reserve(&self) -> Option<Arc<Reserve>> {
-        self.state.lock().owned.as_ref().map(|owned| Arc::clone(&owned.reserve))
+        self.handles.lock().ownership.as_ref().map(|ownership| Arc::clone(&ownership.reserve))
     }
 
     fn file(
@@ -71,44 +72,47 @@ impl Folder {
         Arc::new(RealFile { file: Some(file), directory, name, reserve, is_locked })
     }
 
-    /// What [`Disk::verify`] has to say, about the state at this moment.
+    /// Implements [`Disk::verify`].
     fn check(&self) -> io::Result<()> {
-        let (directory, owned) = {
-            let state = self.state.lock();
-            (state.directory.clone(), state.owned.clone())
+        let (directory, ownership) = {
+            let handles = self.handles.lock();
+            (handles.directory.clone(), handles.ownership.clone())
         };
-        // Nothing was opened, so nothing can have been replaced.
+        // Nothing was opened yet, so nothing can have been replaced.
         let Some(directory) = directory else { return Ok(()) };
         let shown = self.path.display();
-        let held = rustix::fs::fstat(&*directory)?;
-        let here = rustix::fs::stat(&self.absolute);
-        let what = match what_became_of(&held, here)? {
-            None => match owned {
-                Some(owned) => {
+        let opened = rustix::fs::fstat(&*directory)?;
+        let at_path = rustix::fs::stat(&self.absolute);
+        let what = match describe_change(&opened, at_path)? {
+            None => match ownership {
+                Some(ownership) => {
                     let lock = lock::stat(&directory);
-                    what_became_of(&owned.lock, lock)?.map(|what| {
+                    describe_change(&ownership.lock, lock)?.map(|what| {
                         format!(
-                            "{shown}/LOCK {what}, so that another process could have opened the \
-                             directory; writes are refused: make sure that no other process uses it, \
-                             run `mainspring journal check`, and restart"
+                            "{shown}/LOCK {what}, so another process could have opened the \
+                            directory; writes are rejected: make sure that no other process uses it, \
+                            run `mainspring journal check`, and restart"
                         )
                     })
                 }
                 None => None,
             },
             Some(what) => Some(format!(
-                "{shown} {what}; writes are refused: save what is in memory with `mainspring \
-                 backup`, put the directory back or restore it from a backup, and restart"
+                "{shown} {what}; writes are rejected: save the data in memory with `mainspring \
+                backup`, put the directory back or restore it from a backup, and restart"
             )),
         };
         what.map_or(Ok(()), |what| Err(io::Error::new(io::ErrorKind::NotFound, what)))
     }
 }
 
-/// What happened to a file or directory that was opened, if its name does not lead to it any more.
-fn what_became_of(opened: &Stat, here: Result<Stat, Errno>) -> io::Result<Option<&'static str>> {
-    match here {
-        Ok(here) if is_same(opened, &here) => Ok(None),
+/// Describes what happened to an opened file or directory, if its name does not lead to it any more.
+fn describe_change(
+    opened: &Stat,
+    at_path: Result<Stat, Errno>,
+) -> io::Result<Option<&'static str>> {
+    match at_path {
+        Ok(found) if is_same(opened, &found) => Ok(None),
         Ok(_) => Ok(Some("was replaced while the store was running")),
         Err(Errno::NOENT | Errno::NOTDIR) => {
             Ok(Some("was removed or moved while the store was running"))
@@ -117,7 +121,7 @@ fn what_became_of(opened: &Stat, here: Result<Stat, Errno>) -> io::Result<Option
     }
 }
 
-/// Whether it is the same file. As long as one of them is open its number is not given to another file.
+/// Returns whether both are the same file. An inode number is not reused while the file is open.
 pub(super) fn is_same(one: &Stat, other: &Stat) -> bool {
     (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
@@ -125,10 +129,10 @@ pub(super) fn is_same(one: &Stat, other: &Stat) -> bool {
 impl Disk for Folder {
     fn create_folder(&self) -> io::Result<()> {
         create_all(&self.absolute)?;
-        let mut state = self.state.lock();
-        // What was opened earlier and not locked may have been replaced since.
-        if state.owned.is_none() {
-            state.directory = Some(Arc::new(open_directory(CWD, &self.absolute)?));
+        let mut handles = self.handles.lock();
+        // A directory that was opened and not locked may have been replaced since.
+        if handles.ownership.is_none() {
+            handles.directory = Some(Arc::new(open_directory(CWD, &self.absolute)?));
         }
         Ok(())
     }
@@ -136,10 +140,10 @@ impl Disk for Folder {
     fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
         let directory = self.directory()?;
         let locks = lock::take(&directory)?;
-        let owned = Owned { lock: locks.stat()?, reserve: Reserve::new(&directory) };
-        self.state.lock().owned = Some(owned);
-        let guard = Guard { locks, state: Arc::clone(&self.state) };
-        // It was perhaps replaced between being opened and being locked.
+        let ownership = Ownership { lock: locks.stat()?, reserve: Reserve::new(&directory) };
+        self.handles.lock().ownership = Some(ownership);
+        let guard = LockGuard { locks, handles: Arc::clone(&self.handles) };
+        // The directory may have been replaced between opening and locking it.
         self.check()?;
         exposure::warn(&directory, &self.path)?;
         Ok(Box::new(guard))
@@ -160,9 +164,9 @@ impl Disk for Folder {
         let file = loop {
             match open_at(&*directory, name, flags) {
                 Ok(file) => break file,
-                // Only for writing: readers could use up what a rotation needs.
+                // Only for writing. Readers could use up the reserve that a rotation needs.
                 Err(Errno::MFILE | Errno::NFILE)
-                    if reserve.as_ref().is_some_and(|reserve| reserve.give_up()) => {}
+                    if reserve.as_ref().is_some_and(|reserve| reserve.release()) => {}
                 Err(error) => return Err(error.into()),
             }
         };
@@ -204,21 +208,21 @@ impl Disk for Folder {
     }
 }
 
-/// The lock of a directory, until it is dropped.
-struct Guard {
+/// The lock of a directory, released when it is dropped.
+struct LockGuard {
     locks: Locks,
-    state: Arc<Mutex<State>>,
+    handles: Arc<Mutex<Handles>>,
 }
 
-impl Drop for Guard {
+impl Drop for LockGuard {
     fn drop(&mut self) {
-        self.state.lock().owned = None;
+        self.handles.lock().ownership = None;
         self.locks.release();
     }
 }
 
 struct RealFile {
-    /// `None` only while it is dropped.
+    /// `None` only during the drop.
     file: Option<File>,
     directory: Arc<File>,
     name: String,
@@ -232,7 +236,7 @@ impl RealFile {
     }
 }
 
-/// Its descriptor goes to the reserve if that needs one.
+/// Releases the lock, and gives the descriptor to the reserve if that is not full.
 impl Drop for RealFile {
     fn drop(&mut self) {
         if self.is_locked.load(Ordering::Relaxed)
@@ -272,11 +276,11 @@ impl DiskFile for RealFile {
         if opened.links == 0 {
             return Ok(false);
         }
-        // A file that was moved has a link as well.
+        // A moved file has a link too, so the inode of the name is compared.
         match status::at(&self.directory, &self.name) {
-            Ok(here) => Ok(opened.inode == here.inode),
+            Ok(found) => Ok(opened.inode == found.inode),
             Err(Errno::NOENT) => Ok(false),
-            // It has a link. Where, cannot be told now.
+            // The file has a link; whether it is this name is unknown.
             Err(_) => Ok(true),
         }
     }

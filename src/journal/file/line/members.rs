@@ -1,21 +1,21 @@
-//! The members of a line: those of a record, and those that only a journal in a folder has.
+//! The members of a line: those of a record, and those that only the file journal writes.
 
 use std::borrow::Cow;
 
 use serde::de::{Error as _, IgnoredAny, MapAccess};
 
 use super::{CLOSE, Sum};
-use crate::journal::codec::{Extension, Record, Seen, Unreadable, next_text};
+use crate::journal::codec::{Extension, Record, SeenMembers, Unreadable, next_text};
 
-/// A line as it is read.
+/// A decoded line.
 ///
-/// A member that this version does not write is an error: it may change what the line means.
+/// A member that is unknown to this version is an error, because it may change the meaning of the line.
 pub(crate) type Line<'a> = Record<'a, LineMembers<'a>>;
 
-/// The members that a line has beside those of a record.
+/// The members of a line that are not part of a record.
 #[derive(Debug, Default)]
 pub(crate) struct LineMembers<'a> {
-    /// In the first line of an append: how many lines it has.
+    /// In the first line of an append: the number of its lines.
     pub(crate) lines: usize,
     /// In the first line of an append: the offset in this file up to which everything was synced before it.
     pub(crate) synced: u64,
@@ -26,23 +26,23 @@ pub(crate) struct LineMembers<'a> {
     pub(crate) sum: Option<Sum>,
     /// In a header: the version of the format.
     pub(crate) format: Option<u32>,
-    /// In a header.
+    /// In a header: the id of the store.
     pub(crate) store: Option<Cow<'a, str>>,
-    /// In the header of a segment: the revision before its first.
+    /// In the header of a segment: the revision before its first one.
     pub(crate) base: Option<u64>,
-    /// In a header of a backup: which part follows.
+    /// In a header of a backup: the name of the part that follows.
     pub(crate) part: Option<Cow<'a, str>>,
-    /// In the first header of a backup: all of its parts.
+    /// In the first header of a backup: the names of all parts.
     pub(crate) parts: Vec<Cow<'a, str>>,
-    seen: Seen,
+    seen: SeenMembers,
 }
 
 impl<'de> Extension<'de> for LineMembers<'de> {
     fn read<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         const NAMES: [&str; 10] =
             ["lines", "synced", "prev", "sum", "format", "store", "base", "part", "parts", "crc"];
-        if let Some(member) = NAMES.iter().position(|known| *known == name) {
-            self.seen.once(member as u8, name)?;
+        if let Some(member) = NAMES.iter().position(|member| *member == name) {
+            self.seen.insert(member as u8, name)?;
         }
         match name {
             "lines" => self.lines = map.next_value()?,
@@ -67,18 +67,18 @@ impl<'de> Extension<'de> for LineMembers<'de> {
 }
 
 impl<'a> Line<'a> {
-    /// The members of a line whose checksum is right.
+    /// Parses a line whose checksum is correct.
     ///
     /// # Errors
     ///
-    /// If this version cannot read it. Such a line is never cut.
+    /// If this version cannot decode the line. Such a line is never cut off.
     pub(crate) fn parse(line: &'a [u8]) -> Result<Self, Unreadable> {
         let line: Self = serde_json::from_slice(line)?;
         line.check_header_members()?;
         Ok(line)
     }
 
-    /// Refuse members of a header in any other line, for which `docs/journal.md` reserves them.
+    /// Rejects members of a header in other lines, where `docs/journal.md` reserves them for later versions.
     fn check_header_members(&self) -> Result<(), Unreadable> {
         let LineMembers { format, store, part, parts, .. } = &self.extra;
         let misplaced = [
@@ -92,13 +92,13 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Whether the line is a mark that the journal was closed.
+    /// Returns whether the line is a close mark.
     pub(crate) fn is_close(&self) -> bool {
         self.name == CLOSE
     }
 }
 
-/// Why a member that `docs/journal.md` reserves is refused. A version that writes it must read it.
+/// The error for a member that `docs/journal.md` reserves for later versions.
 fn reserved(name: &str) -> String {
     format!("the member {name:?} is written by a later version of mainspring: use that version")
 }

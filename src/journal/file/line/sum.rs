@@ -1,4 +1,4 @@
-//! A CRC-32C checksum, written as eight lowercase hexadecimal digits.
+//! [`Sum`]: a CRC-32C checksum, written as eight lowercase hexadecimal digits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,12 +17,12 @@ impl Sum {
         Self(crc32c::crc32c(bytes))
     }
 
-    /// The checksum of the bytes before, followed by these.
+    /// Returns the checksum of the previous bytes followed by these.
     pub(crate) fn and(self, bytes: &[u8]) -> Self {
         Self(crc32c::crc32c_append(self.0, bytes))
     }
 
-    /// Where the chain of a store begins: what its first append follows.
+    /// Returns the start of the chain of a store: the checksum that its first append follows.
     pub(crate) fn of_store(store: StoreId) -> Self {
         Self::of(store.to_string().as_bytes())
     }
@@ -41,7 +41,7 @@ impl FromStr for Sum {
         let is_lowercase = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         match u32::from_str_radix(text, 16) {
             Ok(sum) if is_lowercase && text.len() == 8 => Ok(Self(sum)),
-            _ => Err("a checksum is eight lowercase hexadecimal digits"),
+            _ => Err("invalid checksum; expected eight lowercase hexadecimal digits"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The end of the log, where appends go.
+//! [`Log`]: the end of the log, where appends are written.
 
 mod rotate;
 
@@ -12,21 +12,21 @@ use serde::de::DeserializeOwned;
 use crate::journal::file::SyncPolicy;
 use crate::journal::file::catalog::{Catalog, Unverified};
 use crate::journal::file::disk::DiskFile;
-use crate::journal::file::line::{After, CLOSE, encode_append, put_append, seal};
+use crate::journal::file::io_error::is_full;
+use crate::journal::file::line::{CLOSE, Predecessor, encode_append, put_append, seal};
 use crate::journal::file::segment::{Mark, SegmentInfo};
-use crate::journal::file::shortage::is_full;
 use crate::journal::{AppendError, Meter};
 use crate::model::{Change, StoreId};
 
-/// How much is allocated ahead, as newlines, so that the file stays text and a sync need not record a new
-/// length each time.
+/// How much is preallocated, so that a sync need not record a new length each time. Preallocated bytes are newlines,
+/// so that the file remains text.
 const AHEAD: usize = 1 << 20;
 
 static NEWLINES: [u8; AHEAD] = [b'\n'; AHEAD];
 
-/// How the log is written.
+/// Settings of the log.
 #[derive(Debug, Clone)]
-pub(crate) struct Writing {
+pub(crate) struct LogSettings {
     pub(crate) sync: SyncPolicy,
     pub(crate) segment_bytes: u64,
     pub(crate) store: StoreId,
@@ -35,27 +35,28 @@ pub(crate) struct Writing {
 pub(crate) struct Log {
     catalog: Arc<Catalog>,
     meter: Arc<Meter>,
-    writing: Writing,
+    settings: LogSettings,
     segment: SegmentInfo,
     file: Arc<dyn DiskFile>,
-    /// Where the next append begins.
+    /// The offset at which the next append begins.
     end: u64,
-    /// Up to where the file was synced.
+    /// The offset up to which the file is synced.
     synced: u64,
-    /// How long the file is.
+    /// The length of the file, including preallocated newlines.
     length: u64,
-    /// The last append of changes. Marks that the journal was closed may follow it.
+    /// The last append of changes. Close marks may follow it.
     last: Mark,
-    /// When to try again to begin the next segment, and how long to wait after that.
+    /// When a rotation that has failed is tried again, and the delay after that attempt.
     postponed: Option<(Instant, Duration)>,
-    /// When the oldest append was made that is not synced.
+    /// When the oldest unsynced append was made.
     unsynced_since: Option<Instant>,
-    /// Why nothing is written any more.
+    /// The cause of a permanent failure, after which nothing is written any more.
     failed: Option<Arc<str>>,
     buffer: Vec<u8>,
 }
 
-/// A segment's file as it has to be before anything is appended: cut at its end, or with a header.
+/// Prepares the file of a segment for appends: truncates it to `end`, or writes the header if it has none. Returns the
+/// length of the file.
 pub(crate) fn begin(file: &dyn DiskFile, segment: &SegmentInfo, end: u64) -> io::Result<u64> {
     let header = segment.header();
     let end = if end < header.len() as u64 {
@@ -66,17 +67,17 @@ pub(crate) fn begin(file: &dyn DiskFile, segment: &SegmentInfo, end: u64) -> io:
         file.set_length(end)?;
         end
     };
-    // What a killed process has written may not be synced yet, and is about to count.
+    // A killed process may have written appends that are not synced. From here on they count as recovered.
     file.sync()?;
     Ok(end)
 }
 
 impl Log {
-    /// Go on at the end of a segment that [has begun](begin).
+    /// Continues at the end of a segment that was [prepared](begin).
     pub(crate) fn new(
         catalog: Arc<Catalog>,
         meter: Arc<Meter>,
-        writing: Writing,
+        settings: LogSettings,
         (segment, file): (SegmentInfo, Arc<dyn DiskFile>),
         end: u64,
         last: Mark,
@@ -85,7 +86,7 @@ impl Log {
         Self {
             catalog,
             meter,
-            writing,
+            settings,
             segment,
             file,
             end,
@@ -99,7 +100,7 @@ impl Log {
         }
     }
 
-    /// Append the changes that follow a revision, as safely as was asked for.
+    /// Appends the changes that follow a revision, and syncs them as the policy requires.
     pub(crate) fn append<T: Serialize + DeserializeOwned>(
         &mut self,
         after: u64,
@@ -112,21 +113,21 @@ impl Log {
             return Err(AppendError::Unknown(self.lose(cause)));
         }
         if self.catalog.has_sync_failed() {
-            // That of a compaction: what was appended before it may be gone.
-            return Err(self.fail("sync it", &io::Error::other("a sync has failed before")));
+            // A sync by a compaction: appends before it may be lost.
+            return Err(self.fail("sync", &io::Error::other("an earlier sync has failed")));
         }
         let Some(last) = changes.last() else { return Ok(()) };
         if after != self.last.revision {
             return Err(AppendError::Conflict);
         }
         self.rotate_if_full()?;
-        let after = After { synced: self.synced, prev: self.last.sum };
+        let after = Predecessor { synced: self.synced, prev: self.last.sum };
         let encoded = encode_append(&mut self.buffer, changes, after);
         let sum = encoded.map_err(|why| AppendError::Invalid(why.to_string().into()))?;
         self.write()?;
         self.last = Mark { revision: last.revision, offset: self.end, sum };
         let bytes = self.buffer.len() as u64;
-        match self.writing.sync {
+        match self.settings.sync {
             SyncPolicy::Always => {
                 self.sync()?;
                 self.meter.appended(bytes, true);
@@ -143,63 +144,63 @@ impl Log {
         Ok(())
     }
 
-    /// Write what is in the buffer at the end. If there is no room, the file is as it was before.
+    /// Writes the buffer at the end of the log. If there is no space, the file is unchanged.
     fn write(&mut self) -> Result<(), AppendError> {
         let bytes = self.buffer.len() as u64;
         let end = self.end + bytes;
         if end > self.length {
-            // Writing behind the end of a file that was cut would hide that.
+            // If another program has truncated the file, writing behind its end would hide that.
             self.verify_segment().map_err(AppendError::Unknown)?;
         }
         if let Err(error) = self.file.write_all_at(&self.buffer, self.end) {
-            return Err(self.cut_back("write to it", &error));
+            return Err(self.undo_write("write", &error));
         }
         if end > self.length {
             self.length = end;
-            // No further than this segment grows. If there is no room for it, it can be done without.
-            let ahead = self.writing.segment_bytes.saturating_sub(end).min(AHEAD as u64);
+            // Not beyond the size of a segment. Preallocation is optional: without space, the file is truncated again.
+            let ahead = self.settings.segment_bytes.saturating_sub(end).min(AHEAD as u64);
             if let Err(error) = self.file.write_all_at(&NEWLINES[..ahead as usize], end) {
                 if !is_full(&error) {
-                    return Err(self.fail("write to it", &error));
+                    return Err(self.fail("write", &error));
                 }
                 if let Err(error) = self.file.set_length(end) {
-                    return Err(self.fail("cut it", &error));
+                    return Err(self.fail("truncate", &error));
                 }
             } else {
                 self.length += ahead;
             }
-            self.catalog.has_grown(self.length);
+            self.catalog.set_length(self.length);
         }
         self.end = end;
         Ok(())
     }
 
-    /// An append failed half-way. Where there was no room, and the half can be taken back, nothing was
-    /// written.
-    fn cut_back(&mut self, action: &str, error: &io::Error) -> AppendError {
+    /// Handles an append that was written partially. If there was no space and the file can be truncated to its old
+    /// end, certainly nothing was written; every other failure is permanent.
+    fn undo_write(&mut self, action: &str, error: &io::Error) -> AppendError {
         if !is_full(error) {
             return self.fail(action, error);
         }
-        match self.cut(self.end) {
+        match self.truncate(self.end) {
             Ok(()) => AppendError::Full(self.cause(action, error)),
-            Err(error) => self.fail("cut it", &error),
+            Err(error) => self.fail("truncate", &error),
         }
     }
 
-    fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.catalog.cut(&*self.file, length)?;
+    fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.catalog.truncate(&*self.file, length)?;
         self.length = length;
         Ok(())
     }
 
-    /// Which file it is, what was tried, and what the system said.
+    /// The message for a failed operation: the file, the action, and the error of the system.
     fn cause(&self, action: &str, error: &io::Error) -> Arc<str> {
         let path = self.catalog.disk().path().join(self.segment.file());
         format!("{}: cannot {action}: {error}", path.display()).into()
     }
 
-    /// Nothing is written any more: what the system has made of what it could not write is not known, and
-    /// it forgets that it could not.
+    /// Enters the permanent failure: nothing is written any more. Predecessor a failed write or sync it is unknown which
+    /// data is on the disk, and the system reports such an error only once.
     fn fail(&mut self, action: &str, error: &io::Error) -> AppendError {
         AppendError::Unknown(self.failure(action, error))
     }
@@ -208,9 +209,9 @@ impl Log {
         if let Some(cause) = &self.failed {
             return Arc::clone(cause);
         }
-        // In a directory that was removed every call fails, and none of the errors says why.
+        // In a removed directory every call fails, and none of the errors states the cause.
         if let Err(Unverified::Lost(cause)) = self.catalog.verify() {
-            tracing::error!(action, %error, "a call failed in a directory that is lost");
+            tracing::error!(action, %error, "an operation failed because the directory is lost");
             return self.lose(cause);
         }
         let cause = self.cause(action, error);
@@ -219,14 +220,14 @@ impl Log {
         cause
     }
 
-    /// Nothing is written any more: the files are not those that the next start will find.
+    /// Enters the permanent failure because the files are not those that the next start will find.
     fn lose(&mut self, cause: Arc<str>) -> Arc<str> {
         self.failed = Some(Arc::clone(&cause));
         cause
     }
 
-    /// What was synced counts only if the next start finds it: in a file that still has its name, and that
-    /// nothing else has cut or written to.
+    /// Verifies that the next start will find what was synced: the file must still have its name, and no other program
+    /// may have truncated or extended it.
     fn verify_segment(&mut self) -> Result<(), Arc<str>> {
         let length = match (self.file.is_linked(), self.file.length()) {
             (Ok(true), Ok(length)) if length == self.length => return Ok(()),
@@ -234,18 +235,18 @@ impl Log {
             (Ok(false), _) => {
                 return Err(match self.catalog.verify() {
                     Err(Unverified::Lost(cause)) => self.lose(cause),
-                    _ => self.failure("verify it", &io::Error::other("its name was changed")),
+                    _ => self.failure("verify", &io::Error::other("its name was changed")),
                 });
             }
-            (Err(error), _) | (_, Err(error)) => return Err(self.failure("verify it", &error)),
+            (Err(error), _) | (_, Err(error)) => return Err(self.failure("verify", &error)),
         };
         let cause = self.catalog.lose_changed(&self.segment.file(), length, self.length);
         Err(self.lose(cause))
     }
 
-    /// In what time the log has to be synced, if it has to be.
+    /// The time until the next sync is due, if there is one.
     pub(crate) fn sync_in(&self) -> Option<Duration> {
-        match self.writing.sync {
+        match self.settings.sync {
             SyncPolicy::Every(period) if self.failed.is_none() => {
                 Some(period.saturating_sub(self.unsynced_since?.elapsed()))
             }
@@ -260,7 +261,7 @@ impl Log {
     fn try_sync(&mut self) -> Result<(), Arc<str>> {
         let start = Instant::now();
         if let Err(error) = self.catalog.sync(&*self.file) {
-            return Err(self.failure("sync it", &error));
+            return Err(self.failure("sync", &error));
         }
         self.meter.synced(start.elapsed());
         self.verify_segment()?;
@@ -270,28 +271,29 @@ impl Log {
         Ok(())
     }
 
-    /// Cut off what was allocated ahead, and sync.
+    /// Removes the preallocated newlines, and syncs.
     fn trim(&mut self) -> Result<(), Arc<str>> {
-        // Cutting would make a file that was cut by another program as long as it should be.
+        // Verified first: setting the length would extend a file that another program has truncated.
         self.verify_segment()?;
         if self.length > self.end
-            && let Err(error) = self.cut(self.end)
+            && let Err(error) = self.truncate(self.end)
         {
-            return Err(self.failure("cut it", &error));
+            return Err(self.failure("truncate", &error));
         }
         self.try_sync()
     }
 
-    /// Sync, leave a mark that says that everything was, and let the manifest say so.
+    /// Syncs, records that in the manifest, and appends a close mark, which states that everything before it is
+    /// synced.
     pub(crate) fn close(&mut self) -> Result<(), Arc<str>> {
         let closed = self.try_close();
         self.catalog.save_last_mark();
-        match (closed, self.writing.sync) {
-            // What was acknowledged is not where the next start looks for it.
+        match (closed, self.settings.sync) {
+            // Acknowledged changes are not where the next start looks for them.
             (Err(cause), _) if self.catalog.lost().is_some() => Err(cause),
-            // What was acknowledged was synced before.
+            // Acknowledged changes were synced before.
             (Err(error), SyncPolicy::Always) => {
-                tracing::warn!(%error, "the journal could not be closed as it should be");
+                tracing::warn!(%error, "cannot close the journal cleanly");
                 Ok(())
             }
             (Err(cause), _) => Err(cause),
@@ -308,26 +310,26 @@ impl Log {
         }
         self.try_sync()?;
         if let Err(error) = self.catalog.save_mark() {
-            tracing::warn!(%error, "the manifest could not be written at the end");
+            tracing::warn!(%error, "cannot write the manifest while closing the journal");
         }
         self.buffer.clear();
         let revision = self.last.revision;
         let _ = write!(self.buffer, "{{\"record\":\"{CLOSE}\",\"revision\":{revision}");
-        put_append(&mut self.buffer, 1, After { synced: self.synced, prev: self.last.sum });
+        put_append(&mut self.buffer, 1, Predecessor { synced: self.synced, prev: self.last.sum });
         seal(&mut self.buffer, 0);
         let end = self.end + self.buffer.len() as u64;
-        // Where newlines were allocated ahead, it needs no room.
+        // In preallocated newlines this needs no space.
         let marked = self
             .file
             .write_all_at(&self.buffer, self.end)
-            .and_then(|()| self.cut(end))
+            .and_then(|()| self.truncate(end))
             .and_then(|()| self.file.sync());
         match marked {
             Ok(()) => self.end = end,
-            // Everything is synced all the same. Without the mark the next start has to be careful.
+            // Everything is synced. Without the mark, the next start assumes that the store was killed.
             Err(error) => {
-                tracing::warn!(%error, "the journal could not be marked as closed");
-                let _ = self.cut(self.end);
+                tracing::warn!(%error, "cannot write the close mark of the journal");
+                let _ = self.truncate(self.end);
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Going on in another segment.
+//! Rotation: continuing the log in another segment.
 
 use std::io;
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use super::{Log, begin};
 use crate::journal::AppendError;
 use crate::journal::file::catalog::RotateError;
 use crate::journal::file::disk::DiskFile;
+use crate::journal::file::io_error::is_transient;
 use crate::journal::file::segment::{Mark, SegmentInfo};
-use crate::journal::file::shortage::is_shortage;
 
-/// How long a rotation that found no room or no descriptor is put off, at first and at most.
+/// The first and the longest delay before a rotation that found no space or file descriptor is tried again.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
 impl Log {
-    /// Go on in another segment if this one is large enough. Where there is no room or no descriptor for it, appends
-    /// go on in this one, and it is tried again later.
+    /// Rotates if the current segment is large enough. If there is no space or no file descriptor for another one,
+    /// appends continue in the current segment, and the rotation is tried again later.
     pub(super) fn rotate_if_full(&mut self) -> Result<(), AppendError> {
         let is_due = self.postponed.is_none_or(|(next, _)| Instant::now() >= next);
-        if self.end < self.writing.segment_bytes || !is_due {
+        if self.end < self.settings.segment_bytes || !is_due {
             return Ok(());
         }
         match self.begin_next() {
@@ -28,7 +28,7 @@ impl Log {
                 if self.postponed.take().is_some() {
                     tracing::info!(
                         segment = self.segment.file(),
-                        "the log goes on in a new segment"
+                        "the log continues in a new segment"
                     );
                 }
                 Ok(())
@@ -37,41 +37,41 @@ impl Log {
                 let wait = self.postponed.map_or(FIRST_RETRY, |(_, wait)| wait);
                 tracing::warn!(
                     segment = self.segment.file(), %error, retry_in = ?wait,
-                    "the next segment of the log cannot be begun: appends go on in this one"
+                    "cannot create the next segment of the log; appends continue in the current one"
                 );
                 let longer = (wait * 2).min(LONGEST_RETRY);
                 self.postponed = Some((Instant::now() + wait, longer));
                 Ok(())
             }
             Err(RotateError::Unknown(error)) => {
-                Err(self.fail("begin the next segment after it", &error))
+                Err(self.fail("create the next segment after it", &error))
             }
         }
     }
 
-    /// Go on in another segment now, unless this one has no appends.
+    /// Rotates now, unless the current segment has no appends.
     ///
     /// # Errors
     ///
-    /// [`AppendError::Full`] if the log stays in this one.
+    /// [`AppendError::Full`] if the log continues in the current segment.
     pub(crate) fn rotate(&mut self) -> Result<(), AppendError> {
         if let Some(cause) = &self.failed {
             return Err(AppendError::Unknown(Arc::clone(cause)));
         }
-        const ACTION: &str = "begin the next segment after it";
+        const ACTION: &str = "create the next segment after it";
         self.begin_next().map_err(|error| match error {
             RotateError::Unchanged(error) => AppendError::Full(self.cause(ACTION, &error)),
             RotateError::Unknown(error) => self.fail(ACTION, &error),
         })
     }
 
-    /// Go on in another segment, unless this one has no appends.
+    /// Continues in another segment, unless the current one has no appends.
     fn begin_next(&mut self) -> Result<(), RotateError> {
         let Mark { revision, sum, .. } = self.last;
         if revision == self.segment.base {
             return Ok(());
         }
-        let next = SegmentInfo::new(revision, self.writing.store, sum);
+        let next = SegmentInfo::new(revision, self.settings.store, sum);
         let (file, end) = self.create(&next)?;
         if let Err(cause) = self.trim() {
             let _ = self.catalog.disk().remove(&next.file());
@@ -79,7 +79,7 @@ impl Log {
         }
         let rotated = self.catalog.rotate(revision, self.end, next.clone(), (&file, end));
         if let Err(RotateError::Unchanged(_)) = &rotated {
-            // The next start removes it if this cannot.
+            // If this fails, the next start removes the file.
             let _ = self.catalog.disk().remove(&next.file());
         }
         rotated?;
@@ -90,7 +90,7 @@ impl Log {
         Ok(())
     }
 
-    /// The file of the next segment, with its header.
+    /// Creates the file of the next segment, with its header.
     fn create(&self, next: &SegmentInfo) -> Result<(Arc<dyn DiskFile>, u64), RotateError> {
         let disk = self.catalog.disk();
         let create = || -> io::Result<_> {
@@ -101,8 +101,8 @@ impl Log {
             Ok((file, end))
         };
         create().map_err(|error| {
-            if is_shortage(&error) {
-                // The next start removes it if this cannot.
+            if is_transient(&error) {
+                // If this fails, the next start removes the file.
                 let _ = disk.remove(&next.file());
                 RotateError::Unchanged(error)
             } else {

@@ -1,4 +1,4 @@
-//! A copy of a folder beside it.
+//! Copy of a directory, made before a repair changes it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::journal::file::disk::{Disk, DiskFile, LOCK};
 use crate::journal::file::folder::Folder;
 
-/// How much is copied at once.
-const PIECE: usize = 1 << 20;
+/// The size of the chunks in which files are copied.
+const CHUNK: usize = 1 << 20;
 
-/// Copy every file to `<folder>.backup-<n>`, the first that is not there yet, and sync the copy. Only this user
-/// can read it, also if the original is readable by others.
+/// Copies every file to `<directory>.backup-<n>`, with the first `n` that is free, and syncs the copy. Only this user
+/// can read the copy, even if other users can read the original.
 pub(super) fn copy(disk: &dyn Disk) -> io::Result<PathBuf> {
     let path = disk.path();
     let to = free_name(&path)?;
@@ -26,17 +26,17 @@ pub(super) fn copy(disk: &dyn Disk) -> io::Result<PathBuf> {
 fn copy_file(from: &dyn DiskFile, to: &dyn DiskFile) -> io::Result<()> {
     let mut offset = 0;
     loop {
-        let piece = from.read_some(offset, PIECE)?;
-        if piece.is_empty() {
+        let chunk = from.read_some(offset, CHUNK)?;
+        if chunk.is_empty() {
             return to.sync();
         }
-        to.write_all_at(&piece, offset)?;
-        offset += piece.len() as u64;
+        to.write_all_at(&chunk, offset)?;
+        offset += chunk.len() as u64;
     }
 }
 
 fn free_name(path: &Path) -> io::Result<PathBuf> {
-    // `.` and the like have no name.
+    // A path such as `.` has no file name.
     let path = path.canonicalize()?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let names = (1_u32..).map(|n| path.with_file_name(format!("{name}.backup-{n}")));

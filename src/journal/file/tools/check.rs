@@ -1,4 +1,4 @@
-//! Whether a folder is as it should be.
+//! Verification of the directory of a journal.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,24 +12,24 @@ use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
 use crate::journal::file::replay::{Progress, replay};
 
-/// How often to look again at what is not as it should be, as long as it is another thing each time.
+/// How often a directory with problems is checked again, as long as the result changes.
 const ATTEMPTS: usize = 4;
 
-/// What [`check`] found.
+/// Report of [`check`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CheckReport {
-    /// The folder.
+    /// The directory.
     pub folder: PathBuf,
-    /// The id of the store, if the manifest tells it.
+    /// The id of the store, if the manifest can be read.
     pub store: Option<String>,
-    /// The newest revision that a start would find, if it would not refuse.
+    /// The newest revision that a start would recover, unless it would fail.
     pub revision: Option<u64>,
-    /// What is wrong with the manifest.
+    /// The problem of the manifest, if there is one.
     pub manifest: Option<Problem>,
     /// The snapshots and the segments.
     pub files: Vec<CheckedFile>,
-    /// Files that do not belong to the journal: what was cut off and kept, or left half done.
+    /// Files that do not belong to the journal, such as saved ends of the log and incomplete files.
     pub others: Vec<String>,
     /// What a start would do.
     pub verdict: Verdict,
@@ -39,13 +39,13 @@ pub struct CheckReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CheckedFile {
-    /// Its name.
+    /// The name of the file.
     pub name: String,
-    /// Its length.
+    /// The length of the file in bytes.
     pub bytes: u64,
-    /// The newest revision in it, as far as it is good.
+    /// The newest revision in the intact part of the file.
     pub revision: u64,
-    /// What is wrong with it.
+    /// The problem of the file, if there is one.
     pub problem: Option<Problem>,
 }
 
@@ -54,26 +54,27 @@ pub struct CheckedFile {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Open it as it is.
+    /// Open the journal without changes.
     Open,
-    /// Open it, and put aside the end of the log, which was never known to be synced.
+    /// Open the journal, and cut off the incomplete end of the log, which was not known to be synced. It is saved in a
+    /// separate file.
     Cut {
         /// The file.
         file: String,
-        /// Where the end begins that would be cut off.
+        /// The offset at which the file would be cut.
         offset: u64,
-        /// What is wrong there.
+        /// What is wrong at that offset.
         what: String,
     },
-    /// Refuse.
+    /// Fail.
     Refuse {
-        /// Why.
+        /// The error.
         why: String,
     },
 }
 
 impl CheckReport {
-    /// Whether something that was acknowledged is damaged, even if a start would do without it.
+    /// Returns whether acknowledged data is damaged, even if a start does not need it.
     pub fn is_damaged(&self) -> bool {
         let is_bad = |problem: &&Problem| problem.kind != ProblemKind::Torn;
         let problems = self.files.iter().filter_map(|file| file.problem.as_ref());
@@ -82,27 +83,47 @@ impl CheckReport {
     }
 }
 
-/// Read everything, and say what is intact, what is damaged and where, and what a start would do about it.
+/// Reads everything, and reports which files are intact, where others are damaged, and what a start would do.
 ///
-/// Changes nothing, and works beside a running store.
+/// It changes nothing, and works while a store is running.
 ///
 /// # Errors
 ///
-/// If there is no journal, or the system does not let it be read. Damage is no error: it is in the report.
+/// If there is no journal, or it cannot be read. Damage is not an error; it is part of the report.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = std::env::temp_dir().join(format!("mainspring-check-{}", std::process::id()));
+/// use mainspring::Store;
+/// use mainspring::journal::FileJournal;
+/// use mainspring::journal::file::tools::{Verdict, check};
+///
+/// let store = Store::<u32>::builder().journal(FileJournal::open(&directory)).spawn();
+/// store.set("k", 7).await?;
+/// store.shutdown().await?;
+///
+/// let report = check(&directory, &mut |_| {})?;
+/// assert_eq!((report.verdict, report.revision), (Verdict::Open, Some(1)));
+/// # std::fs::remove_dir_all(&directory)?;
+/// # Ok(()) }
+/// ```
 pub fn check(
     folder: impl AsRef<Path>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<CheckReport, FileError> {
     let disk = disk(folder.as_ref());
     let mut report = check_once(&*disk, progress)?;
-    // A store that is running writes the end and replaces the manifest. What stays wrong is wrong.
+    // A running store changes the end of the log and the manifest. A problem that does not change is real.
     for _ in 0..ATTEMPTS {
         if !report.is_damaged() && report.verdict == Verdict::Open {
             break;
         }
         std::thread::sleep(Duration::from_millis(50));
-        let before = std::mem::replace(&mut report, check_once(&*disk, progress)?);
-        if report == before {
+        let previous = std::mem::replace(&mut report, check_once(&*disk, progress)?);
+        if report == previous {
             break;
         }
     }
@@ -115,7 +136,7 @@ fn check_once(
 ) -> Result<CheckReport, FileError> {
     let total = 2 * bytes_in(disk);
     let mut done = 0;
-    let inventory = Inventory::take(disk, Scope::Listed, &mut |bytes| {
+    let inventory = Inventory::read(disk, Scope::Listed, &mut |bytes| {
         done += bytes;
         progress(Progress { done: done.min(total), total });
     })?;
@@ -142,8 +163,9 @@ fn check_once(
         report.verdict = Verdict::Refuse { why };
         return Ok(report);
     };
-    let mut on = |now: Progress| progress(Progress { done: (done + now.done).min(total), total });
-    match replay(disk, manifest, &mut on, &mut |_: Recovered<Raw>| Ok(())) {
+    let mut report_progress =
+        |now: Progress| progress(Progress { done: (done + now.done).min(total), total });
+    match replay(disk, manifest, &mut report_progress, &mut |_: Recovered<Raw>| Ok(())) {
         Ok(replayed) => {
             report.revision = Some(replayed.revision);
             if let (Some(damage), Some(last)) = (replayed.damage, manifest.segments.last()) {
@@ -156,7 +178,7 @@ fn check_once(
     Ok(report)
 }
 
-/// How much there is to read.
+/// Returns the size of all files.
 pub(super) fn bytes_in(disk: &dyn Disk) -> u64 {
     let names = disk.names().unwrap_or_default();
     let lengths = names.iter().filter_map(|name| disk.open(name).ok()?.length().ok());

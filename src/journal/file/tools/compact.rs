@@ -1,4 +1,4 @@
-//! A snapshot in the place of the log, while no store is running.
+//! Compaction of a journal while no store is running.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -21,42 +21,43 @@ use crate::journal::file::replay::Progress;
 use crate::journal::file::snapshot::SnapshotWriter;
 use crate::model::{StoreId, Timestamp};
 
-/// What [`compact`] has done.
+/// Report of [`compact`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CompactReport {
     /// The revision of the snapshot.
     pub revision: u64,
-    /// How many entries it has.
+    /// The number of entries in the snapshot.
     pub entries: u64,
-    /// The bytes of the journal before.
+    /// The size of the journal in bytes before the compaction.
     pub before: u64,
-    /// And after.
+    /// The size of the journal in bytes after the compaction.
     pub after: u64,
 }
 
-/// Write everything as a snapshot, which takes the place of the log, but for so many bytes of the newest
-/// changes that are kept for those who ask for them.
+/// Writes everything as a snapshot that replaces the log, except for `history_bytes` of the newest changes, which are
+/// kept for subscribers that resume at older revisions.
 ///
-/// Needs the folder for itself, and opens it as a start does: what a crash has left incomplete is put aside. A
-/// running store compacts by itself: see [`Store::compact`](crate::Store::compact).
+/// It opens the directory as a start does, so an append that a crash has left incomplete is cut off and saved in a
+/// separate file. A running store compacts automatically; see [`Store::compact`](crate::Store::compact).
 ///
 /// # Errors
 ///
-/// If a store has it open, if a start would refuse it, or if it cannot be written to. Then the log stays.
+/// If a store has the directory open, if a store could not start from it, or if it cannot be written. Then the log
+/// stays as it is.
 pub fn compact(
     folder: impl AsRef<Path>,
     history_bytes: u64,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<CompactReport, FileError> {
     let disk = disk(folder.as_ref());
-    // How it is synced is for the next start to say: until then it stays as it was.
+    // The policy in the manifest is kept; the next start sets it.
     let sync = manifest(&*disk)?.sync.parse().unwrap_or(SyncPolicy::Always);
     let meter = Arc::<Meter>::default();
     let mut loaded = Loaded::new();
     let Opened { mut log, catalog, store, _lock } =
         recover(&disk, None, (sync, u64::MAX), &meter, progress, &mut |recovered| {
-            loaded.take(recovered);
+            loaded.apply(recovered);
             Ok(())
         })?;
     let before = meter.stats().bytes;
@@ -67,17 +68,17 @@ pub fn compact(
         Ok(0)
     };
     if written.is_err() {
-        // Above all where there is no room left.
+        // Frees the space, which matters most on a full disk.
         let _ = disk.remove(SNAPSHOT_TEMPORARY);
     }
-    // Also if it stays as it was: nothing is lost.
+    // Closed also if the compaction has failed, so that the next start knows that nothing was lost.
     let closed = log.close();
     let entries = written?;
     closed.map_err(|cause| FileError::Impossible(cause.to_string()))?;
     Ok(CompactReport { revision, entries, before, after: meter.stats().bytes })
 }
 
-/// A snapshot of everything, in the place of the log. Answers the number of its entries.
+/// Replaces the log by a snapshot. Returns the number of its entries.
 fn write(
     disk: &Arc<dyn Disk>,
     (log, catalog): (&mut Log, &Catalog),
@@ -89,7 +90,7 @@ fn write(
     let io = |action| FileError::io(path.clone(), action);
     log.rotate().map_err(|error| FileError::Impossible(error.to_string()))?;
     let mut writer =
-        SnapshotWriter::create(Arc::clone(disk), store).map_err(io("write a snapshot to it"))?;
+        SnapshotWriter::create(Arc::clone(disk), store).map_err(io("write a snapshot"))?;
     let (mut entries, mut written) = (0, Ok(()));
     loaded.each(Timestamp::from_nanos(0), |key, entry| {
         entries += 1;
@@ -97,8 +98,8 @@ fn write(
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     written?;
-    let prev = catalog.sum_at(loaded.revision()).map_err(io("read it back"))?;
-    let snapshot = writer.finish(loaded.revision(), prev).map_err(io("write a snapshot to it"))?;
-    catalog.install(snapshot, history_bytes).map_err(io("write its manifest"))?;
+    let prev = catalog.sum_at(loaded.revision()).map_err(io("read back the log"))?;
+    let snapshot = writer.finish(loaded.revision(), prev).map_err(io("write a snapshot"))?;
+    catalog.install(snapshot, history_bytes).map_err(io("write the manifest"))?;
     Ok(entries)
 }

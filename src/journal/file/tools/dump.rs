@@ -1,20 +1,20 @@
-//! The changes, as the log has them.
+//! [`Dump`]: reads the changes in the log.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{disk, manifest, patiently};
+use super::{disk, manifest, retry_read};
 use crate::journal::file::disk::{Disk, DiskFile};
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::Sum;
-use crate::journal::file::lines::LITTLE;
+use crate::journal::file::lines::SHORT_READ;
 use crate::journal::file::manifest::Manifest;
 use crate::journal::file::scan::{Damage, Expected, ScanError, append_at, scan};
 use crate::journal::file::segment::{SegmentInfo, read_header, unknown_format};
 
-/// Reads the log line by line, beside a running store if there is one, and goes on as it grows.
+/// Reads the log line by line, also while a store is running, and continues as it grows.
 ///
-/// A line may be told of the moment before it is synced.
+/// A line may be returned shortly before it is synced.
 ///
 /// # Examples
 ///
@@ -39,13 +39,13 @@ pub struct Dump {
     from: u64,
     to: u64,
     segment: SegmentInfo,
-    /// What follows is read from here on; at 0 the header is still to be read.
+    /// The offset of the next append; 0 before the header was read.
     at: u64,
-    /// The checksum that the next append follows; `None` in format 1.
+    /// The checksum that the next append must follow; `None` in format 1.
     sum: Option<Sum>,
     /// The newest revision that was read.
     revision: u64,
-    /// Lines that were read, and are not yet told.
+    /// Lines that were read and not yet returned.
     lines: std::vec::IntoIter<DumpLine>,
 }
 
@@ -53,25 +53,26 @@ pub struct Dump {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DumpLine {
-    /// Its revision; that of a batch is the last of its changes.
+    /// The revision; for a batch, that of its last change.
     pub revision: u64,
     /// The JSON, without the newline.
     pub text: String,
 }
 
 impl Dump {
-    /// The changes from a revision, or the oldest there is, to a revision, or the newest that ever comes.
+    /// Opens the log. `from` and `to` are the first and the last revision to read; by default, all changes are read,
+    /// and the end is never reached.
     ///
     /// # Errors
     ///
-    /// If there is no journal, or it no longer has the first of them.
+    /// If there is no journal, or the first revision was compacted.
     pub fn open(
         folder: impl AsRef<Path>,
         from: Option<u64>,
         to: Option<u64>,
     ) -> Result<Self, FileError> {
         let disk = disk(folder.as_ref());
-        let manifest = patiently(|| manifest(&*disk))?;
+        let manifest = retry_read(|| manifest(&*disk))?;
         let oldest = manifest.oldest();
         let from = from.unwrap_or(oldest + 1).max(1);
         let segment = manifest.segments.iter().rfind(|segment| segment.base < from).cloned();
@@ -89,44 +90,44 @@ impl Dump {
         })
     }
 
-    /// Whether everything that was asked for has been told.
+    /// Returns whether the last revision was returned.
     pub fn is_done(&self) -> bool {
         self.lines.len() == 0 && self.revision >= self.to
     }
 
-    /// The next line; `None` if there is none yet.
+    /// Returns the next line, or `None` if there is none yet.
     ///
     /// # Errors
     ///
-    /// If the log is damaged, if what follows was compacted away, or if the store has a new id, so that what
-    /// was told of it may not have happened.
+    /// If the log is damaged, if the next changes were compacted, or if the store has a new id, so that lines that
+    /// were already returned may have been lost.
     pub fn next_line(&mut self) -> Result<Option<DumpLine>, FileError> {
         loop {
             if let Some(line) = self.lines.next() {
                 return Ok(Some(line));
             }
-            if self.revision >= self.to || !patiently(|| self.read_more())? {
+            if self.revision >= self.to || !retry_read(|| self.read_more())? {
                 return Ok(None);
             }
         }
     }
 
-    /// Read some more lines, which may be none of those asked for. Whether there was anything.
+    /// Reads more lines, which may all be before the first revision. Returns whether there were any.
     fn read_more(&mut self) -> Result<bool, FileError> {
-        // First: whatever it says of the segment is in the file by now.
+        // The manifest is read before the segment, so that the segment has at least what the manifest records.
         let disk = Arc::clone(&self.disk);
         let manifest = manifest(&*disk)?;
         if manifest.store != self.store {
             return Err(FileError::Impossible(format!(
-                "{}: the store has a new id since revision {}: dump it again",
+                "{}: the store has a new id since revision {}; start the dump again",
                 disk.path().display(),
                 self.revision
             )));
         }
         let listed = manifest.segments.iter().find(|listed| listed.base == self.segment.base);
         let Some(listed) = listed else {
-            // It was read to its end, perhaps: then what follows is still there.
-            if self.go_on(&manifest)? {
+            // If the removed segment was read to its end, the next one may still exist.
+            if self.open_next_segment(&manifest)? {
                 return Ok(true);
             }
             return Err(compacted(&*disk, manifest.oldest()));
@@ -134,15 +135,15 @@ impl Dump {
         self.segment = listed.clone();
         let path = disk.path().join(self.segment.file());
         let io = |action| FileError::io(path.clone(), action);
-        let file = disk.open(&self.segment.file()).map_err(io("open it"))?;
+        let file = disk.open(&self.segment.file()).map_err(io("open"))?;
         if self.at == 0 {
-            self.read_header(&path, &file.read_some(0, LITTLE).map_err(io("read it"))?)?;
+            self.read_header(&path, &file.read_some(0, SHORT_READ).map_err(io("read"))?)?;
         }
-        if self.read_appends(&*file).map_err(io("read it"))?? {
+        if self.read_appends(&*file).map_err(io("read"))?? {
             return Ok(true);
         }
         match self.segment.end {
-            Some(end) if end == self.revision => self.go_on(&manifest),
+            Some(end) if end == self.revision => self.open_next_segment(&manifest),
             Some(_) => {
                 let what = "the segment is shorter than it was";
                 Err(FileError::Damaged { path, offset: self.at, what })
@@ -151,7 +152,7 @@ impl Dump {
         }
     }
 
-    /// Where the appends begin.
+    /// Reads the header, which sets the offset of the first append.
     fn read_header(&mut self, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
         if let Some(format) = unknown_format(bytes) {
             return Err(FileError::Format { path: path.into(), format });
@@ -164,8 +165,8 @@ impl Dump {
         Ok(())
     }
 
-    /// In the next segment.
-    fn go_on(&mut self, manifest: &Manifest) -> Result<bool, FileError> {
+    /// Continues in the next segment. Returns whether there is one.
+    fn open_next_segment(&mut self, manifest: &Manifest) -> Result<bool, FileError> {
         let next = manifest.segments.iter().find(|next| next.base == self.revision);
         let Some(next) = next.filter(|next| next.base > self.segment.base) else {
             return Ok(false);
@@ -174,23 +175,23 @@ impl Dump {
         Ok(true)
     }
 
-    /// The whole appends from here on.
+    /// Reads the intact appends from the current offset on. Returns whether there were any.
     fn read_appends(&mut self, file: &dyn DiskFile) -> std::io::Result<Result<bool, FileError>> {
-        // The end is newlines, or where the file ends.
+        // The log ends with preallocated newlines or with the end of the file.
         if matches!(file.read_some(self.at, 1)?[..], [] | [b'\n']) {
             return Ok(Ok(false));
         }
         let bytes = file.read_some(self.at, usize::MAX)?;
-        let (mut at, mut told) = (0, Vec::new());
+        let (mut at, mut lines) = (0, Vec::new());
         while bytes.get(at).is_some_and(|byte| *byte != b'\n') && self.revision < self.to {
             match append_at(&bytes, at, self.at, (self.revision, self.sum)) {
                 Ok(Ok(append)) => {
-                    let wanted = append.lines.iter().filter(|(_, line)| {
+                    let requested = append.lines.iter().filter(|(_, line)| {
                         !line.is_close()
                             && line.revision() >= self.from
                             && line.first_revision() <= self.to
                     });
-                    told.extend(wanted.map(|(offset, line)| DumpLine {
+                    lines.extend(requested.map(|(offset, line)| DumpLine {
                         revision: line.revision(),
                         text: text_at(&bytes, *offset),
                     }));
@@ -207,7 +208,7 @@ impl Dump {
             }
         }
         self.at += at as u64;
-        self.lines = told.into_iter();
+        self.lines = lines.into_iter();
         if at == 0
             && let Some(damage) = self.damage(file)?
         {
@@ -217,7 +218,7 @@ impl Dump {
         Ok(Ok(at > 0))
     }
 
-    /// What is here is no append: perhaps it is being written just now, perhaps it is damaged.
+    /// Returns the damage at the current offset, unless the append may still be in the process of being written.
     fn damage(&self, file: &dyn DiskFile) -> std::io::Result<Option<Damage>> {
         let expected = Expected::default();
         let scanned =
@@ -236,7 +237,7 @@ fn text_at(bytes: &[u8], offset: u64) -> String {
 
 fn compacted(disk: &dyn Disk, oldest: u64) -> FileError {
     FileError::Impossible(format!(
-        "{}: the log was compacted: its oldest change is revision {}",
+        "{}: the log was compacted; its oldest change is revision {}",
         disk.path().display(),
         oldest + 1
     ))

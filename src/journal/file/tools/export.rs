@@ -1,4 +1,4 @@
-//! The entries of a store as JSON lines.
+//! Export of the entries of a store as JSON lines.
 
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
@@ -7,37 +7,60 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::load::Loaded;
-use super::{disk, manifest, patiently};
+use super::{disk, manifest, retry_read};
 use crate::journal::codec::put_exported;
 use crate::journal::file::error::FileError;
 use crate::journal::file::replay::Progress;
 
-/// What [`export`] has written.
+/// Report of [`export`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ExportReport {
-    /// How many entries.
+    /// The number of exported entries.
     pub entries: u64,
-    /// At which revision of the store.
+    /// The revision of the exported store.
     pub revision: u64,
 }
 
-/// Write every entry as a line of JSON: `key`, `kind`, `value`, `revision`, `ttl`, `created_at`, `updated_at`,
-/// and for an entry with a deadline `expires_in`, which is how long it has left; sorted by key. Entries whose deadline
-/// has passed are left out.
+/// Writes every entry as a line of JSON, sorted by key: `key`, `kind`, `value`, `revision`, `ttl`, `created_at`,
+/// `updated_at`, and for an entry with a deadline `expires_in`, the remaining time to live. Entries whose deadline has
+/// passed are omitted.
 ///
-/// Changes nothing, and works beside a running store. What it writes can be [imported](super::import).
+/// It changes nothing in the directory, and works while a store is running. The output can be
+/// [imported](super::import).
 ///
 /// # Errors
 ///
-/// If there is no journal, if a start would refuse it, or if `out` cannot be written to.
+/// If there is no journal, if a store could not start from it, or if `out` cannot be written.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = std::env::temp_dir().join(format!("mainspring-export-{}", std::process::id()));
+/// use mainspring::Store;
+/// use mainspring::journal::FileJournal;
+/// use mainspring::journal::file::tools::export;
+///
+/// let store = Store::<u32>::builder().journal(FileJournal::open(&directory)).spawn();
+/// store.set("k", 7).await?;
+///
+/// let mut lines = Vec::new();
+/// let report = export(&directory, &mut lines, &mut |_| {})?;
+/// assert_eq!((report.entries, report.revision), (1, 1));
+/// assert!(lines.starts_with(br#"{"key":"k","kind":"json","value":7,"revision":1,"#));
+/// # store.shutdown().await?;
+/// # std::fs::remove_dir_all(&directory)?;
+/// # Ok(()) }
+/// ```
 pub fn export(
     folder: impl AsRef<Path>,
     out: impl Write,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ExportReport, FileError> {
     let disk = disk(folder.as_ref());
-    let loaded = patiently(|| Loaded::read(&*disk, &manifest(&*disk)?, progress))?;
+    let loaded = retry_read(|| Loaded::read(&*disk, &manifest(&*disk)?, progress))?;
     let mut out = BufWriter::new(out);
     let mut entries = 0;
     let (mut row, mut written) = (Vec::new(), Ok(()));
@@ -53,6 +76,6 @@ pub fn export(
     });
     written
         .and_then(|()| out.flush())
-        .map_err(FileError::io(PathBuf::from("the export"), "write it"))?;
+        .map_err(FileError::io(PathBuf::from("the export"), "write"))?;
     Ok(ExportReport { entries, revision: loaded.revision() })
 }

@@ -1,20 +1,20 @@
-//! Segments whose header is damaged, and what is behind it is not.
+//! Segments with a damaged header and intact appends behind it.
 
 use crate::journal::file::line::{Line, Sum, unseal};
 use crate::journal::file::segment::SegmentInfo;
 
-/// The segment with its header in its place. All that a header says is known: from the manifest, or from the name of
-/// the file and from its first append, which says what it follows.
+/// Returns the segment with a restored header. The content of the header is known from the manifest, or from the name
+/// of the file and the first append, which records the checksum that it follows.
 pub(super) fn with_header(
     info: &SegmentInfo,
     mut bytes: Vec<u8>,
 ) -> Option<(SegmentInfo, Vec<u8>)> {
     let end = memchr::memchr(b'\n', &bytes)?;
     if unseal(&bytes[..end]).is_some() {
-        return None; // it is whole, and another one
+        return None; // it is intact, and belongs to another segment
     }
     let chained = || {
-        // As long as the one that was there.
+        // A header with any checksum has the same length as the damaged one.
         let guess = SegmentInfo { prev: Some(Sum::of(b"")), ..info.clone() };
         let first = bytes.get(guess.header().len()..)?;
         let line = first.split(|byte| *byte == b'\n').next()?;

@@ -1,4 +1,4 @@
-//! Entries from elsewhere, as a new journal.
+//! Import of entries into a new journal.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,66 +14,69 @@ use crate::journal::file::error::FileError;
 use crate::journal::file::replay::Progress;
 use crate::model::{Key, Timestamp};
 
-/// What an import was made of.
+/// The format of the input of [`import`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Format {
-    /// Rows, as [`export`](super::export) writes them.
+    /// The output of [`export`](super::export).
     Export,
-    /// A log of document 002: a command in each line, without revisions and checksums.
-    Log002,
-    /// A snapshot of document 003: one object of keys and texts.
-    Snapshot003,
+    /// A log of an earlier Go server: one command per line, without revisions and checksums.
+    #[serde(rename = "log002")]
+    CommandLog,
+    /// A snapshot of an earlier Go server: one object with keys and their values.
+    #[serde(rename = "snapshot003")]
+    SnapshotObject,
 }
 
-/// What [`import`] has done.
+/// Report of [`import`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ImportReport {
-    /// What it was made of.
+    /// The format of the input.
     pub format: Format,
-    /// How many entries there are.
+    /// The number of entries.
     pub entries: u64,
     /// The revision of the new store.
     pub revision: u64,
     /// The id of the new store.
     pub store: String,
-    /// What of the input was left out: the last line of a log that was cut off while it was written.
+    /// The incomplete last line of a log, which was skipped.
     pub torn: Option<TornLine>,
 }
 
-/// The last line of a log, which is not complete.
+/// The incomplete last line of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TornLine {
-    /// Its number, from 1.
+    /// The number of the line, from 1.
     pub line: u64,
-    /// What there is of it.
+    /// The text of the line.
     pub text: String,
 }
 
-/// How many lines there are between two words about progress.
-const NOW_AND_THEN: u64 = 1_024;
+/// The number of lines between two reports of progress.
+const REPORT_EVERY: u64 = 1_024;
 
-/// Make a journal of an [export](super::export), or of what the Go programs that this store replaces have written: a
-/// log of commands (`test_db.log`), or a snapshot (`file.tmp`). Which it is shows in its content; an empty input is an
-/// empty log.
+/// Creates a journal from an [export](super::export), or from a file of the earlier Go servers: a log of commands
+/// (`test_db.log`) or a snapshot (`file.tmp`). The format is detected from the content; an empty input is an empty
+/// log.
 ///
 /// Exported entries keep their revisions and times, and the store continues at the highest revision. An entry with
-/// `expires_in` expires that long after the import; one without keeps its deadline, also if it has passed: then it
-/// expires at the first start. Logs and snapshots have no revisions, and are numbered from 1. The store has a new id.
+/// `expires_in` expires that long after the import. An entry without it keeps its deadline, and if that has passed, it
+/// expires at the first start. Logs and snapshots have no revisions, so their entries are numbered from 1. The store
+/// gets a new id.
 ///
 /// # Errors
 ///
-/// If the input is none of these or is damaged, of which only a log may have one incomplete line, its last; or
-/// if the folder has a journal already. Then no journal is begun.
+/// If the input has another format or is damaged (only the last line of a log may be incomplete), or if the directory
+/// contains a journal already. Then nothing is created.
 pub fn import(
     mut input: impl Read,
     folder: impl AsRef<Path>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ImportReport, FileError> {
-    let io = FileError::io(PathBuf::from("the input"), "read it");
+    let io = FileError::io(PathBuf::from("the input"), "read");
     let mut text = Vec::new();
     input.read_to_end(&mut text).map_err(io)?;
     let text = without_torn_character(&text)?;
@@ -82,22 +85,22 @@ pub fn import(
         Format::Export => {
             let mut left = Vec::new();
             let (mut entries, torn) = each_line(text, progress, |entries, line| {
-                left.extend(take_row(entries, line)?);
+                left.extend(add_row(entries, line)?);
                 Ok(())
             })?;
             entries.expire_in(left);
             (entries, torn)
         }
-        Format::Log002 => each_line(text, progress, Entries::follow)?,
-        Format::Snapshot003 => {
-            let entries = Entries::of_object(text);
+        Format::CommandLog => each_line(text, progress, Entries::apply_command)?,
+        Format::SnapshotObject => {
+            let entries = Entries::from_object(text);
             let why = |Unreadable(why)| FileError::Impossible(format!("the input: {why}"));
             (entries.map_err(why)?, None)
         }
     };
-    // What 002 had not written to the end, it had not acknowledged. An export is written as a whole.
+    // The Go server had not acknowledged an incomplete line. An export is complete, so an incomplete line is an error.
     if let Some(torn) = torn.as_ref().filter(|_| format == Format::Export) {
-        return Err(bad_line(torn.line, "it is not complete"));
+        return Err(bad_line(torn.line, "the line is incomplete"));
     }
     let mut journal = NewJournal::create(disk(folder.as_ref()))?;
     for (key, entry) in &entries.map {
@@ -113,7 +116,7 @@ pub fn import(
     })
 }
 
-/// The text, perhaps without a last line that ends inside a character.
+/// Decodes the input as UTF-8. A character that is cut off at the end is removed.
 fn without_torn_character(bytes: &[u8]) -> Result<&str, FileError> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text),
@@ -121,13 +124,14 @@ fn without_torn_character(bytes: &[u8]) -> Result<&str, FileError> {
             Ok(std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default())
         }
         Err(error) => {
-            let why = format!("the input: byte {} is not UTF-8", error.valid_up_to());
+            let why = format!("the input: invalid UTF-8 at byte {}", error.valid_up_to());
             Err(FileError::Impossible(why))
         }
     }
 }
 
-/// By the fields of the first line; what is no line of its own is an object of many.
+/// Detects the format from the members of the first line. A first line that is not a complete object is the beginning
+/// of a snapshot.
 fn format_of(text: &str) -> Result<Format, FileError> {
     #[derive(Deserialize)]
     struct Fields {
@@ -137,40 +141,40 @@ fn format_of(text: &str) -> Result<Format, FileError> {
         kind: Option<serde::de::IgnoredAny>,
     }
     let first = text.trim_start().lines().next().unwrap_or_default();
-    // A log is empty until its program has done a first command.
+    // A log is empty until its server has executed a command.
     if first.is_empty() {
-        return Ok(Format::Log002);
+        return Ok(Format::CommandLog);
     }
     if !first.starts_with('{') {
-        let why = "the input: it is no export, no log of commands and no object of keys";
+        let why = "the input: unknown format; expected an export, a log of commands, or an object with keys";
         return Err(FileError::Impossible(why.into()));
     }
     Ok(match serde_json::from_str(first) {
-        Ok(Fields { command: Some(_), key: Some(_), .. }) => Format::Log002,
+        Ok(Fields { command: Some(_), key: Some(_), .. }) => Format::CommandLog,
         Ok(Fields { revision: Some(_), kind: Some(_), key: Some(_), .. }) => Format::Export,
-        Err(_) if first.starts_with("{\"command\":") => Format::Log002,
-        Ok(_) | Err(_) => Format::Snapshot003,
+        Err(_) if first.starts_with("{\"command\":") => Format::CommandLog,
+        Ok(_) | Err(_) => Format::SnapshotObject,
     })
 }
 
-/// Take every line. The last one is left if it has no newline and makes no sense.
+/// Passes every line to `apply`. A last line without a newline that is not valid JSON is returned instead.
 fn each_line(
     text: &str,
     progress: &mut dyn FnMut(Progress),
-    mut take: impl FnMut(&mut Entries, &str) -> Result<(), Unreadable>,
+    mut apply: impl FnMut(&mut Entries, &str) -> Result<(), Unreadable>,
 ) -> Result<(Entries, Option<TornLine>), FileError> {
     let (mut entries, mut number, mut done) = (Entries::default(), 0, 0);
     for line in text.split_inclusive('\n') {
         number += 1;
         done += line.len() as u64;
-        if number % NOW_AND_THEN == 0 {
+        if number % REPORT_EVERY == 0 {
             progress(Progress { done, total: text.len() as u64 });
         }
         let content = line.trim();
         if content.is_empty() {
             continue;
         }
-        if let Err(Unreadable(why)) = take(&mut entries, content) {
+        if let Err(Unreadable(why)) = apply(&mut entries, content) {
             let is_json = serde_json::from_str::<serde::de::IgnoredAny>(content).is_ok();
             if !line.ends_with('\n') && !is_json {
                 return Ok((entries, Some(TornLine { line: number, text: content.into() })));
@@ -185,19 +189,20 @@ fn bad_line(number: u64, why: &str) -> FileError {
     FileError::Impossible(format!("the input, line {number}: {why}"))
 }
 
-/// Take an exported entry. Returns how long it has to live, if its row says so.
-fn take_row(entries: &mut Entries, line: &str) -> Result<Option<(Key, Duration)>, Unreadable> {
+/// Adds an exported entry. Returns its remaining time to live, if the row has one.
+fn add_row(entries: &mut Entries, line: &str) -> Result<Option<(Key, Duration)>, Unreadable> {
     let (key, entry, left) = read_exported(line)?;
     entries.revision = entries.revision.max(entry.revision);
     match entries.map.insert(key.clone(), entry) {
-        Some(_) => Err(Unreadable("there is another line with this key before it".into())),
+        Some(_) => Err(Unreadable("the key is already used by an earlier line".into())),
         None => Ok(left.map(|left| (key, left))),
     }
 }
 
 impl Entries {
-    /// Let entries expire so long after now. A start takes the newest recorded time for now if the clock is behind it, so
-    /// that counts here too: or entries from a machine whose clock is ahead would have expired by then.
+    /// Sets deadlines relative to the current time. If the newest recorded time is later than the clock, a start uses
+    /// it as the current time, so this does too. Otherwise entries from a machine whose clock is ahead would expire at
+    /// once.
     fn expire_in(&mut self, left: Vec<(Key, Duration)>) {
         let now = Timestamp::from(SystemTime::now());
         let now = self.map.values().map(|entry| entry.updated_at).fold(now, Timestamp::max);

@@ -1,4 +1,4 @@
-//! What is in a directory, and in what condition.
+//! [`Inventory`]: the files of a directory and their condition.
 
 use std::io;
 
@@ -15,36 +15,36 @@ use crate::journal::file::scan::{Expected, Scan};
 use crate::journal::file::segment::{
     SegmentInfo, is_segment, read_header, unknown_format as format_of,
 };
-use crate::journal::file::{recover, unlisted};
+use crate::journal::file::{recover, unlisted_files};
 use crate::model::{Change, StoreId};
 
-/// What is wrong with a file.
+/// A problem of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Problem {
-    /// What it means.
+    /// The kind of the problem.
     pub kind: ProblemKind,
-    /// Where in the file it was noticed.
+    /// The offset in the file at which it was detected.
     pub offset: u64,
-    /// What is wrong there.
+    /// What is wrong at that offset.
     pub what: String,
 }
 
-/// What a problem means.
+/// The kind of a [`Problem`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ProblemKind {
-    /// The last append is not complete, and was never known to be synced: a start cuts it off.
+    /// The last append is incomplete, and was not known to be synced. A start cuts it off.
     Torn,
-    /// Something that was acknowledged is damaged or missing.
+    /// Acknowledged data is damaged or missing.
     Damaged,
-    /// It is whole, and this version cannot read it.
+    /// The data is intact, but this version cannot decode it.
     Unreadable,
 }
 
 impl Problem {
-    pub(super) fn of(error: FileError) -> Result<Self, FileError> {
+    pub(super) fn from_error(error: FileError) -> Result<Self, FileError> {
         let damaged = |offset, what| Self { kind: ProblemKind::Damaged, offset, what };
         Ok(match error {
             FileError::Damaged { offset, what, .. } => damaged(offset, what.into()),
@@ -63,47 +63,48 @@ impl Problem {
     }
 }
 
-/// A file of the directory.
-pub(super) struct Found<I> {
+/// A file of the directory, with its description and condition.
+pub(super) struct Inspected<I> {
     pub(super) info: I,
     pub(super) name: String,
     pub(super) bytes: u64,
     pub(super) problem: Option<Problem>,
 }
 
-impl<I> Found<I> {
+impl<I> Inspected<I> {
     fn problem(&self) -> Option<(&str, &Problem)> {
         self.problem.as_ref().map(|problem| (&*self.name, problem))
     }
 }
 
+/// The content of a segment.
 pub(super) struct Segment {
     pub(super) info: SegmentInfo,
-    /// Up to where it is good, and the newest revision up to there.
+    /// The offset up to which the segment is intact, and the newest revision before it.
     pub(super) end: u64,
     pub(super) revision: u64,
-    /// Where the appends of changes end up to there.
+    /// The end of the appends of changes before that offset.
     pub(super) unmarked: u64,
-    /// The checksums that its first append follows, and of its last good one.
+    /// The checksum that the first append follows, and that of the last intact one.
     pub(super) first: Option<Sum>,
     pub(super) last: Option<Sum>,
-    /// The checksums of the appends that hold the revisions of snapshots.
+    /// The checksums of the appends that contain the revisions of snapshots.
     sums: Vec<(u64, Option<Sum>)>,
-    /// The newest revision that any of it tells of.
+    /// The newest revision in any intact line, also behind damage.
     pub(super) seen: u64,
-    /// The header is damaged, and what is behind it was read as if it were not.
+    /// Whether the header is damaged. The appends behind it were read as if it were intact.
     pub(super) needs_header: bool,
-    /// All of it is good, but for the header.
-    pub(super) is_whole: bool,
+    /// Whether everything except the header is intact.
+    pub(super) is_intact: bool,
 }
 
 impl Segment {
-    /// The checksum of the append that holds the revision of a snapshot, if it is here.
+    /// Returns the checksum of the append that contains the revision of a snapshot, if it is in this segment.
     pub(super) fn sum_of(&self, revision: u64) -> Option<Sum> {
-        self.sums.iter().find(|(of, _)| *of == revision).and_then(|(_, sum)| *sum)
+        self.sums.iter().find(|(other, _)| *other == revision).and_then(|(_, sum)| *sum)
     }
 
-    /// One that cannot be read.
+    /// A segment that cannot be read.
     fn unread(info: SegmentInfo) -> Self {
         Self {
             end: 0,
@@ -114,7 +115,7 @@ impl Segment {
             sums: Vec::new(),
             seen: info.base,
             needs_header: false,
-            is_whole: false,
+            is_intact: false,
             info,
         }
     }
@@ -125,24 +126,24 @@ pub(super) struct Inventory {
     /// What is wrong with the manifest.
     pub(super) problem: Option<Problem>,
     /// Oldest first.
-    pub(super) snapshots: Vec<Found<SnapshotInfo>>,
+    pub(super) snapshots: Vec<Inspected<SnapshotInfo>>,
     /// Oldest first.
-    pub(super) segments: Vec<Found<Segment>>,
-    /// What does not belong to the journal.
+    pub(super) segments: Vec<Inspected<Segment>>,
+    /// Names of files that do not belong to the journal.
     pub(super) others: Vec<String>,
 }
 
-/// Which files an inventory looks at.
+/// Which files an inventory inspects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// Those that the manifest lists; all, if it is missing or damaged.
+    /// The files that the manifest lists; all of them if it is missing or damaged.
     Listed,
     /// All snapshots and segments.
     All,
 }
 
 impl Inventory {
-    pub(super) fn take(
+    pub(super) fn read(
         disk: &dyn Disk,
         scope: Scope,
         progress: &mut dyn FnMut(u64),
@@ -154,16 +155,18 @@ impl Inventory {
         let (manifest, problem) = match recover::manifest(disk) {
             Ok(None) => return Err(FileError::Missing { path }),
             Ok(Some(manifest)) => (Some(manifest), None),
-            Err(error) => (None, Some(Problem::of(error)?)),
+            Err(error) => (None, Some(Problem::from_error(error)?)),
         };
-        let mut names = disk.names().map_err(FileError::io(path, "read it"))?;
+        let mut names = disk.names().map_err(FileError::io(path, "read"))?;
         names.sort_unstable();
         let (snapshots, segments) = match (&manifest, scope) {
             (Some(manifest), Scope::Listed) => {
                 (manifest.snapshots.clone(), manifest.segments.clone())
             }
             (Some(manifest), Scope::All) => with_unlisted(disk, manifest, &names)?,
-            (None, _) => (unlisted::snapshots(&names), segments_of(disk, &names, Vec::new())?),
+            (None, _) => {
+                (unlisted_files::snapshots(&names), segments_of(disk, &names, Vec::new())?)
+            }
         };
         let revisions: Vec<_> = snapshots.iter().map(|snapshot| snapshot.revision).collect();
         let mut inventory = Self {
@@ -174,7 +177,7 @@ impl Inventory {
             others: Vec::new(),
         };
         for info in snapshots {
-            let found = look_at_snapshot(disk, info)?;
+            let found = inspect_snapshot(disk, info)?;
             progress(found.bytes);
             inventory.snapshots.push(found);
         }
@@ -182,29 +185,29 @@ impl Inventory {
         for (n, info) in segments.into_iter().enumerate() {
             let mark = inventory.manifest.as_ref().and_then(|manifest| manifest.mark_of(&info));
             let expected = Expected { mark, revisions: &revisions };
-            let found = look_at_segment(disk, info, expected, n == last)?;
+            let found = inspect_segment(disk, info, expected, n == last)?;
             progress(found.bytes);
             inventory.segments.push(found);
         }
-        names.retain(|name| !inventory.has(name) && ![MANIFEST, "LOCK"].contains(&&**name));
+        names.retain(|name| !inventory.contains(name) && ![MANIFEST, "LOCK"].contains(&&**name));
         inventory.others = names;
         Ok(inventory)
     }
 
-    fn has(&self, name: &str) -> bool {
+    fn contains(&self, name: &str) -> bool {
         self.snapshots.iter().any(|found| found.name == name)
             || self.segments.iter().any(|found| found.name == name)
     }
 
-    /// Every problem, and the file that has it.
+    /// Returns every problem and the name of its file.
     pub(super) fn problems(&self) -> impl Iterator<Item = (&str, &Problem)> {
         let manifest = self.problem.iter().map(|problem| (MANIFEST, problem));
         manifest
-            .chain(self.snapshots.iter().filter_map(Found::problem))
-            .chain(self.segments.iter().filter_map(Found::problem))
+            .chain(self.snapshots.iter().filter_map(Inspected::problem))
+            .chain(self.segments.iter().filter_map(Inspected::problem))
     }
 
-    /// The newest revision that anything tells of: a line, also behind damage, or the manifest.
+    /// The newest revision that the manifest or any intact line, also behind damage, mentions.
     pub(super) fn seen(&self) -> u64 {
         let lines = self.segments.iter().map(|found| found.info.seen);
         let snapshots = self.snapshots.iter().map(|found| found.info.revision);
@@ -215,7 +218,7 @@ impl Inventory {
     }
 }
 
-/// The listed files, and the others.
+/// Returns the listed files and the unlisted ones.
 fn with_unlisted(
     disk: &dyn Disk,
     manifest: &Manifest,
@@ -223,13 +226,13 @@ fn with_unlisted(
 ) -> Result<(Vec<SnapshotInfo>, Vec<SegmentInfo>), FileError> {
     let others: Vec<_> = names.iter().filter(|name| !manifest.lists(name)).cloned().collect();
     let mut snapshots = manifest.snapshots.clone();
-    snapshots.extend(unlisted::snapshots(&others));
+    snapshots.extend(unlisted_files::snapshots(&others));
     snapshots.sort_by_key(|snapshot| snapshot.revision);
     Ok((snapshots, segments_of(disk, &others, manifest.segments.clone())?))
 }
 
-/// The segments that are known, and those of these names. A segment has its base in its name, and in its header, which
-/// may be damaged. What a start that was cut short has created is the last, and has no appends.
+/// Adds the segments with these names to the known ones. A segment has its base in its name and in its header, which
+/// may be damaged. A last segment without appends was left by an interrupted start.
 fn segments_of(
     disk: &dyn Disk,
     names: &[String],
@@ -239,15 +242,15 @@ fn segments_of(
         let start = disk.open(name).and_then(|file| file.read_some(0, 4 << 10)).unwrap_or_default();
         let header = match read_header(&start) {
             Ok(header) => header.map(|(info, _)| info).filter(|info| info.file() == *name),
-            // Which shows when it is read.
+            // The error is reported when the segment is read.
             Err(_) => None,
         };
-        let is_begun = header.is_some()
+        let is_segment_file = header.is_some()
             || format_of(&start).is_some()
-            || unlisted::has_appends(disk, name)
-                .map_err(FileError::io(disk.path().join(name), "read it"))?;
-        if is_begun {
-            segments.extend(header.or_else(|| named(name)));
+            || unlisted_files::has_appends(disk, name)
+                .map_err(FileError::io(disk.path().join(name), "read"))?;
+        if is_segment_file {
+            segments.extend(header.or_else(|| info_from_name(name)));
         }
     }
     segments.sort_by_key(|info| info.base);
@@ -257,17 +260,17 @@ fn segments_of(
     Ok(segments)
 }
 
-/// Which store began it, and what it follows, only the header tells.
-fn named(name: &str) -> Option<SegmentInfo> {
+/// Describes a segment with a damaged header by its name. The store and the preceding checksum are unknown.
+fn info_from_name(name: &str) -> Option<SegmentInfo> {
     let base = name.strip_prefix("log-")?.strip_suffix(".jsonl")?.parse().ok()?;
     let info = SegmentInfo { prev: None, ..SegmentInfo::new(base, StoreId(0), Sum::of(b"")) };
     (info.file() == name).then_some(info)
 }
 
-fn look_at_snapshot(
+fn inspect_snapshot(
     disk: &dyn Disk,
     mut info: SnapshotInfo,
-) -> Result<Found<SnapshotInfo>, FileError> {
+) -> Result<Inspected<SnapshotInfo>, FileError> {
     let name = info.file();
     let bytes = disk.open(&name).and_then(|file| file.length()).unwrap_or(0);
     info.bytes = bytes;
@@ -276,24 +279,25 @@ fn look_at_snapshot(
             info.prev = prev;
             None
         }
-        Err(error) => Some(Problem::of(error)?),
+        Err(error) => Some(Problem::from_error(error)?),
     };
-    Ok(Found { info, name, bytes, problem })
+    Ok(Inspected { info, name, bytes, problem })
 }
 
-fn look_at_segment(
+fn inspect_segment(
     disk: &dyn Disk,
     info: SegmentInfo,
     expected: Expected<'_>,
     is_last: bool,
-) -> Result<Found<Segment>, FileError> {
+) -> Result<Inspected<Segment>, FileError> {
     let name = info.file();
     let bytes = match disk.open(&name).and_then(|file| file.read_all()) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let problem = Problem::of(FileError::io(disk.path().join(&name), "read it")(error))?;
+            let problem =
+                Problem::from_error(FileError::io(disk.path().join(&name), "read")(error))?;
             let info = Segment::unread(info);
-            return Ok(Found { info, name, bytes: 0, problem: Some(problem) });
+            return Ok(Inspected { info, name, bytes: 0, problem: Some(problem) });
         }
     };
     let length = bytes.len() as u64;
@@ -307,10 +311,10 @@ fn look_at_segment(
         segment = Segment { needs_header: true, ..behind.0 };
         problem = behind.1.filter(|problem| problem.kind == ProblemKind::Unreadable).or(problem);
     }
-    Ok(Found { info: segment, name, bytes: length, problem })
+    Ok(Inspected { info: segment, name, bytes: length, problem })
 }
 
-/// What a segment holds, and what is wrong with it.
+/// Reads a segment. Returns its content and its problem, if there is one.
 fn read_through(
     disk: &dyn Disk,
     info: SegmentInfo,
@@ -319,15 +323,19 @@ fn read_through(
     is_last: bool,
 ) -> Result<(Segment, Option<Problem>), FileError> {
     let mut seen = info.base;
-    let mut tell = |_, change: Change<Raw>| {
+    let mut visit = |_, change: Change<Raw>| {
         seen = seen.max(change.revision);
         Ok(())
     };
-    let scanned = read_segment(disk, &info, bytes, expected, &mut tell);
+    let scanned = read_segment(disk, &info, bytes, expected, &mut visit);
     let (mut segment, problem) = match scanned {
         Ok(scan) => {
             let problem = problem_of(disk, &info, &scan, is_last)?;
-            let sums = expected.revisions.iter().map(|of| (*of, scan.sum_of(*of))).collect();
+            let sums = expected
+                .revisions
+                .iter()
+                .map(|revision| (*revision, scan.sum_of(*revision)))
+                .collect();
             let segment = Segment {
                 end: scan.end,
                 revision: scan.revision,
@@ -339,15 +347,15 @@ fn read_through(
             };
             (segment, problem)
         }
-        Err(error) => (Segment::unread(info), Some(Problem::of(error)?)),
+        Err(error) => (Segment::unread(info), Some(Problem::from_error(error)?)),
     };
     let is_foreign =
         matches!(read_header(bytes), Ok(Some((header, _))) if !segment.info.has_header(&header));
     let damaged = problem.as_ref().filter(|problem| problem.kind == ProblemKind::Damaged);
     if let Some(problem) = damaged.filter(|_| !is_foreign) {
-        seen = seen.max(newest_behind(bytes, problem.offset as usize));
+        seen = seen.max(newest_revision_behind(bytes, problem.offset as usize));
     }
-    (segment.seen, segment.is_whole) = (seen, problem.is_none());
+    (segment.seen, segment.is_intact) = (seen, problem.is_none());
     Ok((segment, problem))
 }
 
@@ -364,11 +372,11 @@ fn problem_of(
             what: damage.what.into(),
         }));
     }
-    check_complete(disk, info, scan).err().map(Problem::of).transpose()
+    check_complete(disk, info, scan).err().map(Problem::from_error).transpose()
 }
 
-/// The newest revision that a whole line from here on tells of.
-fn newest_behind(bytes: &[u8], from: usize) -> u64 {
+/// Returns the newest revision in an intact line from an offset on.
+fn newest_revision_behind(bytes: &[u8], from: usize) -> u64 {
     let lines = bytes.get(from..).unwrap_or_default().split(|byte| *byte == b'\n');
     let lines = lines.filter(|line| unseal(line).is_some());
     lines.filter_map(|line| Line::parse(line).ok()).map(|line| line.revision()).max().unwrap_or(0)

@@ -1,4 +1,4 @@
-//! What other programs have written: the logs of document 002, and the snapshots of document 003.
+//! Decoding of files of the earlier Go servers: logs of commands, and snapshots.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,15 +12,15 @@ use super::Raw;
 use crate::journal::codec::{Record, Unreadable, parse_key, parse_time, parse_value};
 use crate::model::{Entry, Key, Timestamp, Value};
 
-/// Entries on their way into a journal.
+/// Decoded entries, and the newest revision.
 #[derive(Default)]
 pub(super) struct Entries {
     pub(super) map: BTreeMap<Key, Entry<Raw>>,
     pub(super) revision: u64,
 }
 
-/// A time of such a log, where the year 1 stands for none.
-fn time_if_any(text: &str) -> Result<Option<Timestamp>, Unreadable> {
+/// Parses a time in a log of commands, in which the year 1 means none.
+fn parse_optional_time(text: &str) -> Result<Option<Timestamp>, Unreadable> {
     if text.is_empty() || text.starts_with("0001-01-01T") {
         return Ok(None);
     }
@@ -28,24 +28,24 @@ fn time_if_any(text: &str) -> Result<Option<Timestamp>, Unreadable> {
 }
 
 impl Entries {
-    /// Do what a line of a log of document 002 says. It has no revisions: each line gets the next one.
-    pub(super) fn follow(&mut self, line: &str) -> Result<(), Unreadable> {
-        // Its lines have the members of a record.
+    /// Applies a line of a log of commands. The log has no revisions, so each line gets the next one.
+    pub(super) fn apply_command(&mut self, line: &str) -> Result<(), Unreadable> {
+        // The lines have members of a record.
         let line: Record<'_> = serde_json::from_str(line)?;
         let key = parse_key(&line.key)?;
         let time = parse_time(&line.time)?;
         let revision = self.revision + 1;
-        let updated_at = time_if_any(&line.updated_at)?.unwrap_or(time);
-        let value = || line.value.ok_or_else(|| Unreadable("it has no value".into()));
-        let absent = || Unreadable(format!("there is no list at {:?} by then", line.key));
+        let updated_at = parse_optional_time(&line.updated_at)?.unwrap_or(time);
+        let value = || line.value.ok_or_else(|| Unreadable("the value is missing".into()));
+        let absent = || Unreadable(format!("there is no list at {:?} at this line", line.key));
         match &*line.name {
             "set" | "update" => {
                 let entry = Entry {
                     value: parse_value(value()?)?,
                     revision,
-                    created_at: time_if_any(&line.created_at)?.unwrap_or(time),
+                    created_at: parse_optional_time(&line.created_at)?.unwrap_or(time),
                     updated_at,
-                    expires_at: time_if_any(line.ttl.as_deref().unwrap_or_default())?,
+                    expires_at: parse_optional_time(line.ttl.as_deref().unwrap_or_default())?,
                 };
                 self.map.insert(key, entry);
             }
@@ -60,21 +60,26 @@ impl Entries {
                 }
                 (entry.revision, entry.updated_at) = (revision, updated_at);
             }
-            other => return Err(Unreadable(format!("{other:?} is no command of such a log"))),
+            other => {
+                return Err(Unreadable(format!(
+                    "unknown command {other:?}; expected set, update, remove, push or pop"
+                )));
+            }
         }
         self.revision = revision;
         Ok(())
     }
 
-    /// What a snapshot of document 003 has: one object, of keys and their texts. It knows no times.
-    pub(super) fn of_object(text: &str) -> Result<Self, Unreadable> {
+    /// Decodes a snapshot: one object with the keys and their values. It has no times.
+    pub(super) fn from_object(text: &str) -> Result<Self, Unreadable> {
         let Pairs(pairs) = serde_json::from_str(text)?;
         let now = Timestamp::from(SystemTime::now());
         let mut entries = Self::default();
         for (key, value) in pairs {
             entries.revision += 1;
-            let value = parse_value(value)
-                .map_err(|error| Unreadable(format!("the key {key:?}: {error}")))?;
+            let value = parse_value(value).map_err(|error| {
+                Unreadable(format!("invalid value of the key {key:?}: {error}"))
+            })?;
             let entry = Entry {
                 value,
                 revision: entries.revision,
@@ -88,17 +93,17 @@ impl Entries {
     }
 }
 
-/// The fields of an object, in their order.
+/// The members of an object, in order.
 struct Pairs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Pairs<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
+        struct PairsVisitor;
+        impl<'de> Visitor<'de> for PairsVisitor {
             type Value = Pairs<'de>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object of keys and their values")
+                f.write_str("an object with keys and their values")
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Pairs<'de>, M::Error> {
@@ -109,6 +114,6 @@ impl<'de> Deserialize<'de> for Pairs<'de> {
                 Ok(Pairs(pairs))
             }
         }
-        deserializer.deserialize_map(Visit)
+        deserializer.deserialize_map(PairsVisitor)
     }
 }

@@ -1,4 +1,4 @@
-//! Reading everything that a journal holds, as a start does. Changes nothing.
+//! [`Loaded`]: the content of a journal in memory, read without changing the journal.
 
 use std::ops::ControlFlow;
 use std::time::SystemTime;
@@ -13,10 +13,10 @@ use crate::model::decide::Facts;
 use crate::model::{Change, ChangeKind, Entry, Key, Timestamp, Weigher};
 use crate::state::{Map, SHARDS, State};
 
-/// A store that nobody serves.
+/// The state of a store, without an owner.
 pub(super) struct Loaded {
     state: State<Raw>,
-    /// The newest time that was recorded.
+    /// The newest recorded time.
     last: Timestamp,
 }
 
@@ -26,7 +26,7 @@ impl Loaded {
         Self { state: State::new(Weigher::custom(|_| 0), origin), last: origin }
     }
 
-    /// All of it.
+    /// Reads the whole journal.
     pub(super) fn read(
         disk: &dyn Disk,
         manifest: &Manifest,
@@ -34,14 +34,14 @@ impl Loaded {
     ) -> Result<Self, FileError> {
         let mut loaded = Self::new();
         replay(disk, manifest, progress, &mut |recovered| {
-            loaded.take(recovered);
+            loaded.apply(recovered);
             Ok(())
         })?;
         Ok(loaded)
     }
 
-    /// As the owner does.
-    pub(super) fn take(&mut self, recovered: Recovered<Raw>) {
+    /// Applies a recovered part, as the owner does at a start.
+    pub(super) fn apply(&mut self, recovered: Recovered<Raw>) {
         match recovered {
             Recovered::Entry(key, entry) => {
                 self.last = self.last.max(entry.updated_at);
@@ -51,7 +51,7 @@ impl Loaded {
             Recovered::Patch(change) | Recovered::Change(change) => {
                 self.last = self.last.max(change.at);
                 self.state.apply(&change);
-                // What a clear leaves behind.
+                // Free what a clear has left.
                 while self.state.has_background_work() {
                     self.state.do_background_work();
                 }
@@ -59,9 +59,9 @@ impl Loaded {
         }
     }
 
-    /// Apply a change whose predecessors may be missing, unless it is older than what its key is by now, or does not
-    /// fit it. Returns whether it was applied.
-    pub(super) fn take_if_it_fits(&mut self, mut change: Change<Raw>) -> bool {
+    /// Applies a change whose predecessors may be missing. Returns `false` if it does not fit the state of its key. A
+    /// change that is older than its key is ignored, because its effect is already included.
+    pub(super) fn apply_if_it_fits(&mut self, mut change: Change<Raw>) -> bool {
         let facts = self.facts(&change.key);
         let is_older = facts.as_ref().is_some_and(|facts| facts.revision > change.revision);
         if matches!(change.kind, ChangeKind::Cleared { .. }) {
@@ -69,11 +69,11 @@ impl Loaded {
             return true;
         }
         let fits = match (&change.kind, &facts) {
-            // What it did is in what the key is by now.
+            // Its effect is already included.
             _ if is_older => return true,
             (ChangeKind::Set { .. } | ChangeKind::Cleared { .. }, _) => true,
             (ChangeKind::Updated { value, expires_at }, None) => {
-                // When it was created is lost.
+                // The creation is lost, so the update becomes a set.
                 change.kind = ChangeKind::Set { value: value.clone(), expires_at: *expires_at };
                 true
             }
@@ -83,23 +83,23 @@ impl Loaded {
             (_, None) => false,
         };
         if fits {
-            self.take(Recovered::Change(change));
+            self.apply(Recovered::Change(change));
         }
         fits
     }
 
-    /// Remove what a clear removed: entries that a newer snapshot has are newer than it.
+    /// Applies a clear, except to entries of a newer snapshot, which are newer than the clear.
     fn clear_before(&mut self, clear: &Change<Raw>) {
         for key in self.keys(self.state.map()) {
             if self.revision_of(&key) < clear.revision {
                 let kind = ChangeKind::Removed;
                 let removed = Change::recorded(clear.revision, clear.at, key, kind, false);
-                self.take(Recovered::Change(removed));
+                self.apply(Recovered::Change(removed));
             }
         }
     }
 
-    /// The revision of what is at a key; 0 if it is absent.
+    /// Returns the revision of a key; 0 if it is absent.
     pub(super) fn revision_of(&self, key: &Key) -> u64 {
         self.facts(key).map_or(0, |facts| facts.revision)
     }
@@ -112,26 +112,27 @@ impl Loaded {
         self.state.totals().revision
     }
 
-    /// The newest time that was recorded.
+    /// The newest recorded time.
     pub(super) fn last(&self) -> Timestamp {
         self.last
     }
 
-    /// The time of the store: a clock that was put back revives nothing.
+    /// The current time of the store, which is never before the newest recorded time. So a clock that was set back
+    /// does not make expired entries reappear.
     pub(super) fn now(&self) -> Timestamp {
         self.last.max(SystemTime::now().into())
     }
 
-    /// Every entry that was not over at a time, sorted by key.
+    /// Passes every entry that has not expired at a time to `visit`, sorted by key.
     pub(super) fn each(
         &self,
         now: Timestamp,
-        mut tell: impl FnMut(&Key, &Entry<Raw>) -> ControlFlow<()>,
+        mut visit: impl FnMut(&Key, &Entry<Raw>) -> ControlFlow<()>,
     ) {
         let map = self.state.map();
         for key in self.keys(map) {
             let entry = map.get(map.hash(&key), &key, now);
-            if entry.is_some_and(|entry| tell(&key, &entry).is_break()) {
+            if entry.is_some_and(|entry| visit(&key, &entry).is_break()) {
                 return;
             }
         }

@@ -1,18 +1,18 @@
-//! What can be done with a folder without a store: look into it, repair it, take it elsewhere.
+//! Tools for the directory of a journal: inspect, repair, export, and restore it without a store.
 //!
-//! The `mainspring journal` command is made of these. Elements are taken as the JSON that they are, so every
-//! one of them works whatever the element type of the store is.
+//! The `mainspring journal` command uses these functions. They handle elements as JSON text, so they work for every
+//! element type.
 //!
-//! | function | beside a running store | |
+//! | function | while a store is running | |
 //! |---|---|---|
-//! | [`check`] | yes | what is intact, and whether a start would refuse or cut |
-//! | [`stat`] | yes | numbers, without reading everything |
-//! | [`Dump`] | yes | the changes as the log has them, and those to come |
-//! | [`export`], [`import`] | export | the entries as JSON lines |
-//! | [`restore`] | yes | the store as it was at a revision or a time, in a new folder |
-//! | [`check_backup`], [`restore_backup`] | yes | a backup of a server: whether it is whole, and as a new journal |
-//! | [`compact`] | no | put a snapshot in the place of the log |
-//! | [`repair`] | no | what can be kept of a damaged folder |
+//! | [`check`] | yes | verify all files, and report what a start would do |
+//! | [`stat`] | yes | report sizes and revisions, without reading everything |
+//! | [`Dump`] | yes | read the changes in the log, and follow new ones |
+//! | [`export`], [`import`] | only export | convert the entries to and from JSON lines |
+//! | [`restore`] | yes | create a new journal with the store at an earlier revision or time |
+//! | [`check_backup`], [`restore_backup`] | yes | verify a backup of a server, and create a journal from it |
+//! | [`compact`] | no | replace the log by a snapshot |
+//! | [`repair`] | no | keep the intact part of a damaged directory |
 
 mod backup;
 mod check;
@@ -58,14 +58,14 @@ use super::folder::Folder;
 use super::manifest::Manifest;
 use super::recover;
 
-/// An element as it is in the file: numbers keep their digits, and texts their escapes.
+/// An element as JSON text, unchanged: numbers keep their digits, and strings their escapes.
 type Raw = Box<RawValue>;
 
 fn disk(folder: &Path) -> Arc<dyn Disk> {
     Arc::new(Folder::new(folder.to_owned()))
 }
 
-/// The manifest of a folder that has to have one.
+/// Reads the manifest of a directory that must contain a journal.
 fn manifest(disk: &dyn Disk) -> Result<Manifest, FileError> {
     let missing = || FileError::Missing { path: disk.path() };
     if !disk.path().is_dir() {
@@ -74,10 +74,10 @@ fn manifest(disk: &dyn Disk) -> Result<Manifest, FileError> {
     recover::manifest(disk)?.ok_or_else(missing)
 }
 
-/// What is read beside a running store may have changed while it was read. What is wrong in the same way twice
-/// is wrong.
-fn patiently<R>(mut read: impl FnMut() -> Result<R, FileError>) -> Result<R, FileError> {
-    let mut before = None;
+/// Retries a read of a directory that a running store may change at the same time. An error that occurs twice in the
+/// same way is returned.
+fn retry_read<R>(mut read: impl FnMut() -> Result<R, FileError>) -> Result<R, FileError> {
+    let mut previous = None;
     for _ in 0..3 {
         let error = match read() {
             Err(
@@ -85,13 +85,13 @@ fn patiently<R>(mut read: impl FnMut() -> Result<R, FileError>) -> Result<R, Fil
                 | FileError::Damaged { .. }
                 | FileError::Manifest { .. }),
             ) => error,
-            other => return other,
+            result => return result,
         };
         let text = Some(error.to_string());
-        if before == text {
+        if previous == text {
             return Err(error);
         }
-        before = text;
+        previous = text;
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     read()

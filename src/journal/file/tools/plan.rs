@@ -1,11 +1,11 @@
-//! What can be kept of a damaged directory, and what it takes.
+//! [`RepairPlan`]: the longest intact prefix of the changes in a damaged directory, and the steps that keep it.
 
 use std::fmt;
 
 use serde::Serialize;
 
 use super::Raw;
-use super::inventory::{Found, Inventory, Segment};
+use super::inventory::{Inspected, Inventory, Segment};
 use crate::journal::Recovered;
 use crate::journal::file::SyncPolicy;
 use crate::journal::file::disk::Disk;
@@ -17,40 +17,40 @@ use crate::journal::file::scan::Expected;
 use crate::journal::file::segment::{FORMAT, Mark, SegmentInfo};
 use crate::model::{Change, StoreId};
 
-/// One thing that a repair does.
+/// A step of a repair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RepairStep {
-    /// Cut the end off a segment, and keep it in a file of its own.
+    /// Cut off the end of a segment, and save it in a separate file.
     Cut {
         /// The file.
         file: String,
-        /// From where on.
+        /// The offset at which it is cut off.
         offset: u64,
     },
-    /// Write the header of a segment anew: it is damaged, and what it says is known.
+    /// Restore the damaged header of a segment. Its content is known.
     Header {
         /// The file.
         file: String,
     },
-    /// Leave a file out of the journal. It is in the backup.
+    /// Remove a file from the journal. The backup contains it.
     Drop {
         /// The file.
         file: String,
     },
-    /// Write everything that is kept as a snapshot: of a salvage.
+    /// Write everything that is kept as a snapshot. A step of a salvage.
     Snapshot {
         /// The file.
         file: String,
     },
-    /// Begin an empty segment, because no good one goes on from there.
+    /// Create an empty segment, because no intact one continues after the kept changes.
     Begin {
         /// The file.
         file: String,
     },
-    /// Write a manifest that lists what is kept, with a new store id, since revisions that were told of may
-    /// become others.
+    /// Write a manifest that lists the kept files, with a new store id, because revisions that subscribers have seen
+    /// may be assigned to other changes.
     Manifest {
         /// The snapshots and segments.
         files: Vec<String>,
@@ -61,41 +61,41 @@ impl fmt::Display for RepairStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cut { file, offset } => {
-                write!(f, "cut {file} at byte {offset}, and keep the rest in {file}.cut-{offset}")
+                write!(f, "cut {file} at byte {offset}, and save the rest in {file}.cut-{offset}")
             }
-            Self::Header { file } => write!(f, "write the header of {file} anew"),
-            Self::Drop { file } => write!(f, "drop {file}"),
+            Self::Header { file } => write!(f, "restore the header of {file}"),
+            Self::Drop { file } => write!(f, "remove {file} from the journal"),
             Self::Snapshot { file } => write!(f, "write everything that is kept to {file}"),
-            Self::Begin { file } => write!(f, "begin an empty {file}"),
+            Self::Begin { file } => write!(f, "create an empty {file}"),
             Self::Manifest { files } => {
-                write!(f, "write a MANIFEST with a new store id, of {}", files.join(", "))
+                write!(f, "write a MANIFEST with a new store id, which lists {}", files.join(", "))
             }
         }
     }
 }
 
-/// What is kept.
-pub(super) struct Plan {
+/// What a repair keeps, and its steps.
+pub(super) struct RepairPlan {
     pub(super) manifest: Manifest,
-    /// The last segment, and up to where it is good.
+    /// The last segment, and the offset up to which it is intact.
     pub(super) last: SegmentInfo,
     pub(super) end: u64,
-    /// The segments that need a new header.
+    /// The segments whose header must be restored.
     pub(super) headers: Vec<SegmentInfo>,
     /// The newest revision that is kept.
     pub(super) revision: u64,
     pub(super) steps: Vec<RepairStep>,
 }
 
-impl Plan {
-    /// The plan that keeps the longest prefix of the changes; `None` if nothing can be kept.
+impl RepairPlan {
+    /// Returns the plan that keeps the longest prefix of the changes, or `None` if nothing can be kept.
     pub(super) fn longest_prefix(inventory: &Inventory) -> Option<Self> {
         let best = prefixes(inventory)
             .max_by_key(|prefix| (prefix.revision, prefix.start.map(|start| start.revision)));
-        best.map(|prefix| Self::of(&prefix, inventory))
+        best.map(|prefix| Self::from_prefix(&prefix, inventory))
     }
 
-    fn of(prefix: &Prefix<'_>, inventory: &Inventory) -> Self {
+    fn from_prefix(prefix: &Prefix<'_>, inventory: &Inventory) -> Self {
         let store = StoreId::random();
         let mut steps = Vec::new();
         let damaged = prefix.segments.iter().filter(|found| found.info.needs_header);
@@ -106,7 +106,7 @@ impl Plan {
         let (last, end, mark) = match (prefix.segments.last(), segments.last_mut()) {
             (Some(found), Some(last)) => {
                 (last.end, last.bytes) = (None, None);
-                if !found.info.is_whole {
+                if !found.info.is_intact {
                     steps
                         .push(RepairStep::Cut { file: found.name.clone(), offset: found.info.end });
                 }
@@ -123,8 +123,8 @@ impl Plan {
             }
         };
         let bytes = |info: &SegmentInfo| {
-            let of = |found: &&Found<Segment>| found.info.info.base == info.base;
-            inventory.segments.iter().find(of).map(|found| found.bytes)
+            let is_same = |found: &&Inspected<Segment>| found.info.info.base == info.base;
+            inventory.segments.iter().find(is_same).map(|found| found.bytes)
         };
         for segment in segments.iter_mut().filter(|segment| segment.end.is_some()) {
             segment.bytes = segment.bytes.or_else(|| bytes(segment));
@@ -143,17 +143,17 @@ impl Plan {
     }
 }
 
-impl Plan {
-    /// Read what is kept, as a start will.
+impl RepairPlan {
+    /// Reads the kept files, as the next start will.
     pub(super) fn load(
         &self,
         disk: &dyn Disk,
-        mut take: impl FnMut(Recovered<Raw>),
+        mut visit: impl FnMut(Recovered<Raw>),
     ) -> Result<(), FileError> {
         let base = self.manifest.base();
         if let Some(snapshot) = self.manifest.snapshots.last() {
             read_snapshot(disk, snapshot, |_, recovered| {
-                take(recovered);
+                visit(recovered);
                 Ok(())
             })?;
         }
@@ -163,7 +163,7 @@ impl Plan {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => {
-                    return Err(FileError::io(disk.path().join(info.file()), "read it")(error));
+                    return Err(FileError::io(disk.path().join(info.file()), "read")(error));
                 }
             };
             let header = info.header();
@@ -175,19 +175,19 @@ impl Plan {
             if info.end.is_none() {
                 bytes.truncate(usize::try_from(self.end).unwrap_or(usize::MAX));
             }
-            let tell = |_, change: Change<Raw>| {
+            let visit_change = |_, change: Change<Raw>| {
                 if change.revision > base {
-                    take(Recovered::Change(change));
+                    visit(Recovered::Change(change));
                 }
                 Ok(())
             };
-            read_segment(disk, info, &bytes, Expected::default(), tell)?;
+            read_segment(disk, info, &bytes, Expected::default(), visit_change)?;
         }
         Ok(())
     }
 }
 
-/// What leaves the journal, and its new manifest.
+/// Returns the steps that remove files and write the new manifest.
 pub(super) fn last_steps(inventory: &Inventory, manifest: &Manifest) -> Vec<RepairStep> {
     let names = inventory.snapshots.iter().map(|found| &found.name);
     let names = names.chain(inventory.segments.iter().map(|found| &found.name));
@@ -203,27 +203,27 @@ fn mark_of(segment: &Segment) -> Option<Mark> {
     Some(Mark { revision: segment.revision, offset: segment.unmarked, sum: segment.last? })
 }
 
-/// A place to begin, and the segments that go on from there, all of one history.
+/// A snapshot, or the beginning of the log, and the segments that continue it, all of one history.
 struct Prefix<'a> {
     start: Option<&'a SnapshotInfo>,
-    segments: &'a [Found<Segment>],
+    segments: &'a [Inspected<Segment>],
     revision: u64,
 }
 
-/// From nothing, and from every snapshot that is good.
+/// Returns the prefixes that start at the beginning of the log and at every intact snapshot.
 fn prefixes(inventory: &Inventory) -> impl Iterator<Item = Prefix<'_>> {
-    let good = inventory.snapshots.iter().filter(|found| found.problem.is_none());
-    let starts = good.map(|found| Some(&found.info));
-    let begins = |found: &Found<Segment>| found.info.info.base == 0 && found.info.end > 0;
-    let nothing = inventory.segments.iter().any(begins);
-    let starts = starts.chain(nothing.then_some(None));
+    let intact = inventory.snapshots.iter().filter(|found| found.problem.is_none());
+    let starts = intact.map(|found| Some(&found.info));
+    let begins = |found: &Inspected<Segment>| found.info.info.base == 0 && found.info.end > 0;
+    let has_beginning = inventory.segments.iter().any(begins);
+    let starts = starts.chain(has_beginning.then_some(None));
     starts.map(|start| prefix_from(inventory, start))
 }
 
 fn prefix_from<'a>(inventory: &'a Inventory, start: Option<&'a SnapshotInfo>) -> Prefix<'a> {
     let base = start.map_or(0, |snapshot| snapshot.revision);
     let all = &inventory.segments[..];
-    let continues = |found: &Found<Segment>| {
+    let continues = |found: &Inspected<Segment>| {
         let sum = start.and_then(|start| start.prev);
         found.info.end > 0 && found.info.revision >= base && !differ(sum, found.info.sum_of(base))
     };
@@ -231,9 +231,9 @@ fn prefix_from<'a>(inventory: &'a Inventory, start: Option<&'a SnapshotInfo>) ->
     let Some(first) = first.filter(|first| continues(&all[*first])) else {
         return Prefix { start, segments: &[], revision: base };
     };
-    let goes_on = |n: usize| {
-        let Segment { is_whole, revision, last, .. } = all[n].info;
-        is_whole
+    let next_continues = |n: usize| {
+        let Segment { is_intact, revision, last, .. } = all[n].info;
+        is_intact
             && all.get(n + 1).is_some_and(|next| {
                 next.info.end > 0
                     && next.info.info.base == revision
@@ -241,24 +241,25 @@ fn prefix_from<'a>(inventory: &'a Inventory, start: Option<&'a SnapshotInfo>) ->
             })
     };
     let mut end = first;
-    while goes_on(end) {
+    while next_continues(end) {
         end += 1;
     }
-    // What is older is kept for subscribers that ask for it, as far as it is whole.
+    // Older segments are kept as history for subscribers, as far as they are intact.
     let mut from = first;
-    while from > 0 && goes_on(from - 1) {
+    while from > 0 && next_continues(from - 1) {
         from -= 1;
     }
     Prefix { start, segments: &all[from..=end], revision: all[end].info.revision }
 }
 
-/// Remove the files that leave the journal: a start would refuse a manifest that is older than they are.
+/// Removes the files that are no longer part of the journal. Otherwise a start would reject the manifest as older than
+/// they are.
 pub(super) fn drop_files(disk: &dyn Disk, steps: &[RepairStep]) -> Result<(), FileError> {
     for step in steps {
         if let RepairStep::Drop { file } = step {
             match disk.remove(file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(FileError::io(disk.path().join(file), "remove it")(error));
+                    return Err(FileError::io(disk.path().join(file), "remove")(error));
                 }
                 _ => {}
             }

@@ -1,4 +1,4 @@
-//! A store as it was.
+//! Restore of a store at an earlier revision or time.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::check::bytes_in;
 use super::load::Loaded;
 use super::new::NewJournal;
-use super::{Raw, disk, manifest, patiently};
+use super::{Raw, disk, manifest, retry_read};
 use crate::journal::Recovered;
 use crate::journal::codec::{format_time, parse_time};
 use crate::journal::file::disk::Disk;
@@ -22,24 +22,24 @@ use crate::journal::file::scan::Expected;
 use crate::journal::file::segment::SegmentInfo;
 use crate::model::{Change, Timestamp};
 
-/// What to restore a store to.
+/// The state that [`restore`] recreates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RestoreTarget {
-    /// As it was after the change of this revision, which is not inside a batch.
+    /// The state after the change of this revision, which must not be inside a batch.
     Revision(u64),
-    /// As it was at this time.
+    /// The state at this time.
     Time(Timestamp),
 }
 
-/// A text that is no [`RestoreTarget`].
+/// Error of parsing a [`RestoreTarget`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no place to go back to: it is a revision, or a time such as 2026-01-31T12:00:00Z"
+    "invalid restore target {0:?}; expected a revision, or a time such as 2026-01-31T12:00:00Z"
 )]
 pub struct InvalidRestoreTarget(String);
 
-/// A revision, or a time as RFC 3339.
+/// Parses a revision, or a time in RFC 3339.
 impl FromStr for RestoreTarget {
     type Err = InvalidRestoreTarget;
 
@@ -53,27 +53,27 @@ impl FromStr for RestoreTarget {
     }
 }
 
-/// What [`restore`] has done.
+/// Report of [`restore`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RestoreReport {
-    /// The revision of the new store: it goes on from there.
+    /// The revision at which the new store continues.
     pub revision: u64,
-    /// How many entries it has.
+    /// The number of entries.
     pub entries: u64,
-    /// Its id, which is a new one.
+    /// The new id of the store.
     pub store: String,
 }
 
-/// Make a journal, in a new folder, of what a store was at a revision or a time.
+/// Creates a journal in a new directory, with the content that a store had at a revision or a time.
 ///
-/// Changes nothing in the old folder, and works beside a running store. It reaches as far back as the
-/// snapshots and the log do: see [`FileJournal::history_bytes`](crate::journal::FileJournal::history_bytes).
+/// It changes nothing in the old directory, and works while a store is running. It reaches as far back as the
+/// snapshots and the log; see [`FileJournal::history_bytes`](crate::journal::FileJournal::history_bytes).
 ///
 /// # Errors
 ///
-/// If that is too far back, in which case the oldest possible is told, or still to come; or if the new folder has a
-/// journal already.
+/// If the target is too old (the message states the oldest possible one) or not reached yet, or if the new directory
+/// contains a journal already.
 pub fn restore(
     folder: impl AsRef<Path>,
     to: RestoreTarget,
@@ -81,21 +81,21 @@ pub fn restore(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<RestoreReport, FileError> {
     let disk = disk(folder.as_ref());
-    let loaded = patiently(|| {
+    let loaded = retry_read(|| {
         let manifest = manifest(&*disk)?;
         match to {
             RestoreTarget::Revision(revision) => {
-                let place = Place { revision, not_after: None };
-                load(&*disk, &manifest, place, progress)
+                let point = RestorePoint { revision, not_after: None };
+                load(&*disk, &manifest, point, progress)
             }
-            // The log is read twice: to find the place, and up to there.
+            // The log is read twice: to find the revision, and up to it.
             RestoreTarget::Time(time) => {
-                let once = bytes_in(&*disk);
+                let pass = bytes_in(&*disk);
                 let mut report = |done: u64| {
-                    progress(Progress { done: done.min(2 * once), total: 2 * once });
+                    progress(Progress { done: done.min(2 * pass), total: 2 * pass });
                 };
-                let place = Place::at(&*disk, &manifest, time, &mut report)?;
-                load(&*disk, &manifest, place, &mut |now| report(once + now.done))
+                let point = RestorePoint::at(&*disk, &manifest, time, &mut report)?;
+                load(&*disk, &manifest, point, &mut |now| report(pass + now.done))
             }
         }
     })?;
@@ -111,42 +111,44 @@ pub fn restore(
     Ok(RestoreReport { revision, entries: loaded.count(), store })
 }
 
-/// Where that is.
+/// The revision to restore.
 #[derive(Clone, Copy)]
-struct Place {
+struct RestorePoint {
     revision: u64,
-    /// The log does not reach back to this time, and what is before it has to be no newer.
+    /// Set if the log does not reach back to the requested time: then the snapshot before the log must not be newer
+    /// than this time.
     not_after: Option<Timestamp>,
 }
 
-impl Place {
-    /// The newest change that is no newer than this.
+impl RestorePoint {
+    /// Finds the newest change that is not newer than a time.
     fn at(
         disk: &dyn Disk,
         manifest: &Manifest,
         time: Timestamp,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Self, FileError> {
-        // Damage hides changes, among which may be the one that is looked for, unless one before it is newer.
+        // Damage may hide the requested change, unless an intact change before the damage is already newer than the
+        // time.
         let mut hidden = Ok(());
         let mut done = 0;
-        // A removal leaves no trace in a snapshot, so only the log can tell.
+        // Only the log is searched, because a removal leaves no trace in a snapshot.
         for segment in manifest.segments.iter().rev() {
-            let (mut revision, mut goes_beyond) = (None, false);
-            let tell = |_, change: Change<Raw>| {
+            let (mut revision, mut has_newer) = (None, false);
+            let visit = |_, change: Change<Raw>| {
                 if change.at <= time {
                     revision = Some(change.revision);
                 } else {
-                    goes_beyond = true;
+                    has_newer = true;
                 }
                 Ok(())
             };
             let bytes = read(disk, segment)?;
             let expected = Expected { mark: manifest.mark_of(segment), revisions: &[] };
-            let scanned = read_segment(disk, segment, &bytes, expected, tell)?;
+            let scanned = read_segment(disk, segment, &bytes, expected, visit)?;
             done += bytes.len() as u64;
             progress(done);
-            if goes_beyond {
+            if has_newer {
                 hidden = Ok(());
             } else if let Err(damage) = check_acknowledged(disk, segment, &scanned) {
                 hidden = Err(damage);
@@ -160,7 +162,7 @@ impl Place {
 }
 
 fn read(disk: &dyn Disk, segment: &SegmentInfo) -> Result<Vec<u8>, FileError> {
-    let io = FileError::io(disk.path().join(segment.file()), "read it");
+    let io = FileError::io(disk.path().join(segment.file()), "read");
     disk.open(&segment.file()).and_then(|file| file.read_all()).map_err(io)
 }
 
@@ -168,18 +170,18 @@ fn length_of(disk: &dyn Disk, segment: &SegmentInfo) -> Option<u64> {
     disk.open(&segment.file()).and_then(|file| file.length()).ok()
 }
 
-/// The store as it was.
+/// Loads the store at a restore point.
 fn load(
     disk: &dyn Disk,
     manifest: &Manifest,
-    to: Place,
+    to: RestorePoint,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Loaded, FileError> {
     let oldest = manifest.oldest();
-    // From nothing, if the log reaches back to the beginning, or from a snapshot that it goes on from.
-    let nothing = (oldest == 0).then_some(None);
+    // Start from the beginning of the log, if it is still there, or from a snapshot that the log continues.
+    let beginning = (oldest == 0).then_some(None);
     let snapshots = manifest.snapshots.iter().filter(|snapshot| snapshot.revision >= oldest);
-    let starts = nothing.into_iter().chain(snapshots.map(Some));
+    let starts = beginning.into_iter().chain(snapshots.map(Some));
     let mut first_error = None;
     for start in starts.rev() {
         if start.is_some_and(|snapshot| snapshot.revision > to.revision) {
@@ -188,7 +190,7 @@ fn load(
         match load_from(disk, manifest, start, to.revision, progress) {
             Ok(loaded) if to.not_after.is_some_and(|time| loaded.last() > time) => break,
             Ok(loaded) => return Ok(loaded),
-            // Perhaps another snapshot is not damaged.
+            // An older snapshot may be intact.
             Err(error @ (FileError::Damaged { .. } | FileError::Io { .. })) => {
                 first_error.get_or_insert(error);
             }
@@ -201,7 +203,7 @@ fn load(
     })
 }
 
-/// Begin with a snapshot, and go on up to a revision.
+/// Loads a snapshot, or nothing, and applies the log up to a revision.
 fn load_from(
     disk: &dyn Disk,
     manifest: &Manifest,
@@ -224,7 +226,7 @@ fn load_from(
             if count.is_multiple_of(1_024) {
                 progress(Progress { done: offset, total });
             }
-            loaded.take(recovered);
+            loaded.apply(recovered);
             Ok(())
         })?;
     }
@@ -232,24 +234,24 @@ fn load_from(
     let mut chain = Chain::new(start);
     for segment in needed {
         let mut is_inside = false;
-        let tell = |_, change: Change<Raw>| {
+        let visit = |_, change: Change<Raw>| {
             if change.revision > base && change.revision <= to {
                 is_inside = change.continues;
-                loaded.take(Recovered::Change(change));
+                loaded.apply(Recovered::Change(change));
             }
             Ok(())
         };
         let bytes = read(disk, segment)?;
         let base = chain.revision();
         let expected = Expected { mark: manifest.mark_of(segment), revisions: base.as_slice() };
-        let scanned = read_segment(disk, segment, &bytes, expected, tell)?;
+        let scanned = read_segment(disk, segment, &bytes, expected, visit)?;
         if is_inside {
             return Err(FileError::Impossible(format!(
-                "revision {to} is inside a batch: restore to one that is not"
+                "revision {to} is inside a batch; specify a revision that is not"
             )));
         }
         chain.follow(disk, segment, &scanned)?;
-        // What is damaged after that does not matter.
+        // Damage after the requested revision does not matter.
         if loaded.revision() == to {
             break;
         }
@@ -261,29 +263,29 @@ fn load_from(
         return Ok(loaded);
     }
     Err(FileError::Impossible(format!(
-        "{}: revision {to} is still to come: the newest is {}",
+        "{}: revision {to} does not exist yet; the newest is {}",
         disk.path().display(),
         loaded.revision()
     )))
 }
 
-/// What to say, with the oldest that is possible.
+/// The error for a target that is too old, which states the oldest possible one.
 fn too_old(disk: &dyn Disk, manifest: &Manifest, oldest: u64) -> Result<FileError, FileError> {
     let mut possible = manifest.snapshots.iter().filter(|snapshot| snapshot.revision >= oldest);
     let Some(snapshot) = possible.next() else {
         return Ok(FileError::Impossible(format!(
-            "{}: there is nothing to start from: `mainspring journal check {}` tells why",
+            "{}: no intact snapshot to start from; `mainspring journal check {}` shows the damage",
             disk.path().display(),
             Argument(&disk.path())
         )));
     };
     let mut loaded = Loaded::new();
     read_snapshot(disk, snapshot, |_, recovered| {
-        loaded.take(recovered);
+        loaded.apply(recovered);
         Ok(())
     })?;
     Ok(FileError::Impossible(format!(
-        "{}: that is too far back: the oldest possible is revision {}, of {}",
+        "{}: the requested state is too old; the oldest possible one is revision {}, of {}",
         disk.path().display(),
         snapshot.revision,
         format_time(loaded.last())

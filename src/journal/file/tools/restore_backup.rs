@@ -1,4 +1,4 @@
-//! Checking a backup, and making a journal of it.
+//! Verification of a backup, and creation of a journal from it.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -14,39 +14,39 @@ use crate::journal::file::error::FileError;
 use crate::journal::file::replay::Progress;
 use crate::model::{ChangeKind, Key};
 
-/// Where the accounts are in the directory of a journal, unless a server is told otherwise.
+/// The directory of the accounts in the directory of a journal, which is the default of a server.
 const ACCOUNTS: &str = "accounts";
 
-/// How many lines there are between two reports of progress.
-const NOW_AND_THEN: u64 = 1_024;
+/// The number of lines between two reports of progress.
+const REPORT_EVERY: u64 = 1_024;
 
-/// What a backup holds: the result of [`check_backup`].
+/// Report of [`check_backup`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BackupReport {
-    /// When the backup was begun, by the clock of the server, as RFC 3339.
+    /// The time at which the backup was started, by the clock of the server, as RFC 3339.
     pub time: String,
-    /// The length of the file.
+    /// The length of the file in bytes.
     pub bytes: u64,
     /// The data.
     pub data: BackupPart,
-    /// The accounts, if the server had any.
+    /// The accounts, if the backup has them.
     pub accounts: Option<BackupPart>,
 }
 
-/// A part of a backup: one store as it was at a revision.
+/// A part of a backup: the content of one store at a revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BackupPart {
     /// The id of the store.
     pub store: String,
-    /// The revision at which it was so.
+    /// The revision of the store.
     pub revision: u64,
-    /// How many entries it had.
+    /// The number of entries.
     pub entries: u64,
 }
 
-/// What [`restore_backup`] has done.
+/// Report of [`restore_backup`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct BackupRestoreReport {
@@ -56,13 +56,13 @@ pub struct BackupRestoreReport {
     pub accounts: Option<RestoreReport>,
 }
 
-/// Check that a backup is whole: each line, each part, and that nothing is missing or follows.
+/// Verifies a backup: every line and part is intact, nothing is missing, and nothing follows the last part.
 ///
-/// Reads the file line by line. Only the keys are held in memory, to count the entries.
+/// It reads the file line by line. Only the keys are kept in memory, to count the entries.
 ///
 /// # Errors
 ///
-/// [`FileError::Backup`] if it is incomplete, damaged, or no backup; [`FileError::Format`] and
+/// [`FileError::Backup`] if the file is incomplete, damaged, or not a backup; [`FileError::Format`] and
 /// [`FileError::Unreadable`] if another version wrote it; [`FileError::Io`] if it cannot be read.
 ///
 /// # Examples
@@ -81,21 +81,21 @@ pub fn check_backup(
     check(file.as_ref(), 1, progress)
 }
 
-/// The same, as the first of so many times that the file is read.
+/// Like [`check_backup`]. `passes` is how many times the caller reads the file in total, this time included.
 fn check(
     file: &Path,
-    times: u64,
+    passes: u64,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<BackupReport, FileError> {
     let mut backup = Backup::open(file)?;
     let (time, bytes) = (format_time(backup.time()), backup.length());
-    let mut now_and_then = NowAndThen::new(bytes, times, 0, progress);
+    let mut reporter = ProgressReporter::new(bytes, passes, 0, progress);
     let (mut data, mut accounts) = (None, None);
     while let Some(name) = backup.next() {
-        let mut keys = Keys::default();
+        let mut keys = KeySet::default();
         let read = backup.read::<Raw>(&mut |offset, recovered| {
-            now_and_then.line(offset);
-            keys.take(&recovered);
+            reporter.line(offset);
+            keys.apply(&recovered);
             Ok(())
         })?;
         let (store, revision, entries) = (read.store, read.revision, keys.count());
@@ -105,24 +105,26 @@ fn check(
             PartName::Accounts => accounts = part,
         }
     }
-    let Some(data) = data else { unreachable!("a backup that was opened begins with the data") };
+    let Some(data) = data else {
+        unreachable!("`Backup::open` has checked that the first part is the data")
+    };
     Ok(BackupReport { time, bytes, data, accounts })
 }
 
-/// Make a journal of a backup, in a new directory, and of its accounts in `accounts` inside it, which is where a server
-/// expects them.
+/// Creates a journal from a backup, in a new directory, and a journal of its accounts in the subdirectory `accounts`,
+/// where a server expects it.
 ///
-/// Revisions, times and deadlines are kept; both stores have new ids. An entry whose deadline has passed meanwhile
-/// expires when the store starts. Reads the file twice, line by line: only the keys are held in memory.
+/// Revisions, times and deadlines are kept; both stores get new ids. Entries whose deadline has passed expire when the
+/// store starts. The file is read twice, line by line, and only the keys are kept in memory.
 ///
-/// A backup that is not whole is refused before anything is created. If something else fails, or the process is killed,
-/// the directory has no `MANIFEST`, and a store refuses to start from it once data was written: the manifest of the data
-/// is written last. (A directory that held an empty journal before still holds that.)
+/// An incomplete or damaged backup is rejected before anything is created. If something else fails, or the process is
+/// killed, the directory has no `MANIFEST`, and a store refuses to start from it once data was written, because the
+/// manifest of the data is written last. (A directory that contained an empty journal still contains that journal.)
 ///
 /// # Errors
 ///
-/// Those of [`check_backup`]; [`FileError::Impossible`] if there is a journal in the directory, or in `accounts`, that
-/// is not empty; [`FileError::Locked`] if another process has it open; [`FileError::Io`] if it cannot be written.
+/// Those of [`check_backup`]; [`FileError::Impossible`] if the directory or `accounts` contains a journal that is not
+/// empty; [`FileError::Locked`] if another process has it open; [`FileError::Io`] if it cannot be written.
 ///
 /// # Examples
 ///
@@ -163,7 +165,7 @@ pub fn restore_backup(
         }
         return Err(error);
     }
-    // From here on the data is there but for its manifest, so that no failure leaves a directory that starts.
+    // The manifest of the data is written last, so that a failure never leaves a directory from which a store starts.
     let sealed = new.seal(report.data.revision)?;
     let restored = |part: &BackupPart, store: crate::model::StoreId| RestoreReport {
         revision: part.revision,
@@ -177,14 +179,14 @@ pub fn restore_backup(
     Ok(BackupRestoreReport { data: restored(&report.data, sealed.commit()?), accounts })
 }
 
-/// The journals that a backup becomes.
+/// The journals that are created from a backup.
 struct Journals {
     data: NewJournal,
     accounts: Option<NewJournal>,
 }
 
 impl Journals {
-    /// Write every part, which has to be as it was when it was checked.
+    /// Writes every part, and verifies that it has not changed since it was checked.
     fn copy(
         &mut self,
         backup: &mut Backup,
@@ -193,7 +195,7 @@ impl Journals {
     ) -> Result<(), FileError> {
         self.data.claim(report.data.revision)?;
         let (bytes, changed) = (backup.length(), "the backup was changed while it was read");
-        let mut now_and_then = NowAndThen::new(bytes, 2, report.bytes, progress);
+        let mut reporter = ProgressReporter::new(bytes, 2, report.bytes, progress);
         while let Some(name) = backup.next() {
             let (journal, part) = match name {
                 PartName::Data => (Some(&mut self.data), Some(&report.data)),
@@ -203,7 +205,7 @@ impl Journals {
                 return Err(FileError::Impossible(changed.into()));
             };
             let read = backup.read::<Raw>(&mut |offset, recovered| {
-                now_and_then.line(offset);
+                reporter.line(offset);
                 match recovered {
                     Recovered::Entry(key, entry) => journal.entry(&key, &entry),
                     Recovered::Patch(change) | Recovered::Change(change) => journal.patch(&change),
@@ -218,19 +220,19 @@ impl Journals {
     }
 }
 
-/// The keys of a store that is read as a snapshot.
+/// The keys of a store whose snapshot is read.
 #[derive(Default)]
-struct Keys(HashSet<Key>);
+struct KeySet(HashSet<Key>);
 
-impl Keys {
-    fn take(&mut self, recovered: &Recovered<Raw>) {
+impl KeySet {
+    fn apply(&mut self, recovered: &Recovered<Raw>) {
         match recovered {
             Recovered::Entry(key, _) => drop(self.0.insert(key.clone())),
             Recovered::Patch(change) | Recovered::Change(change) => match change.kind {
                 ChangeKind::Set { .. } => drop(self.0.insert(change.key.clone())),
                 ChangeKind::Removed | ChangeKind::Expired => drop(self.0.remove(&change.key)),
                 ChangeKind::Cleared { .. } => self.0.clear(),
-                // The others keep the key that they change.
+                // Other changes do not add or remove a key.
                 _ => {}
             },
             Recovered::SnapshotEnd(_) => {}
@@ -242,24 +244,29 @@ impl Keys {
     }
 }
 
-/// Reports progress, and not with each line.
-struct NowAndThen<'a> {
+/// Reports progress at intervals of [`REPORT_EVERY`] lines.
+struct ProgressReporter<'a> {
     lines: u64,
-    before: u64,
+    bytes_before: u64,
     total: u64,
     progress: &'a mut dyn FnMut(Progress),
 }
 
-impl<'a> NowAndThen<'a> {
-    /// Of a file that is read so many times, of which so many bytes were read before.
-    fn new(bytes: u64, times: u64, before: u64, progress: &'a mut dyn FnMut(Progress)) -> Self {
-        Self { lines: 0, before, total: bytes.saturating_mul(times), progress }
+impl<'a> ProgressReporter<'a> {
+    /// For a file of this size that is read in several passes, of which `bytes_before` were read by earlier ones.
+    fn new(
+        bytes: u64,
+        passes: u64,
+        bytes_before: u64,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> Self {
+        Self { lines: 0, bytes_before, total: bytes.saturating_mul(passes), progress }
     }
 
     fn line(&mut self, offset: u64) {
         self.lines += 1;
-        if self.lines.is_multiple_of(NOW_AND_THEN) {
-            let done = (self.before + offset).min(self.total);
+        if self.lines.is_multiple_of(REPORT_EVERY) {
+            let done = (self.bytes_before + offset).min(self.total);
             (self.progress)(Progress { done, total: self.total });
         }
     }
@@ -271,16 +278,16 @@ mod tests {
     use crate::journal::file::recover;
 
     #[test]
-    fn restore_that_is_killed_leaves_nothing_that_starts() {
+    fn killed_restore_leaves_directory_that_does_not_start() {
         let folder =
             std::env::temp_dir().join(format!("mainspring-restore-killed-{}", std::process::id()));
-        let refused =
+        let is_rejected =
             || matches!(recover::manifest(&*disk(&folder)), Err(FileError::Manifest { .. }));
         let new = NewJournal::create(disk(&folder)).unwrap();
         new.claim(7).unwrap();
-        assert!(refused(), "while it is written");
+        assert!(is_rejected(), "while the data is written");
         let sealed = new.seal(7).unwrap();
-        assert!(refused(), "before the accounts are there");
+        assert!(is_rejected(), "before the accounts are complete");
         sealed.commit().unwrap();
         assert!(recover::manifest(&*disk(&folder)).unwrap().is_some());
         std::fs::remove_dir_all(&folder).unwrap();
@@ -288,7 +295,10 @@ mod tests {
         let new = NewJournal::create(disk(&folder)).unwrap();
         new.claim(7).unwrap();
         new.discard(Some(7));
-        assert!(recover::manifest(&*disk(&folder)).unwrap().is_none(), "it can be tried again");
+        assert!(
+            recover::manifest(&*disk(&folder)).unwrap().is_none(),
+            "the restore can be repeated"
+        );
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -1,10 +1,10 @@
-//! Keeping valid appends behind damage.
+//! Salvage: keeps intact appends behind damage.
 //!
-//! The longest prefix is a state that the store had; a salvage is not. It begins with the newest good snapshot, takes the
-//! entries of damaged snapshots that are newer, and then every append that is whole, in the order of the log. A change
-//! is left out if it does not fit what its key is by then: a pop of a list that is not there, because what made it is
-//! lost. Appends of another history are left out too. What is written is one snapshot, at the newest revision that
-//! anything tells of.
+//! The longest intact prefix is a state that the store once had; the result of a salvage is not. It starts with the
+//! newest intact snapshot, adds the entries of newer damaged snapshots, and then applies every intact append in the
+//! order of the log. A change that does not fit the current state of its key is skipped, for example a pop from a list
+//! whose creation is lost. Appends of another history are skipped too. The result is written as one snapshot, at the
+//! newest revision that any file mentions.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::Raw;
 use super::inventory::Inventory;
 use super::load::Loaded;
 use super::new::{begin_segment, cannot_write};
-use super::plan::{self, RepairStep, drop_files, last_steps};
+use super::plan::{RepairPlan, RepairStep, drop_files, last_steps};
 use crate::journal::Recovered;
 use crate::journal::codec::{Decoder, Unreadable};
 use crate::journal::file::SyncPolicy;
@@ -29,22 +29,22 @@ use crate::journal::file::segment::{SegmentInfo, read_header};
 use crate::journal::file::snapshot::SnapshotWriter;
 use crate::model::{Change, StoreId, Timestamp};
 
-/// What a salvage keeps and misses.
+/// Report of a salvage: what it kept and skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct SalvageReport {
-    /// Changes behind the longest prefix that are kept.
+    /// Number of changes behind the longest prefix that are kept.
     pub changes: u64,
-    /// Changes that are whole, and do not fit what is left of their keys.
+    /// Number of intact changes that do not fit the state of their keys.
     pub unfit: u64,
-    /// Revisions after the snapshot that the salvage begins with of which no change is left.
+    /// Number of revisions after the first snapshot for which no change was found.
     pub missing: u64,
-    /// Changes of another history: of a segment that another store wrote, or another copy of this one.
+    /// Number of changes of another history: in a segment of another store, or of a diverged copy of this one.
     pub foreign: u64,
 }
 
-/// What is kept, and what it takes.
-pub(super) struct Plan {
+/// What a salvage keeps, and its steps.
+pub(super) struct SalvagePlan {
     pub(super) loaded: Loaded,
     pub(super) salvaged: SalvageReport,
     pub(super) steps: Vec<RepairStep>,
@@ -52,16 +52,16 @@ pub(super) struct Plan {
     manifest: Manifest,
 }
 
-impl Plan {
+impl SalvagePlan {
     pub(super) fn make(disk: &dyn Disk, inventory: &Inventory) -> Result<Self, FileError> {
-        let prefix = plan::Plan::longest_prefix(inventory).map_or(0, |plan| plan.revision);
+        let prefix = RepairPlan::longest_prefix(inventory).map_or(0, |plan| plan.revision);
         let mut salvage =
             Salvage { loaded: Loaded::new(), prefix, counts: SalvageReport::default() };
-        let good = inventory.snapshots.iter().rfind(|found| found.problem.is_none());
-        let base = good.map_or(0, |found| found.info.revision);
-        if let Some(found) = good {
+        let intact = inventory.snapshots.iter().rfind(|found| found.problem.is_none());
+        let base = intact.map_or(0, |found| found.info.revision);
+        if let Some(found) = intact {
             read_snapshot(disk, &found.info, |_, recovered| {
-                salvage.loaded.take(recovered);
+                salvage.loaded.apply(recovered);
                 Ok(())
             })?;
         }
@@ -75,7 +75,7 @@ impl Plan {
         let seen = inventory.seen();
         salvage.counts.missing = seen.saturating_sub(base).saturating_sub(found);
         let Salvage { mut loaded, counts, .. } = salvage;
-        loaded.take(Recovered::SnapshotEnd(seen));
+        loaded.apply(Recovered::SnapshotEnd(seen));
 
         let store = StoreId::random();
         let prev = Sum::of_store(store);
@@ -92,13 +92,13 @@ impl Plan {
         Ok(Self { loaded, salvaged: counts, steps, store, manifest })
     }
 
-    /// Write it. Returns the new id of the store. If this is cut short, the backup is there, and another repair goes
-    /// on.
+    /// Executes the steps. Returns the new id of the store. If this is interrupted, the backup exists, and another
+    /// repair completes the work.
     pub(super) fn carry_out(&self, disk: &Arc<dyn Disk>) -> Result<String, FileError> {
         let path = disk.path();
         let io = |action| FileError::io(path.clone(), action);
-        let mut writer = SnapshotWriter::create(Arc::clone(disk), self.store)
-            .map_err(io("write a snapshot to it"))?;
+        let mut writer =
+            SnapshotWriter::create(Arc::clone(disk), self.store).map_err(io("write a snapshot"))?;
         let mut written = Ok(());
         self.loaded.each(Timestamp::from_nanos(0), |key, entry| {
             written = writer.entry(key, entry).map_err(|error| cannot_write(&**disk, error));
@@ -108,11 +108,11 @@ impl Plan {
         let prev = Some(Sum::of_store(self.store));
         let snapshot = writer.finish(self.loaded.revision(), prev);
         let mut manifest = self.manifest.clone();
-        manifest.snapshots = vec![snapshot.map_err(io("write a snapshot to it"))?];
+        manifest.snapshots = vec![snapshot.map_err(io("write a snapshot"))?];
         for segment in &manifest.segments {
             begin_segment(&**disk, segment.clone())?;
         }
-        manifest.write(&**disk).map_err(FileError::io(path.join(MANIFEST), "write it"))?;
+        manifest.write(&**disk).map_err(FileError::io(path.join(MANIFEST), "write"))?;
         drop_files(&**disk, &self.steps)?;
         Ok(manifest.store)
     }
@@ -126,7 +126,7 @@ struct Salvage {
 }
 
 impl Salvage {
-    /// Take the entries of a damaged snapshot, and the changes that were made while it was written.
+    /// Adds the intact entries of a damaged snapshot, and the changes that were made while it was written.
     fn snapshot(&mut self, disk: &dyn Disk, name: &str, base: u64) -> Result<(), FileError> {
         let bytes = read(disk, name)?;
         let mut decoder = Decoder::default();
@@ -140,19 +140,19 @@ impl Salvage {
             let unreadable = |why| unreadable(disk, name, line.start, why);
             let line = Line::parse(text).map_err(unreadable)?;
             match &*line.name {
-                // The header, and the end.
+                // The header and the end have no data.
                 "" | END => {}
                 ENTRY => {
                     let (key, entry) = decoder.entry(&line).map_err(unreadable)?;
                     if entry.revision > base && self.loaded.revision_of(&key) < entry.revision {
-                        self.loaded.take(Recovered::Entry(key, entry));
+                        self.loaded.apply(Recovered::Entry(key, entry));
                     }
                 }
                 _ => {
                     let changes: Vec<Change<Raw>> = decoder.changes(&line).map_err(unreadable)?;
                     for change in changes.into_iter().filter(|change| change.revision > base) {
-                        // One that does not fit is in the log too, if that is left.
-                        self.loaded.take_if_it_fits(change);
+                        // A change that does not fit is applied later from the log, if it is intact there.
+                        self.loaded.apply_if_it_fits(change);
                     }
                 }
             }
@@ -160,7 +160,7 @@ impl Salvage {
         Ok(())
     }
 
-    /// Take every append that is whole and of this history. Returns how many changes they have after the snapshot.
+    /// Applies every intact append of this history. Returns the number of its changes after the snapshot.
     fn segment(
         &mut self,
         disk: &dyn Disk,
@@ -172,7 +172,7 @@ impl Salvage {
         let header = read_header(&bytes).map_err(|why| unreadable(disk, name, 0, why))?;
         let is_foreign = header.as_ref().is_some_and(|(found, _)| !info.has_header(found));
         let mut found = 0;
-        // What the next append follows; not known in format 1 and behind damage.
+        // The checksum that the next append must follow; unknown in format 1 and behind damage.
         let mut prev = header.as_ref().and_then(|(header, _)| header.prev);
         let mut at = header.map_or(0, |(_, length)| length);
         while let Some(line) = next_line(&bytes, at) {
@@ -189,7 +189,7 @@ impl Salvage {
                     return Err(unreadable(disk, name, offset as usize, why));
                 }
                 Some(Ok(Err(_))) | None => {
-                    // Newlines were allocated ahead, and are no damage.
+                    // Preallocated newlines are not damage.
                     prev = prev.filter(|_| line.is_empty());
                     at = line.end + 1;
                     continue;
@@ -204,8 +204,8 @@ impl Salvage {
             if !append.is_close() {
                 prev = follows.and(Some(append.sum));
             }
-            let taken = self.append(&append, base);
-            found += taken.map_err(|why| unreadable(disk, name, line.start, why))?;
+            let applied = self.append(&append, base);
+            found += applied.map_err(|why| unreadable(disk, name, line.start, why))?;
         }
         Ok(found)
     }
@@ -217,7 +217,7 @@ impl Salvage {
             for change in changes.into_iter().filter(|change| change.revision > base) {
                 found += 1;
                 let revision = change.revision;
-                if !self.loaded.take_if_it_fits(change) {
+                if !self.loaded.apply_if_it_fits(change) {
                     self.counts.unfit += 1;
                 } else if revision > self.prefix {
                     self.counts.changes += 1;
@@ -228,12 +228,12 @@ impl Salvage {
     }
 }
 
-/// All of a file; nothing if it is missing.
+/// Reads a file; returns nothing if it is missing.
 fn read(disk: &dyn Disk, name: &str) -> Result<Vec<u8>, FileError> {
     match disk.open(name).and_then(|file| file.read_all()) {
         Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(FileError::io(disk.path().join(name), "read it")(error)),
+        Err(error) => Err(FileError::io(disk.path().join(name), "read")(error)),
     }
 }
 

@@ -1,83 +1,83 @@
-//! Numbers about a folder, without reading all of it.
+//! Statistics of a journal, without reading all of it.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{disk, manifest, patiently};
+use super::{disk, manifest, retry_read};
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::FileError;
 use crate::journal::file::line::{END, Line};
-use crate::journal::file::lines::LITTLE;
+use crate::journal::file::lines::SHORT_READ;
 use crate::journal::file::manifest::{MANIFEST, SnapshotInfo};
 use crate::journal::file::scan::{Expected, ScanError, scan};
 
-/// What [`stat`] found.
+/// Report of [`stat`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StatReport {
-    /// The folder.
+    /// The directory.
     pub folder: PathBuf,
     /// The version of the format.
     pub format: u32,
     /// The id of the store.
     pub store: String,
-    /// When it is synced, as the store was started last: `always`, `os` or a period.
+    /// The sync policy of the last start: `always`, `os` or a period.
     pub sync: String,
     /// The newest revision.
     pub revision: u64,
-    /// The oldest revision after which every change is still there.
+    /// The oldest revision after which every change is in the log.
     pub oldest: u64,
-    /// Whether it was closed, rather than killed. A store that is running has not.
+    /// Whether the store was closed. `false` while it is running, and after it was killed.
     pub closed: bool,
-    /// Oldest first.
+    /// The snapshots, oldest first.
     pub snapshots: Vec<SnapshotStat>,
-    /// Oldest first. The last one is written to.
+    /// The segments, oldest first. Appends go to the last one.
     pub segments: Vec<SegmentStat>,
-    /// What was cut off and kept.
+    /// Names of files with saved ends of the log.
     pub aside: Vec<String>,
-    /// The bytes of all files that belong to the journal.
+    /// The size of all files that belong to the journal, in bytes.
     pub bytes: u64,
 }
 
-/// A snapshot.
+/// Statistics of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SnapshotStat {
-    /// Its file.
+    /// The name of the file.
     pub file: String,
-    /// What it is the store at.
+    /// The revision of the store in the snapshot.
     pub revision: u64,
-    /// How many entries it tells of, before the changes that were made while it was written.
+    /// The number of entry lines in the snapshot, without the changes that were made while it was written.
     pub entries: Option<usize>,
-    /// Its length.
+    /// The length of the file in bytes.
     pub bytes: u64,
 }
 
-/// A segment of the log.
+/// Statistics of a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SegmentStat {
-    /// Its file.
+    /// The name of the file.
     pub file: String,
-    /// The revision before its first.
+    /// The revision before the first one in the segment.
     pub base: u64,
-    /// Its newest revision.
+    /// The newest revision in the segment.
     pub end: u64,
-    /// Its length, without what is allocated ahead.
+    /// The length in bytes, without preallocated newlines.
     pub bytes: u64,
 }
 
-/// Numbers about a journal: cheap, since only the newest segment is read.
+/// Reports statistics of a journal. Fast, because only the newest segment is read.
 ///
-/// Changes nothing, and works beside a running store.
+/// It changes nothing, and works while a store is running.
 ///
 /// # Errors
 ///
 /// If there is no journal, or its manifest or its newest segment cannot be read.
 pub fn stat(folder: impl AsRef<Path>) -> Result<StatReport, FileError> {
     let disk = disk(folder.as_ref());
-    patiently(|| stat_once(&*disk))
+    retry_read(|| stat_once(&*disk))
 }
 
 fn stat_once(disk: &dyn Disk) -> Result<StatReport, FileError> {
@@ -89,16 +89,16 @@ fn stat_once(disk: &dyn Disk) -> Result<StatReport, FileError> {
         let (end, bytes) = match (info.end, info.bytes) {
             (Some(end), Some(bytes)) => (end, bytes),
             _ => {
-                let io = FileError::io(path.join(&file), "read it");
+                let io = FileError::io(path.join(&file), "read");
                 let bytes = disk.open(&file).and_then(|file| file.read_all()).map_err(io)?;
-                // Damage is what `check` is for.
+                // Damage is ignored here; `check` reports it.
                 match scan(&bytes, info, Expected::default(), |_| Ok::<_, ScanError<FileError>>(()))
                 {
                     Ok(scan) => {
                         closed = scan.closed;
                         (scan.revision, scan.end)
                     }
-                    Err(error) => return Err(error.of_file(path.join(&file))),
+                    Err(error) => return Err(error.into_file_error(path.join(&file))),
                 }
             }
         };
@@ -106,7 +106,7 @@ fn stat_once(disk: &dyn Disk) -> Result<StatReport, FileError> {
     }
     let snapshots: Vec<_> =
         manifest.snapshots.iter().map(|info| snapshot_stat(disk, info)).collect();
-    let mut aside = disk.names().map_err(FileError::io(path.clone(), "read it"))?;
+    let mut aside = disk.names().map_err(FileError::io(path.clone(), "read"))?;
     aside.retain(|name| name.contains(".cut-"));
     aside.sort_unstable();
     let of_snapshots: u64 = snapshots.iter().map(|snapshot| snapshot.bytes).sum();
@@ -127,11 +127,11 @@ fn stat_once(disk: &dyn Disk) -> Result<StatReport, FileError> {
     })
 }
 
-/// Its last line says how many entries it has.
+/// Reads the number of entries from the last line of a snapshot.
 fn snapshot_stat(disk: &dyn Disk, info: &SnapshotInfo) -> SnapshotStat {
     let SnapshotInfo { revision, bytes, .. } = *info;
-    let from = bytes.saturating_sub(LITTLE as u64);
-    let end = disk.open(&info.file()).and_then(|file| file.read_some(from, LITTLE)).ok();
+    let from = bytes.saturating_sub(SHORT_READ as u64);
+    let end = disk.open(&info.file()).and_then(|file| file.read_some(from, SHORT_READ)).ok();
     let entries = end.and_then(|end| {
         let text = end.strip_suffix(b"\n")?;
         let line = text.rsplit(|byte| *byte == b'\n').next()?;

@@ -1,5 +1,5 @@
-//! The task that looks after an open journal: it verifies that the directory is still the journal's own, and lets the
-//! manifest say how much of the log is synced.
+//! The maintenance task of an open journal: it verifies at intervals that the journal still owns its directory, and
+//! records in the manifest how much of the log is synced.
 
 use std::io;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use tokio_util::sync::CancellationToken;
 use super::catalog::{Catalog, Unverified};
 use crate::model::panics;
 
-/// The shortest time between two looks.
+/// The shortest interval.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// How long a manifest that could not be written is left as it is, at most.
+/// The longest delay before a failed write of the manifest is retried.
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
-/// Start it. It ends when it is stopped, and after it has found the directory lost, which it tells by `failed`.
+/// Starts the task. It ends when `stop` is cancelled, or when the directory is lost; then it cancels `failed`.
 pub(crate) fn start(
     catalog: Arc<Catalog>,
     every: Duration,
@@ -26,24 +26,24 @@ pub(crate) fn start(
 ) -> JoinHandle<()> {
     let every = every.max(SHORTEST);
     tokio::spawn(async move {
-        // How long the manifest is left as it is.
+        // The delay before the manifest is written again, and how much of it has passed.
         let (mut wait, mut waited) = (every, Duration::ZERO);
         while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
             waited = waited.saturating_add(every);
             let save = waited >= wait && catalog.has_new_mark();
-            let looked = Arc::clone(&catalog);
-            match spawn_blocking(move || look_after(&looked, save)).await {
+            let shared = Arc::clone(&catalog);
+            match spawn_blocking(move || maintain(&shared, save)).await {
                 Ok(Ok(true)) => {}
                 Ok(Ok(false)) => return failed.cancel(),
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "the manifest could not be written, and will be later");
+                    tracing::warn!(%error, "cannot write the manifest; retrying later");
                     (wait, waited) = (wait.saturating_mul(2).min(LONGEST_RETRY), Duration::ZERO);
                     continue;
                 }
                 Err(error) => match error.try_into_panic() {
                     Ok(panic) => {
                         let panic = panics::message(&*panic);
-                        tracing::error!(%panic, "looking after the journal has panicked");
+                        tracing::error!(%panic, "the maintenance of the journal panicked");
                         continue;
                     }
                     // The runtime is shutting down.
@@ -57,15 +57,18 @@ pub(crate) fn start(
     })
 }
 
-/// Whether the directory is still the journal's own.
-fn look_after(catalog: &Catalog, save: bool) -> io::Result<bool> {
+/// Verifies the directory, then writes the mark if `save` is set. Returns whether the journal still owns the
+/// directory.
+fn maintain(catalog: &Catalog, save: bool) -> io::Result<bool> {
     match catalog.verify_all() {
         Ok(()) => {}
         Err(Unverified::Lost(_)) => {
             catalog.save_last_mark();
             return Ok(false);
         }
-        Err(Unverified::Unclear(cause)) => tracing::warn!(%cause, "it is tried again"),
+        Err(Unverified::Unknown(cause)) => {
+            tracing::warn!(%cause, "cannot verify the directory of the journal; retrying")
+        }
     }
     if save {
         catalog.save_mark()?;

@@ -1,4 +1,5 @@
-//! Changes that have left the history and are still in the segments, read beside the thread that writes.
+//! Reader of changes that have left the history and are still in the segments. It works concurrently with the writer
+//! thread.
 
 use std::io;
 use std::marker::PhantomData;
@@ -10,27 +11,27 @@ use super::catalog::Catalog;
 use super::disk::DiskFile;
 use super::error::FileError;
 use super::line::{Line, unseal};
-use super::lines::{LITTLE, Lines, MUCH};
+use super::lines::{Lines, SEQUENTIAL_READ, SHORT_READ};
 use super::segment::SegmentInfo;
 use crate::journal::codec::Decoder;
 use crate::journal::{JournalError, Past, PastChanges, ReadError};
 use crate::model::Change;
 
-/// How many changes are read at once, if no batch has more.
-const SOME: usize = 1_024;
+/// Limit of the changes in one page, unless a single batch has more.
+const PAGE: usize = 1_024;
 
-pub(crate) struct FilePast<T> {
+pub(crate) struct PastReader<T> {
     catalog: Arc<Catalog>,
     marker: PhantomData<fn() -> T>,
 }
 
-impl<T> FilePast<T> {
+impl<T> PastReader<T> {
     pub(crate) fn new(catalog: Arc<Catalog>) -> Self {
         Self { catalog, marker: PhantomData }
     }
 }
 
-impl<T: DeserializeOwned + Send + 'static> Past<T> for FilePast<T> {
+impl<T: DeserializeOwned + Send + 'static> Past<T> for PastReader<T> {
     fn oldest(&self) -> u64 {
         self.catalog.oldest()
     }
@@ -38,17 +39,20 @@ impl<T: DeserializeOwned + Send + 'static> Past<T> for FilePast<T> {
     fn read(&self, after: u64, up_to: u64) -> PastChanges<'_, T> {
         let catalog = Arc::clone(&self.catalog);
         Box::pin(async move {
-            let read = tokio::task::spawn_blocking(move || read_some(&catalog, after, up_to));
+            let read = tokio::task::spawn_blocking(move || read_page(&catalog, after, up_to));
             match read.await {
                 Ok(read) => read,
-                Err(error) => Err(JournalError::new(format!("reading it: {error}")).into()),
+                Err(error) => Err(JournalError::new(format!(
+                    "the task that reads older changes has failed: {error}"
+                ))
+                .into()),
             }
         })
     }
 }
 
-/// Some changes after a revision, from the segment that has them.
-pub(crate) fn read_some<T: DeserializeOwned>(
+/// Reads a page of changes after a revision, from the segment that contains them.
+pub(crate) fn read_page<T: DeserializeOwned>(
     catalog: &Catalog,
     after: u64,
     up_to: u64,
@@ -64,27 +68,28 @@ pub(crate) fn read_some<T: DeserializeOwned>(
     let path = catalog.disk().path().join(segment.file());
     let file = match catalog.disk().open(&segment.file()) {
         Ok(file) => file,
-        // It was compacted away this moment.
+        // A compaction has just removed it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Perhaps by another process, if the store has ended: then the catalog does not know.
+            // If the store has ended, that may have been another process, which this catalog does not reflect.
             let oldest = catalog.oldest().max(segment.end.unwrap_or(up_to));
             return Err(ReadError::Compacted { oldest });
         }
-        Err(error) => return Err(failed(FileError::io(path, "open it")(error))),
+        Err(error) => return Err(failed(FileError::io(path, "open")(error))),
     };
     let end = segment.bytes.unwrap_or(end);
-    let start = find(&file, end, after).map_err(FileError::io(path.clone(), "read it"));
-    let mut lines = Lines::new(file, start.map_err(failed)?, MUCH);
+    let start = seek(&file, end, after).map_err(FileError::io(path.clone(), "read"));
+    let mut lines = Lines::new(file, start.map_err(failed)?, SEQUENTIAL_READ);
     let mut decoder = Decoder::default();
-    while changes.len() < SOME && lines.offset() < end {
-        let line = lines.next().map_err(FileError::io(path.clone(), "read it"));
+    while changes.len() < PAGE && lines.offset() < end {
+        let line = lines.next().map_err(FileError::io(path.clone(), "read"));
         let Some((offset, text)) = line.map_err(failed)? else { break };
         if unseal(text).is_none() {
-            return Err(damaged(segment, path, offset, "the checksum is not that of the line"));
+            return Err(damaged(segment, path, offset, "the checksum does not match the line"));
         }
         let part = Line::parse(text).and_then(|line| {
-            let is_news = line.revision() > after && line.revision() <= up_to && !line.is_close();
-            if is_news { decoder.changes(&line) } else { Ok(Vec::new()) }
+            let is_requested =
+                line.revision() > after && line.revision() <= up_to && !line.is_close();
+            if is_requested { decoder.changes(&line) } else { Ok(Vec::new()) }
         });
         let part = part.map_err(FileError::unreadable(path.clone(), offset));
         changes.extend(part.map_err(failed)?);
@@ -93,14 +98,14 @@ pub(crate) fn read_some<T: DeserializeOwned>(
         }
     }
     let last = changes.last().map_or(after, |change| change.revision);
-    if changes.len() < SOME && segment.end.is_some_and(|end| last < end.min(up_to)) {
+    if changes.len() < PAGE && segment.end.is_some_and(|end| last < end.min(up_to)) {
         return Err(damaged(segment, path, lines.offset(), "changes are missing"));
     }
     Ok(changes)
 }
 
-/// History that is damaged cannot be had, and asking again does not help: a subscriber has to begin with a snapshot.
-/// In the segment that is written to it is the journal that has failed.
+/// The error for a damaged segment. In a complete segment the damage is permanent, so the subscriber must start from a
+/// snapshot. In the current segment it is a failure of the journal.
 fn damaged(
     segment: &SegmentInfo,
     path: std::path::PathBuf,
@@ -121,15 +126,16 @@ fn failed(error: FileError) -> ReadError {
     ReadError::Failed(error.into())
 }
 
-/// An offset from which the changes after a revision are not far: their lines are in order, so half of what
-/// is left is ruled out each time.
-fn find(file: &Arc<dyn DiskFile>, end: u64, after: u64) -> io::Result<u64> {
+/// Finds an offset at most a few kilobytes before the first change after a revision, by a binary search over the
+/// lines,
+/// which are ordered by revision.
+fn seek(file: &Arc<dyn DiskFile>, end: u64, after: u64) -> io::Result<u64> {
     const NEAR: u64 = 16 << 10;
     let (mut low, mut high) = (0, end);
     while high.saturating_sub(low) > NEAR {
         let middle = low + (high - low) / 2;
-        let mut lines = Lines::new(Arc::clone(file), middle, LITTLE);
-        // The rest of the line in the middle.
+        let mut lines = Lines::new(Arc::clone(file), middle, SHORT_READ);
+        // Skip the rest of the line in the middle.
         if lines.next()?.is_none() {
             high = middle;
             continue;
@@ -144,7 +150,7 @@ fn find(file: &Arc<dyn DiskFile>, end: u64, after: u64) -> io::Result<u64> {
         match revision {
             Some(revision) if revision <= after => low = at,
             Some(_) => high = middle,
-            // A long line reaches to the end, or something is wrong, which shows when it is read.
+            // A long line reaches the end, or the line is damaged, which is reported when it is read.
             None => high = middle,
         }
     }
