@@ -95,7 +95,9 @@ impl From<AuthError> for Failure {
         Self(match &error {
             AuthError::Denied => problem("unauthorized"),
             AuthError::Forbidden => problem("forbidden"),
-            AuthError::TooManyAttempts { wait } => problem("too_many_attempts").in_time(*wait),
+            AuthError::TooManyAttempts { wait } => {
+                problem("too_many_attempts").with_retry_after(*wait)
+            }
             AuthError::Exists => problem("account_exists"),
             AuthError::NotFound => problem("account_not_found"),
             AuthError::Invalid(_) => problem("invalid_request"),

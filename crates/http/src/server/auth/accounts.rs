@@ -22,7 +22,7 @@ pub(in crate::server) async fn register(
 ) -> Result<Response, Failure> {
     whole(async move {
         auth.register(&name, password, Access { role, prefix }).await?;
-        grant.did("register", &name);
+        grant.audit("register", &name);
         created(uncached(&auth.profile(&name).ok_or(AuthError::NotFound)?)?)
     })
     .await
@@ -39,7 +39,7 @@ pub(in crate::server) async fn set_access(
 ) -> Result<Response, Failure> {
     whole(async move {
         auth.set_access(&name, allowed.into()).await?;
-        grant.did("set access", &name);
+        grant.audit("set access", &name);
         uncached(&Acknowledgement::OK)
     })
     .await
@@ -51,7 +51,7 @@ pub(in crate::server) async fn remove_account(
 ) -> Result<Response, Failure> {
     whole(async move {
         auth.remove(&name).await?;
-        grant.did("remove account", &name);
+        grant.audit("remove account", &name);
         uncached(&Acknowledgement::OK)
     })
     .await
@@ -64,7 +64,7 @@ pub(in crate::server) async fn set_password(
 ) -> Result<Response, Failure> {
     whole(async move {
         auth.set_password(&name, password).await?;
-        grant.did("set password", &name);
+        grant.audit("set password", &name);
         uncached(&Acknowledgement::OK)
     })
     .await
@@ -80,7 +80,7 @@ pub(in crate::server) async fn add_token(
     let account = account.unwrap_or_else(|| grant.account().to_owned());
     let access = access.map(Access::from);
     let access = if account == grant.account() {
-        grant.needs_login()?;
+        grant.require_login()?;
         // Whoever came in with a limited token does not leave with more.
         let wanted = access.unwrap_or_else(|| grant.access().clone());
         if grant.access().and(&wanted).as_ref() != Some(&wanted) {
@@ -88,12 +88,12 @@ pub(in crate::server) async fn add_token(
         }
         Some(wanted)
     } else {
-        grant.needs(Right::Admin)?;
+        grant.require(Right::Admin)?;
         access
     };
     whole(async move {
         let made = auth.add_token(&account, &label, access, ttl).await?;
-        grant.did("add token", &account);
+        grant.audit("add token", &account);
         created(uncached(&made)?)
     })
     .await
@@ -103,10 +103,10 @@ pub(in crate::server) async fn remove_token(
     Account(auth, grant): Account,
     Path(TokenPath { name: account, id }): Path<TokenPath>,
 ) -> Result<Response, Failure> {
-    if account == grant.account() { grant.needs_login() } else { grant.needs(Right::Admin) }?;
+    if account == grant.account() { grant.require_login() } else { grant.require(Right::Admin) }?;
     whole(async move {
         auth.remove_token(&account, &id).await?;
-        grant.did("remove token", &account);
+        grant.audit("remove token", &account);
         uncached(&Acknowledgement::OK)
     })
     .await
@@ -117,7 +117,7 @@ pub(in crate::server) async fn rotate_keys(
 ) -> Result<Response, Failure> {
     whole(async move {
         auth.rotate_keys().await?;
-        grant.did("rotate keys", "");
+        grant.audit("rotate keys", "");
         uncached(&SigningKeys { keys: auth.keys().ids() })
     })
     .await

@@ -41,14 +41,14 @@ impl Caller {
     ///
     /// If its role does not include this right.
     pub(in crate::server) fn needs(&self, right: Right) -> Result<(), Failure> {
-        self.0.as_ref().map_or(Ok(()), |grant| Ok(grant.needs(right)?))
+        self.0.as_ref().map_or(Ok(()), |grant| Ok(grant.require(right)?))
     }
 
     /// # Errors
     ///
     /// If it may not touch this key, whether it is there or not.
-    pub(in crate::server) fn needs_key(&self, key: &str) -> Result<(), Failure> {
-        self.0.as_ref().map_or(Ok(()), |grant| Ok(grant.needs_key(key)?))
+    pub(in crate::server) fn require_key(&self, key: &str) -> Result<(), Failure> {
+        self.0.as_ref().map_or(Ok(()), |grant| Ok(grant.require_key(key)?))
     }
 
     /// The keys that are asked for, as far as they are allowed.

@@ -28,7 +28,7 @@ impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for PathKey {
             key => key.unwrap_or_else(|| Key::from("")),
         };
         key.validate()?;
-        Caller::of(&parts.headers, &mut parts.extensions, app)?.needs_key(&key)?;
+        Caller::of(&parts.headers, &mut parts.extensions, app)?.require_key(&key)?;
         Ok(Self(key))
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::auth::{Access, Auth, AuthOptions, Keys, Role, forge};
+use crate::auth::{Access, Auth, AuthOptions, Keys, Role, fixtures};
 use crate::protocol::{Operation, Tag};
 use crate::server::app::App;
 use crate::server::routes;
@@ -220,8 +220,8 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
             for by_token in [false, true] {
                 let server = Server::start().await;
                 let name = if route.1.contains("/me/") { "me" } else { "somebody" };
-                let login = forge::account(&server.auth, name, access.clone()).await;
-                forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+                let login = fixtures::account(&server.auth, name, access.clone()).await;
+                fixtures::account(&server.auth, "ada", Access::new(Role::Admin)).await;
                 let token = match by_token {
                     true => server.auth.add_token(name, "", None, None).await.unwrap().token,
                     false => login,
@@ -261,8 +261,8 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
 #[tokio::test]
 async fn no_route_takes_a_bad_token_and_none_says_why() {
     let server = Server::start().await;
-    forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
-    let bad = forge::bad(&server.auth, "ada").await;
+    fixtures::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+    let bad = fixtures::invalid_headers(&server.auth, "ada").await;
     for route in ROUTES.iter().copied().filter(|route| route.3 != Nothing) {
         let mut told = BTreeSet::new();
         for (what, by) in &bad {
@@ -281,7 +281,8 @@ async fn no_route_takes_a_bad_token_and_none_says_why() {
 #[tokio::test]
 async fn somebody_limited_sees_a_store_of_their_keys() {
     let server = Server::start().await;
-    let token = forge::account(&server.auth, "ada", Access::new(Role::Reader).within("car/")).await;
+    let token =
+        fixtures::account(&server.auth, "ada", Access::new(Role::Reader).within("car/")).await;
     let by = format!("Bearer {}", token.expose());
     for asked in ["", "?prefix=", "?prefix=c", "?prefix=car/"] {
         let page = text(server.ask("GET", &format!("/keys{asked}"), "", &by).await).await;
@@ -306,10 +307,10 @@ async fn somebody_limited_sees_a_store_of_their_keys() {
 #[tokio::test]
 async fn a_stream_ends_with_its_right() {
     let server = Server::start().await;
-    let token = forge::account(&server.auth, "ada", Access::new(Role::Reader)).await;
+    let token = fixtures::account(&server.auth, "ada", Access::new(Role::Reader)).await;
     let by = format!("Bearer {}", token.expose());
     for end in ["logout", "access", "account"] {
-        let token = forge::login(&server.auth, "ada").await;
+        let token = fixtures::login(&server.auth, "ada").await;
         let mine = format!("Bearer {}", token.expose());
         let watch = server.ask("GET", "/watch", "", &mine).await;
         assert_eq!(watch.status(), StatusCode::OK);
@@ -318,7 +319,7 @@ async fn a_stream_ends_with_its_right() {
             "logout" => drop(server.ask("POST", "/auth/logout", "", &mine).await),
             "access" => {
                 let less = Access::new(Role::Reader).within("car/");
-                forge::account(&server.auth, "grace", Access::new(Role::Admin)).await;
+                fixtures::account(&server.auth, "grace", Access::new(Role::Admin)).await;
                 server.auth.set_access("ada", less).await.unwrap();
             }
             _ => server.auth.remove("ada").await.unwrap(),
@@ -385,7 +386,7 @@ async fn without_accounts_there_are_no_routes_about_them() {
 #[tokio::test]
 async fn a_limit_that_is_misspelled_is_not_none() {
     let server = Server::start().await;
-    let token = forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+    let token = fixtures::account(&server.auth, "ada", Access::new(Role::Admin)).await;
     let by = format!("Bearer {}", token.expose());
     let new = r#"{"name":"bob","password":"wheels within wheels","role":"writer","prefx":"car/"}"#;
     for (method, path, body) in [
@@ -401,7 +402,7 @@ async fn a_limit_that_is_misspelled_is_not_none() {
 #[tokio::test]
 async fn a_token_sees_itself_and_ends_nobody() {
     let server = Server::start().await;
-    let login = forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+    let login = fixtures::account(&server.auth, "ada", Access::new(Role::Admin)).await;
     let less = Some(Access::new(Role::Reader).within("car/"));
     let token = server.auth.add_token("ada", "dash", less, None).await.unwrap().token;
     server.auth.add_token("ada", "other", None, None).await.unwrap();

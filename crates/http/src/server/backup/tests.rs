@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::compression::CompressionLayer;
 
-use crate::auth::{Access, Auth, AuthOptions, Keys, Role, forge};
+use crate::auth::{Access, Auth, AuthOptions, Keys, Role, fixtures};
 use crate::server::app::App;
 use crate::server::routes;
 
@@ -62,7 +62,7 @@ impl Server {
 async fn accounts() -> (Auth, String) {
     let keys = Keys::in_memory().unwrap();
     let auth = Auth::new(Store::builder().spawn(), keys, AuthOptions::default()).unwrap();
-    let token = forge::account(&auth, "ada", Access::new(Role::Admin)).await;
+    let token = fixtures::account(&auth, "ada", Access::new(Role::Admin)).await;
     (auth, format!("Bearer {}", token.expose()))
 }
 
@@ -143,7 +143,7 @@ async fn backup_ends_with_the_right_to_it_and_with_the_server() {
         stream.next().await.unwrap().unwrap();
         match end {
             "access" => {
-                forge::account(&auth, "grace", Access::new(Role::Admin)).await;
+                fixtures::account(&auth, "grace", Access::new(Role::Admin)).await;
                 auth.set_access("ada", Access::new(Role::Reader)).await.unwrap();
             }
             _ => server.shutdown.cancel(),

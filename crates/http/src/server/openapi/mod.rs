@@ -133,17 +133,18 @@ fn operation_object(
     if let Some(right) = right {
         details = format!("{details}\n\nNeeds {right}.").trim_start().to_owned();
     }
-    let answer = described.answer;
-    let mut success = json!({"description": answer.words, "headers": headers(answer.headers)});
-    if !answer.content.is_empty() {
-        success["content"] = content(answer.content, schemas);
+    let response = described.response;
+    let mut success =
+        json!({"description": response.description, "headers": headers(response.headers)});
+    if !response.content.is_empty() {
+        success["content"] = content(response.content, schemas);
     }
     let mut object = json!({
         "operationId": operation.id(),
         "summary": summary,
         "description": details,
         "tags": [tag],
-        "responses": {answer.status.to_string(): success},
+        "responses": {response.status.to_string(): success},
     });
     if !described.parameters.is_empty() {
         object["parameters"] = described.parameters.into();

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use mainspring::{Write, Written};
 
-use crate::protocol::answers::Outcome;
+use crate::protocol::answers::BatchResult;
 use crate::protocol::parameters::BatchQuery;
 use crate::protocol::{Command, Problem};
 use crate::server::answer::{Failure, json};
@@ -26,7 +26,7 @@ pub(in crate::server) async fn batch<T: Element>(
     };
     let commands = Command::read_all(&body)?;
     let writes = commands.into_iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
-    writes.iter().try_for_each(|write| caller.needs_key(write.key()))?;
+    writes.iter().try_for_each(|write| caller.require_key(write.key()))?;
     let notes: Vec<Note> = writes.iter().map(|write| caller.note(write)).collect();
     let have_length: Vec<bool> = writes.iter().map(|write| write.action().is_of_list()).collect();
     let results = if independent { each(&app, writes).await } else { all(&app, writes).await };
@@ -43,7 +43,8 @@ pub(in crate::server) async fn batch<T: Element>(
     }
     let last = results.iter().flatten().map(|written| written.revision).max();
     let outcomes = results.iter().zip(have_length);
-    let outcomes: Vec<_> = outcomes.map(|(result, length)| Outcome::new(result, length)).collect();
+    let outcomes: Vec<_> =
+        outcomes.map(|(result, length)| BatchResult::new(result, length)).collect();
     let body = serde_json::to_vec(&outcomes).map_err(|error| match last {
         Some(revision) => Failure::from(error).after(revision),
         None => error.into(),

@@ -34,7 +34,7 @@ pub(in crate::server) async fn set<T: Element>(
     let command = Command::read(&body)?;
     let key = command.key()?;
     key.validate()?;
-    caller.needs_key(&key)?;
+    caller.require_key(&key)?;
     done(&written(&app, &caller, when, command.write("set", key)?).await?, false)
 }
 

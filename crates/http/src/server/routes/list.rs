@@ -7,7 +7,7 @@ use mainspring::{End, Error, Key, Write, Written};
 
 use super::entry::{row_after, written};
 use crate::protocol::Command;
-use crate::protocol::answers::Part;
+use crate::protocol::answers::ListRange;
 use crate::protocol::parameters::{ListEnd, TrimQuery, Window};
 use crate::server::answer::{Failure, done, etag, json, with_etag};
 use crate::server::app::{App, Element, send};
@@ -102,7 +102,7 @@ pub(in crate::server) async fn trim<T: Element>(
         End::Back => Write::trim(key, keep),
     };
     write.key().validate()?;
-    caller.needs_key(write.key())?;
+    caller.require_key(write.key())?;
     done(&written(&app, &caller, when, write).await?, true)
 }
 
@@ -113,6 +113,6 @@ pub(in crate::server) async fn range<T: Element>(
 ) -> Result<Response, Failure> {
     let part = send(app.store.slice(&key, offset, limit.unwrap_or(usize::MAX))).await?;
     let Slice { elements, length, revision } = part.ok_or(Error::NotFound)?;
-    let body = serde_json::to_vec(&Part { elements, length, revision })?;
+    let body = serde_json::to_vec(&ListRange { elements, length, revision })?;
     Ok(with_etag(json(body), &etag(app.store.id(), revision)))
 }

@@ -31,7 +31,7 @@ pub(in crate::server) async fn watch<T: Element>(
 ) -> Result<Response, Failure> {
     let subscribe = match (key, prefix) {
         (Some(key), None) => {
-            caller.needs_key(&key)?;
+            caller.require_key(&key)?;
             app.store.subscribe().key(key)
         }
         (None, prefix) => match &*caller.narrow(prefix.unwrap_or_default().into())? {
