@@ -93,7 +93,7 @@ impl Server {
         let limits = &options.limits;
         Self {
             app: app.into(),
-            limits: limits.clone().within_reason(),
+            limits: limits.clone().clamped(),
             protocol: connection::protocol(),
             waiting: ConnectionLimit::new(&counts, |counts| &counts.waiting, limits),
             watches: ConnectionLimit::new(&counts, |counts| &counts.streams, limits),

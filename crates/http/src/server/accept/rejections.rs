@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::response::{IntoResponse, Response};
 use mainspring::Error;
 
-use crate::server::answer::Failure;
+use crate::server::response::Failure;
 
 /// The response to a connection beyond the limits.
 pub(super) const NO_CONNECTION: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
