@@ -1,8 +1,8 @@
 //! A [Mainspring](mainspring) store over HTTP: a client, routes for a service, and a server.
 //!
 //! [`Client<T>`](Client) has the methods, options and errors of [`mainspring::Store`], for a store in a server. Code
-//! that is generic over [`mainspring::Backend`] takes both. [`server::router`] gives an axum service the routes of a
-//! store, and [`server::serve`] is a whole server, with limits, metrics, TLS and the accounts of [`auth`].
+//! that is generic over [`mainspring::Backend`] works with both. [`server::router`] adds the routes of a store to an
+//! axum service, and [`server::serve`] is a complete server with limits, metrics, TLS and the accounts of [`auth`].
 //!
 //! ```
 //! # #[cfg(all(feature = "client", feature = "server"))]
@@ -13,7 +13,7 @@
 //! use tokio::net::TcpListener;
 //! use tokio_util::sync::CancellationToken;
 //!
-//! /// The same for a store of this process and for one in a server.
+//! /// Works with a store in this process and with a store in a server.
 //! async fn park<B: Backend<f64>>(car: &Store<f64, B>) -> mainspring::Result<()> {
 //!     car.set("car/speed", 0.0).await?;
 //!     Ok(())
@@ -58,7 +58,7 @@ pub mod client;
 #[cfg(any(feature = "server", feature = "client"))]
 #[cfg_attr(
     not(all(feature = "server", feature = "client")),
-    allow(dead_code, unused_imports, reason = "one side reads what the other writes")
+    allow(dead_code, unused_imports, reason = "the client reads what the server writes")
 )]
 mod protocol;
 #[cfg(feature = "server")]

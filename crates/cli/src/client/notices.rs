@@ -48,7 +48,7 @@ impl<S: Subscriber> Layer<S> for Notices {
                     "lost the server at {server} after revision {after} ({why}); trying again"
                 ));
             }
-            "a subscription goes on" => {
+            "a subscription has resumed" => {
                 // Only its token had ended.
                 let Some(lost) = self.lost().take() else { return };
                 let now = super::screen::now();
@@ -61,7 +61,7 @@ impl<S: Subscriber> Layer<S> for Notices {
                 ));
             }
             // Each attempt would say it.
-            "a subscription cannot go on yet" => {}
+            "a subscription cannot resume yet" => {}
             message if *event.metadata().level() <= Level::WARN => {
                 tell(format_args!(
                     "warning: {server}: {message}{}{why}",

@@ -47,7 +47,11 @@ async fn small() -> Vec<u8> {
     let store = Store::<String>::builder().spawn();
     store.set("ключ/🔑", "a \"value\"\n").await.expect("the write succeeds");
     store.set("gone", "x").await.expect("the write succeeds");
-    store.set("list", vec!["a", "b"]).ttl(Duration::from_secs(3_600)).await.expect("the write succeeds");
+    store
+        .set("list", vec!["a", "b"])
+        .ttl(Duration::from_secs(3_600))
+        .await
+        .expect("the write succeeds");
     store.remove("gone").await.expect("present");
     let auth = Auth::new(
         Store::builder().spawn(),
@@ -170,7 +174,8 @@ async fn backup_that_is_not_one_file_of_its_parts_is_refused() {
     };
     let journal = filled("backup-of-journal", 5).await;
     let snapshot = {
-        mainspring::journal::file::tools::compact(&journal, 0, &mut |_| ()).expect("the store closes");
+        mainspring::journal::file::tools::compact(&journal, 0, &mut |_| ())
+            .expect("the store closes");
         fs::read_to_string(&files(&journal, "snapshot-")[0]).expect("text")
     };
     let into = fresh("backup-other-into");
@@ -238,7 +243,8 @@ async fn directory_with_a_journal_is_not_restored_into() {
     // The accounts of another server, without its data.
     let into = fresh("backup-into-accounts");
     fs::create_dir_all(&into).expect("a new directory");
-    fs::rename(filled("backup-into-others", 3).await, into.join("accounts")).expect("the rename succeeds");
+    fs::rename(filled("backup-into-others", 3).await, into.join("accounts"))
+        .expect("the rename succeeds");
     let before = content(&into.join("accounts"));
     restore_backup(&path, &into, &mut |_| ()).expect_err("existing accounts");
     assert_eq!(content(&into.join("accounts")), before);

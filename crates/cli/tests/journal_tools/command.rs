@@ -114,7 +114,8 @@ fn numbers_are_shown_and_can_be_read_by_a_program() {
 fn what_is_exported_can_be_imported() {
     let (folder, new) = (pinned("pipe", "journal-v1"), fresh("pipe-new"));
     let mut export = mainspring(&["export"], &[&folder]);
-    let mut export = export.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command runs");
+    let mut export =
+        export.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command runs");
     let pipe = export.stdout.take().expect("a pipe");
     let mut import = mainspring(&["import", "--json"], &[&new, Path::new("-")]);
     let (code, said, error) = ended(import.stdin(pipe).output().expect("the command runs"));

@@ -64,7 +64,8 @@ pub(crate) fn without_deadline(row: &str) -> String {
 
 /// Its files whose names begin so, sorted.
 pub(crate) fn files(path: &Path, prefix: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(path).expect("a directory").map(|entry| entry.expect("a file").path());
+    let entries =
+        fs::read_dir(path).expect("a directory").map(|entry| entry.expect("a file").path());
     let is_one = |file: &PathBuf| {
         file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
     };

@@ -146,8 +146,7 @@ fn format_1_is_read_without_its_snapshot() {
     let mut counts = Vec::new();
     for revision in [1, 2, 7, 11, 12, 13, 18, 24] {
         let _ = std::fs::remove_dir_all(&into);
-        restore(&folder, RestoreTarget::Revision(revision), &into, &mut |_| {})
-            .expect("present");
+        restore(&folder, RestoreTarget::Revision(revision), &into, &mut |_| {}).expect("present");
         counts.push((revision, rows(&into).len()));
     }
     // The twelfth has a deadline, which has passed long since.

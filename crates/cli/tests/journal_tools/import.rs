@@ -92,7 +92,13 @@ async fn a_snapshot_of_document_003() {
     assert_eq!((done.format, done.entries, done.revision), (Format::SnapshotObject, 3, 3));
     let store = open(&folder);
     let get = async |key: &str| {
-        store.get(key).await.expect("the store starts").expect("present").into_item().expect("a text")
+        store
+            .get(key)
+            .await
+            .expect("the store starts")
+            .expect("present")
+            .into_item()
+            .expect("a text")
     };
     assert_eq!(get("h").await, "<html>x</html>");
     assert_eq!(get("bin").await, "\u{fffd}\u{fffd}\0");
@@ -171,7 +177,8 @@ async fn an_import_that_is_cut_short_can_be_run_again() {
 fn what_is_none_of_these_is_refused() {
     refused("import-text", "hello", "no export");
     let folder: PathBuf = fresh("import-bytes");
-    let error = import(&b"{\"a\":\"\xff\xfe\"}"[..], &folder, &mut |_| {}).expect_err("invalid UTF-8");
+    let error =
+        import(&b"{\"a\":\"\xff\xfe\"}"[..], &folder, &mut |_| {}).expect_err("invalid UTF-8");
     assert!(error.to_string().contains("byte 6 is not UTF-8"), "{error}");
     assert!(fs::metadata(folder).is_err());
 }

@@ -113,8 +113,9 @@ fn a_dump_has_the_lines_of_the_log() {
         .filter(|line| line.starts_with("{\"revision\"") && !line.contains("\"close\""))
         .collect();
     let mut dump = Dump::open(&folder, None, None).expect("a journal");
-    let told: Vec<_> =
-        std::iter::from_fn(|| dump.next_line().expect("an intact line")).map(|line| line.text).collect();
+    let told: Vec<_> = std::iter::from_fn(|| dump.next_line().expect("an intact line"))
+        .map(|line| line.text)
+        .collect();
     assert_eq!(told, all);
 
     // A batch is one line, whichever of its revisions are asked for.

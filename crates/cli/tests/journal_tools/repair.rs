@@ -223,7 +223,8 @@ async fn a_segment_whose_beginning_is_gone_ends_the_prefix() {
     let bytes = fs::read(&segment).expect("a readable file");
     fs::write(&segment, vec![b'x'; bytes.len()]).expect("a writable file");
     fs::remove_file(folder.join("MANIFEST")).expect("present");
-    let base: u64 = segment.file_stem().expect("a file name").to_string_lossy()[4..].parse().expect("n");
+    let base: u64 =
+        segment.file_stem().expect("a file name").to_string_lossy()[4..].parse().expect("n");
     repairs(&folder, base, 40).await;
 
     let folder = filled("repair-no-beginning", 40).await;

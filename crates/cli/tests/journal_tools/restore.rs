@@ -82,7 +82,10 @@ async fn as_far_back_as_there_is_something() {
 async fn not_into_a_batch_and_not_over_a_journal() {
     let (folder, into) = (filled("restore-batch", 1).await, fresh("restore-batch-into"));
     let store = open(&folder);
-    store.batch(vec![Write::set("a", "1"), Write::set("b", "2")]).await.expect("the write succeeds");
+    store
+        .batch(vec![Write::set("a", "1"), Write::set("b", "2")])
+        .await
+        .expect("the write succeeds");
     store.shutdown().await.expect("the store closes");
     let error = back(&folder, RestoreTarget::Revision(2), &into).expect_err("a batch").to_string();
     assert!(error.contains("revision 2 is inside a batch"), "{error}");
@@ -91,8 +94,8 @@ async fn not_into_a_batch_and_not_over_a_journal() {
         Some(3)
     );
 
-    let error =
-        restore(&folder, RestoreTarget::Revision(1), &into, &mut |_| {}).expect_err("an existing journal");
+    let error = restore(&folder, RestoreTarget::Revision(1), &into, &mut |_| {})
+        .expect_err("an existing journal");
     assert!(error.to_string().contains("choose another folder"), "{error}");
 }
 
@@ -123,8 +126,7 @@ async fn to_before_the_damage() {
     assert_eq!(back(&folder, to, &into).map(|done| done.revision).ok(), Some(revision));
     let between = ends[1].1 + Duration::from_nanos(1);
     for time in [between, ends[2].1, SystemTime::now()] {
-        let error =
-            back(&folder, RestoreTarget::Time(time.into()), &into).expect_err("damaged");
+        let error = back(&folder, RestoreTarget::Time(time.into()), &into).expect_err("damaged");
         assert!(matches!(error, FileError::Damaged { .. }), "{error}");
     }
 }

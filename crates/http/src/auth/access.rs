@@ -1,26 +1,26 @@
-//! What somebody may do.
+//! Roles, rights, and the access of an account or a token.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How much an account may do. Each may do what those before it may.
+/// The role of an account. Each role includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[non_exhaustive]
 pub enum Role {
-    /// Reads and watches.
+    /// Reads entries and subscribes to changes.
     Reader,
-    /// Changes entries, and clears the store unless limited to a prefix.
+    /// Changes entries, and clears the store unless restricted to a prefix.
     Writer,
-    /// Looks after accounts, signing keys and the journal.
+    /// Manages accounts, signing keys and the journal.
     Admin,
 }
 
 impl Role {
-    /// Its name: `reader`, `writer` or `admin`.
+    /// Returns its name: `reader`, `writer` or `admin`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Reader => "reader",
@@ -43,14 +43,14 @@ impl FromStr for Role {
         [Self::Reader, Self::Writer, Self::Admin]
             .into_iter()
             .find(|role| role.as_str() == text)
-            .ok_or_else(|| format!("{text:?} is no role: it is reader, writer or admin"))
+            .ok_or_else(|| format!("unknown role {text:?}; expected reader, writer or admin"))
     }
 }
 
 /// The right that an operation requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Right {
-    /// None: the caller is not authenticated.
+    /// None: the caller may be unauthenticated.
     None,
     /// Have an account.
     Account,
@@ -58,7 +58,7 @@ pub(crate) enum Right {
     Read,
     /// Change keys.
     Write,
-    /// Read about the store as a whole.
+    /// Read information about the store as a whole.
     ReadAll,
     /// Change the store as a whole.
     WriteAll,
@@ -66,25 +66,25 @@ pub(crate) enum Right {
     Admin,
 }
 
-/// A role, for all keys or for those that begin alike.
+/// A role, for all keys or for those with a prefix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct Access {
-    /// How much is allowed.
+    /// The role.
     pub role: Role,
-    /// Only keys that begin like this; all keys if there is none. Not of an admin.
+    /// Restricts the role to keys with this prefix; all keys if absent. Not allowed for an administrator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "server", schema(min_length = 1, max_length = 1024, nullable = false))]
     pub prefix: Option<String>,
 }
 
 impl Access {
-    /// A role for all keys.
+    /// Creates an access to all keys.
     pub fn new(role: Role) -> Self {
         Self { role, prefix: None }
     }
 
-    /// The same for keys that begin like this.
+    /// Restricts the access to keys with this prefix. An empty prefix means all keys.
     pub fn within(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into()).filter(|prefix| !prefix.is_empty());
         self
@@ -108,17 +108,17 @@ impl Access {
         self.prefix.as_deref().is_none_or(|prefix| key.starts_with(prefix))
     }
 
-    /// The keys that are asked for, as far as they are allowed; `None` if none of them is.
-    pub(crate) fn narrow<'a>(&'a self, asked: &'a str) -> Option<&'a str> {
+    /// Returns the part of the requested prefix that is allowed; `None` if no key of it is.
+    pub(crate) fn narrow<'a>(&'a self, requested: &'a str) -> Option<&'a str> {
         match self.prefix.as_deref() {
-            None => Some(asked),
-            Some(prefix) if asked.starts_with(prefix) => Some(asked),
-            Some(prefix) if prefix.starts_with(asked) => Some(prefix),
+            None => Some(requested),
+            Some(prefix) if requested.starts_with(prefix) => Some(requested),
+            Some(prefix) if prefix.starts_with(requested) => Some(prefix),
             Some(_) => None,
         }
     }
 
-    /// What both allow; `None` if they have no key in common.
+    /// Returns the intersection of both; `None` if they have no key in common.
     pub(crate) fn and(&self, other: &Self) -> Option<Self> {
         let role = self.role.min(other.role);
         let prefix = match &other.prefix {
@@ -130,7 +130,9 @@ impl Access {
 
     pub(crate) fn validate(&self) -> Result<(), &'static str> {
         if self.role == Role::Admin && self.prefix.is_some() {
-            return Err("an admin makes other accounts, so a prefix would not limit it");
+            return Err(
+                "an admin cannot be restricted to a prefix, because it can create accounts without one",
+            );
         }
         if self.prefix.as_ref().is_some_and(|prefix| prefix.is_empty() || prefix.len() > 1_024) {
             return Err("a prefix has 1 to 1024 bytes");
@@ -144,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roles_and_prefixes() {
+    fn role_and_prefix_determine_rights() {
         use Right::{Admin, Read, ReadAll, Write, WriteAll};
         let rights = [Read, Write, ReadAll, WriteAll, Admin];
         for (access, allowed) in [
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_narrowed_to_what_is_allowed() {
+    fn requested_prefix_is_narrowed_to_the_allowed_one() {
         let car = Access::new(Role::Reader).within("car/");
         assert_eq!(car.narrow(""), Some("car/"));
         assert_eq!(car.narrow("c"), Some("car/"));
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn both_allow_what_each_does() {
+    fn intersection_allows_only_what_both_allow() {
         let car = Access::new(Role::Writer).within("car/");
         let wheel = Access::new(Role::Reader).within("car/wheel");
         assert_eq!(car.and(&wheel), Some(wheel.clone()));

@@ -1,14 +1,18 @@
-//! Who may do what: accounts, roles, and the tokens that stand for them.
+//! Authentication and authorization: accounts, roles and tokens.
 //!
-//! [`Auth`] keeps the accounts in a [`Store`](mainspring::Store) of their own, so they are durable where that store has a
-//! journal, and every change takes effect at once: whoever is logged out, limited or removed is refused with the next
-//! request, and loses the streams that are open.
+//! [`Auth`] keeps the accounts in a [`Store`](mainspring::Store) of their own, so they are durable if that store has a
+//! journal.
 //!
-//! People log in with a password ([`Auth::login`]) and get two tokens. The access token is a JWT that is signed with
-//! Ed25519 and good for minutes; it says who it is for, and what that account may do is looked up with each request.
-//! The refresh token is good for one [`Auth::refresh`], which answers the next two; one that comes a second time was
-//! stolen from somebody, and ends that login. Programs get a long random token of their own ([`Auth::add_token`]), that
-//! is shown once.
+//! The design choice is that **a token proves an identity and carries no rights**. The rights of its account are looked
+//! up with each request, which costs one read of a view. So every change takes effect at once: an account that is
+//! logged out, restricted or removed is rejected with its next request, and its open streams end. With rights in the
+//! token they would remain valid until it expires, or each server would need a list of revoked tokens. Only the result
+//! of a signature check is cached.
+//!
+//! People log in with a password ([`Auth::login`]) and get two tokens. The access token is a JWT, signed with Ed25519 and
+//! valid for minutes. The refresh token is valid for one [`Auth::refresh`], which returns the next pair. If it is used a
+//! second time, it may have been stolen, and the login ends. Programs get a long random token ([`Auth::add_token`]),
+//! which is shown once.
 //!
 //! # Examples
 //!
@@ -25,7 +29,7 @@
 //! let tokens = auth.login("ada", "wheels within wheels".into(), Ipv4Addr::LOCALHOST.into()).await?;
 //!
 //! let mut options = server::ServerOptions::default();
-//! options.auth = Some(auth); // for `server::serve`: from now on everybody is asked who they are
+//! options.auth = Some(auth); // `server::serve` now requires authentication
 //! # drop(tokens);
 //! # Ok(()) }
 //! ```
@@ -43,6 +47,6 @@ pub use self::error::AuthError;
 pub use self::profile::{NewToken, Profile, TokenInfo};
 pub use self::secret::Secret;
 #[cfg(all(test, feature = "server"))]
-pub(crate) use self::service::forge;
+pub(crate) use self::service::fixtures;
 #[cfg(feature = "server")]
 pub use self::service::{Account, Auth, AuthOptions, Grant, Keys, Tokens};

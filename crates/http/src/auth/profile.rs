@@ -13,15 +13,16 @@ use super::secret::Secret;
 #[non_exhaustive]
 pub struct Profile {
     /// Its name.
+    /// Its name.
     pub name: String,
-    /// What it may do.
+    /// Its role and prefix.
     #[serde(flatten)]
     pub access: Access,
-    /// When it was made.
+    /// The time of its creation.
     #[serde(with = "rfc3339", rename = "created_at")]
     #[cfg_attr(feature = "server", schema(value_type = String, format = DateTime))]
     pub created: Timestamp,
-    /// How many logins have not ended.
+    /// The number of active logins.
     pub logins: usize,
     /// Its API tokens.
     pub tokens: Vec<TokenInfo>,
@@ -36,20 +37,20 @@ pub struct TokenInfo {
     pub id: String,
     /// What it is for.
     pub label: String,
-    /// What it may do at most. Its account may be allowed less by now.
+    /// The most that it may do. The access of its account may be smaller.
     #[serde(flatten)]
     pub access: Access,
-    /// When it was made.
+    /// The time of its creation.
     #[serde(with = "rfc3339", rename = "created_at")]
     #[cfg_attr(feature = "server", schema(value_type = String, format = DateTime))]
     pub created: Timestamp,
-    /// When it expires, if it does.
+    /// The time at which it expires, if it does.
     #[serde(default, with = "rfc3339::option", rename = "expires_at")]
     #[cfg_attr(feature = "server", schema(value_type = Option<String>, format = DateTime, required = true))]
     pub expires: Option<Timestamp>,
 }
 
-/// A token that was just made.
+/// A new token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[non_exhaustive]

@@ -1,10 +1,10 @@
-//! Secrets: handed on, and never shown.
+//! Secrets, which are not shown in logs.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A text that must not be seen: its `Debug` does not show it, and there is no `Display`.
+/// A secret text: its `Debug` output hides it, and it has no `Display`.
 ///
 /// # Examples
 ///
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself, for who has to hand it on.
+    /// Returns the text itself, to pass it on.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! The accounts of a server.
+//! Account management over HTTP.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::address::Address;
-use super::fault::{Effect, Fault};
+use super::failure::{Effect, Failure};
 use super::login::Refresher;
 use super::remote::{Authentication, Request};
 use super::tokens::Tokens;
@@ -22,21 +22,21 @@ use crate::protocol::accounts::{
 
 type Result<A, E = AuthError> = std::result::Result<A, E>;
 
-/// The accounts of a server: logins, and for administrators all of them. Cheap to clone.
+/// The accounts of a server: login and logout, and for administrators the management of all accounts. Cheap to clone.
 ///
-/// Those of a client have its options and its connections: see [`Client::accounts`](crate::Client::accounts).
+/// The accounts of a client use its options and its connections, see [`Client::accounts`](crate::Client::accounts).
 ///
 /// # Errors
 ///
-/// What the server says: [`AuthError::Denied`], [`Forbidden`](AuthError::Forbidden), [`Exists`](AuthError::Exists),
-/// [`NotFound`](AuthError::NotFound), [`TooManyAttempts`](AuthError::TooManyAttempts), [`Busy`](AuthError::Busy). All the
-/// rest is [`AuthError::Store`] with the [`Error`] that a store would give: a name or a password that the server does not
-/// take is [`Error::Rejected`] with its words, and so is a server without accounts. When the answer to what changes
-/// something is lost, that is [`Error::Unknown`].
+/// The error that the server reports: [`AuthError::Denied`], [`Forbidden`](AuthError::Forbidden),
+/// [`Exists`](AuthError::Exists), [`NotFound`](AuthError::NotFound), [`TooManyAttempts`](AuthError::TooManyAttempts),
+/// [`Busy`](AuthError::Busy). Every other error is [`AuthError::Store`] with the [`Error`] that a store would return: an
+/// invalid name or password is [`Error::Rejected`] with the message of the server, and so is a server without accounts. If
+/// the response to a change is lost, the error is [`Error::Unknown`].
 ///
 /// # Cancel safety
 ///
-/// If a future is dropped, what it asks for may still be done.
+/// If the future of a method that changes something is dropped, the change may or may not have been made.
 ///
 /// # Examples
 ///
@@ -50,8 +50,8 @@ type Result<A, E = AuthError> = std::result::Result<A, E>;
 /// use mainspring_http::auth::{Access, Role};
 /// use mainspring_http::client::Accounts;
 /// # use mainspring::{Store, wire::Json};
-/// # use mainspring_http::{auth::{Auth, Keys, ClientBuilder}, server};
-/// # let auth = Auth::new(Store::builder().spawn(), Keys::in_memory()?, ClientBuilder::default())?;
+/// # use mainspring_http::{auth::{Auth, AuthOptions, Keys}, server};
+/// # let auth = Auth::new(Store::builder().spawn(), Keys::in_memory()?, AuthOptions::default())?;
 /// # auth.ensure_admin("ada", "wheels within wheels".into()).await?;
 /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 /// # let url = &format!("http://{}", listener.local_addr()?);
@@ -66,10 +66,10 @@ type Result<A, E = AuthError> = std::result::Result<A, E>;
 ///
 /// let accounts = store.accounts();
 /// accounts.register("grace", "nanoseconds", Access::new(Role::Writer).within("car/")).await?;
-/// let reads = Access::new(Role::Reader).within("car/");
-/// let made = accounts.add_token("grace", "dashboard", Some(reads), None).await?;
+/// let access = Access::new(Role::Reader).within("car/");
+/// let created = accounts.add_token("grace", "dashboard", Some(access), None).await?;
 ///
-/// let dashboard = Client::<f64>::builder(url).token(made.token).connect()?;
+/// let dashboard = Client::<f64>::builder(url).token(created.token).connect()?;
 /// assert_eq!(dashboard.get("car/speed").await?.unwrap().item(), Some(&42.0));
 /// # Ok(()) }
 /// ```
@@ -77,14 +77,14 @@ type Result<A, E = AuthError> = std::result::Result<A, E>;
 pub struct Accounts(Remote);
 
 impl<T> Client<T> {
-    /// The accounts of the server.
+    /// Returns the accounts of the server.
     pub fn accounts(&self) -> Accounts {
         Accounts(self.remote.clone())
     }
 }
 
 impl Accounts {
-    /// The accounts of the server at a URL, for who is not logged in yet.
+    /// Creates a handle to the accounts of the server at a URL, for a client that is not logged in yet.
     ///
     /// # Errors
     ///
@@ -93,25 +93,41 @@ impl Accounts {
         Ok(Client::<()>::connect(url)?.accounts())
     }
 
-    /// Log in. The tokens are for [`ClientBuilder::login`](super::ClientBuilder::login).
+    /// Logs in. Pass the tokens to [`ClientBuilder::login`](super::ClientBuilder::login).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the attempt may count as failed, or a login may remain whose tokens are lost.
     pub async fn login(&self, name: &str, password: impl Into<Secret>) -> Result<Tokens> {
         let body = Login { name: name.to_owned(), password: password.into() };
         let request = self.0.request(Operation::Login);
-        let request = with(request, &body)?.by(Authentication::None);
-        Ok(Tokens::of(self.ask(&request).await?))
+        let request = with_body(request, &body)?.authentication(Authentication::None);
+        Ok(Tokens::new(self.request(&request).await?))
     }
 
-    /// End the login of this client, or all of the account.
+    /// Ends the login of this client, or all logins of the account.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the logins may or may not have ended.
     pub async fn logout(&self, all: bool) -> Result<()> {
-        self.send(Operation::Logout, &Logout { all }).await.map(done)
+        self.send(Operation::Logout, &Logout { all }).await.map(ignore)
     }
 
-    /// Who one is.
+    /// Returns the account of the caller.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it only reads.
     pub async fn me(&self) -> Result<Profile> {
-        self.ask(&self.0.request(Operation::Me)).await
+        self.request(&self.0.request(Operation::Me)).await
     }
 
-    /// Change one's own password. Every login of the account ends, also this one.
+    /// Changes the password of the caller. All logins of the account end, including this one.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the password may or may not have been changed.
     pub async fn change_password(
         &self,
         current: impl Into<Secret>,
@@ -119,11 +135,16 @@ impl Accounts {
     ) -> Result<()> {
         let body = OwnPassword { current: current.into(), new: new.into() };
         let request = self.0.request(Operation::ChangePassword);
-        // Who is refused has most likely given the wrong password, and another try would count.
-        self.ask(&with(request, &body)?.by(Authentication::ConfiguredOnce)).await.map(done)
+        // A rejection most likely means a wrong password, and another attempt would count as one more failure.
+        let request = with_body(request, &body)?.authentication(Authentication::ConfiguredOnce);
+        self.request(&request).await.map(ignore)
     }
 
-    /// Make an account.
+    /// Creates an account.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the account may or may not have been created.
     pub async fn register(
         &self,
         name: &str,
@@ -135,31 +156,51 @@ impl Accounts {
         self.send(Operation::Register, &body).await
     }
 
-    /// All accounts, by name.
+    /// Returns all accounts, by name.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: it only reads.
     pub async fn list(&self) -> Result<Vec<Profile>> {
         let request = self.0.request(Operation::Accounts);
-        self.ask(&request).await.map(|Profiles { accounts }| accounts)
+        self.request(&request).await.map(|Profiles { accounts }| accounts)
     }
 
-    /// Change what an account may do, from its next request on.
+    /// Changes the access of an account, from its next request on.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the access may or may not have been changed.
     pub async fn set_access(&self, name: &str, access: Access) -> Result<()> {
         let request = self.0.request_with(Operation::SetAccess, &[name])?;
-        self.ask(&with(request, &access)?).await.map(done)
+        self.request(&with_body(request, &access)?).await.map(ignore)
     }
 
-    /// Give an account another password. Every login of the account ends.
+    /// Sets the password of an account. All logins of the account end.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the password may or may not have been changed.
     pub async fn set_password(&self, name: &str, password: impl Into<Secret>) -> Result<()> {
         let request = self.0.request_with(Operation::SetPassword, &[name])?;
         let body = Password { password: password.into() };
-        self.ask(&with(request, &body)?).await.map(done)
+        self.request(&with_body(request, &body)?).await.map(ignore)
     }
 
-    /// Remove an account, with its logins and tokens.
+    /// Removes an account, with its logins and tokens.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the account may or may not have been removed.
     pub async fn remove(&self, name: &str) -> Result<()> {
-        self.ask(&self.0.request_with(Operation::RemoveAccount, &[name])?).await.map(done)
+        self.request(&self.0.request_with(Operation::RemoveAccount, &[name])?).await.map(ignore)
     }
 
-    /// Make a token for a program, for a time or for good, with the access of the account or with less.
+    /// Creates an API token, by default with the access of the account and without an expiry.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, a token may have been created that is lost.
     pub async fn add_token(
         &self,
         name: &str,
@@ -177,15 +218,23 @@ impl Accounts {
         self.send(Operation::AddToken, &body).await
     }
 
-    /// Remove a token of an account, by its id.
+    /// Removes an API token of an account, by its id.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the token may or may not have been removed.
     pub async fn remove_token(&self, name: &str, id: &str) -> Result<()> {
-        self.ask(&self.0.request_with(Operation::RemoveToken, &[name, id])?).await.map(done)
+        self.request(&self.0.request_with(Operation::RemoveToken, &[name, id])?).await.map(ignore)
     }
 
-    /// Have the server sign with a new key. Answers the ids of the keys that are live, the newest first.
+    /// Makes the server sign with a new key. Returns the ids of the valid keys, newest first.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the keys may or may not have been rotated.
     pub async fn rotate_keys(&self) -> Result<Vec<String>> {
         let request = self.0.request(Operation::RotateKeys);
-        self.ask(&request).await.map(|SigningKeys { keys }| keys)
+        self.request(&request).await.map(|SigningKeys { keys }| keys)
     }
 
     async fn send<A: DeserializeOwned>(
@@ -193,24 +242,26 @@ impl Accounts {
         operation: Operation,
         body: &impl Serialize,
     ) -> Result<A> {
-        self.ask(&with(self.0.request(operation), body)?).await
+        self.request(&with_body(self.0.request(operation), body)?).await
     }
 
-    async fn ask<A: DeserializeOwned>(&self, request: &Request) -> Result<A> {
+    async fn request<A: DeserializeOwned>(&self, request: &Request) -> Result<A> {
         let (remote, effect) = (&self.0, request.effect);
-        let read = |fault| refusal(fault, effect, remote);
-        let answer = remote.retried(effect, || remote.send_once(request)).await.map_err(read)?;
-        parse(&answer.body).map_err(read)
+        let to_error = |failure| auth_error(failure, effect, remote);
+        let response =
+            remote.retry(effect, || remote.send_once(request)).await.map_err(to_error)?;
+        parse(&response.body).map_err(to_error)
     }
 }
 
 impl Refresher for Remote {
-    async fn refresh(&self, token: &Secret) -> Result<Tokens, Fault> {
+    async fn refresh(&self, token: &Secret) -> Result<Tokens, Failure> {
         let body = Refresh { refresh_token: token.clone() };
         let request = self.request(Operation::Refresh);
-        let request = with(request, &body).map_err(|error| Fault::Invalid(error.to_string()))?;
-        let answer = self.send_as(&request, None).await?;
-        parse::<TokenPair>(&answer.body).map(Tokens::of)
+        let request =
+            with_body(request, &body).map_err(|error| Failure::Invalid(error.to_string()))?;
+        let response = self.send_as(&request, None).await?;
+        parse::<TokenPair>(&response.body).map(Tokens::new)
     }
 
     fn server(&self) -> &Address {
@@ -218,34 +269,35 @@ impl Refresher for Remote {
     }
 }
 
-fn with(request: Request, body: &impl Serialize) -> Result<Request> {
+fn with_body(request: Request, body: &impl Serialize) -> Result<Request> {
     Ok(request.json(serde_json::to_vec(body).map_err(super::write::cannot)?))
 }
 
-/// What is wrong with an answer is said without serde's words, which may quote a token.
-fn parse<A: DeserializeOwned>(body: &[u8]) -> Result<A, Fault> {
+/// The error does not contain the message of serde, which may quote a token.
+fn parse<A: DeserializeOwned>(body: &[u8]) -> Result<A, Failure> {
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        Fault::Unreadable(format!("it is not what was asked for, at line {line}, column {column}"))
+        Failure::Unreadable(format!("unexpected JSON at line {line}, column {column}"))
     })
 }
 
-fn done(_: serde::de::IgnoredAny) {}
+fn ignore(_: serde::de::IgnoredAny) {}
 
-fn refusal(fault: Fault, effect: Effect, remote: &Remote) -> AuthError {
-    match (fault.status(), fault.code()) {
+fn auth_error(failure: Failure, effect: Effect, remote: &Remote) -> AuthError {
+    match (failure.status(), failure.code()) {
         (Some(401), _) => AuthError::Denied,
         (Some(403), _) => AuthError::Forbidden,
         (_, Some("too_many_attempts")) => {
-            AuthError::TooManyAttempts { wait: fault.after().unwrap_or(Duration::from_secs(1)) }
+            AuthError::TooManyAttempts { wait: failure.after().unwrap_or(Duration::from_secs(1)) }
         }
         (_, Some("account_exists")) => AuthError::Exists,
         (_, Some("account_not_found")) => AuthError::NotFound,
         (_, Some("busy")) => AuthError::Busy,
         (_, Some("not_found")) => {
-            let why = format!("{} has no accounts: everybody may do everything", remote.address());
+            let why =
+                format!("{} has no accounts: it runs without authentication", remote.address());
             Error::Rejected(why.into()).into()
         }
-        _ => fault.into_error(effect, remote.address()).into(),
+        _ => failure.into_error(effect, remote.address()).into(),
     }
 }

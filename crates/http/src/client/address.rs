@@ -1,4 +1,4 @@
-//! Where the server is, and the addresses of what is in it.
+//! The address of the server, and the URLs of operations.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use reqwest::Url;
 
 use crate::protocol::Operation;
 
-/// Everything but what RFC 3986 calls unreserved: a key is one segment of a path whatever is in it.
+/// All characters but the unreserved ones of RFC 3986, so that any key is one segment of a path.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Where the server is. Shown without the name and the password that may be in it.
+/// The address of the server. Its `Display` output hides the user name and the password.
 pub(super) struct Address {
     /// Without a slash at its end.
     base: Box<str>,
@@ -20,31 +20,32 @@ pub(super) struct Address {
 
 impl Address {
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
-        // Neither text repeats what was given: there may be a password in it.
-        let refuse = |why: &str| {
+        // The error must not repeat the text, which may contain a password.
+        let invalid = |why: &str| {
             Err(Error::Rejected(
-                format!("{why}: an address is written as http://127.0.0.1:8080").into(),
+                format!("invalid address: {why}; expected one such as http://127.0.0.1:8080")
+                    .into(),
             ))
         };
         let mut url = match Url::parse(text.trim()) {
             Ok(url) => url,
-            Err(error) => return refuse(&format!("this is no address ({error})")),
+            Err(error) => return invalid(&error.to_string()),
         };
         match url.scheme() {
             "http" => {}
             "https" if cfg!(feature = "tls") => {}
             "https" => {
-                return refuse(
-                    "https is not built in, which the feature `tls` of mainspring-http does",
+                return invalid(
+                    "https is not built in; enable the feature `tls` of mainspring-http",
                 );
             }
-            _ => return refuse("an address begins with http:// or https://"),
+            _ => return invalid("it does not begin with http:// or https://"),
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return refuse("an address has neither a query nor a fragment");
+            return invalid("it has a query or a fragment");
         }
         let base = url.as_str().trim_end_matches('/').into();
-        // Neither can fail where there is a host, and http has one.
+        // Both fail only for URLs without a host, and http URLs have one.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         Ok(Self { base, shown: url.as_str().trim_end_matches('/').into() })
@@ -62,12 +63,11 @@ impl Address {
     }
 
     /// The URL of an operation on a key.
-    pub(super) fn of_key(&self, operation: Operation, key: &Key) -> Result<String, Error> {
+    pub(super) fn for_key(&self, operation: Operation, key: &Key) -> Result<String, Error> {
         key.validate()?;
         if matches!(key.as_str(), "." | "..") {
-            // Also as %2E they are steps within the path to every reader of addresses, and taken out.
-            let why =
-                "the keys \".\" and \"..\" cannot be in the address of a request: use another key";
+            // Every URL parser resolves them as relative segments, even encoded as %2E.
+            let why = "the keys \".\" and \"..\" cannot be in a URL; use another key";
             return Err(Error::Rejected(why.into()));
         }
         self.with(operation, &[key])
@@ -82,7 +82,7 @@ impl Address {
             match if segment.starts_with('{') { parameters.next() } else { None } {
                 None => url.push_str(segment),
                 Some(name) if matches!(*name, "" | "." | "..") => {
-                    return Err(Error::Rejected(format!("{name:?} is no name").into()));
+                    return Err(Error::Rejected(format!("invalid name {name:?}").into()));
                 }
                 Some(parameter) => url.extend(encoded(parameter)),
             }
@@ -95,13 +95,13 @@ fn encoded(text: &str) -> PercentEncode<'_> {
     utf8_percent_encode(text, RESERVED)
 }
 
-/// Add a member to the query of an address.
-pub(super) fn ask(url: &mut String, name: &str, value: impl fmt::Display) {
+/// Adds a parameter to the query of a URL.
+pub(super) fn push_query(url: &mut String, name: &str, value: impl fmt::Display) {
     use fmt::Write;
 
-    let mark = if url.contains('?') { '&' } else { '?' };
-    // Writing to memory does not fail.
-    let _ = write!(url, "{mark}{name}={}", encoded(&value.to_string()));
+    let separator = if url.contains('?') { '&' } else { '?' };
+    // Writing to a `String` cannot fail.
+    let _ = write!(url, "{separator}{name}={}", encoded(&value.to_string()));
 }
 
 impl fmt::Display for Address {
@@ -114,12 +114,12 @@ impl fmt::Display for Address {
 mod tests {
     use super::*;
 
-    fn of(base: &str, key: &str) -> String {
-        Address::parse(base).unwrap().of_key(Operation::Get, &key.into()).unwrap()
+    fn url_of(base: &str, key: &str) -> String {
+        Address::parse(base).unwrap().for_key(Operation::Get, &key.into()).unwrap()
     }
 
     #[test]
-    fn a_key_is_one_segment() {
+    fn key_is_one_path_segment() {
         for (key, segment) in [
             ("k", "k"),
             ("car/speed", "car%2Fspeed"),
@@ -131,37 +131,37 @@ mod tests {
             ("\0\n\\", "%00%0A%5C"),
             ("set", "set"),
         ] {
-            let url = of("http://h:1", key);
+            let url = url_of("http://h:1", key);
             assert_eq!(url, format!("http://h:1/api/v1/{segment}"));
-            // What is sent is what was meant: nothing of it is taken out on the way.
+            // A URL parser changes nothing.
             assert_eq!(Url::parse(&url).unwrap().as_str(), url);
         }
     }
 
     #[test]
-    fn a_store_may_be_below_a_path() {
-        assert_eq!(of("http://h/store", "k"), "http://h/store/api/v1/k");
-        assert_eq!(of(" http://h:80/a/b// ", "k"), "http://h/a/b/api/v1/k");
+    fn base_path_is_kept() {
+        assert_eq!(url_of("http://h/store", "k"), "http://h/store/api/v1/k");
+        assert_eq!(url_of(" http://h:80/a/b// ", "k"), "http://h/a/b/api/v1/k");
         let address = Address::parse("http://h/store/").unwrap();
         let mut url = address.at(Operation::Keys);
-        ask(&mut url, "prefix", "a&b=");
-        ask(&mut url, "limit", 7);
+        push_query(&mut url, "prefix", "a&b=");
+        push_query(&mut url, "limit", 7);
         assert_eq!(url, "http://h/store/keys?prefix=a%26b%3D&limit=7");
     }
 
     #[test]
-    fn what_cannot_be_in_an_address_is_refused() {
+    fn keys_that_cannot_be_in_a_url_are_rejected() {
         let address = Address::parse("http://h").unwrap();
         for key in [".", ".."] {
-            let error = address.of_key(Operation::Get, &key.into()).unwrap_err();
+            let error = address.for_key(Operation::Get, &key.into()).unwrap_err();
             assert!(matches!(error, Error::Rejected(_)), "{error:?}");
         }
-        let empty = address.of_key(Operation::Get, &"".into());
+        let empty = address.for_key(Operation::Get, &"".into());
         assert_eq!(empty, Err(Error::InvalidKey { length: 0 }));
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_repeating_it() {
+    fn invalid_address_is_rejected_without_repeating_it() {
         for text in [
             "",
             "127.0.0.1:8080",
@@ -182,13 +182,13 @@ mod tests {
         let https = Address::parse("https://secret@h").map_err(|error| error.to_string());
         match https {
             Ok(_) if cfg!(feature = "tls") => {}
-            Ok(_) => panic!("it is not built in"),
+            Ok(_) => panic!("https is not built in"),
             Err(why) => assert!(why.contains("not built in") && !why.contains("secret"), "{why}"),
         }
     }
 
     #[test]
-    fn a_password_is_not_shown() {
+    fn display_hides_the_password() {
         let address = Address::parse("http://ada:secret@h:1/store").unwrap();
         assert_eq!(address.to_string(), "http://h:1/store");
         assert_eq!(address.at(Operation::Keys), "http://ada:secret@h:1/store/keys");

@@ -1,4 +1,4 @@
-//! The client as a backend: one request, or several, for each command.
+//! The backend of a client: one or several requests for each command.
 
 use std::pin::Pin;
 

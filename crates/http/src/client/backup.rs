@@ -1,4 +1,4 @@
-//! A backup of a server, over HTTP.
+//! Backups of a server over HTTP.
 
 use std::fmt;
 
@@ -8,28 +8,28 @@ use reqwest::Response;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use tokio::time::timeout;
 
-use super::fault::{Effect, Fault};
+use super::failure::{Effect, Failure};
 use super::{Client, Remote};
 use crate::protocol::Operation;
 
 /// The media type of a backup.
-const KIND: &str = "application/jsonl";
+const MEDIA_TYPE: &str = "application/jsonl";
 
 impl<T> Client<T> {
-    /// Begin a backup of the server: of all entries as of one revision, and of the accounts if it has any.
+    /// Begins a backup of the server: all entries as of one revision, and the accounts if it has any.
     ///
-    /// What comes is the content of a file. `mainspring journal check FILE` says whether the file is whole, and
-    /// `mainspring journal restore FILE --into NEW` makes a journal of it; in the library these are `check_backup` and
-    /// [`restore_backup`](mainspring::journal::file::tools::restore_backup).
+    /// The received bytes are the content of a backup file. `mainspring journal check FILE` checks that the file is
+    /// complete, and `mainspring journal restore FILE --into NEW` creates a journal from it; in the library these are
+    /// `check_backup` and [`restore_backup`](mainspring::journal::file::tools::restore_backup).
     ///
     /// # Errors
     ///
-    /// As of every read. [`Error::Forbidden`] if the client is no administrator, and [`Error::Rejected`] if the server makes
-    /// no backups.
+    /// As every read. [`Error::Forbidden`] if the client is not an administrator, and [`Error::Rejected`] if the server does
+    /// not support backups.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// Safe: it only reads.
     ///
     /// # Examples
     ///
@@ -43,8 +43,8 @@ impl<T> Client<T> {
     /// let store = Client::<Json>::connect("http://127.0.0.1:8080")?;
     /// let mut backup = store.backup().await?;
     /// let mut file = File::create("monday.backup")?;
-    /// while let Some(piece) = backup.next().await? {
-    ///     file.write_all(&piece)?;
+    /// while let Some(chunk) = backup.next().await? {
+    ///     file.write_all(&chunk)?;
     /// }
     /// file.sync_all()?;
     /// # Ok(()) }
@@ -53,13 +53,14 @@ impl<T> Client<T> {
         let remote = self.remote.clone();
         let accept = HeaderValue::from_static("application/jsonl, application/json");
         let request = remote.request(Operation::Backup).header(ACCEPT, accept);
-        let opened = remote.retried(Effect::Read, || remote.open(&request)).await;
-        let response = opened.map_err(|fault| match fault.status() {
+        let opened = remote.retry(Effect::Read, || remote.open(&request)).await;
+        let response = opened.map_err(|failure| match failure.status() {
             Some(404) => no_backup(&remote),
-            _ => fault.into_error(Effect::Read, remote.address()),
+            _ => failure.into_error(Effect::Read, remote.address()),
         })?;
-        let kind = response.headers().get(CONTENT_TYPE);
-        if kind.is_none_or(|kind| !kind.as_bytes().starts_with(KIND.as_bytes())) {
+        let content_type = response.headers().get(CONTENT_TYPE);
+        let starts = |value: &HeaderValue| value.as_bytes().starts_with(MEDIA_TYPE.as_bytes());
+        if !content_type.is_some_and(starts) {
             return Err(no_backup(&remote));
         }
         Ok(Backup { remote, response: Some(response), received: 0 })
@@ -68,34 +69,34 @@ impl<T> Client<T> {
 
 fn no_backup(remote: &Remote) -> Error {
     let server = remote.address();
-    let why = "it is older than mainspring 0.2, or is another server";
-    Error::Rejected(format!("{server} makes no backups: {why}").into())
+    let why = "it is older than mainspring 0.2, or not a mainspring server";
+    Error::Rejected(format!("{server} does not support backups: {why}").into())
 }
 
-/// A backup that is being received: see [`Client::backup`](crate::Client::backup).
+/// A backup in transfer, see [`Client::backup`](crate::Client::backup).
 pub struct Backup {
     remote: Remote,
-    /// `None` after the end, and after an error.
+    /// `None` after the end or an error.
     response: Option<Response>,
     received: u64,
 }
 
 impl Backup {
-    /// The next bytes; `None` after the last ones. Not asking for more slows the transfer, and not the store; a server ends
-    /// one from which nothing is taken for its write timeout, 30 s unless set otherwise.
+    /// Returns the next bytes; `None` after the last ones. Calling it slowly slows the transfer, but not the store. The
+    /// server ends a transfer from which it can send nothing for its write timeout, 30 s by default.
     ///
     /// # Errors
     ///
-    /// [`Error::Unreachable`] if the transfer was cut, which the server does too if it cannot complete the backup, or if
-    /// nothing came for as long as [`ClientBuilder::silence`](super::ClientBuilder::silence) says. What came is incomplete then, and is
-    /// of no use. It is the end: every later call gives an error.
+    /// [`Error::Unreachable`] if the transfer was cut off, which is also how the server reports that it cannot complete the
+    /// backup, or if nothing arrived for the time of [`ClientBuilder::silence`](super::ClientBuilder::silence). The received
+    /// bytes are then incomplete and cannot be restored. Every later call returns an error.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: if the future is dropped, no bytes are lost.
+    /// Safe: if the future is dropped, no bytes are lost.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         let Some(response) = &mut self.response else {
-            return Err(self.incomplete("the transfer has ended already"));
+            return Err(self.incomplete("the transfer has already ended"));
         };
         let silence = self.remote.silence();
         let chunk = timeout(silence, response.chunk()).await;
@@ -105,8 +106,8 @@ impl Backup {
                 return Ok(Some(chunk));
             }
             Ok(Ok(None)) => return Ok(None),
-            Ok(Err(error)) => Fault::of(error).to_string(),
-            Err(_) => format!("nothing came for {silence:?}"),
+            Ok(Err(error)) => Failure::from_reqwest(error).to_string(),
+            Err(_) => format!("no data for {silence:?}"),
         };
         self.response = None;
         Err(self.incomplete(&why))
@@ -116,7 +117,7 @@ impl Backup {
         let (server, received) = (self.remote.address(), self.received);
         Error::Unreachable(
             format!(
-                "{server}: the backup is incomplete after {received} bytes: {why}; if the server cut it, its log says why"
+                "{server}: the backup is incomplete after {received} bytes: {why}; if the server ended it, its log has the reason"
             )
             .into(),
         )

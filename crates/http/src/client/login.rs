@@ -1,4 +1,4 @@
-//! A login that lasts: its tokens are renewed when it is time, by one at a time.
+//! A login whose tokens are renewed before they end, by one task at a time.
 
 use std::fmt;
 use std::io;
@@ -8,15 +8,15 @@ use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::address::Address;
-use super::fault::Fault;
+use super::failure::Failure;
 use super::tokens::Tokens;
 use crate::auth::Secret;
 
-/// A login that [clients](super::ClientBuilder::login) use. They renew its tokens before the access token ends, or when the
-/// server does not take it any more. Clones are the same login, and so are all clients that have one of them.
+/// A login for [clients](super::ClientBuilder::login). Its tokens are renewed before the access token ends, or when the
+/// server rejects it. Clones share the login, and so do all clients that use one of them.
 ///
-/// A renewal uses up the refresh token, and a server ends the login whose refresh token comes twice. So nobody else may
-/// have the same tokens, unless all of them keep them in the same [place](TokenStorage).
+/// A renewal uses up the refresh token, and a server ends a login whose refresh token is used twice. So no other process
+/// may use the same tokens, unless all of them keep the tokens in the same [storage](TokenStorage).
 ///
 /// # Examples
 ///
@@ -38,133 +38,133 @@ pub struct Login(Arc<Inner>);
 
 struct Inner {
     tokens: Mutex<Tokens>,
-    keeper: Option<Arc<dyn TokenStorage>>,
-    /// Held while they are renewed.
+    storage: Option<Arc<dyn TokenStorage>>,
+    /// Locked during a renewal.
     renewing: tokio::sync::Mutex<()>,
 }
 
-/// Keeps the tokens of a login where they outlive the process, and where several processes may share them.
+/// Stores the tokens of a login outside the process, and may share them between processes.
 ///
-/// Its methods may block: they are called on threads that may.
+/// Its methods may block: they are called on threads for blocking work.
 pub trait TokenStorage: Send + Sync + 'static {
-    /// Take the tokens. Nobody else takes them, in this process or another, until what is answered is dropped.
+    /// Locks the tokens, in this process and in others, until the returned value is dropped.
     ///
     /// # Errors
     ///
-    /// If they cannot be taken: then they are not renewed, and the command that needs it is
+    /// If the tokens cannot be locked. They are not renewed then, and the command that needs the renewal fails with
     /// [`Error::Rejected`](mainspring::Error::Rejected).
     fn take(&self) -> io::Result<Box<dyn LockedTokens>>;
 }
 
-/// Tokens that nobody else takes meanwhile.
+/// Exclusive access to stored tokens.
 pub trait LockedTokens: Send {
-    /// Those that are kept; `None` if somebody has logged out.
+    /// Returns the stored tokens; `None` after a logout.
     fn tokens(&self) -> Option<Tokens>;
 
-    /// Keep these from now on.
+    /// Replaces the stored tokens.
     ///
     /// # Errors
     ///
-    /// If they cannot be kept: the login goes on in this process, and is lost with it.
+    /// If the tokens cannot be stored. The login continues in this process, and is lost when the process ends.
     fn keep(&mut self, tokens: &Tokens) -> io::Result<()>;
 }
 
 /// Exchanges refresh tokens at a server.
 pub(super) trait Refresher: Clone + Send + Sync + 'static {
-    /// Exchange a refresh token for the next tokens.
-    fn refresh(&self, token: &Secret) -> impl Future<Output = Result<Tokens, Fault>> + Send;
+    /// Exchanges a refresh token for new tokens.
+    fn refresh(&self, token: &Secret) -> impl Future<Output = Result<Tokens, Failure>> + Send;
 
     /// The server, for logs.
     fn server(&self) -> &Address;
 }
 
 impl Login {
-    /// A login whose tokens are kept somewhere: these, or newer ones.
-    pub fn kept(tokens: Tokens, keeper: impl TokenStorage) -> Self {
-        Self::new(tokens, Some(Arc::new(keeper)))
+    /// Creates a login whose tokens are in a storage. It begins with these tokens, and uses newer ones of the storage.
+    pub fn kept(tokens: Tokens, storage: impl TokenStorage) -> Self {
+        Self::new(tokens, Some(Arc::new(storage)))
     }
 
-    fn new(tokens: Tokens, keeper: Option<Arc<dyn TokenStorage>>) -> Self {
+    fn new(tokens: Tokens, storage: Option<Arc<dyn TokenStorage>>) -> Self {
         let renewing = tokio::sync::Mutex::default();
-        Self(Arc::new(Inner { tokens: Mutex::new(tokens), keeper, renewing }))
+        Self(Arc::new(Inner { tokens: Mutex::new(tokens), storage, renewing }))
     }
 
-    /// The tokens that it has now.
+    /// Returns the current tokens.
     pub fn tokens(&self) -> Tokens {
         self.0.tokens.lock().clone()
     }
 
-    /// An access token that is good for some time yet, as far as is known.
-    pub(super) async fn access(&self, remote: &impl Refresher) -> Result<Secret, Fault> {
+    /// Returns an access token, after renewing it if it is about to expire.
+    pub(super) async fn access(&self, remote: &impl Refresher) -> Result<Secret, Failure> {
         let tokens = self.tokens();
         if tokens.are_fresh() {
             return Ok(tokens.access);
         }
         match self.renewed(remote, &tokens.access).await {
-            // The server may be better off when it gets the request itself, and take the old one.
-            Err(fault) if !fault.is_unauthorized() => {
+            // The server may still accept the old token, so the request is sent with it.
+            Err(failure) if !failure.is_unauthorized() => {
                 let server = remote.server();
-                tracing::debug!(%server, "the login cannot be renewed yet: {fault}");
+                tracing::debug!(%server, "cannot renew the login yet: {failure}");
                 Ok(tokens.access)
             }
-            done => done,
+            result => result,
         }
     }
 
-    /// An access token that is not this one.
+    /// Returns an access token other than this one.
     ///
     /// # Cancel safety
     ///
-    /// The renewal goes on if the future is dropped: half of it would cost the login.
+    /// The renewal continues if the future is dropped: the refresh token may be used up, and its response must not be lost.
     pub(super) async fn renewed(
         &self,
         remote: &impl Refresher,
         old: &Secret,
-    ) -> Result<Secret, Fault> {
+    ) -> Result<Secret, Failure> {
         let (login, remote, old) = (self.clone(), remote.clone(), old.clone());
         let renewal = tokio::spawn(async move { login.renew(&remote, &old).await });
         renewal.await.unwrap_or_else(|error| Err(cannot(error)))
     }
 
-    async fn renew(&self, remote: &impl Refresher, old: &Secret) -> Result<Secret, Fault> {
-        let _alone = self.0.renewing.lock().await;
+    async fn renew(&self, remote: &impl Refresher, old: &Secret) -> Result<Secret, Failure> {
+        let _guard = self.0.renewing.lock().await;
         let mut tokens = self.tokens();
         if tokens.access != *old {
             return Ok(tokens.access);
         }
-        let mut taken = match self.0.keeper.clone() {
-            Some(keeper) => {
-                Some(spawn_blocking(move || keeper.take()).await.map_err(cannot)?.map_err(cannot)?)
-            }
+        let mut locked = match self.0.storage.clone() {
+            Some(storage) => Some(
+                spawn_blocking(move || storage.take()).await.map_err(cannot)?.map_err(cannot)?,
+            ),
             None => None,
         };
-        if let Some(taken) = &taken {
-            let kept = taken.tokens().ok_or_else(Fault::unauthorized)?;
-            if kept.refresh != tokens.refresh {
-                // Another process was faster.
-                *self.0.tokens.lock() = kept.clone();
-                if kept.are_fresh() {
-                    return Ok(kept.access);
+        if let Some(locked) = &locked {
+            let stored = locked.tokens().ok_or_else(Failure::unauthorized)?;
+            if stored.refresh != tokens.refresh {
+                // Another process has renewed them.
+                *self.0.tokens.lock() = stored.clone();
+                if stored.are_fresh() {
+                    return Ok(stored.access);
                 }
-                tokens = kept;
+                tokens = stored;
             }
         }
-        let next = remote.refresh(&tokens.refresh).await.map_err(Fault::of_preparation)?;
+        let next = remote.refresh(&tokens.refresh).await.map_err(Failure::before_request)?;
         *self.0.tokens.lock() = next.clone();
         let access = next.access.clone();
-        if let Some(mut taken) = taken.take() {
-            let kept = spawn_blocking(move || taken.keep(&next)).await.map_err(io::Error::other);
-            if let Err(error) = kept.and_then(|kept| kept) {
+        if let Some(mut locked) = locked.take() {
+            let result = spawn_blocking(move || locked.keep(&next)).await.map_err(io::Error::other);
+            if let Err(error) = result.and_then(|result| result) {
                 let server = remote.server();
-                tracing::warn!(%server, why = %error, "the login is lost with this process");
+                tracing::warn!(%server, why = %error, "cannot store the renewed tokens; the login ends with this process");
             }
         }
         Ok(access)
     }
 }
 
-fn cannot(error: impl fmt::Display) -> Fault {
-    Fault::Invalid(format!("the login cannot be renewed: {error}"))
+fn cannot(error: impl fmt::Display) -> Failure {
+    Failure::Invalid(format!("cannot renew the login: {error}"))
 }
 
 impl From<Tokens> for Login {
@@ -175,6 +175,6 @@ impl From<Tokens> for Login {
 
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("is_kept", &self.0.keeper.is_some()).finish_non_exhaustive()
+        f.debug_struct("Login").field("is_kept", &self.0.storage.is_some()).finish_non_exhaustive()
     }
 }

@@ -1,112 +1,114 @@
-//! Several independent writes, over HTTP: in as many requests as it takes.
+//! Independent writes over HTTP, in as few requests as the limit of the server allows.
 
 use mainspring::{Error, Write, Written};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Remote;
-use super::answer::{self, Wanted};
-use super::fault::{Effect, Fault};
+use super::decode::{self, RequiredMember};
+use super::failure::{Effect, Failure};
 use super::write::{cannot, command};
 use crate::protocol::Operation;
 
-/// About the most bytes of one request: half of what a server takes unless it is told otherwise. If it takes less, it
-/// says so, and gets less.
-const MOST_BYTES: usize = 512 << 10;
+/// The approximate maximum size of one request: half of the default limit of a server. If the limit of a server is lower,
+/// it responds so, and the size is halved.
+const MAX_BYTES: usize = 512 << 10;
 
-/// A write that can be sent.
-struct Part {
+/// A write as JSON.
+struct EncodedWrite {
     json: Vec<u8>,
-    wanted: Wanted,
+    required: RequiredMember,
 }
 
-impl Part {
-    fn of<T: Serialize>(write: &Write<T>) -> Result<Self, Error> {
+impl EncodedWrite {
+    fn new<T: Serialize>(write: &Write<T>) -> Result<Self, Error> {
         let json = serde_json::to_vec(&command(write)?).map_err(cannot)?;
-        Ok(Self { json, wanted: Wanted::of(write) })
+        Ok(Self { json, required: RequiredMember::of(write) })
     }
 }
 
 impl Remote {
-    /// Send independent writes, and answer each.
+    /// Sends independent writes, and returns the result of each.
     pub(super) async fn write_many<T: Serialize + DeserializeOwned>(
         &self,
         writes: &[Write<T>],
     ) -> Result<Vec<Result<Written<T>, Error>>, Error> {
-        // What cannot be sent is refused here, and the others go without it.
-        let mut parts = Vec::with_capacity(writes.len());
-        let prepare = |write| Part::of(write).map(|part| parts.push(part)).err();
-        let refused: Vec<Option<Error>> = writes.iter().map(prepare).collect();
-        let mut answers = self.each(&parts).await?.into_iter();
+        // Writes that cannot be encoded fail here; the others are sent without them.
+        let mut encoded = Vec::with_capacity(writes.len());
+        let encode = |write| EncodedWrite::new(write).map(|write| encoded.push(write)).err();
+        let invalid: Vec<Option<Error>> = writes.iter().map(encode).collect();
+        let mut results = self.send_all(&encoded).await?.into_iter();
         let lost = || Err(Error::Unknown);
-        let answer = |refused: Option<Error>| match refused {
+        let result = |invalid: Option<Error>| match invalid {
             Some(error) => Err(error),
-            None => answers.next().unwrap_or_else(lost),
+            None => results.next().unwrap_or_else(lost),
         };
-        Ok(refused.into_iter().map(answer).collect())
+        Ok(invalid.into_iter().map(result).collect())
     }
 
-    /// An answer to each. The requests go one after another, because the writes have an order.
-    async fn each<T: DeserializeOwned>(
+    /// Returns one result per write. The requests are sent one after another, because the writes have an order.
+    async fn send_all<T: DeserializeOwned>(
         &self,
-        parts: &[Part],
+        writes: &[EncodedWrite],
     ) -> Result<Vec<Result<Written<T>, Error>>, Error> {
-        let mut answers = Vec::with_capacity(parts.len());
-        let mut most = MOST_BYTES;
-        while answers.len() < parts.len() {
-            let some = first_of(&parts[answers.len()..], most);
-            let fault = match self.send_some(some).await {
-                Ok(answered) => {
-                    answers.extend(answered);
+        let mut results = Vec::with_capacity(writes.len());
+        let mut max_bytes = MAX_BYTES;
+        while results.len() < writes.len() {
+            let chunk = first_chunk(&writes[results.len()..], max_bytes);
+            let failure = match self.send_chunk(chunk).await {
+                Ok(received) => {
+                    results.extend(received);
                     continue;
                 }
-                Err(fault) => fault,
+                Err(failure) => failure,
             };
-            if fault.is_too_large() && some.len() > 1 {
-                most = some.iter().map(|part| part.json.len()).sum::<usize>() / 2;
+            if failure.is_too_large() && chunk.len() > 1 {
+                max_bytes = chunk.iter().map(|write| write.json.len()).sum::<usize>() / 2;
                 continue;
             }
-            let is_of_one = fault.is_too_large();
-            let error = fault.into_error(Effect::Write, self.address());
-            if is_of_one {
-                answers.push(Err(error));
+            let is_single = failure.is_too_large();
+            let error = failure.into_error(Effect::Write, self.address());
+            if is_single {
+                results.push(Err(error));
                 continue;
             }
-            if answers.is_empty() {
+            if results.is_empty() {
                 return Err(error);
             }
             let unsent = match &error {
-                Error::Unknown => Error::Unreachable("not sent: the answer before was lost".into()),
+                Error::Unknown => {
+                    Error::Unreachable("not sent: the response to an earlier write was lost".into())
+                }
                 error => error.clone(),
             };
-            answers.extend(some.iter().map(|_| Err(error.clone())));
-            answers.resize_with(parts.len(), || Err(unsent.clone()));
+            results.extend(chunk.iter().map(|_| Err(error.clone())));
+            results.resize_with(writes.len(), || Err(unsent.clone()));
         }
-        Ok(answers)
+        Ok(results)
     }
 
-    async fn send_some<T: DeserializeOwned>(
+    async fn send_chunk<T: DeserializeOwned>(
         &self,
-        parts: &[Part],
-    ) -> Result<Vec<Result<Written<T>, Error>>, Fault> {
-        let all: Vec<&[u8]> = parts.iter().map(|part| &*part.json).collect();
+        writes: &[EncodedWrite],
+    ) -> Result<Vec<Result<Written<T>, Error>>, Failure> {
+        let all: Vec<&[u8]> = writes.iter().map(|write| &*write.json).collect();
         let body = [b"[", &*all.join(&b','), b"]"].concat();
         let request = self.request(Operation::Batch).query("independent", true).json(body);
-        let answer = self.retried(request.effect, || self.send_once(&request)).await?;
-        let wanted: Vec<Wanted> = parts.iter().map(|part| part.wanted).collect();
-        answer::each(&answer.body, &wanted).map_err(Fault::Unreadable)
+        let response = self.retry(request.effect, || self.send_once(&request)).await?;
+        let required: Vec<RequiredMember> = writes.iter().map(|write| write.required).collect();
+        decode::independent(&response.body, &required).map_err(Failure::Unreadable)
     }
 }
 
-/// As many as there is room for, and at least one.
-fn first_of(parts: &[Part], most: usize) -> &[Part] {
+/// The first writes whose total size is within the limit, and at least one.
+fn first_chunk(writes: &[EncodedWrite], max_bytes: usize) -> &[EncodedWrite] {
     let mut bytes = 0;
-    let fits = |part: &&Part| {
-        bytes += part.json.len() + 1;
-        bytes <= most
+    let fits = |write: &&EncodedWrite| {
+        bytes += write.json.len() + 1;
+        bytes <= max_bytes
     };
-    let count = parts.iter().take_while(fits).count();
-    &parts[..count.clamp(1, parts.len())]
+    let count = writes.iter().take_while(fits).count();
+    &writes[..count.clamp(1, writes.len())]
 }
 
 #[cfg(test)]
@@ -114,11 +116,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_as_there_is_room_for() {
-        let part = |length| Part { json: vec![b' '; length], wanted: Wanted::Revision };
-        let parts = [part(9), part(9), part(30), part(1)];
-        for (most, count) in [(0, 1), (10, 1), (19, 1), (20, 2), (50, 2), (51, 3), (1_000, 4)] {
-            assert_eq!(first_of(&parts, most).len(), count, "{most}");
+    fn first_chunk_is_within_the_limit_and_not_empty() {
+        let write =
+            |length| EncodedWrite { json: vec![b' '; length], required: RequiredMember::Revision };
+        let writes = [write(9), write(9), write(30), write(1)];
+        for (max, count) in [(0, 1), (10, 1), (19, 1), (20, 2), (50, 2), (51, 3), (1_000, 4)] {
+            assert_eq!(first_chunk(&writes, max).len(), count, "{max}");
         }
     }
 }

@@ -1,22 +1,26 @@
-//! A store in a server: the methods of [`Store`], over HTTP.
+//! A client for a store in a server: the methods of [`Store`] over HTTP.
+//!
+//! A [`Client`] is a [`Store`] whose backend sends its commands to a server, so code that is generic over
+//! [`Backend`](mainspring::Backend) works with both. The client never repeats a write that may have been applied: such a
+//! write fails with [`Error::Unknown`](mainspring::Error::Unknown), and the caller decides.
 
 mod accounts;
 mod address;
-mod answer;
 mod backend;
 mod backup;
-mod fault;
-mod follow;
+mod decode;
+mod failure;
 mod lines;
 mod login;
 mod many;
 mod options;
 mod read;
 mod remote;
+mod store;
+mod subscription;
 #[cfg(feature = "tls")]
 mod tls;
 mod tokens;
-mod whole;
 mod write;
 
 pub use self::accounts::Accounts;
@@ -31,47 +35,48 @@ use std::sync::Arc;
 
 use mainspring::{Result, Store};
 
-/// A store in a server. Its methods are those of every [`Store`], with the same options and errors.
+/// A store in a server, with the methods, options and errors of every [`Store`].
 ///
-/// Cheap to clone; all clones share their connections. Nothing is sent before the first command, and there is nothing
-/// to shut down. It needs a tokio runtime with time and I/O.
+/// Cheap to clone; all clones share their connections. No request is sent before the first command, and no shutdown is
+/// needed. It requires a Tokio runtime with time and I/O.
 ///
-/// `T` is what the server stores, or what its JSON can be read as: [`wire::Json`](mainspring::wire::Json) takes all of it.
+/// `T` is the element type of the server, or any type that its JSON can be deserialized to:
+/// [`wire::Json`](mainspring::wire::Json) accepts every element.
 ///
-/// # What is different from a store of this process
+/// # Differences from a local store
 ///
-/// - A command waits for an answer at most as long as its [timeout](ClientBuilder::timeout).
-/// - **Reads** are tried again when there is no answer, or the server is busy; at last they say
+/// - A command waits at most for its [timeout](ClientBuilder::timeout).
+/// - **Reads** are retried if there is no response, or the server is busy. After the last try they fail with
 ///   [`Error::Unreachable`](mainspring::Error::Unreachable).
-/// - **Writes** are tried again only when it is certain that nothing has happened: there was no connection, or the
-///   server said that it is busy, or still recovering. When the answer is lost, the error is
-///   [`Error::Unknown`](mainspring::Error::Unknown), and nothing is ever sent twice in silence. A condition makes a write
-///   safe to do again.
-/// - Commands of one task that are awaited one after another take effect in that order. Those that are awaited together,
-///   with `join!`, take any order: each has a connection of its own.
-/// - `set_many`, `push_many` and `write_many` are several requests, one after another, where one would be too large for
-///   a server. If one of them fails, those after it are not sent.
-/// - A **subscription** reconnects by itself, for as long as it takes, and goes on after the last event that it told:
-///   nothing is missing and nothing is told twice. A server that is restarted does not end it.
-///   It ends when it cannot go on: with [`Error::Compacted`](mainspring::Error::Compacted) or
-///   [`Error::AheadOfHead`](mainspring::Error::AheadOfHead) if the server does not have what follows any more,
-///   [`Error::WrongStore`](mainspring::Error::WrongStore) if it is another store now,
-///   [`Error::Unauthorized`](mainspring::Error::Unauthorized) and [`Error::Forbidden`](mainspring::Error::Forbidden), with
-///   [`Error::Unreachable`](mainspring::Error::Unreachable) if the connection is lost before a snapshot was complete, and with
-///   [`Error::Rejected`](mainspring::Error::Rejected) if what comes cannot be read.
-/// - A server with accounts wants to know who asks: give it a [token](ClientBuilder::token) or a [login](ClientBuilder::login), whose
-///   tokens are renewed while a subscription goes on.
-/// - The keys `.` and `..` cannot be in the address of a request: [`Error::Rejected`](mainspring::Error::Rejected).
-/// - [`view`](mainspring::Reader::view), [`latest`](mainspring::Reader::latest), `try_send` and `blocking_send` are for stores of
-///   this process, and so are `shutdown` and what belongs to it.
+/// - **Writes** are retried only if they were certainly not applied: there was no connection, or the server responded that
+///   it is busy or still recovering. If the response is lost, the error is
+///   [`Error::Unknown`](mainspring::Error::Unknown); a write is never repeated silently. A condition makes it safe to
+///   repeat a write.
+/// - Commands that one task awaits one after another take effect in that order. Commands that are awaited together, with
+///   `join!`, take effect in any order, because each has a connection of its own.
+/// - `set_many`, `push_many` and `write_many` send several requests, one after another, if one would be too large for the
+///   server. If one of them fails, those after it are not sent.
+/// - A **subscription** reconnects by itself, without a limit, and resumes after the last event that it delivered:
+///   no event is missed or delivered twice. A restart of the server does not end it. It ends if it cannot resume: with
+///   [`Error::Compacted`](mainspring::Error::Compacted) or [`Error::AheadOfHead`](mainspring::Error::AheadOfHead) if the
+///   server no longer has the following changes, [`Error::WrongStore`](mainspring::Error::WrongStore) if the server now has
+///   another store, [`Error::Unauthorized`](mainspring::Error::Unauthorized) and
+///   [`Error::Forbidden`](mainspring::Error::Forbidden), [`Error::Unreachable`](mainspring::Error::Unreachable) if the
+///   connection is lost before a snapshot is complete, and [`Error::Rejected`](mainspring::Error::Rejected) if an event
+///   cannot be decoded.
+/// - A server with accounts requires authentication: use a [token](ClientBuilder::token) or a
+///   [login](ClientBuilder::login), whose tokens are renewed while a subscription runs.
+/// - The keys `.` and `..` cannot be in the path of a request: [`Error::Rejected`](mainspring::Error::Rejected).
+/// - [`view`](mainspring::Reader::view), [`latest`](mainspring::Reader::latest), `try_send` and `blocking_send` exist only
+///   for local stores, and so do `shutdown` and related methods.
 ///
-/// Proxies that the environment names are not used, and redirects not followed. With `https://` (feature `tls`) the
-/// connection is encrypted, and the server has to have a certificate of an authority that the system trusts, or that the
-/// [options](ClientBuilder::root_certificates) name.
+/// Proxies of the environment are not used, and redirects are not followed. With `https://` (feature `tls`) the connection
+/// is encrypted, and the certificate of the server must be issued by an authority that the system trusts, or that is set
+/// with [`root_certificates`](ClientBuilder::root_certificates).
 ///
 /// # Cancel safety
 ///
-/// If the future of a write is dropped, the write may still take effect, and so it is with every store.
+/// If the future of a write is dropped, the write may still take effect, as with a local store.
 ///
 /// # Examples
 ///
@@ -87,7 +92,7 @@ use mainspring::{Result, Store};
 ///
 /// let mut car = store.subscribe().prefix("car/").from_snapshot().await?;
 /// while let Ok(event) = car.recv().await {
-///     println!("{event:?}"); // also after the server was restarted
+///     println!("{event:?}"); // resumes after a restart of the server
 /// }
 /// # Ok(()) }
 /// ```
@@ -97,12 +102,12 @@ pub struct Client<T> {
 }
 
 impl<T> ClientBuilder<T> {
-    /// The client. Nothing is sent yet: connections are made when they are needed, and kept for the next request.
+    /// Creates the client. No request is sent: connections are made on demand, and kept for later requests.
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`](mainspring::Error::Rejected) if the URL is none that a client can use, there are no authorities to
-    /// trust where there should be, or the token has characters that cannot be sent.
+    /// [`Error::Rejected`](mainspring::Error::Rejected) if the URL is invalid, the authorities to trust cannot be loaded, or
+    /// the token contains characters that a header cannot have.
     pub fn connect(self) -> Result<Client<T>> {
         let remote = Remote::new(&self)?;
         Ok(Client { store: Store::over(Arc::new(remote.clone())), remote })
@@ -110,13 +115,13 @@ impl<T> ClientBuilder<T> {
 }
 
 impl<T> Client<T> {
-    /// A client of the server at a URL, which may have a path: `http://127.0.0.1:8080/store`.
+    /// Creates a client of the server at a URL, which may have a path: `http://127.0.0.1:8080/store`.
     ///
-    /// Nothing is sent yet; [`ready`](Self::ready) waits until the server answers.
+    /// No request is sent; [`ready`](Self::ready) waits until the server responds.
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`](mainspring::Error::Rejected) if the URL is none that a client can use: `https` needs the feature `tls`.
+    /// [`Error::Rejected`](mainspring::Error::Rejected) if the URL is invalid. `https` requires the feature `tls`.
     ///
     /// # Examples
     ///
@@ -133,13 +138,26 @@ impl<T> Client<T> {
         Self::builder(url).connect()
     }
 
-    /// A client of the server at a URL, with options.
+    /// Returns a builder for a client of the server at a URL, to set options.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use mainspring_http::Client;
+    ///
+    /// let store = Client::<String>::builder("http://127.0.0.1:8080")
+    ///     .timeout(Duration::from_secs(2))
+    ///     .connect()?;
+    /// # drop(store);
+    /// # Ok::<(), mainspring::Error>(())
+    /// ```
     pub fn builder(url: &str) -> ClientBuilder<T> {
         ClientBuilder::new(url)
     }
 }
 
-/// The methods of every store, and with [`Reader`](mainspring::Reader) those of every reader.
+/// Provides the methods of every store, and with [`Reader`](mainspring::Reader) those of every reader.
 impl<T> Deref for Client<T> {
     type Target = Store<T, Remote>;
 
@@ -148,7 +166,8 @@ impl<T> Deref for Client<T> {
     }
 }
 
-/// The store alone, for code that takes one by value and is generic over its [`Backend`](mainspring::Backend).
+/// Returns the store alone, for code that takes a store by value and is generic over its
+/// [`Backend`](mainspring::Backend).
 impl<T> From<Client<T>> for Store<T, Remote> {
     fn from(client: Client<T>) -> Self {
         client.store

@@ -1,4 +1,4 @@
-//! How a client reaches its server.
+//! Options of a client.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Login;
 use crate::auth::Secret;
 
-/// How a client reaches its server. Made by [`Client::builder`](crate::Client::builder).
+/// Options of a client, from [`Client::builder`](crate::Client::builder).
 ///
 /// # Examples
 ///
@@ -37,10 +37,10 @@ pub struct ClientBuilder<T> {
     element: PhantomData<fn() -> T>,
 }
 
-/// How a client authenticates.
+/// The credentials of a client.
 #[derive(Clone)]
 pub(super) enum Credentials {
-    /// A token that stays as it is.
+    /// A token that is not renewed.
     Token(Secret),
     /// Tokens that are renewed.
     Login(Login),
@@ -63,50 +63,61 @@ impl<T> ClientBuilder<T> {
         }
     }
 
-    /// How long it may take until there is a connection. 5 seconds, and at most nine tenths of the
-    /// [timeout](Self::timeout): a write that was not sent yet has not happened, and that is to be known in time.
+    /// Sets the time limit for making a connection. Default: 5 seconds. It is at most nine tenths of the
+    /// [timeout](Self::timeout), so that a write that was not sent is reported as such, and not as a timeout.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long one try of a request may take, from the connection to the last byte of the answer. 30 seconds. For a
-    /// subscription: until it begins. A [compaction](mainspring::Store::compact) may take longer: only connecting is limited,
-    /// and the probes of the connection notice a server that is gone.
+    /// Sets the time limit for one try of a request, from connecting to the last byte of the response. Default: 30 seconds.
+    /// For a subscription, it applies until the subscription begins. For a [compaction](mainspring::Store::compact), which
+    /// may take longer, it applies only to connecting; keep-alive probes detect a server that is gone.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long a subscription may be without a sign of life until its connection counts as dead, and is made
-    /// again; and how long a backup may, which ends then. 45 seconds: three of the server's heartbeats.
+    /// Sets the time without data after which the connection of a subscription is replaced, and a backup ends with an error.
+    /// Default: 45 seconds, three heartbeats of the server.
     #[must_use]
     pub fn silence(mut self, silence: Duration) -> Self {
         self.silence = silence;
         self
     }
 
-    /// How often a command is tried that can be tried again. 3; less than 1 is taken as 1.
+    /// Sets the maximum number of tries of a command that can be retried, at least 1. Default: 3.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mainspring_http::Client;
+    ///
+    /// // Report the first failure at once.
+    /// let store = Client::<f64>::builder("http://127.0.0.1:8080").tries(1).connect()?;
+    /// # drop(store);
+    /// # Ok::<(), mainspring::Error>(())
+    /// ```
     #[must_use]
     pub fn tries(mut self, tries: usize) -> Self {
         self.tries = tries.max(1);
         self
     }
 
-    /// The largest answer to a command that is taken, in bytes. No limit unless set, because a list can grow by pushes
-    /// to any size. A read whose answer is larger is [`Error::Rejected`](mainspring::Error::Rejected) with the key and the
-    /// size, a write [`Error::Unknown`](mainspring::Error::Unknown). Pages of a scan get shorter as long as that helps, so
-    /// that an entry which is too large is the only one that cannot be read.
+    /// Sets the maximum size of a response to a command, in bytes. Default: no limit, because a list can grow to any size.
+    /// A read with a larger response fails with [`Error::Rejected`](mainspring::Error::Rejected), which names the key and the
+    /// size, a write with [`Error::Unknown`](mainspring::Error::Unknown). A scan requests smaller pages instead, so that
+    /// only an entry that is itself too large cannot be read.
     #[must_use]
     pub fn max_answer_bytes(mut self, bytes: usize) -> Self {
         self.max_answer_bytes = bytes;
         self
     }
 
-    /// The largest event that a subscription takes, in bytes as they are sent. No limit unless set. An event is an entry
-    /// of a snapshot, a change or a whole batch; a larger one ends the subscription with
+    /// Sets the maximum size of an event of a subscription, in bytes as sent. Default: no limit. An event is an entry of a
+    /// snapshot, a change or a complete batch. A larger one ends the subscription with
     /// [`Error::Rejected`](mainspring::Error::Rejected), which names its key and its size.
     #[must_use]
     pub fn max_event_bytes(mut self, bytes: usize) -> Self {
@@ -114,8 +125,10 @@ impl<T> ClientBuilder<T> {
         self
     }
 
-    /// Trust these authorities, and not those of the system: their certificates in PEM form, as a file has them. Without
-    /// effect where nothing is encrypted.
+    /// Trusts these authorities instead of those of the system. `pem` contains their certificates in PEM form. Has no effect
+    /// on connections without TLS.
+    ///
+    /// # Examples
     ///
     /// ```no_run
     /// use mainspring_http::Client;
@@ -133,15 +146,26 @@ impl<T> ClientBuilder<T> {
         self
     }
 
-    /// Ask with this token: that of a program, from [`Accounts::add_token`](super::Accounts::add_token).
+    /// Authenticates with this API token, from [`Accounts::add_token`](super::Accounts::add_token).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mainspring_http::Client;
+    ///
+    /// let token = "mst_dash.x1Y2z3-_.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    /// let store = Client::<f64>::builder("http://127.0.0.1:8080").token(token).connect()?;
+    /// # drop(store);
+    /// # Ok::<(), mainspring::Error>(())
+    /// ```
     #[must_use]
     pub fn token(mut self, token: impl Into<Secret>) -> Self {
         self.credentials = Some(Credentials::Token(token.into()));
         self
     }
 
-    /// Ask as who has logged in: with [`Tokens`](super::Tokens), or a [`Login`] that others use too. They are renewed
-    /// when it is time. When that is refused, commands and subscriptions are
+    /// Authenticates with a login: with [`Tokens`](super::Tokens), or with a [`Login`] that other clients use too. Its
+    /// tokens are renewed before they end. If the renewal is rejected, commands and subscriptions fail with
     /// [`Error::Unauthorized`](mainspring::Error::Unauthorized).
     #[must_use]
     pub fn login(mut self, login: impl Into<Login>) -> Self {
@@ -152,7 +176,7 @@ impl<T> ClientBuilder<T> {
 
 impl<T> fmt::Debug for ClientBuilder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the URL, which may have a password in it, and without tokens.
+        // Without the URL, which may contain a password, and without tokens.
         f.debug_struct("ClientBuilder")
             .field("connect_timeout", &self.connect_timeout)
             .field("timeout", &self.timeout)

@@ -1,4 +1,4 @@
-//! Reads, over HTTP.
+//! Reads over HTTP.
 
 use mainspring::internal::CommandResult;
 use mainspring::internal::Response;
@@ -7,14 +7,14 @@ use mainspring::{Entry, Error, Key, Page};
 use serde::de::DeserializeOwned;
 
 use super::Remote;
-use super::answer;
-use super::fault::{Effect, unreadable};
-use super::remote::{self, Request};
+use super::decode;
+use super::failure::{Effect, unreadable};
+use super::remote::{BufferedResponse, Request};
 use crate::protocol::Operation;
 
-/// What is absent is no error for those who read.
-fn found<A>(answer: Result<A, Error>) -> Result<Option<A>, Error> {
-    match answer {
+/// A missing key is not an error for a read.
+fn found<A>(result: Result<A, Error>) -> Result<Option<A>, Error> {
+    match result {
         Err(Error::NotFound) => Ok(None),
         other => other.map(Some),
     }
@@ -28,7 +28,7 @@ impl Remote {
     ) -> CommandResult<T> {
         Ok(match query {
             Query::Entry => Response::Entry(self.entry(key).await?),
-            // Not by a HEAD, whose answer has no body: any wrong path would be an absent key.
+            // Not by HEAD: its response has no body, so a 404 of a wrong URL would look like an absent key.
             Query::Contains => match self.slice::<T>(key, 0, 0).await {
                 Err(Error::WrongKind) => Response::Contains(true),
                 slice => Response::Contains(slice?.is_some()),
@@ -51,8 +51,8 @@ impl Remote {
     }
 
     async fn entry<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<Entry<T>>, Error> {
-        let request = self.request_of_key(Operation::Get, key)?;
-        found(self.send_about(key, &request, |answer| answer::entry(&answer.body)).await)
+        let request = self.request_for_key(Operation::Get, key)?;
+        found(self.send_for_key(key, &request, |response| decode::entry(&response.body)).await)
     }
 
     async fn slice<T: DeserializeOwned>(
@@ -61,14 +61,14 @@ impl Remote {
         offset: isize,
         limit: usize,
     ) -> Result<Option<Slice<T>>, Error> {
-        let request = self.request_of_key(Operation::Range, key)?;
+        let request = self.request_for_key(Operation::Range, key)?;
         let request = request.query("offset", offset).query("limit", limit);
-        found(self.send_about(key, &request, |answer| answer::slice(&answer.body)).await)
+        found(self.send_for_key(key, &request, |response| decode::slice(&response.body)).await)
     }
 }
 
-/// The most that a server puts in a page.
-const MOST: usize = 10_000;
+/// The maximum number of keys or entries that a server puts in a page.
+const MAX_PAGE: usize = 10_000;
 
 /// The request for a page.
 fn page_request(remote: &Remote, scan: &Scan, limit: usize, entries: bool) -> Request {
@@ -81,45 +81,45 @@ fn page_request(remote: &Remote, scan: &Scan, limit: usize, entries: bool) -> Re
 }
 
 impl Remote {
-    /// A page, with fewer than were asked for if it would be longer than this client takes. So one entry that is too
-    /// large keeps no other from being read.
+    /// Fetches a page, and requests a smaller one as long as it exceeds the limit of the client. So an entry that is too
+    /// large does not prevent other entries from being read.
     async fn page<A>(
         &self,
         scan: Scan,
-        read: impl FnOnce(&remote::Answer) -> Result<A, String> + Send,
+        read: impl FnOnce(&BufferedResponse) -> Result<A, String> + Send,
     ) -> Result<A, Error> {
         let server = self.address();
         let mut limit = scan.limit;
-        let fault = loop {
+        let failure = loop {
             match self.fetch(&page_request(self, &scan, limit, scan.entries)).await {
-                Ok(answer) => {
-                    return read(&answer).map_err(|why| unreadable(Effect::Read, server, why));
+                Ok(response) => {
+                    return read(&response).map_err(|why| unreadable(Effect::Read, server, why));
                 }
-                Err(fault) if fault.is_too_long() && limit > 1 => {
-                    limit = limit.min(MOST) / 2;
+                Err(failure) if failure.is_too_long() && limit > 1 => {
+                    limit = limit.min(MAX_PAGE) / 2;
                 }
-                Err(fault) => break fault,
+                Err(failure) => break failure,
             }
         };
-        if fault.is_too_long() && scan.entries {
-            // Which entry it is, its key tells.
+        if failure.is_too_long() && scan.entries {
+            // Requests the key of the entry, for the error.
             let only = page_request(self, &scan, 1, false);
-            let keys = self.send(&only, |answer| answer::keys(&answer.body)).await?;
+            let keys = self.send(&only, |response| decode::keys(&response.body)).await?;
             if let Some(key) = keys.items.first() {
-                return Err(fault.about(key).into_error(Effect::Read, server));
+                return Err(failure.with_key(key).into_error(Effect::Read, server));
             }
         }
-        Err(fault.into_error(Effect::Read, server))
+        Err(failure.into_error(Effect::Read, server))
     }
 
     pub(super) async fn keys(&self, scan: Scan) -> Result<Page<Key>, Error> {
-        self.page(scan, |answer| answer::keys(&answer.body)).await
+        self.page(scan, |response| decode::keys(&response.body)).await
     }
 
     pub(super) async fn entries<T: DeserializeOwned>(
         &self,
         scan: Scan,
     ) -> Result<Page<(Key, Entry<T>)>, Error> {
-        self.page(scan, |answer| answer::entries(&answer.body)).await
+        self.page(scan, |response| decode::entries(&response.body)).await
     }
 }

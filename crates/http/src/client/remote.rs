@@ -1,4 +1,4 @@
-//! The backend of a client: connections, requests, answers, tries.
+//! The backend of a client: connections, requests, responses, retries.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName
 use reqwest::{Method, Response, redirect, retry};
 use tokio::time::timeout;
 
-use super::address::{Address, ask};
-use super::fault::{Effect, Fault, unreadable};
+use super::address::{Address, push_query};
+use super::failure::{Effect, Failure, unreadable};
 use super::options::{ClientBuilder, Credentials};
 #[cfg(feature = "tls")]
 use super::tls;
 use crate::auth::Secret;
 use crate::protocol::Operation;
 
-/// The first pause before a command is tried again. The pauses double, and each is made up to twice as long at random,
-/// so that those who failed together do not come back together.
+/// The first pause before a retry. Pauses double, and each is extended by a random time of up to its length, so that
+/// clients that failed together do not retry together.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a connection without a request is kept: less than a server keeps it. A request that is sent while the
-/// server closes the connection is lost, and if it is a write, nobody knows what became of it.
+/// The time for which an idle connection is kept: less than a server keeps it. A request that is sent while the server
+/// closes the connection is lost, and the outcome of a write is then unknown.
 const KEEP_IDLE: Duration = Duration::from_secs(30);
 
-/// Takes commands to a server, over HTTP. Cheap to clone.
+/// The backend of a [`Client`](crate::Client): sends commands to a server over HTTP. Cheap to clone.
 #[derive(Clone)]
 pub struct Remote {
     inner: Arc<Inner>,
@@ -44,18 +44,18 @@ struct Inner {
     credentials: Option<Credentials>,
 }
 
-/// How a request authenticates.
+/// The authentication of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Authentication {
-    /// Not at all, although the options may say how.
+    /// None, even if the client has credentials.
     None,
-    /// As the options say.
+    /// With the credentials of the client, and once more after renewing them.
     Configured,
-    /// As the options say, and not again with another token.
+    /// With the credentials of the client, without a second attempt.
     ConfiguredOnce,
 }
 
-/// One request, which can be sent more than once. Its body may be a password, so nothing shows it.
+/// A request, which can be sent more than once. It has no `Debug`, because its body may be a password.
 pub(super) struct Request {
     method: Method,
     url: String,
@@ -63,12 +63,12 @@ pub(super) struct Request {
     body: Option<Bytes>,
     pub(super) effect: Effect,
     authentication: Authentication,
-    /// Whether the answer may take longer than the timeout.
-    unlimited: bool,
+    /// Whether the timeout does not apply to the response.
+    has_no_timeout: bool,
 }
 
-/// The answer to a request that was done.
-pub(super) struct Answer {
+/// A successful response with its complete body.
+pub(super) struct BufferedResponse {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
@@ -79,13 +79,13 @@ impl Request {
         let effect = if method == Method::GET { Effect::Read } else { Effect::Write };
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let (body, authentication, unlimited) = (None, Authentication::Configured, false);
-        Self { method, url, headers, body, effect, authentication, unlimited }
+        let (body, authentication, has_no_timeout) = (None, Authentication::Configured, false);
+        Self { method, url, headers, body, effect, authentication, has_no_timeout }
     }
 
-    /// Add a member to the query.
+    /// Adds a parameter to the query.
     pub(super) fn query(mut self, name: &str, value: impl fmt::Display) -> Self {
-        ask(&mut self.url, name, value);
+        push_query(&mut self.url, name, value);
         self
     }
 
@@ -94,14 +94,13 @@ impl Request {
         self
     }
 
-    pub(super) fn by(self, authentication: Authentication) -> Self {
+    pub(super) fn authentication(self, authentication: Authentication) -> Self {
         Self { authentication, ..self }
     }
 
-    /// The same, whose answer may take as long as it takes. That the server is gone is noticed by the probes of the
-    /// connection.
-    pub(super) fn without_limit(self) -> Self {
-        Self { unlimited: true, ..self }
+    /// Removes the timeout of the response. Keep-alive probes of the connection detect a server that is gone.
+    pub(super) fn without_timeout(self) -> Self {
+        Self { has_no_timeout: true, ..self }
     }
 
     pub(super) fn json(mut self, body: Vec<u8>) -> Self {
@@ -124,14 +123,14 @@ impl Remote {
             .http1_only()
             .connect_timeout(options.connect_timeout.min(options.timeout / 10 * 9))
             .pool_idle_timeout(KEEP_IDLE)
-            // A store that has moved is another address, and a write must not go anywhere else.
+            // A redirect could send a write to another store.
             .redirect(redirect::Policy::none())
-            // The environment's proxy is for the web. A store is as near as a database.
+            // Proxies of the environment are meant for the web; a store is on the same network, like a database.
             .no_proxy()
-            // What may be tried again is decided here. One layer below, hyper tries again what it finds on a
-            // connection that is kept and turns out to be closed, also a POST, but only if it gets the request back
-            // (`TrySendError::take_message`), which it does not once it has begun to write it (hyper's
-            // `client::dispatch`, hyper-util's `Client::send_request`). So nothing is sent twice.
+            // Retries are decided in this module. Below it, hyper-util retries a request, even a POST, on a pooled
+            // connection that turns out to be closed, but only if hyper returns the request unsent
+            // (`TrySendError::take_message`), which it does only before it begins to write the request (hyper's
+            // `client::dispatch`, hyper-util's `Client::send_request`). So no request is sent twice.
             .retry(retry::never())
             .build()
             .map_err(|error| Error::Rejected(error.to_string().into()))?;
@@ -139,7 +138,7 @@ impl Remote {
             *options;
         let credentials = options.credentials.clone();
         if let Some(Credentials::Token(token)) = &credentials {
-            bearer(token).map_err(|fault| fault.into_error(Effect::Read, &address))?;
+            bearer(token).map_err(|failure| failure.into_error(Effect::Read, &address))?;
         }
         let inner = Inner {
             http,
@@ -160,8 +159,12 @@ impl Remote {
     }
 
     /// A request for an operation on a key.
-    pub(super) fn request_of_key(&self, operation: Operation, key: &Key) -> Result<Request, Error> {
-        Ok(Request::new(operation, self.address().of_key(operation, key)?))
+    pub(super) fn request_for_key(
+        &self,
+        operation: Operation,
+        key: &Key,
+    ) -> Result<Request, Error> {
+        Ok(Request::new(operation, self.address().for_key(operation, key)?))
     }
 
     /// A request for an operation with the parameters of its path, in their order.
@@ -185,74 +188,75 @@ impl Remote {
         self.inner.max_event_bytes
     }
 
-    /// Send a request, again if that is safe, and read what came back.
+    /// Sends a request, retries it if that is safe, and decodes the response.
     pub(super) async fn send<A>(
         &self,
         request: &Request,
-        read: impl FnOnce(&Answer) -> Result<A, String> + Send,
+        read: impl FnOnce(&BufferedResponse) -> Result<A, String> + Send,
     ) -> Result<A, Error> {
         self.send_batch(request, read).await.map_err(|failed| failed.error)
     }
 
-    /// The same, with the place of the write that was refused, for those who sent several.
+    /// Like `send`, with the index of the write that failed.
     pub(super) async fn send_batch<A>(
         &self,
         request: &Request,
-        read: impl FnOnce(&Answer) -> Result<A, String> + Send,
+        read: impl FnOnce(&BufferedResponse) -> Result<A, String> + Send,
     ) -> Result<A, BatchError> {
         let (effect, server) = (request.effect, self.address());
-        let answer = self.fetch(request).await.map_err(|fault| BatchError {
-            index: fault.index(),
-            error: fault.into_error(effect, server),
+        let response = self.fetch(request).await.map_err(|failure| BatchError {
+            index: failure.index(),
+            error: failure.into_error(effect, server),
         })?;
-        Ok(read(&answer).map_err(|why| unreadable(effect, server, why))?)
+        Ok(read(&response).map_err(|why| unreadable(effect, server, why))?)
     }
 
-    /// Read the entry of a key, or a part of it.
-    pub(super) async fn send_about<A>(
+    /// Like `send`, for a read of an entry or a part of it.
+    pub(super) async fn send_for_key<A>(
         &self,
         key: &Key,
         request: &Request,
-        read: impl FnOnce(&Answer) -> Result<A, String> + Send,
+        read: impl FnOnce(&BufferedResponse) -> Result<A, String> + Send,
     ) -> Result<A, Error> {
         let server = self.address();
-        let answer = self.fetch(request).await;
-        let answer = answer.map_err(|fault| fault.about(key).into_error(Effect::Read, server))?;
-        read(&answer).map_err(|why| unreadable(Effect::Read, server, why))
+        let response = self.fetch(request).await;
+        let response =
+            response.map_err(|failure| failure.with_key(key).into_error(Effect::Read, server))?;
+        read(&response).map_err(|why| unreadable(Effect::Read, server, why))
     }
 
-    /// Send a request, again if that is safe.
-    pub(super) async fn fetch(&self, request: &Request) -> Result<Answer, Fault> {
-        self.retried(request.effect, || self.send_once(request)).await
+    /// Sends a request, and retries it if that is safe.
+    pub(super) async fn fetch(&self, request: &Request) -> Result<BufferedResponse, Failure> {
+        self.retry(request.effect, || self.send_once(request)).await
     }
 
-    /// Do something that may fail until it does not, or must not be done again, or was done often enough.
-    pub(super) async fn retried<A, F: Future<Output = Result<A, Fault>>>(
+    /// Runs an attempt until it succeeds, must not be repeated, or was repeated often enough.
+    pub(super) async fn retry<A, F: Future<Output = Result<A, Failure>>>(
         &self,
         effect: Effect,
         attempt: impl FnMut() -> F,
-    ) -> Result<A, Fault> {
+    ) -> Result<A, Failure> {
         let server = self.address();
         let pauses = pauses(FIRST_PAUSE).with_max_times(self.inner.tries - 1);
         attempt
             .retry(pauses)
-            .when(|fault| fault.may_retry(effect))
-            .adjust(|fault, pause| pause.map(|pause| fault.wait(pause)))
-            .notify(|fault, pause| tracing::debug!(%server, ?pause, "trying again: {fault}"))
+            .when(|failure| failure.may_retry(effect))
+            .adjust(|failure, pause| pause.map(|pause| failure.wait(pause)))
+            .notify(|failure, pause| tracing::debug!(%server, ?pause, "retrying: {failure}"))
             .await
     }
 
-    /// Whether a request is sent as somebody.
-    pub(super) fn is_somebody(&self) -> bool {
+    /// Whether requests are authenticated.
+    pub(super) fn has_credentials(&self) -> bool {
         self.inner.credentials.is_some()
     }
 
-    /// Send something as who we are. With new tokens once more, if the server does not take those that there were.
-    async fn authorized<A, F: Future<Output = Result<A, Fault>>>(
+    /// Sends a request with the credentials. If the server rejects the token of a login, renews it and sends once more.
+    async fn authorized<A, F: Future<Output = Result<A, Failure>>>(
         &self,
         authentication: Authentication,
         send: impl Fn(Option<HeaderValue>) -> F,
-    ) -> Result<A, Fault> {
+    ) -> Result<A, Failure> {
         let credentials =
             self.inner.credentials.as_ref().filter(|_| authentication != Authentication::None);
         let login = match credentials {
@@ -262,47 +266,47 @@ impl Remote {
         };
         let access = login.access(self).await?;
         match send(Some(bearer(&access)?)).await {
-            // Which says that nothing was done.
-            Err(fault)
-                if fault.is_unauthorized() && authentication == Authentication::Configured =>
+            // The server rejected the token, so nothing was done.
+            Err(failure)
+                if failure.is_unauthorized() && authentication == Authentication::Configured =>
             {
                 let access = login.renewed(self, &access).await?;
                 send(Some(bearer(&access)?)).await
             }
-            done => done,
+            result => result,
         }
     }
 
-    pub(super) async fn send_once(&self, request: &Request) -> Result<Answer, Fault> {
+    pub(super) async fn send_once(&self, request: &Request) -> Result<BufferedResponse, Failure> {
         self.authorized(request.authentication, |token| self.send_as(request, token)).await
     }
 
-    /// The same with this token, or as nobody.
+    /// Sends a request with this token, or without one.
     pub(super) async fn send_as(
         &self,
         request: &Request,
         token: Option<HeaderValue>,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<BufferedResponse, Failure> {
         let limit = self.inner.timeout;
-        let whole = async {
+        let exchange = async {
             let mut response = self.begin(request, token).await?;
             let headers = std::mem::take(response.headers_mut());
             let status = response.status();
             let body = self.body(response).await?;
             if status.is_success() {
-                Ok(Answer { headers, body })
+                Ok(BufferedResponse { headers, body })
             } else {
-                Err(Fault::refusal(status, &headers, &body))
+                Err(Failure::from_response(status, &headers, &body))
             }
         };
-        if request.unlimited {
-            return whole.await;
+        if request.has_no_timeout {
+            return exchange.await;
         }
-        timeout(limit, whole).await.unwrap_or_else(|_| Err(late(limit)))
+        timeout(limit, exchange).await.unwrap_or_else(|_| Err(timed_out(limit)))
     }
 
-    /// Send a request whose answer has no end.
-    pub(super) async fn open(&self, request: &Request) -> Result<Response, Fault> {
+    /// Sends a request whose response is a stream.
+    pub(super) async fn open(&self, request: &Request) -> Result<Response, Failure> {
         self.authorized(request.authentication, |token| self.open_as(request, token)).await
     }
 
@@ -310,7 +314,7 @@ impl Remote {
         &self,
         request: &Request,
         token: Option<HeaderValue>,
-    ) -> Result<Response, Fault> {
+    ) -> Result<Response, Failure> {
         let limit = self.inner.timeout;
         let head = async {
             let response = self.begin(request, token).await?;
@@ -320,19 +324,19 @@ impl Remote {
             }
             let headers = response.headers().clone();
             let body = self.body(response).await?;
-            Err(Fault::refusal(status, &headers, &body))
+            Err(Failure::from_response(status, &headers, &body))
         };
-        timeout(limit, head).await.unwrap_or_else(|_| Err(late(limit)))
+        timeout(limit, head).await.unwrap_or_else(|_| Err(timed_out(limit)))
     }
 
-    /// All of an answer, unless it is longer than it may be.
-    async fn body(&self, mut response: Response) -> Result<Bytes, Fault> {
+    /// Reads the body of a response, up to the limit of the client.
+    async fn body(&self, mut response: Response) -> Result<Bytes, Failure> {
         let limit = self.inner.max_answer_bytes;
         let bytes = response.content_length();
         let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(Fault::of)? {
+        while let Some(chunk) = response.chunk().await.map_err(Failure::from_reqwest)? {
             if chunk.len() > limit - body.len() {
-                return Err(Fault::TooLong { key: None, bytes, limit });
+                return Err(Failure::TooLong { key: None, bytes, limit });
             }
             body.extend_from_slice(&chunk);
         }
@@ -343,7 +347,7 @@ impl Remote {
         &self,
         request: &Request,
         token: Option<HeaderValue>,
-    ) -> Result<Response, Fault> {
+    ) -> Result<Response, Failure> {
         let Request { method, url, headers, body, .. } = request;
         let mut headers = headers.clone();
         headers.extend(token.map(|token| (AUTHORIZATION, token)));
@@ -351,33 +355,33 @@ impl Remote {
         if let Some(body) = body {
             sending = sending.body(body.clone());
         }
-        sending.send().await.map_err(Fault::of)
+        sending.send().await.map_err(Failure::from_reqwest)
     }
 }
 
-/// A token as a request brings it.
-fn bearer(token: &Secret) -> Result<HeaderValue, Fault> {
-    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-        .map_err(|_| Fault::Invalid("the token has characters that no token has".to_owned()))?;
-    // Nothing that logs headers shows it.
+/// The value of an `Authorization` header.
+fn bearer(token: &Secret) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose())).map_err(|_| {
+        Failure::Invalid("the token has characters that a header cannot have".to_owned())
+    })?;
+    // Hides the value from `Debug` output of headers.
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn late(limit: Duration) -> Fault {
-    Fault::Lost(format!("no answer within {limit:?}"))
+fn timed_out(limit: Duration) -> Failure {
+    Failure::Lost(format!("no response within {limit:?}"))
 }
 
-/// Pauses that double.
+/// Pauses that double, up to 5 seconds with the jitter.
 pub(super) fn pauses(first: Duration) -> ExponentialBuilder {
-    // With what chance adds, at most 5 seconds.
     ExponentialBuilder::new()
         .with_min_delay(first)
         .with_max_delay(Duration::from_millis(2_500))
         .with_jitter()
 }
 
-/// Pauses without an end.
+/// The same pauses, without a limit of their number.
 pub(super) fn endless_pauses(first: Duration) -> impl Iterator<Item = Duration> + Send + Sync {
     pauses(first).without_max_times().build()
 }

@@ -1,4 +1,4 @@
-//! Encryption of a client: whom it trusts, and what it says of those whom it does not.
+//! TLS of a client: the authorities that it trusts, and errors of certificates.
 
 use std::error::Error as StdError;
 use std::io;
@@ -13,91 +13,91 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
-/// How handshakes are done. Only of who encrypts is it known who is trusted, which takes reading some files.
+/// The TLS configuration. The authorities are loaded only if the address is encrypted, because that reads files.
 pub(super) fn config(is_encrypted: bool, roots: Option<&[u8]>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Rejected(error.to_string().into()))?;
     if !is_encrypted {
-        let nobody = RootCertStore::empty();
-        return Ok(builder.with_root_certificates(nobody).with_no_client_auth());
+        let empty = RootCertStore::empty();
+        return Ok(builder.with_root_certificates(empty).with_no_client_auth());
     }
     let verifier = match roots {
-        Some(pem) => those(pem, provider)?,
-        None => those_of_the_system(provider)?,
+        Some(pem) => custom_verifier(pem, provider)?,
+        None => system_verifier(provider)?,
     };
-    // Dangerous only with a verifier that is no good: these are those of rustls.
+    // "Dangerous" refers to custom verifiers that verify nothing; both verifiers here are complete ones.
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let mut config = builder.with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
-fn those(pem: &[u8], with: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-    let refuse = |why: &str| Error::Rejected(format!("the authorities to trust: {why}").into());
+fn custom_verifier(
+    pem: &[u8],
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    let invalid = |why: &str| Error::Rejected(format!("invalid root certificates: {why}").into());
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|_| {
-            refuse("a certificate begins and cannot be read to its end: is the file damaged?")
-        })?;
-        roots.add(certificate).map_err(|error| refuse(&error.to_string()))?;
+        let certificate = certificate
+            .map_err(|_| invalid("a certificate is incomplete; is the file damaged?"))?;
+        roots.add(certificate).map_err(|error| invalid(&error.to_string()))?;
     }
     if roots.is_empty() {
-        return Err(refuse(
-            "there is no certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----",
+        return Err(invalid(
+            "no certificate in PEM form found; expected -----BEGIN CERTIFICATE-----",
         ));
     }
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), with).build();
-    Ok(verifier.map_err(|error| refuse(&error.to_string()))?)
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build();
+    Ok(verifier.map_err(|error| invalid(&error.to_string()))?)
 }
 
-fn those_of_the_system(with: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-    let verifier = Verifier::new(with).map_err(|error| {
-        let what = "name the certificate of the authority to trust (root_certificates, --cacert)";
-        Error::Rejected(format!("the system has no authorities to trust ({error}): {what}").into())
+fn system_verifier(provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    let verifier = Verifier::new(provider).map_err(|error| {
+        let what = "set the certificate of the authority to trust (root_certificates, --cacert)";
+        Error::Rejected(format!("the system has no trusted authorities ({error}); {what}").into())
     })?;
     Ok(Arc::new(verifier))
 }
 
-/// Why there is no connection, if it is because of who answered, or how: and what to do.
-pub(super) fn distrust(error: &reqwest::Error) -> Option<String> {
+/// Describes a failed connection, if the failure is about TLS: the reason, and what to do.
+pub(super) fn trust_failure(error: &reqwest::Error) -> Option<String> {
     use rustls::Error::{InvalidCertificate, InvalidMessage};
 
     match cause(error)? {
-        InvalidCertificate(error) => Some(of_certificate(error)),
-        InvalidMessage(_) => Some("the server does not speak TLS here: write http://".into()),
+        InvalidCertificate(error) => Some(certificate_failure(error)),
+        InvalidMessage(_) => Some("the server does not use TLS on this port; use http://".into()),
         _ => None,
     }
 }
 
-fn of_certificate(error: &CertificateError) -> String {
+fn certificate_failure(error: &CertificateError) -> String {
     use CertificateError::{
         BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext,
         NotValidYet, NotValidYetContext, UnknownIssuer,
     };
 
-    let what = match error {
-        // The latter is another authority of the same name: mostly one that was made anew.
+    let advice = match error {
+        // `BadSignature` is another authority of the same name: usually one that was created again.
         UnknownIssuer | BadSignature => {
-            "name the certificate of the authority that signed it (root_certificates, --cacert)"
+            "set the certificate of the authority that signed it (root_certificates, --cacert)"
         }
-        Expired | ExpiredContext { .. } => {
-            "it has to be renewed, which the server need not be restarted for"
-        }
-        NotValidYet | NotValidYetContext { .. } => "is the clock of this machine right?",
+        Expired | ExpiredContext { .. } => "renew it; the server need not be restarted",
+        NotValidYet | NotValidYetContext { .. } => "check the clock of this machine",
         NotValidForName | NotValidForNameContext { .. } => {
-            "use a name that it is for, or have it made again with the name in the URL"
+            "use a name of the certificate, or issue it again with the name in the URL"
         }
         error if error.to_string().contains("CaUsedAsEndEntity") => {
-            "it is that of an authority: have one made for the server (basicConstraints CA:FALSE)"
+            "it is the certificate of an authority; issue one for the server (basicConstraints CA:FALSE)"
         }
-        _ => "have it made again",
+        _ => "issue it again",
     };
-    format!("the certificate of the server is not trusted ({error}): {what}")
+    format!("the certificate of the server is not trusted ({error}): {advice}")
 }
 
-/// What rustls said. An error of I/O has it in itself, and does not name it as its source.
+/// Finds the error of rustls. An I/O error contains it, but does not return it as its source.
 fn cause(error: &reqwest::Error) -> Option<&rustls::Error> {
     let mut next: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(error) = next {

@@ -1,4 +1,4 @@
-//! What a login gave.
+//! The tokens of a login.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,29 +9,29 @@ use serde::{Deserialize, Serialize};
 use crate::auth::Secret;
 use crate::protocol::accounts::TokenPair;
 
-/// How long before its end an access token is renewed: a request that takes a moment shall not come too late.
+/// The time before its end at which an access token is renewed, so that it does not end while a request is on its way.
 const EARLY: Duration = Duration::from_secs(30);
 
 /// The tokens of a login, from [`Accounts::login`](super::Accounts::login).
 ///
-/// They are written and read with serde, for who keeps them. Whoever has them is logged in, so nobody else may read them.
+/// They can be stored with serde. Anyone who can read them can use the login, so protect them like a password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Tokens {
-    /// Goes with each request.
+    /// Authenticates requests.
     #[serde(rename = "access_token")]
     pub access: Secret,
-    /// When it is time to renew them, a little before the access token ends. By the clock of this machine.
+    /// The time of renewal, shortly before the access token ends, by the clock of this machine.
     #[serde(with = "rfc3339")]
     pub renew_at: Timestamp,
-    /// Is good for one renewal.
+    /// Valid for one renewal.
     #[serde(rename = "refresh_token")]
     pub refresh: Secret,
 }
 
 impl Tokens {
-    /// Those that were just given.
-    pub(super) fn of(issued: TokenPair) -> Self {
+    /// Converts newly issued tokens.
+    pub(super) fn new(issued: TokenPair) -> Self {
         let ttl = Duration::from_secs(issued.expires_in);
         let renew_at = now() + (ttl - EARLY.min(ttl / 4));
         Self { access: issued.access_token, renew_at, refresh: issued.refresh_token }

@@ -1,4 +1,4 @@
-//! Writes, over HTTP.
+//! Writes over HTTP.
 
 use mainspring::{Action, BatchError, Condition, End, Error, Write, Written};
 use reqwest::header::{HeaderValue, IF_MATCH, IF_NONE_MATCH};
@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Remote;
-use super::answer::{self, Wanted};
+use super::decode::{self, RequiredMember};
 use super::remote::Request;
 use crate::protocol::{Command, Operation};
 
@@ -22,13 +22,17 @@ impl Remote {
             Action::Pop { .. } => Operation::Pop,
             Action::Trim { .. } => Operation::Trim,
             Action::Touch => Operation::Expire,
-            other => return Err(cannot(format_args!("{} is not known", other.name()))),
+            other => {
+                let expected = "set, update, remove, push, pop, trim, expire or persist";
+                let name = other.name();
+                return Err(cannot(format_args!("unknown action {name:?}; expected {expected}")));
+            }
         };
         let request = match write.action() {
             Action::Trim { keep, .. } => {
                 self.request(operation).query("key", &**write.key()).query("keep", keep)
             }
-            _ => self.request_of_key(operation, write.key())?,
+            _ => self.request_for_key(operation, write.key())?,
         };
         let request = match write.action() {
             Action::Push { end: End::Front, .. }
@@ -45,23 +49,28 @@ impl Remote {
                 let tag = HeaderValue::try_from(format!("\"{revision}\"")).map_err(cannot)?;
                 request.header(IF_MATCH, tag)
             }
-            other => return Err(cannot(format_args!("{other:?} is not known"))),
+            other => {
+                let expected = "none, if_absent, if_present or if_revision";
+                let message = format_args!("unknown condition {other:?}; expected {expected}");
+                return Err(cannot(message));
+            }
         };
         Ok(match write.action() {
             Action::Remove | Action::Pop { .. } | Action::Trim { .. } => request,
-            _ => request.json(serde_json::to_vec(&Command::of(write)?.body()).map_err(cannot)?),
+            _ => request
+                .json(serde_json::to_vec(&Command::from_write(write)?.body()).map_err(cannot)?),
         })
     }
 }
 
 pub(super) fn cannot(error: impl std::fmt::Display) -> Error {
-    Error::Rejected(format!("the command cannot be sent: {error}").into())
+    Error::Rejected(format!("cannot send the command: {error}").into())
 }
 
-/// A write as it is sent together with others.
+/// A write as a command of a batch.
 pub(super) fn command<T: Serialize>(write: &Write<T>) -> Result<Command<'static>, Error> {
     write.validate()?;
-    Command::of(write)
+    Command::from_write(write)
 }
 
 impl Remote {
@@ -69,20 +78,20 @@ impl Remote {
         &self,
         write: &Write<T>,
     ) -> Result<Written<T>, Error> {
-        let wanted = Wanted::of(write);
+        let required = RequiredMember::of(write);
         let request = self.write_request(write)?;
-        self.send(&request, |answer| answer::written(&answer.body, wanted)).await
+        self.send(&request, |response| decode::written(&response.body, required)).await
     }
 
     pub(super) async fn batch<T: Serialize + DeserializeOwned>(
         &self,
         writes: &[Write<T>],
     ) -> Result<Vec<Written<T>>, BatchError> {
-        let wanted: Vec<Wanted> = writes.iter().map(Wanted::of).collect();
-        let one = |(index, write)| command(write).map_err(|error| BatchError { index, error });
-        let commands: Vec<_> = writes.iter().enumerate().map(one).collect::<Result<_, _>>()?;
+        let required: Vec<RequiredMember> = writes.iter().map(RequiredMember::of).collect();
+        let encode = |(index, write)| command(write).map_err(|error| BatchError { index, error });
+        let commands: Vec<_> = writes.iter().enumerate().map(encode).collect::<Result<_, _>>()?;
         let body = serde_json::to_vec(&commands).map_err(cannot)?;
         let request = self.request(Operation::Batch).json(body);
-        self.send_batch(&request, |answer| answer::all(&answer.body, &wanted)).await
+        self.send_batch(&request, |response| decode::batch(&response.body, &required)).await
     }
 }

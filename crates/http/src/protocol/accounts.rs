@@ -1,4 +1,4 @@
-//! Bodies of requests and answers about accounts.
+//! Bodies of requests and responses about accounts.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub(crate) struct Login {
     pub(crate) password: Secret,
 }
 
-/// The tokens of a login, as OAuth (RFC 6749, section 5.1) names them.
+/// The tokens of a login, with the member names of OAuth (RFC 6749, section 5.1).
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub(crate) struct TokenPair {
@@ -26,7 +26,7 @@ pub(crate) struct TokenPair {
     pub(crate) token_type: String,
     /// For how many seconds the access token is valid.
     pub(crate) expires_in: u64,
-    /// Is valid for one `POST /auth/refresh`.
+    /// Valid for one `POST /auth/refresh`.
     #[cfg_attr(feature = "server", schema(value_type = String))]
     pub(crate) refresh_token: Secret,
     /// For how many seconds the refresh token is valid.
@@ -42,12 +42,12 @@ pub(crate) struct Refresh {
     pub(crate) refresh_token: Secret,
 }
 
-/// Which logins end.
+/// Selects the logins that end.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub(crate) struct Logout {
-    /// Every login of the account, rather than this one.
+    /// Ends every login of the account instead of this one.
     #[serde(default)]
     pub(crate) all: bool,
 }
@@ -65,14 +65,14 @@ pub(crate) struct NewAccount {
     #[cfg_attr(feature = "server", schema(value_type = String, min_length = 8, max_length = 1024, example = "wheels within wheels"))]
     pub(crate) password: Secret,
     pub(crate) role: Role,
-    /// Only keys that begin like this. Not of an admin.
+    /// Restricts the account to keys with this prefix. Not allowed for an administrator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "server", schema(min_length = 1, max_length = 1024, nullable = false))]
     pub(crate) prefix: Option<String>,
 }
 
-/// The new access of an account or a token. Unlike [`Access`], it rejects a prefix that is misspelled, which would
-/// otherwise be no limit.
+/// The new access of an account or a token. Unlike [`Access`], it rejects unknown members: a misspelled `prefix` would
+/// otherwise mean no restriction.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewAccess {
@@ -93,7 +93,7 @@ impl From<Access> for NewAccess {
     }
 }
 
-/// The caller's password, and the one that replaces it.
+/// The current password of the caller, and the new one.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
@@ -129,26 +129,26 @@ pub(crate) struct NewTokenRequest {
     #[serde(default)]
     #[cfg_attr(feature = "server", schema(max_length = 100))]
     pub(crate) label: String,
-    /// The name of its account; the caller's by default.
+    /// The name of the account; by default the caller's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) account: Option<String>,
-    /// What it may do; by default what the account may do.
+    /// The access of the token; by default that of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "server", schema(value_type = Option<Access>))]
     pub(crate) access: Option<NewAccess>,
-    /// How long it is valid, such as `720h`; forever by default.
+    /// The time to live, such as `720h`; by default the token never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ttl: Option<String>,
 }
 
-/// The ids of the signing keys that are valid, the newest first.
+/// The ids of the valid signing keys, newest first.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub(crate) struct SigningKeys {
     pub(crate) keys: Vec<String>,
 }
 
-/// A request without a result succeeded.
+/// The response to a successful request that has no result.
 #[cfg(feature = "server")]
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Ok)]

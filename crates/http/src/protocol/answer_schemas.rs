@@ -1,9 +1,9 @@
-//! Schemas of answers that no struct of this module encodes: rows, changes, and events.
+//! Schemas of responses that no struct of this module encodes: rows, changes and events.
 
 use super::schemas::{AnyValue, Element, Kind, schemas, to};
 use super::{Problem, answers};
 
-pub(crate) type Part = answers::Part<Element>;
+pub(crate) type Part = answers::ListRange<Element>;
 pub(crate) type Popped = answers::Popped<Element>;
 type Done = answers::Done;
 type Written = answers::Written<Element>;
@@ -23,13 +23,14 @@ schemas! {
             "updated_at": {"type": "string", "format": "date-time"},
         },
     };
-    /// The entry after the write; or, if it is gone already, that the write was done.
+    /// The entry after the write; or, if the entry has already expired or been removed, only the result of the write.
     RowOrDone "RowOrDone" refers to [Row, Done] = {"oneOf": [to("Row"), to("Done")]};
-    /// The entry after the pop, with the element that was popped.
+    /// The entry after the pop, with the popped element.
     RowAndPopped "RowAndPopped" refers to [Row, Element] = {
         "allOf": [to("Row"), {"type": "object", "required": ["popped"], "properties": {"popped": to("Element")}}],
     };
-    /// The entry after the pop, with the element that was popped; or, if it is gone already, the element.
+    /// The entry after the pop, with the popped element; or, if the entry has already expired or been removed, only the
+    /// element.
     RowOrPopped "RowOrPopped" refers to [RowAndPopped, Popped] = {"oneOf": [to("RowAndPopped"), to("Popped")]};
     /// A sorted page of keys.
     Keys "Keys" refers to [] = {
@@ -37,7 +38,7 @@ schemas! {
         "required": ["keys", "revision"],
         "properties": {
             "keys": {"type": "array", "items": {"type": "string"}},
-            "next": {"type": ["string", "null"], "description": "The `after` of the next page; `null` on the last."},
+            "next": {"type": ["string", "null"], "description": "The `after` of the next page; `null` on the last page."},
             "revision": {"type": "integer", "format": "int64", "minimum": 0, "description": "The revision of the store."},
         },
     };
@@ -47,19 +48,19 @@ schemas! {
         "required": ["entries", "revision"],
         "properties": {
             "entries": {"type": "array", "items": to("Row")},
-            "next": {"type": ["string", "null"], "description": "The `after` of the next page; `null` on the last."},
+            "next": {"type": ["string", "null"], "description": "The `after` of the next page; `null` on the last page."},
             "revision": {"type": "integer", "format": "int64", "minimum": 0, "description": "The revision of the store."},
         },
     };
-    /// A sorted page: of entries if the query has `entries`, of keys otherwise.
+    /// A sorted page: of entries if `entries` is true, otherwise of keys.
     Page "Page" refers to [Keys, Entries] = {"oneOf": [to("Keys"), to("Entries")]};
-    /// What one write of a batch did, or why it was not done.
-    Outcome "Outcome" refers to [Written, Problem] = {"oneOf": [to("Written"), to("Problem")]};
-    /// What a change did.
+    /// The result of one write of a batch, or its error.
+    BatchResult "Outcome" refers to [Written, Problem] = {"oneOf": [to("Written"), to("Problem")]};
+    /// The name of a change.
     ChangeName "ChangeName" refers to [] = {
         "type": "string", "enum": ["set", "updated", "removed", "expired", "pushed", "popped", "trimmed", "touched", "cleared"],
     };
-    /// The data of the event `change`: the effect of one write. The members besides the first three depend on it.
+    /// The data of the event `change`: the effect of one write. All members but the first three depend on the change.
     Change "Change" refers to [ChangeName, AnyValue, Kind, Element] = {
         "type": "object",
         "required": ["revision", "time", "change"],
@@ -67,35 +68,35 @@ schemas! {
             "revision": {"type": "integer", "format": "int64", "minimum": 0},
             "time": {"type": "string", "format": "date-time"},
             "change": to("ChangeName"),
-            "key": {"type": "string", "description": "Of every change but `cleared`."},
-            "value": {"$ref": "#/components/schemas/Value", "description": "Of `set` and `updated`."},
-            "kind": {"$ref": "#/components/schemas/Kind", "description": "Of `set` and `updated`."},
-            "ttl": {"type": ["string", "null"], "format": "date-time", "description": "Of `set`, `updated`, `pushed` and `touched`: the deadline, or `null`."},
-            "element": {"$ref": "#/components/schemas/Element", "description": "Of `pushed`."},
-            "end": {"type": "string", "pattern": "^(front|back)$", "description": "Of `pushed` and `popped`, and of `trimmed`: the end at which elements stayed."},
-            "length": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of `pushed`, `popped` and `trimmed`: the length of the list after the change."},
-            "count": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of `cleared`: how many keys were removed. Of `trimmed`: how many elements."},
+            "key": {"type": "string", "description": "In every change but `cleared`."},
+            "value": {"$ref": "#/components/schemas/Value", "description": "In `set` and `updated`."},
+            "kind": {"$ref": "#/components/schemas/Kind", "description": "In `set` and `updated`."},
+            "ttl": {"type": ["string", "null"], "format": "date-time", "description": "In `set`, `updated`, `pushed` and `touched`: the deadline, or `null` if the entry never expires."},
+            "element": {"$ref": "#/components/schemas/Element", "description": "In `pushed`."},
+            "end": {"type": "string", "pattern": "^(front|back)$", "description": "In `pushed` and `popped`: the end of the list. In `trimmed`: the end at which elements are kept."},
+            "length": {"type": "integer", "format": "int64", "minimum": 0, "description": "In `pushed`, `popped` and `trimmed`: the length of the list after the change."},
+            "count": {"type": "integer", "format": "int64", "minimum": 0, "description": "In `cleared`: the number of removed keys. In `trimmed`: the number of removed elements."},
         },
     };
     /// The name of an event.
     EventName "EventName" refers to [] = {
         "type": "string", "enum": ["entry", "snapshot_end", "change", "batch", "progress", "end"],
     };
-    /// One event of a stream, by its fields. One without a name only says where the stream begins.
+    /// One server-sent event. An event without a name carries only the position at which the stream begins.
     ServerSentEvent "ServerSentEvent" refers to [EventName, Change, Batch, Mark, Problem] = {
         "type": "object",
         "properties": {
             "event": to("EventName"),
             "id": {"type": "string", "pattern": "^[0-9a-f]{16}-[0-9]+$", "description": "A position to resume from."},
-            "data": {"type": "string", "contentMediaType": "application/json", "description": "JSON that depends on the event: a `Row`, a `Mark`, a `Change`, a `Batch` or a `Problem`."},
+            "data": {"type": "string", "contentMediaType": "application/json", "description": "JSON, depending on the event: a `Row`, a `Mark`, a `Change`, a `Batch` or a `Problem`."},
         },
     };
-    /// The data of the event `batch`: changes that happened together.
+    /// The data of the event `batch`: changes that were applied atomically.
     Batch "Batch" refers to [Change] = {
         "type": "object",
         "required": ["revision", "changes"],
         "properties": {
-            "revision": {"type": "integer", "format": "int64", "minimum": 0, "description": "Of the last change, also if it is hidden by the filter."},
+            "revision": {"type": "integer", "format": "int64", "minimum": 0, "description": "The revision of the last change, even if the filter hides it."},
             "changes": {"type": "array", "items": to("Change")},
         },
     };

@@ -1,4 +1,4 @@
-//! Answers about entries and lists.
+//! Responses about entries and lists.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use mainspring::internal::rfc3339;
 #[cfg(feature = "server")]
 use {super::schemas::Element, utoipa::ToSchema};
 
-/// A write was done.
+/// The response to a successful write.
 #[cfg(feature = "server")]
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Done {
@@ -23,13 +23,13 @@ pub(crate) struct Done {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     length: Option<usize>,
-    /// How many elements a trim removed.
+    /// The number of elements that a trim removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     removed: Option<usize>,
 }
 
-/// An element was popped.
+/// The response to a pop.
 #[cfg(feature = "server")]
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(bound = "", as = Popped)]
@@ -46,7 +46,7 @@ pub(crate) struct Popped<E> {
     length: usize,
 }
 
-/// What one write of a batch did. For the client, what any write did.
+/// The result of one write of a batch; for the client, the result of any write.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(ToSchema), schema(bound = "", as = Written))]
 pub(crate) struct Written<E> {
@@ -64,25 +64,25 @@ pub(crate) struct Written<E> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "server", schema(nullable = false))]
     pub(crate) length: Option<usize>,
-    /// How many elements a trim removed.
+    /// The number of elements that a trim removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "server", schema(nullable = false))]
     pub(crate) removed: Option<usize>,
 }
 
-/// What one write of a batch did, or why it was not done.
+/// The result of one write of a batch, or its error.
 #[cfg(feature = "server")]
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(crate) enum Outcome<'a, T> {
+pub(crate) enum BatchResult<'a, T> {
     Written(Written<&'a T>),
     Problem(&'a super::Problem),
 }
 
-/// A part of a list.
+/// A range of a list.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(ToSchema), schema(bound = "", as = Part))]
-pub(crate) struct Part<E> {
+pub(crate) struct ListRange<E> {
     #[cfg_attr(feature = "server", schema(value_type = Vec<Element>))]
     pub(crate) elements: Vec<E>,
     /// The length of the whole list.
@@ -103,7 +103,7 @@ impl Done {
 
 #[cfg(feature = "server")]
 impl<'a, T> Popped<&'a T> {
-    /// `None` if nothing was popped.
+    /// Returns `None` if no element was popped.
     pub(crate) fn new(written: &'a mainspring::Written<T>) -> Option<Self> {
         let mainspring::Written { revision, updated_at, length, ref popped, .. } = *written;
         popped.as_ref().map(|popped| Self { popped, revision, updated_at, length })
@@ -121,7 +121,7 @@ impl<'a, T> Written<&'a T> {
 }
 
 #[cfg(feature = "server")]
-impl<'a, T> Outcome<'a, T> {
+impl<'a, T> BatchResult<'a, T> {
     pub(crate) fn new(
         result: &'a Result<mainspring::Written<T>, super::Problem>,
         with_length: bool,

@@ -1,4 +1,4 @@
-//! Schemas of the bodies that are a [`Command`]: which of its members each of them takes.
+//! Schemas of the bodies that are a [`Command`]: the members that each body may have.
 
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{Ref, RefOr};
@@ -7,11 +7,11 @@ use utoipa::{PartialSchema, ToSchema};
 use super::Command;
 use super::schemas::Element;
 
-/// The conditions, of which a write takes at most one, and none if the headers have one.
+/// The conditions. A write takes at most one, and none in the body if a header has one.
 const CONDITIONS: [&str; 3] = ["if_absent", "if_present", "if_revision"];
 
-/// Types with the schema of a command: its names (none if the request says it), the members that it requires, and those
-/// that it may have besides a condition. `element` is a `value` that is not a list.
+/// Defines types with the schema of a command: its names (none if the path and method determine the command), the
+/// members that it requires, and those that it may have besides a condition. `element` is a `value` that is not a list.
 macro_rules! bodies {
     ($($(#[doc = $doc:literal])+
         $name:ident [$($command:literal),*] requires [$($required:literal),*] takes [$($optional:literal)?];)+) => {$(
@@ -36,23 +36,23 @@ macro_rules! bodies {
 }
 
 bodies! {
-    /// A value for a key.
+    /// A value for the key of the path.
     NewValue [] requires ["value"] takes ["ttl"];
-    /// A value, and its key.
+    /// A key and its value.
     NewEntry [] requires ["key", "value"] takes ["ttl"];
     /// An element for a list.
     NewElement [] requires ["element"] takes ["ttl"];
-    /// When an entry expires; `none`: never.
+    /// The time to live of an entry; with `none` it never expires.
     NewTtl [] requires ["ttl"] takes [];
     /// Set or update a key.
     SetCommand ["set", "update"] requires ["key", "value"] takes ["ttl"];
     /// Push an element to the back or the front of a list.
     PushCommand ["push", "push_front"] requires ["key", "element"] takes ["ttl"];
-    /// Remove a key, let it never expire, or pop an element from the back or the front of a list.
+    /// Remove a key, remove its deadline, or pop an element from the back or the front of a list.
     KeyCommand ["remove", "pop", "pop_front", "persist"] requires ["key"] takes [];
-    /// Keep at most so many elements at the back or the front of a list.
+    /// Keep at most `keep` elements at the back or the front of a list.
     TrimCommand ["trim", "trim_front"] requires ["key", "keep"] takes [];
-    /// Let a key expire.
+    /// Set the time to live of a key.
     ExpireCommand ["expire"] requires ["key", "ttl"] takes [];
 }
 

@@ -1,4 +1,4 @@
-//! Writes as JSON: the bodies of requests, and the elements of a batch.
+//! Writes as JSON: the bodies of requests, and the commands of a batch.
 
 use std::borrow::Cow;
 
@@ -15,8 +15,8 @@ use super::Problem;
 #[cfg(feature = "server")]
 use super::schemas::{AnyValue, TtlText};
 
-/// A write as JSON. Its members depend on the command; the command and the key are absent where the request says
-/// them. [`bodies`](super::bodies) describes which members each body takes.
+/// A write as JSON. Its members depend on the command; the command and the key are absent if the path and method of the
+/// request determine them. [`bodies`](super::bodies) describes the members of each body.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub(crate) struct Command<'a> {
@@ -31,38 +31,38 @@ pub(crate) struct Command<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "raw")]
     #[cfg_attr(feature = "server", schema(value_type = Option<TtlText>))]
     ttl: Option<Cow<'a, RawValue>>,
-    /// How many elements a trim keeps at most.
+    /// The number of elements that a trim keeps at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "server", schema(value_type = Option<usize>, nullable = false, minimum = 0, maximum = 18_446_744_073_709_551_615usize))]
     keep: Option<usize>,
-    /// Only if the key is absent.
+    /// Write only if the key is absent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     if_absent: bool,
-    /// Only if the key is present.
+    /// Write only if the key is present.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     if_present: bool,
-    /// Only if the entry has this revision.
+    /// Write only if the entry has this revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "server", schema(value_type = Option<usize>, minimum = 0, maximum = 18_446_744_073_709_551_615usize))]
     if_revision: Option<u64>,
 }
 
-/// A `null` is there, and is refused later with what is wrong about it.
+/// Keeps a `null` as a value, so that it is rejected later with a specific error.
 fn raw<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Cow<'de, RawValue>>, D::Error> {
     <&RawValue>::deserialize(value).map(|raw| Some(Cow::Borrowed(raw)))
 }
 
 impl<'a> Command<'a> {
-    /// Read a body.
+    /// Parses a body.
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Problem> {
-        // serde would take a list of the members too.
+        // serde would also accept a list of the members.
         if body.trim_ascii_start().first() == Some(&b'[') {
-            return Err(Problem::new("invalid_request", "what is wanted is an object, not a list"));
+            return Err(Problem::new("invalid_request", "expected an object, found a list"));
         }
         serde_json::from_slice(body).map_err(|error| not_json(&error))
     }
 
-    /// Read the body of a batch. A problem says of which of its commands it is.
+    /// Parses the body of a batch. A problem has the index of its command.
     pub(crate) fn read_all(body: &'a [u8]) -> Result<Vec<Self>, Problem> {
         let commands: Vec<&RawValue> =
             serde_json::from_slice(body).map_err(|error| not_json(&error))?;
@@ -72,7 +72,7 @@ impl<'a> Command<'a> {
         commands.into_iter().enumerate().map(read).collect()
     }
 
-    /// The key of the body.
+    /// Returns the key of the body.
     pub(crate) fn key(&self) -> Result<Key, Problem> {
         self.key.as_deref().map(Key::from).ok_or_else(|| required("key"))
     }
@@ -84,11 +84,11 @@ impl<'a> Command<'a> {
 
     fn element<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         self.value()?.into_item().ok_or_else(|| {
-            Problem::new("invalid_json", "only an element can be pushed, and `value` is a list")
+            Problem::new("invalid_json", "`value` is a list; expected a single element to push")
         })
     }
 
-    /// The write that this is, by the name of its operation.
+    /// Converts to the write that the operation of this name performs.
     pub(crate) fn write<T: DeserializeOwned>(
         &self,
         operation: &str,
@@ -105,18 +105,19 @@ impl<'a> Command<'a> {
             "trim" => Write::trim(key, self.keep.ok_or_else(|| required("keep"))?),
             "trim_front" => Write::trim_front(key, self.keep.ok_or_else(|| required("keep"))?),
             "expire" if self.ttl.is_none() => return Err(required("ttl")),
-            // For every other command it is as good as nothing; here that would be to persist.
+            // For every other command `null` means no change of the deadline; here it would mean to persist.
             "expire" if self.time_to_live()? == Ttl::Unset => {
-                let message = "`null` is no time to live: \"none\", or the command persist, takes the deadline away";
+                let message = "`null` is not a time to live; to remove the deadline, use \"none\" or the command persist";
                 return Err(Problem::new("invalid_ttl", message));
             }
-            // Both move the deadline: to where the `ttl` says, or away.
+            // Both change the deadline; `options` sets it to the `ttl` or removes it.
             "expire" | "persist" => Write::persist(key),
             "" => return Err(required("command")),
             other => {
-                let known = "set, update, remove, push, push_front, pop, pop_front, trim, trim_front, \
-                             expire, persist";
-                let message = format!("{other:?} is no command: they are {known}");
+                let message = format!(
+                    "unknown command {other:?}; expected one of: set, update, remove, push, push_front, pop, \
+                     pop_front, trim, trim_front, expire, persist"
+                );
                 return Err(Problem::new("invalid_request", message));
             }
         };
@@ -128,14 +129,22 @@ impl<'a> Command<'a> {
             Ttl::Unset => write,
             Ttl::Never => write.no_ttl(),
             Ttl::After(ttl) => write.ttl(ttl),
-            other => return Err(Problem::new("invalid_ttl", format!("{other:?} is not known"))),
+            other => {
+                let message = format!(
+                    "unknown time to live {other:?}; expected a duration, \"none\", or no `ttl` at all"
+                );
+                return Err(Problem::new("invalid_ttl", message));
+            }
         };
         match (self.if_absent, self.if_present, self.if_revision) {
             (false, false, None) => Ok(write),
             (true, false, None) => Ok(write.if_absent()),
             (false, true, None) => Ok(write.if_present()),
             (false, false, Some(revision)) => Ok(write.if_revision(revision)),
-            _ => Err(Problem::new("invalid_request", "a write takes one condition, not several")),
+            _ => Err(Problem::new(
+                "invalid_request",
+                "a write takes at most one condition; use one of: if_absent, if_present, if_revision",
+            )),
         }
     }
 
@@ -145,22 +154,24 @@ impl<'a> Command<'a> {
             return Ok(Ttl::Unset);
         }
         match serde_json::from_str::<Cow<'_, str>>(ttl.get()) {
-            Ok(text) => ttl_of(&text),
+            Ok(text) => parse_ttl(&text),
             Err(_) => Err(Problem::new(
                 "invalid_ttl",
-                format!("{ttl} is no time to live: it is a text such as \"1h30m\", or \"none\""),
+                format!(
+                    "invalid time to live {ttl}; expected a text such as \"1h30m\", or \"none\""
+                ),
             )),
         }
     }
 }
 
 impl Command<'static> {
-    /// A write, to be sent.
+    /// Converts a write for sending.
     ///
     /// # Errors
     ///
-    /// If its elements cannot be written as JSON.
-    pub(crate) fn of<T: Serialize>(write: &Write<T>) -> Result<Self, Error> {
+    /// If its elements cannot be serialized to JSON.
+    pub(crate) fn from_write<T: Serialize>(write: &Write<T>) -> Result<Self, Error> {
         let value = match write.action() {
             Action::Set(value) | Action::Update(value) => Some(raw_value(value)?),
             Action::Push { element, .. } => Some(raw_value(&Value::Item(element))?),
@@ -189,25 +200,28 @@ impl Command<'static> {
             Condition::IfPresent => command.if_present = true,
             Condition::IfRevision(revision) => command.if_revision = Some(revision),
             other => {
-                let message = format!("the command cannot be sent: {other:?} is not known");
+                let message = format!(
+                    "cannot send the write: unknown condition {other:?}; expected none, if_absent, if_present or \
+                     if_revision"
+                );
                 return Err(Error::Rejected(message.into()));
             }
         }
         Ok(command)
     }
 
-    /// Without what the path and the headers of a request of its own say.
+    /// Removes the members that the path and the headers of a single request carry.
     #[cfg(feature = "client")]
     pub(crate) fn body(self) -> Self {
         Self { value: self.value, ttl: self.ttl, ..Self::default() }
     }
 }
 
-/// A write as it is an element of a batch: an object of `command`, `key`, and what belongs to the command.
+/// Parses a write in the form of a batch command: an object with `command`, `key`, and the members of that command.
 ///
 /// # Errors
 ///
-/// If it is no such object; the error says what is wrong.
+/// If the line is not such an object; the error describes why.
 ///
 /// # Examples
 ///
@@ -219,7 +233,7 @@ impl Command<'static> {
 /// assert_eq!(write, Ok(Write::push("list", 7).if_present()));
 ///
 /// let wrong = read_write::<u32>(r#"{"command":"jump","key":"k"}"#).unwrap_err();
-/// assert!(wrong.to_string().starts_with(r#""jump" is no command"#));
+/// assert!(wrong.to_string().starts_with(r#"unknown command "jump""#));
 /// ```
 pub fn read_write<T: DeserializeOwned>(line: &str) -> Result<Write<T>, InvalidLine> {
     let invalid = |problem: Problem| InvalidLine::new(problem.message);
@@ -232,7 +246,7 @@ pub fn read_write<T: DeserializeOwned>(line: &str) -> Result<Write<T>, InvalidLi
 
 fn raw_value<T: Serialize>(value: &Value<T>) -> Result<Cow<'static, RawValue>, Error> {
     let cannot = |error: &dyn std::fmt::Display| {
-        Error::Rejected(format!("the value cannot be written as JSON: {error}").into())
+        Error::Rejected(format!("cannot serialize the value to JSON: {error}").into())
     };
     let mut out = Vec::new();
     put_value(&mut out, value).map_err(|error| cannot(&error))?;
@@ -240,8 +254,8 @@ fn raw_value<T: Serialize>(value: &Value<T>) -> Result<Cow<'static, RawValue>, E
     Ok(Cow::Owned(RawValue::from_string(text).map_err(|error| cannot(&error))?))
 }
 
-/// A time to live as it is asked for: `1h30m`, or `none`.
-fn ttl_of(text: &str) -> Result<Ttl, Problem> {
+/// Parses a time to live of a request: `1h30m`, or `none`.
+fn parse_ttl(text: &str) -> Result<Ttl, Problem> {
     if text == "none" {
         return Ok(Ttl::Never);
     }
@@ -251,14 +265,16 @@ fn ttl_of(text: &str) -> Result<Ttl, Problem> {
     Ok(Ttl::After(ttl))
 }
 
-/// The same the other way round.
+/// The inverse of [`parse_ttl`].
 fn ttl_text(ttl: Ttl) -> Result<Option<String>, Error> {
     Ok(match ttl {
         Ttl::Unset => None,
         Ttl::Never => Some("none".to_owned()),
         Ttl::After(ttl) => Some(format_duration(ttl)),
         other => {
-            let message = format!("the command cannot be sent: {other:?} is not known");
+            let message = format!(
+                "cannot send the write: unknown time to live {other:?}; expected none, a duration, or never"
+            );
             return Err(Error::Rejected(message.into()));
         }
     })
@@ -270,7 +286,7 @@ fn required(member: &str) -> Problem {
 
 fn not_json(error: &serde_json::Error) -> Problem {
     let code = if error.is_data() && error.line() > 0 { "invalid_request" } else { "invalid_json" };
-    Problem::new(code, format!("the body is not what it should be: {error}"))
+    Problem::new(code, format!("invalid body: {error}"))
 }
 
 #[cfg(test)]
@@ -286,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn every_write_comes_back_as_it_was_sent() {
+    fn every_write_round_trips() {
         let hour = Duration::from_secs(3600);
         for write in [
             Write::set("k", "v"),
@@ -302,13 +318,13 @@ mod tests {
             Write::expire("k", hour),
             Write::persist("k"),
         ] {
-            let sent = serde_json::to_string(&Command::of(&write).unwrap()).unwrap();
+            let sent = serde_json::to_string(&Command::from_write(&write).unwrap()).unwrap();
             assert_eq!(read(&sent), Ok(write), "{sent}");
         }
     }
 
     #[test]
-    fn what_is_no_write_is_refused_with_its_reason() {
+    fn invalid_write_is_rejected_with_its_reason() {
         for (body, code, part) in [
             ("", "invalid_json", "EOF"),
             ("{", "invalid_json", "EOF"),
@@ -331,7 +347,7 @@ mod tests {
             (
                 r#"{"command":"pop","key":"k","if_absent":true,"if_revision":1}"#,
                 "invalid_request",
-                "one condition",
+                "at most one condition",
             ),
         ] {
             let problem = read(body).unwrap_err();

@@ -1,4 +1,4 @@
-//! The result of a compaction, as it is sent.
+//! The result of a compaction as JSON.
 
 use mainspring::journal::CompactionReport;
 use serde::{Deserialize, Serialize};
@@ -7,23 +7,23 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(as = Compacted))]
 pub(crate) struct CompactionResult {
-    /// The revision of the snapshot that replaced the log before it.
+    /// The revision of the snapshot that replaced the older part of the log.
     revision: u64,
-    /// Bytes that the journal took when the compaction began; 0 without a journal.
+    /// The size of the journal in bytes when the compaction began; 0 without a journal.
     bytes_before: u64,
-    /// Bytes that the journal took when the compaction ended.
+    /// The size of the journal in bytes when the compaction ended.
     bytes_after: u64,
 }
 
 impl From<CompactionReport> for CompactionResult {
-    fn from(compacted: CompactionReport) -> Self {
-        let CompactionReport { revision, bytes_before, bytes_after, .. } = compacted;
+    fn from(report: CompactionReport) -> Self {
+        let CompactionReport { revision, bytes_before, bytes_after, .. } = report;
         Self { revision, bytes_before, bytes_after }
     }
 }
 
 impl From<CompactionResult> for CompactionReport {
-    fn from(figures: CompactionResult) -> Self {
-        Self::new(figures.revision, figures.bytes_before, figures.bytes_after)
+    fn from(result: CompactionResult) -> Self {
+        Self::new(result.revision, result.bytes_before, result.bytes_after)
     }
 }

@@ -18,21 +18,21 @@ pub(super) mod media {
     pub(in crate::protocol) const PNG: &str = "image/png";
 }
 
-/// What the OpenAPI document says of an operation.
+/// The description of an operation in the OpenAPI document.
 pub(crate) struct Description {
-    /// The documentation: a summary, an empty line, and details.
+    /// A summary, an empty line, and details.
     pub(super) doc: &'static [&'static str],
     pub(crate) parameters: Vec<Value>,
     pub(crate) body: Option<Content>,
-    pub(crate) answer: Answer,
-    /// Error codes, or names of groups of them.
+    pub(crate) response: SuccessResponse,
+    /// Error codes, or names of groups of error codes.
     pub(crate) errors: &'static [&'static str],
 }
 
-/// The answer of a request that succeeded.
-pub(crate) struct Answer {
+/// The response to a successful request.
+pub(crate) struct SuccessResponse {
     pub(crate) status: u16,
-    pub(crate) words: &'static str,
+    pub(crate) description: &'static str,
     pub(crate) headers: &'static [&'static str],
     pub(crate) content: Vec<Content>,
 }
@@ -60,7 +60,7 @@ impl Description {
 pub(crate) struct Schemas(pub(crate) BTreeMap<String, Value>);
 
 impl Schemas {
-    /// Add the schema of a type, and those that it refers to. Returns a reference to it.
+    /// Adds the schema of a type, and those that it refers to. Returns a reference to it.
     pub(crate) fn add<T: ToSchema>(&mut self) -> Value {
         let mut all = vec![(T::name().into_owned(), T::schema())];
         T::schemas(&mut all);
@@ -71,7 +71,7 @@ impl Schemas {
     }
 }
 
-/// The schema of a body: of a type, of a list (`[Type]`), or of any text or object.
+/// The schema of a body: of a type, of a list (`[Type]`), or of an arbitrary text or object.
 macro_rules! schema {
     (String) => {
         |_| serde_json::json!({"type": "string"})

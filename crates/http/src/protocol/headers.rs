@@ -1,4 +1,4 @@
-//! Descriptions of the parameters that are not a struct: the key, and headers.
+//! Descriptions of parameters that are not fields of a struct: the key, and headers.
 
 use serde_json::{Value, json};
 use utoipa::IntoParams;
@@ -15,8 +15,8 @@ pub(super) fn key() -> Vec<Value> {
 pub(super) fn conditions() -> Vec<Value> {
     let if_match = json!({
         "name": "If-Match", "in": "header", "required": false, "example": "*",
-        "description": "Only if the entry is the one of this `ETag` (or of this revision, in quotes); `*`: only if it is present.",
-        // Two schemas: schemathesis 4.32 does not understand them as one pattern.
+        "description": "Write only if the entry has this `ETag` (or this revision, in quotes); `*`: only if the key is present.",
+        // Two schemas, because schemathesis 4.32 does not handle them as one pattern.
         "schema": {"anyOf": [
             {"type": "string", "enum": ["*"]},
             {"type": "string", "pattern": r#"^"([0-9a-f]{16}-)?[0-9]{1,19}"$"#},
@@ -24,7 +24,7 @@ pub(super) fn conditions() -> Vec<Value> {
     });
     let if_none_match = json!({
         "name": "If-None-Match", "in": "header", "required": false, "example": "*",
-        "description": "Only if the key is absent. Not together with `If-Match`.",
+        "description": "Write only if the key is absent. Not together with `If-Match`.",
         "schema": {"type": "string", "enum": ["*"]},
     });
     vec![if_match, if_none_match]
@@ -34,7 +34,7 @@ pub(super) fn conditions() -> Vec<Value> {
 pub(super) fn etags() -> Vec<Value> {
     vec![json!({
         "name": "If-None-Match", "in": "header", "required": false, "example": "\"5f0c9a1b2c3d4e5f-7\"",
-        "description": "The `ETag`s that the client has, or `*`. If the entry has one of them, the answer is 304.",
+        "description": "The `ETag`s that the client has, or `*`. If the entry has one of them, the response is 304.",
         "schema": {"type": "string", "pattern": r"^[\t -~]*$"},
     })]
 }
@@ -42,12 +42,12 @@ pub(super) fn etags() -> Vec<Value> {
 pub(super) fn last_event_id() -> Vec<Value> {
     vec![json!({
         "name": "Last-Event-ID", "in": "header", "required": false, "example": "5f0c9a1b2c3d4e5f-7",
-        "description": "The `id` of the last event that was read. Takes precedence over `from`.",
+        "description": "The `id` of the last event that the client has read. Takes precedence over `from`.",
         "schema": {"type": "string", "pattern": "^([0-9a-f]{16}-[0-9]{1,19})?$"},
     })]
 }
 
-/// The parameters that are the fields of a struct.
+/// Describes the parameters that are the fields of a struct.
 pub(super) fn fields<P: IntoParams>() -> Vec<Value> {
     P::into_params(|| None).iter().map(|parameter| json!(parameter)).collect()
 }

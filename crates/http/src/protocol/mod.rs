@@ -1,4 +1,4 @@
-//! The protocol between server and client: the table of operations, and the JSON bodies of requests and answers.
+//! The protocol between server and client: the table of operations, and the JSON bodies of requests and responses.
 
 pub(crate) mod accounts;
 #[cfg(feature = "server")]

@@ -1,10 +1,10 @@
-//! What the table says of an operation, and the macro that makes the table.
+//! The rows of the table of operations, and the macro that defines the table.
 
 use hyper::Method;
 
 use crate::auth::Right;
 
-/// What the table says of an operation.
+/// A row of the table: one operation.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) id: &'static str,
@@ -23,7 +23,7 @@ pub(crate) enum Tag {
     Store,
     Plain,
     Description,
-    /// Only served with accounts.
+    /// Served only with accounts.
     Accounts,
     /// Backups of a running server.
     Backup,
@@ -33,7 +33,7 @@ pub(crate) enum Tag {
     Metrics,
 }
 
-/// Makes the enum of all operations, and its table, from rows.
+/// Defines the enum of all operations, and its table, from rows.
 macro_rules! operations {
     ($(
         $(#[doc = $doc:literal])+
@@ -42,7 +42,7 @@ macro_rules! operations {
             $(parameters: $($parameters:expr),+;)?
             $(errors: $($error:literal),+;)?
             $(body: $body_media:ident $body:tt = $body_example:tt;)?
-            $(answer: $status:literal $words:literal $([$($header:literal),+])?
+            $(answer: $status:literal $description:literal $([$($header:literal),+])?
                 $($media:ident $schema:tt = $example:tt),*;)?
         }
     )+) => {
@@ -69,10 +69,10 @@ macro_rules! operations {
                 &TABLE[self as usize]
             }
 
-            /// What the OpenAPI document says of the operation, besides what [`Operation`] itself knows.
+            /// The parts of the OpenAPI document that belong to the operation and are not in its row.
             #[cfg(feature = "server")]
             pub(crate) fn description(self) -> $crate::protocol::description::Description {
-                use $crate::protocol::description::{Answer, Content, Description, schema};
+                use $crate::protocol::description::{Content, Description, SuccessResponse, schema};
                 match self {
                     $(Self::$name => Description {
                         doc: &[$($doc),+],
@@ -82,9 +82,9 @@ macro_rules! operations {
                             schema: schema!($body),
                             example: serde_json::json!($body_example),
                         }),)? None].into_iter().next().flatten(),
-                        answer: Answer {
+                        response: SuccessResponse {
                             status: [$($status,)? 200][0],
-                            words: [$($words,)? ""][0],
+                            description: [$($description,)? ""][0],
                             headers: &[$($($($header),+)?)?],
                             content: vec![$($(Content {
                                 media: $media,

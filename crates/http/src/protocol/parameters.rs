@@ -1,4 +1,4 @@
-//! Parameters in paths and queries.
+//! Parameters in paths and query strings.
 
 use mainspring::End;
 use serde::Deserialize;
@@ -50,17 +50,17 @@ impl ListEnd {
     }
 }
 
-/// A list, and how much of it stays.
+/// A list, and the number of elements to keep.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct TrimQuery {
     /// The key of the list.
     #[param(min_length = 1, max_length = 1024, example = "laps")]
     pub(crate) key: String,
-    /// How many elements stay at most.
+    /// The number of elements to keep at most.
     #[param(minimum = 0, maximum = 18_446_744_073_709_551_615usize, example = 100)]
     pub(crate) keep: usize,
-    /// The end at which elements stay: `front`, or `back`, which is the default.
+    /// The end at which elements are kept: `front`, or `back`, which is the default.
     #[serde(default = "ListEnd::back")]
     #[param(required = false, value_type = EndName, inline, example = "front")]
     pub(crate) end: End,
@@ -75,15 +75,15 @@ enum EndName {
     Back,
 }
 
-/// A part of a list.
+/// A range of a list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Window {
-    /// The index of the first element: from 0, and negative from the end.
+    /// The index of the first element, from 0. A negative offset counts from the end.
     #[serde(default)]
     #[param(required = false, value_type = i64, example = -1)]
     pub(crate) offset: isize,
-    /// How many elements at most: all by default.
+    /// The maximum number of elements; by default all.
     #[param(required = false, value_type = usize, minimum = 0, maximum = 18_446_744_073_709_551_615usize, example = 1)]
     pub(crate) limit: Option<usize>,
 }
@@ -92,43 +92,43 @@ pub(crate) struct Window {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
-    /// What the keys begin with: all keys by default.
+    /// Only keys with this prefix; by default all keys.
     #[serde(default)]
     #[param(required = false, example = "car/")]
     pub(crate) prefix: String,
-    /// The key after which the page begins: the `next` of the page before. It need not be present.
+    /// The key after which the page begins: the `next` of the previous page. It need not be present.
     #[param(required = false, value_type = String, example = "car/location")]
     pub(crate) after: Option<String>,
-    /// How many at most: 1 to 10,000; a number outside is taken as the nearest one.
+    /// The maximum number of results: 1 to 10,000; a number outside this range is replaced by the nearest one in it.
     #[param(required = false, value_type = usize, minimum = 0, maximum = 18_446_744_073_709_551_615usize, example = 100)]
     pub(crate) limit: Option<usize>,
-    /// Entries, rather than keys.
+    /// Return entries instead of keys.
     #[serde(default)]
     #[param(required = false, example = true)]
     pub(crate) entries: bool,
 }
 
-/// How the writes of a batch belong together.
+/// Whether a batch is atomic.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct BatchQuery {
-    /// Each write succeeds or fails alone, rather than all or nothing.
+    /// Each write succeeds or fails alone; by default the batch is atomic.
     #[serde(default)]
     #[param(required = false, example = true)]
     pub(crate) independent: bool,
 }
 
-/// A subscription: to what, and from where.
+/// The filter and the start of a subscription.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WatchQuery {
     /// Only the changes of this key.
     #[param(required = false, value_type = String, min_length = 1, max_length = 1024, example = "car/speed")]
     pub(crate) key: Option<String>,
-    /// Only the changes of keys that begin like this. Not together with `key`.
+    /// Only the changes of keys with this prefix. Not together with `key`.
     #[param(required = false, value_type = String, example = "car/")]
     pub(crate) prefix: Option<String>,
-    /// The start: `now` (the default), `snapshot` (every entry, then every change), a revision, or the `id` of an event.
+    /// The start: `now` (the default), `snapshot` (all entries, then all later changes), a revision, or the `id` of an event.
     #[param(required = false, value_type = String, pattern = r"^(now|snapshot|[0-9]{1,19}|[0-9a-f]{16}-[0-9]{1,19})?$", example = "snapshot")]
     pub(crate) from: Option<String>,
 }

@@ -1,11 +1,11 @@
-//! Errors as JSON: `code`, `message`, and what a program needs to know besides.
+//! Errors as JSON: `code`, `message`, and details for programs.
 
 use std::borrow::Cow;
 
 use mainspring::{BatchError, Error, Refusal};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The codes of problems, by their HTTP status.
+/// The error codes, by their HTTP status.
 pub(crate) const STATUSES: &[(u16, &[&str])] = &[
     (400, &["invalid_json", "invalid_request", "invalid_ttl"]),
     (401, &["unauthorized"]),
@@ -28,10 +28,10 @@ pub(crate) const STATUSES: &[(u16, &[&str])] = &[
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub(crate) struct Problem {
-    /// For programs.
+    /// The error code, for programs.
     #[cfg_attr(feature = "server", schema(value_type = String, pattern = "^[a-z_]+$"))]
     pub(crate) code: Cow<'static, str>,
-    /// For people: what to do about it.
+    /// What is wrong and what to do, for people.
     #[cfg_attr(feature = "server", schema(value_type = String))]
     pub(crate) message: Cow<'static, str>,
     /// The members that depend on the code.
@@ -40,10 +40,10 @@ pub(crate) struct Problem {
     details: Option<Box<ProblemDetails>>,
 }
 
-/// Makes the struct of members that a problem may have.
+/// Defines the struct of the members that a problem may have.
 macro_rules! details {
     ($($(#[doc = $doc:literal])+ $name:ident: $type:ty $(, $serde:ident = $with:literal)?;)+) => {
-        /// What a program may need to know of a problem, besides its code.
+        /// Details of a problem besides its code.
         #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
         struct ProblemDetails {
@@ -56,11 +56,11 @@ macro_rules! details {
 }
 
 details! {
-    /// Of a batch: which of its commands failed, from 0.
+    /// Of a batch: the index of the failed command, from 0.
     index: usize;
     /// Of `revision_mismatch`: the revision that the key has, or `null` if it is absent.
     current: Option<u64>, deserialize_with = "present";
-    /// Of `compacted`: the oldest revision after which every change is known.
+    /// Of `compacted`: the oldest revision after which all changes are available.
     oldest: u64;
     /// Of an invalid position to resume from: the revision that was requested.
     asked: u64;
@@ -70,21 +70,21 @@ details! {
     before: u64;
     /// Of a key of a wrong length: its length in bytes.
     length: usize;
-    /// Of `memory_limit`: which limit, `entries` or `bytes`.
+    /// Of `memory_limit`: the limit that was exceeded, `entries` or `bytes`.
     what: Cow<'static, str>;
-    /// Of a limit: how much it allows.
+    /// Of an exceeded limit: its value.
     limit: u64;
-    /// Of `too_large`: what the entry would weigh, in bytes.
+    /// Of `too_large`: the weight of the entry in bytes.
     weight: u64;
-    /// After how many seconds to try again.
+    /// The number of seconds to wait before the next attempt.
     retry_after: u64;
     /// Why a gate, a journal or the store itself rejected the request.
     reason: Cow<'static, str>;
-    /// Of `internal`: the revision of a write that was done, and whose answer cannot be written.
+    /// Of `internal`: the revision of a write that was applied, but whose result could not be encoded.
     revision: u64;
 }
 
-/// A `null` that is there is not the same as nothing.
+/// Distinguishes a `null` from an absent member.
 fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u64>>, D::Error> {
     Option::deserialize(value).map(Some)
 }
@@ -97,39 +97,39 @@ impl Problem {
         Self { code: code.into(), message: message.into(), ..Self::default() }
     }
 
-    /// The same, of one command of a batch.
+    /// Adds the index of the failed command of a batch.
     pub(crate) fn at(mut self, index: usize) -> Self {
         self.details.get_or_insert_default().index = Some(index);
         self
     }
 
-    /// The same, after a write that was done, as this revision.
+    /// Adds the revision of a write that was applied before the failure.
     #[cfg(feature = "server")]
     pub(crate) fn after(mut self, revision: u64) -> Self {
         self.details.get_or_insert_default().revision = Some(revision);
         self
     }
 
-    /// Of a batch: which of its commands it is of, from 0.
+    /// Returns the index of the failed command of a batch, from 0.
     pub(crate) fn index(&self) -> Option<usize> {
         self.details.as_ref()?.index
     }
 
-    /// The same, to be tried again in time.
+    /// Adds the time to wait before the next attempt, rounded up to at least one second.
     #[cfg(feature = "server")]
-    pub(crate) fn in_time(mut self, wait: std::time::Duration) -> Self {
+    pub(crate) fn with_retry_after(mut self, wait: std::time::Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.details.get_or_insert_default().retry_after = Some(seconds.max(1));
         self
     }
 
-    /// After how many seconds it may be tried again.
+    /// Returns the number of seconds to wait before the next attempt.
     #[cfg(feature = "server")]
     pub(crate) fn retry_after(&self) -> u64 {
         self.details.as_ref().and_then(|details| details.retry_after).unwrap_or(1)
     }
 
-    /// Whether it says that nothing has happened.
+    /// Whether the problem guarantees that nothing was changed.
     #[cfg(feature = "server")]
     pub(crate) fn is_certain(&self) -> bool {
         !matches!(&*self.code, "outcome_unknown" | "failed" | "internal")
@@ -141,7 +141,7 @@ impl Problem {
         of_status.map_or(400, |(status, _)| *status)
     }
 
-    /// The error that it tells of.
+    /// Converts to the error of the library.
     pub(crate) fn into_error(self) -> Error {
         let ProblemDetails {
             current,
@@ -206,7 +206,7 @@ impl From<&Error> for Problem {
         let problem = |code: &'static str| Self::new(code, error.to_string());
         let detailed = |code, details| Self { details: Some(Box::new(details)), ..problem(code) };
         let none = ProblemDetails::default;
-        let because = |code, reason: &str| {
+        let with_reason = |code, reason: &str| {
             detailed(code, ProblemDetails { reason: Some(reason.to_owned().into()), ..none() })
         };
         match error {
@@ -231,15 +231,15 @@ impl From<&Error> for Problem {
                 let (what, limit) = (Some(Cow::Borrowed(*what)), Some(*limit));
                 detailed("memory_limit", ProblemDetails { what, limit, ..none() })
             }
-            Error::Refused(refusal) => because("refused", refusal.reason()),
+            Error::Refused(refusal) => with_reason("refused", refusal.reason()),
             Error::Busy => problem("busy"),
             Error::Closed => problem("shutting_down"),
-            Error::Failed(cause) => because("failed", cause),
+            Error::Failed(cause) => with_reason("failed", cause),
             Error::Unknown => problem("outcome_unknown"),
-            Error::JournalFull(cause) => because("storage_full", cause),
-            Error::CompactionFailed(cause) => because("compaction_failed", cause),
+            Error::JournalFull(cause) => with_reason("storage_full", cause),
+            Error::CompactionFailed(cause) => with_reason("compaction_failed", cause),
             Error::Recovering => problem("recovering"),
-            Error::JournalFailed(cause) => because("journal_failed", cause),
+            Error::JournalFailed(cause) => with_reason("journal_failed", cause),
             Error::Compacted { oldest } => {
                 detailed("compacted", ProblemDetails { oldest: Some(*oldest), ..none() })
             }
@@ -255,7 +255,7 @@ impl From<&Error> for Problem {
             Error::Unauthorized => problem("unauthorized"),
             Error::Forbidden => problem("forbidden"),
             Error::Rejected(_) => problem("invalid_request"),
-            // An error of a client, or one that this version does not know.
+            // An error of a client, or of a newer version of the library.
             _ => problem("internal"),
         }
     }
@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_comes_back_as_it_was_sent() {
+    fn every_error_round_trips() {
         for error in [
             Error::NotFound,
             Error::WrongKind,

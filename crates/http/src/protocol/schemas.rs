@@ -1,13 +1,13 @@
-//! Schemas that are written as JSON, and those of values.
+//! Schemas that are defined as JSON, and the schemas of values.
 
 use serde_json::{Value, json};
 
-/// A reference to the schema of this name.
+/// Returns a reference to the schema of this name.
 pub(super) fn to(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-/// Makes types that have nothing but a name and a schema, which may refer to those of others.
+/// Defines types with only a name and a schema, which may refer to the schemas of other types.
 macro_rules! schemas {
     ($($(#[doc = $doc:literal])+ $type:ident $name:literal refers to [$($other:ident),*] = $schema:tt;)+) => {$(
         $(#[doc = $doc])+
@@ -38,20 +38,20 @@ macro_rules! schemas {
 pub(super) use schemas;
 
 schemas! {
-    /// One element: a text, a number, a boolean or an object. Never `null`, and never a list. A store of another type than
-    /// JSON takes what its type takes.
+    /// One element: a text, a number, a boolean or an object; never `null`, and never a list. A store with an element type
+    /// other than JSON accepts what that type accepts.
     Element "Element" refers to [] = {"type": ["string", "number", "boolean", "object"], "examples": ["fast", 42.5]};
-    /// What a key holds: an element, or a list of elements.
+    /// The value of a key: an element, or a list of elements.
     AnyValue "Value" refers to [Element] = {
         "anyOf": [to("Element"), {"type": "array", "items": to("Element")}], "examples": ["fast", ["a", "b"]],
     };
     /// A time to live: numbers with units, one after another, such as `1h30m`, `90s` or `250ms`; more than zero, at most
-    /// 100 years. `none`: never expires. `null`, or nothing, where it may be: a set takes the default of the store, every
-    /// other command keeps the deadline. (Go's grammar: `+1h`, `.5h` and `µs` are understood too.)
+    /// 100 years. `none`: never expires. `null` or an absent `ttl`, where allowed: a set applies the default of the store,
+    /// every other command keeps the deadline. (The grammar is that of Go: `+1h`, `.5h` and `µs` are accepted too.)
     TtlText "Ttl" refers to [] = {
         "type": "string", "example": "1h30m",
         "pattern": r"^(none|(([1-9][0-9]{0,4}(\.[0-9]{1,6})?|0\.[0-9]{0,2}[1-9])(us|ms|s|m|h)){1,4})$",
     };
-    /// The kind of a value: whether it is one element or a list, and whether it has anything but text in it.
+    /// The kind of a value: one element or a list, of text only or of any JSON.
     Kind "Kind" refers to [] = {"type": "string", "enum": ["string", "string_slice", "json", "json_slice"]};
 }

@@ -6,9 +6,9 @@ use mainspring::journal::JournalStats;
 use mainspring::{Stats, StoreId};
 use serde::{Deserialize, Serialize};
 
-/// Makes a struct that is sent in place of another one of the same fields, and may have more. A field that a server of
-/// another version does not send has its default.
-macro_rules! sent {
+/// Defines a struct that is sent instead of another struct of the same fields, and may have one more. A field that a
+/// server of another version does not send has its default.
+macro_rules! mirrors {
     ($(#[$meta:meta])* $name:ident for $core:ty, with [$($extra:ident: $extra_type:ty)?] {
         $($(#[$attribute:meta])* $field:ident: $type:ty,)+
     }) => {
@@ -41,7 +41,7 @@ macro_rules! sent {
     };
 }
 
-sent! {
+mirrors! {
     /// Statistics of a store.
     StoreStats for Stats, with [id: String] {
         revision: u64,
@@ -54,7 +54,7 @@ sent! {
         expired: u64,
         subscribers: usize,
         lagged: u64,
-        /// How many changes the slowest subscription is behind.
+        /// The number of changes that the slowest subscription has not received yet.
         max_lag: u64,
         history_floor: u64,
         history_changes: usize,
@@ -63,8 +63,8 @@ sent! {
     }
 }
 
-sent! {
-    /// Statistics of its journal.
+mirrors! {
+    /// Statistics of the journal.
     JournalCounters for JournalStats, with [] {
         appends: u64,
         appended_bytes: u64,

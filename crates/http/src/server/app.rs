@@ -1,4 +1,4 @@
-//! What every handler has.
+//! The state of the handlers.
 
 use std::sync::Arc;
 
@@ -9,22 +9,22 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use super::ServerOptions;
-use super::answer::Failure;
 use super::openapi::Description;
+use super::response::Failure;
 
-/// What a store must hold to be served: elements that are read from JSON and written as JSON.
+/// The element type of a store that is served: serialized to JSON and deserialized from it.
 ///
-/// Every type that can do it is one. Its JSON is not `null` and not a list, because what begins with a
-/// bracket is a list of elements.
+/// Implemented for every type that meets the requirements. Its JSON must not be `null` and must not be a list, because a
+/// JSON list stands for a list of elements.
 pub trait Element: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static> Element for T {}
 
-/// What every handler has.
+/// The state of the handlers.
 pub(super) struct App<T> {
     pub(super) store: Store<T>,
     pub(super) options: ServerOptions,
-    /// When it is cancelled, streams end.
+    /// Ends streams when it is cancelled.
     pub(super) shutdown: CancellationToken,
     pub(super) description: Description,
 }
@@ -42,8 +42,8 @@ impl<T> App<T> {
 
 pub(super) type AppState<T> = State<Arc<App<T>>>;
 
-/// Send a command, if there is room for it in the queue: who asks over a network can ask again, and is told
-/// to, rather than made to wait.
+/// Sends a command if the queue has room, and awaits its result. A client can retry, so a full queue is reported at once
+/// instead of making requests wait in the server.
 pub(super) async fn send<'a, T, A, E>(
     command: impl Into<Pending<'a, T, A, Local<T>, E>>,
 ) -> Result<A, Failure>
@@ -53,6 +53,6 @@ where
 {
     match command.into().try_send() {
         Ok(reply) => Ok(reply.await?),
-        Err(refused) => Err(refused.into_error().into()),
+        Err(rejected) => Err(rejected.into_error().into()),
     }
 }

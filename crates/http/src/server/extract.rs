@@ -1,4 +1,4 @@
-//! What handlers take out of requests, with errors that are ours.
+//! Extractors for handlers, with the errors of this API.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use mainspring::{Condition, Error, ResumeToken, StoreId, Write};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
-use super::answer::Failure;
 use super::app::App;
+use super::response::Failure;
 
 pub(super) fn not_utf8() -> Failure {
     Failure::new("invalid_request", "the path is not UTF-8")
@@ -29,10 +29,10 @@ impl<P: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<P>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let parameters = RawPathParams::from_request_parts(parts, state).await;
         let parameters = parameters.map_err(|_| not_utf8())?;
-        // The last of each name: those before it are of where the routes are mounted.
+        // The last parameter of each name: earlier ones belong to the path at which the routes are mounted.
         let named = parameters.iter().map(|(name, value)| (name.to_owned(), value.into()));
         let path = serde_json::from_value(named.collect::<serde_json::Map<_, _>>().into());
-        path.map(Self).map_err(|_| Failure::nothing_here())
+        path.map(Self).map_err(|_| Failure::unknown_path())
     }
 }
 
@@ -44,7 +44,7 @@ impl<Q: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<Q> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let failed = |error: QueryRejection| Failure::new("invalid_request", error.body_text());
-        // What is no text would be read as another text.
+        // serde_urlencoded would replace invalid UTF-8 silently.
         if percent_decode_str(parts.uri.query().unwrap_or_default()).decode_utf8().is_err() {
             return Err(Failure::new("invalid_request", "the query is not UTF-8"));
         }
@@ -54,10 +54,10 @@ impl<Q: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<Q> {
     }
 }
 
-/// The whole body of a request.
-pub(super) struct Whole(pub(super) Bytes);
+/// The complete body of a request.
+pub(super) struct FullBody(pub(super) Bytes);
 
-impl<T: Send + Sync + 'static> FromRequest<Arc<App<T>>> for Whole {
+impl<T: Send + Sync + 'static> FromRequest<Arc<App<T>>> for FullBody {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App<T>>) -> Result<Self, Failure> {
@@ -68,44 +68,46 @@ impl<T: Send + Sync + 'static> FromRequest<Arc<App<T>>> for Whole {
             if is_too_long {
                 return Failure::from(Error::RequestTooLarge { limit: Some(limit as u64) });
             }
-            Failure::new("invalid_request", format!("the body could not be read: {error}"))
+            Failure::new("invalid_request", format!("cannot read the body: {error}"))
         })
     }
 }
 
-/// The condition that the headers of a request ask for.
-pub(super) struct When(Condition, Option<StoreId>);
+/// The condition of a write in the headers of a request, and the store of its `ETag`.
+pub(super) struct WriteCondition(Condition, Option<StoreId>);
 
-impl When {
-    /// The write under this condition.
+impl WriteCondition {
+    /// Adds the condition to a write.
     ///
     /// # Errors
     ///
-    /// If the body names one too, or the condition is about another store.
-    pub(super) fn on<T>(self, write: Write<T>, store: StoreId) -> Result<Write<T>, Failure> {
-        let Self(condition, of) = self;
+    /// If the body has a condition too.
+    pub(super) fn apply_to<T>(self, write: Write<T>, store: StoreId) -> Result<Write<T>, Failure> {
+        let Self(condition, etag_store) = self;
         if condition == Condition::Any {
             return Ok(write);
         }
         if write.condition() != Condition::Any {
-            let both = "a write takes one condition: in the headers, or in the body";
-            return Err(Failure::new("invalid_request", both));
+            let message = "a write takes one condition, either in the headers or in the body";
+            return Err(Failure::new("invalid_request", message));
         }
         Ok(match condition {
             Condition::IfAbsent => write.if_absent(),
             Condition::IfPresent => write.if_present(),
-            // What was read from another store is not what is here: no revision is 0.
-            Condition::IfRevision(_) if of.is_some_and(|of| of != store) => write.if_revision(0),
+            // The ETag of another store matches no entry: no revision is 0.
+            Condition::IfRevision(_) if etag_store.is_some_and(|id| id != store) => {
+                write.if_revision(0)
+            }
             Condition::IfRevision(revision) => write.if_revision(revision),
             other => {
-                let message = format!("{other:?} cannot come in a header");
+                let message = format!("unsupported condition {other:?} in a header");
                 return Err(Failure::new("invalid_request", message));
             }
         })
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for When {
+impl<S: Send + Sync> FromRequestParts<S> for WriteCondition {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
@@ -114,22 +116,22 @@ impl<S: Send + Sync> FromRequestParts<S> for When {
             (None, None) => Ok(Self(Condition::Any, None)),
             (Some("*"), None) => Ok(Self(Condition::IfPresent, None)),
             (None, Some("*")) => Ok(Self(Condition::IfAbsent, None)),
-            (Some(tag), None) => match tag_of(tag) {
+            (Some(tag), None) => match parse_etag(tag) {
                 Some((store, revision)) => Ok(Self(Condition::IfRevision(revision), store)),
                 None => Err(Failure::new(
                     "invalid_request",
-                    "If-Match is *, or the one ETag that a GET has answered",
+                    "invalid If-Match; expected * or the one ETag of a GET response",
                 )),
             },
             _ => Err(Failure::new(
                 "invalid_request",
-                "a write takes If-Match, or If-None-Match: *, and not both",
+                "a write takes either If-Match or If-None-Match: *, not both",
             )),
         }
     }
 }
 
-/// No condition in the headers, of a request that would not heed it.
+/// Rejects conditions in the headers of a request that does not support them.
 pub(super) struct Unconditional;
 
 impl<S: Send + Sync> FromRequestParts<S> for Unconditional {
@@ -141,18 +143,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Unconditional {
             Some(name) => Err(Failure::new(
                 "invalid_request",
                 format!(
-                    "this request takes no {name}: the commands of a batch have their conditions in the body, \
-                     and to flush has none"
+                    "this request does not support {name}; the commands of a batch have their conditions in the \
+                     body, and a flush has none"
                 ),
             )),
         }
     }
 }
 
-/// The entity tags that the client has, from `If-None-Match`. Only this header: taking all would copy them.
-pub(super) struct KnownEtags(pub(super) Option<String>);
+/// The entity tags of `If-None-Match`. An extractor of this header only, because extracting all headers would copy them.
+pub(super) struct ClientEtags(pub(super) Option<String>);
 
-impl<S: Send + Sync> FromRequestParts<S> for KnownEtags {
+impl<S: Send + Sync> FromRequestParts<S> for ClientEtags {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
@@ -160,7 +162,7 @@ impl<S: Send + Sync> FromRequestParts<S> for KnownEtags {
     }
 }
 
-/// A header that may be there once.
+/// Returns the value of a header that may occur at most once.
 pub(super) fn header<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
@@ -169,14 +171,16 @@ pub(super) fn header<'h>(
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => value.to_str().map(|text| Some(text.trim())).map_err(|_| {
-            Failure::new("invalid_request", format!("the header {name} is not plain text"))
+            Failure::new("invalid_request", format!("the header {name} is not visible ASCII text"))
         }),
-        _ => Err(Failure::new("invalid_request", format!("there is more than one header {name}"))),
+        _ => {
+            Err(Failure::new("invalid_request", format!("the header {name} occurs more than once")))
+        }
     }
 }
 
-/// What an ETag says: a revision, and of which store, unless it is a bare number.
-fn tag_of(tag: &str) -> Option<(Option<StoreId>, u64)> {
+/// Parses an `ETag`: a revision with its store, or only a revision.
+fn parse_etag(tag: &str) -> Option<(Option<StoreId>, u64)> {
     let text = tag.strip_prefix('"')?.strip_suffix('"')?;
     if let Ok(ResumeToken { store, revision }) = text.parse() {
         return Some((Some(store), revision));

@@ -17,13 +17,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::accept::{DrainReport, accept};
-use super::answer::{Failure, json as json_answer};
 use super::metrics::registry;
+use super::response::{Failure, json as json_response};
 use super::{Limits, ServerOptions};
 use crate::auth::Account;
 use crate::protocol::{Operation, Problem};
 
-/// Limits of the second port, which has few clients.
+/// The limits of the second port, which has few clients.
 const CONNECTIONS: usize = 64;
 const REQUESTS: usize = 64;
 const BODY: usize = 4 << 10;
@@ -31,19 +31,19 @@ const BODY: usize = 4 << 10;
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// The health checks and the metrics of a store and its server as routes.
+/// Returns routes with the health checks and the metrics of a store and its server.
 ///
 /// | path | 200 | otherwise |
 /// |---|---|---|
-/// | `/healthz` | the process serves | 500: the store has failed, and only a restart helps |
-/// | `/readyz` | send requests here | 503, with why: `recovering`, `stopping`, `journal_failed`, `failed` |
-/// | `/started` | the store has recovered, once | 503 |
+/// | `/healthz` | the process is running | 500: the store has failed, and must be restarted |
+/// | `/readyz` | the server accepts requests | 503 with the reason: `recovering`, `stopping`, `journal_failed`, `failed` |
+/// | `/started` | the store has recovered | 503 |
 /// | `/health` | as `/readyz`, with details | as `/readyz`, with details |
-/// | `/metrics` | `metrics`, the store's and the process's, as OpenMetrics text | |
+/// | `/metrics` | the metrics of the server, the store and the process, as OpenMetrics text | |
 ///
-/// The server is ready if the store is, and its accounts are, if the options have any. All but the last answer JSON.
-/// `stopping` is cancelled when no more requests should be sent, which may be
-/// before the server stops taking them. The routes keep the store alive, as every [`Reader`] does.
+/// The server is ready if the store is, and its accounts are, if the options have any. All responses but the last are
+/// JSON. Cancel `stopping` when no more requests should be sent to the server, which may be before it stops accepting
+/// them. The routes keep the store alive, as every [`Reader`] does.
 ///
 /// # Examples
 ///
@@ -67,29 +67,29 @@ where
 {
     let registry = registry(store.clone(), options.metrics.clone());
     let accounts = options.auth.as_ref().map(|auth| auth.store().reader());
-    let of = Health { store, accounts, stopping, registry, began: Instant::now() };
+    let state = Health { store, accounts, stopping, registry, began: Instant::now() };
     Router::new()
         .route(Operation::Health.path(), get(details::<T>))
         .route(Operation::Alive.path(), get(alive::<T>))
         .route(Operation::Ready.path(), get(ready::<T>))
         .route(Operation::Started.path(), get(started::<T>))
-        .route(Operation::Metrics.path(), get(show::<T>))
+        .route(Operation::Metrics.path(), get(metrics::<T>))
         .fallback(async || {
             let paths = "/health, /healthz, /readyz, /started and /metrics";
-            Failure::new("not_found", format!("there is nothing at this path: try {paths}"))
+            Failure::new("not_found", format!("unknown path; expected one of: {paths}"))
         })
         .method_not_allowed_fallback(async || {
-            Failure::new("method_not_allowed", "this path takes GET and HEAD")
+            Failure::new("method_not_allowed", "this path supports only GET and HEAD")
         })
-        .with_state(Arc::new(of))
+        .with_state(Arc::new(state))
 }
 
-/// Serve [`health`] until `shutdown` is cancelled, within limits of its own. Start it before the
-/// [server](super::serve), and stop it after the store, so that it tells of both.
+/// Serves the routes of [`health`] until `shutdown` is cancelled, with limits of its own. Start it before the
+/// [server](super::serve) and stop it after the store, so that it reports the state of both.
 ///
 /// # Cancel safety
 ///
-/// As [`serve`](super::serve).
+/// If the future is dropped, the listener is closed; open connections continue until `shutdown` is cancelled.
 pub async fn serve_health(
     listener: TcpListener,
     health: Router,
@@ -99,7 +99,7 @@ pub async fn serve_health(
     options.limits.max_connections = CONNECTIONS;
     options.limits.max_requests = REQUESTS;
     options.limits.max_body_bytes = BODY;
-    // Nothing here takes long.
+    // No request here takes long.
     options.limits.drain_timeout = Limits::default().drain_timeout / 10;
     accept(listener, health, &options, shutdown).await
 }
@@ -112,11 +112,11 @@ struct Health<T> {
     began: Instant,
 }
 
-type Of<T> = State<Arc<Health<T>>>;
+type HealthState<T> = State<Arc<Health<T>>>;
 
 impl<T: Send + Sync + 'static> Health<T> {
-    /// Why the server is not ready: a status, and the error.
-    fn obstacle(&self) -> Option<(&'static str, Error)> {
+    /// Why the server is not ready: a status and an error.
+    fn failure(&self) -> Option<(&'static str, Error)> {
         let error = match self.store.health() {
             Err(error @ Error::Failed(_)) => error,
             _ if self.stopping.is_cancelled() => Error::Closed,
@@ -132,33 +132,33 @@ impl<T: Send + Sync + 'static> Health<T> {
         Some((status, error))
     }
 
-    /// Whether to send requests here, and why not.
+    /// Whether the server is ready, and why not.
     fn readiness(&self) -> (StatusCode, &'static str, Option<Error>) {
-        match self.obstacle() {
+        match self.failure() {
             None => (StatusCode::OK, "ready", None),
             Some((status, error)) => (StatusCode::SERVICE_UNAVAILABLE, status, Some(error)),
         }
     }
 }
 
-/// The error of the accounts, whose cause says that it is theirs.
+/// Adds to an error that it concerns the accounts.
 fn of_accounts(error: Error) -> Error {
-    let theirs = |cause: &str| format!("the accounts: {cause}").into();
+    let of_accounts = |cause: &str| format!("the accounts: {cause}").into();
     match error {
-        Error::JournalFailed(cause) => Error::JournalFailed(theirs(&cause)),
-        Error::Failed(cause) => Error::Failed(theirs(&cause)),
+        Error::JournalFailed(cause) => Error::JournalFailed(of_accounts(&cause)),
+        Error::Failed(cause) => Error::Failed(of_accounts(&cause)),
         other => other,
     }
 }
 
-/// An answer with a status, and the error that explains it.
+/// A response with a status, and the error that explains it.
 fn report(code: StatusCode, mut body: Value, error: Option<&Error>) -> Response {
     let problem = error.map(Problem::from);
     if let Some(Problem { code, message, .. }) = &problem {
         body["code"] = code.as_ref().into();
         body["message"] = message.as_ref().into();
     }
-    let mut response = json_answer(body.to_string());
+    let mut response = json_response(body.to_string());
     *response.status_mut() = code;
     if let Some(problem) = problem {
         response.extensions_mut().insert(problem);
@@ -166,8 +166,8 @@ fn report(code: StatusCode, mut body: Value, error: Option<&Error>) -> Response 
     response
 }
 
-async fn alive<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
-    match of.obstacle() {
+async fn alive<T: Send + Sync + 'static>(State(health): HealthState<T>) -> Response {
+    match health.failure() {
         Some((status @ "failed", error)) => {
             report(StatusCode::INTERNAL_SERVER_ERROR, json!({"status": status}), Some(&error))
         }
@@ -175,27 +175,27 @@ async fn alive<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
     }
 }
 
-async fn ready<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
-    let (code, status, error) = of.readiness();
+async fn ready<T: Send + Sync + 'static>(State(health): HealthState<T>) -> Response {
+    let (code, status, error) = health.readiness();
     report(code, json!({"status": status}), error.as_ref())
 }
 
-async fn started<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
-    if of.store.has_recovered() {
+async fn started<T: Send + Sync + 'static>(State(health): HealthState<T>) -> Response {
+    if health.store.has_recovered() {
         return report(StatusCode::OK, json!({"status": "started"}), None);
     }
-    let error = of.obstacle().map_or(Error::Recovering, |(_, error)| error);
+    let error = health.failure().map_or(Error::Recovering, |(_, error)| error);
     report(StatusCode::SERVICE_UNAVAILABLE, json!({"status": "starting"}), Some(&error))
 }
 
-async fn details<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
-    let (code, status, error) = of.readiness();
-    let stats = of.store.stats();
+async fn details<T: Send + Sync + 'static>(State(health): HealthState<T>) -> Response {
+    let (code, status, error) = health.readiness();
+    let stats = health.store.stats();
     let body = json!({
         "status": status,
         "version": env!("CARGO_PKG_VERSION"),
-        "uptime_seconds": of.began.elapsed().as_secs(),
-        "id": of.store.id().to_string(),
+        "uptime_seconds": health.began.elapsed().as_secs(),
+        "id": health.store.id().to_string(),
         "revision": stats.revision,
         "entries": stats.entries,
         "bytes": stats.bytes,
@@ -213,10 +213,10 @@ async fn details<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
     report(code, body, error.as_ref())
 }
 
-async fn show<T: Send + Sync + 'static>(State(of): Of<T>) -> Response {
+async fn metrics<T: Send + Sync + 'static>(State(health): HealthState<T>) -> Response {
     let mut text = String::with_capacity(16 << 10);
-    if encode(&mut text, &of.registry).is_err() {
-        return Failure::new("internal", "the metrics cannot be written").into_response();
+    if encode(&mut text, &health.registry).is_err() {
+        return Failure::new("internal", "cannot encode the metrics").into_response();
     }
     let mut response = Response::new(text.into());
     response.headers_mut().insert(CONTENT_TYPE, OPEN_METRICS);

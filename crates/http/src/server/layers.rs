@@ -1,4 +1,4 @@
-//! What is done to every request and answer of the server.
+//! Processing of every request and response: compression, CORS, the check of origins.
 
 use axum::Router;
 use axum::body::Body;
@@ -12,28 +12,28 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use super::ServerOptions;
-use super::answer::Failure;
 use super::origin::OriginPolicy;
+use super::response::Failure;
 
-/// Shorter answers do not get shorter by much.
+/// Smaller responses are not compressed, because little would be saved.
 const WORTH_COMPRESSING: u64 = 1_024;
 
-/// The routes with what the options ask for around them.
+/// The routes with the layers that the options enable.
 #[derive(Debug)]
 pub(super) struct Layered {
     plain: Router,
-    /// For those who accept it. The others do without: the layer boxes every service, future and body once
-    /// more, whether it compresses or not, and that is a twentieth of a short read.
+    /// For requests that accept compression. A separate router, because the layer boxes every service, future and body
+    /// even if it does not compress, which is a twentieth of the time of a short read.
     compressing: Option<Router>,
-    /// None for the health checks, which write nothing.
+    /// `None` for the health checks, which change nothing.
     policy: Option<OriginPolicy>,
 }
 
 impl Layered {
-    /// What answers this request.
+    /// Returns the router for a request.
     pub(super) fn router_for<B>(&self, request: &Request<B>) -> Router {
-        if let Some(Err(refused)) = self.policy.as_ref().map(|policy| policy.check(request)) {
-            return refusing(refused);
+        if let Some(Err(failure)) = self.policy.as_ref().map(|policy| policy.check(request)) {
+            return reject_all(failure);
         }
         match &self.compressing {
             Some(router) if request.headers().contains_key(ACCEPT_ENCODING) => router.clone(),
@@ -41,20 +41,20 @@ impl Layered {
         }
     }
 
-    /// The origin of the page that asks, if it may read the answer.
+    /// Returns the origin of the page that sent the request, if it may read the response.
     pub(super) fn origin_of(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         self.policy.as_ref()?.allowed_origin(headers)
     }
 
-    /// What every answer has, also one that no route gave: the page that asked may read it, and a cache knows what
-    /// it depends on.
-    pub(super) fn finish(&self, origin: Option<HeaderValue>, answer: &mut Response<Body>) {
+    /// Adds the headers that every response has, even one without a route: the CORS headers for the page that sent the
+    /// request, and `Vary` for caches.
+    pub(super) fn finish(&self, origin: Option<HeaderValue>, response: &mut Response<Body>) {
         let is_compressible = self.compressing.is_some()
-            && !answer.headers().contains_key(CONTENT_ENCODING)
-            // The layer says it too.
-            && answer.headers().get_all(VARY).iter().all(|names| names != "accept-encoding")
-            && worth_compressing().should_compress(answer);
-        let headers = answer.headers_mut();
+            && !response.headers().contains_key(CONTENT_ENCODING)
+            // The layer adds it too.
+            && response.headers().get_all(VARY).iter().all(|names| names != "accept-encoding")
+            && worth_compressing().should_compress(response);
+        let headers = response.headers_mut();
         if is_compressible {
             headers.append(VARY, HeaderValue::from_static("accept-encoding"));
         }
@@ -70,15 +70,15 @@ impl Layered {
 
 impl From<Router> for Layered {
     fn from(router: Router) -> Self {
-        // Makes the routes now and not again with each request.
+        // Builds the routes once instead of with each request.
         Self { plain: router.with_state(()), compressing: None, policy: None }
     }
 }
 
-/// Put around the routes what the options ask for.
+/// Adds the layers that the options enable.
 ///
-/// `is_local`: the server listens at a loopback address.
-pub(super) fn around(router: Router, options: &ServerOptions, is_local: bool) -> Layered {
+/// `is_local`: whether the server listens at a loopback address.
+pub(super) fn apply_layers(router: Router, options: &ServerOptions, is_local: bool) -> Layered {
     let with_cors = |router: Router| {
         let origins = &options.cors_origins;
         if origins.is_empty() { router } else { router.layer(cors(origins)) }.with_state(())
@@ -91,14 +91,14 @@ pub(super) fn around(router: Router, options: &ServerOptions, is_local: bool) ->
     Layered { plain: with_cors(router), compressing, policy }
 }
 
-/// Not a stream of events, which would be held back until a block is full.
+/// Not for a stream of events, which would be delayed until a block of the compressor is full.
 fn worth_compressing() -> impl Predicate {
     SizeAbove::new(WORTH_COMPRESSING).and(NotForContentType::SSE)
 }
 
-/// Answers every request with this failure.
+/// A router that responds to every request with this failure.
 #[cold]
-fn refusing(Failure(problem): Failure) -> Router {
+fn reject_all(Failure(problem): Failure) -> Router {
     Router::new().fallback(move || async move { Failure(problem) })
 }
 
@@ -120,21 +120,21 @@ mod tests {
 
     use super::*;
 
-    /// How the answer to a request is encoded.
+    /// The encoding of the response to a request.
     async fn encoding(layered: &Layered, path: &str, header: (HeaderName, &str)) -> Option<String> {
         let request = Request::get(path).header(header.0, header.1).body(Body::empty()).unwrap();
-        let answer = layered.router_for(&request).oneshot(request).await.unwrap();
-        answer.headers().get(CONTENT_ENCODING).map(|value| value.to_str().unwrap().to_owned())
+        let response = layered.router_for(&request).oneshot(request).await.unwrap();
+        response.headers().get(CONTENT_ENCODING).map(|value| value.to_str().unwrap().to_owned())
     }
 
     #[tokio::test]
-    async fn long_answers_are_compressed_for_those_who_accept_it() {
+    async fn long_responses_are_compressed_if_the_client_accepts_it() {
         let router = Router::new()
             .route("/long", get(async || "v".repeat(2_000)))
             .route("/short", get(async || "v".repeat(100)));
-        let on = around(router.clone(), &ServerOptions::default(), true);
-        let off =
-            around(router, &ServerOptions { compression: false, ..ServerOptions::default() }, true);
+        let on = apply_layers(router.clone(), &ServerOptions::default(), true);
+        let without = ServerOptions { compression: false, ..ServerOptions::default() };
+        let off = apply_layers(router, &without, true);
         let (gzip, none) = ((ACCEPT_ENCODING, "gzip"), (ACCEPT, "*/*"));
         assert_eq!(encoding(&on, "/long", gzip.clone()).await.as_deref(), Some("gzip"));
         assert_eq!(encoding(&on, "/long", (ACCEPT_ENCODING, "identity")).await, None);

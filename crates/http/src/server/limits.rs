@@ -1,12 +1,15 @@
-//! How much a server takes on.
+//! Limits and timeouts of a server.
 
 use std::time::Duration;
 
-/// How much a server takes on, and how long it waits for those who are slow.
+/// Limits and timeouts of a server.
 ///
-/// Every field has a default that suits a server on one machine; change what differs. A time may be as long as you
-/// like, but there is no server without a limit: one of more than 30 years is taken as that, and one below a
-/// millisecond, but for [`drain_timeout`](Self::drain_timeout), as a millisecond.
+/// Every field has a default for a server on one machine; change the fields that should differ. There is always a limit:
+/// a time of more than 30 years is reduced to 30 years, and one below a millisecond, except
+/// [`drain_timeout`](Self::drain_timeout), is raised to a millisecond.
+///
+/// # Examples
+///
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,54 +23,54 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections in total; those beyond get 503 `busy` and are closed. 16,384.
+    /// The maximum number of connections. Further ones get 503 `busy` and are closed. Default: 16,384.
     ///
-    /// Each takes a file descriptor: `ulimit -n` must leave room for them.
+    /// Each connection needs a file descriptor: `ulimit -n` must be higher.
     ///
-    /// Over HTTP/2, where one connection has many requests, there may be as many watches as connections, and as many
-    /// requests that wait for their bodies; those beyond get 503 `busy`.
+    /// On HTTP/2, where a connection has many requests, it is also the maximum number of watches, and of requests that
+    /// wait for their bodies; further ones get 503 `busy`.
     pub max_connections: usize,
-    /// Connections from one address, or from one /64 of IPv6 addresses; those beyond get 503 `busy`
-    /// and are closed. 0 is no limit, for a server behind a proxy. 0.
+    /// The maximum number of connections of one address, or of one /64 network of IPv6 addresses. Further ones get 503
+    /// `busy` and are closed. 0 is no limit, for a server behind a proxy. Default: 0.
     ///
-    /// Over HTTP/2 it is the limit of the watches of an address, and of its requests that wait for their bodies, too.
+    /// On HTTP/2 it also limits the watches of an address, and its requests that wait for their bodies.
     pub max_connections_per_address: usize,
-    /// Requests that are worked on at once; those beyond get 503 `busy` at once. 4,096.
+    /// The maximum number of concurrent requests. Further ones get 503 `busy` at once. Default: 4,096.
     ///
-    /// A request counts from when its body is there, or 64 KiB of it, until its answer has been handed to the
-    /// socket. A watch counts only until its answer begins, since thousands may stay open.
+    /// A request counts from the time when its body has arrived, or 64 KiB of it, until its response has been handed to
+    /// the socket. A watch counts only until its response begins, because thousands may stay open.
     pub max_requests: usize,
-    /// The longest body of a request, in bytes; a longer one gets 413 `too_large`. 1 MiB.
+    /// The maximum size of the body of a request, in bytes. A larger one gets 413 `too_large`. Default: 1 MiB.
     pub max_body_bytes: usize,
-    /// How long the head of a request may take, from its first byte or from the connection's start;
-    /// then the connection is closed. 10 s.
+    /// The time limit for the head of a request, from its first byte or from the start of the connection. Then the
+    /// connection is closed. Default: 10 s.
     pub header_timeout: Duration,
-    /// How long the body of a request may take, from when it is first waited for; then the answer is
-    /// 408 `timeout`. 30 s.
+    /// The time limit for the body of a request, from the time when the handler first waits for it. Then the response is
+    /// 408 `timeout`. Default: 30 s.
     pub body_timeout: Duration,
-    /// How long a connection may stay without a request; then it is closed. 60 s.
+    /// The time after which a connection without a request is closed. Default: 60 s.
     pub idle_timeout: Duration,
-    /// How long a client may take nothing more of an answer; then the connection is closed. 30 s.
+    /// The time after which a connection is closed whose client reads nothing of a response. Default: 30 s.
     pub write_timeout: Duration,
-    /// The same for a watch, whose reader may be busy for a while; then the connection is closed. 5 min.
+    /// The same for a watch, whose reader may be busy for a while. Default: 5 min.
     pub stall_timeout: Duration,
-    /// How long a shutdown waits for requests that are worked on; then they are cut. 10 s.
+    /// The time that a shutdown waits for current requests. Then their connections are closed. Default: 10 s.
     pub drain_timeout: Duration,
 }
 
-/// No time is longer. Adding it to now does not go beyond what a clock can say.
+/// The maximum of all times. Adding it to the current time cannot overflow.
 const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 3_600);
-/// No time is shorter: a timer that has always rung is never waited for.
+/// The minimum of all times: a timer that has always expired would leave no time to a client.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// A time that timers can keep.
-pub(super) fn within_reason(time: Duration) -> Duration {
+/// Restricts a time to the range of timers.
+pub(super) fn clamped(time: Duration) -> Duration {
     time.clamp(SHORTEST, LONGEST)
 }
 
 impl Limits {
-    /// With times that timers can keep.
-    pub(super) fn within_reason(mut self) -> Self {
+    /// Restricts all times to the range of timers.
+    pub(super) fn clamped(mut self) -> Self {
         for time in [
             &mut self.header_timeout,
             &mut self.body_timeout,
@@ -75,7 +78,7 @@ impl Limits {
             &mut self.write_timeout,
             &mut self.stall_timeout,
         ] {
-            *time = within_reason(*time);
+            *time = clamped(*time);
         }
         self.drain_timeout = self.drain_timeout.min(LONGEST);
         self

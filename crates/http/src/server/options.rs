@@ -1,4 +1,4 @@
-//! How a server behaves.
+//! Options of a server.
 
 use std::time::Duration;
 
@@ -6,33 +6,33 @@ use std::time::Duration;
 use super::Tls;
 use super::{Limits, Metrics};
 
-/// How a server behaves. Start from [`ServerOptions::default`] and change what should be otherwise.
+/// Options of a server. Start from [`ServerOptions::default`] and change the fields that should differ.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ServerOptions {
-    /// How much it takes on.
+    /// Limits and timeouts.
     pub limits: Limits,
-    /// How often a stream without news says that it is alive: a millisecond to 30 years, as the times of the limits
-    /// are. 15 s.
+    /// The interval of the comments that keep a stream without events alive: a millisecond to 30 years, like the times of
+    /// the limits. Default: 15 s.
     pub heartbeat: Duration,
-    /// Compress answers, for those who ask for it. On.
+    /// Whether to compress responses for clients that accept it. Default: true.
     pub compression: bool,
-    /// Whose pages may use it from a browser: origins such as `https://example.org`, or `*`. None.
+    /// The origins whose pages may use the server from a browser, such as `https://example.org`, or `*`. Default: none.
     ///
-    /// Pages of other origins can send some requests without asking first: their writes get 403 `forbidden`.
+    /// Browsers send some requests of other origins without a preflight request: such writes get 403 `forbidden`.
     pub cors_origins: Vec<String>,
-    /// The names that the server has besides `localhost` and addresses, or `*`. Who asks for another gets 421
-    /// `misdirected`, if the server listens at a loopback address or there are any names here: a page of
-    /// another site might else have its own name point here. None.
+    /// The host names of the server besides `localhost` and IP addresses, or `*`. A request for another host gets 421
+    /// `misdirected` if the server listens at a loopback address or this list is not empty. This prevents DNS rebinding:
+    /// a page of another site whose own name resolves to this server. Default: none.
     pub allowed_hosts: Vec<String>,
-    /// The version that its description states. That of this crate.
+    /// The version in the OpenAPI document. Default: the version of this crate.
     pub api_version: String,
-    /// Who may do what; `None`: everybody may do everything.
+    /// The accounts. `None` disables authentication: every client may do everything.
     pub auth: Option<crate::auth::Auth>,
-    /// Encrypt every connection. None: what is sent can be read and changed on its way.
+    /// The certificate for TLS. `None` disables encryption: requests and responses can be read and modified in transit.
     #[cfg(feature = "tls")]
     pub tls: Option<Tls>,
-    /// What it counts, for [`health`](super::health) to show.
+    /// The metrics, for [`health`](super::health) to export.
     pub metrics: Metrics,
 }
 

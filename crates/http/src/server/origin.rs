@@ -1,7 +1,7 @@
 //! Rejects requests that pages of other sites send through the browser of a user who can reach the server.
 //!
-//! A page may send simple requests anywhere, and a name of its own may point to this machine. A client that is not a
-//! browser can send any header, so this is not authentication: requests without these headers pass.
+//! A page may send simple requests to any server, and its own host name may resolve to this machine. A client that is not
+//! a browser can send any header, so this is not authentication: requests without these headers pass.
 
 use std::net::IpAddr;
 
@@ -10,20 +10,20 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, Request};
 
 use super::ServerOptions;
-use super::answer::Failure;
+use super::response::Failure;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Which hosts and origins may send requests.
+/// The hosts and origins that may send requests.
 #[derive(Debug)]
 pub(super) struct OriginPolicy {
-    /// The names that the server has, if they are checked.
+    /// The host names of the server, if they are checked.
     hosts: Option<Vec<String>>,
     origins: Vec<String>,
 }
 
 impl OriginPolicy {
-    /// `is_local`: the server listens at a loopback address, where no name of others should lead.
+    /// `is_local`: whether the server listens at a loopback address, to which no foreign host name should resolve.
     pub(super) fn new(options: &ServerOptions, is_local: bool) -> Self {
         let hosts = &options.allowed_hosts;
         let any = hosts.iter().any(|host| host == "*");
@@ -31,11 +31,11 @@ impl OriginPolicy {
         Self { hosts: checked.then(|| hosts.clone()), origins: options.cors_origins.clone() }
     }
 
-    /// Whether a request is taken.
+    /// Checks the host and the origin of a request.
     ///
     /// # Errors
     ///
-    /// If it is for another host, or a write that a page of another site sends.
+    /// If it is for another host, or a write from a page of another site.
     pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Failure> {
         if let Some(hosts) = &self.hosts
             && let Some(other) = hosts_of(request).find(|host| !is_ours(host, hosts))
@@ -44,8 +44,8 @@ impl OriginPolicy {
             return Err(Failure::new(
                 "misdirected",
                 format!(
-                    "{other:?} is no name of this server: ask for localhost or for its address, or let it allow \
-                     the name (--allowed-hosts)"
+                    "{other:?} is not a name of this server; use localhost or its IP address, or allow the name in the \
+                     server (--allowed-hosts)"
                 ),
             ));
         }
@@ -56,16 +56,16 @@ impl OriginPolicy {
         }
         Err(Failure::new(
             "forbidden",
-            "a page of another origin may not write: let the server allow its origin (--cors-origins)",
+            "writes from pages of other origins are forbidden; allow the origin in the server (--cors-origins)",
         ))
     }
 
-    /// Whether a write is of a page of our own, of one that may, or of no page at all.
+    /// Whether a write comes from the server's own pages, from an allowed origin, or not from a page.
     fn may_write<B>(&self, request: &Request<B>) -> bool {
         let headers = request.headers();
         let origin = headers.get(ORIGIN).map(HeaderValue::as_bytes);
         let is_own = match headers.get(FETCH_SITE) {
-            // Browsers say it themselves, and no page can change it.
+            // Browsers set this header, and pages cannot change it.
             Some(site) => matches!(site.as_bytes(), b"same-origin" | b"none"),
             None => origin.is_none_or(|origin| {
                 let is_host = |host: &[u8]| host.eq_ignore_ascii_case(without_scheme(origin));
@@ -75,7 +75,7 @@ impl OriginPolicy {
         is_own || origin.is_some_and(|origin| is_allowed(origin, &self.origins))
     }
 
-    /// The origin of the page that asks, if it is one that may.
+    /// Returns the origin of the page that sent the request, if it is allowed.
     pub(super) fn allowed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(ORIGIN).filter(|_| !self.origins.is_empty())?;
         is_allowed(origin.as_bytes(), &self.origins).then(|| origin.clone())
@@ -86,21 +86,21 @@ fn is_allowed(origin: &[u8], origins: &[String]) -> bool {
     origins.iter().any(|allowed| allowed == "*" || allowed.as_bytes() == origin)
 }
 
-/// Whom a request asks for: one name, or none, unless it tries to confuse.
+/// The hosts that a request names: one or none, unless it is malformed or malicious.
 fn hosts_of<B>(request: &Request<B>) -> impl Iterator<Item = &[u8]> {
     let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     let headers = request.headers().get_all(HOST).iter().map(HeaderValue::as_bytes);
     authority.into_iter().chain(headers).filter(|host| !host.is_empty())
 }
 
-/// Whether this is the server, whatever the port: an address cannot be made to point elsewhere.
+/// Whether this is a host of the server, with any port. IP addresses are accepted, because they cannot be rebound.
 fn is_ours(host: &[u8], hosts: &[String]) -> bool {
     let Ok(authority) = Authority::try_from(host) else { return false };
     let name = authority.host();
     let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     name.eq_ignore_ascii_case("localhost")
         || address.parse::<IpAddr>().is_ok()
-        || hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+        || hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
 }
 
 fn without_scheme(origin: &[u8]) -> &[u8] {
@@ -112,7 +112,7 @@ fn without_scheme(origin: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    fn asked(method: &str, headers: &[(&str, &str)]) -> Request<()> {
+    fn request(method: &str, headers: &[(&str, &str)]) -> Request<()> {
         let request = Request::builder().method(method).uri("/flush");
         let request =
             headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
@@ -130,21 +130,21 @@ mod tests {
     }
 
     #[test]
-    fn only_pages_of_our_own_and_allowed_ones_write() {
+    fn writes_require_own_or_allowed_origin() {
         let policy = OriginPolicy::new(&options(&[], &["https://app.example"]), false);
-        let write = |headers: &[(&str, &str)]| code(&policy, &asked("DELETE", headers)).is_none();
+        let write = |headers: &[(&str, &str)]| code(&policy, &request("DELETE", headers)).is_none();
         let (host, own) = (("host", "db.example:8080"), ("origin", "http://DB.example:8080"));
         let site = |site| ("sec-fetch-site", site);
         let other = ("origin", "https://evil.example");
         let allowed = ("origin", "https://app.example");
-        assert!(write(&[host]), "no browser");
-        assert!(write(&[]), "an old client");
+        assert!(write(&[host]), "not a browser");
+        assert!(write(&[]), "an HTTP/1.0 client");
         assert!(write(&[host, own]));
         assert!(write(&[host, own, site("same-origin")]));
-        assert!(write(&[host, site("none")]), "typed by hand");
+        assert!(write(&[host, site("none")]), "entered by the user");
         assert!(
             write(&[("host", "upstream"), own, site("same-origin")]),
-            "a proxy names another host"
+            "behind a proxy that sets another host"
         );
         assert!(write(&[host, allowed]));
         assert!(write(&[host, allowed, site("cross-site")]));
@@ -156,14 +156,14 @@ mod tests {
         assert!(!write(&[host, site("same-site")]));
         assert!(!write(&[other]));
         for method in ["GET", "HEAD", "OPTIONS"] {
-            assert_eq!(code(&policy, &asked(method, &[host, other, site("cross-site")])), None);
+            assert_eq!(code(&policy, &request(method, &[host, other, site("cross-site")])), None);
         }
         let open = OriginPolicy::new(&options(&[], &["*"]), false);
-        assert_eq!(code(&open, &asked("POST", &[host, other, site("cross-site")])), None);
+        assert_eq!(code(&open, &request("POST", &[host, other, site("cross-site")])), None);
     }
 
     #[test]
-    fn a_local_server_is_asked_for_by_its_own_names() {
+    fn local_server_rejects_foreign_host_names() {
         let local = OriginPolicy::new(&options(&["db.example"], &[]), true);
         let anywhere = OriginPolicy::new(&options(&[], &[]), false);
         let open = OriginPolicy::new(&options(&["*"], &[]), true);
@@ -181,15 +181,15 @@ mod tests {
             ("evil.example@localhost:1:2", false),
             ("a b", false),
         ] {
-            let request = asked("GET", &[("host", host)]);
-            let refused = (!is_ours).then(|| "misdirected".to_owned());
-            assert_eq!(code(&local, &request), refused, "{host}");
+            let request = request("GET", &[("host", host)]);
+            let rejection = (!is_ours).then(|| "misdirected".to_owned());
+            assert_eq!(code(&local, &request), rejection, "{host}");
             assert_eq!((code(&anywhere, &request), code(&open, &request)), (None, None), "{host}");
         }
-        let both = asked("GET", &[("host", "localhost"), ("host", "evil.example")]);
+        let both = request("GET", &[("host", "localhost"), ("host", "evil.example")]);
         assert_eq!(code(&local, &both).as_deref(), Some("misdirected"));
-        let framed = Request::get("http://evil.example/keys").body(()).unwrap();
-        assert_eq!(code(&local, &framed).as_deref(), Some("misdirected"));
-        assert_eq!(code(&local, &asked("GET", &[])), None, "HTTP/1.0");
+        let http2 = Request::get("http://evil.example/keys").body(()).unwrap();
+        assert_eq!(code(&local, &http2).as_deref(), Some("misdirected"));
+        assert_eq!(code(&local, &request("GET", &[])), None, "HTTP/1.0");
     }
 }

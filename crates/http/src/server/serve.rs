@@ -9,15 +9,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::accept::{DrainReport, accept};
 use super::app::{App, Element};
-use super::limits::within_reason;
+use super::limits::clamped;
 use super::routes::routes;
 use super::{ServerOptions, layers};
 
-/// The store as routes, to be mounted in a service of one's own.
+/// Returns the routes of a store, to mount in an axum service.
 ///
-/// They are those of the contract, and limit the length of bodies; everything else that a server limits is up to
-/// the service, and so is who may ask: pages of other sites can send some writes without asking first, which
-/// [`serve`] refuses. Its streams end when the store does.
+/// They limit the size of bodies. All other limits, and authentication, are up to the service. So is protection against
+/// pages of other sites, which can send some writes without a preflight request; [`serve`] rejects them. Streams end when
+/// the store does.
 ///
 /// # Examples
 ///
@@ -28,7 +28,7 @@ use super::{ServerOptions, layers};
 /// use mainspring::Store;
 /// use mainspring_http::server;
 ///
-/// let car = Store::<f64>::builder().spawn(); // a body that is not a number is refused
+/// let car = Store::<f64>::builder().spawn(); // a value that is not a number is rejected
 /// let app: Router = Router::new()
 ///     .route("/", get(|| async { "hello" }))
 ///     .nest("/car", server::router(car.clone()));
@@ -40,18 +40,18 @@ pub fn router<T: Element>(store: Store<T>) -> Router {
     routes(Arc::new(app))
 }
 
-/// Serve a store until `shutdown` is cancelled, within the limits of the options, and encrypted if they have a
-/// certificate. Shut the store down after it, not before.
+/// Serves a store until `shutdown` is cancelled, within the limits of the options, and with TLS if they have a
+/// certificate. Shut the store down after the server, not before.
 ///
-/// Writes of pages of other origins are refused, and so is, at a loopback address, who asks for a name that is not
-/// the server's: see [`ServerOptions::cors_origins`] and [`ServerOptions::allowed_hosts`].
+/// Writes from pages of other origins are rejected, and at a loopback address also requests for a foreign host name: see
+/// [`ServerOptions::cors_origins`] and [`ServerOptions::allowed_hosts`].
 ///
-/// When `shutdown` is cancelled, nobody new is let in, streams end, requests that are worked on are finished for as long as the
-/// [drain time-out](super::Limits::drain_timeout) allows, and what is left is cut.
+/// When `shutdown` is cancelled, no new connections are accepted, streams end, and current requests are finished within
+/// the [drain timeout](super::Limits::drain_timeout); connections that remain then are closed.
 ///
 /// # Cancel safety
 ///
-/// If the future is dropped, the connections that there are go on until `shutdown` is cancelled.
+/// If the future is dropped, the listener is closed; open connections continue until `shutdown` is cancelled.
 ///
 /// # Examples
 ///
@@ -80,10 +80,10 @@ pub async fn serve<T: Element>(
     mut options: ServerOptions,
     shutdown: CancellationToken,
 ) -> DrainReport {
-    options.heartbeat = within_reason(options.heartbeat);
+    options.heartbeat = clamped(options.heartbeat);
     let is_local = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
     let app = Arc::new(App::new(store, options, shutdown.clone()));
-    let router = layers::around(routes(Arc::clone(&app)), &app.options, is_local);
+    let router = layers::apply_layers(routes(Arc::clone(&app)), &app.options, is_local);
     let serving = accept(listener, router, &app.options, shutdown);
     #[cfg(feature = "tls")]
     if let Some(tls) = &app.options.tls {

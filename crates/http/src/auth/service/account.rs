@@ -1,4 +1,4 @@
-//! What is kept of an account.
+//! The stored record of an account.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use super::access::Access;
 use super::fingerprint::Fingerprint;
 use super::secret::Secret;
 
-/// Logins that one account may have at once. The oldest goes when there are more.
+/// The maximum number of concurrent logins of one account. A further login ends the oldest.
 pub(super) const MAX_SESSIONS: usize = 64;
-/// Refresh tokens of a login that are known when they come again.
+/// The number of used refresh tokens of a login that are kept to detect a second use.
 pub(super) const MAX_USED: usize = 32;
-/// API tokens that one account may have.
+/// The maximum number of API tokens of one account.
 pub(super) const MAX_TOKENS: usize = 64;
 
-/// An account as its store keeps it: cheap to clone, and without a secret that would be of use to a thief.
+/// An account as it is stored: cheap to clone, and without a secret that a thief could use.
 ///
-/// Nothing of it is public: [`Auth`](super::Auth) answers what may be known.
+/// It has no public members: [`Auth`](super::Auth) returns the public information about an account.
 #[derive(Debug, Clone)]
 pub struct Account(Arc<Record>);
 
@@ -26,7 +26,7 @@ pub struct Account(Arc<Record>);
 pub(super) struct Record {
     #[serde(flatten)]
     pub(super) access: Access,
-    /// By Argon2id, in the format of the Password Hashing Competition.
+    /// Argon2id hash, in the format of the Password Hashing Competition.
     pub(super) password: Secret,
     /// In seconds since the Unix epoch, as all times here.
     pub(super) created: u64,
@@ -36,25 +36,25 @@ pub(super) struct Record {
     pub(super) tokens: Vec<ApiToken>,
 }
 
-/// A login, and the refresh tokens that came out of it.
+/// A login, and the refresh tokens that were issued for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Session {
     pub(super) id: String,
-    /// Of the only refresh token that is still good.
+    /// The fingerprint of the only valid refresh token.
     pub(super) refresh: Fingerprint,
-    /// Of those before it, the newest last.
+    /// The fingerprints of the tokens before it, newest last.
     #[serde(default)]
     pub(super) used: Vec<Fingerprint>,
     pub(super) expires: u64,
 }
 
-/// A token of a program.
+/// An API token, for a program.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ApiToken {
     pub(super) id: String,
     pub(super) label: String,
     pub(super) fingerprint: Fingerprint,
-    /// Not more than what the account has at the time of the request.
+    /// At most the access of the account at the time of the request.
     #[serde(flatten)]
     pub(super) access: Access,
     pub(super) created: u64,
@@ -72,7 +72,7 @@ impl Account {
         &self.0
     }
 
-    /// The same after a change.
+    /// Returns a copy with a change.
     pub(super) fn with(&self, change: impl FnOnce(&mut Record)) -> Self {
         let mut record = Record::clone(&self.0);
         change(&mut record);
@@ -86,11 +86,12 @@ impl Record {
     }
 
     pub(super) fn token(&self, id: &str, now: u64) -> Option<&ApiToken> {
-        let is_good = |token: &&ApiToken| token.id == id && token.expires.is_none_or(|at| at > now);
-        self.tokens.iter().find(is_good)
+        let is_valid =
+            |token: &&ApiToken| token.id == id && token.expires.is_none_or(|at| at > now);
+        self.tokens.iter().find(is_valid)
     }
 
-    /// Let go of what has expired.
+    /// Removes expired logins and tokens.
     pub(super) fn sweep(&mut self, now: u64) {
         self.sessions.retain(|session| session.expires > now);
         self.tokens.retain(|token| token.expires.is_none_or(|at| at > now));
@@ -109,14 +110,14 @@ impl<'de> Deserialize<'de> for Account {
     }
 }
 
-/// The names that accounts may have: they are part of tokens and of paths, where `..` is none.
+/// Checks the name of an account. Names are part of tokens and of paths, where `..` has another meaning.
 pub(super) fn validate_name(name: &str) -> Result<(), AuthError> {
-    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let begins = name.starts_with(|first: char| first.is_ascii_alphanumeric());
-    if begins && name.len() <= 64 && name.bytes().all(is_fit) {
+    if begins && name.len() <= 64 && name.bytes().all(is_allowed) {
         return Ok(());
     }
     Err(AuthError::Invalid(
-        "a name has 1 to 64 letters (a to z), digits, dots, dashes and underscores, and begins with a letter or a digit",
+        "invalid name; expected 1 to 64 ASCII letters, digits, dots, dashes and underscores, beginning with a letter or digit",
     ))
 }

@@ -1,4 +1,4 @@
-//! Failed logins, by account and by address: who fails often waits longer and longer.
+//! Failed logins by account and by address, with exponential backoff.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,23 +8,24 @@ use tokio::sync::Mutex;
 
 use super::AuthError;
 
-/// Failures that cost nothing: everybody mistypes.
+/// The number of failures without a delay, for typing errors.
 const FREE: usize = 5;
-/// The longest wait. That of an account is short, for anybody may bring it about; an address is one's own.
+/// The longest wait. That of an account is short, because anyone can cause it; an address is under the control of one
+/// party.
 const LONGEST_OF_ACCOUNT: Duration = Duration::from_secs(60);
 const LONGEST_OF_ADDRESS: Duration = Duration::from_secs(15 * 60);
-/// After how long without a failure all is forgotten.
+/// The time without a failure after which the failures are forgotten.
 const FORGET: Duration = Duration::from_secs(30 * 60);
-/// Names, and addresses, that are remembered. Those beyond are not held back: they are too many to be remembered,
-/// and each is held back by the other of the two.
+/// The maximum number of names, and of addresses, with failures. Further ones are not delayed themselves; an attempt is
+/// still delayed if the other of the two, name or address, is among those that are kept.
 const REMEMBERED: usize = 100_000;
 
-/// The failures, in stores of their own: a list of times each, which expires.
+/// Failed attempts, in two stores: for each name and each address a list of times, which expires.
 #[derive(Debug)]
 pub(super) struct Attempts {
     accounts: Failures,
     addresses: Failures,
-    /// One attempt begins at a time: many at once are many.
+    /// Serializes the beginning of attempts, so that concurrent attempts count like consecutive ones.
     beginning: Mutex<()>,
 }
 
@@ -49,12 +50,12 @@ impl Attempts {
         Self { accounts, addresses, beginning: Mutex::new(()) }
     }
 
-    /// Begin to try, unless it is too soon. It counts before it is known how it ends.
+    /// Begins an attempt, unless it is too early. It counts as failed before its result is known.
     pub(super) async fn begin(&self, name: &str, from: IpAddr) -> Result<Attempt<'_>, AuthError> {
         let (account, address) = (Key::from(name), address_key(from));
-        let _alone = self.beginning.lock().await;
-        self.addresses.is_time(&address)?;
-        self.accounts.is_time(&account)?;
+        let _guard = self.beginning.lock().await;
+        self.addresses.check_wait(&address)?;
+        self.accounts.check_wait(&account)?;
         self.addresses.count(&address).await?;
         self.accounts.count(&account).await?;
         Ok(Attempt { attempts: self, account, address })
@@ -74,7 +75,7 @@ impl Failures {
         Self { times, longest }
     }
 
-    fn is_time(&self, key: &Key) -> Result<(), AuthError> {
+    fn check_wait(&self, key: &Key) -> Result<(), AuthError> {
         let view = self.times.view();
         let (Ok(Some(count)), Ok(Some(last))) = (view.len(key), view.last(key)) else {
             return Ok(());
@@ -85,20 +86,20 @@ impl Failures {
 
     async fn count(&self, key: &Key) -> Result<(), AuthError> {
         match self.times.push(key, self.times.view().now()).ttl(FORGET).await {
-            // So many cannot be told apart any more, and none of them shall keep the others out.
+            // The limit of keys is reached. An attack with many names must not lock out the other users.
             Ok(_) | Err(Error::OverLimit { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// As if it had never been tried.
+    /// Removes all failures.
     async fn forget(&self, key: &Key) -> Result<(), AuthError> {
-        forgiven(self.times.remove(key).await).map(drop)
+        ignore_absent(self.times.remove(key).await).map(drop)
     }
 
-    /// As if the last time had not been tried.
-    async fn take_back(&self, key: &Key) -> Result<(), AuthError> {
-        match forgiven(self.times.pop(key).await)? {
+    /// Removes the last failure.
+    async fn remove_last(&self, key: &Key) -> Result<(), AuthError> {
+        match ignore_absent(self.times.pop(key).await)? {
             Some(popped) if popped.length == 0 => self.forget(key).await,
             _ => Ok(()),
         }
@@ -106,17 +107,17 @@ impl Failures {
 }
 
 impl Attempt<'_> {
-    /// The account starts anew. The address gets back only this attempt: whoever has one account must not
-    /// make good with it what was tried of others.
+    /// Removes all failures of the account, but only this attempt of the address: the owner of one account must not be
+    /// able to reset the failures of attempts on other accounts.
     pub(super) async fn succeeded(self) -> Result<(), AuthError> {
-        let _alone = self.attempts.beginning.lock().await;
+        let _guard = self.attempts.beginning.lock().await;
         self.attempts.accounts.forget(&self.account).await?;
-        self.attempts.addresses.take_back(&self.address).await
+        self.attempts.addresses.remove_last(&self.address).await
     }
 }
 
-/// What is forgotten already need not be forgiven.
-fn forgiven<R>(result: Result<R, Error>) -> Result<Option<R>, AuthError> {
+/// Ignores the error that the failures have already expired.
+fn ignore_absent<R>(result: Result<R, Error>) -> Result<Option<R>, AuthError> {
     match result {
         Ok(done) => Ok(Some(done)),
         Err(Error::NotFound | Error::ListEmpty) => Ok(None),
@@ -124,7 +125,7 @@ fn forgiven<R>(result: Result<R, Error>) -> Result<Option<R>, AuthError> {
     }
 }
 
-/// A second after the first that is not free, and twice as long after each other one.
+/// One second after the first failure that is not free, doubled with each further failure.
 fn backoff(failures: usize, longest: Duration) -> Duration {
     match failures.checked_sub(FREE) {
         None => Duration::ZERO,
@@ -132,7 +133,7 @@ fn backoff(failures: usize, longest: Duration) -> Duration {
     }
 }
 
-/// The network of an IPv6 address stands for it: whoever has one has 2 to the power of 64.
+/// An IPv6 address counts as its /64 network, because one user usually controls 2^64 addresses.
 fn address_key(from: IpAddr) -> Key {
     match from.to_canonical() {
         IpAddr::V4(address) => address.to_string().into(),
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_fails_often_waits_longer_and_longer() {
+    async fn wait_doubles_with_each_failure() {
         let attempts = Attempts::new();
         for _ in 0..FREE {
             assert_eq!(wait(&attempts, "ada", HERE).await, 0);
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_account_is_defended_against_many_addresses_and_an_address_for_many_accounts() {
+    async fn attempts_are_limited_by_account_and_by_address() {
         let attempts = Attempts::new();
         for n in 0..FREE as u8 {
             assert_eq!(wait(&attempts, "ada", there(n)).await, 0);
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn many_at_once_are_many() {
+    async fn concurrent_attempts_are_all_counted() {
         let attempts = Attempts::new();
         let all = (0..100).map(|_| attempts.begin("ada", HERE));
         let begun = futures_util::future::join_all(all).await;
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_succeeds_leaves_nothing_behind() {
+    async fn successful_attempt_leaves_no_failures() {
         let attempts = Attempts::new();
         attempts.begin("ada", HERE).await.unwrap().succeeded().await.unwrap();
         assert!(attempts.accounts.times.keys("").await.unwrap().items.is_empty());
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn success_forgives_the_account_and_not_the_address() {
+    async fn success_resets_the_account_but_not_the_address() {
         let attempts = Attempts::new();
         for n in 0..FREE - 1 {
             assert_eq!(wait(&attempts, &format!("n{n}"), HERE).await, 0);
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_in_a_network_are_one() {
+    fn ipv6_addresses_of_one_network_share_a_key() {
         let key = |text: &str| address_key(text.parse().unwrap());
         assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::9"));
         assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));

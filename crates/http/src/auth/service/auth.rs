@@ -1,4 +1,4 @@
-//! The handle, and how accounts are changed.
+//! The handle, and optimistic changes of accounts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,20 +15,20 @@ use super::keys::Keys;
 use super::password::Passwords;
 use super::verified::Verified;
 
-/// How often a change is tried when others change the same account meanwhile.
+/// The maximum number of attempts to change an account that is changed concurrently.
 const TRIES: usize = 100;
 
-/// How long tokens are good, and for whom. Start from [`AuthOptions::default`] and change what should be otherwise.
+/// Lifetimes and claims of tokens. Start from [`AuthOptions::default`] and change the fields that should differ.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct AuthOptions {
-    /// How long an access token is good: at most 15 minutes. 10 minutes.
+    /// The time to live of an access token, at most 15 minutes. Default: 10 minutes.
     pub access_ttl: Duration,
-    /// How long a login lasts that is not used. 30 days.
+    /// The time after which an unused login ends. Default: 30 days.
     pub refresh_ttl: Duration,
-    /// Who makes the tokens. `mainspring`.
+    /// The issuer (`iss`) of tokens. Default: `mainspring`.
     pub issuer: String,
-    /// Whom they are for: servers that take the same keys tell themselves apart by it. `mainspring`.
+    /// The audience (`aud`) of tokens. Servers that share signing keys need different audiences. Default: `mainspring`.
     pub audience: String,
 }
 
@@ -43,7 +43,7 @@ impl Default for AuthOptions {
     }
 }
 
-/// Accounts, and who is asking. Cheap to clone. See the [module](crate::auth) for what it does.
+/// Accounts and authentication. Cheap to clone. See the [module](crate::auth) for the design.
 #[derive(Clone)]
 pub struct Auth(pub(super) Arc<Inner>);
 
@@ -54,7 +54,8 @@ pub(super) struct Inner {
     pub(super) passwords: Passwords,
     pub(super) attempts: Attempts,
     pub(super) verified: Verified,
-    /// Held by who takes a right away: two admins must not remove each other at the same moment.
+    /// Locked while the rights of an administrator are removed: two administrators must not remove each other
+    /// concurrently.
     pub(super) administrators: Mutex<()>,
     pub(super) parties: Parties,
     pub(super) access_ttl: u64,
@@ -62,12 +63,30 @@ pub(super) struct Inner {
 }
 
 impl Auth {
-    /// The accounts of this store, which is for nothing else, with these signing keys. Blocks for some 20 ms, and has
-    /// to be called in a runtime.
+    /// Creates accounts in this store, which must not be used for anything else, with these signing keys. Blocks for about
+    /// 20 ms, to hash a password.
     ///
     /// # Errors
     ///
     /// [`AuthError::NoRandomness`].
+    ///
+    /// # Panics
+    ///
+    /// If it is called outside a Tokio runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::Store;
+    /// use mainspring_http::auth::{Auth, AuthOptions, Keys};
+    ///
+    /// let auth = Auth::new(Store::builder().spawn(), Keys::in_memory()?, AuthOptions::default())?;
+    /// assert!(auth.ensure_admin("root", "wheels within wheels".into()).await?);
+    /// assert!(!auth.ensure_admin("root", "wheels within wheels".into()).await?, "there is one already");
+    /// # Ok(()) }
+    /// ```
     pub fn new(
         accounts: Store<Account>,
         keys: Keys,
@@ -88,27 +107,27 @@ impl Auth {
         })))
     }
 
-    /// The store of the accounts.
+    /// Returns the store of the accounts.
     pub fn store(&self) -> &Store<Account> {
         &self.0.accounts
     }
 
-    /// The signing keys.
+    /// Returns the signing keys.
     pub fn keys(&self) -> &Keys {
         &self.0.keys
     }
 
-    /// In seconds since the Unix epoch, by the clock of the store.
+    /// Returns the seconds since the Unix epoch, by the clock of the store.
     pub(super) fn now(&self) -> u64 {
         Duration::from_nanos(self.0.view.now().as_nanos()).as_secs()
     }
 
-    /// The account as it is now.
+    /// Returns the current state of an account.
     pub(super) fn account(&self, name: &str) -> Option<Account> {
         self.0.view.get(name)?.value.into_item()
     }
 
-    /// Change an account, if it allows it, and answer what that gave. Tried again when somebody else was faster.
+    /// Changes an account with a compare-and-set loop, and returns the result of `change`, which may reject the change.
     pub(super) async fn change<R>(
         &self,
         name: &str,

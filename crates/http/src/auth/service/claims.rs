@@ -1,5 +1,5 @@
 //! Access tokens: JSON Web Tokens ([RFC 7519](https://www.rfc-editor.org/rfc/rfc7519),
-//! [RFC 9068](https://www.rfc-editor.org/rfc/rfc9068)) of one algorithm.
+//! [RFC 9068](https://www.rfc-editor.org/rfc/rfc9068)) with one algorithm.
 
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
@@ -9,12 +9,12 @@ use super::keys::Keys;
 use super::secret::Secret;
 use super::{AuthError, LEEWAY, MAX_ACCESS_TTL};
 
-/// The only type of token that is taken.
+/// The only accepted type of token.
 const TYPE: &str = "at+jwt";
-/// Longer ones are not ours.
+/// The maximum length of a token. The server issues no longer ones.
 const LONGEST: usize = 2_048;
 
-/// What an access token says. Every claim has to be there and of its type.
+/// The claims of an access token. Every claim is required, with its type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Claims {
     pub(super) iss: String,
@@ -24,15 +24,15 @@ pub(super) struct Claims {
     /// In seconds since the Unix epoch.
     pub(super) iat: u64,
     pub(super) exp: u64,
-    /// Not sent, but honoured.
+    /// Not issued, but respected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) nbf: Option<u64>,
     pub(super) jti: String,
-    /// The login that it came from.
+    /// The id of the login for which the token was issued.
     pub(super) sid: String,
 }
 
-/// Who makes tokens, and for whom.
+/// The issuer and the audience of tokens.
 #[derive(Debug, Clone)]
 pub(super) struct Parties {
     pub(super) issuer: String,
@@ -64,13 +64,15 @@ impl Claims {
             let mut header = Header::new(Algorithm::EdDSA);
             header.typ = Some(TYPE.to_owned());
             header.kid = Some(key.id.clone());
-            encode(&header, self, &key.signs)
+            encode(&header, self, &key.encoding)
         });
         let token = signed.and_then(Result::ok);
-        token.map(Secret::from).ok_or_else(|| AuthError::Keys("no key signs".to_owned()))
+        token
+            .map(Secret::from)
+            .ok_or_else(|| AuthError::Keys("cannot sign an access token".to_owned()))
     }
 
-    /// What a token says, if it is one of ours and it is its time. Why not is nobody's business.
+    /// Returns the claims of a token if its signature and claims are valid. The reason of a failure is not reported.
     pub(super) fn verify(token: &str, keys: &Keys, parties: &Parties, now: u64) -> Option<Self> {
         if token.len() > LONGEST {
             return None;
@@ -83,17 +85,17 @@ impl Claims {
         validation.set_issuer(&[&parties.issuer]);
         validation.set_audience(&[&parties.audience]);
         validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
-        // By the clock of the store, which never runs back.
+        // Expiry is checked by the clock of the store, which never runs backwards.
         validation.validate_exp = false;
         let decoded =
-            keys.with(&header.kid?, |key| decode::<Self>(token, &key.verifies, &validation))?;
-        Some(decoded.ok()?.claims).filter(|claims| claims.is_at(now))
+            keys.with(&header.kid?, |key| decode::<Self>(token, &key.decoding, &validation))?;
+        Some(decoded.ok()?.claims).filter(|claims| claims.is_valid_at(now))
     }
 
-    fn is_at(&self, now: u64) -> bool {
-        let begun = self.iat.max(self.nbf.unwrap_or(0)) <= now.saturating_add(LEEWAY);
-        let lasts = self.exp.checked_sub(self.iat).is_some_and(|ttl| ttl <= MAX_ACCESS_TTL);
-        begun && lasts && self.exp > now
+    fn is_valid_at(&self, now: u64) -> bool {
+        let has_begun = self.iat.max(self.nbf.unwrap_or(0)) <= now.saturating_add(LEEWAY);
+        let is_short = self.exp.checked_sub(self.iat).is_some_and(|ttl| ttl <= MAX_ACCESS_TTL);
+        has_begun && is_short && self.exp > now
     }
 }
 
@@ -111,17 +113,17 @@ mod tests {
         Parties { issuer: "mainspring".to_owned(), audience: "mainspring".to_owned() }
     }
 
-    fn good() -> Claims {
+    fn valid_claims() -> Claims {
         Claims::new(&parties(), "ada", "s1", NOW, 600).unwrap()
     }
 
-    /// A token of these claims, with a header as it should be but for one change.
+    /// A token of these claims, with a valid header after one change.
     fn token(keys: &Keys, claims: &Value, change: impl FnOnce(&mut Header)) -> String {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
         header.kid = Some(keys.newest());
         change(&mut header);
-        keys.with_newest(|key| encode(&header, claims, &key.signs)).unwrap().unwrap()
+        keys.with_newest(|key| encode(&header, claims, &key.encoding)).unwrap().unwrap()
     }
 
     fn verify(token: &str, keys: &Keys) -> Option<Claims> {
@@ -129,21 +131,21 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_what_was_signed() {
+    fn token_is_valid_until_two_rotations() {
         let keys = Keys::in_memory().unwrap();
-        let token = good().sign(&keys).unwrap();
+        let token = valid_claims().sign(&keys).unwrap();
         assert_eq!(verify(token.expose(), &keys).unwrap().sub, "ada");
         keys.rotate().unwrap();
         assert!(verify(token.expose(), &keys).is_some());
         keys.rotate().unwrap();
-        assert!(verify(token.expose(), &keys).is_none(), "its key is gone");
+        assert!(verify(token.expose(), &keys).is_none(), "its key was removed");
     }
 
     #[test]
-    fn every_claim_has_to_be_there_and_right() {
+    fn missing_or_invalid_claim_is_rejected() {
         let keys = Keys::in_memory().unwrap();
-        let good = serde_json::to_value(good()).unwrap();
-        assert!(verify(&token(&keys, &good, |_| ()), &keys).is_some());
+        let valid = serde_json::to_value(valid_claims()).unwrap();
+        assert!(verify(&token(&keys, &valid, |_| ()), &keys).is_some());
         let wrong: [(&str, &[Value]); 8] = [
             ("iss", &[json!(null), json!("other"), json!(["mainspring"]), json!(1)]),
             ("aud", &[json!(null), json!("other"), json!(["mainspring"]), json!(1)]),
@@ -165,11 +167,11 @@ mod tests {
             ("sid", &[json!(null), json!(7)]),
         ];
         for (claim, values) in wrong {
-            let mut without = good.clone();
+            let mut without = valid.clone();
             without.as_object_mut().unwrap().remove(claim);
             assert_eq!(verify(&token(&keys, &without, |_| ()), &keys).is_none(), claim != "nbf");
             for value in values {
-                let mut changed = good.clone();
+                let mut changed = valid.clone();
                 changed[claim] = value.clone();
                 assert!(
                     verify(&token(&keys, &changed, |_| ()), &keys).is_none(),
@@ -180,9 +182,9 @@ mod tests {
     }
 
     #[test]
-    fn the_header_has_to_be_right() {
+    fn invalid_header_is_rejected() {
         let keys = Keys::in_memory().unwrap();
-        let good = serde_json::to_value(good()).unwrap();
+        let valid = serde_json::to_value(valid_claims()).unwrap();
         let changes: [fn(&mut Header); 5] = [
             |header| header.typ = Some("JWT".to_owned()),
             |header| header.typ = None,
@@ -191,15 +193,15 @@ mod tests {
             |header| header.crit = Some(vec!["exp".to_owned()]),
         ];
         for change in changes {
-            assert!(verify(&token(&keys, &good, change), &keys).is_none());
+            assert!(verify(&token(&keys, &valid, change), &keys).is_none());
         }
     }
 
     #[test]
-    fn one_algorithm_and_no_other() {
+    fn other_algorithms_are_rejected() {
         let keys = Keys::in_memory().unwrap();
         let encoded = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let claims = encoded(&serde_json::to_value(good()).unwrap());
+        let claims = encoded(&serde_json::to_value(valid_claims()).unwrap());
         for alg in ["none", "None", "HS256", "ES256", "EdDSA"] {
             let header = encoded(&json!({"alg": alg, "typ": TYPE, "kid": keys.newest()}));
             for signature in ["", "AAAA"] {
@@ -207,21 +209,21 @@ mod tests {
                 assert!(verify(&forged, &keys).is_none(), "{alg}");
             }
         }
-        // Signed with what everybody may know.
+        // Signed with public data as the secret.
         let header = Header { kid: Some(keys.newest()), ..Header::new(Algorithm::HS256) };
         let secret = jsonwebtoken::EncodingKey::from_secret(keys.newest().as_bytes());
-        assert!(verify(&encode(&header, &good(), &secret).unwrap(), &keys).is_none());
-        // Another server's key under the name of ours.
+        assert!(verify(&encode(&header, &valid_claims(), &secret).unwrap(), &keys).is_none());
+        // The key of another server under the id of ours.
         let others = Keys::in_memory().unwrap();
         let kid = keys.newest();
-        let claims = serde_json::to_value(good()).unwrap();
+        let claims = serde_json::to_value(valid_claims()).unwrap();
         assert!(verify(&token(&others, &claims, |header| header.kid = Some(kid)), &keys).is_none());
     }
 
     #[test]
-    fn a_token_that_was_touched_is_none() {
+    fn modified_token_is_rejected() {
         let keys = Keys::in_memory().unwrap();
-        let token = good().sign(&keys).unwrap();
+        let token = valid_claims().sign(&keys).unwrap();
         let token = token.expose();
         assert!(verify(&token[..token.len() - 1], &keys).is_none());
         assert!(verify(&format!("{token}.x"), &keys).is_none());

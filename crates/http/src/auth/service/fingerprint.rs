@@ -1,4 +1,4 @@
-//! Random texts, and what is kept of them.
+//! Random texts, and the fingerprints that are stored instead of them.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use subtle::ConstantTimeEq;
 
 use super::AuthError;
 
-/// So many random bytes, as text for a URL.
+/// Returns `N` random bytes as URL-safe text.
 pub(super) fn random<const N: usize>() -> Result<String, AuthError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| AuthError::NoRandomness)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// What is kept of a token: enough to know it again, and no use to a thief. Tokens are 32 random bytes, so
-/// nobody can try them all and one round of SHA-256 is enough.
+/// The stored form of a token: enough to recognize it, and useless to a thief. Tokens are 32 random bytes, which cannot
+/// be guessed, so one round of SHA-256 is enough.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Fingerprint(String);
@@ -28,7 +28,7 @@ impl Fingerprint {
         Self(URL_SAFE_NO_PAD.encode(Sha256::digest(token)))
     }
 
-    /// Takes the same time wherever they differ.
+    /// Compares in constant time.
     pub(super) fn is_of(&self, token: &str) -> bool {
         self.0.as_bytes().ct_eq(Self::of(token).0.as_bytes()).into()
     }
@@ -45,12 +45,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fingerprint_knows_its_token_and_shows_nothing() {
+    fn fingerprint_matches_its_token_and_hides_it() {
         let token = random::<32>().unwrap();
-        let kept = Fingerprint::of(&token);
-        assert!(kept.is_of(&token));
-        assert!(!kept.is_of(&random::<32>().unwrap()));
-        assert!(!serde_json::to_string(&kept).unwrap().contains(&token));
-        assert_eq!(format!("{kept:?}"), "Fingerprint(..)");
+        let fingerprint = Fingerprint::of(&token);
+        assert!(fingerprint.is_of(&token));
+        assert!(!fingerprint.is_of(&random::<32>().unwrap()));
+        assert!(!serde_json::to_string(&fingerprint).unwrap().contains(&token));
+        assert_eq!(format!("{fingerprint:?}"), "Fingerprint(..)");
     }
 }

@@ -1,4 +1,4 @@
-//! What an authenticated caller may do, and until when.
+//! The rights of an authenticated caller, and their end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use mainspring::{Key, Subscription};
 use tokio::time::sleep;
 
 use super::access::{Access, Right};
-use super::bearer::{Bearer, Named};
+use super::bearer::{AccountToken, Bearer};
 use super::claims::Claims;
 use super::identity::{Identity, Proof};
 use super::{Account, Auth, AuthError};
 
-/// Somebody, and what they may do at this moment.
+/// An authenticated caller, with its rights at the time of authentication.
 ///
-/// What it may do is what its account may do now, or less if the token is limited.
+/// The rights are those that the account has now, or less if the token is restricted.
 #[derive(Debug, Clone)]
 pub struct Grant {
     identity: Arc<Identity>,
@@ -23,17 +23,17 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// The name of the account.
+    /// Returns the name of the account.
     pub fn account(&self) -> &str {
         &self.identity.account
     }
 
-    /// What it may do.
+    /// Returns the access.
     pub fn access(&self) -> &Access {
         &self.access
     }
 
-    /// The login that it came from; none of an API token.
+    /// Returns the id of the login, unless the caller used an API token.
     pub(super) fn session(&self) -> Option<&str> {
         match &self.identity.proof {
             Proof::Session(id) => Some(id),
@@ -41,7 +41,7 @@ impl Grant {
         }
     }
 
-    /// The id of the token that it came in with; none of a login.
+    /// Returns the id of the API token, unless the caller used a login.
     pub(super) fn token(&self) -> Option<&str> {
         match &self.identity.proof {
             Proof::Session(_) => None,
@@ -49,38 +49,39 @@ impl Grant {
         }
     }
 
-    /// Note in the audit log what it has done to an account.
-    pub(crate) fn did(&self, what: &str, account: &str) {
+    /// Writes a change of an account by this caller to the audit log.
+    pub(crate) fn audit(&self, what: &str, account: &str) {
         let by = self.account();
         tracing::info!(target: "mainspring::audit", by, what, account, "accounts changed");
     }
 
-    /// A token of a program makes no others, unless it is an admin's: who has stolen one shall not keep it.
-    pub(crate) fn needs_login(&self) -> Result<(), AuthError> {
-        if self.session().is_some() { Ok(()) } else { self.needs(Right::Admin) }
+    /// An API token cannot create other tokens, unless it is an administrator's: a stolen token must not be able to make
+    /// itself permanent.
+    pub(crate) fn require_login(&self) -> Result<(), AuthError> {
+        if self.session().is_some() { Ok(()) } else { self.require(Right::Admin) }
     }
 
-    pub(crate) fn needs(&self, right: Right) -> Result<(), AuthError> {
+    pub(crate) fn require(&self, right: Right) -> Result<(), AuthError> {
         if self.access.allows(right) { Ok(()) } else { Err(AuthError::Forbidden) }
     }
 
-    pub(crate) fn needs_key(&self, key: &str) -> Result<(), AuthError> {
+    pub(crate) fn require_key(&self, key: &str) -> Result<(), AuthError> {
         if self.access.covers(key) { Ok(()) } else { Err(AuthError::Forbidden) }
     }
 
-    /// The keys that are asked for, as far as they are allowed.
+    /// Returns the part of the requested prefix that is allowed.
     pub(crate) fn narrow<'a>(&'a self, prefix: &'a str) -> Result<&'a str, AuthError> {
         self.access.narrow(prefix).ok_or(AuthError::Forbidden)
     }
 }
 
 impl Auth {
-    /// Authenticate a caller by the `Authorization` header of its request: for routes of a service of your own. Waits for
-    /// nothing.
+    /// Authenticates a caller by the `Authorization` header of its request. Use it for routes of your own service. It
+    /// does not wait.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Denied`], whatever is wrong.
+    /// [`AuthError::Denied`], for every reason.
     ///
     /// # Examples
     ///
@@ -101,16 +102,16 @@ impl Auth {
     pub fn authenticate(&self, authorization: Option<&str>) -> Result<Grant, AuthError> {
         let bearer = authorization.and_then(Bearer::read).ok_or(AuthError::Denied)?;
         let identity = match bearer {
-            Bearer::Access(token) => self.by_access(token),
-            Bearer::Api(token) => self.by_api(&token),
+            Bearer::Access(token) => self.verify_access_token(token),
+            Bearer::Api(token) => self.verify_api_token(&token),
         };
         let identity = identity.ok_or(AuthError::Denied)?;
         let access = self.access_of(&identity).ok_or(AuthError::Denied)?;
         Ok(Grant { identity, access })
     }
 
-    fn by_access(&self, token: &str) -> Option<Arc<Identity>> {
-        // Before the keys are looked at: what an older set has verified counts as older.
+    fn verify_access_token(&self, token: &str) -> Option<Arc<Identity>> {
+        // Read before the keys, so that a token verified with an older set of keys is not cached for the newer set.
         let generation = self.0.keys.generation();
         if let Some(identity) = self.0.verified.get(token, generation) {
             return Some(identity);
@@ -123,16 +124,16 @@ impl Auth {
         Some(identity)
     }
 
-    fn by_api(&self, token: &Named<'_>) -> Option<Arc<Identity>> {
+    fn verify_api_token(&self, token: &AccountToken<'_>) -> Option<Arc<Identity>> {
         let account = self.account(token.account)?;
-        let known = account.record().token(token.id, self.now())?;
-        let until = known.expires.unwrap_or(u64::MAX);
-        let is_it = known.fingerprint.is_of(token.whole);
+        let stored = account.record().token(token.id, self.now())?;
+        let until = stored.expires.unwrap_or(u64::MAX);
+        let matches = stored.fingerprint.is_of(token.text);
         let (account, proof) = (Key::from(token.account), Proof::Token(token.id.to_owned()));
-        is_it.then(|| Arc::new(Identity { account, proof, until }))
+        matches.then(|| Arc::new(Identity { account, proof, until }))
     }
 
-    /// What somebody may do now; `None` if the token, the login or the account has ended.
+    /// Returns the current access; `None` if the token, the login or the account has ended.
     fn access_of(&self, identity: &Identity) -> Option<Access> {
         let now = self.now();
         if identity.until <= now {
@@ -146,25 +147,25 @@ impl Auth {
         }
     }
 
-    /// A future that is ready when the token ends, or what it allows is not what it was.
+    /// Returns a future that completes when the token ends, or when its access has changed.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Denied`] if that is so already.
+    /// [`AuthError::Denied`] if that is already the case.
     pub(crate) async fn ending(
         self,
         grant: Grant,
     ) -> Result<impl Future<Output = ()> + Send + 'static, AuthError> {
         let Grant { identity, access } = grant;
-        // Before the look, so that no change falls between them.
+        // Subscribe before the check, so that no change between them is missed.
         let changes = self.0.accounts.subscribe().key(identity.account.clone()).await?;
         if self.access_of(&identity).as_ref() != Some(&access) {
             return Err(AuthError::Denied);
         }
-        Ok(self.ended(identity, access, changes))
+        Ok(self.wait_for_end(identity, access, changes))
     }
 
-    async fn ended(
+    async fn wait_for_end(
         self,
         identity: Arc<Identity>,
         access: Access,
@@ -177,7 +178,7 @@ impl Auth {
                 () = sleep(left) => {}
                 change = changes.next() => match change {
                     Some(Ok(_)) => {}
-                    // The accounts are gone, or it is not known what has changed.
+                    // The store of the accounts has ended, or changes may have been missed.
                     _ => return,
                 },
             }

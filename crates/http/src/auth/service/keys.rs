@@ -1,4 +1,4 @@
-//! Signing keys: the one that signs, and the one before it, whose tokens are still good.
+//! Signing keys: the current key, and the previous one, whose tokens remain valid.
 
 use std::fmt;
 use std::io::Write as _;
@@ -18,18 +18,18 @@ use sha2::{Digest as _, Sha256};
 use super::AuthError;
 use super::secret::Secret;
 
-/// The keys that access tokens are signed with (Ed25519): the newest signs, and what the one before it has signed
-/// is good until it expires.
+/// The keys that sign access tokens (Ed25519). The newest key signs; tokens signed with the previous key are valid until
+/// they expire.
 ///
 /// In a file they are a JSON Web Key Set ([RFC 7517](https://www.rfc-editor.org/rfc/rfc7517),
-/// [RFC 8037](https://www.rfc-editor.org/rfc/rfc8037)), the newest first, that only its owner may read.
+/// [RFC 8037](https://www.rfc-editor.org/rfc/rfc8037)), newest first. Only the owner of the file may read it.
 ///
 /// # Examples
 ///
 /// ```
 /// use mainspring_http::auth::Keys;
 ///
-/// let keys = Keys::in_memory()?; // every token ends with the process
+/// let keys = Keys::in_memory()?; // the tokens end with the process
 /// let first = keys.newest();
 /// let second = keys.rotate()?;
 /// assert_eq!(keys.ids(), [second, first]);
@@ -39,21 +39,21 @@ pub struct Keys {
     file: Option<PathBuf>,
     live: RwLock<Vec<Arc<Key>>>,
     rotating: Mutex<()>,
-    /// Of the set of keys: what was found out with an older one has to be found out again.
+    /// The generation of the set of keys. Cached results of an older generation are not used.
     generation: AtomicU64,
 }
 
-/// How many are live.
+/// The number of valid keys.
 const LIVE: usize = 2;
 
 pub(super) struct Key {
     pub(super) id: String,
     seed: Secret,
-    pub(super) signs: EncodingKey,
-    pub(super) verifies: DecodingKey,
+    pub(super) encoding: EncodingKey,
+    pub(super) decoding: DecodingKey,
 }
 
-/// A key set as a file has it.
+/// A key set in a file.
 #[derive(Serialize, Deserialize)]
 struct KeySet {
     keys: Vec<Jwk>,
@@ -69,21 +69,36 @@ struct Jwk {
 }
 
 impl Keys {
-    /// A new key that ends with the process.
+    /// Creates a new key that is lost when the process ends.
     ///
     /// # Errors
     ///
     /// [`AuthError::NoRandomness`].
     pub fn in_memory() -> Result<Self, AuthError> {
-        Ok(Self::of(None, vec![Arc::new(Key::random()?)]))
+        Ok(Self::new(None, vec![Arc::new(Key::random()?)]))
     }
 
-    /// The keys in this file, which is made with a new key if it is not there.
+    /// Opens the keys in this file. If the file does not exist, it is created with a new key.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Keys`] if it cannot be read or written, is no set of Ed25519 keys, or others than its owner
-    /// may read it.
+    /// [`AuthError::Keys`] if the file cannot be read or written, is not a set of Ed25519 keys, or may be read by other
+    /// users than its owner.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mainspring_http::auth::Keys;
+    ///
+    /// let directory = std::env::temp_dir().join(format!("mainspring-doc-keys-{}", std::process::id()));
+    /// std::fs::create_dir_all(&directory)?;
+    /// let file = directory.join("keys.json");
+    ///
+    /// let created = Keys::open(&file)?.newest();
+    /// assert_eq!(Keys::open(&file)?.newest(), created);
+    /// # std::fs::remove_dir_all(&directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(file: impl Into<PathBuf>) -> Result<Self, AuthError> {
         let file = file.into();
         let live = match std::fs::read(&file) {
@@ -95,31 +110,32 @@ impl Keys {
             }
             Err(error) => return Err(failed("read", &file, error)),
         };
-        Ok(Self::of(Some(file), live))
+        Ok(Self::new(Some(file), live))
     }
 
-    fn of(file: Option<PathBuf>, live: Vec<Arc<Key>>) -> Self {
+    fn new(file: Option<PathBuf>, live: Vec<Arc<Key>>) -> Self {
         let (live, rotating) = (RwLock::new(live), Mutex::new(()));
         Self { file, live, rotating, generation: AtomicU64::new(0) }
     }
 
-    /// Sign with a new key from now on, and forget the older of two: its tokens are refused from now on. Answers the
-    /// id of the new one. Blocks while the file is written.
+    /// Signs with a new key from now on, and removes the older of two: its tokens are rejected from now on. Returns the
+    /// id of the new key. Blocks while the file is written.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Keys`] if the file cannot be written; the keys are as they were.
+    /// [`AuthError::Keys`] if the file cannot be written; the keys are then unchanged.
     pub fn rotate(&self) -> Result<String, AuthError> {
-        let _alone = self.rotating.lock();
+        let _guard = self.rotating.lock();
         let key = Arc::new(Key::random()?);
         let id = key.id.clone();
         let before = self.live.read().clone();
         let next: Vec<_> = std::iter::once(key).chain(before).take(LIVE).collect();
-        // Nobody who signs or verifies waits for the disk.
+        // Written before `live` is locked, so that signing and verifying do not wait for the disk.
         if let Some(file) = &self.file {
             write(file, &next)?;
         }
         *self.live.write() = next;
+        // Released after the new set is visible, see `verify_access_token`.
         self.generation.fetch_add(1, Ordering::Release);
         Ok(id)
     }
@@ -128,12 +144,12 @@ impl Keys {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// The id of the key that signs.
+    /// Returns the id of the key that signs.
     pub fn newest(&self) -> String {
         self.live.read().first().map(|key| key.id.clone()).unwrap_or_default()
     }
 
-    /// The ids of the keys that are live, the newest first.
+    /// Returns the ids of the valid keys, newest first.
     pub fn ids(&self) -> Vec<String> {
         self.live.read().iter().map(|key| key.id.clone()).collect()
     }
@@ -146,14 +162,14 @@ impl Keys {
         self.live.read().iter().find(|key| key.id == id).cloned()
     }
 
-    /// Do something with the key that signs.
-    pub(super) fn with_newest<R>(&self, work: impl FnOnce(&Key) -> R) -> Option<R> {
-        self.newest_key().as_deref().map(work)
+    /// Runs `f` with the key that signs.
+    pub(super) fn with_newest<R>(&self, f: impl FnOnce(&Key) -> R) -> Option<R> {
+        self.newest_key().as_deref().map(f)
     }
 
-    /// Do something with the key of this id, if it is live.
-    pub(super) fn with<R>(&self, id: &str, work: impl FnOnce(&Key) -> R) -> Option<R> {
-        self.key(id).as_deref().map(work)
+    /// Runs `f` with the key of this id, if it is valid.
+    pub(super) fn with<R>(&self, id: &str, f: impl FnOnce(&Key) -> R) -> Option<R> {
+        self.key(id).as_deref().map(f)
     }
 }
 
@@ -173,11 +189,12 @@ impl Key {
     fn new(seed: &[u8; 32]) -> Result<Self, AuthError> {
         let key = SigningKey::from_bytes(seed);
         let public = key.verifying_key();
-        let unfit = |_| AuthError::Keys("the key cannot be encoded".to_owned());
-        let signs = EncodingKey::from_ed_der(key.to_pkcs8_der().map_err(unfit)?.as_bytes());
-        let verifies = DecodingKey::from_ed_der(public.as_bytes());
+        let cannot_encode = |_| AuthError::Keys("cannot encode the signing key".to_owned());
+        let encoding =
+            EncodingKey::from_ed_der(key.to_pkcs8_der().map_err(cannot_encode)?.as_bytes());
+        let decoding = DecodingKey::from_ed_der(public.as_bytes());
         let id = thumbprint(&URL_SAFE_NO_PAD.encode(public.as_bytes()));
-        Ok(Self { id, seed: URL_SAFE_NO_PAD.encode(seed).into(), signs, verifies })
+        Ok(Self { id, seed: URL_SAFE_NO_PAD.encode(seed).into(), encoding, decoding })
     }
 
     fn from_jwk(jwk: &Jwk) -> Option<Self> {
@@ -201,7 +218,7 @@ impl Key {
     }
 }
 
-/// The id of a public key, as [RFC 7638](https://www.rfc-editor.org/rfc/rfc7638) and RFC 8037 have it.
+/// The id of a public key, by [RFC 7638](https://www.rfc-editor.org/rfc/rfc7638) and RFC 8037.
 fn thumbprint(x: &str) -> String {
     let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
     URL_SAFE_NO_PAD.encode(Sha256::digest(members))
@@ -212,31 +229,35 @@ fn failed(what: &str, file: &Path, error: impl fmt::Display) -> AuthError {
 }
 
 fn read(file: &Path, text: &[u8]) -> Result<Vec<Arc<Key>>, AuthError> {
-    only_its_owner(file)?;
-    // Not serde's own words: they may quote what is in the file.
-    let unfit = || failed("read", file, "it is no JSON Web Key Set of Ed25519 keys");
-    let set: KeySet = serde_json::from_slice(text).map_err(|_| unfit())?;
+    check_permissions(file)?;
+    // The error of serde is not included, because it may quote the contents of the file.
+    let invalid = || failed("read", file, "not a JSON Web Key Set of Ed25519 keys");
+    let set: KeySet = serde_json::from_slice(text).map_err(|_| invalid())?;
     let key = |jwk| Key::from_jwk(jwk).map(Arc::new);
     let keys: Option<Vec<_>> = set.keys.iter().take(LIVE).map(key).collect();
-    keys.filter(|keys| !keys.is_empty()).ok_or_else(unfit)
+    keys.filter(|keys| !keys.is_empty()).ok_or_else(invalid)
 }
 
 #[cfg(unix)]
-fn only_its_owner(file: &Path) -> Result<(), AuthError> {
+fn check_permissions(file: &Path) -> Result<(), AuthError> {
     use std::os::unix::fs::MetadataExt;
     let mode = std::fs::metadata(file).map_err(|error| failed("read", file, error))?.mode();
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    Err(failed("trust", file, format_args!("others may read it; chmod 600 {}", file.display())))
+    Err(failed(
+        "trust",
+        file,
+        format_args!("other users may read it; run chmod 600 {}", file.display()),
+    ))
 }
 
 #[cfg(not(unix))]
-fn only_its_owner(_: &Path) -> Result<(), AuthError> {
+fn check_permissions(_: &Path) -> Result<(), AuthError> {
     Ok(())
 }
 
-/// A crash leaves the old file or the new one.
+/// Replaces the file atomically: after a crash it has the old keys or the new ones.
 fn write(file: &Path, keys: &[Arc<Key>]) -> Result<(), AuthError> {
     let failed = |error: std::io::Error| failed("write", file, error);
     let set = KeySet { keys: keys.iter().filter_map(|key| key.to_jwk()).collect() };
@@ -261,7 +282,7 @@ mod tests {
 
     /// The example of RFC 8037, appendix A.3.
     #[test]
-    fn the_id_is_the_thumbprint() {
+    fn key_id_is_the_jwk_thumbprint() {
         assert_eq!(
             thumbprint("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"),
             "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
@@ -269,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_the_last_two_and_nobody_else_may_read_it() {
+    fn file_has_the_last_two_keys_and_is_private() {
         let folder = std::env::temp_dir().join(format!("mainspring-keys-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("keys.json");
@@ -297,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_shows_them() {
+    fn debug_output_hides_the_keys() {
         let keys = Keys::in_memory().unwrap();
         let seed = keys.with_newest(|key| key.seed.clone()).unwrap();
         assert!(!format!("{keys:?}").contains(seed.expose()));

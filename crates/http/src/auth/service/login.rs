@@ -1,41 +1,61 @@
-//! Logins: from a password to tokens, from a refresh token to the next, and out again.
+//! Logins: log in with a password, refresh, log out.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::account::{MAX_SESSIONS, MAX_USED, Session};
-use super::bearer::{self, Named};
+use super::bearer::{self, AccountToken};
 use super::claims::Claims;
 use super::fingerprint::{Fingerprint, random};
 use super::grant::Grant;
 use super::secret::Secret;
 use super::{Auth, AuthError, account};
 
-/// What a login answers.
+/// The tokens of a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tokens {
-    /// Goes with each request, as `Authorization: Bearer`.
+    /// Authenticates requests, as `Authorization: Bearer`.
     pub access: Secret,
-    /// How long the access token is good.
+    /// The time to live of the access token.
     pub access_ttl: Duration,
-    /// Is good for one [`refresh`](Auth::refresh).
+    /// Valid for one [`refresh`](Auth::refresh).
     pub refresh: Secret,
-    /// How long the refresh token is good.
+    /// The time to live of the refresh token.
     pub refresh_ttl: Duration,
 }
 
 impl Auth {
-    /// Log in. `from` is where the attempt comes from: an address that fails often has to wait.
+    /// Logs in. `from` is the address of the client; further attempts from an address are delayed after several failures.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Denied`] if there is no such account or it has another password, which takes the same time;
-    /// [`AuthError::TooManyAttempts`]; [`AuthError::Busy`].
+    /// [`AuthError::Denied`] if the account does not exist or the password is wrong, after the same time;
+    /// [`AuthError::TooManyAttempts`]; [`AuthError::Busy`]; [`AuthError::Store`].
     ///
     /// # Cancel safety
     ///
-    /// A dropped login counts as a failed attempt, or leaves one that nobody has the tokens of.
+    /// If the future is dropped, the attempt may count as failed, or a login may remain whose tokens are lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::net::Ipv4Addr;
+    /// # use mainspring::Store;
+    /// # use mainspring_http::auth::{Access, Auth, AuthError, Keys, AuthOptions, Role};
+    /// # let auth = Auth::new(Store::builder().spawn(), Keys::in_memory()?, AuthOptions::default())?;
+    /// # auth.register("ada", "wheels within wheels".into(), Access::new(Role::Reader)).await?;
+    /// let address = Ipv4Addr::LOCALHOST.into();
+    /// let tokens = auth.login("ada", "wheels within wheels".into(), address).await?;
+    /// let next = auth.refresh(&tokens.refresh).await?;
+    ///
+    /// // A second use of the refresh token ends the login.
+    /// assert_eq!(auth.refresh(&tokens.refresh).await, Err(AuthError::Denied));
+    /// assert_eq!(auth.refresh(&next.refresh).await, Err(AuthError::Denied));
+    /// # Ok(()) }
+    /// ```
     pub async fn login(
         &self,
         name: &str,
@@ -43,15 +63,15 @@ impl Auth {
         from: IpAddr,
     ) -> Result<Tokens, AuthError> {
         account::validate_name(name).map_err(|_| AuthError::Denied)?;
-        // Before it counts: whoever is not looked at has not failed.
-        let place = self.0.passwords.place()?;
-        // Not in the audit log: whoever is held back could fill a disk with it. What came before it is there.
+        // Reserved before the attempt counts: an attempt that is not verified has not failed.
+        let slot = self.0.passwords.reserve()?;
+        // Not in the audit log: delayed attempts could fill a disk. The failures that caused the delay are logged.
         let attempt = self.0.attempts.begin(name, from).await.inspect_err(|_| {
-            tracing::debug!(account = name, %from, "login held back");
+            tracing::debug!(account = name, %from, "login delayed");
         })?;
-        let known = self.account(name);
-        let hash = known.as_ref().map(|account| &account.record().password);
-        if !place.verify(password, hash).await? {
+        let account = self.account(name);
+        let hash = account.as_ref().map(|account| &account.record().password);
+        if !slot.verify(password, hash).await? {
             tracing::warn!(target: "mainspring::audit", account = name, %from, "login failed");
             return Err(AuthError::Denied);
         }
@@ -64,10 +84,10 @@ impl Auth {
             used: Vec::new(),
             expires: self.now() + self.0.refresh_ttl,
         };
-        // The password may have been changed since it was compared: then this login is not one.
-        let compared = hash.cloned();
+        // The password may have been changed since it was verified; then the login is denied.
+        let verified = hash.cloned();
         let begun = self.change(name, |record| {
-            if compared.as_ref() != Some(&record.password) {
+            if verified.as_ref() != Some(&record.password) {
                 return Err(AuthError::Denied);
             }
             if record.sessions.len() >= MAX_SESSIONS {
@@ -81,23 +101,23 @@ impl Auth {
         self.tokens(name, &id, refresh)
     }
 
-    /// The next tokens for a refresh token, which is good only once: when one of the last 32 comes again, somebody has
-    /// stolen it, and the login ends, for whoever has it.
+    /// Exchanges a refresh token for new tokens. A refresh token is valid once: if one of the last 32 is used again, it
+    /// may have been stolen, and the login ends for every holder of its tokens.
     ///
     /// # Errors
     ///
-    /// [`AuthError::Denied`].
+    /// [`AuthError::Denied`]; [`AuthError::Store`].
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, the token may have been used: log in again.
     pub async fn refresh(&self, token: &Secret) -> Result<Tokens, AuthError> {
-        let named = Named::read_refresh(token.expose()).ok_or(AuthError::Denied)?;
-        let (name, id) = (named.account, named.id);
+        let used = AccountToken::read_refresh(token.expose()).ok_or(AuthError::Denied)?;
+        let (name, id) = (used.account, used.id);
         let next = bearer::new_refresh(name, id)?;
         let fingerprint = Fingerprint::of(next.expose());
         let expires = self.now() + self.0.refresh_ttl;
-        let is_good = self
+        let is_valid = self
             .change(name, |record| {
                 let at = record.sessions.iter().position(|session| session.id == id);
                 let at = at.ok_or(AuthError::Denied)?;
@@ -106,7 +126,7 @@ impl Auth {
                     record.sessions.remove(at);
                     return Ok(false);
                 }
-                // One that was never made proves nothing but that somebody has seen the id of the login.
+                // A token that was never issued only proves that the caller has seen the id of the login.
                 if !session.refresh.is_of(token.expose()) {
                     return Err(AuthError::Denied);
                 }
@@ -119,21 +139,23 @@ impl Auth {
             })
             .await
             .map_err(denied_if_absent)?;
-        if !is_good {
+        if !is_valid {
             tracing::warn!(target: "mainspring::audit", account = name, "refresh token used again: login ended");
             return Err(AuthError::Denied);
         }
         self.tokens(name, id, next)
     }
 
-    /// End the login that somebody came in with, or all of the account.
+    /// Ends the login of the caller, or all logins of its account.
     pub(crate) async fn logout(&self, grant: &Grant, all: bool) -> Result<(), AuthError> {
         let session = grant.session();
         if session.is_none() {
-            return Err(AuthError::Invalid("an API token is no login: remove it instead"));
+            return Err(AuthError::Invalid(
+                "an API token has no login to end; remove the token instead",
+            ));
         }
         let ended = self.change(grant.account(), |record| {
-            record.sessions.retain(|one| !all && Some(one.id.as_str()) != session);
+            record.sessions.retain(|other| !all && Some(other.id.as_str()) != session);
             Ok(())
         });
         ended.await.map_err(denied_if_absent)?;
@@ -153,7 +175,7 @@ impl Auth {
     }
 }
 
-/// Whoever is not let in does not learn whether there is such an account.
+/// Hides from a caller whether the account exists.
 pub(super) fn denied_if_absent(error: AuthError) -> AuthError {
     match error {
         AuthError::NotFound => AuthError::Denied,

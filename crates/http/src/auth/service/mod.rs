@@ -1,4 +1,4 @@
-//! The accounts of a server: passwords, logins, tokens, and what each request may do.
+//! The accounts of a server: passwords, logins, tokens, and the rights of requests.
 
 mod account;
 mod accounts;
@@ -8,7 +8,7 @@ mod bearer;
 mod claims;
 mod fingerprint;
 #[cfg(test)]
-pub(crate) mod forge;
+pub(crate) mod fixtures;
 mod grant;
 mod identity;
 mod keys;
@@ -26,8 +26,7 @@ pub use self::keys::Keys;
 pub use self::login::Tokens;
 use super::{AuthError, access, profile, secret};
 
-/// The longest that an access token is good, in seconds.
+/// The maximum lifetime of an access token, in seconds.
 const MAX_ACCESS_TTL: u64 = 15 * 60;
-/// How far the clock of who made a token may be ahead of ours, in seconds. None the other way: what has expired
-/// has expired.
+/// The tolerance for an issuer whose clock is ahead, in seconds. There is none for expiry.
 const LEEWAY: u64 = 5;

@@ -200,7 +200,7 @@ async fn a_stream_is_told_when_its_right_ends() {
     let tokens = login(&auth).await;
 
     let watching = tokio::spawn(ending(&auth, &tokens.access).await);
-    forge::login(&auth, "ada").await;
+    fixtures::login(&auth, "ada").await;
     auth.set_access("grace", Access::new(Role::Writer)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!watching.is_finished(), "nothing of it has changed");

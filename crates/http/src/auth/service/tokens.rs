@@ -1,10 +1,10 @@
-//! Tokens of programs: long, random, shown once.
+//! API tokens, for programs: long, random, and shown once.
 
 use std::time::Duration;
 
 use super::access::Access;
 use super::account::{ApiToken, MAX_TOKENS};
-use super::accounts::at;
+use super::accounts::timestamp;
 use super::fingerprint::{Fingerprint, random};
 use super::profile::{NewToken, TokenInfo};
 use super::{Auth, AuthError, bearer};
@@ -15,19 +15,23 @@ impl TokenInfo {
             id: token.id.clone(),
             label: token.label.clone(),
             access: token.access.clone(),
-            created: at(token.created),
-            expires: token.expires.map(at),
+            created: timestamp(token.created),
+            expires: token.expires.map(timestamp),
         }
     }
 }
 
 impl Auth {
-    /// Make a token for a program, with no more than what the account may do, and all of it unless said otherwise.
+    /// Creates an API token, by default with the access of the account.
     ///
     /// # Errors
     ///
-    /// [`AuthError::NotFound`] if there is no such account; [`AuthError::Invalid`] if it has 64 tokens, the label is
-    /// longer than 100 bytes, or the token shall do more than the account.
+    /// [`AuthError::NotFound`] if the account does not exist; [`AuthError::Invalid`] if it has 64 tokens, the label is
+    /// longer than 100 bytes, or the requested access exceeds that of the account; [`AuthError::Store`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, a token may have been created that is lost. [`Profile`](super::profile::Profile) lists it.
     pub async fn add_token(
         &self,
         account: &str,
@@ -36,44 +40,52 @@ impl Auth {
         ttl: Option<Duration>,
     ) -> Result<NewToken, AuthError> {
         if label.len() > 100 || label.chars().any(char::is_control) {
-            return Err(AuthError::Invalid("a label has at most 100 bytes of visible text"));
+            return Err(AuthError::Invalid(
+                "invalid label; expected at most 100 bytes without control characters",
+            ));
         }
         let id = random::<6>()?;
         let token = bearer::new_api(account, &id)?;
         let created = self.now();
         let expires = ttl.map(|ttl| created.saturating_add(ttl.as_secs().max(1)));
         let fingerprint = Fingerprint::of(token.expose());
-        let made = self.change(account, |record| {
+        let created_token = self.change(account, |record| {
             if record.tokens.len() >= MAX_TOKENS {
-                return Err(AuthError::Invalid("the account has 64 tokens: remove one first"));
+                return Err(AuthError::Invalid(
+                    "the account has 64 tokens, the maximum; remove one first",
+                ));
             }
-            let wanted = access.clone().unwrap_or_else(|| record.access.clone());
-            wanted.validate().map_err(AuthError::Invalid)?;
-            if record.access.and(&wanted).as_ref() != Some(&wanted) {
-                return Err(AuthError::Invalid("a token may do no more than its account"));
+            let requested = access.clone().unwrap_or_else(|| record.access.clone());
+            requested.validate().map_err(AuthError::Invalid)?;
+            if record.access.and(&requested).as_ref() != Some(&requested) {
+                return Err(AuthError::Invalid("a token cannot have more access than its account"));
             }
-            let made = ApiToken {
+            let token = ApiToken {
                 id: id.clone(),
                 label: label.to_owned(),
                 fingerprint: fingerprint.clone(),
-                access: wanted,
+                access: requested,
                 created,
                 expires,
             };
-            let info = TokenInfo::of(&made);
-            record.tokens.push(made);
+            let info = TokenInfo::of(&token);
+            record.tokens.push(token);
             Ok(info)
         });
-        let info = made.await?;
-        tracing::info!(target: "mainspring::audit", account, token = info.id, label, "token made");
+        let info = created_token.await?;
+        tracing::info!(target: "mainspring::audit", account, token = info.id, label, "token created");
         Ok(NewToken { token, info })
     }
 
-    /// Remove a token of an account. It is refused from now on.
+    /// Removes an API token of an account. It is rejected from now on.
     ///
     /// # Errors
     ///
-    /// [`AuthError::NotFound`].
+    /// [`AuthError::NotFound`]; [`AuthError::Store`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the token may or may not have been removed.
     pub async fn remove_token(&self, account: &str, id: &str) -> Result<(), AuthError> {
         self.change(account, |record| {
             let before = record.tokens.len();

@@ -1,5 +1,5 @@
-//! Access tokens whose signature was found to be good: no other part of a request needs as much arithmetic, so it
-//! is done once.
+//! A cache of access tokens with a verified signature. Verifying is the most expensive part of a request, so it is done
+//! once per token.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use parking_lot::RwLock;
 
 use super::identity::Identity;
 
-/// How many are remembered: some 5 MB.
+/// The maximum number of cached tokens, about 5 MB.
 const REMEMBERED: usize = 8_192;
 
-/// The tokens, with what they say. Only what we have signed gets in here.
+/// The cached tokens with their identities. Only tokens that this server has signed get into the cache.
 #[derive(Debug)]
-pub(super) struct Verified(RwLock<HashMap<Box<str>, Known, RandomState>>);
+pub(super) struct Verified(RwLock<HashMap<Box<str>, CachedIdentity, RandomState>>);
 
 #[derive(Debug, Clone)]
-struct Known {
+struct CachedIdentity {
     identity: Arc<Identity>,
-    /// Of the keys that it was verified with.
+    /// The generation of the keys that verified the token.
     generation: u64,
 }
 
@@ -29,21 +29,22 @@ impl Verified {
     }
 
     pub(super) fn get(&self, token: &str, generation: u64) -> Option<Arc<Identity>> {
-        let known = self.0.read();
-        known
+        let cache = self.0.read();
+        cache
             .get(token)
-            .filter(|known| known.generation == generation)
-            .map(|known| Arc::clone(&known.identity))
+            .filter(|cached| cached.generation == generation)
+            .map(|cached| Arc::clone(&cached.identity))
     }
 
     pub(super) fn insert(&self, token: &str, identity: &Arc<Identity>, generation: u64, now: u64) {
-        let mut known = self.0.write();
-        if known.len() >= REMEMBERED {
-            known.retain(|_, known| known.generation == generation && known.identity.until > now);
+        let mut cache = self.0.write();
+        if cache.len() >= REMEMBERED {
+            cache
+                .retain(|_, cached| cached.generation == generation && cached.identity.until > now);
         }
-        if known.len() >= REMEMBERED {
-            known.clear();
+        if cache.len() >= REMEMBERED {
+            cache.clear();
         }
-        known.insert(token.into(), Known { identity: Arc::clone(identity), generation });
+        cache.insert(token.into(), CachedIdentity { identity: Arc::clone(identity), generation });
     }
 }

@@ -1,4 +1,4 @@
-//! Bodies under limits: a request's in length and time, an answer's in the time to read it.
+//! Bodies with limits: of a request, for size and time; of a response, for the time until it is read.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use super::connection_limit::Slot;
 use super::permit::Permit;
 use super::timeouts::{BodyError, Exchange, Timeouts};
 
-/// The most of an answer that is handed to a connection at once, in bytes.
+/// The maximum size of the parts in which a response is handed to a connection, in bytes.
 ///
-/// HTTP/2 holds what its windows do not let through, and says nothing of how much it sent; in parts
-/// of this size a slow reader can be told from one who does not read.
+/// HTTP/2 buffers what the window of the client does not admit, and does not report how much it has sent. With parts of
+/// this size, progress is visible, so a slow reader can be distinguished from a client that does not read.
 const PART: usize = 64 << 10;
 
-/// So much of its body may a request send before it takes a place among those that are worked on, in bytes. Those
-/// who send less wait for the rest without one, and hold no more memory than this.
+/// The number of bytes of its body that a request may send before it needs a permit. Requests with less wait for the rest
+/// without a permit, and occupy no more memory than this.
 const AHEAD: usize = 64 << 10;
 
-/// The body of a request, up to its limits.
+/// The body of a request, within its limits.
 #[derive(Debug)]
 pub(super) struct RequestBody {
     inner: Incoming,
@@ -32,9 +32,9 @@ pub(super) struct RequestBody {
     server: Arc<Server>,
     timeouts: Arc<Timeouts>,
     exchange: u64,
-    /// Of HTTP/2, where only the request's own stream ends with a body that is not read.
-    framed: bool,
-    /// Its place among those that wait for their bodies, until it has one among those that are worked on.
+    /// Whether the connection is HTTP/2, where an unread body ends only the stream of its request.
+    is_http2: bool,
+    /// The slot of a request that waits for its body, until it has a permit.
     waiting: Option<Slot>,
     ended: bool,
 }
@@ -46,21 +46,21 @@ impl RequestBody {
         timeouts: Arc<Timeouts>,
         exchange: &Exchange,
         waiting: Slot,
-        framed: bool,
+        is_http2: bool,
     ) -> Self {
         let (left, exchange) = (server.limits.max_body_bytes, exchange.id);
         let (waiting, ended) = (Some(waiting), false);
-        Self { inner, left, server, timeouts, exchange, framed, waiting, ended }
+        Self { inner, left, server, timeouts, exchange, is_http2, waiting, ended }
     }
 
-    /// It waits no longer, but is worked on, if there are not too many others.
+    /// Replaces the slot by a permit, if one is free.
     fn admit(&mut self) -> Result<(), Error> {
         if self.waiting.take().is_none() {
             return Ok(());
         }
         let Some(permit) = self.server.permit() else {
             self.timeouts.reject_body(self.exchange, BodyError::Busy);
-            return Err(Error::new("there are too many requests"));
+            return Err(Error::new("too many requests"));
         };
         self.timeouts.admit(self.exchange, permit);
         Ok(())
@@ -86,7 +86,7 @@ impl http_body::Body for RequestBody {
             return Poll::Pending;
         }
         let frame = match polled {
-            Poll::Pending => return Poll::Ready(Some(Err(Error::new("the body is late")))),
+            Poll::Pending => return Poll::Ready(Some(Err(Error::new("the body timed out")))),
             Poll::Ready(None) => {
                 self.end()?;
                 return Poll::Ready(None);
@@ -119,36 +119,36 @@ impl http_body::Body for RequestBody {
 impl Drop for RequestBody {
     fn drop(&mut self) {
         self.timeouts.end_body(self.exchange);
-        if !self.ended && !self.framed {
+        if !self.ended && !self.is_http2 {
             self.timeouts.leave_unread();
         }
         if self.waiting.take().is_some() {
-            // Nobody waits for the rest, and what is done without it can not be refused any more.
+            // The handler does not read the rest, and its request can no longer be rejected.
             self.timeouts.admit(self.exchange, Permit::new(&self.server.counts));
         }
     }
 }
 
-/// The body of an answer. Dropped when the last of it has gone to the connection, or the client left.
+/// The body of a response. Dropped when its last part was handed to the connection, or the client has disconnected.
 #[derive(Debug)]
-pub(super) struct AnswerBody {
+pub(super) struct ResponseBody {
     inner: Body,
-    /// What is left of a frame that was longer than a part.
+    /// The rest of a frame that is longer than a part.
     rest: Bytes,
-    /// Whether the exchange has been told that a part waits to be sent.
+    /// Whether the exchange has recorded that a part waits to be sent.
     sending: bool,
     exchange: Exchange,
     _watch: Option<Slot>,
 }
 
-impl AnswerBody {
+impl ResponseBody {
     pub(super) fn new(inner: Body, exchange: Exchange, watch: Option<Slot>) -> Self {
         exchange.sending(true);
         Self { inner, rest: Bytes::new(), sending: true, exchange, _watch: watch }
     }
 }
 
-impl http_body::Body for AnswerBody {
+impl http_body::Body for ResponseBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -156,7 +156,7 @@ impl http_body::Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        // To be asked for more means that what went before is on its way.
+        // A poll for more means that the previous part is being sent.
         let frame = if self.rest.is_empty() {
             let polled = Pin::new(&mut self.inner).poll_frame(cx);
             if polled.is_pending() && self.sending {

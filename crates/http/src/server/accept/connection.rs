@@ -1,4 +1,4 @@
-//! One connection: hyper, a timer for what its client owes, and the way out.
+//! One connection: hyper, the timer for its timeouts, and its shutdown.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -21,26 +21,26 @@ use super::handshake::Stream;
 use super::service::RequestService;
 #[cfg(not(feature = "tls"))]
 use super::socket::Socket;
-use super::timeouts::{Late, Timeouts};
+use super::timeouts::{ExpiredTimeout, Timeouts};
 use crate::server::Limits;
 
-/// Requests that one HTTP/2 connection may have open.
+/// The maximum number of concurrent requests of an HTTP/2 connection.
 const MAX_STREAMS: u32 = 128;
-/// What an HTTP/1 connection may buffer in each direction, in bytes: also the longest head of a request. hyper's
-/// 400 KiB times thousands of watchers who do not read would be gigabytes.
+/// The buffer of an HTTP/1 connection in each direction, in bytes. It is also the maximum size of a request head. The
+/// default of hyper, 400 KiB, would be gigabytes for thousands of subscribers that do not read.
 const BUFFER: usize = 16 << 10;
-/// The same for each stream of HTTP/2.
+/// The send buffer of an HTTP/2 stream.
 const STREAM_BUFFER: usize = 64 << 10;
-/// How much may wait in the system to be sent, in bytes. Without it a socket takes megabytes that nobody reads.
+/// The maximum of unsent bytes in the socket. Without it, the system buffers megabytes for a client that does not read.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 32 << 10;
-/// How often an HTTP/2 client is asked whether it is still there, and how long it may take to say so.
+/// The interval of HTTP/2 pings, and the time limit for their response.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15));
 
-/// How connections are spoken with.
+/// The settings of HTTP/1 and HTTP/2.
 pub(super) fn protocol() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    // No timer for HTTP/1: `Timeouts` keeps its time.
+    // No timer for HTTP/1: `Timeouts` is used instead.
     builder.http1().header_read_timeout(None).max_buf_size(BUFFER);
     builder
         .http2()
@@ -52,8 +52,8 @@ pub(super) fn protocol() -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Serve a connection until it ends. Cancelling `shutdown` makes it finish what it works on, until
-/// the drain time-out cuts it.
+/// Serves a connection until it ends. Cancelling `shutdown` makes it finish its current requests, until the drain timeout
+/// closes it.
 pub(super) async fn serve(
     server: Arc<Server>,
     stream: TcpStream,
@@ -61,13 +61,13 @@ pub(super) async fn serve(
     _slot: Slot,
     shutdown: CancellationToken,
 ) {
-    // Small answers must not wait for the client's acknowledgement of the ones before.
+    // Small responses must not wait for the acknowledgement of earlier ones.
     #[cfg(target_os = "linux")]
     if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT) {
-        tracing::debug!(%error, "cannot limit what waits to be sent");
+        tracing::debug!(%error, "cannot limit the unsent bytes of a socket");
     }
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
+        tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
     let timeouts = Arc::new(Timeouts::new());
     #[cfg(feature = "tls")]
@@ -90,18 +90,18 @@ pub(super) async fn serve(
             connection.as_mut().graceful_shutdown();
         }
         loop {
-            // How a connection broke is its client's affair; the limits log for themselves.
+            // An error of the connection is caused by the client and not logged; limits log their own errors.
             if connection.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(None);
             }
-            match poll_late(&timeouts, limits, drain, timer.as_mut(), cx) {
+            match poll_timeout(&timeouts, limits, drain, timer.as_mut(), cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(End::Late(Late::Idle)) => {
+                Poll::Ready(End::Timeout(ExpiredTimeout::Idle)) => {
                     server.counts.closed_idle.fetch_add(1, Relaxed);
                     timeouts.close(Instant::now());
                     connection.as_mut().graceful_shutdown();
                 }
-                Poll::Ready(End::Late(Late::Body(id))) => timeouts.give_up_body(id),
+                Poll::Ready(End::Timeout(ExpiredTimeout::Body(id))) => timeouts.give_up_body(id),
                 Poll::Ready(end) => return Poll::Ready(Some(end)),
             }
         }
@@ -109,39 +109,39 @@ pub(super) async fn serve(
     .await;
 
     let count = match ended {
-        Some(End::Late(Late::Head)) => &server.counts.closed_slow,
-        Some(End::Late(Late::Stalled)) => &server.counts.closed_stalled,
-        Some(End::DrainReport) => &server.cut,
+        Some(End::Timeout(ExpiredTimeout::Head)) => &server.counts.closed_slow,
+        Some(End::Timeout(ExpiredTimeout::Stalled)) => &server.counts.closed_stalled,
+        Some(End::DrainTimeout) => &server.cut,
         _ => return,
     };
     count.fetch_add(1, Relaxed);
 }
 
-/// Why a connection ends before hyper says so.
+/// Why the server closes a connection.
 #[derive(Debug, Clone, Copy)]
 enum End {
-    Late(Late),
-    DrainReport,
+    Timeout(ExpiredTimeout),
+    DrainTimeout,
 }
 
-/// How far ahead the timer may be set. What other tasks note in a `Timeouts` (those of HTTP/2 requests)
-/// is never due sooner after it is noted, so the timer need not be told of it.
+/// The maximum time for which the timer may be set. A deadline that another task records in `Timeouts` (the task of an
+/// HTTP/2 request) is at least this far away when it is recorded, so the timer fires in time without being notified.
 fn tick(limits: &Limits) -> Duration {
     let Limits { body_timeout, write_timeout, stall_timeout, idle_timeout, .. } = limits;
     *body_timeout.min(write_timeout).min(stall_timeout).min(idle_timeout)
 }
 
-/// Ready when a limit has been broken.
-fn poll_late(
+/// Ready when a timeout has expired.
+fn poll_timeout(
     timeouts: &Timeouts,
     limits: &Limits,
     drain: Option<Instant>,
     mut timer: Pin<&mut Sleep>,
     cx: &mut Context<'_>,
 ) -> Poll<End> {
-    let late = timeouts.due(limits).map(|(at, late)| (at, End::Late(late)));
-    let drained = drain.map(|at| (at, End::DrainReport));
-    let due = [late, drained].into_iter().flatten().min_by_key(|(at, _)| *at);
+    let timeout = timeouts.due(limits).map(|(at, timeout)| (at, End::Timeout(timeout)));
+    let drained = drain.map(|at| (at, End::DrainTimeout));
+    let due = [timeout, drained].into_iter().flatten().min_by_key(|(at, _)| *at);
     if let Some((at, _)) = due
         && at < timer.deadline()
     {

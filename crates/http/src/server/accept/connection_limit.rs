@@ -1,7 +1,7 @@
 //! Connection limits, total and per client address.
 //!
-//! Over HTTP/2 one connection has many requests. So those that may stay open for long, watches and requests that wait
-//! for their bodies, have limits of the same kind.
+//! One HTTP/2 connection has many requests. So requests that may stay open for long, watches and requests that wait for
+//! their bodies, have limits of the same kind.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,9 +15,9 @@ use parking_lot::Mutex;
 use crate::server::Limits;
 use crate::server::metrics::Counts;
 
-/// What a limit per client address counts.
+/// The unit that a limit per client address counts.
 ///
-/// A client that has one IPv6 address has the other 2^64 of its network too.
+/// For IPv6 it is the /64 network, because a client with one address usually has the other 2^64 of its network too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Origin {
     V4([u8; 4]),
@@ -33,17 +33,17 @@ impl From<IpAddr> for Origin {
     }
 }
 
-/// The count of the slots that are taken.
+/// Selects the count of the slots in use.
 type Open = fn(&Counts) -> &AtomicUsize;
 
-/// A limit on what is open at once, total and per client address.
+/// A limit of concurrent connections or requests, total and per client address.
 #[derive(Debug)]
 pub(super) struct ConnectionLimit {
     counts: Arc<Counts>,
     open: Open,
     max: usize,
     max_per_origin: usize,
-    taken: Mutex<HashMap<Origin, usize>>,
+    per_origin: Mutex<HashMap<Origin, usize>>,
 }
 
 /// The limit that was reached.
@@ -53,11 +53,11 @@ pub(super) enum Full {
     Address,
 }
 
-/// One of the slots of a limit; released when it is dropped.
+/// A slot of a limit; released when it is dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
     limit: Arc<ConnectionLimit>,
-    /// Only counted where there is a limit.
+    /// Set only if there is a limit per address.
     origin: Option<Origin>,
 }
 
@@ -68,11 +68,11 @@ impl ConnectionLimit {
             open,
             max: limits.max_connections,
             max_per_origin: limits.max_connections_per_address,
-            taken: Mutex::default(),
+            per_origin: Mutex::default(),
         })
     }
 
-    /// Take a slot, if one is free.
+    /// Takes a slot, if one is free.
     pub(super) fn take(self: &Arc<Self>, peer: SocketAddr) -> Result<Slot, Full> {
         let mut slot = Slot { limit: Arc::clone(self), origin: None };
         if (self.open)(&self.counts).fetch_add(1, Relaxed) >= self.max {
@@ -80,10 +80,10 @@ impl ConnectionLimit {
         }
         if self.max_per_origin > 0 {
             let origin = Origin::from(peer.ip());
-            let mut taken = self.taken.lock();
-            let count = taken.entry(origin).or_default();
+            let mut per_origin = self.per_origin.lock();
+            let count = per_origin.entry(origin).or_default();
             if *count >= self.max_per_origin {
-                drop(taken);
+                drop(per_origin);
                 return Err(Full::Address);
             }
             *count += 1;
@@ -96,7 +96,7 @@ impl ConnectionLimit {
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(origin) = self.origin
-            && let Entry::Occupied(mut count) = self.limit.taken.lock().entry(origin)
+            && let Entry::Occupied(mut count) = self.limit.per_origin.lock().entry(origin)
         {
             *count.get_mut() -= 1;
             if *count.get() == 0 {
@@ -125,25 +125,25 @@ mod tests {
     }
 
     #[test]
-    fn one_network_of_ipv6_is_one_address() {
+    fn ipv6_network_counts_as_one_address() {
         let limit = limit(10, 1);
         let first = limit.take(address("2001:db8::1")).unwrap();
         assert_eq!(limit.take(address("2001:db8::ffff:2")).unwrap_err(), Full::Address);
         let _other = limit.take(address("2001:db8:0:1::1")).unwrap();
         let _v4 = limit.take(address("192.0.2.1")).unwrap();
-        assert!(limit.take(address("::ffff:192.0.2.1")).is_err(), "the same, written as IPv6");
+        assert!(limit.take(address("::ffff:192.0.2.1")).is_err(), "an IPv4 address mapped to IPv6");
         drop(first);
         let _again = limit.take(address("2001:db8::ffff:2")).unwrap();
         assert_eq!(limit.counts.open.load(Relaxed), 3);
     }
 
     #[test]
-    fn nothing_is_remembered_of_those_who_left() {
+    fn released_slots_leave_no_entries() {
         let limit = limit(2, 2);
-        let taken = [limit.take(address("192.0.2.1")), limit.take(address("192.0.2.2"))];
+        let slots = [limit.take(address("192.0.2.1")), limit.take(address("192.0.2.2"))];
         assert_eq!(limit.take(address("192.0.2.3")).unwrap_err(), Full::Total);
-        drop(taken);
-        assert!(limit.taken.lock().is_empty());
+        drop(slots);
+        assert!(limit.per_origin.lock().is_empty());
         assert_eq!(limit.counts.open.load(Relaxed), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Connections that may be encrypted: what comes before the first request, and what it is spoken through then.
+//! Connections with or without TLS, and the TLS handshake.
 
 use std::io;
 use std::pin::Pin;
@@ -13,13 +13,13 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::Server;
-use super::rejecter::last_words;
+use super::rejecter::send_and_close;
 use super::rejections::NOT_ENCRYPTED;
 use super::socket::Socket;
 use super::timeouts::Timeouts;
 use crate::server::Tls;
 
-/// A connection as it is, or encrypted.
+/// A connection without or with TLS.
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(Socket),
@@ -27,7 +27,7 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// The connection, after the handshake if there has to be one. `None` if nothing came of that.
+    /// Returns the connection, after the handshake if TLS is enabled; `None` if the handshake failed.
     pub(super) async fn open(
         server: &Server,
         stream: TcpStream,
@@ -37,14 +37,14 @@ impl Stream {
         let Some(tls) = &server.tls else {
             return Some(Self::Plain(Socket::new(stream, Arc::clone(timeouts))));
         };
-        // Counts as a part of the first head, whose time goes on from the start of the connection.
-        let shaken = timeout(server.limits.header_timeout, shake(tls, stream, timeouts));
-        match shutdown.run_until_cancelled(shaken).await? {
+        // The handshake is within the time limit of the first request head.
+        let handshake = timeout(server.limits.header_timeout, handshake(tls, stream, timeouts));
+        match shutdown.run_until_cancelled(handshake).await? {
             Ok(Ok(stream)) => Some(Self::Encrypted(Box::new(stream))),
-            // Who just leaves, as those do who only try whether the port is open, was not closed.
+            // A client that disconnects, such as a port check, is not counted as closed by the server.
             Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => None,
             Ok(Err(error)) => {
-                tracing::debug!(%error, "no TLS handshake");
+                tracing::debug!(%error, "a TLS handshake failed");
                 server.counts.closed_handshake.fetch_add(1, Relaxed);
                 None
             }
@@ -56,22 +56,22 @@ impl Stream {
     }
 }
 
-async fn shake(
+async fn handshake(
     tls: &Tls,
     stream: TcpStream,
     timeouts: &Arc<Timeouts>,
 ) -> io::Result<TlsStream<Socket>> {
     let mut first = [0];
     stream.peek(&mut first).await?;
-    // TLS begins with 22, and every method of HTTP with a letter.
+    // A TLS record begins with 22, and an HTTP method with a letter.
     if first[0].is_ascii_uppercase() {
-        last_words(stream, NOT_ENCRYPTED).await;
-        return Err(io::Error::other("the client does not speak TLS"));
+        send_and_close(stream, NOT_ENCRYPTED).await;
+        return Err(io::Error::other("the client does not use TLS"));
     }
     tls.acceptor().accept(Socket::new(stream, Arc::clone(timeouts))).await
 }
 
-/// Do something with whichever it is.
+/// Evaluates an expression with the pinned inner stream.
 macro_rules! with {
     ($self:ident, $stream:ident => $do:expr) => {
         match $self.get_mut() {

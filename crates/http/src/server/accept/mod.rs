@@ -1,8 +1,7 @@
-//! Accepts connections, within limits, and drains them at the end.
+//! Accepts connections within limits, and drains them at shutdown.
 //!
-//! `axum::serve` has no limits and sets no timer, so this is an accept loop of its own over hyper-util.
-//! `connection_limit` limits connections, `timeouts` how long a client may take, and `service` which requests reach
-//! the routes.
+//! `axum::serve` has no limits and no timeouts, so this is an accept loop over hyper-util. `connection_limit` limits
+//! connections, `timeouts` the time that a client may take, and `service` the requests that reach the routes.
 
 mod bodies;
 mod connection;
@@ -46,22 +45,22 @@ use super::layers::Layered;
 use super::metrics::Counts;
 use super::{Limits, Metrics, ServerOptions};
 
-/// How long to wait when no connection can be accepted: some may end meanwhile.
+/// The pause after an accept error: connections may end in the meantime and release descriptors.
 const BACK_OFF: Duration = Duration::from_millis(100);
-/// How often at most to say so.
-const SAY_SO: Duration = Duration::from_secs(10);
-/// How long after the drain time-out to wait for connections to notice it.
-const LAST_CALL: Duration = Duration::from_secs(1);
+/// The minimum interval between log lines about accept errors.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+/// The time after the drain timeout for connections to close.
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
 
-/// How the connections of a server ended.
+/// The result of draining the connections of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DrainReport {
-    /// Connections that the drain time-out cut: they were still working on requests.
+    /// The number of connections that were closed by the drain timeout while they were handling requests.
     pub cut: usize,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug)]
 struct Server {
     app: Layered,
@@ -76,14 +75,15 @@ struct Server {
     security: Security,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
-    /// Connections that the drain time-out cut.
+    /// The number of connections that the drain timeout has closed.
     cut: AtomicUsize,
 }
 
-/// Where a request begins.
+/// How a request is admitted.
 #[derive(Debug)]
-enum Place {
-    Worked(Permit),
+enum Admission {
+    Permitted(Permit),
+    /// It gets its permit when its body has arrived.
     Waiting(Slot),
 }
 
@@ -93,7 +93,7 @@ impl Server {
         let limits = &options.limits;
         Self {
             app: app.into(),
-            limits: limits.clone().within_reason(),
+            limits: limits.clone().clamped(),
             protocol: connection::protocol(),
             waiting: ConnectionLimit::new(&counts, |counts| &counts.waiting, limits),
             watches: ConnectionLimit::new(&counts, |counts| &counts.streams, limits),
@@ -107,7 +107,7 @@ impl Server {
         }
     }
 
-    /// Whether a client that has said nothing yet understands an answer.
+    /// Whether a client can read a plain HTTP response before a handshake.
     fn is_plain(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_none();
@@ -119,38 +119,38 @@ impl Server {
         u64::try_from(self.limits.max_body_bytes).unwrap_or(u64::MAX)
     }
 
-    /// The right to work on a request, if there are not too many.
+    /// Takes a permit for a request, if one is free.
     fn permit(&self) -> Option<Permit> {
         Permit::take(&self.counts, self.limits.max_requests)
     }
 
-    /// A place for a request, if there is one. Who has not sent its body yet waits without a permit: else a few who
-    /// never send theirs could hold all.
-    fn place(&self, peer: SocketAddr, complete: bool) -> Option<Place> {
+    /// Admits a request, if there is capacity. A request whose body has not arrived waits without a permit: otherwise a
+    /// few clients that never send their bodies could hold all permits.
+    fn admit(&self, peer: SocketAddr, complete: bool) -> Option<Admission> {
         let permit = self.permit()?;
         if complete {
-            return Some(Place::Worked(permit));
+            return Some(Admission::Permitted(permit));
         }
         let slot = self.waiting.take(peer);
         if slot.is_err() {
             self.counts.shed.fetch_add(1, Relaxed);
         }
-        slot.ok().map(Place::Waiting)
+        slot.ok().map(Admission::Waiting)
     }
 }
 
-/// Accept connections and have `app` answer their requests, until `shutdown` is cancelled; then
-/// finish what is worked on and return.
+/// Accepts connections and serves their requests with `app`, until `shutdown` is cancelled; then finishes the current
+/// requests and returns.
 ///
-/// The listener is closed first. Connections without a request close at once; the others are told
-/// to close, finish within `drain_timeout`, or are cut. Streams are expected to end by themselves:
-/// their handlers see the same token. The metrics are kept up to date throughout.
+/// The listener is closed first. Connections without a request are closed at once; the others finish their requests
+/// within `drain_timeout`, or are closed then. Streams are expected to end by themselves: their handlers have the same
+/// token. The metrics are updated throughout.
 ///
-/// Requests have the peer's address as [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo).
+/// Requests have the address of the peer as [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo).
 ///
 /// # Cancel safety
 ///
-/// Dropping this closes the listener; connections go on until they end or `shutdown` is cancelled.
+/// If the future is dropped, the listener is closed; connections continue until they end or `shutdown` is cancelled.
 pub(crate) async fn accept(
     listener: TcpListener,
     app: impl Into<Layered>,
@@ -163,7 +163,7 @@ pub(crate) async fn accept(
     let connections = TaskTracker::new();
     let connection_limit = ConnectionLimit::new(&counts, |counts| &counts.open, limits);
     let rejecter = Rejecter::new(limits.max_connections);
-    let mut said = None;
+    let mut last_log = None;
 
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
         let (stream, peer) = match accepted {
@@ -171,7 +171,7 @@ pub(crate) async fn accept(
             Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
                 counts.accept_failed.fetch_add(1, Relaxed);
-                complain(&error, &mut said);
+                log_accept_error(&error, &mut last_log);
                 let _ = shutdown.run_until_cancelled(sleep(BACK_OFF)).await;
                 continue;
             }
@@ -179,12 +179,12 @@ pub(crate) async fn accept(
         let slot = match connection_limit.take(peer) {
             Ok(slot) => slot,
             Err(full) => {
-                let refused = match full {
+                let rejected = match full {
                     Full::Total => &counts.refused_total,
                     Full::Address => &counts.refused_address,
                 };
-                refused.fetch_add(1, Relaxed);
-                // Who waits for a handshake would not understand it, and is closed without a word.
+                rejected.fetch_add(1, Relaxed);
+                // A client that expects a TLS handshake cannot read a response, and is just disconnected.
                 if server.is_plain() {
                     rejecter.reject(stream);
                 }
@@ -192,7 +192,7 @@ pub(crate) async fn accept(
             }
         };
         counts.accepted.fetch_add(1, Relaxed);
-        // A child: to look at a token is to lock it, and connections look often.
+        // A child token per connection: checking a token locks it, and connections check it often.
         let stop = shutdown.child_token();
         let server = Arc::clone(&server);
         connections.spawn(connection::serve(server, stream, peer, slot, stop));
@@ -200,28 +200,28 @@ pub(crate) async fn accept(
 
     drop(listener);
     connections.close();
-    // Each connection keeps the time-out itself; one whose handler blocks cannot.
-    if timeout(server.limits.drain_timeout + LAST_CALL, connections.wait()).await.is_err() {
+    // Each connection applies the timeout itself, unless its handler blocks.
+    if timeout(server.limits.drain_timeout + DRAIN_GRACE, connections.wait()).await.is_err() {
         return DrainReport { cut: server.cut.load(Relaxed) + counts.open.load(Relaxed) };
     }
     DrainReport { cut: server.cut.load(Relaxed) }
 }
 
-/// Whether only the connection that was about to be accepted failed.
+/// Whether the error concerns only the connection that was about to be accepted.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-/// Log, not too often, that no connection can be accepted.
-fn complain(error: &io::Error, said: &mut Option<Instant>) {
-    if said.is_some_and(|said: Instant| said.elapsed() < SAY_SO) {
+/// Logs that no connection can be accepted, with a limited rate.
+fn log_accept_error(error: &io::Error, last_log: &mut Option<Instant>) {
+    if last_log.is_some_and(|last: Instant| last.elapsed() < LOG_INTERVAL) {
         return;
     }
-    *said = Some(Instant::now());
+    *last_log = Some(Instant::now());
     tracing::error!(
         %error,
-        "no connection can be accepted; if files are too many, raise the limit (ulimit -n) \
+        "cannot accept connections; if too many files are open, raise the limit (ulimit -n) \
          above max_connections or lower max_connections"
     );
 }

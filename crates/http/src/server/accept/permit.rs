@@ -1,22 +1,22 @@
-//! Permits of requests that are handled at once.
+//! Permits for concurrent requests.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::server::metrics::Counts;
 
-/// One of the requests that are handled at once; released when it is dropped.
+/// A permit for one request; released when it is dropped.
 #[derive(Debug)]
 pub(super) struct Permit(Arc<Counts>);
 
 impl Permit {
-    /// A permit beyond the limit.
+    /// Creates a permit regardless of the limit.
     pub(super) fn new(counts: &Arc<Counts>) -> Self {
         counts.in_flight.fetch_add(1, Relaxed);
         Self(Arc::clone(counts))
     }
 
-    /// `None`, counted, if there are `max` already.
+    /// Takes a permit. If `max` are in use, returns `None` and counts the rejection.
     pub(super) fn take(counts: &Arc<Counts>, max: usize) -> Option<Self> {
         let permit = Self(Arc::clone(counts));
         if counts.in_flight.fetch_add(1, Relaxed) < max {

@@ -14,13 +14,14 @@ use tokio::time::timeout;
 use super::rejections::NO_CONNECTION;
 use super::socket::poll_discard;
 
-/// Refused connections that are kept for a moment at once, at most. Those beyond are closed at once.
+/// The maximum number of rejected connections that are kept open for a moment. Further ones are closed at once.
 const AT_ONCE: usize = 256;
-/// Not more than one of so many that are taken: each has a descriptor, and those are counted by `max_connections`.
-const PART: usize = 8;
+/// The inverse of the fraction of `max_connections` that may be kept: each occupies a descriptor beyond that limit.
+const FRACTION: usize = 8;
+/// The minimum of that number.
 const FEW: usize = 16;
-/// How long one is kept, so that its client reads the answer: closing a socket with unread bytes
-/// resets it, and a request is mostly on its way by then.
+/// The time for which a rejected connection is kept, so that its client can read the response: closing a socket with
+/// unread bytes resets it, and usually a request has already arrived.
 const KEPT: Duration = Duration::from_millis(500);
 
 /// Rejects connections.
@@ -29,32 +30,32 @@ pub(super) struct Rejecter(Arc<Semaphore>);
 
 impl Rejecter {
     pub(super) fn new(max_connections: usize) -> Self {
-        Self(Arc::new(Semaphore::new((max_connections / PART).clamp(FEW, AT_ONCE))))
+        Self(Arc::new(Semaphore::new((max_connections / FRACTION).clamp(FEW, AT_ONCE))))
     }
 
-    /// Answer 503 and close. Never waits.
+    /// Responds 503 and closes the connection. Does not wait.
     pub(super) fn reject(&self, stream: TcpStream) {
-        if let Ok(room) = Arc::clone(&self.0).try_acquire_owned() {
+        if let Ok(permit) = Arc::clone(&self.0).try_acquire_owned() {
             tokio::spawn(async {
-                let _room = room;
-                last_words(stream, NO_CONNECTION).await;
+                let _permit = permit;
+                send_and_close(stream, NO_CONNECTION).await;
             });
         } else if let Ok(mut stream) = stream.into_std() {
-            // Most clients still get to read it.
+            // Most clients can still read it.
             let _ = stream.write(NO_CONNECTION);
         }
     }
 }
 
-/// Say something, and wait a moment until the client has read it.
-pub(super) async fn last_words(mut stream: TcpStream, words: &[u8]) {
-    let said = async {
-        let written = poll_fn(|cx| Pin::new(&mut stream).poll_write(cx, words)).await;
-        // The buffer of a new socket takes it whole, or something is wrong with it.
-        if written.is_ok_and(|length| length == words.len()) {
+/// Sends a response, and waits a moment until the client has read it.
+pub(super) async fn send_and_close(mut stream: TcpStream, response: &[u8]) {
+    let sending = async {
+        let written = poll_fn(|cx| Pin::new(&mut stream).poll_write(cx, response)).await;
+        // The empty buffer of a new socket accepts the complete response, unless the connection is broken.
+        if written.is_ok_and(|length| length == response.len()) {
             let _ = poll_fn(|cx| Pin::new(&mut stream).poll_shutdown(cx)).await;
             poll_fn(|cx| poll_discard(&mut stream, cx)).await;
         }
     };
-    let _ = timeout(KEPT, said).await;
+    let _ = timeout(KEPT, sending).await;
 }

@@ -1,36 +1,36 @@
-//! Answers that reject a connection or a request before, or instead of, a handler.
+//! Responses that reject a connection or a request before or instead of a handler.
 
 use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
 use mainspring::Error;
 
-use crate::server::answer::Failure;
+use crate::server::response::Failure;
 
-/// The answer to a connection beyond the limits.
+/// The response to a connection beyond the limits.
 pub(super) const NO_CONNECTION: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/json\r\n\
-    content-length: 74\r\n\
+    content-length: 75\r\n\
     retry-after: 1\r\n\
     x-content-type-options: nosniff\r\n\
     referrer-policy: no-referrer\r\n\
     content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n\
     connection: close\r\n\r\n\
-    {\"code\":\"busy\",\"message\":\"too many connections: close some, or try later\"}";
+    {\"code\":\"busy\",\"message\":\"too many connections; close some or retry later\"}";
 
-/// The answer to a client without encryption, where it is required.
+/// The response to a client without TLS, if it is required.
 #[cfg(feature = "tls")]
 pub(super) const NOT_ENCRYPTED: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     content-type: application/json\r\n\
-    content-length: 96\r\n\
+    content-length: 86\r\n\
     x-content-type-options: nosniff\r\n\
     referrer-policy: no-referrer\r\n\
     content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n\
     connection: close\r\n\r\n\
-    {\"code\":\"invalid_request\",\"message\":\"this port speaks TLS: ask again, with https:// in the URL\"}";
+    {\"code\":\"invalid_request\",\"message\":\"this port requires TLS; use https:// in the URL\"}";
 
 pub(super) fn busy() -> Response {
-    refusal("busy", "too many requests at once: try again after a second")
+    rejection("busy", "too many concurrent requests; retry after a second")
 }
 
 pub(super) fn too_large(max: usize) -> Response {
@@ -38,14 +38,14 @@ pub(super) fn too_large(max: usize) -> Response {
 }
 
 pub(super) fn timeout() -> Response {
-    let message = "the body did not arrive in time: send it again, faster or in smaller parts";
-    refusal("timeout", message)
+    let message = "the body did not arrive in time; send it again, faster or in smaller parts";
+    rejection("timeout", message)
 }
 
 pub(super) fn internal() -> Response {
-    refusal("internal", "the server failed on this request; its log says why")
+    rejection("internal", "the request failed in the server; its log has the cause")
 }
 
-fn refusal(code: &'static str, message: impl Into<Cow<'static, str>>) -> Response {
+fn rejection(code: &'static str, message: impl Into<Cow<'static, str>>) -> Response {
     Failure::new(code, message).into_response()
 }

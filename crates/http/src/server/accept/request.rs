@@ -1,4 +1,4 @@
-//! One request from its head to the head of its answer: it has an id, it is counted, and the log tells of it.
+//! One request from its head to the head of its response: id, metrics, log.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,30 +13,30 @@ use super::request_id::{Ids, REQUEST_ID};
 use crate::protocol::Problem;
 use crate::server::metrics::{EndpointId, Outcome};
 
-/// Lines about failures that are logged in a second. Those beyond are counted: who has to tell thousands no is busy
-/// enough without writing it down.
-const LINES: u64 = 10;
+/// The maximum number of log lines about failed requests per second. Further ones are only counted: under overload,
+/// logging each rejection would add to the load.
+const MAX_LINES: u64 = 10;
 
-/// What the requests of a server have in common.
+/// The state that all requests of a server share.
 #[derive(Debug)]
 pub(super) struct Requests {
     ids: Ids,
-    lines: Lines,
+    log_limit: LogLimit,
 }
 
 impl Requests {
     pub(super) fn new() -> Self {
-        Self { ids: Ids::new(), lines: Lines::new() }
+        Self { ids: Ids::new(), log_limit: LogLimit::new() }
     }
 }
 
-/// A request that has no answer yet.
+/// A request without a response yet.
 #[derive(Debug)]
 pub(super) struct ActiveRequest {
     began: Instant,
     endpoint: EndpointId,
     id: HeaderValue,
-    /// The origin of the page that asks, if it may read the answer.
+    /// The origin of the page that sent the request, if it may read the response.
     origin: Option<HeaderValue>,
 }
 
@@ -51,25 +51,25 @@ impl ActiveRequest {
     }
 
     pub(super) fn id(&self) -> &str {
-        // A header of visible characters.
+        // The header has only visible characters.
         self.id.to_str().unwrap_or_default()
     }
 
-    /// Around everything that is done for it, for those who want to know it all.
+    /// A span for all work on the request.
     pub(super) fn span(&self) -> Span {
         tracing::debug_span!("request", id = self.id())
     }
 
-    /// It has its answer, which gets the id, and what else every answer has.
-    pub(super) fn answered(self, server: &Server, answer: &mut Response<Body>) {
-        let status = answer.status();
-        let problem: Option<Problem> = answer.extensions_mut().remove();
+    /// Completes a request: records its metrics, logs it, and adds the headers that every response has.
+    pub(super) fn finish(self, server: &Server, response: &mut Response<Body>) {
+        let status = response.status();
+        let problem: Option<Problem> = response.extensions_mut().remove();
         let code = problem.as_ref().map(|problem| &*problem.code);
         let took = self.began.elapsed();
         let endpoint = server.metrics.endpoint(self.endpoint);
         endpoint.record(Outcome::of(status, code), took);
         let failed = status.is_server_error() && !endpoint.is_check;
-        if !failed || !self.warn(server, status.as_u16(), problem.as_ref(), took) {
+        if !failed || self.warn(server, status.as_u16(), problem.as_ref(), took).is_none() {
             tracing::debug!(
                 id = self.id(),
                 method = endpoint.method,
@@ -77,16 +77,16 @@ impl ActiveRequest {
                 status = status.as_u16(),
                 micros = took.as_micros() as u64,
                 code,
-                "answered"
+                "request finished"
             );
         }
-        server.app.finish(self.origin, answer);
-        let headers = answer.headers_mut();
+        server.app.finish(self.origin, response);
+        let headers = response.headers_mut();
         server.security.add_to(headers);
         headers.insert(REQUEST_ID, self.id);
     }
 
-    /// Log that it failed, unless there are too many that do.
+    /// Logs a failed request, unless the rate is too high. Returns whether it was logged.
     #[cold]
     fn warn(
         &self,
@@ -94,12 +94,12 @@ impl ActiveRequest {
         status: u16,
         problem: Option<&Problem>,
         took: Duration,
-    ) -> bool {
-        let Some(unsaid) = server.requests.lines.take() else { return false };
+    ) -> Option<()> {
+        let suppressed = server.requests.log_limit.take()?;
         let endpoint = server.metrics.endpoint(self.endpoint);
         let code = problem.map_or("other", |problem| &problem.code);
         let error = problem.map_or("", |problem| &problem.message);
-        let unsaid = (unsaid > 0).then_some(unsaid);
+        let suppressed = (suppressed > 0).then_some(suppressed);
         macro_rules! log {
             ($level:ident) => {
                 tracing::$level!(
@@ -110,48 +110,48 @@ impl ActiveRequest {
                     micros = took.as_micros() as u64,
                     code,
                     error,
-                    unsaid,
-                    "a request failed"
+                    suppressed,
+                    "request failed"
                 )
             };
         }
-        // What passes by itself, or is for its client to mend, is no fault.
+        // Conditions that pass by themselves, or that the client can resolve, are warnings.
         match code {
             "busy" | "shutting_down" | "recovering" | "storage_full" | "memory_limit" => log!(warn),
             _ => log!(error),
         }
-        true
+        Some(())
     }
 }
 
-/// So many lines in a second.
+/// A limit of log lines per second.
 #[derive(Debug)]
-struct Lines {
+struct LogLimit {
     began: Instant,
     second: AtomicU64,
-    said: AtomicU64,
-    unsaid: AtomicU64,
+    logged: AtomicU64,
+    suppressed: AtomicU64,
 }
 
-impl Lines {
+impl LogLimit {
     fn new() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { began: Instant::now(), second: zero(), said: zero(), unsaid: zero() }
+        Self { began: Instant::now(), second: zero(), logged: zero(), suppressed: zero() }
     }
 
-    /// The right to a line, and how many were not said before it.
+    /// Takes the permission for one line, with the number of lines that were suppressed before it.
     fn take(&self) -> Option<u64> {
         self.take_at(self.began.elapsed().as_secs())
     }
 
     fn take_at(&self, second: u64) -> Option<u64> {
         if self.second.swap(second, Relaxed) != second {
-            self.said.store(0, Relaxed);
+            self.logged.store(0, Relaxed);
         }
-        if self.said.fetch_add(1, Relaxed) < LINES {
-            return Some(self.unsaid.swap(0, Relaxed));
+        if self.logged.fetch_add(1, Relaxed) < MAX_LINES {
+            return Some(self.suppressed.swap(0, Relaxed));
         }
-        self.unsaid.fetch_add(1, Relaxed);
+        self.suppressed.fetch_add(1, Relaxed);
         None
     }
 }
@@ -161,11 +161,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_of_failures_is_counted_and_not_written() {
-        let lines = Lines::new();
-        let said = (0..25).filter_map(|_| lines.take_at(7)).collect::<Vec<_>>();
-        assert_eq!(said, [0; 10]);
-        assert_eq!(lines.take_at(8), Some(15));
-        assert_eq!(lines.take_at(8), Some(0));
+    fn log_lines_beyond_the_limit_are_counted() {
+        let limit = LogLimit::new();
+        let logged = (0..25).filter_map(|_| limit.take_at(7)).collect::<Vec<_>>();
+        assert_eq!(logged, [0; 10]);
+        assert_eq!(limit.take_at(8), Some(15));
+        assert_eq!(limit.take_at(8), Some(0));
     }
 }

@@ -1,4 +1,4 @@
-//! What every answer tells browsers, so that no page can make more of it than it is.
+//! Security headers of every response.
 
 use axum::http::header::{
     CONTENT_SECURITY_POLICY, Entry, HeaderName, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
@@ -10,16 +10,16 @@ use crate::server::ServerOptions;
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Nothing that is answered is a page, but for those that have a policy of their own.
+/// For all responses that are not pages with a policy of their own.
 const NO_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// For a year.
 const ALWAYS_ENCRYPTED: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// What the answers of a server have in common.
+/// The security headers of a server.
 #[derive(Debug)]
 pub(super) struct Security {
     is_encrypted: bool,
-    /// Pages of other origins may have the answers.
+    /// Whether pages of other origins may read the responses.
     is_shared: bool,
 }
 

@@ -1,7 +1,7 @@
-//! What stands between a connection and the routes: as little as the limits allow.
+//! The service between a connection and the routes: permits, limits, panics.
 //!
-//! One service by hand in place of a stack of layers: those of tower-http box the body once each,
-//! and a permit must go with the body of the answer. This one costs one allocation a request.
+//! It is one hand-written service instead of a stack of layers: each layer of tower-http boxes the body, and the permit
+//! must live as long as the body of the response. This one costs one allocation per request.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,13 +20,13 @@ use mainspring::internal::catch_panic;
 use tower::Service;
 use tracing::Instrument;
 
-use super::bodies::{AnswerBody, RequestBody};
+use super::bodies::{RequestBody, ResponseBody};
 use super::rejections;
 use super::request::ActiveRequest;
 use super::timeouts::{BodyError, Exchange, Timeouts};
-use super::{Place, Server};
+use super::{Admission, Server};
 
-/// Answers the requests of one connection.
+/// Serves the requests of one connection.
 #[derive(Debug)]
 pub(super) struct RequestService {
     pub(super) server: Arc<Server>,
@@ -34,129 +34,138 @@ pub(super) struct RequestService {
     pub(super) peer: SocketAddr,
 }
 
-type Answer = Pin<Box<dyn Future<Output = Result<Response<AnswerBody>, Infallible>> + Send>>;
+type ResponseFuture =
+    Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
 
 impl hyper::service::Service<Request<Incoming>> for RequestService {
-    type Response = Response<AnswerBody>;
+    type Response = Response<ResponseBody>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = ResponseFuture;
 
-    fn call(&self, request: Request<Incoming>) -> Answer {
+    fn call(&self, request: Request<Incoming>) -> ResponseFuture {
         let active = ActiveRequest::new(&self.server, &request);
-        let framed = request.version() == Version::HTTP_2;
-        let exchange = self.timeouts.begin(framed);
+        let is_http2 = request.version() == Version::HTTP_2;
+        let exchange = self.timeouts.begin(is_http2);
         let complete = request.body().is_end_stream();
         if !complete && request.body().size_hint().lower() > self.server.max_body() {
             self.server.counts.too_large.fetch_add(1, Relaxed);
-            let answer = rejections::too_large(self.server.limits.max_body_bytes);
-            let answer = last(answer, &self.timeouts, framed);
-            return at_once(&self.server, active, answer, exchange);
+            let response = rejections::too_large(self.server.limits.max_body_bytes);
+            let response = close_after(response, &self.timeouts, is_http2);
+            return respond_without_handler(&self.server, active, response, exchange);
         }
-        let Some(place) = self.server.place(self.peer, complete) else {
-            // Not the last: hyper drops a short body, and connecting anew would cost more.
-            if !complete && !framed {
+        let Some(admission) = self.server.admit(self.peer, complete) else {
+            // The connection is kept: hyper discards a short body, and reconnecting would cost more.
+            if !complete && !is_http2 {
                 self.timeouts.leave_unread();
             }
-            return at_once(&self.server, active, rejections::busy(), exchange);
+            return respond_without_handler(&self.server, active, rejections::busy(), exchange);
         };
         let (mut head, body) = request.into_parts();
         head.extensions.insert(ConnectInfo(self.peer));
         let (server, timeouts) = (Arc::clone(&self.server), Arc::clone(&self.timeouts));
-        let body = match place {
-            Place::Worked(permit) => {
+        let body = match admission {
+            Admission::Permitted(permit) => {
                 timeouts.admit(exchange.id, permit);
                 Body::empty()
             }
-            Place::Waiting(slot) => {
+            Admission::Waiting(slot) => {
                 let (server, timeouts) = (Arc::clone(&server), Arc::clone(&timeouts));
-                Body::new(RequestBody::new(body, server, timeouts, &exchange, slot, framed))
+                Body::new(RequestBody::new(body, server, timeouts, &exchange, slot, is_http2))
             }
         };
         let mut request = Request::from_parts(head, body);
         if !complete {
-            // axum's own limit of 2 MB would else stand in front of a longer one that is configured.
+            // Disables the limit of axum, 2 MB, which could be smaller than the configured one.
             DefaultBodyLimit::disable().apply(&mut request);
         }
         let span = active.span();
-        Box::pin(answer(server, timeouts, self.peer, active, request, exchange).instrument(span))
+        Box::pin(respond(server, timeouts, self.peer, active, request, exchange).instrument(span))
     }
 }
 
-/// An answer without a handler.
-fn at_once(
+/// Completes a request without calling a handler.
+fn respond_without_handler(
     server: &Server,
     active: ActiveRequest,
-    mut answer: Response<Body>,
+    mut response: Response<Body>,
     exchange: Exchange,
-) -> Answer {
-    active.answered(server, &mut answer);
-    let answer = answer.map(|body| AnswerBody::new(body, exchange, None));
-    Box::pin(std::future::ready(Ok(answer)))
+) -> ResponseFuture {
+    active.finish(server, &mut response);
+    let response = response.map(|body| ResponseBody::new(body, exchange, None));
+    Box::pin(std::future::ready(Ok(response)))
 }
 
-/// The last answer of a connection, for the rest of a body will not be read. Not so of an HTTP/2
-/// connection, where only the request's own stream ends.
-fn last(mut answer: Response<Body>, timeouts: &Timeouts, framed: bool) -> Response<Body> {
-    if !framed {
+/// Makes a response the last one of its connection, because the rest of the request body is not read. On HTTP/2 only the
+/// stream of the request ends.
+fn close_after(
+    mut response: Response<Body>,
+    timeouts: &Timeouts,
+    is_http2: bool,
+) -> Response<Body> {
+    if !is_http2 {
         timeouts.leave_unread();
-        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    answer
+    response
 }
 
-/// What the routes answer, unless they panic or the body broke a limit.
-async fn answer(
+/// Calls the routes, and replaces their response after a panic or if the body exceeded a limit.
+async fn respond(
     server: Arc<Server>,
     timeouts: Arc<Timeouts>,
     peer: SocketAddr,
     active: ActiveRequest,
     request: Request<Body>,
     exchange: Exchange,
-) -> Result<Response<AnswerBody>, Infallible> {
-    let bodied = !request.body().is_end_stream();
+) -> Result<Response<ResponseBody>, Infallible> {
+    let has_body = !request.body().is_end_stream();
     let version = request.version();
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let mut app = server.app.router_for(&request);
-    // Also what the router does before its first await is under `catch`.
+    // The call itself is inside, because the router may panic before its first await.
     let routed = catch_panic(async move { app_call(&mut app, request).await }).await;
-    let mut answer = match routed {
-        Ok(answer) => answer,
-        Err(words) => panicked(&server, &active, &method, &uri, &words),
+    let mut response = match routed {
+        Ok(response) => response,
+        Err(message) => panicked(&server, &active, &method, &uri, &message),
     };
-    if bodied && let Some(fault) = exchange.fault() {
-        let framed = version == Version::HTTP_2;
-        answer = match fault {
+    if has_body && let Some(error) = exchange.body_error() {
+        let is_http2 = version == Version::HTTP_2;
+        response = match error {
             BodyError::Busy => rejections::busy(),
             BodyError::TooLarge => {
                 server.counts.too_large.fetch_add(1, Relaxed);
-                last(rejections::too_large(server.limits.max_body_bytes), &timeouts, framed)
+                close_after(
+                    rejections::too_large(server.limits.max_body_bytes),
+                    &timeouts,
+                    is_http2,
+                )
             }
-            BodyError::Late => {
+            BodyError::TimedOut => {
                 server.counts.timed_out.fetch_add(1, Relaxed);
-                last(rejections::timeout(), &timeouts, framed)
+                close_after(rejections::timeout(), &timeouts, is_http2)
             }
         };
     }
     let mut watch = None;
-    if is_stream(&answer) {
+    if is_stream(&response) {
         match server.watches.take(peer) {
             Ok(slot) => {
-                exchange.stream();
+                exchange.begin_stream();
                 watch = Some(slot);
             }
             Err(_) => {
                 server.counts.shed.fetch_add(1, Relaxed);
-                answer = rejections::busy();
+                response = rejections::busy();
             }
         }
     }
-    active.answered(&server, &mut answer);
-    Ok(answer.map(|body| AnswerBody::new(body, exchange, watch)))
+    active.finish(&server, &mut response);
+    Ok(response.map(|body| ResponseBody::new(body, exchange, watch)))
 }
 
 async fn app_call(app: &mut Router, request: Request<Body>) -> Response<Body> {
     match app.call(request).await {
-        Ok(answer) => answer,
+        Ok(response) => response,
         Err(never) => match never {},
     }
 }
@@ -166,15 +175,15 @@ fn panicked(
     active: &ActiveRequest,
     method: &Method,
     uri: &Uri,
-    words: &str,
+    message: &str,
 ) -> Response<Body> {
     server.counts.panicked.fetch_add(1, Relaxed);
-    // Not the query: it may hold what should not be in a log.
-    tracing::error!(id = active.id(), %method, path = uri.path(), panic = words, "a handler panicked");
+    // Without the query, which may contain confidential data.
+    tracing::error!(id = active.id(), %method, path = uri.path(), panic = message, "a handler panicked");
     rejections::internal()
 }
 
-fn is_stream(answer: &Response<Body>) -> bool {
-    let kind = answer.headers().get(CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+fn is_stream(response: &Response<Body>) -> bool {
+    let content_type = response.headers().get(CONTENT_TYPE);
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
 }

@@ -1,4 +1,4 @@
-//! A socket that notes when its client sends, stops reading, and is still sending at the end.
+//! A socket that records received data and blocked writes, and lingers when it is closed.
 
 use std::io;
 use std::pin::Pin;
@@ -23,8 +23,8 @@ impl Socket {
         Self { stream, timeouts, blocked: false, shut: false }
     }
 
-    /// Keep account of what a write came to. Any byte that is taken is progress.
-    fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Records the result of a write. Any byte that is accepted is progress.
+    fn record_write(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if self.blocked != written.is_pending() {
             self.blocked = written.is_pending();
             self.timeouts.blocked(self.blocked);
@@ -55,7 +55,7 @@ impl AsyncWrite for Socket {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.wrote(written)
+        self.record_write(written)
     }
 
     fn poll_write_vectored(
@@ -64,7 +64,7 @@ impl AsyncWrite for Socket {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.wrote(written)
+        self.record_write(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -87,10 +87,10 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// Read and forget until the client has sent all it wants to.
+/// Reads and discards until the client has closed its side.
 pub(super) fn poll_discard(stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<()> {
     let mut waste = [0; 4096];
-    // Not more in one go: a fast sender would keep the timer that ends this from being looked at.
+    // Yields after a while: a fast sender would otherwise keep the timer that ends this from being polled.
     for _ in 0..16 {
         let mut buf = ReadBuf::new(&mut waste);
         match ready!(Pin::new(&mut *stream).poll_read(cx, &mut buf)) {

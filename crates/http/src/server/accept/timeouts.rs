@@ -1,9 +1,9 @@
 //! Timeout state of one connection.
 //!
-//! hyper has one time limit, for the head of a request; it counts idle time too, allocates a timer
-//! for each request, and begins only once the version is known, after up to 24 bytes. So nothing of
-//! it is used. The socket, the service and the bodies record here what they wait for, and the
-//! connection has one timer, which is moved only when something is due earlier than it rings.
+//! hyper has one timeout, for the head of a request. It includes idle time, allocates a timer for each request, and begins
+//! only when the protocol version is known, after up to 24 bytes. So it is not used. The socket, the service and the
+//! bodies record here what they wait for, and the connection has one timer, which is moved only if a deadline is earlier
+//! than it.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -15,24 +15,24 @@ use tokio::time::Instant;
 use super::permit::Permit;
 use crate::server::Limits;
 
-/// How long a connection that was told to close may take to do so when nothing is asked of it.
+/// The time within which a closing connection without requests must end.
 const CLOSING: Duration = Duration::from_secs(1);
-/// How long a connection is read from after the last answer, so that a client that is still sending
-/// gets to read it: closing a socket with unread bytes would reset it.
+/// The time for which a connection is read after the last response, so that a client that is still sending can read it:
+/// closing a socket with unread bytes would reset it.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// A timeout that expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Late {
-    /// The body of this request is not there yet.
+pub(super) enum ExpiredTimeout {
+    /// The body of this request has not arrived.
     Body(u64),
-    /// No request for too long: say goodbye.
+    /// There was no request for too long. The connection is closed gracefully.
     Idle,
-    /// The head of a request is not there yet.
+    /// The head of a request has not arrived.
     Head,
-    /// An answer is not read.
+    /// A response is not read.
     Stalled,
-    /// It was told to close and did not.
+    /// The connection did not end after it was asked to close.
     Closing,
 }
 
@@ -44,15 +44,15 @@ pub(super) struct Timeouts(Mutex<State>);
 struct State {
     exchanges: Vec<Progress>,
     next_id: u64,
-    /// Since when a head is being sent, while no request is worked on.
+    /// The time since which a head is being received, while no request is handled.
     head: Option<Instant>,
-    /// Since when there has been neither a request nor anything to write.
+    /// The time since which there has been neither a request nor anything to write.
     idle: Instant,
-    /// HTTP/2 sends frames between requests; they begin no head.
-    framed: bool,
-    /// Since when the socket takes no bytes.
+    /// Whether the connection is HTTP/2, whose frames between requests do not begin a head.
+    is_http2: bool,
+    /// The time since which the socket accepts no bytes.
     blocked: Option<Instant>,
-    /// When it has been told to close.
+    /// The time at which the connection was asked to close.
     closing: Option<Instant>,
     unread: bool,
     lingering: Option<Instant>,
@@ -61,18 +61,18 @@ struct State {
 #[derive(Debug)]
 struct Progress {
     id: u64,
-    /// Since when the rest of the body is waited for, and who waits.
+    /// The time since which the rest of the body is awaited, and the waker of its reader.
     body: Option<(Instant, Waker)>,
-    fault: Option<BodyError>,
-    /// Its right to be worked on, once it has it. That of a stream is given back when it begins.
+    body_error: Option<BodyError>,
+    /// The permit, once the request has it. A stream releases it when it begins.
     permit: Option<Permit>,
-    /// Since when a part of the answer waits to be sent.
+    /// The time since which a part of the response waits to be sent.
     sending: Option<Instant>,
-    stream: bool,
+    is_stream: bool,
 }
 
 impl Timeouts {
-    /// Of a connection that begins now.
+    /// The state of a connection that begins now.
     pub(super) fn new() -> Self {
         let now = Instant::now();
         Self(Mutex::new(State {
@@ -80,7 +80,7 @@ impl Timeouts {
             next_id: 0,
             head: Some(now),
             idle: now,
-            framed: false,
+            is_http2: false,
             blocked: None,
             closing: None,
             unread: false,
@@ -88,15 +88,15 @@ impl Timeouts {
         }))
     }
 
-    /// The client has sent something.
+    /// Records that the client has sent data.
     pub(super) fn read(&self) {
         let mut state = self.0.lock();
-        if state.exchanges.is_empty() && state.head.is_none() && !state.framed {
+        if state.exchanges.is_empty() && state.head.is_none() && !state.is_http2 {
             state.head = Some(Instant::now());
         }
     }
 
-    /// The socket takes no bytes, or takes them again.
+    /// Records whether the socket accepts bytes.
     pub(super) fn blocked(&self, blocked: bool) {
         let now = Instant::now();
         let mut state = self.0.lock();
@@ -104,31 +104,31 @@ impl Timeouts {
         state.idle = now;
     }
 
-    /// A request has arrived, at least its head.
-    pub(super) fn begin(self: &Arc<Self>, framed: bool) -> Exchange {
+    /// Records that the head of a request has arrived.
+    pub(super) fn begin(self: &Arc<Self>, is_http2: bool) -> Exchange {
         let mut state = self.0.lock();
         let id = state.next_id;
         state.next_id += 1;
         state.head = None;
-        state.framed = framed;
-        // Whatever was left of the one before has been read to get here.
+        state.is_http2 = is_http2;
+        // The rest of the previous request has been read before this one.
         state.unread = false;
-        let (body, fault, permit, sending, stream) = (None, None, None, None, false);
-        state.exchanges.push(Progress { id, body, fault, permit, sending, stream });
+        let (body, body_error, permit, sending, is_stream) = (None, None, None, None, false);
+        state.exchanges.push(Progress { id, body, body_error, permit, sending, is_stream });
         Exchange { timeouts: Arc::clone(self), id }
     }
 
-    /// It has been told to close, or told so before.
+    /// Records that the connection was asked to close, unless it was before.
     pub(super) fn close(&self, now: Instant) {
         self.0.lock().closing.get_or_insert(now);
     }
 
-    /// The connection ends before all of a request has been read.
+    /// Records that the connection ends before a request was read completely.
     pub(super) fn leave_unread(&self) {
         self.0.lock().unread = true;
     }
 
-    /// Whether to go on reading after the last answer.
+    /// Whether to continue reading after the last response.
     pub(super) fn linger(&self) -> bool {
         let mut state = self.0.lock();
         if state.unread {
@@ -137,44 +137,44 @@ impl Timeouts {
         state.unread
     }
 
-    /// The next time limit that the client may break.
-    pub(super) fn due(&self, limits: &Limits) -> Option<(Instant, Late)> {
+    /// Returns the next timeout and its deadline.
+    pub(super) fn due(&self, limits: &Limits) -> Option<(Instant, ExpiredTimeout)> {
         let state = self.0.lock();
-        let patience = |stream| if stream { limits.stall_timeout } else { limits.write_timeout };
-        let mut due: Option<(Instant, Late)> = None;
-        let mut at = |instant: Instant, late| {
+        let write_limit = |stream| if stream { limits.stall_timeout } else { limits.write_timeout };
+        let mut due: Option<(Instant, ExpiredTimeout)> = None;
+        let mut at = |instant: Instant, timeout| {
             if due.is_none_or(|(earliest, _)| instant < earliest) {
-                due = Some((instant, late));
+                due = Some((instant, timeout));
             }
         };
         for exchange in &state.exchanges {
             if let Some((since, _)) = exchange.body {
-                at(since + limits.body_timeout, Late::Body(exchange.id));
+                at(since + limits.body_timeout, ExpiredTimeout::Body(exchange.id));
             }
             if let Some(since) = exchange.sending {
-                at(since + patience(exchange.stream), Late::Stalled);
+                at(since + write_limit(exchange.is_stream), ExpiredTimeout::Stalled);
             }
         }
         if let Some(since) = state.lingering {
-            at(since + LINGER, Late::Closing);
+            at(since + LINGER, ExpiredTimeout::Closing);
         } else if let Some(since) = state.blocked {
-            let stream = state.exchanges.iter().any(|exchange| exchange.stream);
-            at(since + patience(stream), Late::Stalled);
+            let is_stream = state.exchanges.iter().any(|exchange| exchange.is_stream);
+            at(since + write_limit(is_stream), ExpiredTimeout::Stalled);
         } else if state.exchanges.is_empty() {
             match (state.closing, state.head) {
-                (Some(since), _) => at(since.max(state.idle) + CLOSING, Late::Closing),
-                (None, Some(since)) => at(since + limits.header_timeout, Late::Head),
-                (None, None) => at(state.idle + limits.idle_timeout, Late::Idle),
+                (Some(since), _) => at(since.max(state.idle) + CLOSING, ExpiredTimeout::Closing),
+                (None, Some(since)) => at(since + limits.header_timeout, ExpiredTimeout::Head),
+                (None, None) => at(state.idle + limits.idle_timeout, ExpiredTimeout::Idle),
             }
         }
         due
     }
 
-    /// Wake the reader of a body that is late.
+    /// Fails the body of a request after its timeout, and wakes its reader.
     pub(super) fn give_up_body(&self, id: u64) {
         let mut state = self.0.lock();
         let waiting = state.exchange(id).and_then(|exchange| {
-            exchange.fault.get_or_insert(BodyError::Late);
+            exchange.body_error.get_or_insert(BodyError::TimedOut);
             exchange.body.take()
         });
         drop(state);
@@ -183,33 +183,33 @@ impl Timeouts {
         }
     }
 
-    /// The body of a request is waited for. False: it is late.
+    /// Records that the body of a request is awaited. Returns false if it has timed out.
     pub(super) fn await_body(&self, id: u64, waker: &Waker) -> bool {
         let mut state = self.0.lock();
         let Some(exchange) = state.exchange(id) else { return true };
         match &mut exchange.body {
-            _ if exchange.fault == Some(BodyError::Late) => return false,
+            _ if exchange.body_error == Some(BodyError::TimedOut) => return false,
             Some((_, waiting)) => waiting.clone_from(waker),
             None => exchange.body = Some((Instant::now(), waker.clone())),
         }
         true
     }
 
-    /// The body of a request is complete, or no longer read.
+    /// Records that the body of a request is complete, or no longer read.
     pub(super) fn end_body(&self, id: u64) {
         if let Some(exchange) = self.0.lock().exchange(id) {
             exchange.body = None;
         }
     }
 
-    /// The body of a request is rejected for this reason.
-    pub(super) fn reject_body(&self, id: u64, fault: BodyError) {
+    /// Rejects the body of a request.
+    pub(super) fn reject_body(&self, id: u64, error: BodyError) {
         if let Some(exchange) = self.0.lock().exchange(id) {
-            exchange.fault = Some(fault);
+            exchange.body_error = Some(error);
         }
     }
 
-    /// A request is worked on from now, until its answer has gone.
+    /// Gives a request its permit, until its response is sent.
     pub(super) fn admit(&self, id: u64, permit: Permit) {
         if let Some(exchange) = self.0.lock().exchange(id) {
             exchange.permit = Some(permit);
@@ -223,7 +223,7 @@ impl State {
     }
 }
 
-/// One request and its answer; over when it is dropped.
+/// One request and its response; ends when it is dropped.
 #[derive(Debug)]
 pub(super) struct Exchange {
     timeouts: Arc<Timeouts>,
@@ -233,27 +233,27 @@ pub(super) struct Exchange {
 /// Why the body of a request was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyError {
-    Late,
+    TimedOut,
     TooLarge,
-    /// Too many others were worked on when it was there.
+    /// No permit was free when the body had arrived.
     Busy,
 }
 
 impl Exchange {
-    /// What was wrong with the body of the request, as far as it has been read.
-    pub(super) fn fault(&self) -> Option<BodyError> {
-        self.timeouts.0.lock().exchange(self.id)?.fault
+    /// Returns the error of the body, as far as it has been read.
+    pub(super) fn body_error(&self) -> Option<BodyError> {
+        self.timeouts.0.lock().exchange(self.id)?.body_error
     }
 
-    /// The answer is a stream, which may stay open for long: there may be more of them than requests.
-    pub(super) fn stream(&self) {
+    /// Records that the response is a stream, which may stay open for long and needs no permit.
+    pub(super) fn begin_stream(&self) {
         if let Some(exchange) = self.timeouts.0.lock().exchange(self.id) {
-            exchange.stream = true;
+            exchange.is_stream = true;
             exchange.permit = None;
         }
     }
 
-    /// A part of the answer waits to be sent, or none does.
+    /// Records whether a part of the response waits to be sent.
     pub(super) fn sending(&self, sending: bool) {
         let now = sending.then(Instant::now);
         if let Some(exchange) = self.timeouts.0.lock().exchange(self.id) {

@@ -1,4 +1,4 @@
-//! Bodies with secrets: what is wrong with them is said without repeating them.
+//! Bodies with secrets, whose errors do not repeat them.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,55 +11,56 @@ use axum::response::Response;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::server::answer::{Failure, json};
 use crate::server::app::App;
-use crate::server::extract::Whole;
+use crate::server::extract::FullBody;
+use crate::server::response::{Failure, json};
 
-/// A body of JSON.
-pub(in crate::server) struct Sealed<B>(pub(super) B);
+/// A body of JSON. Its errors do not contain values of the body.
+pub(in crate::server) struct SecretBody<B>(pub(super) B);
 
-impl<T: Send + Sync + 'static, B: DeserializeOwned> FromRequest<Arc<App<T>>> for Sealed<B> {
+impl<T: Send + Sync + 'static, B: DeserializeOwned> FromRequest<Arc<App<T>>> for SecretBody<B> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App<T>>) -> Result<Self, Failure> {
-        let Whole(body) = Whole::from_request(request, app).await?;
-        // serde's own words may quote a password; where it is says enough.
+        let FullBody(body) = FullBody::from_request(request, app).await?;
+        // The message of serde may quote a password, so only the position is reported.
         let body = if body.is_empty() { &b"{}"[..] } else { &body[..] };
         serde_json::from_slice(body).map(Self).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            let what = if error.is_data() { "is not what this path takes" } else { "is no JSON" };
-            let message = format!("the body {what}, at line {line}, column {column}: see /docs");
+            let what =
+                if error.is_data() { "has an unexpected member or type" } else { "is not JSON" };
+            let message = format!("the body {what} at line {line}, column {column}; see /docs");
             Failure::new("invalid_json", message)
         })
     }
 }
 
-/// Where a request comes from.
-pub(in crate::server) struct From(pub(super) IpAddr);
+/// The address of the client.
+pub(in crate::server) struct ClientAddress(pub(super) IpAddr);
 
-impl<S: Send + Sync> FromRequestParts<S> for From {
+impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        // A service that does not say counts as one place.
+        // In a service that does not provide addresses, all clients share one.
         Ok(Self(peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip())))
     }
 }
 
-/// Do all of it, also if whoever asked does not wait for it: what is done is to be in the audit log.
-pub(super) async fn whole(
+/// Runs the work to its end even if the client disconnects, so that every change gets into the audit log.
+pub(super) async fn run_to_completion(
     work: impl Future<Output = Result<Response, Failure>> + Send + 'static,
 ) -> Result<Response, Failure> {
     tokio::spawn(work).await.unwrap_or_else(|error| {
         tracing::error!(%error, "a request about accounts failed");
-        Err(Failure::new("internal", "the server failed on this request; its log says why"))
+        Err(Failure::new("internal", "the request failed in the server; its log has the cause"))
     })
 }
 
-/// An answer that nobody may keep.
+/// A response of JSON that must not be cached.
 pub(super) fn uncached(body: &impl Serialize) -> Result<Response, Failure> {
-    let mut answer = json(serde_json::to_vec(body)?);
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(answer)
+    let mut response = json(serde_json::to_vec(body)?);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }

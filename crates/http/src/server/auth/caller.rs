@@ -1,4 +1,4 @@
-//! The caller of a request, and what it may do.
+//! The caller of a request, its rights, and the audit of its writes.
 
 use std::borrow::{Borrow, Cow};
 use std::pin::Pin;
@@ -12,17 +12,17 @@ use mainspring::{Key, Write};
 
 use crate::auth::{Auth, Grant, Right};
 use crate::protocol::Problem;
-use crate::server::answer::Failure;
 use crate::server::app::App;
 use crate::server::extract::header;
+use crate::server::response::Failure;
 
-/// The caller of a request; without accounts, it may do everything.
+/// The caller of a request. Without accounts, it has all rights.
 #[derive(Debug, Clone, Default)]
 pub(in crate::server) struct Caller(Option<Grant>);
 
 impl Caller {
-    /// Authenticate the caller, once per request.
-    pub(in crate::server) fn of<T>(
+    /// Authenticates the caller, once per request.
+    pub(in crate::server) fn authenticate<T>(
         headers: &HeaderMap,
         extensions: &mut Extensions,
         app: &App<T>,
@@ -37,40 +37,44 @@ impl Caller {
         Ok(caller)
     }
 
+    /// Checks a right.
+    ///
     /// # Errors
     ///
-    /// If its role does not include this right.
-    pub(in crate::server) fn needs(&self, right: Right) -> Result<(), Failure> {
-        self.0.as_ref().map_or(Ok(()), |grant| Ok(grant.needs(right)?))
+    /// If the access of the caller does not include this right.
+    pub(in crate::server) fn require(&self, right: Right) -> Result<(), Failure> {
+        self.0.as_ref().map_or(Ok(()), |grant| Ok(grant.require(right)?))
     }
 
+    /// Checks a key.
+    ///
     /// # Errors
     ///
-    /// If it may not touch this key, whether it is there or not.
-    pub(in crate::server) fn needs_key(&self, key: &str) -> Result<(), Failure> {
-        self.0.as_ref().map_or(Ok(()), |grant| Ok(grant.needs_key(key)?))
+    /// If the caller may not access this key, whether it is present or not.
+    pub(in crate::server) fn require_key(&self, key: &str) -> Result<(), Failure> {
+        self.0.as_ref().map_or(Ok(()), |grant| Ok(grant.require_key(key)?))
     }
 
-    /// The keys that are asked for, as far as they are allowed.
+    /// Returns the part of the requested prefix that is allowed.
     pub(in crate::server) fn narrow<'a>(
         &self,
-        asked: Cow<'a, str>,
+        requested: Cow<'a, str>,
     ) -> Result<Cow<'a, str>, Failure> {
-        let Some(grant) = &self.0 else { return Ok(asked) };
-        let narrow = grant.narrow(&asked)?;
-        Ok(if narrow == asked { asked } else { Cow::Owned(narrow.to_owned()) })
+        let Some(grant) = &self.0 else { return Ok(requested) };
+        let narrow = grant.narrow(&requested)?;
+        Ok(if narrow == requested { requested } else { Cow::Owned(narrow.to_owned()) })
     }
 
-    /// Whether there are keys that it may not touch.
-    pub(in crate::server) fn is_limited(&self) -> bool {
+    /// Whether the caller is restricted to a prefix.
+    pub(in crate::server) fn is_restricted(&self) -> bool {
         self.0.as_ref().is_some_and(|grant| grant.access().prefix.is_some())
     }
 
-    /// A future that is ready when it may not do any more what it may do now.
+    /// Returns a future that completes when the rights of the caller change or end.
     ///
     /// # Errors
     ///
-    /// If that is so already.
+    /// If they already have.
     pub(in crate::server) async fn ending(&self, auth: Option<&Auth>) -> Result<Ending, Failure> {
         Ok(match auth.cloned().zip(self.0.clone()) {
             Some((auth, grant)) => Box::pin(auth.ending(grant).await?),
@@ -78,28 +82,29 @@ impl Caller {
         })
     }
 
-    /// Keep who and what, until it is known whether it was done.
-    pub(in crate::server) fn note<T>(&self, write: &Write<T>) -> Note {
-        let note = |grant: &Grant| (grant.clone(), write.action().name(), write.key().clone());
-        Note(self.0.as_ref().map(note))
+    /// Begins the audit record of a write.
+    pub(in crate::server) fn audit_write<T>(&self, write: &Write<T>) -> AuditRecord {
+        let record = |grant: &Grant| (grant.clone(), write.action().name(), write.key().clone());
+        AuditRecord(self.0.as_ref().map(record))
     }
 
-    /// The same of what is about no key.
-    pub(in crate::server) fn note_of(&self, what: &'static str) -> Note {
-        Note(self.0.as_ref().map(|grant| (grant.clone(), what, Key::from(""))))
+    /// Begins the audit record of an operation without a key.
+    pub(in crate::server) fn audit_operation(&self, what: &'static str) -> AuditRecord {
+        AuditRecord(self.0.as_ref().map(|grant| (grant.clone(), what, Key::from(""))))
     }
 }
 
-/// Ready when a right ends.
+/// A future that completes when a right ends.
 pub(in crate::server) type Ending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// What goes into the audit log when it is known how it ended, or that nobody waits for that any more.
-pub(in crate::server) struct Note(Option<(Grant, &'static str, Key)>);
+/// An audit record, which is written when the result is known, or when it is dropped because the client has disconnected.
+pub(in crate::server) struct AuditRecord(Option<(Grant, &'static str, Key)>);
 
-impl Note {
-    /// It was done, as this revision; or nothing has happened, and there is nothing to tell; or nobody knows.
-    pub(in crate::server) fn ended<E: Borrow<Problem>>(mut self, result: Result<u64, E>) {
-        let told = match result {
+impl AuditRecord {
+    /// Writes the record with the revision of the change. Writes nothing if the operation has certainly changed nothing,
+    /// and no revision if that is unknown.
+    pub(in crate::server) fn finish<E: Borrow<Problem>>(mut self, result: Result<u64, E>) {
+        let revision = match result {
             Ok(revision) => Some(revision),
             Err(problem) if problem.borrow().is_certain() => {
                 self.0 = None;
@@ -107,10 +112,10 @@ impl Note {
             }
             Err(_) => None,
         };
-        self.tell(told);
+        self.write(revision);
     }
 
-    fn tell(&mut self, revision: Option<u64>) {
+    fn write(&mut self, revision: Option<u64>) {
         if let Some((grant, what, key)) = self.0.take() {
             let (account, known) = (grant.account(), revision.is_some());
             tracing::info!(target: "mainspring::audit", account, what, key = &*key, revision, known, "changed");
@@ -118,14 +123,14 @@ impl Note {
     }
 }
 
-/// Whoever asked has left: the write may have been done.
-impl Drop for Note {
+/// Dropped without a result, the client has disconnected: the write may have been applied.
+impl Drop for AuditRecord {
     fn drop(&mut self) {
-        self.tell(None);
+        self.write(None);
     }
 }
 
-/// The state of the server, and the caller, whose right to the operation has been checked.
+/// The state of the server, and the authenticated caller. The right to the operation has been checked before.
 pub(in crate::server) struct Context<T>(
     pub(in crate::server) Arc<App<T>>,
     pub(in crate::server) Caller,
@@ -135,21 +140,21 @@ impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for Context<T> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App<T>>) -> Result<Self, Failure> {
-        let caller = Caller::of(&parts.headers, &mut parts.extensions, app)?;
+        let caller = Caller::authenticate(&parts.headers, &mut parts.extensions, app)?;
         Ok(Self(Arc::clone(app), caller))
     }
 }
 
-/// The accounts, and the caller's grant.
-pub(in crate::server) struct Account(pub(super) Auth, pub(super) Grant);
+/// The accounts, and the grant of the caller.
+pub(in crate::server) struct CallerAccount(pub(super) Auth, pub(super) Grant);
 
-impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for Account {
+impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for CallerAccount {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App<T>>) -> Result<Self, Failure> {
-        let caller = Caller::of(&parts.headers, &mut parts.extensions, app)?;
+        let caller = Caller::authenticate(&parts.headers, &mut parts.extensions, app)?;
         let (auth, grant) =
-            app.options.auth.clone().zip(caller.0).ok_or_else(Failure::nothing_here)?;
+            app.options.auth.clone().zip(caller.0).ok_or_else(Failure::unknown_path)?;
         Ok(Self(auth, grant))
     }
 }
@@ -161,6 +166,6 @@ impl<T: Send + Sync + 'static> FromRequestParts<Arc<App<T>>> for Accounts {
     type Rejection = Failure;
 
     async fn from_request_parts(_: &mut Parts, app: &Arc<App<T>>) -> Result<Self, Failure> {
-        app.options.auth.clone().map(Self).ok_or_else(Failure::nothing_here)
+        app.options.auth.clone().map(Self).ok_or_else(Failure::unknown_path)
     }
 }

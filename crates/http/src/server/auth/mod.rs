@@ -1,4 +1,4 @@
-//! Authentication, and the handlers about accounts.
+//! Authentication of requests, and the handlers for accounts.
 
 pub(super) mod accounts;
 mod body;
@@ -8,5 +8,5 @@ pub(super) mod session;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::caller::{Caller, Context, Ending, Note};
+pub(super) use self::caller::{AuditRecord, Caller, Context, Ending};
 pub(super) use self::key::PathKey;

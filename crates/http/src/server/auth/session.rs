@@ -1,56 +1,58 @@
-//! Logging in and out.
+//! Handlers for login, refresh and logout.
 
 use axum::response::Response;
 
-use super::body::{From, Sealed, uncached, whole};
-use super::caller::{Account, Accounts};
+use super::body::{ClientAddress, SecretBody, run_to_completion, uncached};
+use super::caller::{Accounts, CallerAccount};
 use crate::auth::{AuthError, Tokens};
 use crate::protocol::accounts::{Acknowledgement, Login, Logout, OwnPassword, Refresh, TokenPair};
-use crate::server::answer::Failure;
+use crate::server::response::Failure;
 
 pub(in crate::server) async fn login(
     Accounts(auth): Accounts,
-    From(from): From,
-    Sealed(Login { name, password }): Sealed<Login>,
+    ClientAddress(from): ClientAddress,
+    SecretBody(Login { name, password }): SecretBody<Login>,
 ) -> Result<Response, Failure> {
-    whole(async move { issued(auth.login(&name, password, from).await?) }).await
+    run_to_completion(async move { token_response(auth.login(&name, password, from).await?) }).await
 }
 
 pub(in crate::server) async fn refresh(
     Accounts(auth): Accounts,
-    Sealed(Refresh { refresh_token }): Sealed<Refresh>,
+    SecretBody(Refresh { refresh_token }): SecretBody<Refresh>,
 ) -> Result<Response, Failure> {
-    whole(async move { issued(auth.refresh(&refresh_token).await?) }).await
+    run_to_completion(async move { token_response(auth.refresh(&refresh_token).await?) }).await
 }
 
 pub(in crate::server) async fn logout(
-    Account(auth, grant): Account,
-    Sealed(Logout { all }): Sealed<Logout>,
+    CallerAccount(auth, grant): CallerAccount,
+    SecretBody(Logout { all }): SecretBody<Logout>,
 ) -> Result<Response, Failure> {
-    whole(async move {
+    run_to_completion(async move {
         auth.logout(&grant, all).await?;
         uncached(&Acknowledgement::OK)
     })
     .await
 }
 
-pub(in crate::server) async fn me(Account(auth, grant): Account) -> Result<Response, Failure> {
+pub(in crate::server) async fn me(
+    CallerAccount(auth, grant): CallerAccount,
+) -> Result<Response, Failure> {
     uncached(&auth.own_profile(&grant).ok_or(AuthError::Denied)?)
 }
 
 pub(in crate::server) async fn change_password(
-    Account(auth, grant): Account,
-    From(from): From,
-    Sealed(OwnPassword { current, new }): Sealed<OwnPassword>,
+    CallerAccount(auth, grant): CallerAccount,
+    ClientAddress(from): ClientAddress,
+    SecretBody(OwnPassword { current, new }): SecretBody<OwnPassword>,
 ) -> Result<Response, Failure> {
-    whole(async move {
+    run_to_completion(async move {
         auth.change_own_password(&grant, current, new, from).await?;
         uncached(&Acknowledgement::OK)
     })
     .await
 }
 
-fn issued(tokens: Tokens) -> Result<Response, Failure> {
+fn token_response(tokens: Tokens) -> Result<Response, Failure> {
     uncached(&TokenPair {
         access_token: tokens.access,
         token_type: "Bearer".to_owned(),

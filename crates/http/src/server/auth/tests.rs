@@ -1,4 +1,4 @@
-//! Every route, for everybody: what it needs, who gets it, and that the rest learn nothing.
+//! Every route with every kind of caller: the right that it requires, and what a rejected caller can learn.
 
 use std::collections::BTreeSet;
 
@@ -13,19 +13,19 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::auth::{Access, Auth, AuthOptions, Keys, Role, forge};
+use crate::auth::{Access, Auth, AuthOptions, Keys, Role, fixtures};
 use crate::protocol::{Operation, Tag};
 use crate::server::app::App;
 use crate::server::routes;
 
-use Need::{Account, Admin, Login, Nothing, Read, ReadAll, Write, WriteAll};
+use RequiredRight::{Account, Admin, Login, Nothing, Read, ReadAll, Write, WriteAll};
 
-/// What a route needs. By hand, so that it is checked and not copied.
+/// The right that a route requires. Written by hand instead of derived from the table, so that the table is tested.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Need {
+enum RequiredRight {
     Nothing,
     Account,
-    /// An account, and not just a token of it.
+    /// An account with a login, not an API token.
     Login,
     Read,
     Write,
@@ -35,7 +35,7 @@ enum Need {
 }
 
 /// `{key}` stands for the key, also in bodies.
-const ROUTES: &[(&str, &str, &str, Need)] = &[
+const ROUTES: &[(&str, &str, &str, RequiredRight)] = &[
     ("POST", "/api/v1/set", r#"{"key":"{key}","value":1}"#, Write),
     ("GET", "/api/v1/{key}", "", Read),
     ("HEAD", "/api/v1/{key}", "", Read),
@@ -85,7 +85,7 @@ const ROUTES: &[(&str, &str, &str, Need)] = &[
     ("POST", "/auth/keys", "", Admin),
 ];
 
-impl Need {
+impl RequiredRight {
     fn is_met(self, access: &Access, by_token: bool, key: &str) -> bool {
         let all = access.prefix.is_none();
         let of_key = access.prefix.as_deref().is_none_or(|prefix| key.starts_with(prefix));
@@ -121,7 +121,7 @@ impl Server {
         Self { router: routes::routes(app.into()), auth, store }
     }
 
-    async fn ask(&self, method: &str, path: &str, body: &str, by: &str) -> Response<Body> {
+    async fn request(&self, method: &str, path: &str, body: &str, by: &str) -> Response<Body> {
         let mut request = Request::builder().method(method).uri(path);
         if !by.is_empty() {
             request = request.header(AUTHORIZATION, by);
@@ -130,31 +130,31 @@ impl Server {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    /// Ask one of the routes about a key.
+    /// Sends a request to a route, about a key.
     async fn route(
         &self,
-        (method, path, body, _): (&str, &str, &str, Need),
+        (method, path, body, _): (&str, &str, &str, RequiredRight),
         key: &str,
         by: &str,
     ) -> Response<Body> {
         let encoded = if path.contains('?') { key.to_owned() } else { key.replace('/', "%2F") };
         let path = path.replace("{key}", &encoded).replace("{name}", "ada");
         let path = path.replace("{file}", "swagger-ui.css").replace("{id}", "x");
-        self.ask(method, &path, &body.replace("{key}", key), by).await
+        self.request(method, &path, &body.replace("{key}", key), by).await
     }
 }
 
-/// What is told at all is told at once.
+/// Waits for the next part of a stream, which must arrive soon.
 async fn within<R>(next: impl Future<Output = R>) -> R {
     tokio::time::timeout(std::time::Duration::from_secs(5), next).await.unwrap()
 }
 
-async fn text(answer: Response<Body>) -> String {
-    String::from_utf8(to_bytes(answer.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap()
+async fn text(response: Response<Body>) -> String {
+    String::from_utf8(to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap()
 }
 
 #[test]
-fn the_list_has_every_route() {
+fn list_has_every_route() {
     let pattern = |path: &str| {
         let path = path.split('?').next().unwrap();
         path.replace("/tokens/me/", "/tokens/{name}/")
@@ -164,7 +164,7 @@ fn the_list_has_every_route() {
         .filter(|(method, ..)| *method != "HEAD")
         .map(|(method, path, ..)| (pattern(path), (*method).to_owned()))
         .collect();
-    // Each at its own path: the key `set` is tested with the others.
+    // Each operation at its own path: the alias for the key `set` is like any other key.
     let routed: BTreeSet<_> = Operation::ALL
         .iter()
         .filter(|operation| !matches!(operation.tag(), Tag::Health | Tag::Metrics))
@@ -174,30 +174,30 @@ fn the_list_has_every_route() {
 }
 
 #[tokio::test]
-async fn every_route_states_what_it_needs() {
+async fn every_route_documents_its_required_right() {
     let server = Server::start().await;
-    let described = text(server.ask("GET", "/openapi.json", "", "").await).await;
+    let described = text(server.request("GET", "/openapi.json", "", "").await).await;
     let described: Value = serde_json::from_str(&described).unwrap();
-    for (method, path, _, need) in ROUTES {
+    for (method, path, _, required) in ROUTES {
         let path = path.split('?').next().unwrap().replace("/tokens/me/", "/tokens/{name}/");
         let operation = &described["paths"][&path][method.to_lowercase()];
-        let words = match need {
+        let words = match required {
             Nothing => {
                 assert_eq!(operation["security"], json!([]), "{method} {path}");
                 continue;
             }
-            Account | Login => "Needs an account.",
-            Read => "Needs `reader`, of these keys.",
-            Write => "Needs `writer`, of these keys.",
-            ReadAll => "Needs `reader`, of all keys.",
-            WriteAll => "Needs `writer`, of all keys.",
-            Admin if path.contains("/tokens/") => "Needs an account.",
-            Admin => "Needs `admin`.",
+            Account | Login => "Requires an account.",
+            Read => "Requires the role `reader` for the keys.",
+            Write => "Requires the role `writer` for the keys.",
+            ReadAll => "Requires the role `reader` for all keys.",
+            WriteAll => "Requires the role `writer` for all keys.",
+            Admin if path.contains("/tokens/") => "Requires an account.",
+            Admin => "Requires the role `admin`.",
         };
         assert_eq!(operation["security"], json!([{"bearer": []}]), "{method} {path}");
         if *method != "HEAD" {
-            let told = operation["description"].as_str().unwrap_or_default();
-            assert!(told.ends_with(words), "{method} {path}: {told:?}");
+            let description = operation["description"].as_str().unwrap_or_default();
+            assert!(description.ends_with(words), "{method} {path}: {description:?}");
         }
         for status in ["401", "403"] {
             assert!(operation["responses"][status].is_object(), "{method} {path} {status}");
@@ -207,7 +207,7 @@ async fn every_route_states_what_it_needs() {
 }
 
 #[tokio::test]
-async fn every_route_lets_in_whom_it_should_and_nobody_else() {
+async fn every_route_accepts_exactly_the_callers_with_its_right() {
     let accesses = [
         Access::new(Role::Reader),
         Access::new(Role::Writer),
@@ -219,25 +219,25 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
         for access in &accesses {
             for by_token in [false, true] {
                 let server = Server::start().await;
-                let name = if route.1.contains("/me/") { "me" } else { "somebody" };
-                let login = forge::account(&server.auth, name, access.clone()).await;
-                forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+                let name = if route.1.contains("/me/") { "me" } else { "other" };
+                let login = fixtures::account(&server.auth, name, access.clone()).await;
+                fixtures::account(&server.auth, "ada", Access::new(Role::Admin)).await;
                 let token = match by_token {
                     true => server.auth.add_token(name, "", None, None).await.unwrap().token,
                     false => login,
                 };
                 let by = format!("Bearer {}", token.expose());
-                let mut refused = Vec::new();
+                let mut rejections = Vec::new();
                 for key in ["car/speed", "car/none", "plane/speed", "plane/none"] {
-                    let answer = server.route(route, key, &by).await;
-                    let status = answer.status();
+                    let response = server.route(route, key, &by).await;
+                    let status = response.status();
                     let is_met = route.3.is_met(access, by_token, key);
                     let what = format!("{route:?} {access:?} {key} {by_token}: {status}");
                     if status == StatusCode::UNAUTHORIZED && key != "car/speed" {
                         continue;
                     }
                     assert_ne!(status == StatusCode::FORBIDDEN, is_met, "{what}");
-                    // These end logins, or are about no account.
+                    // These routes end logins, or require no account.
                     let ends = [
                         "/auth/logout",
                         "/auth/keys",
@@ -248,93 +248,99 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
                     let may_end = ends.contains(&route.1);
                     assert!(may_end || status != StatusCode::UNAUTHORIZED, "{what}");
                     if !is_met && route.0 != "HEAD" {
-                        refused.push(text(answer).await);
+                        rejections.push(text(response).await);
                     }
                 }
-                refused.dedup();
-                assert!(refused.len() <= 1, "{route:?} tells keys apart: {refused:?}");
+                rejections.dedup();
+                assert!(rejections.len() <= 1, "{route:?} distinguishes keys: {rejections:?}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn no_route_takes_a_bad_token_and_none_says_why() {
+async fn invalid_tokens_are_rejected_without_a_reason() {
     let server = Server::start().await;
-    forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
-    let bad = forge::bad(&server.auth, "ada").await;
+    fixtures::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+    let invalid = fixtures::invalid_headers(&server.auth, "ada").await;
     for route in ROUTES.iter().copied().filter(|route| route.3 != Nothing) {
-        let mut told = BTreeSet::new();
-        for (what, by) in &bad {
-            let answer = server.route(route, "car/speed", by).await;
-            assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{route:?}: {what}");
-            assert_eq!(answer.headers()[WWW_AUTHENTICATE], "Bearer");
-            told.insert(text(answer).await);
+        let mut texts = BTreeSet::new();
+        for (what, by) in &invalid {
+            let response = server.route(route, "car/speed", by).await;
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{route:?}: {what}");
+            assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
+            texts.insert(text(response).await);
         }
-        assert_eq!(told.len(), 1, "{route:?} tells them apart: {told:?}");
+        assert_eq!(texts.len(), 1, "{route:?} distinguishes them: {texts:?}");
     }
-    // And nothing has happened.
+    // Nothing has changed.
     assert_eq!(server.store.revision(), 2);
     assert!(server.auth.profile("ada").is_some() && server.auth.profile("new").is_none());
 }
 
 #[tokio::test]
-async fn somebody_limited_sees_a_store_of_their_keys() {
+async fn restricted_caller_sees_only_its_keys() {
     let server = Server::start().await;
-    let token = forge::account(&server.auth, "ada", Access::new(Role::Reader).within("car/")).await;
+    let token =
+        fixtures::account(&server.auth, "ada", Access::new(Role::Reader).within("car/")).await;
     let by = format!("Bearer {}", token.expose());
-    for asked in ["", "?prefix=", "?prefix=c", "?prefix=car/"] {
-        let page = text(server.ask("GET", &format!("/keys{asked}"), "", &by).await).await;
+    for query in ["", "?prefix=", "?prefix=c", "?prefix=car/"] {
+        let page = text(server.request("GET", &format!("/keys{query}"), "", &by).await).await;
         assert!(page.starts_with(r#"{"keys":["car/speed"],"next":null"#), "{page}");
     }
-    let watch = server.ask("GET", "/watch?from=snapshot", "", &by).await;
+    let watch = server.request("GET", "/watch?from=snapshot", "", &by).await;
     let mut stream = watch.into_body().into_data_stream();
-    let mut told = String::new();
-    while !told.contains("snapshot_end") {
-        told.push_str(std::str::from_utf8(&within(stream.next()).await.unwrap().unwrap()).unwrap());
+    let mut received = String::new();
+    while !received.contains("snapshot_end") {
+        received
+            .push_str(std::str::from_utf8(&within(stream.next()).await.unwrap().unwrap()).unwrap());
     }
     server.store.set("plane/speed", Json::from("y")).await.unwrap();
     server.store.set("car/speed", Json::from("z")).await.unwrap();
     server.store.clear().await.unwrap();
-    while !told.contains("cleared") {
-        told.push_str(std::str::from_utf8(&within(stream.next()).await.unwrap().unwrap()).unwrap());
+    while !received.contains("cleared") {
+        received
+            .push_str(std::str::from_utf8(&within(stream.next()).await.unwrap().unwrap()).unwrap());
     }
-    assert!(!told.contains("plane") && !told.contains("count"), "{told}");
-    assert!(told.contains(r#""value":"z""#), "{told}");
+    assert!(!received.contains("plane") && !received.contains("count"), "{received}");
+    assert!(received.contains(r#""value":"z""#), "{received}");
 }
 
 #[tokio::test]
-async fn a_stream_ends_with_its_right() {
+async fn stream_ends_with_the_rights_of_its_caller() {
     let server = Server::start().await;
-    let token = forge::account(&server.auth, "ada", Access::new(Role::Reader)).await;
+    let token = fixtures::account(&server.auth, "ada", Access::new(Role::Reader)).await;
     let by = format!("Bearer {}", token.expose());
     for end in ["logout", "access", "account"] {
-        let token = forge::login(&server.auth, "ada").await;
+        let token = fixtures::login(&server.auth, "ada").await;
         let mine = format!("Bearer {}", token.expose());
-        let watch = server.ask("GET", "/watch", "", &mine).await;
+        let watch = server.request("GET", "/watch", "", &mine).await;
         assert_eq!(watch.status(), StatusCode::OK);
         let mut stream = watch.into_body().into_data_stream();
         match end {
-            "logout" => drop(server.ask("POST", "/auth/logout", "", &mine).await),
+            "logout" => drop(server.request("POST", "/auth/logout", "", &mine).await),
             "access" => {
                 let less = Access::new(Role::Reader).within("car/");
-                forge::account(&server.auth, "grace", Access::new(Role::Admin)).await;
+                fixtures::account(&server.auth, "grace", Access::new(Role::Admin)).await;
                 server.auth.set_access("ada", less).await.unwrap();
             }
             _ => server.auth.remove("ada").await.unwrap(),
         }
-        // What comes after it is not told.
-        let mut told = String::new();
+        // No later change is delivered.
+        let mut received = String::new();
         while let Some(part) = within(stream.next()).await {
-            told.push_str(std::str::from_utf8(&part.unwrap()).unwrap());
+            received.push_str(std::str::from_utf8(&part.unwrap()).unwrap());
         }
-        assert!(told.contains("event: end") && told.contains("unauthorized"), "{end}: {told}");
+        assert!(
+            received.contains("event: end") && received.contains("unauthorized"),
+            "{end}: {received}"
+        );
     }
-    assert_eq!(server.ask("GET", "/auth/me", "", &by).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(server.request("GET", "/auth/me", "", &by).await.status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn a_login_over_http() {
+async fn login_refresh_and_reuse_over_http() {
     let server = Server::start().await;
     server
         .auth
@@ -342,21 +348,24 @@ async fn a_login_over_http() {
         .await
         .unwrap();
     let login = r#"{"name":"ada","password":"wheels within wheels"}"#;
-    let answer = server.ask("POST", "/auth/login", login, "").await;
-    assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
-    let tokens: Value = serde_json::from_str(&text(answer).await).unwrap();
+    let response = server.request("POST", "/auth/login", login, "").await;
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    let tokens: Value = serde_json::from_str(&text(response).await).unwrap();
     let by = format!("Bearer {}", tokens["access_token"].as_str().unwrap());
-    let me = text(server.ask("GET", "/auth/me", "", &by).await).await;
+    let me = text(server.request("GET", "/auth/me", "", &by).await).await;
     assert!(me.contains(r#""name":"ada""#) && me.contains(r#""role":"admin""#), "{me}");
     let refresh = json!({"refresh_token": tokens["refresh_token"]}).to_string();
-    assert_eq!(server.ask("POST", "/auth/refresh", &refresh, "").await.status(), StatusCode::OK);
-    let again = server.ask("POST", "/auth/refresh", &refresh, "").await;
+    assert_eq!(
+        server.request("POST", "/auth/refresh", &refresh, "").await.status(),
+        StatusCode::OK
+    );
+    let again = server.request("POST", "/auth/refresh", &refresh, "").await;
     assert_eq!(again.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(server.ask("GET", "/auth/me", "", &by).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(server.request("GET", "/auth/me", "", &by).await.status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn no_error_repeats_a_secret() {
+async fn errors_do_not_repeat_secrets() {
     let server = Server::start().await;
     for body in [
         r#"{"name":"ada","password":"hunter2secret""#,
@@ -364,28 +373,28 @@ async fn no_error_repeats_a_secret() {
         r#"{"name":"ada","passwort":"hunter2secret"}"#,
         r#""hunter2secret""#,
     ] {
-        let answer = server.ask("POST", "/auth/login", body, "").await;
-        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-        let told = text(answer).await;
-        assert!(!told.contains("hunter2secret") && told.contains("line 1"), "{told}");
+        let response = server.request("POST", "/auth/login", body, "").await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        let error = text(response).await;
+        assert!(!error.contains("hunter2secret") && error.contains("line 1"), "{error}");
     }
 }
 
 #[tokio::test]
-async fn without_accounts_there_are_no_routes_about_them() {
+async fn account_routes_are_absent_without_accounts() {
     let store = Store::<Json>::builder().spawn();
     let router = crate::server::router(store);
     for (method, path, ..) in ROUTES.iter().filter(|(_, path, ..)| path.starts_with("/auth")) {
         let request = Request::builder().method(*method).uri(*path).body(Body::empty()).unwrap();
-        let answer = router.clone().oneshot(request).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{method} {path}");
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{method} {path}");
     }
 }
 
 #[tokio::test]
-async fn a_limit_that_is_misspelled_is_not_none() {
+async fn misspelled_prefix_is_rejected() {
     let server = Server::start().await;
-    let token = forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+    let token = fixtures::account(&server.auth, "ada", Access::new(Role::Admin)).await;
     let by = format!("Bearer {}", token.expose());
     let new = r#"{"name":"bob","password":"wheels within wheels","role":"writer","prefx":"car/"}"#;
     for (method, path, body) in [
@@ -393,23 +402,23 @@ async fn a_limit_that_is_misspelled_is_not_none() {
         ("PUT", "/auth/accounts/ada", r#"{"role":"admin","Prefix":"car/"}"#),
         ("POST", "/auth/tokens", r#"{"access":{"role":"reader","prefx":"car/"}}"#),
     ] {
-        let answer = server.ask(method, path, body, &by).await;
-        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{method} {path}");
+        let response = server.request(method, path, body, &by).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{method} {path}");
     }
 }
 
 #[tokio::test]
-async fn a_token_sees_itself_and_ends_nobody() {
+async fn api_token_sees_only_itself_and_cannot_log_out() {
     let server = Server::start().await;
-    let login = forge::account(&server.auth, "ada", Access::new(Role::Admin)).await;
-    let less = Some(Access::new(Role::Reader).within("car/"));
-    let token = server.auth.add_token("ada", "dash", less, None).await.unwrap().token;
+    let login = fixtures::account(&server.auth, "ada", Access::new(Role::Admin)).await;
+    let access = Some(Access::new(Role::Reader).within("car/"));
+    let token = server.auth.add_token("ada", "dash", access, None).await.unwrap().token;
     server.auth.add_token("ada", "other", None, None).await.unwrap();
     let by = format!("Bearer {}", token.expose());
-    let me = text(server.ask("GET", "/auth/me", "", &by).await).await;
+    let me = text(server.request("GET", "/auth/me", "", &by).await).await;
     assert!(me.contains(r#""role":"reader","prefix":"car/""#) && !me.contains("other"), "{me}");
-    let out = server.ask("POST", "/auth/logout", r#"{"all":true}"#, &by).await;
+    let out = server.request("POST", "/auth/logout", r#"{"all":true}"#, &by).await;
     assert_eq!(out.status(), StatusCode::BAD_REQUEST);
     let by = format!("Bearer {}", login.expose());
-    assert_eq!(server.ask("GET", "/auth/me", "", &by).await.status(), StatusCode::OK);
+    assert_eq!(server.request("GET", "/auth/me", "", &by).await.status(), StatusCode::OK);
 }

@@ -1,4 +1,4 @@
-//! `GET /backup`: a backup in the format of a journal in a directory.
+//! `GET /backup`: a backup in the file format of the journal.
 
 mod stream;
 #[cfg(test)]
@@ -16,11 +16,11 @@ use mainspring::Timestamp;
 use mainspring::internal::{PartName, PartWriter};
 
 use self::stream::Stream;
-use crate::server::answer::Failure;
 use crate::server::app::{Element, send};
 use crate::server::auth::Context;
+use crate::server::response::Failure;
 
-const KIND: HeaderValue = HeaderValue::from_static("application/jsonl");
+const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/jsonl");
 const STORE: HeaderName = HeaderName::from_static("mainspring-store");
 
 pub(in crate::server) async fn backup<T: Element>(
@@ -38,7 +38,7 @@ pub(in crate::server) async fn backup<T: Element>(
     let data = PartWriter::first(snapshot, store, parts, time);
     let stream = Stream::new(data, auth, caller, ended, app.shutdown.clone());
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, KIND);
+    headers.insert(CONTENT_TYPE, MEDIA_TYPE);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     for (name, text) in [
@@ -47,9 +47,9 @@ pub(in crate::server) async fn backup<T: Element>(
     ] {
         headers.insert(name, HeaderValue::try_from(text).map_err(|_| internal())?);
     }
-    Ok((headers, Body::from_stream(stream.pieces())).into_response())
+    Ok((headers, Body::from_stream(stream.chunks())).into_response())
 }
 
 fn internal() -> Failure {
-    Failure::new("internal", "the id of the store cannot be written into a header")
+    Failure::new("internal", "cannot encode the id of the store as a header")
 }

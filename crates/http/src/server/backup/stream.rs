@@ -1,4 +1,4 @@
-//! A backup on its way to a client.
+//! The stream of a backup.
 
 use axum::body::Bytes;
 use futures_util::{StreamExt, stream};
@@ -9,19 +9,19 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::{Account, Auth};
 use crate::protocol::Problem;
 use crate::server::app::Element;
-use crate::server::auth::{Caller, Ending, Note};
+use crate::server::auth::{AuditRecord, Caller, Ending};
 
-/// The parts of a backup, one after the other. The accounts are begun when the data is complete, so that they do not fall
-/// behind meanwhile.
+/// The parts of a backup, one after the other. The snapshot of the accounts begins when the data is complete, so that its
+/// subscription does not fall behind while the data is sent.
 pub(super) struct Stream<T> {
     stage: Stage<T>,
     auth: Option<Auth>,
     caller: Caller,
-    /// Ready when the caller is no administrator any more.
+    /// Completes when the caller is no longer an administrator.
     ended: Ending,
     shutdown: CancellationToken,
-    /// From the first piece until it is known how the backup ended.
-    note: Option<Note>,
+    /// Set from the first chunk until the result of the backup is known.
+    audit: Option<AuditRecord>,
     /// The revision of the data, once that is complete.
     revision: u64,
 }
@@ -29,7 +29,7 @@ pub(super) struct Stream<T> {
 enum Stage<T> {
     Data(Box<PartWriter<T>>),
     Accounts(Box<PartWriter<Account>>),
-    Over,
+    Ended,
 }
 
 impl<T: Element> Stream<T> {
@@ -41,63 +41,64 @@ impl<T: Element> Stream<T> {
         shutdown: CancellationToken,
     ) -> Self {
         let stage = Stage::Data(Box::new(data));
-        Self { stage, auth, caller, ended, shutdown, note: None, revision: 0 }
+        Self { stage, auth, caller, ended, shutdown, audit: None, revision: 0 }
     }
 
-    /// The text of the backup. An error cuts the transfer, so that a client never takes a part for the whole.
-    pub(super) fn pieces(self) -> impl futures_util::Stream<Item = Result<Bytes, CutShort>> {
-        let pieces = stream::unfold(Some(self), |this| async move {
+    /// The chunks of the backup. An error cuts the transfer off, so that a client cannot mistake a part for a complete
+    /// backup.
+    pub(super) fn chunks(self) -> impl futures_util::Stream<Item = Result<Bytes, CutShort>> {
+        let chunks = stream::unfold(Some(self), |this| async move {
             let mut this = this?;
-            if this.note.is_none() {
-                this.note = Some(this.caller.note_of("backup"));
+            if this.audit.is_none() {
+                this.audit = Some(this.caller.audit_operation("backup"));
             }
             match this.next().await {
-                Ok(Some(piece)) => Some((Ok(piece.into()), Some(this))),
+                Ok(Some(chunk)) => Some((Ok(chunk.into()), Some(this))),
                 Ok(None) => {
-                    if let Some(note) = this.note.take() {
-                        note.ended::<Problem>(Ok(this.revision));
+                    if let Some(audit) = this.audit.take() {
+                        audit.finish::<Problem>(Ok(this.revision));
                     }
                     None
                 }
-                // It is the last that is sent.
+                // The stream ends after the error.
                 Err(error) => {
                     tracing::warn!(%error, "a backup was cut short");
                     Some((Err(error), None))
                 }
             }
         });
-        // Compression asks once more after the end.
-        pieces.fuse()
+        // The compression layer polls once more after the end.
+        chunks.fuse()
     }
 
     async fn next(&mut self) -> Result<Option<Vec<u8>>, CutShort> {
         loop {
-            let piece = async {
+            let chunk = async {
                 match &mut self.stage {
                     Stage::Data(part) => part.next().await,
                     Stage::Accounts(part) => part.next().await,
-                    Stage::Over => Ok(None),
+                    Stage::Ended => Ok(None),
                 }
             };
-            let piece = tokio::select! {
+            let chunk = tokio::select! {
                 biased;
                 () = &mut self.ended => return Err(Error::Unauthorized.into()),
                 () = self.shutdown.cancelled() => return Err(Error::Closed.into()),
-                piece = piece => piece?,
+                chunk = chunk => chunk?,
             };
-            if piece.is_some() {
-                return Ok(piece);
+            if chunk.is_some() {
+                return Ok(chunk);
             }
             self.stage = match (&self.stage, &self.auth) {
                 (Stage::Data(data), auth) => {
                     self.revision = data.revision().unwrap_or_default();
                     match auth {
                         Some(auth) => Stage::Accounts(Box::new(accounts(auth).await?)),
-                        None => Stage::Over,
+                        None => Stage::Ended,
                     }
                 }
-                (Stage::Accounts(_), _) => Stage::Over,
-                (Stage::Over, _) => return Ok(None),
+                (Stage::Accounts(_), _) => Stage::Ended,
+                (Stage::Ended, _) => return Ok(None),
             };
         }
     }

@@ -1,4 +1,4 @@
-//! The stream of a backup: what is in it, how it ends, and that nothing waits for it.
+//! The stream of a backup: its contents, how it ends, and that writes do not wait for it.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tower_http::compression::CompressionLayer;
 
-use crate::auth::{Access, Auth, AuthOptions, Keys, Role, forge};
+use crate::auth::{Access, Auth, AuthOptions, Keys, Role, fixtures};
 use crate::server::app::App;
 use crate::server::routes;
 
-/// Larger than everything that may be on its way to a client.
+/// More than all buffers between the server and a client hold.
 const LARGE: usize = 4 << 20;
 
 struct Server {
@@ -31,7 +31,7 @@ struct Server {
 }
 
 impl Server {
-    fn of(builder: Builder<Json>, auth: Option<Auth>) -> Self {
+    fn new(builder: Builder<Json>, auth: Option<Auth>) -> Self {
         let store = builder.spawn();
         let options = crate::server::ServerOptions { auth, ..Default::default() };
         let shutdown = CancellationToken::new();
@@ -39,9 +39,9 @@ impl Server {
         Self { router: routes::routes(app.into()), store, shutdown }
     }
 
-    /// One with so many large entries.
-    async fn filled(builder: Builder<Json>, auth: Option<Auth>, entries: usize) -> Self {
-        let server = Self::of(builder, auth);
+    /// A server with this number of large entries.
+    async fn with_entries(builder: Builder<Json>, auth: Option<Auth>, entries: usize) -> Self {
+        let server = Self::new(builder, auth);
         for n in 0..entries {
             let large = Json::from(&*"x".repeat(LARGE / 64));
             server.store.set(format!("large/{n}"), large).await.unwrap();
@@ -62,19 +62,19 @@ impl Server {
 async fn accounts() -> (Auth, String) {
     let keys = Keys::in_memory().unwrap();
     let auth = Auth::new(Store::builder().spawn(), keys, AuthOptions::default()).unwrap();
-    let token = forge::account(&auth, "ada", Access::new(Role::Admin)).await;
+    let token = fixtures::account(&auth, "ada", Access::new(Role::Admin)).await;
     (auth, format!("Bearer {}", token.expose()))
 }
 
-/// Everything that comes, unless it ends with an error.
-async fn rest(answer: Response<Body>) -> Result<Vec<u8>, axum::Error> {
-    let reading = to_bytes(answer.into_body(), usize::MAX);
+/// Reads the complete body, or the error that ends it.
+async fn read_body(response: Response<Body>) -> Result<Vec<u8>, axum::Error> {
+    let reading = to_bytes(response.into_body(), usize::MAX);
     let bytes = tokio::time::timeout(Duration::from_secs(60), reading).await.unwrap();
     bytes.map(|bytes| bytes.to_vec())
 }
 
-/// What is wrong with these bytes as a backup.
-fn checked(name: &str, bytes: &[u8]) -> Result<(u64, Option<u64>), String> {
+/// Checks these bytes as a backup file: the revision, and the number of accounts.
+fn check(name: &str, bytes: &[u8]) -> Result<(u64, Option<u64>), String> {
     let path = std::env::temp_dir().join(format!("mainspring-{name}-{}", std::process::id()));
     std::fs::write(&path, bytes).unwrap();
     let report = check_backup(&path, &mut |_| ());
@@ -84,40 +84,40 @@ fn checked(name: &str, bytes: &[u8]) -> Result<(u64, Option<u64>), String> {
 }
 
 #[tokio::test]
-async fn backup_of_a_server_with_accounts_has_both() {
+async fn backup_of_a_server_with_accounts_has_data_and_accounts() {
     let (auth, by) = accounts().await;
-    let server = Server::filled(Store::builder(), Some(auth), 3).await;
-    let answer = server.backup(&by).await;
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(answer.headers()[CONTENT_TYPE], "application/jsonl");
-    assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+    let server = Server::with_entries(Store::builder(), Some(auth), 3).await;
+    let response = server.backup(&by).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()[CONTENT_TYPE], "application/jsonl");
+    assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
     let id = server.store.id();
     let name = format!("attachment; filename=\"mainspring-{id}.backup\"");
-    assert_eq!(answer.headers()[CONTENT_DISPOSITION], name);
-    assert_eq!(checked("both", &rest(answer).await.unwrap()), Ok((3, Some(1))));
+    assert_eq!(response.headers()[CONTENT_DISPOSITION], name);
+    assert_eq!(check("both", &read_body(response).await.unwrap()), Ok((3, Some(1))));
 }
 
 #[tokio::test]
 async fn slow_reader_does_not_slow_writes() {
-    let server = Server::filled(Store::builder(), None, 128).await;
+    let server = Server::with_entries(Store::builder(), None, 128).await;
     let mut stream = server.backup("").await.into_body().into_data_stream();
     let mut bytes = stream.next().await.unwrap().unwrap().to_vec();
-    // Nothing is read from here on, and every write is answered.
+    // From here on, nothing is read until all writes have been applied.
     let writes = async {
         for n in 0..500 {
             server.store.set(format!("small/{n}"), Json::from("x")).await.unwrap();
         }
     };
     tokio::time::timeout(Duration::from_secs(30), writes).await.unwrap();
-    while let Some(piece) = stream.next().await {
-        bytes.extend_from_slice(&piece.unwrap());
+    while let Some(chunk) = stream.next().await {
+        bytes.extend_from_slice(&chunk.unwrap());
     }
-    assert_eq!(checked("slow", &bytes), Ok((628, None)));
+    assert_eq!(check("slow", &bytes), Ok((628, None)));
 }
 
 #[tokio::test]
 async fn reader_that_falls_too_far_behind_gets_an_error_and_no_backup() {
-    let server = Server::filled(Store::builder().history_changes(16), None, 128).await;
+    let server = Server::with_entries(Store::builder().history_changes(16), None, 128).await;
     let mut stream = server.backup("").await.into_body().into_data_stream();
     let mut bytes = stream.next().await.unwrap().unwrap().to_vec();
     for n in 0..2_000 {
@@ -125,12 +125,12 @@ async fn reader_that_falls_too_far_behind_gets_an_error_and_no_backup() {
     }
     let error = loop {
         match stream.next().await.unwrap() {
-            Ok(piece) => bytes.extend_from_slice(&piece),
+            Ok(chunk) => bytes.extend_from_slice(&chunk),
             Err(error) => break error,
         }
     };
     assert!(error.to_string().contains("compacted"), "{error}");
-    let error = checked("behind", &bytes).unwrap_err();
+    let error = check("behind", &bytes).unwrap_err();
     assert!(error.contains("incomplete or damaged"), "{error}");
 }
 
@@ -138,19 +138,19 @@ async fn reader_that_falls_too_far_behind_gets_an_error_and_no_backup() {
 async fn backup_ends_with_the_right_to_it_and_with_the_server() {
     for end in ["access", "shutdown"] {
         let (auth, by) = accounts().await;
-        let server = Server::filled(Store::builder(), Some(auth.clone()), 64).await;
+        let server = Server::with_entries(Store::builder(), Some(auth.clone()), 64).await;
         let mut stream = server.backup(&by).await.into_body().into_data_stream();
         stream.next().await.unwrap().unwrap();
         match end {
             "access" => {
-                forge::account(&auth, "grace", Access::new(Role::Admin)).await;
+                fixtures::account(&auth, "grace", Access::new(Role::Admin)).await;
                 auth.set_access("ada", Access::new(Role::Reader)).await.unwrap();
             }
             _ => server.shutdown.cancel(),
         }
         let mut failed = false;
-        while let Some(piece) = stream.next().await {
-            failed = piece.is_err();
+        while let Some(chunk) = stream.next().await {
+            failed = chunk.is_err();
         }
         assert!(failed, "{end}");
     }
@@ -161,20 +161,20 @@ async fn value_that_cannot_be_read_back_ends_the_backup() {
     let store = Store::<f64>::builder().spawn();
     store.set("k", f64::NAN).await.unwrap();
     let request = Request::get("/backup").body(Body::empty()).unwrap();
-    let answer = crate::server::router(store).oneshot(request).await.unwrap();
-    assert!(rest(answer).await.is_err());
+    let response = crate::server::router(store).oneshot(request).await.unwrap();
+    assert!(read_body(response).await.is_err());
 }
 
 #[tokio::test]
-async fn compressed_backup_ends_regularly() {
-    let server = Server::of(Store::builder(), None);
+async fn compressed_backup_ends_normally() {
+    let server = Server::new(Store::builder(), None);
     let router = server.router.clone().layer(CompressionLayer::new());
-    for coding in ["gzip", "identity"] {
-        let request = Request::get("/backup").header(ACCEPT_ENCODING, coding);
+    for encoding in ["gzip", "identity"] {
+        let request = Request::get("/backup").header(ACCEPT_ENCODING, encoding);
         let request = request.body(Body::empty()).unwrap();
-        let answer = router.clone().oneshot(request).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        assert_eq!(answer.headers().contains_key(CONTENT_ENCODING), coding == "gzip");
-        assert!(!rest(answer).await.unwrap().is_empty(), "{coding}");
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers().contains_key(CONTENT_ENCODING), encoding == "gzip");
+        assert!(!read_body(response).await.unwrap().is_empty(), "{encoding}");
     }
 }

@@ -1,7 +1,7 @@
 //! Metrics of requests, by route and method.
 //!
-//! The router knows the route too, but tells only handlers, in an allocation, and nothing of requests that never reach
-//! it. So the path of each request is matched here, before.
+//! The router knows the route too, but passes it only to handlers, in an allocation, and not for requests that it rejects.
+//! So the path of each request is matched here first.
 
 use std::sync::LazyLock;
 use std::sync::atomic::AtomicU64;
@@ -14,7 +14,7 @@ use super::outcome::{OUTCOMES, Outcome};
 use super::times::Times;
 use crate::protocol::{Operation, Tag};
 
-/// The methods that have metrics of their own. The last stands for all others.
+/// The methods with metrics of their own. The last stands for all others.
 const METHODS: [&str; 8] = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "other"];
 
 /// The routes of all operations, by the index of their label.
@@ -30,11 +30,11 @@ impl Routes {
         let (mut paths, mut labels) = (matchit::Router::new(), Vec::new());
         for (operation, path) in operations() {
             let label = label(operation, path);
-            let index = labels.iter().position(|known| *known == label).unwrap_or_else(|| {
+            let index = labels.iter().position(|other| *other == label).unwrap_or_else(|| {
                 labels.push(label);
                 labels.len() - 1
             });
-            // A path that has another method is there already.
+            // A path with several methods is inserted once.
             let _ = paths.insert(path, index);
         }
         labels.push("other");
@@ -46,7 +46,7 @@ fn operations() -> impl Iterator<Item = (Operation, &'static str)> {
     Operation::ALL.iter().flat_map(|operation| operation.paths().map(|path| (*operation, path)))
 }
 
-/// The label of a route: its path, or the group that it belongs to.
+/// The label of a route: its path, or the name of its group.
 fn label(operation: Operation, path: &'static str) -> &'static str {
     match operation.tag() {
         Tag::Description => "/docs",
@@ -55,20 +55,20 @@ fn label(operation: Operation, path: &'static str) -> &'static str {
     }
 }
 
-/// The position of a route and a method among the [`Endpoints`].
+/// The index of a route and a method in the [`Endpoints`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) struct EndpointId(usize);
 
 impl EndpointId {
     /// The endpoint of a request.
     pub(in crate::server) fn of(path: &str, method: &Method) -> Self {
-        // In the middle of a path, an empty key matches too.
+        // matchit accepts an empty key in the middle of a path.
         let is_filled = |found: &matchit::Match<'_, '_, &usize>| {
             found.params.iter().all(|(_, value)| !value.is_empty())
         };
         let found = ROUTES.paths.at(path).ok().filter(is_filled);
         let route = found.map_or(ROUTES.labels.len() - 1, |found| *found.value);
-        let method = METHODS.iter().position(|known| *known == method.as_str());
+        let method = METHODS.iter().position(|name| *name == method.as_str());
         Self(route * METHODS.len() + method.unwrap_or(METHODS.len() - 1))
     }
 }
@@ -84,7 +84,7 @@ pub(in crate::server) struct Endpoint {
     pub(in crate::server) method: &'static str,
     /// The command of the operation, if it has one.
     pub(super) command: Option<&'static str>,
-    /// A health check: that the server is not well is its answer, and not a failure.
+    /// Whether it is a health check, for which a 5xx status is a regular result and not a failure.
     pub(in crate::server) is_check: bool,
     pub(super) outcomes: Box<[AtomicU64]>,
     pub(super) times: Times,
@@ -92,7 +92,7 @@ pub(in crate::server) struct Endpoint {
 
 impl Endpoint {
     fn new(route: &'static str, method: &'static str) -> Self {
-        // A path that takes GET takes HEAD.
+        // A path that supports GET also supports HEAD.
         let handled = if method == "HEAD" { "GET" } else { method };
         let of_route = || operations().filter(|(operation, path)| label(*operation, path) == route);
         let is_check = of_route().any(|(operation, _)| operation.tag() == Tag::Health);
@@ -107,7 +107,7 @@ impl Endpoint {
         }
     }
 
-    /// Count a request that was answered.
+    /// Counts a request with its duration.
     pub(in crate::server) fn record(&self, outcome: Outcome, took: Duration) {
         self.outcomes[outcome.index()].fetch_add(1, Relaxed);
         self.times.add(took);
@@ -123,11 +123,11 @@ impl Endpoints {
         self.0.iter()
     }
 
-    /// Those that have a command, by command, in the order of the table.
+    /// Returns the endpoints of each command, in the order of the table.
     pub(super) fn by_command(&self) -> Vec<(&'static str, Vec<&Endpoint>)> {
         let mut commands: Vec<(_, Vec<_>)> = Vec::new();
         for name in Operation::ALL.iter().filter_map(|operation| operation.command()) {
-            if commands.iter().all(|(known, _)| *known != name) {
+            if commands.iter().all(|(other, _)| *other != name) {
                 let of_command = self.iter().filter(|endpoint| endpoint.command == Some(name));
                 commands.push((name, of_command.collect()));
             }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn path_has_the_label_of_the_route_that_it_matches() {
+    fn path_has_the_label_of_its_route() {
         for (operation, path) in operations() {
             let filled = path.replace("{key}", "a%2Fb").replace("{file}", "index.html");
             assert_eq!(route_of(&filled), label(operation, path), "{path}");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn health_checks_are_no_failures() {
+    fn health_checks_are_marked() {
         let endpoints = Endpoints::default();
         for (path, is_check) in
             [("/health", true), ("/readyz", true), ("/metrics", false), ("/keys", false)]

@@ -21,10 +21,10 @@ use self::endpoints::Endpoints;
 pub(super) use self::endpoints::{Endpoint, EndpointId};
 pub(super) use self::outcome::Outcome;
 
-/// What a server counts: a handle, to be given to [`serve`](super::serve) in its [options](super::ServerOptions), and to
-/// [`health`](super::health), which shows it at `/metrics`.
+/// The metrics of a server: a handle for the [options](super::ServerOptions) of [`serve`](super::serve) and for
+/// [`health`](super::health), which exports them at `/metrics`.
 ///
-/// Cloning it is cheap, and all clones are the same numbers.
+/// Cheap to clone; all clones share the same counters.
 #[derive(Clone, Default)]
 pub struct Metrics(Arc<Inner>);
 
@@ -32,13 +32,13 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     counts: Arc<Counts>,
     endpoints: Endpoints,
-    /// In seconds since 1970; 0 is unknown.
+    /// In seconds since the Unix epoch; 0 if unknown.
     #[cfg(feature = "tls")]
     certificate_expires: AtomicI64,
 }
 
 impl Metrics {
-    /// Connections that are open now, without those that are being refused.
+    /// Returns the number of open connections, without those being rejected.
     pub fn connections(&self) -> usize {
         self.0.counts.open.load(Relaxed)
     }
@@ -47,7 +47,7 @@ impl Metrics {
         &self.0.counts
     }
 
-    /// When the certificate that is shown to clients expires, in seconds since 1970.
+    /// Sets the expiry time of the TLS certificate, in seconds since the Unix epoch.
     #[cfg(feature = "tls")]
     pub(super) fn certificate_expires(&self, at: Option<i64>) {
         self.0.certificate_expires.store(at.unwrap_or_default(), Relaxed);

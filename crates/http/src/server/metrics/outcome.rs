@@ -1,4 +1,4 @@
-//! How a request ended.
+//! Outcomes of requests.
 
 use std::sync::LazyLock;
 
@@ -6,14 +6,14 @@ use axum::http::StatusCode;
 
 use crate::protocol::STATUSES;
 
-/// An outcome of a request, and the HTTP status that goes with it, as labels.
+/// The labels of an outcome: the error code or `ok`, and the HTTP status.
 #[derive(Debug)]
 pub(super) struct Labels {
     pub(super) outcome: &'static str,
     pub(super) status: String,
 }
 
-/// All outcomes: success, one for each code of a problem, and failures without a code.
+/// All outcomes: success, one for each error code, and failures without a code.
 pub(super) static OUTCOMES: LazyLock<Vec<Labels>> = LazyLock::new(|| {
     let labels = |outcome, status: &dyn ToString| Labels { outcome, status: status.to_string() };
     let success = ["200", "201", "204", "304", "2xx", "3xx"].map(|status| labels("ok", &status));
@@ -24,12 +24,12 @@ pub(super) static OUTCOMES: LazyLock<Vec<Labels>> = LazyLock::new(|| {
     success.into_iter().chain(codes).chain(others).collect()
 });
 
-/// One of the outcomes.
+/// An outcome, as its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) struct Outcome(usize);
 
 impl Outcome {
-    /// The outcome of an answer, by its status and the code of its problem.
+    /// The outcome of a response, by its status and error code.
     pub(in crate::server) fn of(status: StatusCode, code: Option<&str>) -> Self {
         match (status.as_u16(), code) {
             (200, None) => Self(0),
@@ -42,7 +42,8 @@ impl Outcome {
 
     #[cold]
     fn rare(status: u16, code: Option<&str>) -> Self {
-        let of_code = code.and_then(|code| OUTCOMES.iter().position(|known| known.outcome == code));
+        let of_code =
+            code.and_then(|code| OUTCOMES.iter().position(|labels| labels.outcome == code));
         Self(of_code.unwrap_or(match status {
             0..300 => 4,
             300..400 => 5,
@@ -68,8 +69,8 @@ mod tests {
             if let Some(code) = code {
                 assert_eq!(Problem::new(code, "").status().to_string(), *status, "{code}");
             }
-            let status = status.replace('x', "7").parse().expect("a number");
-            let status = StatusCode::from_u16(status).expect("a status");
+            let status = status.replace('x', "7").parse().expect("the status label is a number");
+            let status = StatusCode::from_u16(status).expect("the status label is an HTTP status");
             assert_eq!(Outcome::of(status, code).index(), index, "{name} {status}");
         }
         let teapot = StatusCode::IM_A_TEAPOT;

@@ -1,13 +1,13 @@
-//! How long requests took.
+//! Histograms of request durations.
 //!
-//! An array of atomics: the histogram of prometheus-client takes a lock for each value.
+//! They are arrays of atomics, because the histogram of prometheus-client locks a mutex for each value.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// Up to how many nanoseconds each class is. The first ones are where a store in memory answers, those from a
-/// millisecond on where a journal or a slow client is waited for.
+/// The upper bounds of the buckets, in nanoseconds. The first ones are for responses from memory, those from a millisecond
+/// on for requests that wait for a journal or a slow client.
 const LIMITS: [u64; 16] = [
     25_000,
     50_000,
@@ -29,46 +29,46 @@ const LIMITS: [u64; 16] = [
 
 #[derive(Debug, Default)]
 pub(super) struct Times {
-    classes: [AtomicU64; LIMITS.len() + 1],
+    buckets: [AtomicU64; LIMITS.len() + 1],
     nanos: AtomicU64,
 }
 
 impl Times {
     pub(super) fn add(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        let class = LIMITS.partition_point(|limit| *limit < nanos);
-        self.classes[class].fetch_add(1, Relaxed);
+        let bucket = LIMITS.partition_point(|limit| *limit < nanos);
+        self.buckets[bucket].fetch_add(1, Relaxed);
         self.nanos.fetch_add(nanos, Relaxed);
     }
 }
 
-/// Some of them added up.
+/// The sum of several histograms.
 #[derive(Debug, Default)]
 pub(super) struct Sum {
-    classes: [u64; LIMITS.len() + 1],
+    buckets: [u64; LIMITS.len() + 1],
     nanos: u64,
 }
 
 impl Sum {
     pub(super) fn add(&mut self, times: &Times) {
         self.nanos = self.nanos.saturating_add(times.nanos.load(Relaxed));
-        for (sum, count) in self.classes.iter_mut().zip(&times.classes) {
+        for (sum, count) in self.buckets.iter_mut().zip(&times.buckets) {
             *sum += count.load(Relaxed);
         }
     }
 
     pub(super) fn count(&self) -> u64 {
-        self.classes.iter().sum()
+        self.buckets.iter().sum()
     }
 
     pub(super) fn seconds(&self) -> f64 {
         self.nanos as f64 / 1e9
     }
 
-    /// The limit of each class in seconds, and how many are in it.
+    /// Returns the upper bound of each bucket in seconds, and its count.
     pub(super) fn buckets(&self) -> Vec<(f64, u64)> {
         let limits = LIMITS.iter().map(|nanos| *nanos as f64 / 1e9).chain([f64::INFINITY]);
-        limits.zip(self.classes).collect()
+        limits.zip(self.buckets).collect()
     }
 }
 
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_belongs_to_its_class() {
+    fn bucket_includes_its_upper_bound() {
         let times = Times::default();
         for nanos in [0, 25_000, 25_001, 10_000_000_000, 10_000_000_001] {
             times.add(Duration::from_nanos(nanos));

@@ -1,4 +1,4 @@
-//! The errors of operations, as responses with examples.
+//! The error responses of operations, with examples.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 use super::headers;
 use crate::auth::AuthError;
 use crate::protocol::{Operation, Problem, Tag};
-use crate::server::answer::Failure;
+use crate::server::response::Failure;
 
-/// What any request may be answered.
+/// Errors of every request.
 const COMMON: &[&str] = &[
     "invalid_request",
     "method_not_allowed",
@@ -23,9 +23,9 @@ const COMMON: &[&str] = &[
     "shutting_down",
     "failed",
 ];
-/// Of requests that ask the store.
+/// Errors of requests that send a command to the store.
 const STORE: &[&str] = &["recovering"];
-/// Of writes.
+/// Errors of writes.
 const WRITE: &[&str] = &[
     "recovering",
     "refused",
@@ -36,13 +36,13 @@ const WRITE: &[&str] = &[
     "journal_failed",
     "outcome_unknown",
 ];
-/// Of requests with a body of JSON.
+/// Errors of requests with a body of JSON.
 const BODY: &[&str] = &["invalid_json", "invalid_ttl"];
 
-/// Of requests of an account.
+/// Errors of requests that require an account.
 const ACCOUNT: &[&str] = &["unauthorized", "not_allowed"];
 
-/// Add the errors of an operation to its responses: `errors` are codes, or names of groups of them.
+/// Adds the errors of an operation to its responses. `errors` are codes, or names of groups of codes.
 pub(super) fn add(
     responses: &mut Value,
     operation: Operation,
@@ -56,7 +56,7 @@ pub(super) fn add(
         "body" => BODY,
         _ => std::slice::from_ref(name),
     });
-    // Pages of other origins may send a GET.
+    // A GET from a page of another origin is allowed.
     let origin: &[&str] = if operation.method() == "GET" { &[] } else { &["forbidden"] };
     let account = if needs_account { ACCOUNT } else { &[] };
     for code in own.chain(COMMON).chain(origin).chain(account) {
@@ -69,7 +69,7 @@ pub(super) fn add(
     }
 }
 
-/// An error of each code, as it is answered.
+/// An example of the error with this code.
 fn example(code: &'static str) -> Problem {
     let of = |error: Error| Problem::from(&error);
     let account = |error: AuthError| Failure::from(error).0;
@@ -103,22 +103,22 @@ fn example(code: &'static str) -> Problem {
         "wrong_store" => of(Error::WrongStore),
         "invalid_request" => of(Error::InvalidKey { length: 1_025 }),
         "invalid_json" => {
-            Problem::new(code, "the body is not what it should be: EOF while parsing")
+            Problem::new(code, "invalid body: EOF while parsing a value at line 1 column 0")
         }
         "too_large" => of(Error::RequestTooLarge { limit: Some(1_048_576) }),
         "timeout" => Problem::new(code, "the body did not arrive in time"),
         "method_not_allowed" => {
-            Problem::new(code, "this path does not take this method: see /docs")
+            Problem::new(code, "this path does not support this method; see /docs")
         }
         "misdirected" => {
-            Problem::new(code, "\"db.example\" is no name of this server: ask for localhost")
+            Problem::new(code, "\"db.example\" is not a name of this server; use localhost")
         }
         "forbidden" => Problem::new(
             code,
-            "a page of another origin may not write: let the server allow its origin",
+            "writes from pages of other origins are forbidden; allow the origin in the server",
         ),
-        "not_found" => Problem::new(code, "there is nothing at this path: see /docs"),
-        _ => Problem::new(code, "the server failed on this request; its log says why"),
+        "not_found" => Problem::new(code, "unknown path; see /docs for the routes"),
+        _ => Problem::new(code, "the request failed in the server; its log has the cause"),
     }
 }
 
@@ -127,7 +127,7 @@ fn response(status: u16, problems: &BTreeMap<&str, Problem>, is_plain: bool) -> 
     codes.dedup();
     let mut words = format!("`{}`", codes.join("`, `"));
     if status == 405 {
-        words.push_str(": of another method at this path");
+        words.push_str(": this path supports other methods");
     }
     let header: &[&str] = match status {
         401 => &["WWW-Authenticate"],
@@ -142,7 +142,7 @@ fn response(status: u16, problems: &BTreeMap<&str, Problem>, is_plain: bool) -> 
     let mut content = json!({
         "application/json": {"schema": schema, "examples": examples(problems, |_, problem| json!(problem))},
     });
-    // The limits of the server answer JSON to every request.
+    // A 405 is JSON on every path.
     if is_plain && status != 405 {
         let text = |code: &str, problem: &Problem| match code {
             "item_not_found" => json!("given key not found\n"),

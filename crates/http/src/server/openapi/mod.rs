@@ -1,4 +1,4 @@
-//! The OpenAPI document, made from the table of operations.
+//! The OpenAPI document, generated from the table of operations.
 
 mod errors;
 #[cfg(test)]
@@ -12,14 +12,14 @@ use serde_json::{Map, Value, json};
 
 use crate::protocol::{Content, Operation, Problem, Right, Schemas, Tag};
 
-/// The description of the whole interface.
-const ABOUT: &str = "A store: many handles, one owner, many watchers. \
-    `/api/v1` speaks JSON, `/v1` plain text, `/watch` tells of every change as it comes.\n\n\
-    Every change has a revision, one number for the whole store. A write answers it, an `ETag` names it, and a \
-    watch resumes after it. Every error is `{\"code\", \"message\"}`; only `outcome_unknown`, `failed`, and an \
-    `internal` without a `revision` leave open whether something was changed.";
+/// The description of the API.
+const ABOUT: &str = "An in-memory key-value store with change streams. `/api/v1` uses JSON, `/v1` plain text, and \
+    `/watch` streams changes as server-sent events.\n\n\
+    Every change has a revision, a number that is unique in the store and grows by one with each change. A write returns \
+    it, an `ETag` contains it, and a watch can resume after it. Every error is `{\"code\", \"message\"}`. Only after \
+    `outcome_unknown`, `failed`, and an `internal` without a `revision` it is unknown whether something was changed.";
 
-/// The document, made on its first use.
+/// The document, generated on first use.
 #[derive(Debug)]
 pub(super) struct Description {
     version: String,
@@ -29,20 +29,20 @@ pub(super) struct Description {
 }
 
 impl Description {
-    /// The document of an interface of this version.
+    /// The document of the API with this version.
     pub(super) fn new(version: &str, with_accounts: bool) -> Self {
         let (json, yaml) = (OnceLock::new(), OnceLock::new());
         Self { version: version.to_owned(), with_accounts, json, yaml }
     }
 
-    /// As JSON, to be served at the root.
+    /// Returns the document as JSON, to serve at the root.
     pub(super) fn json(&self) -> Bytes {
         let document = || describe(&self.version, self.with_accounts, ".");
         let text = || serde_json::to_vec(&document()).unwrap_or_default().into();
         self.json.get_or_init(text).clone()
     }
 
-    /// As YAML, to be served at its older path.
+    /// Returns the document as YAML, to serve at its older path.
     pub(super) fn yaml(&self) -> Bytes {
         let document = || describe(&self.version, self.with_accounts, "../../..");
         let text = || yaml_serde::to_string(&document()).unwrap_or_default().into();
@@ -50,7 +50,7 @@ impl Description {
     }
 }
 
-/// The parts of the document, in the order in which they are read.
+/// The document, with its parts in the order of reading.
 #[derive(Debug, Serialize)]
 struct Document {
     openapi: &'static str,
@@ -62,16 +62,18 @@ struct Document {
 }
 
 impl Tag {
-    /// The name and the description of a group of operations; `None` if it is not described.
+    /// The name and the description of a group of operations; `None` if the group is not in the document.
     fn words(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
-            Self::Entries => ("entries", "What a key holds: read, set, update, remove, expire."),
-            Self::Lists => ("lists", "Lists of elements: push, pop, read a part."),
-            Self::Store => ("store", "The store as a whole: pages, batches, changes as they come."),
-            Self::Plain => ("plain", "Texts without JSON around them."),
-            Self::Description => ("description", "This description."),
-            Self::Accounts => ("accounts", "Who may do what: accounts, logins, tokens."),
-            Self::Backup => ("backup", "Everything in one file."),
+            Self::Entries => ("entries", "Read, set, update, remove and expire entries."),
+            Self::Lists => ("lists", "Push to, pop from, trim and read lists."),
+            Self::Store => {
+                ("store", "Operations on the store as a whole: pages, batches, watches.")
+            }
+            Self::Plain => ("plain", "Read and write plain text."),
+            Self::Description => ("description", "The API description."),
+            Self::Accounts => ("accounts", "Accounts, logins and tokens."),
+            Self::Backup => ("backup", "Download a backup."),
             Self::Health | Self::Metrics => return None,
         })
     }
@@ -85,7 +87,7 @@ fn describe(version: &str, with_accounts: bool, root: &str) -> Document {
     for operation in Operation::ALL {
         let is_served = operation.tag() != Tag::Accounts || with_accounts;
         let Some((tag, words)) = operation.tag().words().filter(|_| is_served) else { continue };
-        if tags.iter().all(|known: &Value| known["name"] != tag) {
+        if tags.iter().all(|other: &Value| other["name"] != tag) {
             tags.push(json!({"name": tag, "description": words}));
         }
         let described = operation_object(*operation, tag, with_accounts, &mut schemas);
@@ -131,25 +133,26 @@ fn operation_object(
     let (summary, mut details) = (described.summary(), described.details());
     let right = right_words(operation.right()).filter(|_| with_accounts);
     if let Some(right) = right {
-        details = format!("{details}\n\nNeeds {right}.").trim_start().to_owned();
+        details = format!("{details}\n\nRequires {right}.").trim_start().to_owned();
     }
-    let answer = described.answer;
-    let mut success = json!({"description": answer.words, "headers": headers(answer.headers)});
-    if !answer.content.is_empty() {
-        success["content"] = content(answer.content, schemas);
+    let response = described.response;
+    let mut success =
+        json!({"description": response.description, "headers": headers(response.headers)});
+    if !response.content.is_empty() {
+        success["content"] = content(response.content, schemas);
     }
     let mut object = json!({
         "operationId": operation.id(),
         "summary": summary,
         "description": details,
         "tags": [tag],
-        "responses": {answer.status.to_string(): success},
+        "responses": {response.status.to_string(): success},
     });
     if !described.parameters.is_empty() {
         object["parameters"] = described.parameters.into();
     }
     if let Some(body) = described.body {
-        // An empty text is a text, and a request without a body has an empty one.
+        // An empty text is a valid value, and an absent body is read as an empty one.
         let is_required = operation != Operation::RawPut;
         object["requestBody"] =
             json!({"content": content([body], schemas), "required": is_required});
@@ -171,21 +174,23 @@ fn operation_object(
     errors::add(&mut object["responses"], operation, described.errors, right.is_some());
     if let Some(responses) = object["responses"].as_object_mut() {
         let id = headers(&["X-Request-Id"])["X-Request-Id"].take();
-        responses.values_mut().for_each(|answer| answer["headers"]["X-Request-Id"] = id.clone());
+        responses
+            .values_mut()
+            .for_each(|response| response["headers"]["X-Request-Id"] = id.clone());
     }
     object
 }
 
-/// How the description says which right an operation needs.
+/// The description of a right.
 fn right_words(right: Right) -> Option<&'static str> {
     Some(match right {
         Right::None => return None,
         Right::Account => "an account",
-        Right::Read => "`reader`, of these keys",
-        Right::Write => "`writer`, of these keys",
-        Right::ReadAll => "`reader`, of all keys",
-        Right::WriteAll => "`writer`, of all keys",
-        Right::Admin => "`admin`",
+        Right::Read => "the role `reader` for the keys",
+        Right::Write => "the role `writer` for the keys",
+        Right::ReadAll => "the role `reader` for all keys",
+        Right::WriteAll => "the role `writer` for all keys",
+        Right::Admin => "the role `admin`",
     })
 }
 
@@ -196,20 +201,20 @@ fn content(content: impl IntoIterator<Item = Content>, schemas: &mut Schemas) ->
     content.into_iter().map(of_media).collect::<Map<_, _>>().into()
 }
 
-/// Headers of answers, by name.
+/// Headers of responses, by name.
 fn headers(names: &[&str]) -> Value {
     let mut all = json!({
-        "Allow": {"description": "The methods that the path takes.", "example": "GET,HEAD"},
+        "Allow": {"description": "The methods that the path supports.", "example": "GET,HEAD"},
         "Cache-Control": {"description": "`no-store`."},
-        "Content-Disposition": {"description": "A name for the file."},
-        "ETag": {"description": "The store and the revision of the entry: for `If-Match` and `If-None-Match`."},
-        "Mainspring-Cleared": {"description": "How many keys were removed.", "schema": {"type": "integer", "format": "int64", "minimum": 0}},
-        "Mainspring-Resume": {"description": "The position after which the stream begins. Absent from a snapshot."},
+        "Content-Disposition": {"description": "A file name for the backup."},
+        "ETag": {"description": "The store id and the revision of the entry, for `If-Match` and `If-None-Match`."},
+        "Mainspring-Cleared": {"description": "The number of removed keys.", "schema": {"type": "integer", "format": "int64", "minimum": 0}},
+        "Mainspring-Resume": {"description": "The position after which the stream begins. Absent if it begins with a snapshot."},
         "Mainspring-Store": {"description": "The id of the store."},
-        "Retry-After": {"description": "After how many seconds to try again.", "example": "1"},
-        "WWW-Authenticate": {"description": "How to authenticate.", "example": "Bearer"},
-        "X-Content-Type-ServerOptions": {"description": "`nosniff`: it is text, whatever it looks like."},
-        "X-Request-Id": {"description": "The id of the request in the log of the server: that of the request, if it had one.", "example": "d97169c5-3"},
+        "Retry-After": {"description": "The number of seconds to wait before the next attempt.", "example": "1"},
+        "WWW-Authenticate": {"description": "The authentication scheme.", "example": "Bearer"},
+        "X-Content-Type-Options": {"description": "`nosniff`: the body is plain text and must not be interpreted as another type."},
+        "X-Request-Id": {"description": "The id of the request in the log of the server; the id that the request had, if any.", "example": "d97169c5-3"},
     });
     let describe = |name: &&str| {
         let mut header = all[*name].take();
@@ -221,15 +226,15 @@ fn headers(names: &[&str]) -> Value {
     names.iter().map(describe).collect::<Map<_, _>>().into()
 }
 
-/// What to do next with a key that was set; `key` is where a request has it.
+/// Links to further operations on a key that was set. `key` is the expression for the key.
 fn links(key: &str) -> Value {
     json!({
-        "get": {"operationId": "get", "parameters": {"key": key}, "description": "Read it."},
-        "remove": {"operationId": "remove", "parameters": {"key": key}, "description": "Remove it."},
+        "get": {"operationId": "get", "parameters": {"key": key}, "description": "Read the entry."},
+        "remove": {"operationId": "remove", "parameters": {"key": key}, "description": "Remove the entry."},
     })
 }
 
-/// The same operation at `/api/v1/set`, for the entry whose key is `set`.
+/// Converts to the operation at `/api/v1/set`, for the entry whose key is `set`.
 fn of_key_set(operation: &mut Value) {
     operation["operationId"] = format!("{}_of_set", text(&operation["operationId"])).into();
     operation["summary"] = format!("{} (The key `set`.)", text(&operation["summary"])).into();
@@ -239,12 +244,12 @@ fn of_key_set(operation: &mut Value) {
     without(operation, &["links"]);
 }
 
-/// The HEAD of a path that takes GET: the same answers without their bodies.
+/// The HEAD operation of a path that supports GET: the same responses without bodies.
 fn head(get: &Value) -> Value {
     let mut head = get.clone();
     head["operationId"] = format!("head_{}", text(&get["operationId"])).into();
     head["summary"] = format!("{} (HEAD)", text(&get["summary"])).into();
-    head["description"] = "The answer to a GET, without its body.".into();
+    head["description"] = "The headers of the response to a GET, without the body.".into();
     without(&mut head, &["content", "links"]);
     head
 }
@@ -253,7 +258,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// Remove members of all responses.
+/// Removes members of all responses.
 fn without(operation: &mut Value, members: &[&str]) {
     let responses = operation["responses"].as_object_mut().into_iter().flatten();
     for response in responses.filter_map(|(_, response)| response.as_object_mut()) {

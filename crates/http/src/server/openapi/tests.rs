@@ -1,4 +1,4 @@
-//! The description and the routes are the same list.
+//! The document describes exactly the routes.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ fn described() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn every_route_is_described_and_nothing_else() {
+fn document_has_exactly_the_routes() {
     let mut routes = BTreeSet::new();
     for operation in Operation::ALL {
         let is_absent = matches!(operation.tag(), Tag::Accounts | Tag::Health | Tag::Metrics);
@@ -39,22 +39,22 @@ fn every_route_is_described_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_is_described_is_there() {
+async fn described_routes_exist() {
     let router = crate::server::router(Store::<Json>::builder().spawn());
     for (path, method) in described() {
         let uri = path.replace("{key}", "k").replace("{file}", "swagger-ui.css");
         let request = Request::builder().method(&*method.to_uppercase()).uri(&uri);
-        let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-        assert_ne!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {uri}");
-        if answer.status() == StatusCode::NOT_FOUND && method != "head" {
-            let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_ne!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{method} {uri}");
+        if response.status() == StatusCode::NOT_FOUND && method != "head" {
+            let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
             assert!(!body.starts_with(b"{\"code\":\"not_found\""), "{method} {uri}");
         }
     }
 }
 
 #[test]
-fn nothing_is_left_without_words_or_an_example() {
+fn everything_has_a_description_and_an_example() {
     let openapi = serde_json::to_value(describe("1.2.3", false, ".")).unwrap();
     assert_eq!(
         (&openapi["openapi"], &openapi["info"]["version"]),
@@ -76,13 +76,13 @@ fn nothing_is_left_without_words_or_an_example() {
             );
             let has_example =
                 |content: &Value| content.get("example").or(content.get("examples")).is_some();
-            let answers = operation["responses"].as_object().unwrap();
-            for (status, answer) in answers {
+            let responses = operation["responses"].as_object().unwrap();
+            for (status, response) in responses {
                 assert!(
-                    answer["description"].as_str().is_some_and(|words| !words.is_empty()),
+                    response["description"].as_str().is_some_and(|words| !words.is_empty()),
                     "{place}"
                 );
-                for (kind, content) in answer["content"].as_object().into_iter().flatten() {
+                for (kind, content) in response["content"].as_object().into_iter().flatten() {
                     assert!(has_example(content), "{place}: {status} {kind} has no example");
                 }
             }

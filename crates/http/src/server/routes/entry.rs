@@ -5,94 +5,94 @@ use axum::response::{IntoResponse, Response};
 use mainspring::{Error, Key, Write, Written};
 
 use crate::protocol::Command;
-use crate::server::answer::{self, Failure, done};
 use crate::server::app::{App, Element, send};
 use crate::server::auth::{Caller, Context, PathKey};
-use crate::server::extract::{KnownEtags, When, Whole};
+use crate::server::extract::{ClientEtags, FullBody, WriteCondition};
+use crate::server::response::{self, Failure, done};
 
 pub(in crate::server) async fn get<T: Element>(
     Context(app, _): Context<T>,
     PathKey(key): PathKey,
-    KnownEtags(known): KnownEtags,
+    ClientEtags(etags): ClientEtags,
 ) -> Result<Response, Failure> {
     let entry = send(app.store.get(&key)).await?.ok_or(Error::NotFound)?;
-    if let Some(known) = known {
-        let etag = answer::etag(app.store.id(), entry.revision);
-        let names = |tag: &str| tag == "*" || tag.trim_start_matches("W/") == etag;
-        if known.split(',').map(str::trim).any(names) {
-            return Ok(answer::with_etag(StatusCode::NOT_MODIFIED.into_response(), &etag));
+    if let Some(etags) = etags {
+        let etag = response::etag(app.store.id(), entry.revision);
+        let matches = |tag: &str| tag == "*" || tag.trim_start_matches("W/") == etag;
+        if etags.split(',').map(str::trim).any(matches) {
+            return Ok(response::with_etag(StatusCode::NOT_MODIFIED.into_response(), &etag));
         }
     }
-    answer::row(app.store.id(), &key, &entry)
+    response::row(app.store.id(), &key, &entry)
 }
 
 pub(in crate::server) async fn set<T: Element>(
     Context(app, caller): Context<T>,
-    when: When,
-    Whole(body): Whole,
+    condition: WriteCondition,
+    FullBody(body): FullBody,
 ) -> Result<Response, Failure> {
     let command = Command::read(&body)?;
     let key = command.key()?;
     key.validate()?;
-    caller.needs_key(&key)?;
-    done(&written(&app, &caller, when, command.write("set", key)?).await?, false)
+    caller.require_key(&key)?;
+    done(&apply(&app, &caller, condition, command.write("set", key)?).await?, false)
 }
 
-/// Do the write of a command that the request does not name.
+/// Applies the write of a command that the method and path determine.
 pub(in crate::server) async fn write<T: Element>(
     command: &str,
     Context(app, caller): Context<T>,
     PathKey(key): PathKey,
-    when: When,
-    Whole(body): Whole,
+    condition: WriteCondition,
+    FullBody(body): FullBody,
 ) -> Result<Response, Failure> {
     let write = Command::read(&body)?.write(command, key)?;
-    done(&written(&app, &caller, when, write).await?, false)
+    done(&apply(&app, &caller, condition, write).await?, false)
 }
 
 pub(in crate::server) async fn remove<T: Element>(
     Context(app, caller): Context<T>,
     PathKey(key): PathKey,
-    when: When,
+    condition: WriteCondition,
 ) -> Result<Response, Failure> {
-    done(&written(&app, &caller, when, Write::remove(key)).await?, false)
+    done(&apply(&app, &caller, condition, Write::remove(key)).await?, false)
 }
 
 pub(in crate::server) async fn expire_row<T: Element>(
     Context(app, caller): Context<T>,
     PathKey(key): PathKey,
-    when: When,
-    Whole(body): Whole,
+    condition: WriteCondition,
+    FullBody(body): FullBody,
 ) -> Result<Response, Failure> {
     let write = Command::read(&body)?.write("expire", key.clone())?;
-    let written = written(&app, &caller, when, write).await?;
+    let written = apply(&app, &caller, condition, write).await?;
     row_after(&app, &key, &written).await
 }
 
-/// Do a write.
-pub(super) async fn written<T: Element>(
+/// Applies a write with its condition, and audits it.
+pub(super) async fn apply<T: Element>(
     app: &App<T>,
     caller: &Caller,
-    when: When,
+    condition: WriteCondition,
     write: Write<T>,
 ) -> Result<Written<T>, Failure> {
-    let write = when.on(write, app.store.id())?;
-    let note = caller.note(&write);
+    let write = condition.apply_to(write, app.store.id())?;
+    let audit = caller.audit_write(&write);
     let written = send(app.store.write(write)).await;
-    note.ended(written.as_ref().map(|written| written.revision).map_err(|failure| &failure.0));
+    audit.finish(written.as_ref().map(|written| written.revision).map_err(|failure| &failure.0));
     written
 }
 
-/// The entry after a write, for those who ask for it: it may have been changed again by then. If it is gone
-/// already, what the write did.
+/// The response with the entry after a write, which may already include later changes. If the entry is already gone, the
+/// result of the write.
 pub(super) async fn row_after<T: Element>(
     app: &App<T>,
     key: &Key,
     written: &Written<T>,
 ) -> Result<Response, Failure> {
-    // Waits for room: the write was done, and "busy" would say that it was not.
+    // Waits for room in the queue: the write was applied, and "busy" would mean that it was not.
     match app.store.get(key).await {
-        Ok(Some(entry)) => answer::row(app.store.id(), key, &entry)
+        Ok(Some(entry)) => response::row(app.store.id(), key, &entry)
             .map_err(|failure| failure.after(written.revision)),
         _ => done(written, true),
     }

@@ -5,16 +5,16 @@ use mainspring::internal::Slice;
 use mainspring::internal::put_row;
 use mainspring::{End, Error, Key, Write, Written};
 
-use super::entry::{row_after, written};
+use super::entry::{apply, row_after};
 use crate::protocol::Command;
-use crate::protocol::answers::Part;
+use crate::protocol::answers::ListRange;
 use crate::protocol::parameters::{ListEnd, TrimQuery, Window};
-use crate::server::answer::{Failure, done, etag, json, with_etag};
 use crate::server::app::{App, Element, send};
 use crate::server::auth::{Caller, Context, PathKey};
-use crate::server::extract::{Query, When, Whole};
+use crate::server::extract::{FullBody, Query, WriteCondition};
+use crate::server::response::{Failure, done, etag, json, with_etag};
 
-fn to_push<T: Element>(
+fn push_write<T: Element>(
     key: Key,
     ListEnd { end }: ListEnd,
     body: &[u8],
@@ -30,54 +30,54 @@ pub(in crate::server) async fn push<T: Element>(
     Context(app, caller): Context<T>,
     PathKey(key): PathKey,
     Query(end): Query<ListEnd>,
-    when: When,
-    Whole(body): Whole,
+    condition: WriteCondition,
+    FullBody(body): FullBody,
 ) -> Result<Response, Failure> {
-    done(&written(&app, &caller, when, to_push(key, end, &body)?).await?, true)
+    done(&apply(&app, &caller, condition, push_write(key, end, &body)?).await?, true)
 }
 
 pub(in crate::server) async fn push_row<T: Element>(
     Context(app, caller): Context<T>,
     PathKey(key): PathKey,
     Query(end): Query<ListEnd>,
-    when: When,
-    Whole(body): Whole,
+    condition: WriteCondition,
+    FullBody(body): FullBody,
 ) -> Result<Response, Failure> {
-    let push = to_push(key.clone(), end, &body)?.not_new();
-    let written = written(&app, &caller, when, push).await?;
+    let push = push_write(key.clone(), end, &body)?.not_new();
+    let written = apply(&app, &caller, condition, push).await?;
     row_after(&app, &key, &written).await
 }
 
-async fn popped<T: Element>(
+async fn apply_pop<T: Element>(
     app: &App<T>,
     caller: &Caller,
     key: Key,
     ListEnd { end }: ListEnd,
-    when: When,
+    condition: WriteCondition,
 ) -> Result<Written<T>, Failure> {
     let write = match end {
         End::Front => Write::pop_front(key),
         End::Back => Write::pop(key),
     };
-    written(app, caller, when, write).await
+    apply(app, caller, condition, write).await
 }
 
 pub(in crate::server) async fn pop<T: Element>(
     Context(app, caller): Context<T>,
     PathKey(key): PathKey,
     Query(end): Query<ListEnd>,
-    when: When,
+    condition: WriteCondition,
 ) -> Result<Response, Failure> {
-    done(&popped(&app, &caller, key, end, when).await?, true)
+    done(&apply_pop(&app, &caller, key, end, condition).await?, true)
 }
 
 pub(in crate::server) async fn pop_row<T: Element>(
     Context(app, caller): Context<T>,
     PathKey(key): PathKey,
     Query(end): Query<ListEnd>,
-    when: When,
+    condition: WriteCondition,
 ) -> Result<Response, Failure> {
-    let written = popped(&app, &caller, key.clone(), end, when).await?;
+    let written = apply_pop(&app, &caller, key.clone(), end, condition).await?;
     let (Ok(Some(entry)), Some(element)) = (app.store.get(&key).await, &written.popped) else {
         return done(&written, true);
     };
@@ -95,15 +95,15 @@ pub(in crate::server) async fn pop_row<T: Element>(
 pub(in crate::server) async fn trim<T: Element>(
     Context(app, caller): Context<T>,
     Query(TrimQuery { key, keep, end }): Query<TrimQuery>,
-    when: When,
+    condition: WriteCondition,
 ) -> Result<Response, Failure> {
     let write = match end {
         End::Front => Write::trim_front(key, keep),
         End::Back => Write::trim(key, keep),
     };
     write.key().validate()?;
-    caller.needs_key(write.key())?;
-    done(&written(&app, &caller, when, write).await?, true)
+    caller.require_key(write.key())?;
+    done(&apply(&app, &caller, condition, write).await?, true)
 }
 
 pub(in crate::server) async fn range<T: Element>(
@@ -111,8 +111,8 @@ pub(in crate::server) async fn range<T: Element>(
     PathKey(key): PathKey,
     Query(Window { offset, limit }): Query<Window>,
 ) -> Result<Response, Failure> {
-    let part = send(app.store.slice(&key, offset, limit.unwrap_or(usize::MAX))).await?;
-    let Slice { elements, length, revision } = part.ok_or(Error::NotFound)?;
-    let body = serde_json::to_vec(&Part { elements, length, revision })?;
+    let slice = send(app.store.slice(&key, offset, limit.unwrap_or(usize::MAX))).await?;
+    let Slice { elements, length, revision } = slice.ok_or(Error::NotFound)?;
+    let body = serde_json::to_vec(&ListRange { elements, length, revision })?;
     Ok(with_etag(json(body), &etag(app.store.id(), revision)))
 }

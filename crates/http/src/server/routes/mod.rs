@@ -1,4 +1,4 @@
-//! The handlers, one file per subject, and the routes to them.
+//! The handlers, one file per subject, and their routes.
 
 mod batch;
 mod docs;
@@ -7,8 +7,8 @@ mod list;
 mod pages;
 mod raw;
 mod require_right;
+mod store;
 mod watch;
-mod whole;
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use axum::Router;
 use axum::routing::MethodRouter;
 
 use self::require_right::route;
-use super::answer::Failure;
 use super::app::{App, Element};
 use super::auth::{accounts, session};
 use super::backup::backup;
+use super::response::Failure;
 use crate::protocol::{Operation, Tag};
 
-/// All routes.
+/// Returns all routes.
 pub(super) fn routes<T: Element>(app: Arc<App<T>>) -> Router {
     let mut router = Router::new();
     for operation in Operation::ALL {
@@ -36,14 +36,14 @@ pub(super) fn routes<T: Element>(app: Arc<App<T>>) -> Router {
         }
     }
     router
-        .fallback(async || Failure::nothing_here())
+        .fallback(async || Failure::unknown_path())
         .method_not_allowed_fallback(async || {
-            Failure::new("method_not_allowed", "this path does not take this method: see /docs")
+            Failure::new("method_not_allowed", "this path does not support this method; see /docs")
         })
         .with_state(app)
 }
 
-/// The handler of an operation. `None` if it is served on the second port, or not by this build.
+/// The handler of an operation. `None` if it is served on the second port.
 fn handler<T: Element>(operation: Operation) -> Option<MethodRouter<Arc<App<T>>>> {
     use Operation as Op;
     Some(match operation {
@@ -63,10 +63,10 @@ fn handler<T: Element>(operation: Operation) -> Option<MethodRouter<Arc<App<T>>>
         Op::Keys => route(operation, pages::keys::<T>),
         Op::Batch => route(operation, batch::batch::<T>),
         Op::Watch => route(operation, watch::watch::<T>),
-        Op::Stats => route(operation, whole::stats::<T>),
-        Op::Compact => route(operation, whole::compact::<T>),
+        Op::Stats => route(operation, store::stats::<T>),
+        Op::Compact => route(operation, store::compact::<T>),
         Op::Backup => route(operation, backup::<T>),
-        Op::Flush => route(operation, whole::flush::<T>),
+        Op::Flush => route(operation, store::flush::<T>),
         Op::RawGet => route(operation, raw::get::<T>),
         Op::RawPut => route(operation, raw::put::<T>),
         Op::RawDelete => route(operation, raw::delete::<T>),

@@ -1,4 +1,4 @@
-//! Sorted pages of keys, and of entries.
+//! Sorted pages of keys and of entries.
 
 use std::io::Write as _;
 
@@ -7,12 +7,12 @@ use mainspring::internal::{put_row, put_text};
 use mainspring::{Key, Page};
 
 use crate::protocol::parameters::PageQuery;
-use crate::server::answer::{Failure, json};
 use crate::server::app::{Element, send};
 use crate::server::auth::Context;
 use crate::server::extract::Query;
+use crate::server::response::{Failure, json};
 
-/// About how long a page of entries may get, in bytes: as many as begin before that.
+/// The approximate maximum size of a page of entries, in bytes. An entry that begins within it is included.
 const LONGEST: usize = 4 << 20;
 
 pub(in crate::server) async fn keys<T: Element>(
@@ -34,7 +34,7 @@ pub(in crate::server) async fn keys<T: Element>(
     }
     if entries {
         let page = page!(app.store.scan(prefix));
-        answer(
+        page_response(
             "entries",
             page,
             |(key, _)| key,
@@ -46,7 +46,7 @@ pub(in crate::server) async fn keys<T: Element>(
         )
     } else {
         let page = page!(app.store.keys(prefix));
-        answer(
+        page_response(
             "keys",
             page,
             |key| key,
@@ -58,7 +58,7 @@ pub(in crate::server) async fn keys<T: Element>(
     }
 }
 
-fn answer<I>(
+fn page_response<I>(
     name: &str,
     page: Page<I>,
     key: impl Fn(&I) -> &Key,

@@ -10,18 +10,18 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use futures_util::future::Either;
 
 use crate::protocol::{Operation, Right};
-use crate::server::answer::Failure;
 use crate::server::app::{App, Element};
 use crate::server::auth::Caller;
+use crate::server::response::Failure;
 
-/// The handler of an operation, for callers that have the right to it.
+/// The handler of an operation, for callers with its right.
 #[derive(Debug, Clone)]
 struct RequireRight<H> {
     handler: H,
     right: Right,
 }
 
-/// Route the method of an operation to its handler.
+/// Routes the method of an operation to its handler.
 pub(super) fn route<T: Element, H, M>(operation: Operation, handler: H) -> MethodRouter<Arc<App<T>>>
 where
     H: Handler<M, Arc<App<T>>>,
@@ -54,7 +54,7 @@ fn authorize<T>(right: Right, request: &mut Request, app: &App<T>) -> Result<(),
         return Ok(());
     }
     let mut extensions = std::mem::take(request.extensions_mut());
-    let caller = Caller::of(request.headers(), &mut extensions, app);
+    let caller = Caller::authenticate(request.headers(), &mut extensions, app);
     *request.extensions_mut() = extensions;
-    caller?.needs(right)
+    caller?.require(right)
 }

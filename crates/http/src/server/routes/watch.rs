@@ -1,4 +1,4 @@
-//! Changes as they come: server-sent events.
+//! Subscriptions as streams of server-sent events.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::protocol::Problem;
 use crate::protocol::parameters::WatchQuery;
-use crate::server::answer::Failure;
 use crate::server::app::{App, Element, send};
 use crate::server::auth::{Context, Ending};
 use crate::server::extract::{Query, header};
+use crate::server::response::Failure;
 
-/// Of which store the stream tells.
+/// The id of the store whose changes the stream contains.
 const STORE: HeaderName = HeaderName::from_static("mainspring-store");
-/// After which place it begins to tell.
+/// The position after which the stream begins.
 const RESUME: HeaderName = HeaderName::from_static("mainspring-resume");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -31,7 +31,7 @@ pub(in crate::server) async fn watch<T: Element>(
 ) -> Result<Response, Failure> {
     let subscribe = match (key, prefix) {
         (Some(key), None) => {
-            caller.needs_key(&key)?;
+            caller.require_key(&key)?;
             app.store.subscribe().key(key)
         }
         (None, prefix) => match &*caller.narrow(prefix.unwrap_or_default().into())? {
@@ -39,7 +39,10 @@ pub(in crate::server) async fn watch<T: Element>(
             prefix => app.store.subscribe().prefix(prefix),
         },
         (Some(_), Some(_)) => {
-            return Err(Failure::new("invalid_request", "watch a key or a prefix, not both"));
+            return Err(Failure::new(
+                "invalid_request",
+                "a watch takes a key or a prefix, not both",
+            ));
         }
     };
     let last = header(&headers, &LAST_EVENT_ID)?.filter(|id| !id.is_empty());
@@ -57,7 +60,7 @@ pub(in crate::server) async fn watch<T: Element>(
             (_, Ok(token)) => subscribe.after(token),
             _ => {
                 let message = format!(
-                    "from={from:?}: it is `now`, `snapshot`, a revision, or the id of an event"
+                    "invalid from={from:?}; expected now, snapshot, a revision, or the id of an event"
                 );
                 return Err(Failure::new("invalid_request", message));
             }
@@ -65,26 +68,26 @@ pub(in crate::server) async fn watch<T: Element>(
     };
     let subscription = send(subscribe).await?;
     let ended = caller.ending(app.options.auth.as_ref()).await?;
-    Ok(stream_of(&app, ended, caller.is_limited(), subscription))
+    Ok(stream_response(&app, ended, caller.is_restricted(), subscription))
 }
 
-fn stream_of<T: Element>(
+fn stream_response<T: Element>(
     app: &Arc<App<T>>,
     ended: Ending,
-    is_limited: bool,
+    is_restricted: bool,
     subscription: Subscription<T>,
 ) -> Response {
     let resume = subscription.resume_token();
-    let told = Told {
+    let stream = EventStream {
         subscription,
         shutdown: app.shutdown.clone(),
         ended,
-        is_limited,
-        stage: if resume.is_some() { Stage::Start } else { Stage::Telling },
+        is_restricted,
+        stage: if resume.is_some() { Stage::Start } else { Stage::Events },
     };
-    let alive = KeepAlive::new().interval(app.options.heartbeat);
-    let events = stream::unfold(told, Told::next);
-    let mut response = Sse::new(events).keep_alive(alive).into_response();
+    let keep_alive = KeepAlive::new().interval(app.options.heartbeat);
+    let events = stream::unfold(stream, EventStream::next);
+    let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
     let headers = response.headers_mut();
     let mut insert = |name, value: String| {
         if let Ok(value) = HeaderValue::from_str(&value) {
@@ -95,51 +98,52 @@ fn stream_of<T: Element>(
     if let Some(token) = resume {
         insert(RESUME, token.to_string());
     }
-    // For proxies that would otherwise collect the stream before they pass it on.
+    // Prevents proxies from buffering the stream.
     insert(HeaderName::from_static("x-accel-buffering"), "no".to_owned());
     response
 }
 
-/// A subscription on its way to somebody.
-struct Told<T> {
+/// The state of one stream.
+struct EventStream<T> {
     subscription: Subscription<T>,
     shutdown: CancellationToken,
-    /// Ready when whoever listens may not do it any more.
+    /// Completes when the rights of the caller change or end.
     ended: Ending,
-    /// Whether there are keys that they may not know of.
-    is_limited: bool,
+    /// Whether the caller is restricted to a prefix.
+    is_restricted: bool,
     stage: Stage,
 }
 
 enum Stage {
-    /// A browser that is cut off before the first change resumes from where the stream began.
+    /// The first event has only an id, so that a browser that loses the connection before the first change resumes at the
+    /// start of the stream.
     Start,
-    Telling,
-    Over,
+    Events,
+    Ended,
 }
 
-impl<T: Element> Told<T> {
+impl<T: Element> EventStream<T> {
     async fn next(mut self) -> Option<(Result<sse::Event, Infallible>, Self)> {
         let event = match self.stage {
             Stage::Start => {
-                self.stage = Stage::Telling;
+                self.stage = Stage::Events;
                 let token = self.subscription.resume_token()?;
                 sse::Event::default().id(token.to_string())
             }
-            Stage::Telling => {
-                let told = tokio::select! {
+            Stage::Events => {
+                let received = tokio::select! {
                     biased;
                     () = &mut self.ended => Err(Error::Unauthorized),
-                    told = self.subscription.recv() => told,
+                    received = self.subscription.recv() => received,
                     () = self.shutdown.cancelled() => Err(Error::Closed),
                 };
-                match told {
-                    Ok(event) if self.is_limited => self.event(&without_counts(event)),
+                match received {
+                    Ok(event) if self.is_restricted => self.event(&without_count(event)),
                     Ok(event) => self.event(&event),
                     Err(error) => self.end(&error),
                 }
             }
-            Stage::Over => return None,
+            Stage::Ended => return None,
         };
         Some((Ok(event), self))
     }
@@ -148,26 +152,26 @@ impl<T: Element> Told<T> {
         let mut data = Vec::new();
         let written = write_event(&mut data, event).map(|()| String::from_utf8(data));
         let Ok(Ok(data)) = written else {
-            tracing::error!("a value of the store cannot be written as JSON");
-            return self.end(&Error::Failed("a value cannot be written as JSON".into()));
+            tracing::error!("cannot encode a value of the store as JSON");
+            return self.end(&Error::Failed("a value cannot be encoded as JSON".into()));
         };
-        let told = sse::Event::default().event(event_name(event)).data(data);
-        // The entries of a snapshot are no place to resume.
+        let sent = sse::Event::default().event(event_name(event)).data(data);
+        // A stream cannot resume inside a snapshot, so its entries have no id.
         match self.subscription.resume_token().filter(|_| event.revision().is_some()) {
-            Some(token) => told.id(token.to_string()),
-            None => told,
+            Some(token) => sent.id(token.to_string()),
+            None => sent,
         }
     }
 
     fn end(&mut self, error: &Error) -> sse::Event {
-        self.stage = Stage::Over;
+        self.stage = Stage::Ended;
         let problem = Problem::from(error);
         sse::Event::default().event("end").data(serde_json::to_string(&problem).unwrap_or_default())
     }
 }
 
-/// The same without how many keys there were: who may not know of all learns nothing of the others.
-fn without_counts<T>(mut event: Event<T>) -> Event<T> {
+/// Removes the number of keys of a clear: a restricted caller must not learn how many other keys there were.
+fn without_count<T>(mut event: Event<T>) -> Event<T> {
     if let Event::Change(change) = &mut event
         && let ChangeKind::Cleared { count } = &mut change.kind
     {

@@ -1,4 +1,4 @@
-//! Until when a certificate is good: the one thing in it that operators are told.
+//! The expiry time of a certificate, for metrics and warnings.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -7,7 +7,7 @@ const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// In seconds since 1970. `None` if it is not where RFC 5280 has it.
+/// Returns the expiry time in seconds since the Unix epoch. `None` if the certificate does not follow RFC 5280.
 pub(super) fn not_after(certificate: &[u8]) -> Option<i64> {
     let (_, certificate, _) = element(certificate)?;
     let (_, mut left, _) = element(certificate)?;
@@ -23,7 +23,7 @@ pub(super) fn not_after(certificate: &[u8]) -> Option<i64> {
     seconds(kind, str::from_utf8(text).ok()?)
 }
 
-/// The element at the beginning: its tag, what is in it, and what follows.
+/// Splits the first element off: its tag, its contents, and the bytes after it.
 fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = bytes.split_first()?;
     let (length, rest) = rest.split_first()?;
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times() {
+    fn times_are_parsed() {
         for (kind, text, expected) in [
             (UTC_TIME, "700101000000Z", Some(0)),
             (UTC_TIME, "491231235959Z", Some(2_524_607_999)),
@@ -77,7 +77,7 @@ mod tests {
         ] {
             let seconds = seconds(kind, text);
             if text.starts_with("9999") {
-                // The end of time, for those whose certificates have none.
+                // The date of RFC 5280 for certificates without an expiry.
                 assert!(seconds.is_none_or(|seconds| seconds > 253_000_000_000));
             } else {
                 assert_eq!(seconds, expected, "{text}");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_has_no_time() {
+    fn malformed_certificate_has_no_expiry() {
         for bytes in [
             &b""[..],
             b"\x30",

@@ -1,4 +1,4 @@
-//! The two files: what they hold, and what is wrong with it.
+//! The files of a certificate and its key, and their errors.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,7 +14,7 @@ use rustls::sign::CertifiedKey;
 
 use super::expiry::not_after;
 
-/// Why a certificate and its key cannot be used: which file it is, and what to do. Nothing of what is in the files.
+/// Why a certificate and its key cannot be used: the file, and what to do. It never contains text of the files.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {why}", .file.display())]
 pub struct TlsError {
@@ -27,21 +27,21 @@ impl TlsError {
         Self { file: file.to_owned(), why: why.into() }
     }
 
-    /// The file that something is wrong with.
+    /// Returns the file with the error.
     pub fn file(&self) -> &Path {
         &self.file
     }
 }
 
-/// Where a certificate and its key are.
+/// The paths of a certificate and its key.
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) certificates: PathBuf,
     pub(super) key: PathBuf,
 }
 
-/// What the files hold.
-pub(super) struct Read {
+/// The contents of the files.
+pub(super) struct FileContents {
     certificates: Vec<u8>,
     key: Vec<u8>,
 }
@@ -49,15 +49,15 @@ pub(super) struct Read {
 /// A certificate with its key.
 pub(super) struct Pair {
     pub(super) certified: Arc<CertifiedKey>,
-    /// In seconds since 1970.
+    /// The expiry time in seconds since the Unix epoch.
     pub(super) expires: Option<i64>,
-    /// Of the files that it is from.
-    pub(super) print: u64,
+    /// The fingerprint of the files.
+    pub(super) fingerprint: u64,
 }
 
-impl Read {
-    /// What tells it from what was there before, so that the text of a key need not be kept for that.
-    pub(super) fn print(&self) -> u64 {
+impl FileContents {
+    /// A hash of the contents, to detect changes without keeping the text of the key.
+    pub(super) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         (&self.certificates, &self.key).hash(&mut hasher);
         hasher.finish()
@@ -65,47 +65,45 @@ impl Read {
 }
 
 impl Files {
-    pub(super) fn read(&self) -> Result<Read, TlsError> {
+    pub(super) fn read(&self) -> Result<FileContents, TlsError> {
         let read = |file: &Path| {
             std::fs::read(file).map_err(|error| {
                 let why = format!(
-                    "cannot be read ({error}): is this the path, and may the server read it?"
+                    "cannot be read ({error}); check the path and the permissions of the server"
                 );
                 TlsError::new(file, why)
             })
         };
-        Ok(Read { certificates: read(&self.certificates)?, key: read(&self.key)? })
+        Ok(FileContents { certificates: read(&self.certificates)?, key: read(&self.key)? })
     }
 
-    pub(super) fn pair(&self, read: &Read) -> Result<Pair, TlsError> {
-        let certificates = self.certificates(&read.certificates)?;
+    pub(super) fn pair(&self, contents: &FileContents) -> Result<Pair, TlsError> {
+        let certificates = self.certificates(&contents.certificates)?;
         let expires = certificates.first().and_then(|first| not_after(first));
-        // Without what the parser says: it repeats the lines that it cannot read.
-        let key = PrivateKeyDer::from_pem_slice(&read.key)
-            .map_err(|_| TlsError::new(&self.key, no_key(&read.key)))?;
+        // Without the error of the parser, which repeats lines that it cannot parse.
+        let key = PrivateKeyDer::from_pem_slice(&contents.key)
+            .map_err(|_| TlsError::new(&self.key, key_error(&contents.key)))?;
         let certified = CertifiedKey::from_der(certificates, key, &ring::default_provider());
         let certified = certified.map_err(|error| self.unusable(&error))?.into();
-        Ok(Pair { certified, expires, print: read.print() })
+        Ok(Pair { certified, expires, fingerprint: contents.fingerprint() })
     }
 
     fn certificates(&self, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-        let refuse = |why| Err(TlsError::new(&self.certificates, why));
+        let invalid = |why| Err(TlsError::new(&self.certificates, why));
         match CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>() {
             Ok(certificates) if !certificates.is_empty() => Ok(certificates),
             Ok(_) if holds(text, "PRIVATE KEY-----") => {
-                refuse("holds a key and no certificate: are the two files swapped?")
+                invalid("contains a key instead of a certificate; are the two files swapped?")
             }
-            Ok(_) => refuse(
-                "holds no certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----; \
-                 `openssl x509 -inform der` makes it of the binary form",
+            Ok(_) => invalid(
+                "contains no certificate in PEM form; expected -----BEGIN CERTIFICATE-----; convert a binary one with \
+                 `openssl x509 -inform der`",
             ),
-            Err(_) => {
-                refuse("is damaged: a certificate in it begins and cannot be read to its end")
-            }
+            Err(_) => invalid("contains an incomplete certificate; is the file damaged?"),
         }
     }
 
-    /// Both can be read, and do not make a pair.
+    /// The error for files that are valid, but cannot be used together.
     pub(super) fn unusable(&self, error: &rustls::Error) -> TlsError {
         use rustls::Error::{InconsistentKeys, InvalidCertificate};
 
@@ -114,49 +112,50 @@ impl Files {
             InconsistentKeys(_) => TlsError::new(
                 &self.key,
                 format!(
-                    "is not the key of the first certificate in {certificates}: give the two that were made together"
+                    "does not match the first certificate in {certificates}; use a certificate and key that were created together"
                 ),
             ),
             InvalidCertificate(error) => {
-                let why =
-                    format!("its first certificate cannot be used ({error}): have it made again");
+                let why = format!("its first certificate cannot be used ({error}); issue it again");
                 TlsError::new(&self.certificates, why)
             }
-            // Only the kind of a key is ever told here.
+            // The text of this error contains only the kind of a key.
             error => TlsError::new(
                 &self.key,
-                format!("cannot be used ({error}): keys are ECDSA (P-256, P-384), Ed25519 or RSA"),
+                format!(
+                    "cannot be used ({error}); expected an ECDSA (P-256, P-384), Ed25519 or RSA key"
+                ),
             ),
         }
     }
 
-    /// Log what is allowed and hardly what was meant.
+    /// Logs warnings about a pair that is accepted but probably not intended.
     pub(super) fn warn(&self, pair: &Pair) {
         #[cfg(unix)]
-        if let Ok(about) = std::fs::metadata(&self.key) {
+        if let Ok(metadata) = std::fs::metadata(&self.key) {
             use std::os::unix::fs::PermissionsExt;
 
-            if about.permissions().mode() & 0o007 != 0 {
+            if metadata.permissions().mode() & 0o007 != 0 {
                 let key = self.key.display();
-                tracing::warn!(%key, "everybody on this machine can reach the key: `chmod o= {key}`");
+                tracing::warn!(%key, "all users of this machine can access the key; run `chmod o= {key}`");
             }
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         if pair.expires.is_some_and(|expires| expires <= now.cast_signed()) {
-            tracing::warn!(certificates = %self, "the certificate has expired, and clients will refuse it: renew it");
+            tracing::warn!(certificates = %self, "the certificate has expired, and clients reject it; renew it");
         }
     }
 }
 
-fn no_key(text: &[u8]) -> &'static str {
+fn key_error(text: &[u8]) -> &'static str {
     if holds(text, "-----BEGIN ENCRYPTED PRIVATE KEY-----") || holds(text, "Proc-Type: 4,ENCRYPTED")
     {
-        "the key has a password, and there is nobody to ask for it: take it off with `openssl pkey`"
+        "the key is encrypted with a password; decrypt it with `openssl pkey`"
     } else if holds(text, "-----BEGIN CERTIFICATE-----") {
-        "holds a certificate and no key: are the two files swapped?"
+        "contains a certificate instead of a key; are the two files swapped?"
     } else {
-        "holds no key in PEM form, which begins with -----BEGIN PRIVATE KEY-----; `openssl pkey -inform der` makes it \
-         of the binary form"
+        "contains no key in PEM form; expected -----BEGIN PRIVATE KEY-----; convert a binary one with \
+         `openssl pkey -inform der`"
     }
 }
 
@@ -164,7 +163,7 @@ fn holds(text: &[u8], what: &str) -> bool {
     text.windows(what.len()).any(|part| part == what.as_bytes())
 }
 
-/// The one that has a name in the log.
+/// Shows the path of the certificate, for logs.
 impl fmt::Display for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.certificates.display().fmt(f)

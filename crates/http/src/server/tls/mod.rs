@@ -1,4 +1,4 @@
-//! Encryption of a server: a certificate and its key, from files that may change while it runs.
+//! TLS of a server: a certificate and its key, reloaded from files.
 
 mod expiry;
 mod files;
@@ -24,16 +24,16 @@ pub use self::files::TlsError;
 use self::files::{Files, Pair};
 use super::Metrics;
 
-/// What is spoken over a connection, the best first.
+/// The protocols for ALPN, in order of preference.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// Encryption with TLS 1.2 or 1.3: goes into the [options](super::ServerOptions) of a server.
+/// TLS 1.2 and 1.3, for the [options](super::ServerOptions) of a server.
 ///
-/// The files are looked at every 10 seconds while the server runs. When what is in them is another certificate and key
-/// that belong together, every handshake from then on is with those; connections that are there go on. As long as they
-/// do not, the last good ones stay, and the log says what is wrong.
+/// The files are checked every 10 seconds while the server runs. When they contain another valid pair of certificate and
+/// key, later handshakes use it; open connections continue. As long as they do not, the last valid pair is used, and the
+/// error is logged.
 ///
-/// Cheap to clone; all clones have the same certificate. `Debug` shows nothing of the key.
+/// Cheap to clone; all clones share the certificate. `Debug` output contains nothing of the key.
 ///
 /// # Examples
 ///
@@ -46,43 +46,43 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// ```
 #[derive(Clone)]
 pub struct Tls {
-    shared: Arc<Shared>,
+    source: Arc<CertificateSource>,
     config: Arc<ServerConfig>,
     check_every: Duration,
 }
 
-/// What handshakes take the certificate from.
-struct Shared {
+/// The certificate for handshakes, and the files that it comes from.
+struct CertificateSource {
     files: Files,
     pair: RwLock<Pair>,
 }
 
 impl Tls {
-    /// A certificate and its key from two files in PEM form. The certificate comes first in its file, and after it those
-    /// between it and an authority that clients know.
+    /// Loads a certificate and its key from two files in PEM form. In its file, the certificate comes first, followed by the
+    /// intermediate certificates up to an authority that clients trust.
     ///
     /// # Errors
     ///
-    /// [`TlsError`] if a file cannot be read, or holds something else, or the two do not belong together.
+    /// [`TlsError`] if a file cannot be read or is invalid, or if the key does not match the certificate.
     pub fn from_files(
         certificates: impl Into<PathBuf>,
         key: impl Into<PathBuf>,
     ) -> Result<Self, TlsError> {
         let files = Files { certificates: certificates.into(), key: key.into() };
-        let read = files.read()?;
-        let pair = files.pair(&read)?;
+        let contents = files.read()?;
+        let pair = files.pair(&contents)?;
         files.warn(&pair);
-        let shared = Arc::new(Shared { files, pair: RwLock::new(pair) });
-        let resolver: Arc<dyn ResolvesServerCert> = shared.clone();
+        let source = Arc::new(CertificateSource { files, pair: RwLock::new(pair) });
+        let resolver: Arc<dyn ResolvesServerCert> = source.clone();
         let builder = ServerConfig::builder_with_provider(ring::default_provider().into())
             .with_safe_default_protocol_versions()
-            .map_err(|error| shared.files.unusable(&error))?;
+            .map_err(|error| source.files.unusable(&error))?;
         let mut config = builder.with_no_client_auth().with_cert_resolver(resolver);
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
-        Ok(Self { shared, config: config.into(), check_every: Duration::from_secs(10) })
+        Ok(Self { source, config: config.into(), check_every: Duration::from_secs(10) })
     }
 
-    /// How often the files are looked at. 10 seconds.
+    /// Sets the interval at which the files are checked. Default: 10 seconds.
     #[must_use]
     pub fn check_every(mut self, period: Duration) -> Self {
         self.check_every = period;
@@ -93,48 +93,49 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
 
-    /// Look at the files now and then, and take what is new in them. Without an end.
+    /// Checks the files at the interval, and reloads them. Never returns.
     pub(super) async fn watch(&self, metrics: &Metrics) -> Infallible {
-        let mut said = None;
+        let mut last_error = None;
         loop {
-            metrics.certificate_expires(self.shared.pair.read().expires);
+            metrics.certificate_expires(self.source.pair.read().expires);
             sleep(self.check_every).await;
-            let shared = Arc::clone(&self.shared);
-            // It only fails when the runtime ends.
-            let Ok(looked) = spawn_blocking(move || shared.look()).await else { continue };
-            match looked {
+            let source = Arc::clone(&self.source);
+            // Fails only when the runtime shuts down.
+            let Ok(result) = spawn_blocking(move || source.reload()).await else { continue };
+            match result {
                 Ok(is_new) => {
-                    said = None;
+                    last_error = None;
                     if is_new {
-                        tracing::info!(certificates = %self.shared.files, "took the new certificate");
+                        tracing::info!(certificates = %self.source.files, "loaded a new certificate");
                     }
                 }
-                Err(error) if said.as_ref() == Some(&error) => {}
+                // The same error is logged once.
+                Err(error) if last_error.as_ref() == Some(&error) => {}
                 Err(error) => {
-                    tracing::error!(%error, "no new certificate is taken, the last one stays");
-                    said = Some(error);
+                    tracing::error!(%error, "cannot load the new certificate; the last one remains in use");
+                    last_error = Some(error);
                 }
             }
         }
     }
 }
 
-impl Shared {
-    /// Take what is in the files, if it is another pair. Contents are compared and not times: a file may be swapped by
-    /// way of a link far above it.
-    fn look(&self) -> Result<bool, TlsError> {
-        let read = self.files.read()?;
-        if read.print() == self.pair.read().print {
+impl CertificateSource {
+    /// Loads the files if they have changed. Compares contents instead of modification times, because the files may be
+    /// replaced by changing a symbolic link in their path.
+    fn reload(&self) -> Result<bool, TlsError> {
+        let contents = self.files.read()?;
+        if contents.fingerprint() == self.pair.read().fingerprint {
             return Ok(false);
         }
-        let pair = self.files.pair(&read)?;
+        let pair = self.files.pair(&contents)?;
         self.files.warn(&pair);
         *self.pair.write() = pair;
         Ok(true)
     }
 }
 
-impl ResolvesServerCert for Shared {
+impl ResolvesServerCert for CertificateSource {
     fn resolve(&self, _client: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.pair.read().certified))
     }
@@ -143,14 +144,14 @@ impl ResolvesServerCert for Shared {
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls")
-            .field("files", &self.shared.files)
+            .field("files", &self.source.files)
             .field("check_every", &self.check_every)
             .finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for CertificateSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("CertificateSource").field("files", &self.files).finish_non_exhaustive()
     }
 }

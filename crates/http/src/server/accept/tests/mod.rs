@@ -1,15 +1,15 @@
-//! The accept loop over real sockets: a server to try, and a client that can misbehave.
+//! The accept loop over real sockets: a test server, and a client that can misbehave.
 
-mod crowd;
+mod connections;
 mod descriptors;
 mod drain;
-mod framed;
+mod http2;
+mod many_slow_clients;
 mod overhead;
-mod room;
+mod requests;
 mod slow;
 #[cfg(feature = "tls")]
 mod tls;
-mod work;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -34,42 +34,42 @@ use tokio_util::sync::CancellationToken;
 use super::{Counts, DrainReport, accept};
 use crate::server::{Limits, ServerOptions};
 
-/// More than sockets buffer on both sides.
+/// More than the socket buffers on both sides hold.
 const BIG: usize = 64 << 20;
-/// Longer than anything here takes, so that a test that would hang fails.
+/// Longer than any step of these tests, so that a hanging test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-struct Site {
+struct TestServer {
     address: SocketAddr,
     counts: Arc<Counts>,
     shutdown: CancellationToken,
     server: JoinHandle<DrainReport>,
-    /// Each permit lets one request to `/wait` be answered.
-    answers: Arc<Semaphore>,
+    /// Each permit lets one request to `/wait` finish.
+    replies: Arc<Semaphore>,
 }
 
-impl Site {
+impl TestServer {
     async fn start(change: impl FnOnce(&mut Limits)) -> Self {
         let mut options = ServerOptions::default();
         change(&mut options.limits);
-        Self::of(options).await
+        Self::start_with(options).await
     }
 
-    async fn of(options: ServerOptions) -> Self {
+    async fn start_with(options: ServerOptions) -> Self {
         let listener = TcpSocket::new_v4().unwrap();
         listener.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let listener = listener.listen(4_096).unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let counts = Arc::clone(options.metrics.counts());
-        let answers = Arc::new(Semaphore::new(0));
-        let (app, stop) = (app(answers.clone()), shutdown.clone());
+        let replies = Arc::new(Semaphore::new(0));
+        let (app, stop) = (app(replies.clone()), shutdown.clone());
         let server = tokio::spawn(async move { accept(listener, app, &options, stop).await });
-        Self { address, counts, shutdown, server, answers }
+        Self { address, counts, shutdown, server, replies }
     }
 
     async fn connect(&self) -> Client {
@@ -82,15 +82,15 @@ impl Site {
         Client(socket.connect(self.address).await.unwrap())
     }
 
-    /// Wait until a count has a value.
-    async fn until(&self, count: impl Fn(&Counts) -> &AtomicUsize, value: usize) {
+    /// Waits until a count has a value.
+    async fn wait_for(&self, count: impl Fn(&Counts) -> &AtomicUsize, value: usize) {
         let reached = async {
             while count(&self.counts).load(Relaxed) != value {
                 sleep(ms(2)).await;
             }
         };
         let last = || count(&self.counts).load(Relaxed);
-        assert!(timeout(PATIENCE, reached).await.is_ok(), "{} and not {value}", last());
+        assert!(timeout(PATIENCE, reached).await.is_ok(), "{}, expected {value}", last());
     }
 
     async fn stop(self) -> DrainReport {
@@ -99,9 +99,9 @@ impl Site {
     }
 }
 
-fn app(answers: Arc<Semaphore>) -> Router {
+fn app(replies: Arc<Semaphore>) -> Router {
     let wait = || async move {
-        answers.acquire().await.unwrap().forget();
+        replies.acquire().await.unwrap().forget();
         "waited"
     };
     let sse = || [(CONTENT_TYPE, "text/event-stream")];
@@ -130,7 +130,7 @@ async fn panics() -> impl IntoResponse {
     }
 }
 
-/// A client that does what it is told, byte by byte.
+/// A client that sends arbitrary bytes.
 struct Client<S = TcpStream>(S);
 
 #[derive(Debug)]
@@ -159,19 +159,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.reply().await
     }
 
-    /// The head of an answer, as text.
+    /// Reads the head of a response.
     async fn head(&mut self) -> String {
         let mut head = Vec::new();
         let reading = async {
             while !head.ends_with(b"\r\n\r\n") {
-                head.push(self.0.read_u8().await.expect("an answer"));
+                head.push(
+                    self.0.read_u8().await.expect("the connection was closed before a response"),
+                );
             }
         };
         timeout(PATIENCE, reading).await.unwrap();
         String::from_utf8(head).unwrap()
     }
 
-    /// An answer with a content-length.
+    /// Reads a response with a content-length.
     async fn reply(&mut self) -> Reply {
         let head = self.head().await;
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
@@ -181,17 +183,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Reply { status, head, body: String::from_utf8(body).unwrap() }
     }
 
-    /// How long until the connection is closed; what is read meanwhile is forgotten.
+    /// Returns the time until the connection is closed, and discards what is read until then.
     async fn closed(&mut self) -> Duration {
         let begun = Instant::now();
         let mut waste = vec![0; 1 << 16];
         let reading = async { while self.0.read(&mut waste).await.is_ok_and(|read| read > 0) {} };
-        timeout(PATIENCE, reading).await.expect("the connection is closed");
+        timeout(PATIENCE, reading).await.expect("the connection was not closed in time");
         begun.elapsed()
     }
 }
 
 fn assert_within(took: Duration, from: Duration, to: Duration) {
-    // Timers are whole milliseconds.
+    // Timers have a resolution of one millisecond.
     assert!(took + ms(2) >= from && took < to, "{took:?} is not within {from:?} and {to:?}");
 }

@@ -1,4 +1,4 @@
-//! What the limits cost a request, beside hyper and axum alone on the same thread.
+//! The cost of the limits per request, compared with hyper and axum alone on the same thread.
 //!
 //! `cargo test --release --features server --lib overhead -- --ignored --nocapture --test-threads 1`
 
@@ -20,7 +20,7 @@ const REQUESTS: u32 = 10_000;
 #[tokio::test]
 #[ignore = "measures, and asserts little"]
 async fn overhead() {
-    let site = Site::start(|_| {}).await;
+    let server = TestServer::start(|_| {}).await;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -32,7 +32,7 @@ async fn overhead() {
         builder.serve_connection(TokioIo::new(stream), service).await.unwrap();
     });
     let mut bare = TcpStream::connect(address).await.unwrap();
-    let mut limited = site.connect().await.0;
+    let mut limited = server.connect().await.0;
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         without.push(round(&mut bare).await);
@@ -51,15 +51,14 @@ async fn round(client: &mut TcpStream) -> Duration {
     let begun = Instant::now();
     for _ in 0..REQUESTS {
         client.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-        // An answer this short comes in one piece.
+        // A response this short arrives in one piece.
         let read = client.read(&mut buf).await.unwrap();
         assert!(buf[..read].ends_with(b"\r\n\r\nok"));
     }
     begun.elapsed() / REQUESTS
 }
 
-/// What ids, counts and the log cost a request, when the log tells nothing of it: on one thread, and on two that
-/// count in the same place.
+/// The cost of ids, metrics and a disabled log per request: on one thread, and on two that update the same counters.
 #[test]
 #[ignore = "measures, and asserts little"]
 fn bookkeeping() {
@@ -67,14 +66,14 @@ fn bookkeeping() {
     let server = Arc::new(Server::new(Router::new(), &ServerOptions::default()));
     let work = |server: &Server| {
         let request = Request::get("/api/v1/some%20key").body(()).unwrap();
-        let mut answer = Response::new(Body::empty());
-        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        let mut response = Response::new(Body::empty());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         let begun = std::time::Instant::now();
         for _ in 0..REQUESTS {
-            let asked = ActiveRequest::new(server, &request);
-            let _span = asked.span().entered();
-            asked.answered(server, &mut answer);
-            answer.headers_mut().remove(REQUEST_ID);
+            let active = ActiveRequest::new(server, &request);
+            let _span = active.span().entered();
+            active.finish(server, &mut response);
+            response.headers_mut().remove(REQUEST_ID);
         }
         begun.elapsed() / REQUESTS
     };

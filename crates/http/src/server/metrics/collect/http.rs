@@ -1,4 +1,4 @@
-//! Requests, commands and connections.
+//! Metrics of requests, commands and connections.
 
 use std::fmt;
 use std::sync::atomic::Ordering::Relaxed;
@@ -19,7 +19,7 @@ pub(super) struct Http(pub(super) Metrics);
 impl Http {
     fn commands(&self, mut to: Family<'_, '_>) -> fmt::Result {
         for (name, endpoints) in self.0.0.endpoints.by_command() {
-            // Always there, so that a rate can be computed from the first one on.
+            // Zero counts of `ok` are included, so that a rate can be computed from the first command on.
             for (outcome, count) in sum_by(&endpoints, |labels| labels.outcome, Some("ok")) {
                 to.counter(&[("command", name), ("outcome", outcome)], count)?;
             }
@@ -60,7 +60,7 @@ impl Http {
     }
 }
 
-/// Counts of some endpoints, summed by a part of the outcome; those that are zero only if they are `always` there.
+/// Sums counts of endpoints by a label of the outcome. Zero counts are included only for the label `always`.
 fn sum_by(
     endpoints: &[&Endpoint],
     part: fn(&'static Labels) -> &'static str,
@@ -84,18 +84,18 @@ impl Collector for Http {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut to = Writer(encoder);
         let seconds = Some(&Unit::Seconds);
-        let help = "Commands that were asked for over HTTP, by how they ended";
+        let help = "Commands received over HTTP, by outcome";
         to.family("commands", None, help, Counter, |family| self.commands(family))?;
-        let help = "Time from the head of a command's request to its answer, body included";
+        let help = "Time from the head of a command's request to the head of its response, including the body";
         to.family("command_duration", seconds, help, Histogram, |f| self.command_times(f))?;
-        let help = "HTTP requests that were answered; a stream counts when it begins";
+        let help = "HTTP requests with a response; a stream counts when it begins";
         to.family("http_requests", None, help, Counter, |family| self.requests(family))?;
-        let help = "Time from the head of a request to the head of its answer";
+        let help = "Time from the head of a request to the head of its response";
         to.family("http_request_duration", seconds, help, Histogram, |f| self.request_times(f))?;
 
         #[cfg(feature = "tls")]
         if let expires @ 1.. = self.0.0.certificate_expires.load(Relaxed) {
-            let help = "When the certificate that is shown to clients expires, since 1970";
+            let help = "Expiry time of the TLS certificate in seconds since the Unix epoch";
             to.gauge("tls_certificate_expiry", seconds, help, expires)?;
         }
 

@@ -1,4 +1,4 @@
-//! What is shown: put together when it is asked for, and never kept.
+//! The metrics that are exported. They are collected when they are read.
 
 mod http;
 mod process;
@@ -14,15 +14,15 @@ use self::store::Store;
 pub(super) use self::writer::Writer;
 use super::Metrics;
 
-/// Everything about a store, its server and its process.
+/// Returns the metrics of a store, its server and its process.
 pub(in crate::server) fn registry<T>(store: Reader<T>, metrics: Metrics) -> Registry
 where
     T: Send + Sync + 'static,
 {
     let mut registry = Registry::default();
-    let ours = registry.sub_registry_with_prefix("mainspring");
-    ours.register_collector(Box::new(Store(store)));
-    ours.register_collector(Box::new(Http(metrics)));
+    let prefixed = registry.sub_registry_with_prefix("mainspring");
+    prefixed.register_collector(Box::new(Store(store)));
+    prefixed.register_collector(Box::new(Http(metrics)));
     registry.register_collector(Box::new(Process::new()));
     registry
 }

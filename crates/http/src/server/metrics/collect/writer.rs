@@ -1,4 +1,4 @@
-//! Metrics by name, a line or a few each.
+//! Writes metrics in rows.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ use prometheus_client::registry::Unit;
 
 const NO_EXEMPLAR: Option<&Exemplar<NoLabelSet, f64>> = None;
 
-/// Names and values, side by side.
+/// Writes metrics with their descriptors.
 pub(in crate::server::metrics) struct Writer<'e>(pub(super) DescriptorEncoder<'e>);
 
-#[expect(clippy::needless_pass_by_value, reason = "they are numbers")]
+#[expect(clippy::needless_pass_by_value, reason = "the values are numbers")]
 impl Writer<'_> {
-    /// The name gets `_total`, and before that the unit if there is one.
+    /// Writes a counter. Its name gets the unit, if there is one, and `_total`.
     pub(in crate::server::metrics) fn counter(
         &mut self,
         name: &str,
@@ -40,7 +40,7 @@ impl Writer<'_> {
         metric.encode_gauge(&value)
     }
 
-    /// Classes with their upper limits, the last of which is infinity.
+    /// Writes a histogram: buckets with their upper bounds, the last of which is infinity.
     pub(super) fn histogram(
         &mut self,
         name: &str,
@@ -53,7 +53,7 @@ impl Writer<'_> {
         encode_histogram(metric, sum, classes)
     }
 
-    /// A metric with labels.
+    /// Writes a metric with labels.
     pub(in crate::server::metrics) fn family(
         &mut self,
         name: &str,
@@ -66,7 +66,7 @@ impl Writer<'_> {
     }
 }
 
-/// The members of a metric with labels.
+/// The samples of a metric with labels.
 pub(in crate::server::metrics) struct Family<'f, 'e>(&'f mut MetricEncoder<'e>);
 
 impl Family<'_, '_> {
@@ -97,7 +97,7 @@ fn encode_histogram(mut to: MetricEncoder<'_>, sum: f64, classes: &[(f64, u64)])
     to.encode_histogram::<NoLabelSet>(sum, count, classes, None)
 }
 
-/// Writes metrics, one a row: its kind and name, its unit if it has one, its help, and its value.
+/// Writes metrics, one per row: kind, name, unit if it has one, value, help.
 macro_rules! metrics {
     ($to:ident: $($kind:ident $name:literal $($unit:ident)? = $value:expr, $help:literal;)+) => {
         $($to.$kind($name, [$(Some(&$unit),)? None][0], $help, $value)?;)+

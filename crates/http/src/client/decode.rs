@@ -1,4 +1,4 @@
-//! The answers of a server, as they are read.
+//! Decoding of responses.
 
 use mainspring::internal::{Counts, Row, Slice};
 use mainspring::journal::CompactionReport;
@@ -15,16 +15,17 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// What has to be in the answer to a write.
+/// The member that the response to a write must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum RequiredMember {
     Revision,
+    /// The popped element.
     Element,
-    /// How many elements were removed.
+    /// The number of removed elements.
     Count,
 }
 
-impl Wanted {
+impl RequiredMember {
     pub(super) fn of<T>(write: &Write<T>) -> Self {
         match write.action() {
             Action::Pop { .. } => Self::Element,
@@ -34,12 +35,15 @@ impl Wanted {
     }
 }
 
-pub(super) fn written<T: DeserializeOwned>(body: &[u8], wanted: Wanted) -> Read<Written<T>> {
+pub(super) fn written<T: DeserializeOwned>(
+    body: &[u8],
+    required: RequiredMember,
+) -> Read<Written<T>> {
     let answers::Written { revision, updated_at, length, popped, removed } =
         serde_json::from_slice(body).map_err(text)?;
-    match wanted {
-        Wanted::Element if popped.is_none() => return Err("it does not have the element".into()),
-        Wanted::Count if removed.is_none() => return Err("it does not have a count".into()),
+    match required {
+        RequiredMember::Element if popped.is_none() => return Err("`popped` is missing".into()),
+        RequiredMember::Count if removed.is_none() => return Err("`removed` is missing".into()),
         _ => {}
     }
     let counts = Counts { length: length.unwrap_or_default(), removed };
@@ -48,32 +52,37 @@ pub(super) fn written<T: DeserializeOwned>(body: &[u8], wanted: Wanted) -> Read<
     Ok(written)
 }
 
-/// What each of several writes did.
-pub(super) fn all<T: DeserializeOwned>(body: &[u8], wanted: &[Wanted]) -> Read<Vec<Written<T>>> {
-    parts(body, wanted)?.map(|(part, wanted)| written(part, wanted)).collect()
-}
-
-/// What each of several independent writes did, or why it was not done.
-pub(super) fn each<T: DeserializeOwned>(
+/// The results of a batch.
+pub(super) fn batch<T: DeserializeOwned>(
     body: &[u8],
-    wanted: &[Wanted],
-) -> Read<Vec<Result<Written<T>, Error>>> {
-    let read = |(part, wanted): (&[u8], Wanted)| match serde_json::from_slice::<Problem>(part) {
-        Ok(problem) => Ok(Err(problem.into_error())),
-        Err(_) => written(part, wanted).map(Ok),
-    };
-    parts(body, wanted)?.map(read).collect()
+    required: &[RequiredMember],
+) -> Read<Vec<Written<T>>> {
+    results(body, required)?.map(|(result, required)| written(result, required)).collect()
 }
 
-fn parts<'a>(
+/// The results of independent writes.
+pub(super) fn independent<T: DeserializeOwned>(
+    body: &[u8],
+    required: &[RequiredMember],
+) -> Read<Vec<Result<Written<T>, Error>>> {
+    let read = |(result, required): (&[u8], RequiredMember)| match serde_json::from_slice::<Problem>(
+        result,
+    ) {
+        Ok(problem) => Ok(Err(problem.into_error())),
+        Err(_) => written(result, required).map(Ok),
+    };
+    results(body, required)?.map(read).collect()
+}
+
+fn results<'a>(
     body: &'a [u8],
-    wanted: &'a [Wanted],
-) -> Read<impl Iterator<Item = (&'a [u8], Wanted)>> {
-    let parts: Vec<&RawValue> = serde_json::from_slice(body).map_err(text)?;
-    if parts.len() != wanted.len() {
-        return Err(format!("it has {} results for {} writes", parts.len(), wanted.len()));
+    required: &'a [RequiredMember],
+) -> Read<impl Iterator<Item = (&'a [u8], RequiredMember)>> {
+    let results: Vec<&RawValue> = serde_json::from_slice(body).map_err(text)?;
+    if results.len() != required.len() {
+        return Err(format!("found {} results for {} writes", results.len(), required.len()));
     }
-    Ok(parts.into_iter().map(|part| part.get().as_bytes()).zip(wanted.iter().copied()))
+    Ok(results.into_iter().map(|result| result.get().as_bytes()).zip(required.iter().copied()))
 }
 
 /// The entry of a key.
@@ -81,9 +90,9 @@ pub(super) fn entry<T: DeserializeOwned>(body: &[u8]) -> Read<Entry<T>> {
     serde_json::from_slice(body).map(|Row(_, entry)| entry).map_err(text)
 }
 
-/// A part of a list.
+/// A range of a list.
 pub(super) fn slice<T: DeserializeOwned>(body: &[u8]) -> Read<Slice<T>> {
-    let answers::Part { elements, length, revision } =
+    let answers::ListRange { elements, length, revision } =
         serde_json::from_slice(body).map_err(text)?;
     Ok(Slice { elements, length, revision })
 }
@@ -116,21 +125,21 @@ pub(super) fn entries<T: DeserializeOwned>(body: &[u8]) -> Read<Page<(Key, Entry
 
 /// The result of a compaction.
 pub(super) fn compacted(body: &[u8]) -> Read<CompactionReport> {
-    let figures: CompactionResult = serde_json::from_slice(body).map_err(text)?;
-    Ok(figures.into())
+    let result: CompactionResult = serde_json::from_slice(body).map_err(text)?;
+    Ok(result.into())
 }
 
-/// Which store it is, and how it is doing.
+/// The id and the statistics of a store.
 pub(super) fn stats(body: &[u8]) -> Read<(StoreId, Stats)> {
     let stats: StoreStats = serde_json::from_slice(body).map_err(text)?;
     Ok((store_id(&stats.id)?, stats.into()))
 }
 
-/// The id of a store, as it is sent.
+/// Parses the id of a store.
 pub(super) fn store_id(text: &str) -> Read<StoreId> {
-    // It is the first part of its resume tokens.
+    // A store id is the first part of a resume token.
     let token: Result<ResumeToken, _> = format!("{text}-0").parse();
-    token.map(|token| token.store).map_err(|_| format!("{text:?} is no id of a store"))
+    token.map(|token| token.store).map_err(|_| format!("invalid store id {text:?}"))
 }
 
 #[cfg(test)]
@@ -138,25 +147,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_that_lacks_something_is_no_answer() {
-        let whole =
+    fn incomplete_response_is_an_error() {
+        let valid =
             br#"{"message":"ok","revision":7,"updated_at":"2026-01-01T00:00:00Z","length":2}"#;
-        let done = written::<String>(whole, Wanted::Revision).unwrap();
+        let done = written::<String>(valid, RequiredMember::Revision).unwrap();
         assert_eq!((done.revision, done.length, done.popped), (7, 2, None));
-        assert!(written::<String>(whole, Wanted::Element).is_err());
+        assert!(written::<String>(valid, RequiredMember::Element).is_err());
         for body in ["", "{}", "null", "[]", "<html>", r#"{"revision":7}"#, r#"{"revision":-1}"#] {
-            assert!(written::<String>(body.as_bytes(), Wanted::Revision).is_err(), "{body}");
+            let result = written::<String>(body.as_bytes(), RequiredMember::Revision);
+            assert!(result.is_err(), "{body}");
         }
-        assert!(all::<String>(b"[]", &[Wanted::Revision]).is_err());
+        assert!(batch::<String>(b"[]", &[RequiredMember::Revision]).is_err());
         assert!(stats(b"{}").is_err());
         assert!(stats(br#"{"id":"0123456789abcdef","journal":{"sync_seconds":-1}}"#).is_ok());
     }
 
     #[test]
-    fn independent_writes_have_an_answer_each() {
+    fn independent_writes_have_a_result_each() {
         let body = br#"[{"revision":1,"updated_at":"2026-01-01T00:00:00Z"},{"code":"list_empty","message":"m"}]"#;
-        let each = each::<String>(body, &[Wanted::Revision, Wanted::Element]).unwrap();
-        assert_eq!(each[0].as_ref().unwrap().revision, 1);
-        assert_eq!(each[1], Err(Error::ListEmpty));
+        let required = [RequiredMember::Revision, RequiredMember::Element];
+        let results = independent::<String>(body, &required).unwrap();
+        assert_eq!(results[0].as_ref().unwrap().revision, 1);
+        assert_eq!(results[1], Err(Error::ListEmpty));
     }
 }

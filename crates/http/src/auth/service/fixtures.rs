@@ -1,4 +1,4 @@
-//! For tests: accounts without the work of a password, and tokens that nobody should take.
+//! Test helpers: accounts without password hashing, and invalid tokens.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use super::fingerprint::{Fingerprint, random};
 use super::secret::Secret;
 use super::{Auth, Keys};
 
-/// An account, as it is after a login with any password.
+/// Creates an account with a login, and returns the access token of the login.
 pub(crate) async fn account(auth: &Auth, name: &str, access: Access) -> Secret {
     let account = Account::new(access, "no hash".into(), auth.now());
     auth.store().set(name, account).await.unwrap();
     login(auth, name).await
 }
 
-/// The access token of one more login.
+/// Adds a login, and returns its access token.
 pub(crate) async fn login(auth: &Auth, name: &str) -> Secret {
     let id = random::<8>().unwrap();
     let session = Session {
@@ -42,18 +42,23 @@ fn claims(auth: &Auth, name: &str, session: &str) -> Claims {
     Claims::new(&auth.0.parties, name, session, auth.now(), 600).unwrap()
 }
 
-/// What nobody should get in with as this account, with what is wrong about it.
-pub(crate) async fn bad(auth: &Auth, name: &str) -> Vec<(&'static str, String)> {
+/// `Authorization` headers that must be rejected for this account, with the reason.
+pub(crate) async fn invalid_headers(auth: &Auth, name: &str) -> Vec<(&'static str, String)> {
     let session = random::<8>().unwrap();
-    let kept = session.clone();
+    let session_id = session.clone();
     let begun = auth.change(name, |record| {
         let (refresh, expires) = (Fingerprint::of("none"), u64::MAX);
-        record.sessions.push(Session { id: kept.clone(), refresh, used: Vec::new(), expires });
+        record.sessions.push(Session {
+            id: session_id.clone(),
+            refresh,
+            used: Vec::new(),
+            expires,
+        });
         Ok(())
     });
     begun.await.unwrap();
     let now = auth.now();
-    let good = serde_json::to_value(claims(auth, name, &session)).unwrap();
+    let valid = serde_json::to_value(claims(auth, name, &session)).unwrap();
     let header = |keys: &Keys| {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some("at+jwt".to_owned());
@@ -61,14 +66,14 @@ pub(crate) async fn bad(auth: &Auth, name: &str) -> Vec<(&'static str, String)> 
         header
     };
     let signed = |claims: &Value, header: &Header, keys: &Keys| {
-        keys.with_newest(|key| encode(header, claims, &key.signs)).unwrap().unwrap()
+        keys.with_newest(|key| encode(header, claims, &key.encoding)).unwrap().unwrap()
     };
     let with = |claim: &str, value: Value| {
-        let mut claims = good.clone();
+        let mut claims = valid.clone();
         claims[claim] = value;
         signed(&claims, &header(auth.keys()), auth.keys())
     };
-    // What is changed below is good before.
+    // The claims that are changed below are valid without the change.
     let token = with("nbf", json!(now));
     assert!(auth.authenticate(Some(&format!("Bearer {token}"))).is_ok());
 
@@ -78,32 +83,32 @@ pub(crate) async fn bad(auth: &Auth, name: &str) -> Vec<(&'static str, String)> 
     let revoked = login(auth, name).await;
     let grant = auth.authenticate(Some(&format!("Bearer {}", revoked.expose()))).unwrap();
     auth.logout(&grant, false).await.unwrap();
-    let made = auth.add_token(name, "gone", None, None).await.unwrap();
-    auth.remove_token(name, &made.info.id).await.unwrap();
+    let api = auth.add_token(name, "gone", None, None).await.unwrap();
+    auth.remove_token(name, &api.info.id).await.unwrap();
     let bearer = |token: String| format!("Bearer {token}");
     vec![
         ("no token", String::new()),
         ("another scheme", format!("Basic {token}")),
         ("no scheme", token.clone()),
-        ("no words", "Bearer".to_owned()),
-        ("not signed", bearer(format!("{}.{}.", text(&none), text(&good)))),
+        ("a scheme without a token", "Bearer".to_owned()),
+        ("not signed", bearer(format!("{}.{}.", text(&none), text(&valid)))),
         ("cut", bearer(token[..token.len() - 2].to_owned())),
         ("expired", bearer(with("exp", json!(now)))),
-        ("not yet", bearer(with("nbf", json!(now + 60)))),
-        ("made later", bearer(with("iat", json!(now + 60)))),
-        ("too long", bearer(with("exp", json!(now + 3_600)))),
+        ("not valid yet", bearer(with("nbf", json!(now + 60)))),
+        ("issued in the future", bearer(with("iat", json!(now + 60)))),
+        ("a lifetime that is too long", bearer(with("exp", json!(now + 3_600)))),
         ("another audience", bearer(with("aud", json!("other")))),
         ("several audiences", bearer(with("aud", json!(["mainspring", "other"])))),
         ("another issuer", bearer(with("iss", json!("other")))),
-        ("a number for a name", bearer(with("sub", json!(7)))),
-        ("a text for a time", bearer(with("exp", json!((now + 60).to_string())))),
-        ("an account that is not there", bearer(with("sub", json!("nobody")))),
-        ("a login that is not there", bearer(with("sid", json!("none")))),
-        ("another key", bearer(signed(&good, &header(&others), &others))),
-        ("another key under our name", bearer(signed(&good, &header(auth.keys()), &others))),
+        ("a number as the name", bearer(with("sub", json!(7)))),
+        ("a text as a time", bearer(with("exp", json!((now + 60).to_string())))),
+        ("an unknown account", bearer(with("sub", json!("unknown")))),
+        ("an unknown login", bearer(with("sid", json!("none")))),
+        ("another key", bearer(signed(&valid, &header(&others), &others))),
+        ("another key under the id of ours", bearer(signed(&valid, &header(auth.keys()), &others))),
         ("revoked", bearer(revoked.expose().to_owned())),
-        ("an API token that was removed", bearer(made.token.expose().to_owned())),
-        ("an API token that was never made", bearer(format!("mst_{name}.x.{}", "A".repeat(43)))),
+        ("a removed API token", bearer(api.token.expose().to_owned())),
+        ("an unknown API token", bearer(format!("mst_{name}.x.{}", "A".repeat(43)))),
         ("a refresh token", bearer(format!("msr_{name}.x.{}", "A".repeat(43)))),
     ]
 }

@@ -1,4 +1,4 @@
-//! What is done to the store as a whole, and how it is doing, over HTTP.
+//! Commands to the store as a whole, and its statistics, over HTTP.
 
 use std::time::Duration;
 
@@ -6,76 +6,77 @@ use mainspring::journal::CompactionReport;
 use mainspring::{Error, Result, Stats, StoreId};
 use reqwest::header::HeaderName;
 
-use super::answer;
-use super::remote::{Answer, endless_pauses};
+use super::decode;
+use super::remote::{BufferedResponse, endless_pauses};
 use super::{Client, Remote};
 use crate::protocol::Operation;
 
-/// Says how many keys a clear has removed.
+/// The number of keys that a clear has removed.
 const CLEARED: HeaderName = HeaderName::from_static("mainspring-cleared");
 
-/// The first pause while a server is waited for.
+/// The first pause while waiting for a server.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 impl Remote {
     pub(super) async fn clear(&self) -> Result<usize> {
         let request = self.request(Operation::Flush);
-        let count = |answer: &Answer| {
-            let text = answer.headers.get(CLEARED).and_then(|count| count.to_str().ok());
-            text.and_then(|text| text.parse().ok()).ok_or_else(|| format!("it has no {CLEARED}"))
+        let count = |response: &BufferedResponse| {
+            let text = response.headers.get(CLEARED).and_then(|count| count.to_str().ok());
+            text.and_then(|text| text.parse().ok())
+                .ok_or_else(|| format!("the header {CLEARED} is missing or invalid"))
         };
         self.send(&request, count).await
     }
 
     pub(super) async fn compact(&self) -> Result<CompactionReport> {
-        // It takes as long as there is data to write, and would go on after the client has given up.
-        let request = self.request(Operation::Compact).without_limit();
-        self.send(&request, |answer| answer::compacted(&answer.body)).await
+        // Its duration depends on the amount of data, and it continues in the server if the client disconnects.
+        let request = self.request(Operation::Compact).without_timeout();
+        self.send(&request, |response| decode::compacted(&response.body)).await
     }
 }
 
 impl<T> Client<T> {
-    async fn glance(&self) -> Result<(StoreId, Stats)> {
+    async fn fetch_stats(&self) -> Result<(StoreId, Stats)> {
         let remote = &self.remote;
         let request = remote.request(Operation::Stats);
-        remote.send(&request, |answer| answer::stats(&answer.body)).await
+        remote.send(&request, |response| decode::stats(&response.body)).await
     }
 
-    /// How the store is doing, in numbers.
+    /// Returns the statistics of the store.
     ///
     /// # Errors
     ///
-    /// As of every read.
+    /// As every read.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// Safe: it only reads.
     pub async fn stats(&self) -> Result<Stats> {
-        self.glance().await.map(|(_, stats)| stats)
+        self.fetch_stats().await.map(|(_, stats)| stats)
     }
 
-    /// The id of the store that the server has now.
+    /// Returns the id of the store that the server has now.
     ///
     /// # Errors
     ///
-    /// As of every read.
+    /// As every read.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// Safe: it only reads.
     pub async fn id(&self) -> Result<StoreId> {
-        self.glance().await.map(|(id, _)| id)
+        self.fetch_stats().await.map(|(id, _)| id)
     }
 
-    /// Wait until the server answers, and has a store that is fit for work: for as long as it takes.
+    /// Waits until the server responds and its store accepts requests. There is no time limit.
     ///
     /// # Errors
     ///
-    /// What waiting does not help against: [`Error::Unauthorized`], [`Error::Forbidden`], [`Error::Rejected`].
+    /// Errors that waiting cannot resolve: [`Error::Unauthorized`], [`Error::Forbidden`], [`Error::Rejected`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe.
+    /// Safe: it only reads.
     ///
     /// # Examples
     ///
@@ -91,9 +92,9 @@ impl<T> Client<T> {
     /// ```
     pub async fn ready(&self) -> Result<()> {
         for pause in endless_pauses(FIRST_PAUSE) {
-            match self.glance().await {
+            match self.fetch_stats().await {
                 Ok(_) => break,
-                Err(error) if may_pass(&error) => {
+                Err(error) if is_transient(&error) => {
                     tracing::debug!(server = %self.remote.address(), ?pause, "not ready: {error}");
                     tokio::time::sleep(pause).await;
                 }
@@ -104,8 +105,8 @@ impl<T> Client<T> {
     }
 }
 
-/// Whether a server that answers like this, or does not answer, may do better later.
-pub(super) fn may_pass(error: &Error) -> bool {
+/// Whether a later request may succeed.
+pub(super) fn is_transient(error: &Error) -> bool {
     matches!(
         error,
         Error::Unreachable(_)

@@ -1,4 +1,4 @@
-//! Answers: bodies, statuses and headers.
+//! Responses: bodies, statuses and headers.
 
 use axum::body::Body;
 use axum::http::header::{
@@ -18,7 +18,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
-/// A request that was not done, and why.
+/// A failed request, with its problem.
 #[derive(Debug)]
 pub(super) struct Failure(pub(super) Problem);
 
@@ -30,21 +30,21 @@ impl Failure {
         Self(Problem::new(code, message))
     }
 
-    /// Of a path that leads nowhere.
-    pub(super) fn nothing_here() -> Self {
-        Self::new("not_found", "there is nothing at this path: see /docs")
+    /// The failure of a request for an unknown path.
+    pub(super) fn unknown_path() -> Self {
+        Self::new("not_found", "unknown path; see /docs for the routes")
     }
 
-    /// The answer to a write that was done cannot be written: say that it was done, as this revision.
+    /// The failure of encoding the response to a write that was applied as this revision.
     pub(super) fn after(self, revision: u64) -> Self {
-        let message = "the write was done; its answer cannot be written as JSON";
+        let message = "the write was applied, but its result cannot be encoded as JSON";
         Self(Problem::new("internal", message).after(revision))
     }
 
-    /// The same for those who read text.
+    /// Converts to a response of plain text.
     pub(super) fn into_text(self) -> Response {
         let message = match &*self.0.code {
-            // As document 003 has it.
+            // The text of the earlier Go server.
             "item_not_found" => "given key not found",
             _ => &self.0.message,
         };
@@ -52,7 +52,7 @@ impl Failure {
         self.respond(PLAIN, body.into())
     }
 
-    /// The answer keeps the problem for what counts and logs it.
+    /// The response keeps the problem in its extensions, for metrics and logs.
     fn respond(self, content_type: HeaderValue, body: Body) -> Response {
         let status = StatusCode::from_u16(self.0.status());
         let mut response = Response::new(body);
@@ -71,7 +71,7 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        // Texts and numbers can always be written.
+        // A problem has only texts and numbers, so it can always be serialized.
         let body = serde_json::to_vec(&self.0).unwrap_or_default();
         self.respond(JSON, body.into())
     }
@@ -95,15 +95,17 @@ impl From<AuthError> for Failure {
         Self(match &error {
             AuthError::Denied => problem("unauthorized"),
             AuthError::Forbidden => problem("forbidden"),
-            AuthError::TooManyAttempts { wait } => problem("too_many_attempts").in_time(*wait),
+            AuthError::TooManyAttempts { wait } => {
+                problem("too_many_attempts").with_retry_after(*wait)
+            }
             AuthError::Exists => problem("account_exists"),
             AuthError::NotFound => problem("account_not_found"),
             AuthError::Invalid(_) => problem("invalid_request"),
             AuthError::Busy => problem("busy"),
             AuthError::Store(error) => Problem::from(error),
             AuthError::NoRandomness | AuthError::Keys(_) => {
-                tracing::error!(%error, "accounts");
-                Problem::new("internal", "the server failed on this request; its log says why")
+                tracing::error!(%error, "a request about accounts failed");
+                Problem::new("internal", "the request failed in the server; its log has the cause")
             }
         })
     }
@@ -115,22 +117,22 @@ impl From<BatchError> for Failure {
     }
 }
 
-/// A value of the store that is no JSON: a fault of its type.
+/// A value of the store that cannot be encoded as JSON, which is a defect of its type.
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        tracing::error!(%error, "a value of the store cannot be written as JSON");
-        Self::new("internal", "the value cannot be written as JSON")
+        tracing::error!(%error, "cannot encode a value of the store as JSON");
+        Self::new("internal", "the value cannot be encoded as JSON")
     }
 }
 
-/// A body of JSON.
+/// A response with a body of JSON.
 pub(super) fn json(body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
 }
 
-/// A body of text, which no browser shall take for anything else.
+/// A response with a body of plain text. `nosniff` prevents browsers from interpreting it as another type.
 pub(super) fn text(body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(CONTENT_TYPE, PLAIN);
@@ -138,12 +140,12 @@ pub(super) fn text(body: impl Into<Body>) -> Response {
     response
 }
 
-/// What identifies an entry as it is now.
+/// The `ETag` of an entry at this revision.
 pub(super) fn etag(store: StoreId, revision: u64) -> String {
     format!("\"{}\"", ResumeToken { store, revision })
 }
 
-/// State what identifies the entry.
+/// Adds the `ETag` header.
 pub(super) fn with_etag(mut response: Response, etag: &str) -> Response {
     if let Ok(etag) = HeaderValue::from_str(etag) {
         response.headers_mut().insert(ETAG, etag);
@@ -151,7 +153,7 @@ pub(super) fn with_etag(mut response: Response, etag: &str) -> Response {
     response
 }
 
-/// An entry, with what identifies it.
+/// The response with an entry and its `ETag`.
 pub(super) fn row<T: Serialize>(
     store: StoreId,
     key: &str,
@@ -163,7 +165,7 @@ pub(super) fn row<T: Serialize>(
     Ok(with_etag(json(body), &etag(store, entry.revision)))
 }
 
-/// Answer that a write was done, and with which element if it was a pop.
+/// The response to a write, with the element of a pop.
 pub(super) fn done<T: Serialize>(
     written: &Written<T>,
     with_length: bool,
