@@ -50,8 +50,8 @@ fn source<'a>(values: &'a Values, name: &str) -> &'a Source {
     values.get(name).map_or(&Source::Default, |(_, source)| source)
 }
 
-/// Select the journal. `journal` and the variables of the earlier Go server (`PERSISTENCE_ENABLED`, `DB_PATH`) both name
-/// it; the one from the source of the higher rank wins.
+/// Select the journal. `journal` and the variables of the earlier Go server (`PERSISTENCE_ENABLED`, `DB_PATH`) both
+/// name it; the one from the source of the higher rank wins.
 fn select_journal(
     settings: &mut Settings,
     values: &mut Values,

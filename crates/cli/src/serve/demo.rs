@@ -88,7 +88,8 @@ pub fn print_instructions(settings: &Settings, url: &str) {
     print_status(format_args!("  mainspring {named}set --type json {TARGET_SPEED} 90"));
 }
 
-/// The gate of the target speed: validates a new speed and sends it to the car. Writes to other keys do not wait for it.
+/// The gate of the target speed: validates a new speed and sends it to the car. Writes to other keys do not wait for
+/// it.
 struct SpeedGate {
     requests: mpsc::Sender<f64>,
 }

@@ -1,7 +1,7 @@
 //! Number of connections that the limit of open files allows.
 
-/// Descriptors besides connections of the API: listeners, the log, the journals of data and accounts, and the files that
-/// they open to rotate and to compact.
+/// Descriptors besides connections of the API: listeners, the log, the journals of data and accounts, and the files
+/// that they open to rotate and to compact.
 const OWN: usize = 64;
 /// Segments that lagging subscribers read.
 const READERS: usize = 64;

@@ -29,8 +29,8 @@ const LEVELS: &str = "off, error, warn, info, debug or trace; or directives such
 
 /// Parse a level or directives; levels become lower case.
 ///
-/// `EnvFilter` reads an unknown word as a target, so a misspelled level would enable a target that does not exist. It is
-/// rejected here.
+/// `EnvFilter` reads an unknown word as a target, so a misspelled level would enable a target that does not exist. It
+/// is rejected here.
 pub fn level(text: &str) -> Result<String, String> {
     let directive = |part: &str| match part.trim().to_ascii_lowercase().as_str() {
         "" => None,

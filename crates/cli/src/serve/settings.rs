@@ -31,8 +31,8 @@ settings! {
         compression: bool = SWITCH("true");
         /// Allowed CORS origins, comma-separated; * for all
         cors_origins: Vec<String> = ORIGINS("none");
-        /// Host names that requests may use besides localhost and IP addresses, comma-separated; * for all. Checked if the
-        /// server listens on a loopback address, or if any are set
+        /// Host names that requests may use besides localhost and IP addresses, comma-separated; * for all. Checked if
+        /// the server listens on a loopback address, or if any are set
         allowed_hosts: Vec<String> = HOSTS("none");
         /// Interval of heartbeats on event streams without changes
         heartbeat: Duration = TIME("15s");
@@ -119,8 +119,8 @@ settings! {
         write_timeout: Duration = TIME("30s");
         /// Timeout for a client that reads no more of an event stream
         stall_timeout: Duration = TIME("5m");
-        /// How long a stopping server still serves requests while it reports that it is not ready, for load balancers that
-        /// react slowly
+        /// How long a stopping server still serves requests while it reports that it is not ready, for load balancers
+        /// that react slowly
         drain_delay: Duration = WAIT("0s");
         /// How long a shutdown waits for requests in progress
         drain_timeout: Duration = WAIT("10s");

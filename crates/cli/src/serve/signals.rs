@@ -34,8 +34,8 @@ impl StopSignals {
     }
 }
 
-/// Ignore SIGXFSZ, so that a write beyond the file size limit of the process (`ulimit -f`) fails with an error, which the
-/// journal reports as a full disk. By default the signal ends the process.
+/// Ignore SIGXFSZ, so that a write beyond the file size limit of the process (`ulimit -f`) fails with an error, which
+/// the journal reports as a full disk. By default the signal ends the process.
 #[cfg(unix)]
 pub fn survive_file_size_limits() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};

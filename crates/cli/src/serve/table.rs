@@ -1,4 +1,5 @@
-//! The description of a setting, and the macro that derives a flag, a variable, a file key and a typed field from one line.
+//! The description of a setting, and the macro that derives a flag, a variable, a file key and a typed field from one
+//! line.
 
 use super::value_type::Form;
 

@@ -1,8 +1,8 @@
 //! Lists that are longer than the request limit of the server: set with the first elements, then extended by pushes.
 //!
 //! Each request after the first is a batch, which is atomic, and its first push requires the revision that the previous
-//! request left. So the list never contains elements out of order or of another client, and readers see a growing prefix
-//! of it.
+//! request left. So the list never contains elements out of order or of another client, and readers see a growing
+//! prefix of it.
 
 use mainspring::wire::Json;
 use mainspring::{Backend, BatchError, Error, Value, Write};

@@ -143,8 +143,8 @@ impl<'a, B: Backend<Json>> Import<'a, B> {
         Ok(())
     }
 
-    /// Send one write. First in a batch, which supports all keys; then by its own route, which has slightly more room for
-    /// the value.
+    /// Send one write. First in a batch, which supports all keys; then by its own route, which has slightly more room
+    /// for the value.
     pub(super) async fn write_one(&self, write: Write<Json>) -> Result<Written<Json>, Error> {
         let done = self.store.write_many([write.clone()]).await?.pop();
         let Some(Err(too_large @ Error::RequestTooLarge { .. })) = done else {
