@@ -1,9 +1,11 @@
-//! The contract suite over every store of this process.
+//! The contract suite over all stores in this process.
 
 use mainspring_testing::contract;
-use mainspring_testing::contract::{Filed, Journaled, Plain, Watched};
+use mainspring_testing::contract::{
+    FileJournalStore, MemoryJournalStore, PlainStore, WatchedStore,
+};
 
-contract!(plain, Plain);
-contract!(watched, Watched);
-contract!(journaled, Journaled);
-contract!(filed, Filed);
+contract!(plain, PlainStore);
+contract!(watched, WatchedStore);
+contract!(memory_journal, MemoryJournalStore);
+contract!(file_journal, FileJournalStore);

@@ -1,4 +1,4 @@
-//! The accounts that are kept in a folder: of a server, or of nobody who serves at the moment.
+//! Accounts in a directory, with or without a running server.
 
 use std::path::Path;
 
@@ -9,46 +9,49 @@ use mainspring_http::auth::{Auth, AuthOptions, Keys};
 
 use super::journal_url::JournalUrl;
 
-/// The signing keys, beside the journal in its folder.
+/// The signing keys, beside the journal in its directory.
 const KEYS: &str = "signing-keys.json";
 
-/// The accounts that a URL names, with their signing keys, once they are recovered: a folder, which is made if it is
-/// not there, or `none`, where they end with the process.
+/// Open the accounts at a URL, with their signing keys, and wait for recovery. A missing directory is created. With
+/// `none`, the accounts are in memory and end with the process.
 ///
 /// # Errors
 ///
-/// Among others `FileError::Locked` if another process has them open.
+/// Returns `FileError::Locked`, among others, if another process has the directory open.
 pub async fn open(url: &JournalUrl, options: AuthOptions) -> anyhow::Result<Auth> {
-    let JournalUrl::File(folder) = url else {
+    let JournalUrl::File(directory) = url else {
         return Ok(Auth::new(Store::builder().spawn(), Keys::in_memory()?, options)?);
     };
-    make_private(folder)?;
-    let journal = FileJournal::open(folder).lock()?;
-    // After the lock, so that two who start do not make two sets of keys.
-    let keys = Keys::open(folder.join(KEYS))?;
+    make_private(directory)?;
+    let journal = FileJournal::open(directory).lock()?;
+    // After the lock, so that two processes that start at once do not create two sets of keys.
+    let keys = Keys::open(directory.join(KEYS))?;
     let store = Store::builder().journal(journal).spawn();
     store.ready().await.with_context(|| format!("cannot open the accounts {url}"))?;
     Ok(Auth::new(store, keys, options)?)
 }
 
-/// Nobody else may look into the folder: there are hashes of passwords in it.
+/// Create the directory for this user only, because it contains password hashes. An existing one must be private.
 #[cfg(unix)]
-fn make_private(folder: &Path) -> anyhow::Result<()> {
+fn make_private(directory: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 
-    let shown = folder.display();
+    let shown = directory.display();
     let mut builder = std::fs::DirBuilder::new();
     builder
         .recursive(true)
         .mode(0o700)
-        .create(folder)
-        .with_context(|| format!("cannot make {shown}"))?;
-    let mode =
-        folder.metadata().with_context(|| format!("cannot look at {shown}"))?.permissions().mode();
+        .create(directory)
+        .with_context(|| format!("cannot create {shown}"))?;
+    let mode = directory
+        .metadata()
+        .with_context(|| format!("cannot read the permissions of {shown}"))?
+        .permissions()
+        .mode();
     anyhow::ensure!(
         mode & 0o077 == 0,
-        "others may look into {shown}, where the accounts are: chmod 700 {}",
-        super::output::argument(folder)
+        "other users can read the accounts in {shown}: chmod 700 {}",
+        super::output::argument(directory)
     );
     Ok(())
 }
@@ -64,35 +67,36 @@ mod tests {
     use mainspring::journal::file::FileError;
 
     #[tokio::test]
-    async fn they_are_there_again() {
-        let folder =
+    async fn reopened_accounts_are_unchanged_and_private() {
+        let directory =
             std::env::temp_dir().join(format!("mainspring-accounts-{}", std::process::id()));
-        let url = JournalUrl::File(folder.join("accounts"));
+        let url = JournalUrl::File(directory.join("accounts"));
         let auth = open(&url, AuthOptions::default()).await.unwrap();
         assert!(auth.ensure_admin("ada", "wheels within wheels".into()).await.unwrap());
         let signing = auth.keys().ids();
-        let again = open(&url, AuthOptions::default()).await.unwrap_err();
-        assert!(matches!(again.downcast_ref(), Some(FileError::Locked { .. })), "{again:?}");
+        let locked = open(&url, AuthOptions::default()).await.unwrap_err();
+        assert!(matches!(locked.downcast_ref(), Some(FileError::Locked { .. })), "{locked:?}");
         auth.store().shutdown().await.unwrap();
         drop(auth);
 
-        // What else is in the folder is not in the way of the journal.
+        // The journal ignores other files in the directory.
         let auth = open(&url, AuthOptions::default()).await.unwrap();
         assert!(auth.profile("ada").is_some());
         assert_eq!(auth.keys().ids(), signing);
         auth.store().shutdown().await.unwrap();
-        let report = mainspring::journal::file::tools::check(folder.join("accounts"), &mut |_| ());
+        let report =
+            mainspring::journal::file::tools::check(directory.join("accounts"), &mut |_| ());
         assert!(report.is_ok());
 
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let path = folder.join("accounts");
+            let path = directory.join("accounts");
             assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o700);
             std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
-            let told = open(&url, AuthOptions::default()).await.unwrap_err().to_string();
-            assert!(told.contains("chmod 700"), "{told}");
+            let error = open(&url, AuthOptions::default()).await.unwrap_err().to_string();
+            assert!(error.contains("chmod 700"), "{error}");
         }
-        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -1,18 +1,18 @@
-//! The journal that a URL names.
+//! URLs that select a journal.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where the changes are recorded. An engine of another kind is another variant.
+/// The journal of a store. Another journal engine is another variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JournalUrl {
-    /// Nowhere: the data ends with the process.
+    /// No journal: the data ends with the process.
     None,
-    /// In a folder of this machine.
+    /// A directory on this machine.
     File(PathBuf),
 }
 
-const KNOWN: &str = "file:DIR (a folder), none";
+const EXPECTED: &str = "file:DIR (a directory) or none";
 
 impl JournalUrl {
     pub fn parse(text: &str) -> Result<Self, String> {
@@ -21,23 +21,27 @@ impl JournalUrl {
         }
         let Some((scheme, rest)) = text.split_once(':') else {
             return Err(format!(
-                "{text:?} does not say which kind of journal it is; known: {KNOWN}. For a folder write {:?}",
+                "invalid journal URL {text:?}: the scheme is missing; expected {EXPECTED}; for a directory write {:?}",
                 format!("file:{text}")
             ));
         };
         if scheme != "file" {
-            return Err(format!("no journal is of the kind {scheme:?}; known: {KNOWN}"));
+            return Err(format!("unknown journal scheme {scheme:?}; expected {EXPECTED}"));
         }
-        // file:///dir is how a browser writes it: no machine between the second slash and the third.
+        // Browsers write file:///dir, with an empty host between the second and the third slash.
         let path = match rest.strip_prefix("//") {
             Some(path) if path.starts_with('/') => path,
             Some(path) => {
-                return Err(format!("{text:?} names a machine: write file:{path} or file:/{path}"));
+                return Err(format!(
+                    "invalid journal URL {text:?}: it contains a host; write file:{path} or file:/{path}"
+                ));
             }
             None => rest,
         };
         if path.is_empty() {
-            return Err(format!("{text:?} names no folder: write file:DIR"));
+            return Err(format!(
+                "invalid journal URL {text:?}: the directory is missing; write file:DIR"
+            ));
         }
         Ok(Self::File(path.into()))
     }
@@ -47,7 +51,7 @@ impl fmt::Display for JournalUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("none"),
-            // So that the slashes do not stand where a machine would.
+            // With an empty host, so that the first component of the path is not read as a host.
             Self::File(path) if path.to_string_lossy().starts_with("//") => {
                 write!(f, "file://{}", path.display())
             }
@@ -61,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls() {
+    fn url_parses_and_prints_as_the_same_url() {
         for (text, path) in [
             ("file:data", "data"),
             ("file:/var/lib/mainspring", "/var/lib/mainspring"),

@@ -1,6 +1,6 @@
 //! The `mainspring` command: a thin layer over the library.
 
-#![allow(unreachable_pub)] // Nothing in a program can be reached from outside: `pub` is shorter.
+#![allow(unreachable_pub)] // A binary has no external users: `pub` is shorter.
 
 mod accounts;
 mod client;
@@ -22,13 +22,13 @@ use mainspring::journal::file::FileError;
 
 use self::client::Failure;
 use self::exit::Exit;
-use self::output::tell;
+use self::output::print_status;
 
-/// An in-memory store for async Rust: many handles, one owner, many watchers.
+/// An in-memory key-value store: server, client, and journal tools.
 #[derive(Debug, Parser)]
 #[command(name = "mainspring", version, after_help = exit::HELP, subcommand_required = true)]
 struct Args {
-    /// For the commands that talk to a server; they take them too.
+    /// Options of the commands that connect to a server. They can also follow the command.
     #[command(flatten)]
     options: client::ConnectionOptions,
 
@@ -40,9 +40,9 @@ struct Args {
 enum Command {
     #[command(flatten)]
     Client(client::Command),
-    /// Look into, repair and move the journal in a folder
+    /// Inspect, repair and move the journal in a directory
     Journal(journal::Args),
-    /// Ask a server whether it is ready: exit code 0 if it is, and 1 if not
+    /// Check whether a server is ready: exit code 0 if it is, otherwise 1
     Ready(ready::Args),
     /// Serve a store over HTTP
     #[command(after_help = exit::HELP)]
@@ -51,17 +51,19 @@ enum Command {
     Shell(shell::Command),
 }
 
-/// Do what the command line says.
+/// Run the command.
 fn main() -> ExitCode {
     let Args { options, command } = Args::parse();
-    let done = match (command, options.first_given()) {
+    let done = match (command, options.first_present()) {
         (Command::Client(command), _) => exit::unless_left(client::run(command, options)),
         (_, Some(option)) => {
-            tell(format_args!("error: {option} is for the commands that talk to a server"));
+            print_status(format_args!(
+                "error: {option} applies only to commands that connect to a server"
+            ));
             Ok(Exit::Misused)
         }
         (Command::Journal(args), _) => {
-            warn();
+            print_warnings();
             journal::run(args)
         }
         (Command::Ready(args), _) => ready::run(&args),
@@ -71,19 +73,19 @@ fn main() -> ExitCode {
     done.unwrap_or_else(|error| report(&error)).into()
 }
 
-/// Tell what the library warns of: for commands that have no log.
-fn warn() {
+/// Print warnings of the library, for commands without a log.
+fn print_warnings() {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)
         .with_writer(std::io::stderr)
-        .with_ansi(output::colors_stderr())
+        .with_ansi(output::stderr_has_color())
         .without_time()
         .init();
 }
 
-/// Print an error, and tell which exit code it has.
+/// Print an error and return its exit code.
 fn report(error: &anyhow::Error) -> Exit {
-    tell(format_args!("error: {error:#}"));
+    print_status(format_args!("error: {error:#}"));
     match (error.downcast_ref(), error.downcast_ref::<Failure>()) {
         (Some(FileError::Locked { .. }), _) => Exit::Locked,
         (_, Some(failure)) => failure.exit(),

@@ -1,4 +1,4 @@
-//! Where results go.
+//! Standard output, standard error, and files that are written atomically.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -6,36 +6,40 @@ use std::fs::{File, remove_file, rename};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-/// Print a line. Not `println!`: it panics when the reader has left, who then is not told, and what was found
-/// out stays the same.
-pub fn say(line: impl Display) -> io::Result<()> {
+/// Print a line to the standard output, and ignore a closed pipe. `println!` would panic, and the exit code of a check
+/// must not depend on its reader.
+pub fn print_line(line: impl Display) -> io::Result<()> {
     match writeln!(io::stdout(), "{line}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        said => said,
+        result => result,
     }
 }
 
-/// Print a line beside the result, if anybody reads it. It may have texts of a server in it, which give a terminal no
-/// orders.
-pub fn tell(line: impl Display) {
+/// Print a line to the standard error, and ignore failures. Control characters are escaped, because the line may
+/// contain text from a server.
+pub fn print_status(line: impl Display) {
     let _ = writeln!(io::stderr(), "{}", escaped(&line.to_string(), true));
 }
 
-/// Print something as JSON.
-pub fn say_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    Ok(say(serde_json::to_string_pretty(value)?)?)
+/// Print a value as indented JSON.
+pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    Ok(print_line(serde_json::to_string_pretty(value)?)?)
 }
 
-/// Whether a terminal would do something else than show it: control characters, and those that change the direction
-/// of what follows.
-fn is_odd(c: char) -> bool {
+// The names that the journal commands use.
+pub use self::{
+    print_json as say_json, print_line as say, print_status as tell, write_atomic as write_whole,
+};
+
+/// Whether a terminal would interpret the character: control characters, and those that change the direction of text.
+fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A text that cannot do anything to a terminal. Without lines it stays in its line.
+/// Escape what a terminal would interpret. Line breaks and tabs are kept only if `keeps_lines`.
 pub fn escaped(text: &str, keeps_lines: bool) -> Cow<'_, str> {
-    let is_kept = |c: char| !is_odd(c) || keeps_lines && matches!(c, '\n' | '\t');
+    let is_kept = |c: char| !is_unsafe(c) || keeps_lines && matches!(c, '\n' | '\t');
     if text.chars().all(is_kept) {
         return text.into();
     }
@@ -46,9 +50,9 @@ pub fn escaped(text: &str, keeps_lines: bool) -> Cow<'_, str> {
     out.into()
 }
 
-/// The same of JSON, which stays what it means: it has escapes of its own for all but the characters from 0x7f on.
+/// Escape JSON for a terminal without changing its meaning. JSON itself escapes control characters below 0x7f.
 pub fn escaped_json(text: &str) -> Cow<'_, str> {
-    let is_kept = |c: char| c < '\x7f' || !is_odd(c);
+    let is_kept = |c: char| c < '\x7f' || !is_unsafe(c);
     if text.chars().all(is_kept) {
         return text.into();
     }
@@ -59,34 +63,34 @@ pub fn escaped_json(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
-/// Whether the standard error is a terminal, and NO_COLOR does not ask for plain text.
-pub fn colors_stderr() -> bool {
-    let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    io::stderr().is_terminal() && !is_unwanted
+/// Whether the standard error is a terminal and NO_COLOR is not set.
+pub fn stderr_has_color() -> bool {
+    let is_disabled = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stderr().is_terminal() && !is_disabled
 }
 
-/// Whether a path stands for the standard input or output.
+/// Whether a path is `-`, the standard input or output.
 pub fn is_standard(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// A path as a shell takes it.
+/// Quote a path for a shell.
 pub fn argument(path: &Path) -> String {
     let path = path.to_string_lossy();
-    // What cannot be quoted cannot be the name of a file.
+    // Only a null byte cannot be quoted, and no file name contains one.
     shlex::try_quote(&path).unwrap_or(Cow::Borrowed(&path)).into_owned()
 }
 
-/// Write a file that only this user can read. Under its name there is never half a file, and it is there after a power
-/// cut.
-pub fn write_whole<R>(
+/// Write a file that only this user can read. It gets its name when it is complete and synced, so a crash leaves no
+/// partial file.
+pub fn write_atomic<R>(
     path: &Path,
     write: impl FnOnce(&File) -> anyhow::Result<R>,
 ) -> anyhow::Result<R> {
     write_part(path, write).map_err(|error| cannot_write(path, error))
 }
 
-/// The same error, with what was tried if the system did not do it.
+/// Add the path to an error of the system.
 pub fn cannot_write(path: &Path, error: anyhow::Error) -> anyhow::Error {
     match error.downcast::<io::Error>() {
         Ok(error) => anyhow::Error::new(error).context(format!("cannot write {}", path.display())),
@@ -98,30 +102,30 @@ fn write_part<R>(path: &Path, write: impl FnOnce(&File) -> anyhow::Result<R>) ->
     if is_special(path) {
         return write(&File::options().write(true).truncate(true).open(path)?);
     }
-    let whole = Whole::create(path)?;
-    let done = write(whole.file())?;
-    whole.finish()?;
+    let file = AtomicFile::create(path)?;
+    let done = write(file.file())?;
+    file.finish()?;
     Ok(done)
 }
 
-/// Whether a path leads to something that must not be replaced by a file: a device such as `/dev/null`, a pipe, a link.
+/// Whether a path is a device such as `/dev/null`, a pipe or a link, which must not be replaced by a file.
 fn is_special(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|found| !found.is_file())
 }
 
-/// A file that only this user can read, and that has another name until it is complete. Removed if it is dropped before.
+/// A file that only this user can read. It has a temporary name until it is complete; dropping it earlier removes it.
 #[derive(Debug)]
-pub struct Whole {
+pub struct AtomicFile {
     file: File,
     path: PathBuf,
     part: PathBuf,
     is_finished: bool,
 }
 
-impl Whole {
+impl AtomicFile {
     pub fn create(path: &Path) -> io::Result<Self> {
         if is_special(path) {
-            let what = "it is not a regular file; name another, or - for the standard output";
+            let what = "not a regular file; choose another path, or - for the standard output";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         let mut part = path.to_owned().into_os_string();
@@ -135,7 +139,7 @@ impl Whole {
         &self.file
     }
 
-    /// The name that it has until it is complete.
+    /// The temporary path.
     pub fn part(&self) -> &Path {
         &self.part
     }
@@ -144,32 +148,32 @@ impl Whole {
         self.file.sync_all()
     }
 
-    /// It is complete: give it its name, which is there after a power cut.
+    /// Sync the file and rename it to its final path. It survives a power cut.
     pub fn finish(mut self) -> io::Result<()> {
         self.sync()?;
         rename(&self.part, &self.path)?;
         self.is_finished = true;
-        // Elsewhere a folder cannot be opened.
+        // Other systems cannot open a directory.
         #[cfg(unix)]
         {
-            let folder = self.path.parent().filter(|folder| *folder != Path::new(""));
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+            let directory = self.path.parent().filter(|directory| *directory != Path::new(""));
+            File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
         }
         Ok(())
     }
 }
 
-impl Drop for Whole {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.is_finished {
-            // What failed before it is the error to report.
+            // The earlier failure is the error to report.
             let _ = remove_file(&self.part);
         }
     }
 }
 
-/// A new file in the place of one that an earlier run has left: that one may be open elsewhere, or be readable by
-/// other users.
+/// Create a file that only this user can read. A leftover of an earlier run is removed and not reused: it may be open
+/// in another process, or readable by other users.
 fn create_private(path: impl AsRef<Path>) -> io::Result<File> {
     if let Err(error) = remove_file(&path)
         && error.kind() != io::ErrorKind::NotFound
@@ -188,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_is_given_no_orders() {
+    fn terminal_control_characters_are_escaped() {
         for (text, shown) in [
             ("plain é", "plain é"),
             ("\x1b[2J", "\\u{1b}[2J"),
@@ -205,28 +209,29 @@ mod tests {
     #[test]
     fn device_and_link_are_written_to_and_not_replaced() {
         use std::os::unix::fs::{FileTypeExt, symlink};
-        let folder = std::env::temp_dir().join(format!("mainspring-output-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let directory =
+            std::env::temp_dir().join(format!("mainspring-output-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
         let write = |mut file: &File| Ok(file.write_all(b"text")?);
-        let (file, link) = (folder.join("file"), folder.join("link"));
+        let (file, link) = (directory.join("file"), directory.join("link"));
         std::fs::write(&file, "before").unwrap();
         symlink(&file, &link).unwrap();
-        write_whole(&link, write).unwrap();
+        write_atomic(&link, write).unwrap();
         assert!(link.symlink_metadata().unwrap().is_symlink());
         assert_eq!(std::fs::read(&file).unwrap(), b"text");
-        assert!(Whole::create(&link).is_err());
-        // A copy of it: a mistake must not cost the system its own.
-        let null = folder.join("null");
+        assert!(AtomicFile::create(&link).is_err());
+        // A copy of /dev/null: a defect must not replace the real one.
+        let null = directory.join("null");
         let made = std::process::Command::new("mknod").arg(&null).args(["c", "1", "3"]).status();
         if made.is_ok_and(|status| status.success()) {
-            write_whole(&null, write).unwrap();
+            write_atomic(&null, write).unwrap();
             assert!(null.metadata().unwrap().file_type().is_char_device());
         }
-        std::fs::remove_dir_all(folder).unwrap();
+        std::fs::remove_dir_all(directory).unwrap();
     }
 
     #[test]
-    fn json_means_the_same() {
+    fn escaped_json_has_the_same_meaning() {
         let text = "\"\u{7f}é\u{9b}31m\u{202e}\\u001b\"";
         let shown = escaped_json(text);
         assert_eq!(shown, r#""\u007fé\u009b31m\u202e\u001b""#);

@@ -1,4 +1,4 @@
-//! A progress bar, where somebody sees it and there is time to look at it.
+//! A progress bar for long operations on a terminal.
 
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
@@ -6,30 +6,30 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use mainspring::journal::file::Progress;
 
-/// What takes less time has no bar.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Shorter operations show no bar.
+const MIN_DURATION: Duration = Duration::from_secs(1);
 
-/// Draws a bar to the standard error, if that is a terminal and it takes longer than a second.
+/// Draws a bar on the standard error, if that is a terminal and the operation takes longer than a second.
 pub struct Bar {
     title: &'static str,
-    began: Instant,
+    started: Instant,
     bar: Option<ProgressBar>,
-    is_seen: bool,
+    is_visible: bool,
 }
 
 impl Bar {
     pub fn new(title: &'static str) -> Self {
-        Self { title, began: Instant::now(), bar: None, is_seen: stderr().is_terminal() }
+        Self { title, started: Instant::now(), bar: None, is_visible: stderr().is_terminal() }
     }
 
-    /// It has come so far.
+    /// Show the progress of a journal operation.
     pub fn show(&mut self, progress: Progress) {
         self.show_part(progress.done, progress.total);
     }
 
-    /// It has done so much of so much.
+    /// Show `done` of `total`.
     pub fn show_part(&mut self, done: u64, total: u64) {
-        if !self.is_seen || self.began.elapsed() < PATIENCE {
+        if !self.is_visible || self.started.elapsed() < MIN_DURATION {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| {

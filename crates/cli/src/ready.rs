@@ -1,4 +1,4 @@
-//! `mainspring ready`: whether a server is, for those who cannot ask it themselves, such as a container's health check.
+//! `mainspring ready`: check the readiness of a server, for example in the health check of a container.
 
 use std::time::Duration;
 
@@ -7,61 +7,61 @@ use rustls::crypto::ring;
 use serde_json::Value;
 
 use super::exit::Exit;
-use super::output::{say, tell};
+use super::output::{print_line, print_status};
 use super::serve::unquoted;
 use super::url;
 
-/// An answer is one line. What is longer is something else.
-const MOST_BYTES: usize = 64 << 10;
+/// A readiness response is one line; a longer body is not one.
+const MAX_BYTES: usize = 64 << 10;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where the server answers health checks [default: http://127.0.0.1:8081, or the port that HEALTH_PORT says]
+    /// The URL of the health checks [default: http://127.0.0.1:8081, or the port in HEALTH_PORT]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
-    /// How many seconds to wait for the answer
+    /// Timeout in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
     timeout: u64,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match runtime.block_on(ask(args)) {
+    match runtime.block_on(check(args)) {
         Ok(status) => {
-            say(status)?;
+            print_line(status)?;
             Ok(Exit::Fine)
         }
         Err(reason) => {
-            tell(format_args!("not ready: {reason:#}"));
+            print_status(format_args!("not ready: {reason:#}"));
             Ok(Exit::Failed)
         }
     }
 }
 
-/// What the server says, if it is ready.
-async fn ask(args: &Args) -> anyhow::Result<String> {
+/// Return the status of the server, or an error if it is not ready.
+async fn check(args: &Args) -> anyhow::Result<String> {
     let timeout = Duration::from_secs(args.timeout);
-    // Health checks are not encrypted: no time is spent on finding out whom to trust.
+    // Health checks use plain HTTP, so loading the system certificates would only cost time.
     let tls = rustls::ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()?
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    // A proxy would be asked about itself.
+    // A proxy would answer for itself.
     let client = reqwest::Client::builder().tls_backend_preconfigured(tls);
     let client = client.no_proxy().timeout(timeout).build()?;
     let url = args.url.clone().unwrap_or_else(default_url);
-    let cannot = || format!("no answer from {}", url::shown(&url));
+    let cannot = || format!("no response from {}", url::shown(&url));
     let request = client.get(format!("{}/readyz", url.trim_end_matches('/')));
-    let mut answer =
+    let mut response =
         request.send().await.map_err(reqwest::Error::without_url).with_context(cannot)?;
-    let status = answer.status();
+    let status = response.status();
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
+    while let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)? {
         body.extend_from_slice(&chunk);
         anyhow::ensure!(
-            body.len() <= MOST_BYTES,
-            "the answer {status} has more than {MOST_BYTES} bytes, and is not that of a health port"
+            body.len() <= MAX_BYTES,
+            "the response {status} is longer than {MAX_BYTES} bytes and not from a health port"
         );
     }
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -71,11 +71,11 @@ async fn ask(args: &Args) -> anyhow::Result<String> {
     }
     match body["status"].as_str() {
         Some(state) => anyhow::bail!("{state}: {}", word("message")),
-        None => anyhow::bail!("the answer {status} is not that of a health port"),
+        None => anyhow::bail!("the response {status} is not from a health port"),
     }
 }
 
-/// Where a server of the same environment is.
+/// The URL of a server with the same environment variables.
 fn default_url() -> String {
     let port = std::env::var("HEALTH_PORT").unwrap_or_default();
     let port = unquoted(&port);

@@ -1,10 +1,10 @@
-//! The signals that end a command which would go on for ever.
+//! Signals that end a command that runs until it is stopped.
 
 use std::io;
 
 use super::exit::Exit;
 
-/// Ctrl-C, and SIGTERM where there is such a thing. From now on neither ends the process at once.
+/// Ctrl-C and, on Unix, SIGTERM. While this exists, they do not end the process by themselves.
 pub struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
@@ -20,7 +20,11 @@ impl Signals {
         Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
     }
 
-    /// How to end, as soon as one has come.
+    /// Wait for a signal and return its exit code.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: no signal is lost.
     pub async fn next(&mut self) -> Exit {
         tokio::select! {
             _ = self.interrupt.recv() => Exit::Interrupted,
@@ -35,7 +39,7 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// How to end, as soon as Ctrl-C was pressed.
+    /// Wait for Ctrl-C and return its exit code.
     pub async fn next(&mut self) -> Exit {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

@@ -1,18 +1,18 @@
-//! Addresses of servers, as they are shown.
+//! URLs of servers in messages.
 
 use reqwest::Url;
 
-/// Without the name and the password that may be in it.
+/// Remove the user name and the password from a URL.
 pub fn shown(url: &str) -> String {
     let text = url.trim();
     match Url::parse(text) {
         Ok(mut url) if url.scheme() == "http" => {
-            // Neither can fail where there is a host, and http has one.
+            // Neither fails for a URL with a host, and every http URL has one.
             let _ = url.set_username("");
             let _ = url.set_password(None);
             url.as_str().trim_end_matches('/').into()
         }
-        // Nobody knows what is what in it, so everything before the last @ is left out.
+        // Not a valid URL: everything before the last @ may be a password.
         _ => match text.rsplit_once('@') {
             Some((hidden, rest)) => {
                 let scheme = ["http://", "https://"].into_iter().find(|s| hidden.starts_with(s));
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_not_shown() {
+    fn password_is_hidden() {
         for (url, text) in [
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
             (" http://ada:secret@h:1/store/ ", "http://h:1/store"),

@@ -1,4 +1,4 @@
-//! A server that is killed (kill -9) while it is written to and watched, and started again over its journal.
+//! A server that is killed (kill -9) during writes and a watch, and restarted over its journal.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, TcpListener};
@@ -14,34 +14,34 @@ use tokio::time::timeout;
 
 const CHANGES: u64 = 100_000;
 const WRITERS: u64 = 4;
-/// Writes in one request.
-const TOGETHER: u64 = 100;
+/// Writes per request.
+const BATCH: u64 = 100;
 
 struct Server {
     process: Child,
-    folder: PathBuf,
+    directory: PathBuf,
     port: u16,
 }
 
 impl Server {
-    fn start(folder: &Path, port: u16) -> Self {
-        Self { process: Self::spawn(folder, port), folder: folder.to_owned(), port }
+    fn start(directory: &Path, port: u16) -> Self {
+        Self { process: Self::spawn(directory, port), directory: directory.to_owned(), port }
     }
 
-    fn spawn(folder: &Path, port: u16) -> Child {
+    fn spawn(directory: &Path, port: u16) -> Child {
         Command::new(env!("CARGO_BIN_EXE_mainspring"))
             .args(["serve", "--sync", "always", "--health-port", "0", "--log-level", "warn"])
             .args(["--port", &port.to_string()])
-            .arg(format!("--journal=file:{}", folder.display()))
+            .arg(format!("--journal=file:{}", directory.display()))
             .stdin(Stdio::null())
             .spawn()
             .unwrap()
     }
 
-    fn kill_and_start_again(&mut self) {
+    fn kill_and_restart(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.process = Self::spawn(&self.folder, self.port);
+        self.process = Self::spawn(&self.directory, self.port);
     }
 }
 
@@ -49,14 +49,14 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
-/// Write until the server has as many changes as are wanted, whatever becomes of it meanwhile.
+/// Write until the server has `CHANGES` changes, across restarts.
 async fn write(store: Client<String>, writer: u64, written: Arc<AtomicU64>) {
     for round in 0.. {
-        let pairs = (0..TOGETHER).map(|n| (format!("{writer}/{}", n % 37), format!("{round}/{n}")));
+        let pairs = (0..BATCH).map(|n| (format!("{writer}/{}", n % 37), format!("{round}/{n}")));
         match store.set_many(pairs).await {
             Ok(done) => {
                 let last = done.into_iter().next_back().unwrap().unwrap();
@@ -65,7 +65,7 @@ async fn write(store: Client<String>, writer: u64, written: Arc<AtomicU64>) {
                     return;
                 }
             }
-            // It may have happened or not: either way it is told, or it is not.
+            // Applied or not: the watch shows all changes that were.
             Err(Error::Unknown | Error::Unreachable(_) | Error::Closed | Error::Busy) => {
                 store.ready().await.unwrap();
             }
@@ -75,29 +75,29 @@ async fn write(store: Client<String>, writer: u64, written: Arc<AtomicU64>) {
 }
 
 #[tokio::test]
-async fn a_watch_of_100_000_changes_survives_servers_that_are_killed() {
-    let folder =
+async fn watch_of_100_000_changes_survives_killed_servers() {
+    let directory =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("killed-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
+    let _ = std::fs::remove_dir_all(&directory);
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let mut server = Server::start(&folder, port);
+    let mut server = Server::start(&directory, port);
     let store = Client::<String>::connect(&format!("http://127.0.0.1:{port}")).unwrap();
     let minutes = Duration::from_secs(180);
     timeout(minutes, store.ready()).await.unwrap().unwrap();
 
-    let mut told = store.subscribe().await.unwrap();
-    let id = told.resume_token().unwrap().store;
+    let mut events = store.subscribe().await.unwrap();
+    let id = events.resume_token().unwrap().store;
     let written = Arc::new(AtomicU64::new(0));
     let write = |n| tokio::spawn(write(store.clone(), n, Arc::clone(&written)));
     let writers: Vec<_> = (0..WRITERS).map(write).collect();
-    // While they write, and before everything is told that was written.
+    // Kill during the writes, before all changes were delivered.
     let mut kills = [CHANGES / 3, CHANGES / 2, CHANGES * 3 / 4].into_iter().peekable();
     let mut copy: HashMap<Key, Entry<String>> = HashMap::new();
     let mut head = 0;
-    // The writers stop when they see that there are enough; what they did until then is told too.
+    // The writers stop when there are enough changes; all of them are delivered.
     let mut end = u64::MAX;
     while head < end {
-        let Ok(event) = timeout(Duration::from_millis(100), told.recv()).await else {
+        let Ok(event) = timeout(Duration::from_millis(100), events.recv()).await else {
             if writers.iter().all(tokio::task::JoinHandle::is_finished) {
                 store.ready().await.unwrap();
                 end = store.stats().await.unwrap().revision;
@@ -106,19 +106,19 @@ async fn a_watch_of_100_000_changes_survives_servers_that_are_killed() {
         };
         let event = event.unwrap();
         for change in event.changes() {
-            assert_eq!(change.revision, head + 1, "no gap, and no duplicate");
+            assert_eq!(change.revision, head + 1, "no gap and no duplicate");
             head = change.revision;
         }
         event.apply_to(&mut copy);
         if kills.next_if(|at| written.load(Ordering::Relaxed) >= *at).is_some() {
-            server.kill_and_start_again();
+            server.kill_and_restart();
         }
     }
     assert!(head >= CHANGES && kills.next().is_none());
     for writer in writers {
         writer.await.unwrap();
     }
-    assert_eq!(told.resume_token().unwrap().store, id, "the same store all the time");
+    assert_eq!(events.resume_token().unwrap().store, id, "the store id does not change");
     let page = store.scan("").limit(10_000).await.unwrap();
     assert_eq!((page.revision, page.items.len()), (head, copy.len()));
     for (key, entry) in page.items {

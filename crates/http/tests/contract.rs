@@ -10,12 +10,12 @@ use mainspring_testing::contract::{Fixture, TestStore};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-struct Served;
+struct RemoteStore;
 
-impl Fixture for Served {
+impl Fixture for RemoteStore {
     type Backend = Remote;
 
-    /// Each request may use a connection of its own.
+    /// Concurrent requests may use different connections.
     const IS_ORDERED: bool = false;
 
     async fn start(builder: Builder<String>) -> TestStore<Remote> {
@@ -34,4 +34,4 @@ impl Fixture for Served {
     }
 }
 
-contract!(served, Served);
+contract!(remote, RemoteStore);

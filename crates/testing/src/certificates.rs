@@ -32,7 +32,7 @@ impl Default for Authority {
     fn default() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "an authority of a test");
+        params.distinguished_name.push(DnType::CommonName, "test certificate authority");
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 }
@@ -43,7 +43,7 @@ impl Authority {
         Self::default()
     }
 
-    /// The certificate of the authority for use by a server, which clients must reject.
+    /// The certificate of the authority as that of a server, which clients must reject.
     pub fn itself(&self) -> Pair {
         Pair { certificate: self.0.pem(), key: self.0.key().serialize_pem() }
     }

@@ -1,4 +1,5 @@
-//! Helpers for the tests of several packages: journals that delay or fail, replicas of a store, certificates, directories, and the contract suite.
+//! Helpers for the tests of several packages: journals that delay or fail, replicas of a store, certificates,
+//! directories, and the contract suite.
 
 #[cfg(feature = "certificates")]
 pub mod certificates;

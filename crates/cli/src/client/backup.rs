@@ -10,54 +10,56 @@ use mainspring_http::Client;
 use serde_json::json;
 
 use super::failure::{Failure, reason};
-use super::screen::Screen;
+use super::printer::Printer;
 use crate::exit::Exit;
-use crate::output::{Whole, argument, cannot_write, is_standard, tell};
+use crate::output::{AtomicFile, argument, cannot_write, is_standard, print_status};
 
 pub const ABOUT: &str = "\
-Write the data and the accounts of the server to one file, all entries as of one revision, while it serves
+Back up the data and the accounts of the running server to one file, all entries as of one revision
 
-Needs an administrator. The file can be read by its owner alone, is complete on the disk when it gets its name, and is \
-read back before: sums, parts and counts. `mainspring journal restore FILE --into NEW` makes a journal of it, with \
-revisions and deadlines as they are. With - the bytes go to the standard output, and nothing checks them: \
-`mainspring journal check FILE` does.";
+Requires an administrator. Only this user can read the file. Checksums, parts and counts are verified before the file \
+gets its name. `mainspring journal restore FILE --into NEW` creates a journal from it, with the same revisions and \
+deadlines. With - the backup is written to the standard output without verification; use `mainspring journal check \
+FILE`.";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The file to write to; - is the standard output
+    /// The output file; - is the standard output
     file: PathBuf,
 }
 
-pub async fn run(args: Args, client: &Client<Json>, screen: Screen) -> anyhow::Result<Exit> {
+pub async fn run(args: Args, client: &Client<Json>, printer: Printer) -> anyhow::Result<Exit> {
     if is_standard(&args.file) {
-        let bytes = receive(client, stdout().lock()).await.map_err(not_left)?;
-        if screen.json {
-            tell(json!({ "bytes": bytes }));
+        let bytes = receive(client, stdout().lock()).await.map_err(incomplete_if_closed)?;
+        if printer.json {
+            print_status(json!({ "bytes": bytes }));
         } else {
-            tell(format_args!("{bytes} bytes, not checked: run \"mainspring journal check FILE\""));
+            print_status(format_args!(
+                "{bytes} bytes, not verified: run \"mainspring journal check FILE\""
+            ));
         }
         return Ok(Exit::Fine);
     }
     let written = write(client, &args.file).await;
     let report = written.map_err(|error| cannot_write(&args.file, error))?;
-    report_on(&report, &args.file, screen)
+    print_report(&report, &args.file, printer)
 }
 
-/// Write the file, and read it back before it gets its name.
+/// Write the backup and verify it before the file gets its name.
 async fn write(client: &Client<Json>, path: &Path) -> anyhow::Result<BackupReport> {
-    let whole = Whole::create(path)?;
-    receive(client, whole.file()).await?;
-    whole.sync()?;
-    let report = check_backup(whole.part(), &mut |_| ())?;
-    whole.finish()?;
+    let file = AtomicFile::create(path)?;
+    receive(client, file.file()).await?;
+    file.sync()?;
+    let report = check_backup(file.part(), &mut |_| ())?;
+    file.finish()?;
     Ok(report)
 }
 
-/// Write the backup, and say how many bytes it has.
+/// Write the backup and return its length in bytes.
 async fn receive(client: &Client<Json>, mut out: impl Write) -> anyhow::Result<u64> {
     let mut backup = client.backup().await?;
     let mut bytes = 0;
-    while let Some(piece) = backup.next().await.map_err(|error| cut(&error))? {
+    while let Some(piece) = backup.next().await.map_err(|error| transfer_error(&error))? {
         out.write_all(&piece)?;
         bytes += piece.len() as u64;
     }
@@ -65,29 +67,29 @@ async fn receive(client: &Client<Json>, mut out: impl Write) -> anyhow::Result<u
     Ok(bytes)
 }
 
-/// The server was reached, and the transfer did not end as it should.
-fn cut(error: &Error) -> anyhow::Error {
+/// The error for a transfer that failed after the server was reached.
+fn transfer_error(error: &Error) -> anyhow::Error {
     let why = match error {
         Error::Unreachable(why) => why.to_string(),
         error => reason(error),
     };
-    Failure::error(Exit::of_refusal(error), why)
+    Failure::new(Exit::from_error(error), why)
 }
 
-/// A reader that leaves has an incomplete backup, which is no success.
-fn not_left(error: anyhow::Error) -> anyhow::Error {
+/// A closed standard output leaves an incomplete backup, so it is a failure here.
+fn incomplete_if_closed(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<io::Error>() {
-        Some(left) if left.kind() == io::ErrorKind::BrokenPipe => {
-            let why = "the backup is incomplete: the standard output was closed before its end";
-            Failure::error(Exit::Failed, why)
+        Some(closed) if closed.kind() == io::ErrorKind::BrokenPipe => {
+            let why = "the backup is incomplete: the standard output was closed";
+            Failure::new(Exit::Failed, why)
         }
         _ => error,
     }
 }
 
-fn report_on(report: &BackupReport, file: &Path, screen: Screen) -> anyhow::Result<Exit> {
-    if screen.json {
-        tell(serde_json::to_string(report)?);
+fn print_report(report: &BackupReport, file: &Path, printer: Printer) -> anyhow::Result<Exit> {
+    if printer.json {
+        print_status(serde_json::to_string(report)?);
         return Ok(Exit::Fine);
     }
     let (entries, revision) = (report.data.entries, report.data.revision);
@@ -95,6 +97,9 @@ fn report_on(report: &BackupReport, file: &Path, screen: Screen) -> anyhow::Resu
         Some(accounts) => format!("{} accounts", accounts.entries),
         None => "no accounts".into(),
     };
-    tell(format_args!("{entries} entries at revision {revision}, {accounts}: {}", argument(file)));
+    print_status(format_args!(
+        "{entries} entries at revision {revision}, {accounts}: {}",
+        argument(file)
+    ));
     Ok(Exit::Fine)
 }

@@ -10,34 +10,34 @@ use mainspring_http::read_write;
 use serde_json::value::RawValue;
 
 use super::failure::{Failure, reason};
-use super::screen::Screen;
-use super::table::{Look, Rows};
-use super::tally::Tally;
+use super::failure_counts::FailureCounts;
+use super::printer::Printer;
+use super::table::{CellStyle, Rows};
 use super::values::standard_input;
 use super::write;
 use crate::exit::Exit;
-use crate::output::{is_standard, tell};
+use crate::output::{is_standard, print_status};
 
 pub const ABOUT: &str = "\
-Do several writes, all or nothing, with nothing of others in between.
+Apply several writes atomically
 
-They are lines of JSON, or one list of JSON: objects with a `command` (set, update, remove, push, push_front, pop, \
-pop_front, expire, persist), a `key`, and what belongs to it (`value`, `ttl`, `if_absent`, `if_present`, \
+The input is lines of JSON or one JSON array. Each object has a `command` (set, update, remove, push, push_front, pop, \
+pop_front, expire, persist), a `key`, and the members of the command (`value`, `ttl`, `if_absent`, `if_present`, \
 `if_revision`):
 
   {\"command\":\"set\",\"key\":\"user/1\",\"value\":\"ada\",\"if_absent\":true}
   {\"command\":\"push\",\"key\":\"users\",\"value\":\"1\"}
 
-Prints a line for each write, in their order: the revision, and of a pop the element. A write that fails is named by \
-its place, and nothing of the batch was done.";
+Prints a line for each write, in order: the revision, and for a pop the element. If a write fails, its line number is \
+reported and no write is applied.";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The file to read; - is the standard input
+    /// The input file; - is the standard input
     #[arg(default_value = "-")]
     input: PathBuf,
 
-    /// Do each write for itself; what is refused does not keep the others from being done
+    /// Apply each write independently; a rejected write does not affect the others
     #[arg(long)]
     independent: bool,
 }
@@ -45,7 +45,7 @@ pub struct Args {
 pub async fn run<B: Backend<Json>>(
     args: Args,
     store: &Store<Json, B>,
-    screen: Screen,
+    printer: Printer,
 ) -> anyhow::Result<Exit> {
     let input = if is_standard(&args.input) {
         standard_input()?
@@ -53,89 +53,93 @@ pub async fn run<B: Backend<Json>>(
         let cannot = || format!("cannot read {}", args.input.display());
         fs::read_to_string(&args.input).with_context(cannot)?
     };
-    let (places, writes): (Vec<String>, Vec<_>) = read(&input)?.into_iter().unzip();
+    let (positions, writes): (Vec<String>, Vec<_>) = read(&input)?.into_iter().unzip();
     let keys: Vec<_> = writes.iter().map(|write: &Write<Json>| write.key().clone()).collect();
     if writes.is_empty() {
         return Ok(Exit::Fine);
     }
     if args.independent {
         let done = store.write_many(writes).await?;
-        print(screen, &keys, &done)?;
-        let mut tally = Tally::default();
-        for (place, result) in places.iter().zip(&done) {
+        print(printer, &keys, &done)?;
+        let mut failures = FailureCounts::default();
+        for (position, result) in positions.iter().zip(&done) {
             if let Err(error) = result {
-                tally.add(error);
-                tell(format_args!("{place}: {}", reason(error)));
+                failures.add(error);
+                print_status(format_args!("{position}: {}", reason(error)));
             }
         }
-        return Ok(tally.exit());
+        return Ok(failures.exit());
     }
     let done = store.batch(writes).await.map_err(|failed| {
-        let place = places.get(failed.index).map_or(String::new(), |place| format!("{place}: "));
-        Failure::of_batch(failed, &keys, &place)
+        let position = positions.get(failed.index);
+        let position = position.map_or(String::new(), |position| format!("{position}: "));
+        Failure::of_batch(failed, &keys, &position)
     })?;
     let done: Vec<_> = done.into_iter().map(Ok).collect();
-    print(screen, &keys, &done)?;
+    print(printer, &keys, &done)?;
     Ok(Exit::Fine)
 }
 
-/// The writes, each with where it stands.
+/// Parse the writes, each with its position in the input.
 fn read(input: &str) -> anyhow::Result<Vec<(String, Write<Json>)>> {
     let is_array = input.trim_start().starts_with('[');
     let texts: Vec<(String, &str)> = if is_array {
         let texts: Vec<&RawValue> = serde_json::from_str(input)
-            .map_err(|error| Failure::misused(format!("the input is no list of JSON: {error}")))?;
+            .map_err(|error| Failure::usage(format!("the input is not a JSON array: {error}")))?;
         texts.iter().enumerate().map(|(n, text)| (format!("write {}", n + 1), text.get())).collect()
     } else {
         let lines = input.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         lines.map(|(n, line)| (format!("line {}", n + 1), line)).collect()
     };
-    let read = |(place, text): (String, &str)| match read_write(text) {
-        Ok(write) => Ok((place, write)),
-        Err(error) => Err(Failure::misused(format!("{place}: {error}; nothing was done"))),
+    let read = |(position, text): (String, &str)| match read_write(text) {
+        Ok(write) => Ok((position, write)),
+        Err(error) => Err(Failure::usage(format!("{position}: {error}; nothing was done"))),
     };
     texts.into_iter().map(read).collect()
 }
 
 fn print(
-    screen: Screen,
+    printer: Printer,
     keys: &[mainspring::Key],
     done: &[Result<Written<Json>, Error>],
 ) -> anyhow::Result<()> {
-    if screen.terminal && !screen.json {
-        let mut rows = Rows::new(screen, &["KEY", "REVISION", "RESULT"]);
+    if printer.terminal && !printer.json {
+        let mut rows = Rows::new(printer, &["KEY", "REVISION", "RESULT"]);
         for (key, result) in keys.iter().zip(done) {
-            let (revision, (text, look)) = match result {
+            let (revision, (text, style)) = match result {
                 Ok(written) => {
-                    (written.revision.to_string(), (result_of(written, screen), Look::Plain))
+                    (written.revision.to_string(), (result_of(written, printer), CellStyle::Plain))
                 }
-                Err(error) => ("-".into(), (screen.text(&reason(error)).into_owned(), Look::Bad)),
+                Err(error) => {
+                    ("-".into(), (printer.text(&reason(error)).into_owned(), CellStyle::Bad))
+                }
             };
-            let key = screen.text(key).into_owned();
-            rows.add([(key, Look::Name), (revision, Look::Number), (text, look)]);
+            let key = printer.text(key).into_owned();
+            rows.add([(key, CellStyle::Name), (revision, CellStyle::Number), (text, style)]);
         }
-        screen.say(rows.text())?;
+        printer.print_line(rows.text())?;
         return Ok(());
     }
     for result in done {
         match result {
-            Ok(written) if screen.json => screen.say(write::line(written))?,
+            Ok(written) if printer.json => printer.print_line(write::line(written))?,
             Ok(Written { revision, popped: Some(popped), .. }) => {
-                screen.say(format_args!("{revision}\t{}", super::screen::plain(popped)))?;
+                printer
+                    .print_line(format_args!("{revision}\t{}", super::printer::plain(popped)))?;
             }
-            Ok(written) => screen.say(written.revision)?,
-            Err(error) if screen.json => {
-                screen.say(serde_json::json!({ "error": reason(error) }))?;
+            Ok(written) => printer.print_line(written.revision)?,
+            Err(error) if printer.json => {
+                printer.print_line(serde_json::json!({ "error": reason(error) }))?;
             }
-            Err(_) => screen.say("-")?,
+            Err(_) => printer.print_line("-")?,
         }
     }
     Ok(())
 }
 
-fn result_of(written: &Written<Json>, screen: Screen) -> String {
+fn result_of(written: &Written<Json>, printer: Printer) -> String {
     match &written.popped {
-        Some(popped) => screen.text(&super::screen::plain(popped)).into_owned(),
+        Some(popped) => printer.text(&super::printer::plain(popped)).into_owned(),
         None if written.length > 0 => format!("list of {}", written.length),
         None => "done".into(),
     }
@@ -146,19 +150,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_and_lists_are_read() {
+    fn lines_and_arrays_parse_to_the_same_writes() {
         let lines =
             "\n{\"command\":\"remove\",\"key\":\"a\"}\n\n{\"command\":\"pop\",\"key\":\"b\"}\n";
-        let list =
+        let array =
             " [{\"command\":\"remove\",\"key\":\"a\"},\n{\"command\":\"pop\",\"key\":\"b\"}] ";
         let writes =
             |input| read(input).unwrap().into_iter().map(|(_, write)| write).collect::<Vec<_>>();
         assert_eq!(writes(lines), [Write::remove("a"), Write::pop("b")]);
-        assert_eq!(writes(list), writes(lines));
+        assert_eq!(writes(array), writes(lines));
         assert_eq!(read(lines).unwrap()[1].0, "line 4");
-        let wrong =
+        let error =
             read("{\"command\":\"remove\",\"key\":\"a\"}\n{\"command\":\"jump\",\"key\":\"a\"}");
-        assert!(wrong.unwrap_err().to_string().starts_with("line 2: \"jump\" is no command"));
+        assert!(error.unwrap_err().to_string().starts_with("line 2: \"jump\" is no command"));
         assert!(read("").unwrap().is_empty());
     }
 }

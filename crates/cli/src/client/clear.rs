@@ -6,12 +6,12 @@ use mainspring::wire::Json;
 use mainspring::{Backend, Store};
 
 use super::failure::Failure;
-use super::screen::Screen;
+use super::printer::Printer;
 use crate::exit::Exit;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Do it without asking
+    /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
 }
@@ -19,30 +19,30 @@ pub struct Args {
 pub async fn run<B: Backend<Json>>(
     args: &Args,
     store: &Store<Json, B>,
-    screen: Screen,
+    printer: Printer,
 ) -> anyhow::Result<Exit> {
     if !args.yes && !is_confirmed()? {
-        return Err(Failure::error(Exit::Failed, "nothing was removed"));
+        return Err(Failure::new(Exit::Failed, "nothing was removed"));
     }
     let count = store.clear().await?;
-    if screen.json {
-        screen.say(format_args!("{{\"cleared\":{count}}}"))?;
-    } else if screen.terminal {
-        screen.say(format_args!("removed {count} keys"))?;
+    if printer.json {
+        printer.print_line(format_args!("{{\"cleared\":{count}}}"))?;
+    } else if printer.terminal {
+        printer.print_line(format_args!("removed {count} keys"))?;
     } else {
-        screen.say(count)?;
+        printer.print_line(count)?;
     }
     Ok(Exit::Fine)
 }
 
-/// Ask whoever is there.
+/// Ask for confirmation on the terminal.
 fn is_confirmed() -> anyhow::Result<bool> {
     if !stdin().is_terminal() || !(stdout().is_terminal() || stderr().is_terminal()) {
-        return Err(Failure::misused(
-            "this removes every key, and there is nobody to ask: add --yes to do it".into(),
+        return Err(Failure::usage(
+            "this removes all keys, and there is no terminal to confirm it: add --yes".into(),
         ));
     }
-    eprint!("Remove every key of the store? [y/N] ");
+    eprint!("Remove all keys of the store? [y/N] ");
     let mut answer = String::new();
     stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))

@@ -5,14 +5,14 @@ use mainspring::{Backend, Error, Store};
 use serde_json::json;
 
 use super::failure::Failure;
-use super::screen::Screen;
+use super::printer::Printer;
 use crate::exit::Exit;
 
 pub const ABOUT: &str = "\
-Replace the log of the server's journal by a snapshot, so that the disk has room again and the next start is fast
+Replace the log of the server's journal with a snapshot, which frees disk space and makes the next start faster
 
-Waits until that is done, however long it takes. The server goes on with it if this command is ended meanwhile. How much
-of the older log is kept for watchers is a setting of the server: --journal-history-bytes.";
+Waits for the compaction without a timeout. The server completes it even if this command is interrupted. The option \
+--journal-history-bytes of the server sets how much older log is kept for subscribers.";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {}
@@ -20,24 +20,24 @@ pub struct Args {}
 pub async fn run<B: Backend<Json>>(
     _: &Args,
     store: &Store<Json, B>,
-    screen: Screen,
+    printer: Printer,
 ) -> anyhow::Result<Exit> {
     let compacted = match store.compact().await {
         Ok(compacted) => compacted,
         Err(Error::Unknown) => {
-            let text = "the answer is lost, and the compaction may go on: \"mainspring stats\" counts its end";
-            return Err(Failure::error(Exit::Unknown, text));
+            let text = "the answer was lost, and the compaction may still run: \"mainspring stats\" counts completed ones";
+            return Err(Failure::new(Exit::Unknown, text));
         }
         Err(error) => return Err(error.into()),
     };
     let (revision, before, after) =
         (compacted.revision, compacted.bytes_before, compacted.bytes_after);
-    if screen.json {
+    if printer.json {
         let compacted =
             json!({ "revision": revision, "bytes_before": before, "bytes_after": after });
-        screen.say(compacted)?;
+        printer.print_line(compacted)?;
     } else {
-        screen.say(format_args!(
+        printer.print_line(format_args!(
             "snapshot at revision {revision}: {before} bytes before, {after} after"
         ))?;
     }

@@ -1,4 +1,4 @@
-//! The tokens of logins, in a file that nobody else may read: an entry for each server.
+//! Tokens of logins, per server, in a file that only this user can read.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -11,103 +11,103 @@ use serde::{Deserialize, Serialize};
 #[cfg(unix)]
 use crate::output::argument;
 
-/// Names the file.
+/// The environment variable with the path of the file.
 const VARIABLE: &str = "MAINSPRING_CREDENTIALS";
 
-/// All that is in the file.
+/// The content of the file.
 #[derive(Default, Serialize, Deserialize)]
-struct Kept {
-    servers: BTreeMap<String, Entry>,
+struct Credentials {
+    servers: BTreeMap<String, StoredLogin>,
 }
 
 /// A login at a server.
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Entry {
+pub struct StoredLogin {
     pub name: String,
     #[serde(flatten)]
     pub tokens: Tokens,
 }
 
-/// Where the login at one server is kept.
+/// The stored login of one server.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct CredentialStore {
     file: PathBuf,
-    /// Without a password.
+    /// The URL of the server, without a password.
     url: String,
 }
 
-impl Place {
-    /// Where it is by the environment; `None` if that says nothing.
-    pub fn of(url: &str) -> Option<Self> {
-        let given = |name: &str| {
+impl CredentialStore {
+    /// Find the file through the environment. `None` if no variable is set.
+    pub fn locate(url: &str) -> Option<Self> {
+        let path = |name: &str| {
             std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
         };
-        let file = given(VARIABLE).or_else(|| {
-            let folder = given("XDG_CONFIG_HOME").or_else(|| Some(given("HOME")?.join(".config")));
-            Some(folder?.join("mainspring").join("credentials.json"))
+        let file = path(VARIABLE).or_else(|| {
+            let directory = path("XDG_CONFIG_HOME").or_else(|| Some(path("HOME")?.join(".config")));
+            Some(directory?.join("mainspring").join("credentials.json"))
         });
         Some(Self { file: file?, url: url.to_owned() })
     }
 
-    /// The login that is kept, if there is one.
-    pub fn entry(&self) -> io::Result<Option<Entry>> {
-        // It is replaced as a whole, so there is no need to wait for who does.
+    /// Read the stored login.
+    pub fn load(&self) -> io::Result<Option<StoredLogin>> {
+        // No lock needed: the file is replaced atomically.
         Ok(read(&self.file)?.servers.remove(&self.url))
     }
 
-    /// Nobody else takes it until this is dropped. Waits for who has it.
-    pub fn hold(&self) -> io::Result<Held> {
-        let lock = self.lock().map_err(|error| cannot("lock", &self.file, &error))?;
-        let kept = read(&self.file)?;
-        Ok(Held { place: self.clone(), kept, _lock: lock })
+    /// Lock the file for this process until the result is dropped. Waits for other processes.
+    pub fn lock(&self) -> io::Result<LockedCredentials> {
+        let lock = self.open_lock().map_err(|error| cannot("lock", &self.file, &error))?;
+        let credentials = read(&self.file)?;
+        Ok(LockedCredentials { store: self.clone(), credentials, _lock: lock })
     }
 
-    /// Beside the file, which is replaced.
-    fn lock(&self) -> io::Result<File> {
-        make_folder(parent(&self.file))?;
+    /// The lock is a file of its own, because the file itself is replaced.
+    fn open_lock(&self) -> io::Result<File> {
+        create_directory(parent(&self.file))?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
-        private(&mut options);
+        set_private(&mut options);
         let lock = options.open(beside(&self.file, ".lock"))?;
         lock_exclusive(&lock)?;
         Ok(lock)
     }
 }
 
-impl TokenStorage for Place {
+impl TokenStorage for CredentialStore {
     fn take(&self) -> io::Result<Box<dyn LockedTokens>> {
-        Ok(Box::new(self.hold()?))
+        Ok(Box::new(self.lock()?))
     }
 }
 
-/// A login that nobody else takes.
-pub struct Held {
-    place: Place,
-    kept: Kept,
+/// A stored login, locked for this process.
+pub struct LockedCredentials {
+    store: CredentialStore,
+    credentials: Credentials,
     _lock: File,
 }
 
-impl Held {
-    /// Keep this, or nothing any more.
-    pub fn put(&mut self, entry: Option<Entry>) -> io::Result<()> {
-        let Place { file, url } = &self.place;
+impl LockedCredentials {
+    /// Store this login, or delete the stored one.
+    pub fn save(&mut self, entry: Option<StoredLogin>) -> io::Result<()> {
+        let CredentialStore { file, url } = &self.store;
         match entry {
-            Some(entry) => drop(self.kept.servers.insert(url.clone(), entry)),
-            None => drop(self.kept.servers.remove(url)),
+            Some(entry) => drop(self.credentials.servers.insert(url.clone(), entry)),
+            None => drop(self.credentials.servers.remove(url)),
         }
-        write(file, &self.kept).map_err(|error| cannot("write", file, &error))
+        write(file, &self.credentials).map_err(|error| cannot("write", file, &error))
     }
 }
 
-impl LockedTokens for Held {
+impl LockedTokens for LockedCredentials {
     fn tokens(&self) -> Option<Tokens> {
-        self.kept.servers.get(&self.place.url).map(|entry| entry.tokens.clone())
+        self.credentials.servers.get(&self.store.url).map(|entry| entry.tokens.clone())
     }
 
     fn keep(&mut self, tokens: &Tokens) -> io::Result<()> {
-        let entry = self.kept.servers.get(&self.place.url);
+        let entry = self.credentials.servers.get(&self.store.url);
         let name = entry.map_or_else(String::new, |entry| entry.name.clone());
-        self.put(Some(Entry { name, tokens: tokens.clone() }))
+        self.save(Some(StoredLogin { name, tokens: tokens.clone() }))
     }
 }
 
@@ -115,38 +115,38 @@ fn cannot(what: &str, file: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot {what} {}: {error}", file.display()))
 }
 
-fn read(file: &Path) -> io::Result<Kept> {
+fn read(file: &Path) -> io::Result<Credentials> {
     let text = match fs::read(file) {
         Ok(text) => text,
-        // Nor is there a login of this user where they may not look, such as in the home of another.
+        // A file that this user cannot open contains no login of this user, such as in another user's home directory.
         Err(error)
             if matches!(
                 error.kind(),
                 ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
             ) =>
         {
-            return Ok(Kept::default());
+            return Ok(Credentials::default());
         }
         Err(error) => return Err(cannot("read", file, &error)),
     };
     check_private(file)?;
-    // Without serde's words, which may quote a token.
+    // The error of serde is not included: it may quote a token.
     serde_json::from_slice(&text).map_err(|error| {
         let (shown, line) = (file.display(), error.line());
         io::Error::other(format!(
-            "{shown} is not what \"mainspring login\" writes, at line {line}: mend it, or remove it and log in again"
+            "invalid credentials file {shown}, line {line}: correct it, or remove it and log in again"
         ))
     })
 }
 
-/// A crash leaves the old file or the new one, and at no moment may others read it.
-fn write(file: &Path, kept: &Kept) -> io::Result<()> {
-    let text = serde_json::to_vec_pretty(kept)?;
+/// Replace the file atomically: a crash leaves the old or the new one, and both are always private.
+fn write(file: &Path, credentials: &Credentials) -> io::Result<()> {
+    let text = serde_json::to_vec_pretty(credentials)?;
     let new = beside(file, ".new");
     let _ = fs::remove_file(&new);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    private(&mut options);
+    set_private(&mut options);
     let mut to = options.open(&new)?;
     to.write_all(&text)?;
     to.sync_all()?;
@@ -160,16 +160,16 @@ fn beside(file: &Path, end: &str) -> PathBuf {
 }
 
 fn parent(file: &Path) -> &Path {
-    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(unix)]
-fn make_folder(folder: &Path) -> io::Result<()> {
+fn create_directory(directory: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
-/// Waits for the lock. `File::lock` needs Rust 1.89.
+/// Wait for the lock. `File::lock` needs Rust 1.89.
 #[cfg(unix)]
 fn lock_exclusive(file: &File) -> io::Result<()> {
     use rustix::fs::FlockOperation;
@@ -178,7 +178,7 @@ fn lock_exclusive(file: &File) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn private(options: &mut OpenOptions) {
+fn set_private(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
     options.mode(0o600);
 }
@@ -192,13 +192,13 @@ fn check_private(file: &Path) -> io::Result<()> {
     let (shown, argument) = (file.display(), argument(file));
     Err(io::Error::new(
         ErrorKind::PermissionDenied,
-        format!("others may read the tokens in {shown}: chmod 600 {argument}"),
+        format!("other users can read the tokens in {shown}: chmod 600 {argument}"),
     ))
 }
 
 #[cfg(not(unix))]
-fn make_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
+fn create_directory(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)
 }
 
 #[cfg(not(unix))]
@@ -207,7 +207,7 @@ fn lock_exclusive(file: &File) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn private(_: &mut OpenOptions) {}
+fn set_private(_: &mut OpenOptions) {}
 
 #[cfg(not(unix))]
 fn check_private(_: &Path) -> io::Result<()> {

@@ -7,24 +7,24 @@ use std::path::PathBuf;
 use mainspring::wire::{Json, export_line};
 use mainspring::{Backend, Entry, Event, Key, Store};
 
-use super::screen::{Screen, now};
+use super::printer::{Printer, now};
 use crate::exit::Exit;
-use crate::output::{is_standard, tell, write_whole};
+use crate::output::{is_standard, print_status, write_atomic};
 
 pub const ABOUT: &str = "\
-Write every entry as a line of JSON, sorted by key, all as of one revision, which is said on the standard error.
+Write all entries as lines of JSON, sorted by key, as of one revision, which is printed to the standard error
 
-The lines are those of `get --json`, and an entry that expires has `expires_in` besides: how long it has left, by the \
-clock of this machine. `import` and `journal import` take them. All of it is held in memory until it is complete, \
+The lines are those of `get --json`. An entry with a deadline also has `expires_in`, the remaining time by the clock of \
+this machine. `import` and `journal import` read this format. The export is held in memory until it is complete, \
 because entries may change while they are read.";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The file to write to; - is the standard output
+    /// The output file; - is the standard output
     #[arg(default_value = "-")]
     out: PathBuf,
 
-    /// Only keys that begin with this
+    /// Only keys with this prefix
     #[arg(long)]
     prefix: Option<String>,
 }
@@ -32,31 +32,33 @@ pub struct Args {
 pub async fn run<B: Backend<Json>>(
     args: Args,
     store: &Store<Json, B>,
-    screen: Screen,
+    printer: Printer,
 ) -> anyhow::Result<Exit> {
     let (entries, revision) = snapshot(store, args.prefix.as_deref()).await?;
     let now = now();
-    let put = |out: &mut dyn Write, screen: Screen| -> anyhow::Result<()> {
+    let write = |out: &mut dyn Write, printer: Printer| -> anyhow::Result<()> {
         let mut out = BufWriter::new(out);
         for (key, entry) in &entries {
-            writeln!(out, "{}", screen.line(&export_line(key, entry, now)?))?;
+            writeln!(out, "{}", printer.line(&export_line(key, entry, now)?))?;
         }
         Ok(out.flush()?)
     };
     if is_standard(&args.out) {
-        put(&mut stdout().lock(), Screen { json: true, ..screen })?;
+        write(&mut stdout().lock(), Printer { json: true, ..printer })?;
     } else {
-        write_whole(&args.out, |mut file| put(&mut file, Screen { terminal: false, ..screen }))?;
+        write_atomic(&args.out, |mut file| {
+            write(&mut file, Printer { terminal: false, ..printer })
+        })?;
     }
-    if screen.json {
-        tell(format_args!("{{\"entries\":{},\"revision\":{revision}}}", entries.len()));
+    if printer.json {
+        print_status(format_args!("{{\"entries\":{},\"revision\":{revision}}}", entries.len()));
     } else {
-        tell(format_args!("{} entries at revision {revision}", entries.len()));
+        print_status(format_args!("{} entries at revision {revision}", entries.len()));
     }
     Ok(Exit::Fine)
 }
 
-/// What the store was at a revision.
+/// Read a consistent copy of the store and its revision.
 async fn snapshot<B: Backend<Json>>(
     store: &Store<Json, B>,
     prefix: Option<&str>,

@@ -1,4 +1,4 @@
-//! Why a command was not done, in the words of the command line: what happened, and what to try.
+//! The error type of commands: a message and an exit code.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use mainspring_http::auth::AuthError;
 
 use crate::exit::Exit;
 
-/// An error with what it was about.
+/// An error message with its exit code.
 #[derive(Debug)]
 pub struct Failure {
     text: String,
@@ -15,35 +15,36 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn error(exit: Exit, text: impl Into<String>) -> anyhow::Error {
+    pub fn new(exit: Exit, text: impl Into<String>) -> anyhow::Error {
         Self { text: text.into(), exit }.into()
     }
 
-    /// What the user gave makes no sense.
-    pub fn misused(text: String) -> anyhow::Error {
-        Self::error(Exit::Misused, text)
+    /// An error for invalid input.
+    pub fn usage(text: String) -> anyhow::Error {
+        Self::new(Exit::Misused, text)
     }
 
-    /// A write or a read of one key was not done.
+    /// The error of a command on one key.
     pub fn of_key(error: &Error, key: &str) -> anyhow::Error {
-        let exit = Exit::of_refusal(error);
+        let exit = Exit::from_error(error);
         match error {
-            Error::NotFound => Self::error(exit, format!("there is no key {key:?}")),
+            Error::NotFound => Self::new(exit, format!("key {key:?} not found")),
             Error::ConditionFailed { current: None } => {
-                Self::error(exit, format!("the condition does not hold: there is no key {key:?}"))
+                Self::new(exit, format!("condition failed: key {key:?} not found"))
             }
-            Error::ConditionFailed { current: Some(revision) } => Self::error(
-                exit,
-                format!("the condition does not hold: {key:?} is there, at revision {revision}"),
-            ),
-            Error::WrongKind => Self::error(exit, format!("{key:?} holds an item, not a list")),
-            Error::ListEmpty => Self::error(exit, format!("the list {key:?} is empty")),
+            Error::ConditionFailed { current: Some(revision) } => {
+                Self::new(exit, format!("condition failed: key {key:?} has revision {revision}"))
+            }
+            Error::WrongKind => {
+                Self::new(exit, format!("key {key:?} holds an item; expected a list"))
+            }
+            Error::ListEmpty => Self::new(exit, format!("list {key:?} is empty")),
             error => error.clone().into(),
         }
     }
 
-    /// A batch was not done. `place` says where the write is that failed.
-    pub fn of_batch(failed: BatchError, keys: &[Key], place: &str) -> anyhow::Error {
+    /// The error of a batch. `position` is that of the failed write in the input.
+    pub fn of_batch(failed: BatchError, keys: &[Key], position: &str) -> anyhow::Error {
         match (keys.get(failed.index), &failed.error) {
             (
                 Some(key),
@@ -56,26 +57,26 @@ impl Failure {
                 | Error::TooLarge { .. }
                 | Error::OverLimit { .. }
                 | Error::Refused(_)),
-            ) => Self::error(
-                Exit::of_refusal(error),
-                format!("{place}{}; nothing was done", Self::of_key(error, key)),
+            ) => Self::new(
+                Exit::from_error(error),
+                format!("{position}{}; nothing was done", Self::of_key(error, key)),
             ),
-            // About all of it, and not about one of the keys.
+            // An error of the batch, not of a key.
             _ => failed.into(),
         }
     }
 
-    /// Something about accounts was not done, by a server or in a folder.
+    /// The error of a command on accounts.
     pub fn of_accounts(error: &AuthError) -> anyhow::Error {
         let exit = match error {
             AuthError::Denied | AuthError::Forbidden => Exit::Unauthorized,
             AuthError::NotFound => Exit::NotFound,
             AuthError::Busy => Exit::Unreachable,
             AuthError::Keys(_) | AuthError::NoRandomness => Exit::Failed,
-            AuthError::Store(error) => Exit::of_refusal(error),
-            _ => Exit::Refused,
+            AuthError::Store(error) => Exit::from_error(error),
+            _ => Exit::Rejected,
         };
-        Self::error(exit, error.to_string())
+        Self::new(exit, error.to_string())
     }
 
     pub fn exit(&self) -> Exit {
@@ -83,7 +84,7 @@ impl Failure {
     }
 }
 
-/// What is wrong, without who said so.
+/// The message of an error, without the prefix that names the server as its source.
 pub fn reason(error: &Error) -> String {
     match error {
         Error::Rejected(why) => why.to_string(),

@@ -1,24 +1,24 @@
-//! `mainspring keys` and `scan`: all pages, one after another, as they are wanted.
+//! `mainspring keys` and `scan`: print all pages, one after another.
 
 use mainspring::wire::{Json, row_line};
 use mainspring::{Backend, Entry, Key, Store};
 
-use super::screen::{Screen, ago, now, until};
-use super::table::{Look, Rows};
+use super::printer::{Printer, ago, now, until};
+use super::table::{CellStyle, Rows};
 use crate::exit::Exit;
 
-/// How much of a list is asked for at once. On a terminal it is also how many rows are aligned with each other.
+/// The page size. On a terminal, the rows of a page are aligned.
 const PAGE: usize = 500;
 
 #[derive(Debug, clap::Args)]
-pub struct Keys {
-    /// Only keys that begin with this
+pub struct ListArgs {
+    /// Only keys with this prefix
     #[arg(default_value = "", hide_default_value = true)]
     prefix: String,
-    /// At most this many
+    /// The most keys [default: all]
     #[arg(long, value_name = "N", default_value_t = usize::MAX, hide_default_value = true)]
     limit: usize,
-    /// Start after this key, which need not be there
+    /// Start after this key, which does not need to exist
     #[arg(long, value_name = "KEY")]
     after: Option<String>,
 }
@@ -26,14 +26,14 @@ pub struct Keys {
 #[derive(Debug, clap::Args)]
 pub struct Scan {
     #[command(flatten)]
-    which: Keys,
+    list: ListArgs,
 }
 
-/// A key a line.
+/// Print one key per line.
 pub async fn keys<B: Backend<Json>>(
-    Keys { prefix, mut limit, after }: Keys,
+    ListArgs { prefix, mut limit, after }: ListArgs,
     store: &Store<Json, B>,
-    screen: Screen,
+    printer: Printer,
 ) -> anyhow::Result<Exit> {
     let mut next = after.map(Key::from);
     while limit > 0 {
@@ -43,10 +43,10 @@ pub async fn keys<B: Backend<Json>>(
         }
         let page = page.await?;
         for key in &page.items {
-            if screen.json {
-                screen.say(serde_json::to_string(key.as_str())?)?;
+            if printer.json {
+                printer.print_line(serde_json::to_string(key.as_str())?)?;
             } else {
-                screen.say(screen.text(key))?;
+                printer.print_line(printer.text(key))?;
             }
         }
         limit -= page.items.len().min(limit);
@@ -58,11 +58,11 @@ pub async fn keys<B: Backend<Json>>(
     Ok(Exit::Fine)
 }
 
-/// In a pipe a line is a key, a tab and the value, which for a list is JSON.
+/// Print keys and values. In a pipe, a line is a key, a tab and the value; a list is a JSON array.
 pub async fn scan<B: Backend<Json>>(
-    Scan { which: Keys { prefix, mut limit, after } }: Scan,
+    Scan { list: ListArgs { prefix, mut limit, after } }: Scan,
     store: &Store<Json, B>,
-    screen: Screen,
+    printer: Printer,
 ) -> anyhow::Result<Exit> {
     let mut next = after.map(Key::from);
     let mut is_first = true;
@@ -72,16 +72,16 @@ pub async fn scan<B: Backend<Json>>(
             page = page.after(after);
         }
         let page = page.await?;
-        if !screen.terminal || screen.json {
+        if !printer.terminal || printer.json {
             for (key, entry) in &page.items {
-                if screen.json {
-                    screen.say(row_line(key, entry)?)?;
+                if printer.json {
+                    printer.print_line(row_line(key, entry)?)?;
                 } else {
-                    screen.say(format_args!("{key}\t{}", screen.value(&entry.value)))?;
+                    printer.print_line(format_args!("{key}\t{}", printer.value(&entry.value)))?;
                 }
             }
         } else if !page.items.is_empty() {
-            screen.say(table(&page.items, screen, is_first))?;
+            printer.print_line(table(&page.items, printer, is_first))?;
             is_first = false;
         }
         limit -= page.items.len().min(limit);
@@ -93,17 +93,17 @@ pub async fn scan<B: Backend<Json>>(
     Ok(Exit::Fine)
 }
 
-fn table(page: &[(Key, Entry<Json>)], screen: Screen, has_header: bool) -> String {
+fn table(page: &[(Key, Entry<Json>)], printer: Printer, has_header: bool) -> String {
     let header = ["KEY", "VALUE", "REVISION", "UPDATED", "EXPIRES"];
-    let mut rows = Rows::new(screen, if has_header { &header } else { &[] });
+    let mut rows = Rows::new(printer, if has_header { &header } else { &[] });
     let now = now();
     for (key, entry) in page {
         rows.add([
-            (screen.text(key).into_owned(), Look::Name),
-            (screen.value(&entry.value), Look::Plain),
-            (entry.revision.to_string(), Look::Number),
-            (ago(entry.updated_at, now), Look::Dim),
-            (entry.expires_at.map_or_else(|| "-".into(), |time| until(time, now)), Look::Dim),
+            (printer.text(key).into_owned(), CellStyle::Name),
+            (printer.value(&entry.value), CellStyle::Plain),
+            (entry.revision.to_string(), CellStyle::Number),
+            (ago(entry.updated_at, now), CellStyle::Dim),
+            (entry.expires_at.map_or_else(|| "-".into(), |time| until(time, now)), CellStyle::Dim),
         ]);
     }
     rows.text()

@@ -1,4 +1,4 @@
-//! The commands that talk to a server: functions over any store, and what they have in common.
+//! The commands that connect to a server. Most are functions over a store with any backend.
 
 mod account;
 mod backup;
@@ -10,18 +10,18 @@ mod credentials;
 mod explain;
 mod export;
 mod failure;
+mod failure_counts;
+mod identity;
 mod import;
 mod list;
 mod notices;
 mod options;
+mod printer;
 mod read;
-mod screen;
 mod stats;
 mod table;
-mod tally;
 mod values;
 mod watch;
-mod who;
 mod write;
 
 use mainspring::wire::Json;
@@ -30,85 +30,85 @@ use mainspring_http::Client;
 
 use self::account::{login, user};
 pub use self::failure::Failure;
+use self::identity::Identity;
+use self::options::CommandArgs;
 pub use self::options::ConnectionOptions;
-use self::options::With;
-use self::screen::Screen;
-use self::who::Who;
+use self::printer::Printer;
 use super::exit::{self, Exit};
 use super::url;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Print what a key holds
+    /// Print the value of a key
     #[command(after_help = exit::HELP)]
-    Get(With<read::Get>),
+    Get(CommandArgs<read::Get>),
     /// Set a key to a value, or to a list of values
     #[command(after_help = exit::HELP)]
-    Set(With<write::Put>),
-    /// Replace the value of a key that is there; its deadline stays, unless --ttl says otherwise
+    Set(CommandArgs<write::Put>),
+    /// Replace the value of an existing key and keep its deadline, unless --ttl is set
     #[command(after_help = exit::HELP)]
-    Update(With<write::Put>),
-    /// Remove keys; of several all or none
+    Update(CommandArgs<write::Put>),
+    /// Remove keys; several are removed atomically
     #[command(after_help = exit::HELP)]
-    Remove(With<write::Remove>),
-    /// Add elements to a list, which is created if it is absent; of several all or none
+    Remove(CommandArgs<write::Remove>),
+    /// Push elements to a list, which is created if absent; several are pushed atomically
     #[command(after_help = exit::HELP)]
-    Push(With<write::Push>),
-    /// Take an element from a list and print it
+    Push(CommandArgs<write::Push>),
+    /// Remove an element from a list and print it
     #[command(after_help = exit::HELP)]
-    Pop(With<write::Pop>),
-    /// Keep at most the last elements of a list, and print how many were removed
+    Pop(CommandArgs<write::Pop>),
+    /// Keep at most the last N elements of a list, and print how many were removed
     #[command(after_help = exit::HELP)]
-    Trim(With<write::Trim>),
+    Trim(CommandArgs<write::Trim>),
     /// Print keys, sorted
     #[command(after_help = exit::HELP)]
-    Keys(With<list::Keys>),
+    Keys(CommandArgs<list::ListArgs>),
     /// Print keys with their values, sorted
     #[command(after_help = exit::HELP)]
-    Scan(With<list::Scan>),
+    Scan(CommandArgs<list::Scan>),
     /// Print elements of a list
     #[command(after_help = exit::HELP)]
-    Range(With<read::Range>),
-    /// Let a key expire after a time, or with `none` stay
+    Range(CommandArgs<read::Range>),
+    /// Set the time to live of a key; `none` removes its deadline
     #[command(after_help = exit::HELP)]
-    Expire(With<write::Expire>),
-    /// Take the deadline from a key
+    Expire(CommandArgs<write::Expire>),
+    /// Remove the deadline of a key
     #[command(after_help = exit::HELP)]
-    Persist(With<write::Persist>),
-    /// Remove everything
+    Persist(CommandArgs<write::Persist>),
+    /// Remove all keys
     #[command(after_help = exit::HELP)]
-    Clear(With<clear::Args>),
-    /// Replace the log of the server's journal by a snapshot
+    Clear(CommandArgs<clear::Args>),
+    /// Replace the log of the server's journal with a snapshot
     #[command(after_help = exit::HELP, long_about = compact::ABOUT)]
-    Compact(With<compact::Args>),
-    /// Print changes as they come, across restarts of the server
+    Compact(CommandArgs<compact::Args>),
+    /// Print changes as they happen, across restarts of the server
     #[command(after_help = exit::HELP, long_about = watch::ABOUT)]
-    Watch(With<watch::Args>),
-    /// Do several writes, all or nothing
+    Watch(CommandArgs<watch::Args>),
+    /// Apply several writes atomically
     #[command(after_help = exit::HELP, long_about = batch::ABOUT)]
-    Batch(With<batch::Args>),
-    /// Show how the store is doing
+    Batch(CommandArgs<batch::Args>),
+    /// Print statistics of the store
     #[command(after_help = exit::HELP)]
-    Stats(With<stats::Args>),
-    /// Write data and accounts of the server to one file, to restore them from
+    Stats(CommandArgs<stats::Args>),
+    /// Back up the data and the accounts of the server to one file
     #[command(after_help = exit::HELP, long_about = backup::ABOUT)]
-    Backup(With<backup::Args>),
-    /// Write every entry as a line of JSON, all as of one revision
+    Backup(CommandArgs<backup::Args>),
+    /// Write all entries as lines of JSON, as of one revision
     #[command(after_help = exit::HELP, long_about = export::ABOUT)]
-    Export(With<export::Args>),
+    Export(CommandArgs<export::Args>),
     /// Set keys from lines of JSON, as `export` writes them
     #[command(after_help = exit::HELP, long_about = import::ABOUT)]
-    Import(With<import::Args>),
-    /// Put load on a server, and measure how fast it answers
+    Import(CommandArgs<import::Args>),
+    /// Generate load, and measure throughput and latency
     #[command(after_help = exit::HELP)]
-    Bench(With<bench::Args>),
-    /// Log in: the other commands ask as this account from now on
+    Bench(CommandArgs<bench::Args>),
+    /// Log in: later commands use this account
     #[command(after_help = exit::HELP, long_about = login::ABOUT)]
-    Login(With<login::Login>),
-    /// End the login at a server
+    Login(CommandArgs<login::Login>),
+    /// Log out from a server
     #[command(after_help = exit::HELP)]
-    Logout(With<login::Logout>),
-    /// Look after accounts and their tokens
+    Logout(CommandArgs<login::Logout>),
+    /// Manage accounts and tokens
     #[command(subcommand)]
     User(user::Command),
 }
@@ -132,75 +132,77 @@ impl Command {
     async fn run(
         self,
         client: &Client<Json>,
-        who: &Who,
+        identity: &Identity,
         url: &str,
-        screen: Screen,
+        printer: Printer,
     ) -> anyhow::Result<Exit> {
         match self {
-            Self::Login(args) => login::login(args.command, &client.accounts(), url, screen).await,
+            Self::Login(args) => login::login(args.command, &client.accounts(), url, printer).await,
             Self::Logout(args) => {
-                login::logout(&args.command, &client.accounts(), who, url, screen).await
+                login::logout(&args.command, &client.accounts(), identity, url, printer).await
             }
-            Self::User(command) => command.run(&client.accounts(), who, url, screen).await,
-            Self::Stats(args) => stats::run(args.command, client, screen).await,
-            Self::Backup(args) => backup::run(args.command, client, screen).await,
-            Self::Bench(args) => bench::run(args.command, client, screen).await,
-            other => other.run_over(client, screen).await,
+            Self::User(command) => command.run(&client.accounts(), identity, url, printer).await,
+            Self::Stats(args) => stats::run(args.command, client, printer).await,
+            Self::Backup(args) => backup::run(args.command, client, printer).await,
+            Self::Bench(args) => bench::run(args.command, client, printer).await,
+            other => other.run_on_store(client, printer).await,
         }
     }
 
-    /// What works wherever the store is.
-    async fn run_over<B: Backend<Json>>(
+    /// Run a command that works over any backend.
+    async fn run_on_store<B: Backend<Json>>(
         self,
         store: &Store<Json, B>,
-        screen: Screen,
+        printer: Printer,
     ) -> anyhow::Result<Exit> {
         match self {
-            Self::Get(args) => read::get(args.command, store, screen).await,
-            Self::Range(args) => read::range(args.command, store, screen).await,
-            Self::Set(args) => write::run(args.command.write(Write::set)?, store, screen).await,
+            Self::Get(args) => read::get(args.command, store, printer).await,
+            Self::Range(args) => read::range(args.command, store, printer).await,
+            Self::Set(args) => write::run(args.command.write(Write::set)?, store, printer).await,
             Self::Update(args) => {
-                write::run(args.command.write(Write::update)?, store, screen).await
+                write::run(args.command.write(Write::update)?, store, printer).await
             }
-            Self::Push(args) => write::run(args.command.writes()?, store, screen).await,
-            Self::Remove(args) => write::run(args.command.writes()?, store, screen).await,
-            Self::Pop(args) => write::run(args.command.write(), store, screen).await,
-            Self::Trim(args) => write::run(args.command.write(), store, screen).await,
-            Self::Expire(args) => write::run(args.command.write(), store, screen).await,
-            Self::Persist(args) => write::run(args.command.write(), store, screen).await,
-            Self::Keys(args) => list::keys(args.command, store, screen).await,
-            Self::Scan(args) => list::scan(args.command, store, screen).await,
-            Self::Clear(args) => clear::run(&args.command, store, screen).await,
-            Self::Compact(args) => compact::run(&args.command, store, screen).await,
-            Self::Watch(args) => watch::run(args.command, store, screen).await,
-            Self::Batch(args) => batch::run(args.command, store, screen).await,
-            Self::Export(args) => export::run(args.command, store, screen).await,
-            Self::Import(args) => import::run(args.command, store, screen).await,
+            Self::Push(args) => write::run(args.command.writes()?, store, printer).await,
+            Self::Remove(args) => write::run(args.command.writes()?, store, printer).await,
+            Self::Pop(args) => write::run(args.command.write(), store, printer).await,
+            Self::Trim(args) => write::run(args.command.write(), store, printer).await,
+            Self::Expire(args) => write::run(args.command.write(), store, printer).await,
+            Self::Persist(args) => write::run(args.command.write(), store, printer).await,
+            Self::Keys(args) => list::keys(args.command, store, printer).await,
+            Self::Scan(args) => list::scan(args.command, store, printer).await,
+            Self::Clear(args) => clear::run(&args.command, store, printer).await,
+            Self::Compact(args) => compact::run(&args.command, store, printer).await,
+            Self::Watch(args) => watch::run(args.command, store, printer).await,
+            Self::Batch(args) => batch::run(args.command, store, printer).await,
+            Self::Export(args) => export::run(args.command, store, printer).await,
+            Self::Import(args) => import::run(args.command, store, printer).await,
             Self::Stats(_)
             | Self::Backup(_)
             | Self::Bench(_)
             | Self::Login(_)
             | Self::Logout(_)
             | Self::User(_) => {
-                unreachable!("they have a client")
+                unreachable!("handled by `run`")
             }
         }
     }
 }
 
-/// Do a command, with the options before it and those after it, of which the latter count more.
+/// Run a command. Options after its name override `before`, those before its name.
 pub fn run(mut command: Command, before: ConnectionOptions) -> anyhow::Result<Exit> {
     let options = std::mem::take(command.options()).or(before);
-    let (screen, url) = (options.screen(), options.url()?);
-    let one_thread = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (printer, url) = (options.printer(), options.url()?);
+    let current_thread_runtime =
+        || tokio::runtime::Builder::new_current_thread().enable_all().build();
     let command = match command {
         Command::User(command) if command.is_local() => {
-            return one_thread()?.block_on(command.run_local(screen));
+            return current_thread_runtime()?.block_on(command.run_local(printer));
         }
         other => other,
     };
-    let who = options.who(&url::shown(&url))?;
-    let mut client = who.asks(Client::<Json>::builder(&url).timeout(options.timeout()));
+    let identity = options.identity(&url::shown(&url))?;
+    let mut client =
+        identity.authenticate(Client::<Json>::builder(&url).timeout(options.timeout()));
     if let Some(pem) = options.root_certificates()? {
         client = client.root_certificates(pem);
     }
@@ -208,18 +210,18 @@ pub fn run(mut command: Command, before: ConnectionOptions) -> anyhow::Result<Ex
         Ok(client) => client,
         Err(error) => {
             let url = url::shown(&url);
-            return Err(Failure::misused(format!("--url {url}: {}", failure::reason(&error))));
+            return Err(Failure::usage(format!("--url {url}: {}", failure::reason(&error))));
         }
     };
     let url = url::shown(&url);
     notices::start();
-    // One thread is enough for one command, and is there sooner.
+    // A current-thread runtime starts faster and is enough for one command.
     let runtime = match &command {
         Command::Bench(_) => tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
-        _ => one_thread()?,
+        _ => current_thread_runtime()?,
     };
-    let done = runtime.block_on(command.run(&client, &who, &url, screen));
-    // A thread may be stuck in reading the standard input.
+    let done = runtime.block_on(command.run(&client, &identity, &url, printer));
+    // A thread may be blocked reading the standard input.
     runtime.shutdown_background();
-    done.map_err(|error| explain::explain(error, &who, &url))
+    done.map_err(|error| explain::explain(error, &identity, &url))
 }

@@ -1,4 +1,4 @@
-//! What happens meanwhile, on the standard error: that the server was lost, and that it is back.
+//! Messages on the standard error about lost and restored connections, from the log events of the client.
 
 use std::fmt::Debug;
 use std::sync::{Mutex, PoisonError};
@@ -9,15 +9,15 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::screen::ago;
-use crate::output::tell;
+use super::printer::ago;
+use crate::output::print_status;
 
-/// Where the client says so.
+/// The log target of the client.
 const TARGET: &str = "mainspring_http::client";
 
-/// Tell of it from here on.
+/// Start printing messages.
 pub fn start() {
-    // Somebody has started a log already only in a test.
+    // Fails only if a test has set a subscriber.
     let _ = tracing_subscriber::registry().with(Notices::default()).try_init();
 }
 
@@ -38,32 +38,32 @@ impl<S: Subscriber> Layer<S> for Notices {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut said = Said::default();
-        event.record(&mut said);
-        let Said { message, server, why, after } = said;
+        let mut fields = EventFields::default();
+        event.record(&mut fields);
+        let EventFields { message, server, why, after } = fields;
         match message.as_str() {
             "a subscription has lost its connection" => {
                 *self.lost() = Some(Instant::now());
-                tell(format_args!(
-                    "lost the server at {server} after revision {after} ({why}); trying again"
+                print_status(format_args!(
+                    "lost the connection to {server} after revision {after} ({why}); reconnecting"
                 ));
             }
             "a subscription has resumed" => {
-                // Only its token had ended.
+                // The stream ended because its token expired.
                 let Some(lost) = self.lost().take() else { return };
-                let now = super::screen::now();
-                let gone = match ago(now, now + lost.elapsed()) {
-                    gone if gone == "now" => String::new(),
-                    gone => format!(", lost {gone}"),
+                let now = super::printer::now();
+                let outage = match ago(now, now + lost.elapsed()) {
+                    text if text == "now" => String::new(),
+                    text => format!(", lost {text}"),
                 };
-                tell(format_args!(
-                    "found the server at {server} again, after revision {after}{gone}"
+                print_status(format_args!(
+                    "reconnected to {server} after revision {after}{outage}"
                 ));
             }
-            // Each attempt would say it.
+            // Logged by every attempt.
             "a subscription cannot resume yet" => {}
             message if *event.metadata().level() <= Level::WARN => {
-                tell(format_args!(
+                print_status(format_args!(
                     "warning: {server}: {message}{}{why}",
                     if why.is_empty() { "" } else { ": " }
                 ));
@@ -73,16 +73,16 @@ impl<S: Subscriber> Layer<S> for Notices {
     }
 }
 
-/// The fields of an event that matter here.
+/// The fields of a log event that are used here.
 #[derive(Default)]
-struct Said {
+struct EventFields {
     message: String,
     server: String,
     why: String,
     after: String,
 }
 
-impl Visit for Said {
+impl Visit for EventFields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let part = match field.name() {
             "message" => &mut self.message,

@@ -1,4 +1,4 @@
-//! What every command that talks to a server can be told: before its name, or after it.
+//! Options of all commands that connect to a server, before or after the name of the command.
 
 use std::io::{IsTerminal, stdout};
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use clap::ValueEnum;
 use mainspring::wire::parse_duration;
 
 use super::Failure;
-use super::screen::Screen;
-use super::who::Who;
+use super::identity::Identity;
+use super::printer::Printer;
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -17,27 +17,27 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Server and output")]
 pub struct ConnectionOptions {
-    /// The server [env: MAINSPRING_URL] [default: http://127.0.0.1:8080]
+    /// The URL of the server [env: MAINSPRING_URL] [default: http://127.0.0.1:8080]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 
-    /// Trust the authorities in this file, in PEM form, and not those of the system [env: MAINSPRING_CACERT]
+    /// Trust the certificate authorities in this PEM file instead of those of the system [env: MAINSPRING_CACERT]
     #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,
-    /// Ask with the token in this file, or `-` for the standard input, and not as who is logged in; MAINSPRING_TOKEN
-    /// may be a token too
+    /// Use the token in this file instead of the stored login; `-` is the standard input. MAINSPRING_TOKEN can
+    /// contain a token too
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 
-    /// Print JSON, a line for each thing
+    /// Print JSON, one line per result
     #[arg(long)]
     json: bool,
 
-    /// How long a request may take [default: 30s]
+    /// Timeout of a request [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = time)]
     timeout: Option<Duration>,
 
-    /// Whether to use colour; without this NO_COLOR counts too [default: auto, which is on a terminal]
+    /// When to use colors: auto (on a terminal, unless NO_COLOR is set), always, never [default: auto]
     #[arg(long, value_name = "WHEN", hide_possible_values = true)]
     color: Option<Color>,
 }
@@ -51,7 +51,7 @@ enum Color {
 
 /// A command with its options.
 #[derive(Debug, clap::Args)]
-pub struct With<A: clap::Args> {
+pub struct CommandArgs<A: clap::Args> {
     #[command(flatten)]
     pub command: A,
 
@@ -60,7 +60,7 @@ pub struct With<A: clap::Args> {
 }
 
 impl ConnectionOptions {
-    /// These, and where they say nothing, those.
+    /// Use the options of `other` where these are not set.
     pub fn or(self, other: Self) -> Self {
         Self {
             url: self.url.or(other.url),
@@ -72,8 +72,8 @@ impl ConnectionOptions {
         }
     }
 
-    /// One that was given: for commands that have no use for it.
-    pub fn first_given(&self) -> Option<&'static str> {
+    /// The first option that is set, for commands that do not support them.
+    pub fn first_present(&self) -> Option<&'static str> {
         [
             ("--url", self.url.is_some()),
             ("--cacert", self.cacert.is_some()),
@@ -83,10 +83,10 @@ impl ConnectionOptions {
             ("--color", self.color.is_some()),
         ]
         .into_iter()
-        .find_map(|(name, is_given)| is_given.then_some(name))
+        .find_map(|(name, is_present)| is_present.then_some(name))
     }
 
-    /// Where the server is. Read here and not by clap, for which a variable would count as said after the command.
+    /// The URL of the server. The variable is read here, because clap would prefer it to an option before the command.
     pub fn url(&self) -> anyhow::Result<String> {
         if let Some(url) = &self.url {
             return Ok(url.clone());
@@ -94,13 +94,13 @@ impl ConnectionOptions {
         match std::env::var("MAINSPRING_URL") {
             Ok(url) if !url.is_empty() => Ok(url),
             Err(std::env::VarError::NotUnicode(_)) => {
-                Err(Failure::misused("environment variable MAINSPRING_URL: not a text".into()))
+                Err(Failure::usage("environment variable MAINSPRING_URL: not valid UTF-8".into()))
             }
             _ => Ok(DEFAULT_URL.into()),
         }
     }
 
-    /// The authorities to trust, if not those of the system.
+    /// The trusted certificate authorities, if not those of the system.
     pub fn root_certificates(&self) -> anyhow::Result<Option<Vec<u8>>> {
         let variable = || std::env::var_os("MAINSPRING_CACERT").map(PathBuf::from);
         let path =
@@ -110,36 +110,36 @@ impl ConnectionOptions {
             Ok(pem) => Ok(Some(pem)),
             Err(error) => {
                 let path = path.display();
-                Err(Failure::misused(format!("--cacert {path}: it cannot be read ({error})")))
+                Err(Failure::usage(format!("--cacert {path}: cannot read the file ({error})")))
             }
         }
     }
 
-    /// Who asks the server, whose URL is without a password.
-    pub fn who(&self, url: &str) -> anyhow::Result<Who> {
-        Who::of(url, self.token_file.as_deref())
+    /// The identity at a server. The URL contains no password.
+    pub fn identity(&self, url: &str) -> anyhow::Result<Identity> {
+        Identity::resolve(url, self.token_file.as_deref())
     }
 
     pub fn timeout(&self) -> Duration {
         self.timeout.unwrap_or(DEFAULT_TIMEOUT)
     }
 
-    pub fn screen(&self) -> Screen {
+    pub fn printer(&self) -> Printer {
         let terminal = stdout().is_terminal();
-        let is_unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_disabled = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let color = match self.color.unwrap_or(Color::Auto) {
-            Color::Auto => terminal && !is_unwanted(),
+            Color::Auto => terminal && !is_disabled(),
             Color::Always => true,
             Color::Never => false,
         };
-        Screen { json: self.json, terminal, color }
+        Printer { json: self.json, terminal, color }
     }
 }
 
-/// A time of more than zero.
+/// Parse a duration above zero.
 pub fn time(text: &str) -> Result<Duration, String> {
     match parse_duration(text) {
-        Ok(Duration::ZERO) => Err("a time is more than zero, such as 30s".into()),
+        Ok(Duration::ZERO) => Err("expected a duration above zero, such as 30s".into()),
         Ok(time) => Ok(time),
         Err(error) => Err(error.to_string()),
     }

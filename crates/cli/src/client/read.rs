@@ -4,7 +4,7 @@ use mainspring::wire::{Json, row_line};
 use mainspring::{Backend, Error, Store};
 
 use super::failure::Failure;
-use super::screen::{Screen, Style, plain};
+use super::printer::{Printer, Style, plain};
 use crate::exit::Exit;
 
 #[derive(Debug, clap::Args)]
@@ -13,22 +13,22 @@ pub struct Get {
     key: String,
 }
 
-/// A list is an element a line.
+/// Print the value of a key; a list as one element per line.
 pub async fn get<B: Backend<Json>>(
     Get { key }: Get,
     store: &Store<Json, B>,
-    screen: Screen,
+    printer: Printer,
 ) -> anyhow::Result<Exit> {
     let entry = store.get(&key).await?.ok_or_else(|| Failure::of_key(&Error::NotFound, &key))?;
-    if screen.json {
-        screen.say(row_line(&key, &entry)?)?;
+    if printer.json {
+        printer.print_line(row_line(&key, &entry)?)?;
         return Ok(Exit::Fine);
     }
     for element in entry.value.elements() {
-        screen.say(screen.lines(&plain(element)))?;
+        printer.print_line(printer.lines(&plain(element)))?;
     }
-    if screen.terminal {
-        screen.say(screen.paint(Style::Dim, screen.meta(&entry)))?;
+    if printer.terminal {
+        printer.print_line(printer.paint(Style::Dim, printer.describe(&entry)))?;
     }
     Ok(Exit::Fine)
 }
@@ -37,7 +37,7 @@ pub async fn get<B: Backend<Json>>(
 pub struct Range {
     /// The key of the list
     key: String,
-    /// The first element, counted from 0, or if it is below zero from the end
+    /// The index of the first element, from 0; a negative index counts from the end
     #[arg(allow_negative_numbers = true, default_value_t = 0)]
     offset: isize,
     /// The most elements [default: all]
@@ -47,15 +47,15 @@ pub struct Range {
 pub async fn range<B: Backend<Json>>(
     Range { key, offset, limit }: Range,
     store: &Store<Json, B>,
-    screen: Screen,
+    printer: Printer,
 ) -> anyhow::Result<Exit> {
     let elements = store.range(&key, offset, limit.unwrap_or(usize::MAX)).await;
     let elements = elements.map_err(|error| Failure::of_key(&error, &key))?;
     let elements = elements.ok_or_else(|| Failure::of_key(&Error::NotFound, &key))?;
-    if screen.json {
-        screen.say(serde_json::to_string(&elements)?)?;
+    if printer.json {
+        printer.print_line(serde_json::to_string(&elements)?)?;
         return Ok(Exit::Fine);
     }
-    elements.iter().try_for_each(|element| screen.say(screen.lines(&plain(element))))?;
+    elements.iter().try_for_each(|element| printer.print_line(printer.lines(&plain(element))))?;
     Ok(Exit::Fine)
 }

@@ -9,22 +9,22 @@ use mainspring_http::Client;
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::screen::Screen;
-use super::table::{Look, Rows};
+use super::printer::Printer;
+use super::table::{CellStyle, Rows};
 use crate::exit::Exit;
 use crate::signals::Signals;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Again every second, until Ctrl-C is pressed
+    /// Repeat every second until Ctrl-C
     #[arg(long)]
     watch: bool,
 }
 
-pub async fn run(args: Args, client: &Client<Json>, screen: Screen) -> anyhow::Result<Exit> {
+pub async fn run(args: Args, client: &Client<Json>, printer: Printer) -> anyhow::Result<Exit> {
     let mut before = None;
     if !args.watch {
-        show(client, screen, &mut before).await?;
+        show(client, printer, &mut before).await?;
         return Ok(Exit::Fine);
     }
     let mut signals = Signals::new()?;
@@ -33,7 +33,7 @@ pub async fn run(args: Args, client: &Client<Json>, screen: Screen) -> anyhow::R
     loop {
         let shown = async {
             ticks.tick().await;
-            show(client, screen, &mut before).await
+            show(client, printer, &mut before).await
         };
         tokio::select! {
             shown = shown => shown?,
@@ -44,25 +44,30 @@ pub async fn run(args: Args, client: &Client<Json>, screen: Screen) -> anyhow::R
 
 async fn show(
     client: &Client<Json>,
-    screen: Screen,
+    printer: Printer,
     before: &mut Option<Stats>,
 ) -> anyhow::Result<()> {
     let (id, stats) = (client.id().await?, client.stats().await?);
-    if screen.json {
-        return Ok(screen.say(json(id, &stats))?);
+    if printer.json {
+        return Ok(printer.print_line(json(id, &stats))?);
     }
-    // Over what was there, as the screen is the same.
-    let over = if screen.terminal && before.is_some() { "\x1b[H\x1b[2J" } else { "" };
+    // Clear the screen before each repetition.
+    let clear = if printer.terminal && before.is_some() { "\x1b[H\x1b[2J" } else { "" };
     let rows = rows(id, &stats, before.replace(stats));
-    if !screen.terminal {
-        rows.iter().try_for_each(|(name, value, _)| screen.say(format_args!("{name}\t{value}")))?;
+    if !printer.terminal {
+        rows.iter()
+            .try_for_each(|(name, value, _)| printer.print_line(format_args!("{name}\t{value}")))?;
         return Ok(());
     }
-    let mut table = Rows::new(screen, &[]);
+    let mut table = Rows::new(printer, &[]);
     for (name, value, note) in rows {
-        table.add([(name.into(), Look::Name), (value, Look::Number), (note, Look::Dim)]);
+        table.add([
+            (name.into(), CellStyle::Name),
+            (value, CellStyle::Number),
+            (note, CellStyle::Dim),
+        ]);
     }
-    Ok(screen.say(format_args!("{over}{}", table.text()))?)
+    Ok(printer.print_line(format_args!("{clear}{}", table.text()))?)
 }
 
 fn json(id: StoreId, stats: &Stats) -> serde_json::Value {
@@ -96,9 +101,9 @@ fn json(id: StoreId, stats: &Stats) -> serde_json::Value {
     })
 }
 
-/// Name, number, and what there is to say of it.
+/// Rows of name, number and note.
 fn rows(id: StoreId, stats: &Stats, before: Option<Stats>) -> Vec<(&'static str, String, String)> {
-    // A second has passed.
+    // The rows are one second apart.
     let rate = |of: fn(&Stats) -> u64| {
         before
             .as_ref()
@@ -115,7 +120,7 @@ fn rows(id: StoreId, stats: &Stats, before: Option<Stats>) -> Vec<(&'static str,
         row("turns", stats.turns, rate(|stats| stats.turns)),
         row("queued", stats.queued as u64, format!("of {}", stats.queue_capacity)),
         row("expired", stats.expired, rate(|stats| stats.expired)),
-        row("subscribers", stats.subscribers as u64, format!("fell behind {} times", stats.lagged)),
+        row("subscribers", stats.subscribers as u64, format!("lagged {} times", stats.lagged)),
         row(
             "history",
             stats.history_changes as u64,

@@ -1,24 +1,24 @@
-//! Aligned columns, for terminals.
+//! Tables with aligned columns, for terminals.
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Row, Table};
 
-use super::screen::Screen;
+use super::printer::Printer;
 
-/// The blanks between two columns.
+/// Spaces between two columns.
 const GAP: u16 = 2;
-/// Nobody has a terminal that is narrower than this.
-const NARROWEST: u16 = 20;
+/// A smaller reported width is not plausible.
+const MIN_WIDTH: u16 = 20;
 
-/// A table without lines: a header, and rows of one line each, as wide as the terminal at most.
+/// A table without borders: a header and rows of one line each, at most as wide as the terminal.
 pub struct Rows {
     table: Table,
     color: bool,
 }
 
-/// How a cell looks.
+/// The style of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub enum CellStyle {
     Plain,
     Name,
     Number,
@@ -27,13 +27,13 @@ pub enum Look {
 }
 
 impl Rows {
-    /// With a header, unless it is empty.
-    pub fn new(screen: Screen, header: &[&str]) -> Self {
+    /// Create a table. An empty header is omitted.
+    pub fn new(printer: Printer, header: &[&str]) -> Self {
         let mut table = Table::new();
         table.load_style(NOTHING);
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_truncation_indicator("…");
-        if screen.color {
+        if printer.color {
             table.enforce_styling();
         } else {
             table.force_no_tty();
@@ -42,24 +42,27 @@ impl Rows {
         if !header.is_empty() {
             let cell = |name: &&str| {
                 let cell = Cell::new(name);
-                if screen.color { cell.add_attribute(Attribute::Dim) } else { cell }
+                if printer.color { cell.add_attribute(Attribute::Dim) } else { cell }
             };
             table.set_header(header.iter().map(cell).collect::<Vec<_>>());
         }
-        Self { table, color: screen.color }
+        Self { table, color: printer.color }
     }
 
-    pub fn add(&mut self, cells: impl IntoIterator<Item = (String, Look)>) {
-        let cell = |(text, look): (String, Look)| {
+    pub fn add(&mut self, cells: impl IntoIterator<Item = (String, CellStyle)>) {
+        let cell = |(text, style): (String, CellStyle)| {
             let cell = Cell::new(text);
-            let cell =
-                if look == Look::Number { cell.set_alignment(CellAlignment::Right) } else { cell };
-            match look {
+            let cell = if style == CellStyle::Number {
+                cell.set_alignment(CellAlignment::Right)
+            } else {
+                cell
+            };
+            match style {
                 _ if !self.color => cell,
-                Look::Plain | Look::Number => cell,
-                Look::Name => cell.fg(Color::Cyan),
-                Look::Dim => cell.add_attribute(Attribute::Dim),
-                Look::Bad => cell.fg(Color::Red),
+                CellStyle::Plain | CellStyle::Number => cell,
+                CellStyle::Name => cell.fg(Color::Cyan),
+                CellStyle::Dim => cell.add_attribute(Attribute::Dim),
+                CellStyle::Bad => cell.fg(Color::Red),
             }
         };
         let mut row = Row::from(cells.into_iter().map(cell).collect::<Vec<_>>());
@@ -67,7 +70,7 @@ impl Rows {
         self.table.add_row(row);
     }
 
-    /// Its lines, without the blanks at their ends.
+    /// Format the table without trailing spaces.
     pub fn text(&mut self) -> String {
         let last = self.table.column_count().saturating_sub(1);
         for (index, column) in self.table.column_iter_mut().enumerate() {
@@ -79,7 +82,7 @@ impl Rows {
     }
 }
 
-/// Of the terminal, as it says; where it says nothing that could be, as most have it.
+/// The width of the terminal, or 80 if it is unknown.
 fn width() -> u16 {
-    Table::new().width().filter(|width| *width >= NARROWEST).unwrap_or(80)
+    Table::new().width().filter(|width| *width >= MIN_WIDTH).unwrap_or(80)
 }

@@ -1,4 +1,4 @@
-//! Values, times to live and conditions, as the command line has them.
+//! Command line arguments for values, times to live and conditions.
 
 use std::io::{Read, stdin};
 
@@ -8,54 +8,53 @@ use mainspring::{Ttl, Value, Write};
 
 use super::failure::Failure;
 
-/// What a value is made of.
+/// The type of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Type {
-    /// A text, as it is
+    /// A text
     #[default]
     Text,
-    /// JSON: a text in quotes, a number, true, false, an object, or a list of these
+    /// JSON: a string, a number, true, false, an object, or an array of these
     Json,
 }
 
-/// Where a value comes from.
+/// Elements from arguments or the standard input.
 #[derive(Debug, clap::Args)]
-pub struct Elements {
-    /// The value, several for a list; - is all of the standard input, with its last line break
+pub struct ElementArgs {
+    /// The value, or several for a list; - is the entire standard input, including its last line break
     #[arg(value_name = "VALUE", allow_negative_numbers = true)]
     values: Vec<String>,
 
-    /// What each VALUE is
+    /// The type of each VALUE
     #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t)]
     kind: Type,
 
-    /// Take the lines of the standard input as further elements of a list
+    /// Append the lines of the standard input as elements of a list
     #[arg(long)]
     lines: bool,
 }
 
-/// A value, or a list of them.
+/// An item or a list.
 #[derive(Debug, clap::Args)]
-pub struct Given {
+pub struct ValueArgs {
     #[command(flatten)]
-    elements: Elements,
+    elements: ElementArgs,
 
-    /// Make a list also of a single VALUE, and an empty one of none
+    /// Create a list even from one VALUE, and an empty list from none
     #[arg(long)]
     list: bool,
 }
 
-impl Given {
+impl ValueArgs {
     pub fn value(self) -> anyhow::Result<Value<Json>> {
         if !self.list {
-            self.elements.check("give a VALUE, or --list for an empty list")?;
+            self.elements.check("missing VALUE; add one, or --list for an empty list")?;
         }
         let is_list = self.list || self.elements.lines || self.elements.values.len() != 1;
         if !is_list && self.elements.kind == Type::Json {
             let text = self.elements.texts()?.concat();
-            let wrong =
-                |error| Failure::misused(format!("VALUE is no JSON that can be stored: {error}"));
-            return read_value(&text).map_err(wrong);
+            let invalid = |error| Failure::usage(format!("invalid JSON in VALUE: {error}"));
+            return read_value(&text).map_err(invalid);
         }
         let mut elements = self.elements.read()?;
         Ok(match elements.pop() {
@@ -68,21 +67,21 @@ impl Given {
     }
 }
 
-impl Elements {
-    /// Whether something is given.
+impl ElementArgs {
+    /// Fail if there are no elements.
     pub fn check(&self, advice: &str) -> anyhow::Result<()> {
-        let is_given = self.lines || !self.values.is_empty();
-        if is_given { Ok(()) } else { Err(Failure::misused(advice.into())) }
+        let is_present = self.lines || !self.values.is_empty();
+        if is_present { Ok(()) } else { Err(Failure::usage(advice.into())) }
     }
 
-    /// One by one.
+    /// Parse the elements.
     pub fn read(self) -> anyhow::Result<Vec<Json>> {
         let kind = self.kind;
         let element = |text: String| match kind {
             Type::Text => Ok(Json::text(&text)),
-            Type::Json => text.parse().map_err(|error| {
-                Failure::misused(format!("{text:?} is no JSON that can be stored: {error}"))
-            }),
+            Type::Json => text
+                .parse()
+                .map_err(|error| Failure::usage(format!("invalid JSON {text:?}: {error}"))),
         };
         self.texts()?.into_iter().map(element).collect()
     }
@@ -91,8 +90,8 @@ impl Elements {
         let Self { mut values, lines, .. } = self;
         let inputs = values.iter().filter(|value| *value == "-").count() + usize::from(lines);
         if inputs > 1 {
-            return Err(Failure::misused(
-                "the standard input can be only one of the values".into(),
+            return Err(Failure::usage(
+                "the standard input can be used for only one of the values".into(),
             ));
         }
         if let Some(value) = values.iter_mut().find(|value| *value == "-") {
@@ -105,31 +104,31 @@ impl Elements {
     }
 }
 
-/// All of it.
+/// Read the entire standard input.
 pub fn standard_input() -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     stdin().lock().read_to_end(&mut bytes)?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Failure::misused(format!("the standard input is no text: byte {at} is not UTF-8"))
+        Failure::usage(format!("the standard input is not valid UTF-8 at byte {at}"))
     })
 }
 
-/// When the key expires.
+/// The time to live of a write.
 #[derive(Debug, clap::Args)]
-pub struct Living {
-    /// Let the key expire after this time, such as 1h30m; none: never
+pub struct TtlArgs {
+    /// Time to live, such as 1h30m; none: the key does not expire
     #[arg(long, value_name = "TIME", value_parser = ttl)]
     ttl: Option<Ttl>,
 }
 
-impl Living {
+impl TtlArgs {
     pub fn apply(&self, write: Write<Json>) -> Write<Json> {
-        live(write, self.ttl.unwrap_or_default())
+        with_ttl(write, self.ttl.unwrap_or_default())
     }
 }
 
-pub fn live(write: Write<Json>, ttl: Ttl) -> Write<Json> {
+pub fn with_ttl(write: Write<Json>, ttl: Ttl) -> Write<Json> {
     match ttl {
         Ttl::After(ttl) => write.ttl(ttl),
         Ttl::Never => write.no_ttl(),
@@ -142,21 +141,21 @@ pub fn ttl(text: &str) -> Result<Ttl, String> {
         return Ok(Ttl::Never);
     }
     match parse_duration(text) {
-        Ok(time) if time.is_zero() => Err("a time to live is more than zero".into()),
+        Ok(time) if time.is_zero() => Err("expected a time to live above zero".into()),
         Ok(time) => Ok(Ttl::After(time)),
         Err(error) => Err(format!("{error}, or none")),
     }
 }
 
-/// What must hold for a write to be done.
+/// The condition of a write.
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]
-pub struct Conditions {
+pub struct ConditionArgs {
     /// Only if the key is absent
     #[arg(long)]
     if_absent: bool,
 
-    /// Only if the key is there
+    /// Only if the key exists
     #[arg(long)]
     if_present: bool,
 
@@ -165,7 +164,7 @@ pub struct Conditions {
     if_revision: Option<u64>,
 }
 
-impl Conditions {
+impl ConditionArgs {
     pub fn apply(&self, write: Write<Json>) -> Write<Json> {
         match self.if_revision {
             Some(revision) => write.if_revision(revision),

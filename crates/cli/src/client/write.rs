@@ -1,25 +1,25 @@
-//! `mainspring set`, `update`, `remove`, `push`, `pop`, `expire` and `persist`.
+//! `mainspring set`, `update`, `remove`, `push`, `pop`, `trim`, `expire` and `persist`.
 
 use mainspring::wire::{Json, time_text};
 use mainspring::{Backend, Store, Ttl, Value, Write, Written};
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::screen::{Screen, Style, plain};
-use super::values::{Conditions, Elements, Given, Living, live, ttl};
+use super::printer::{Printer, Style, plain};
+use super::values::{ConditionArgs, ElementArgs, TtlArgs, ValueArgs, ttl, with_ttl};
 use crate::exit::Exit;
 
-/// Of `set` and of `update`.
+/// Arguments of `set` and `update`.
 #[derive(Debug, clap::Args)]
 pub struct Put {
     /// The key
     key: String,
     #[command(flatten)]
-    given: Given,
+    value: ValueArgs,
     #[command(flatten)]
-    living: Living,
+    ttl_args: TtlArgs,
     #[command(flatten)]
-    conditions: Conditions,
+    conditions: ConditionArgs,
 }
 
 impl Put {
@@ -27,8 +27,8 @@ impl Put {
         self,
         new: impl FnOnce(String, Value<Json>) -> Write<Json>,
     ) -> anyhow::Result<Vec<Write<Json>>> {
-        let write = new(self.key, self.given.value()?);
-        Ok(vec![self.conditions.apply(self.living.apply(write))])
+        let write = new(self.key, self.value.value()?);
+        Ok(vec![self.conditions.apply(self.ttl_args.apply(write))])
     }
 }
 
@@ -38,7 +38,7 @@ pub struct Remove {
     #[arg(value_name = "KEY", required = true)]
     keys: Vec<String>,
     #[command(flatten)]
-    conditions: Conditions,
+    conditions: ConditionArgs,
 }
 
 impl Remove {
@@ -53,25 +53,25 @@ pub struct Push {
     /// The key of the list
     key: String,
     #[command(flatten)]
-    elements: Elements,
-    /// Add to the front, so that the last VALUE is the first element
+    elements: ElementArgs,
+    /// Push to the front, so that the last VALUE becomes the first element
     #[arg(long)]
     front: bool,
     #[command(flatten)]
-    living: Living,
+    ttl_args: TtlArgs,
     #[command(flatten)]
-    conditions: Conditions,
+    conditions: ConditionArgs,
 }
 
 impl Push {
-    /// The conditions are those of the first; that of a revision would not hold for the others.
+    /// Only the first write has the condition: a required revision would not hold for the others.
     pub fn writes(self) -> anyhow::Result<Vec<Write<Json>>> {
-        let Self { key, elements, front, living, conditions } = self;
-        elements.check("give a VALUE, or --lines to take those of the standard input")?;
+        let Self { key, elements, front, ttl_args, conditions } = self;
+        elements.check("missing VALUE; add one, or --lines to read the standard input")?;
         let push = |(index, element): (usize, Json)| {
             let write =
                 if front { Write::push_front(&key, element) } else { Write::push(&key, element) };
-            let write = living.apply(write);
+            let write = ttl_args.apply(write);
             if index == 0 { conditions.apply(write) } else { write }
         };
         Ok(elements.read()?.into_iter().enumerate().map(push).collect())
@@ -82,11 +82,11 @@ impl Push {
 pub struct Pop {
     /// The key of the list
     key: String,
-    /// Take the first element rather than the last
+    /// Remove the first element instead of the last
     #[arg(long)]
     front: bool,
     #[command(flatten)]
-    conditions: Conditions,
+    conditions: ConditionArgs,
 }
 
 impl Pop {
@@ -100,14 +100,14 @@ impl Pop {
 pub struct Trim {
     /// The key of the list
     key: String,
-    /// How many elements stay at most
+    /// The most elements to keep
     #[arg(value_name = "N")]
     keep: usize,
-    /// Keep the first elements rather than the last
+    /// Keep the first elements instead of the last
     #[arg(long)]
     front: bool,
     #[command(flatten)]
-    conditions: Conditions,
+    conditions: ConditionArgs,
 }
 
 impl Trim {
@@ -122,17 +122,17 @@ impl Trim {
 pub struct Expire {
     /// The key
     key: String,
-    /// After this time, such as 1h30m; none: never
+    /// Time to live, such as 1h30m; none: the key does not expire
     #[arg(value_name = "TIME", value_parser = ttl)]
     ttl: Ttl,
     #[command(flatten)]
-    conditions: Conditions,
+    conditions: ConditionArgs,
 }
 
 impl Expire {
     pub fn write(self) -> Vec<Write<Json>> {
-        // Without a time it is a persist, which is what `none` means.
-        vec![self.conditions.apply(live(Write::persist(self.key), self.ttl))]
+        // `none` is a persist; a time turns it into an expire.
+        vec![self.conditions.apply(with_ttl(Write::persist(self.key), self.ttl))]
     }
 }
 
@@ -141,7 +141,7 @@ pub struct Persist {
     /// The key
     key: String,
     #[command(flatten)]
-    conditions: Conditions,
+    conditions: ConditionArgs,
 }
 
 impl Persist {
@@ -150,11 +150,11 @@ impl Persist {
     }
 }
 
-/// Do one write, or several of which all or none are done, and say what that did.
+/// Apply one write, or several atomically, and print the result.
 pub async fn run<B: Backend<Json>>(
     mut writes: Vec<Write<Json>>,
     store: &Store<Json, B>,
-    screen: Screen,
+    printer: Printer,
 ) -> anyhow::Result<Exit> {
     let keys: Vec<_> = writes.iter().map(|write| write.key().clone()).collect();
     let done = match (writes.pop(), writes.is_empty()) {
@@ -169,18 +169,18 @@ pub async fn run<B: Backend<Json>>(
             written.map_err(|failed| Failure::of_batch(failed, &keys, ""))?
         }
     };
-    if screen.json {
-        done.iter().try_for_each(|written| screen.say(line(written)))?;
+    if printer.json {
+        done.iter().try_for_each(|written| printer.print_line(line(written)))?;
         return Ok(Exit::Fine);
     }
     for written in &done {
         if let Some(popped) = &written.popped {
-            screen.say(screen.lines(&plain(popped)))?;
+            printer.print_line(printer.lines(&plain(popped)))?;
         }
     }
     match done.last() {
-        Some(Written { popped: Some(_), .. }) if !screen.terminal => {}
-        Some(written) if screen.terminal => {
+        Some(Written { popped: Some(_), .. }) if !printer.terminal => {}
+        Some(written) if printer.terminal => {
             let rest = if let Some(removed) = written.removed {
                 format!(", {removed} removed, list of {}", written.length)
             } else if written.popped.is_some() {
@@ -190,16 +190,18 @@ pub async fn run<B: Backend<Json>>(
             } else {
                 String::new()
             };
-            screen.say(screen.paint(Style::Dim, format!("revision {}{rest}", written.revision)))?;
+            printer.print_line(
+                printer.paint(Style::Dim, format!("revision {}{rest}", written.revision)),
+            )?;
         }
-        Some(Written { removed: Some(removed), .. }) => screen.say(removed)?,
-        Some(written) => screen.say(written.revision)?,
+        Some(Written { removed: Some(removed), .. }) => printer.print_line(removed)?,
+        Some(written) => printer.print_line(written.revision)?,
         None => {}
     }
     Ok(Exit::Fine)
 }
 
-/// As a server says it.
+/// The result of a write in the JSON of the server.
 #[derive(Serialize)]
 struct Line<'a> {
     revision: u64,
@@ -212,13 +214,13 @@ struct Line<'a> {
     removed: Option<usize>,
 }
 
-/// What a write did, as JSON.
+/// Format the result of a write as JSON.
 pub fn line(written: &Written<Json>) -> String {
-    let is_of_list = written.length > 0 || written.popped.is_some() || written.removed.is_some();
+    let is_list = written.length > 0 || written.popped.is_some() || written.removed.is_some();
     let line = Line {
         revision: written.revision,
         updated_at: time_text(written.updated_at),
-        length: is_of_list.then_some(written.length),
+        length: is_list.then_some(written.length),
         popped: written.popped.as_ref(),
         removed: written.removed,
     };

@@ -1,6 +1,6 @@
-//! Sizes in bytes, as operators write them: `65536`, `64MiB`, `1GB`.
+//! Sizes in bytes in the configuration: `65536`, `64MiB`, `1GB`.
 
-/// Each unit; those that `format` writes first.
+/// All units. `format` writes the binary ones.
 const UNITS: [(&str, u64); 9] = [
     ("tib", 1 << 40),
     ("gib", 1 << 30),
@@ -13,8 +13,8 @@ const UNITS: [(&str, u64); 9] = [
     ("b", 1),
 ];
 
-/// A whole number and a unit, in upper or lower case; without one it counts bytes. No fractions: what a limit is should
-/// not depend on rounding.
+/// Parse an integer and an optional unit, in upper or lower case. Fractions are invalid: a limit must not depend on
+/// rounding.
 pub fn parse(text: &str) -> Option<u64> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
@@ -27,7 +27,7 @@ pub fn parse(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(bytes)
 }
 
-/// In the largest unit of 1024s that says it exactly.
+/// Format in the largest binary unit that is exact.
 pub fn format(bytes: u64) -> String {
     let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
     match units.iter().find(|(_, shift)| bytes != 0 && bytes.trailing_zeros() >= *shift) {
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes() {
+    fn size_parses_and_formats_exactly() {
         for (text, bytes, short) in [
             ("0", 0, "0"),
             ("1023", 1_023, "1023"),

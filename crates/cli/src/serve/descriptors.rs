@@ -1,32 +1,32 @@
-//! How many connections the limit of open files allows.
+//! Number of connections that the limit of open files allows.
 
-/// Descriptors that are no connections of the API: listeners, the log, the journals of the data and of the accounts,
-/// with what they open to rotate and to compact.
+/// Descriptors besides connections of the API: listeners, the log, the journals of data and accounts, and the files
+/// that they open to rotate and to compact.
 const OWN: usize = 64;
-/// Segments that are read for subscribers that are behind.
+/// Segments that lagging subscribers read.
 const READERS: usize = 64;
-/// Connections to the port of health checks, refused ones included.
+/// Connections to the health port, rejected ones included.
 const HEALTH: usize = 80;
 
-/// Raise the limit of open files as far as is needed and possible, and return how many connections fit: so many that
-/// idle ones can never take the descriptors that the journal needs.
-pub fn allow_connections(wanted: usize) -> usize {
-    let needed = needed_for(wanted);
+/// Raise the limit of open files as far as needed and possible, and return the number of connections that fit, so that
+/// idle connections never take the descriptors that the journal needs.
+pub fn allow_connections(configured: usize) -> usize {
+    let needed = needed_for(configured);
     let allowed = match rlimit::increase_nofile_limit(as_limit(needed)) {
         Ok(allowed) => usize::try_from(allowed).unwrap_or(usize::MAX),
         Err(error) => {
-            tracing::warn!(%error, "cannot find out the limit of open files");
-            return wanted;
+            tracing::warn!(%error, "cannot read the limit of open files");
+            return configured;
         }
     };
-    let connections = fitting(allowed).min(wanted);
-    if connections < wanted {
+    let connections = max_connections(allowed).min(configured);
+    if connections < configured {
         tracing::warn!(
             max_connections = connections,
-            configured = wanted,
+            configured,
             open_files = allowed,
-            "max_connections is lowered to what the limit of open files leaves room for: raise that limit to at least \
-             {needed} (`ulimit -n`, LimitNOFILE= of systemd), or set max_connections to at most {connections}"
+            "max_connections is lowered because of the limit of open files: raise that limit to at least {needed} \
+             (`ulimit -n`, LimitNOFILE= of systemd), or set max_connections to at most {connections}"
         );
     }
     connections
@@ -36,21 +36,21 @@ fn as_limit(descriptors: usize) -> u64 {
     u64::try_from(descriptors).unwrap_or(u64::MAX)
 }
 
-/// Connections that are refused are kept for a moment, so that their clients read why: this many at most.
-fn refused(connections: usize) -> usize {
+/// The most rejected connections that stay open for a moment, so that their clients can read the response.
+fn rejected(connections: usize) -> usize {
     (connections / 8).clamp(16, 256)
 }
 
 fn needed_for(connections: usize) -> usize {
-    connections.saturating_add(refused(connections) + OWN + READERS + HEALTH)
+    connections.saturating_add(rejected(connections) + OWN + READERS + HEALTH)
 }
 
-/// The most connections that this many descriptors are enough for, and at least one.
-fn fitting(descriptors: usize) -> usize {
+/// The most connections for this many descriptors, at least one.
+fn max_connections(descriptors: usize) -> usize {
     let rest = descriptors.saturating_sub(OWN + READERS + HEALTH);
-    // The refused ones are an eighth, but for their bounds.
-    let refused = (rest / 9 + 1).clamp(16, 256);
-    rest.saturating_sub(refused).max(1)
+    // An eighth of the connections, within the bounds of `rejected`.
+    let rejected = (rest / 9 + 1).clamp(16, 256);
+    rest.saturating_sub(rejected).max(1)
 }
 
 #[cfg(test)]
@@ -58,13 +58,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_that_fit_leave_their_reserve() {
+    fn connections_leave_the_reserved_descriptors_free() {
         for descriptors in (256..4_096).chain([65_536, 1 << 20]) {
-            let connections = fitting(descriptors);
+            let connections = max_connections(descriptors);
             assert!(needed_for(connections) <= descriptors, "{descriptors}");
             assert!(needed_for(connections + 2) > descriptors, "{descriptors}");
         }
-        assert_eq!(fitting(0), 1);
-        assert_eq!(fitting(needed_for(16_384)), 16_384);
+        assert_eq!(max_connections(0), 1);
+        assert_eq!(max_connections(needed_for(16_384)), 16_384);
     }
 }

@@ -1,8 +1,8 @@
-//! Who can reach a server, and whether that is safe: the rule, and how it is said.
+//! Whether the listening address is safe without authentication and TLS.
 
 use std::net::IpAddr;
 
-/// What the rule looks at.
+/// The settings that decide.
 #[derive(Debug, Clone, Copy)]
 pub struct Exposure {
     pub host: IpAddr,
@@ -13,7 +13,8 @@ pub struct Exposure {
 }
 
 impl Exposure {
-    /// What is not safe and was not asked for in so many words. Whoever is on this machine may do everything anyway.
+    /// Return what is unsafe and was not waived explicitly. The loopback address is safe: local users have full access
+    /// anyway.
     pub fn problems(self) -> Vec<String> {
         let Self { host, .. } = self;
         if host.to_canonical().is_loopback() {
@@ -22,16 +23,16 @@ impl Exposure {
         let mut problems = Vec::new();
         if !self.has_authentication && !self.insecure_without_authentication {
             problems.push(format!(
-                "other machines can reach {host}, and nobody is asked who they are. Stay on this machine (--host \
-                 127.0.0.1), or ask everybody (AUTH_ENABLED=true), or say --insecure-without-authentication if \
-                 whoever reaches the port may read and change everything"
+                "{host} is reachable from other machines, and authentication is off: listen on the loopback address \
+                 (--host 127.0.0.1), enable authentication (AUTH_ENABLED=true), or waive it with \
+                 --insecure-without-authentication, so that every client can read and change everything"
             ));
         }
         if !self.has_tls && !self.insecure_without_tls {
             problems.push(format!(
-                "other machines can reach {host}, and what is sent can be read and changed on its way. Stay on this \
-                 machine (--host 127.0.0.1), or encrypt (--tls-cert and --tls-key), or say --insecure-without-tls if \
-                 the network is to be trusted, or something in front of the server encrypts"
+                "{host} is reachable from other machines, and TLS is off, so traffic can be read and changed: listen on \
+                 the loopback address (--host 127.0.0.1), enable TLS (--tls-cert and --tls-key), or waive it with \
+                 --insecure-without-tls if the network is trusted or a proxy terminates TLS"
             ));
         }
         problems
@@ -42,7 +43,7 @@ impl Exposure {
 mod tests {
     use super::*;
 
-    /// What is missing, by the flag that allows it.
+    /// The problems, each as the flag that waives it.
     fn missing(host: &str, [auth, tls]: [bool; 2], [no_auth, no_tls]: [bool; 2]) -> Vec<&str> {
         let exposure = Exposure {
             host: host.parse().unwrap(),
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn only_this_machine_is_safe_by_itself() {
+    fn address_other_than_loopback_needs_authentication_and_tls() {
         let (no, yes) = ([false, false], [true, true]);
         for host in ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"] {
             assert!(missing(host, no, no).is_empty(), "{host}");
@@ -75,7 +76,7 @@ mod tests {
                 (no, [true, false], &[tls]),
                 (no, [false, true], &[auth]),
                 (no, yes, &[]),
-                // A flag for the one is none for the other.
+                // A flag waives only its own problem.
                 ([true, false], [true, false], &[tls]),
                 ([false, true], [false, true], &[auth]),
                 ([true, false], [false, true], &[]),

@@ -1,4 +1,4 @@
-//! The settings in a file.
+//! Settings in a configuration file.
 
 use std::fs;
 use std::path::Path;
@@ -10,10 +10,10 @@ use super::settings::TABLE;
 use super::source::{Problems, Source, Values};
 use super::table::Setting;
 
-/// How alike a key and a setting are, for the one to be taken for the other misspelled.
-const ALIKE: f64 = 0.8;
+/// The similarity from which a key is taken for a misspelled setting.
+const MIN_SIMILARITY: f64 = 0.8;
 
-/// Read a file of settings: TOML, with a table for each section, or flat.
+/// Read a TOML file, with a table for each section or without tables.
 pub fn read(path: &Path, values: &mut Values, problems: &mut Problems) {
     let shown: Rc<str> = path.display().to_string().into();
     let text = match fs::read_to_string(path) {
@@ -26,18 +26,27 @@ pub fn read(path: &Path, values: &mut Values, problems: &mut Problems) {
     };
     let line = |at: usize| text[..at].matches('\n').count() + 1;
     for (key, value) in table.get_ref() {
-        let place = |key: String, at| Source::File { path: Rc::clone(&shown), key, line: line(at) };
+        let source_of =
+            |key: String, at| Source::File { path: Rc::clone(&shown), key, line: line(at) };
         let section = key.get_ref().as_ref();
         match value.get_ref() {
             DeValue::Table(inner) if is_section(section) => {
                 for (key, value) in inner {
-                    let source = place(format!("{section}.{}", key.get_ref()), key.span().start);
-                    take(Some(section), key.get_ref(), value.get_ref(), source, values, problems);
+                    let source =
+                        source_of(format!("{section}.{}", key.get_ref()), key.span().start);
+                    read_value(
+                        Some(section),
+                        key.get_ref(),
+                        value.get_ref(),
+                        source,
+                        values,
+                        problems,
+                    );
                 }
             }
             value => {
-                let source = place(section.to_owned(), key.span().start);
-                take(None, section, value, source, values, problems);
+                let source = source_of(section.to_owned(), key.span().start);
+                read_value(None, section, value, source, values, problems);
             }
         }
     }
@@ -47,7 +56,7 @@ fn is_section(name: &str) -> bool {
     TABLE.iter().any(|setting| setting.section == name)
 }
 
-fn take(
+fn read_value(
     section: Option<&str>,
     key: &str,
     value: &DeValue<'_>,
@@ -59,11 +68,14 @@ fn take(
         return problems.at(&source, unknown(section, key));
     };
     let Some(text) = text_of(value) else {
-        let problem = format!("this is a {}, and not a value that can be set", value.type_str());
+        let problem = format!(
+            "invalid type {}; expected a text, a number, a boolean or a list",
+            value.type_str()
+        );
         return problems.at(&source, problem);
     };
     if let Some((_, earlier @ Source::File { .. })) = values.get(setting.name) {
-        return problems.at(&source, format_args!("given already: {earlier}"));
+        return problems.at(&source, format_args!("duplicate setting, set already by {earlier}"));
     }
     values.insert(setting.name, (text, source));
 }
@@ -75,7 +87,7 @@ fn find(section: Option<&str>, key: &str) -> Option<&'static Setting> {
     })
 }
 
-/// A value as a flag would have it.
+/// Convert a value to the text that a flag would have.
 fn text_of(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
@@ -95,16 +107,16 @@ fn text_of(value: &DeValue<'_>) -> Option<String> {
 
 fn unknown(section: Option<&str>, key: &str) -> String {
     if let (Some(_), Some(setting)) = (section, TABLE.iter().find(|setting| setting.name == key)) {
-        return format!("this belongs into [{}]", setting.section);
+        return format!("wrong table; expected it in [{}]", setting.section);
     }
     let sections = TABLE.iter().map(|setting| format!("[{}]", setting.section));
     let keys = TABLE.iter().flat_map(|setting| [setting.name, setting.key()]);
     let names = keys.map(|key| format!("`{key}`"));
-    let likeness = |name: &str| strsim::jaro_winkler(name.trim_matches(['`', '[', ']']), key);
+    let similarity = |name: &str| strsim::jaro_winkler(name.trim_matches(['`', '[', ']']), key);
     let near = names.chain(section.is_none().then_some(sections).into_iter().flatten());
-    let nearest = near.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    match nearest.filter(|name| likeness(name) > ALIKE) {
-        Some(name) => format!("there is no such setting; did you mean {name}?"),
-        None => "there is no such setting; `mainspring serve --print-config` shows all".into(),
+    let nearest = near.max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    match nearest.filter(|name| similarity(name) > MIN_SIMILARITY) {
+        Some(name) => format!("unknown setting; did you mean {name}?"),
+        None => "unknown setting; `mainspring serve --print-config` lists all".into(),
     }
 }

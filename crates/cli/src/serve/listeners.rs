@@ -1,4 +1,4 @@
-//! Where a server is reached: taken before anything else is done, so that a port that is not free is known at once.
+//! Listening sockets, bound before anything else is opened, so that a port in use is reported at once.
 
 use std::net::SocketAddr;
 
@@ -6,9 +6,9 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 
 use super::settings::Settings;
-use crate::output::say;
+use crate::output::print_line;
 
-/// The two ports. Who connects to one that is not served yet waits.
+/// The two sockets. Clients that connect before they are served wait.
 pub struct Listeners {
     pub api: TcpListener,
     pub health: TcpListener,
@@ -27,13 +27,13 @@ impl Listeners {
         Ok(Self { api, health })
     }
 
-    /// Say where they are: to people in the log, and to scripts as the first two lines of the output. Answers the first.
-    pub fn say(&self, settings: &Settings) -> anyhow::Result<String> {
+    /// Log both URLs, and print them as the first two lines of the output, for scripts. Returns the URL of the API.
+    pub fn announce(&self, settings: &Settings) -> anyhow::Result<String> {
         let scheme = if settings.tls_cert.is_some() { "https" } else { "http" };
         let (api, health) = (url(scheme, &self.api)?, url("http", &self.health)?);
         tracing::info!(%api, %health, "listening");
-        say(&api)?;
-        say(health)?;
+        print_line(&api)?;
+        print_line(health)?;
         Ok(api)
     }
 }
@@ -41,7 +41,7 @@ impl Listeners {
 async fn bind(address: SocketAddr, purpose: &str, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
-        .with_context(|| format!("cannot listen at {address} for {purpose}: choose another {flag}"))
+        .with_context(|| format!("cannot listen on {address} for {purpose}: choose another {flag}"))
 }
 
 fn url(scheme: &str, listener: &TcpListener) -> anyhow::Result<String> {

@@ -1,22 +1,22 @@
-//! `mainspring serve`: the store for everybody who is not inside the process.
+//! `mainspring serve`: a store over HTTP.
 
 mod accounts;
 mod bytes;
+mod configuration;
 mod demo;
 mod descriptors;
 mod exposure;
 mod file;
-mod given;
-mod kind;
 mod listeners;
 mod logs;
+mod overrides;
 mod print;
-mod resolve;
 mod settings;
 mod signals;
 mod source;
 mod store;
 mod table;
+mod value_type;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -31,113 +31,113 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::descriptors::allow_connections;
-use self::given::Given;
-pub use self::given::unquoted;
 use self::listeners::Listeners;
+use self::overrides::Overrides;
+pub use self::overrides::unquoted;
 use self::settings::Settings;
-use self::signals::Asked;
+use self::signals::StopSignals;
 use super::exit::Exit;
-use super::output::tell;
+use super::output::print_status;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Take settings from a TOML file; flags and the environment count more
+    /// Read settings from a TOML file; flags and environment variables override it
     #[arg(long, value_name = "FILE", env = "MAINSPRING_CONFIG", hide_env_values = true)]
     config: Option<OsString>,
 
-    /// Print the configuration and where each value is from, and end
+    /// Print the configuration and the source of each value, and exit
     #[arg(long)]
     print_config: bool,
 
     #[command(flatten)]
-    given: Given,
+    overrides: Overrides,
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let file = args.config.as_deref().map(Path::new).filter(|path| !path.as_os_str().is_empty());
-    let resolved = match resolve::resolve(args.given.0, file) {
-        Ok(resolved) => resolved,
+    let configuration = match configuration::resolve(args.overrides.0, file) {
+        Ok(configuration) => configuration,
         Err(problems) => {
-            problems.iter().for_each(|problem| tell(format_args!("error: {problem}")));
+            problems.iter().for_each(|problem| print_status(format_args!("error: {problem}")));
             return Ok(Exit::Misused);
         }
     };
     if args.print_config {
-        print::print(&resolved)?;
+        print::print(&configuration)?;
         return Ok(Exit::Fine);
     }
-    let Settings { log_level, log_format, audit_log, .. } = &resolved.settings;
+    let Settings { log_level, log_format, audit_log, .. } = &configuration.settings;
     logs::start(log_level, *log_format, audit_log.as_deref())?;
-    resolved.doubts.iter().for_each(|doubt| tracing::warn!("{doubt}"));
+    configuration.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(&resolved.settings))
+    runtime.block_on(serve(&configuration.settings))
 }
 
-/// Serve until a signal comes or the store ends. The last to start is the first to stop: the API, the store, the
-/// health checks.
+/// Serve until a signal arrives or the store ends. Components stop in the reverse order of their start: the API, the
+/// store, the health checks.
 async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
     signals::survive_file_size_limits().context("cannot listen for SIGXFSZ")?;
-    // Before anything is taken: what is wrong with the files is said at once.
+    // Before anything is opened, so that invalid certificate files are reported at once.
     let mut options = options(settings)?;
     options.limits.max_connections = allow_connections(settings.max_connections);
-    let asked = Asked::by_signals().context("cannot listen for signals")?;
+    let signals = StopSignals::listen().context("cannot listen for signals")?;
     let listeners = Listeners::bind(settings).await?;
     let from = || format!("cannot start from the journal {}", settings.journal);
     let store = store::open(settings).with_context(from)?;
     options.auth = accounts::open(settings).await?;
     let auth = options.auth.clone();
-    let api = listeners.say(settings)?;
-    demo::greet(settings, &api);
+    let api = listeners.announce(settings)?;
+    demo::print_instructions(settings, &api);
 
     let over = CancellationToken::new();
-    let health = server::health((*store).clone(), &options, asked.stop.clone());
+    let health = server::health((*store).clone(), &options, signals.stop.clone());
     let health = tokio::spawn(server::serve_health(listeners.health, health, over.clone()));
 
-    let served = serve_api(settings, &store, listeners.api, options, &asked).await;
-    // What it could not keep is known before the end, and not after it.
-    let journal = journal_of(&store);
+    let served = serve_api(settings, &store, listeners.api, options, &signals).await;
+    // Before the shutdown: afterwards the health of the store is `Closed`.
+    let journal = journal_health(&store);
     let closed = store.shutdown().await;
     let accounts = match auth {
         Some(auth) => {
-            let journal = journal_of(auth.store());
+            let journal = journal_health(auth.store());
             journal.and(auth.store().shutdown().await)
         }
         None => Ok(()),
     };
     over.cancel();
-    // Whoever reads from it still is told nothing new.
+    // The health checks have no state to save.
     let _ = health.await;
 
     let cut = served?;
-    journal.context("what is in memory may be more than what is in the journal")?;
-    closed.context("the journal could not be closed")?;
-    accounts.context("the journal of the accounts could not be closed")?;
+    journal.context("the journal has failed: the last changes may be in memory only")?;
+    closed.context("cannot close the journal")?;
+    accounts.context("cannot close the journal of the accounts")?;
     tracing::info!(revision = store.revision(), "stopped");
     Ok(if cut == 0 { Exit::Fine } else { Exit::Incomplete })
 }
 
-/// Whether the journal of a store takes writes.
-fn journal_of<T: Send + Sync + 'static>(store: &Store<T>) -> Result<(), Error> {
+/// Return the failure of the journal, if it has failed.
+fn journal_health<T: Send + Sync + 'static>(store: &Store<T>) -> Result<(), Error> {
     match store.health() {
         Err(error @ Error::JournalFailed(_)) => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Serve the API from when the store is ready. Answers how many connections were cut at the end.
+/// Serve the API once the store is ready. Returns the number of connections that were cut at the end.
 async fn serve_api(
     settings: &Settings,
     store: &Store<Json>,
     listener: TcpListener,
     options: server::ServerOptions,
-    asked: &Asked,
+    signals: &StopSignals,
 ) -> anyhow::Result<usize> {
     let journal = &settings.journal;
     tokio::select! {
         ready = store.ready() => {
             ready.with_context(|| format!("cannot start from the journal {journal}"))?;
         }
-        () = asked.stop.cancelled() => return Ok(0),
+        () = signals.stop.cancelled() => return Ok(0),
     }
     tracing::info!(%journal, revision = store.revision(), "ready");
 
@@ -146,13 +146,13 @@ async fn serve_api(
     let serving = server::serve(listener, store.clone(), options, drain.clone());
     let drained = async {
         let stop = async {
-            asked.stop.cancelled().await;
+            signals.stop.cancelled().await;
             tokio::select! {
                 () = tokio::time::sleep(settings.drain_delay) => {}
-                () = asked.hurry.cancelled() => {}
+                () = signals.force.cancelled() => {}
             }
             drain.cancel();
-            // Only `serving` ends this.
+            // The select ends with `serving`.
             std::future::pending().await
         };
         tokio::select! {
@@ -163,19 +163,19 @@ async fn serve_api(
     let cut = tokio::select! {
         biased;
         cut = drained => cut,
-        // What is left then ends with the process.
-        () = hurried(asked) => metrics.connections(),
+        // The remaining connections end with the process.
+        () = forced(signals) => metrics.connections(),
         ended = store.closed() => return Ok(ended.map(|()| 0)?),
     };
     if cut > 0 {
-        tracing::warn!(connections = cut, "cut connections that took too long to end");
+        tracing::warn!(connections = cut, "connections cut after the drain timeout");
     }
     Ok(cut)
 }
 
-/// Until a second signal, and a moment longer: connections without a request close by themselves.
-async fn hurried(asked: &Asked) {
-    asked.hurry.cancelled().await;
+/// Wait for a second signal and 100 ms more, in which connections without a request close by themselves.
+async fn forced(signals: &StopSignals) {
+    signals.force.cancelled().await;
     tokio::time::sleep(Duration::from_millis(100)).await;
 }
 
@@ -188,7 +188,7 @@ fn options(settings: &Settings) -> anyhow::Result<server::ServerOptions> {
     options.allowed_hosts.clone_from(&settings.allowed_hosts);
     options.api_version.clone_from(&settings.api_version);
     if let (Some(certificates), Some(key)) = (&settings.tls_cert, &settings.tls_key) {
-        let tls = Tls::from_files(certificates, key).context("cannot encrypt")?;
+        let tls = Tls::from_files(certificates, key).context("cannot enable TLS")?;
         options.tls = Some(tls.check_every(settings.tls_check_interval));
     }
     Ok(options)

@@ -1,4 +1,4 @@
-//! The signals that ask a server to end.
+//! Signals that stop a server.
 
 use std::io;
 
@@ -7,35 +7,35 @@ use tokio_util::sync::CancellationToken;
 use crate::exit::Exit;
 use crate::signals::Signals;
 
-/// What a server was asked to do.
+/// Tokens that the first and the second signal cancel.
 #[derive(Debug, Default, Clone)]
-pub struct Asked {
-    /// To stop, in order: by the first signal.
+pub struct StopSignals {
+    /// Graceful shutdown: cancelled by the first signal.
     pub stop: CancellationToken,
-    /// To wait for no connection any longer: by the second.
-    pub hurry: CancellationToken,
+    /// Stop waiting for connections: cancelled by the second signal.
+    pub force: CancellationToken,
 }
 
-impl Asked {
-    /// By signals, from now on: none ends the process at once.
-    pub fn by_signals() -> io::Result<Self> {
-        let asked = Self::default();
+impl StopSignals {
+    /// Listen for signals. From now on, they do not end the process by themselves.
+    pub fn listen() -> io::Result<Self> {
+        let tokens = Self::default();
         let mut signals = Signals::new()?;
-        let heard = asked.clone();
+        let cancelled = tokens.clone();
         tokio::spawn(async move {
             let signal = name(signals.next().await);
-            heard.stop.cancel();
+            cancelled.stop.cancel();
             tracing::info!(signal, "stopping; a second signal cuts the connections that are left");
             let signal = name(signals.next().await);
-            heard.hurry.cancel();
+            cancelled.force.cancel();
             tracing::warn!(signal, "stopping at once");
         });
-        Ok(asked)
+        Ok(tokens)
     }
 }
 
-/// Let a write beyond the file size limit of the process (`ulimit -f`) fail with an error, which the journal reports as
-/// full, from now on. Otherwise its signal, SIGXFSZ, ends the process.
+/// Ignore SIGXFSZ, so that a write beyond the file size limit of the process (`ulimit -f`) fails with an error, which
+/// the journal reports as a full disk. By default the signal ends the process.
 #[cfg(unix)]
 pub fn survive_file_size_limits() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};

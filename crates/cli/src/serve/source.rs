@@ -1,10 +1,10 @@
-//! Where the values of settings come from: what messages and `--print-config` name.
+//! Sources of settings, for messages and `--print-config`.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-/// Where a value was given. A later one counts more than those before it.
+/// The source of a value. A later variant overrides an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     Default,
@@ -14,7 +14,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Counts more where it is higher.
+    /// A source of a higher rank overrides one of a lower rank.
     pub fn rank(&self) -> u8 {
         match self {
             Self::Default => 0,
@@ -25,7 +25,7 @@ impl Source {
     }
 }
 
-/// As the operator wrote it.
+/// The name in the form in which the user wrote it.
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -37,15 +37,15 @@ impl fmt::Display for Source {
     }
 }
 
-/// What was given for each setting, by its name.
+/// The text and source of each setting, by name.
 pub type Values = BTreeMap<&'static str, (String, Source)>;
 
-/// What is wrong with the text of a setting: it is not what is allowed.
-pub fn not(text: &str, allowed: &str) -> String {
-    format!("{text:?} is not {allowed}")
+/// The error for the text of a setting.
+pub fn invalid(text: &str, expected: &str) -> String {
+    format!("invalid value {text:?}; expected {expected}")
 }
 
-/// What is wrong with a configuration: all of it, not only what was found first.
+/// All problems of a configuration, not only the first.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<String>);
 

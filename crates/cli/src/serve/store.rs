@@ -1,4 +1,4 @@
-//! The store that the settings ask for.
+//! Opens the store of the server.
 
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,14 @@ use super::demo;
 use super::settings::Settings;
 use crate::journal_url::JournalUrl;
 
-/// How often a recovery says how far it is.
-const SAY_SO: Duration = Duration::from_secs(2);
+/// How often the progress of a recovery is logged.
+const REPORT_PERIOD: Duration = Duration::from_secs(2);
 
-/// The store, which recovers what its journal holds from here on. Fails if another process has the journal open.
+/// Open the store, which then recovers its journal in the background.
+///
+/// # Errors
+///
+/// Fails if another process has the journal open.
 pub fn open(settings: &Settings) -> Result<Store<Json>, FileError> {
     let mut builder: Builder<Json> = Store::builder()
         .weigher(|element: &Json| element.as_str().len())
@@ -31,11 +35,11 @@ pub fn open(settings: &Settings) -> Result<Store<Json>, FileError> {
     let (builder, demo) = demo::gate(settings, builder);
     let store = match &settings.journal {
         JournalUrl::None => builder.spawn(),
-        JournalUrl::File(folder) => {
-            let journal = FileJournal::open(folder)
+        JournalUrl::File(directory) => {
+            let journal = FileJournal::open(directory)
                 .sync(settings.sync)
                 .history_bytes(settings.journal_history_bytes)
-                .on_progress(say_so());
+                .on_progress(report_progress());
             builder.journal(journal.lock()?).spawn()
         }
     };
@@ -45,12 +49,12 @@ pub fn open(settings: &Settings) -> Result<Store<Json>, FileError> {
     Ok(store)
 }
 
-/// Log how far a recovery is, if it takes long.
-fn say_so() -> impl FnMut(Progress) + Send + 'static {
-    let mut said = Instant::now();
+/// Log the progress of a recovery that takes long.
+fn report_progress() -> impl FnMut(Progress) + Send + 'static {
+    let mut reported = Instant::now();
     move |progress| {
-        if said.elapsed() >= SAY_SO {
-            said = Instant::now();
+        if reported.elapsed() >= REPORT_PERIOD {
+            reported = Instant::now();
             let percent = 100 * progress.done / progress.total.max(1);
             tracing::info!(percent, bytes = progress.done, of = progress.total, "recovering");
         }

@@ -1,20 +1,21 @@
-//! What a setting is, and the macro that makes of one line each a flag, a variable, a key and a typed field.
+//! The description of a setting, and the macro that derives a flag, a variable, a file key and a typed field from one
+//! line.
 
-use super::kind::Form;
+use super::value_type::Form;
 
-/// What is the same of every setting, whatever its type.
+/// The description of a setting, independent of its type.
 #[derive(Debug)]
 pub struct Setting {
-    /// In snake case: its key in a file; the flag has dashes in place of underscores.
+    /// In snake case, as in a file. The flag has dashes instead of underscores.
     pub name: &'static str,
-    /// The table of the file that it belongs to.
+    /// Its table in a configuration file.
     pub section: &'static str,
     pub help: &'static str,
     pub value_name: &'static str,
     pub form: Form,
     pub default: &'static str,
-    /// The name that document 002 gave its variable; none for those that are our own.
-    pub given_variable: &'static [&'static str],
+    /// The name of its variable in the earlier Go server, if it had this setting.
+    pub legacy_variable: &'static [&'static str],
 }
 
 impl Setting {
@@ -23,51 +24,52 @@ impl Setting {
     }
 
     pub fn variable(&self) -> String {
-        match self.given_variable {
+        match self.legacy_variable {
             [variable, ..] => (*variable).into(),
             [] => format!("MAINSPRING_{}", self.name.to_ascii_uppercase()),
         }
     }
 
-    /// Its key within its section, where `log_level` is just `level`.
+    /// The key within its table: `level` for `log_level`.
     pub fn key(&self) -> &'static str {
         let short = self.name.strip_prefix(self.section).and_then(|rest| rest.strip_prefix('_'));
         short.unwrap_or(self.name)
     }
 }
 
-/// A line is: help, name, type of the field, kind, default, and the variable if it is one of 002's.
+/// Defines the settings. A line has help, name, type of the field, value type, default, and the variable name of the
+/// earlier Go server, if it had one.
 macro_rules! settings {
     ($($section:ident {
         $($(#[doc = $help:literal])+ $name:ident: $type:ty = $kind:ident($default:literal) $($variable:literal)?;)*
     })*) => {
-        /// The configuration of a server: every value is fit for use.
+        /// The configuration of a server: all values are valid.
         #[derive(Debug, Clone, PartialEq)]
         pub struct Settings {
             $($($(#[doc = $help])+ pub $name: $type,)*)*
         }
 
-        /// Every setting, section by section.
+        /// All settings, by section.
         pub const TABLE: &[Setting] = &[$($(Setting {
             name: stringify!($name),
             section: stringify!($section),
             help: concat!($($help),+),
-            value_name: kind::$kind.value_name,
-            form: kind::$kind.form,
+            value_name: value_type::$kind.value_name,
+            form: value_type::$kind.form,
             default: $default,
-            given_variable: &[$($variable)?],
+            legacy_variable: &[$($variable)?],
         },)*)*];
 
         impl Settings {
-            /// Read each from its text. What cannot be read is added to the problems, and then there are none.
+            /// Parse all settings. Returns `None` and adds to the problems if a value is invalid.
             pub fn read(values: &Values, problems: &mut Problems) -> Option<Self> {
-                $($(let $name = read(stringify!($name), kind::$kind.read, values, problems);)*)*
+                $($(let $name = read(stringify!($name), value_type::$kind.read, values, problems);)*)*
                 Some(Self { $($($name: $name?,)*)* })
             }
 
-            /// Each as a file has it, in the order of the table.
+            /// Convert all settings to values of a configuration file, in the order of the table.
             pub fn write(&self) -> Vec<toml::Value> {
-                vec![$($((kind::$kind.write)(&self.$name),)*)*]
+                vec![$($((value_type::$kind.write)(&self.$name),)*)*]
             }
         }
     };

@@ -1,4 +1,4 @@
-//! The commands that talk to a server: the program itself, against a server that is the program too.
+//! The commands that connect to a server, run with the real program on both sides.
 
 mod accounts;
 mod batches;

@@ -1,4 +1,4 @@
-//! What `export` writes, `import` takes: any entry, whatever it took to write it.
+//! `import` reads everything that `export` writes.
 
 use std::fs;
 
@@ -8,13 +8,13 @@ use crate::command::{mainspring, run, run_with};
 use crate::server::{Server, fresh};
 
 fn rows(export: &str) -> Vec<serde_json::Value> {
-    export.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    export.lines().map(|line| serde_json::from_str(line).expect("valid JSON")).collect()
 }
 
-/// Rows without what an import over HTTP gives anew: revisions and times.
-fn kept(export: &str) -> Vec<serde_json::Value> {
-    let kept = |row: serde_json::Value| serde_json::json!([row["key"], row["kind"], row["value"]]);
-    rows(export).into_iter().map(kept).collect()
+/// Key, kind and value of each row, which an import preserves. Revisions and times are new.
+fn preserved(export: &str) -> Vec<serde_json::Value> {
+    let part = |row: serde_json::Value| serde_json::json!([row["key"], row["kind"], row["value"]]);
+    rows(export).into_iter().map(part).collect()
 }
 
 /// The keys in the order of their revisions.
@@ -24,12 +24,12 @@ fn order(export: &str) -> Vec<String> {
     rows.iter().map(|row| row["key"].as_str().expect("a key").to_owned()).collect()
 }
 
-/// So many lines of so many bytes, which are all different.
+/// Distinct lines of a given length.
 fn lines(count: usize, bytes: usize) -> String {
     (0..count).map(|n| format!("{n:0bytes$}\n")).collect()
 }
 
-/// A JSON text in which everything may be that JSON can say.
+/// A random text with characters that are difficult in JSON.
 fn text(random: &mut Random) -> String {
     const PARTS: [&str; 12] = [
         "a",
@@ -57,7 +57,7 @@ fn element(random: &mut Random) -> serde_json::Value {
     }
 }
 
-/// Commands of a batch, of which each is one line: keys of all kinds, large lists, deadlines.
+/// Commands of a batch, one per line: all kinds of keys, large lists, deadlines.
 fn commands(random: &mut Random, count: usize) -> String {
     let mut commands = String::new();
     for n in 0..count {
@@ -77,15 +77,15 @@ fn commands(random: &mut Random, count: usize) -> String {
 }
 
 #[test]
-fn random_entries_come_back_online_and_offline() {
+fn random_entries_round_trip_online_and_offline() {
     for seed in 1..=2 {
         let random = &mut Random::new(seed);
         let one = Server::start(&[]);
-        // With a limit below many of the lists: what the other server took at once takes several requests here.
+        // A request limit below the length of many lists, so that they need several requests.
         let other = Server::start(&["--max-body-bytes", "4000", "--default-ttl", "1m"]);
         let written = one.run_with(&["batch", "--independent"], &commands(random, 80));
         assert_eq!((written.code, written.err.as_str()), (0, ""), "seed {seed}");
-        other.said(&["set", "was here", "v", "--ttl", "none"]);
+        other.run_ok(&["set", "was here", "v", "--ttl", "none"]);
         let exported = one.run(&["export"]);
         assert_eq!(exported.code, 0);
 
@@ -96,32 +96,32 @@ fn random_entries_come_back_online_and_offline() {
             "{}",
             imported.err
         );
-        other.said(&["remove", "was here"]);
+        other.run_ok(&["remove", "was here"]);
         let again = other.run(&["export"]).out;
-        assert_eq!(kept(&again), kept(&exported.out), "seed {seed}");
+        assert_eq!(preserved(&again), preserved(&exported.out), "seed {seed}");
         assert_eq!(order(&again), order(&exported.out), "seed {seed}");
         let first =
             rows(&again).iter().map(|row| row["revision"].as_u64().expect("a number")).min();
-        assert!(first > Some(1), "it continues at the revision of the store");
-        assert_alive_as_long(&exported.out, &again);
+        assert!(first > Some(1), "revisions continue those of the store");
+        assert_same_time_left(&exported.out, &again);
 
-        let (folder, file) =
+        let (directory, file) =
             (fresh(&format!("round-trip-{seed}")), fresh(&format!("round-trip-{seed}.jsonl")));
-        fs::write(&file, &again).expect("it can be written");
-        let (folder, file) = (folder.to_str().expect("text"), file.to_str().expect("text"));
-        assert_eq!(run(&mut mainspring(&["journal", "import", folder, file])).code, 0);
-        let offline = run(&mut mainspring(&["journal", "export", folder])).out;
-        assert_eq!(kept(&offline), kept(&exported.out), "seed {seed}");
+        fs::write(&file, &again).expect("the file is writable");
+        let (directory, file) = (directory.to_str().expect("UTF-8"), file.to_str().expect("UTF-8"));
+        assert_eq!(run(&mut mainspring(&["journal", "import", directory, file])).code, 0);
+        let offline = run(&mut mainspring(&["journal", "export", directory])).out;
+        assert_eq!(preserved(&offline), preserved(&exported.out), "seed {seed}");
         let revisions = |export: &str| -> Vec<_> {
             rows(export).iter().map(|row| row["revision"].clone()).collect()
         };
         assert_eq!(revisions(&offline), revisions(&again));
-        assert_alive_as_long(&again, &offline);
+        assert_same_time_left(&again, &offline);
     }
 }
 
-/// Each entry has as long left as before, or a little less.
-fn assert_alive_as_long(before: &str, after: &str) {
+/// Check that each entry has the same time left, or slightly less.
+fn assert_same_time_left(before: &str, after: &str) {
     for (before, after) in rows(before).iter().zip(rows(after)) {
         let left = |row: &serde_json::Value| {
             row["expires_in"]
@@ -131,7 +131,7 @@ fn assert_alive_as_long(before: &str, after: &str) {
         match (left(before), left(&after)) {
             (None, None) => {}
             (Some(before), Some(after)) => assert!(
-                after <= before && before - after < crate::server::PATIENCE,
+                after <= before && before - after < crate::server::TIMEOUT,
                 "{before:?} {after:?}"
             ),
             other => panic!("{other:?}: {after}"),
@@ -142,7 +142,7 @@ fn assert_alive_as_long(before: &str, after: &str) {
 #[test]
 fn list_grown_beyond_one_request_is_exported_and_imported() {
     let (one, other) = (Server::start(&[]), Server::start(&[]));
-    one.said(&["set", "z-first", "v"]);
+    one.run_ok(&["set", "z-first", "v"]);
     for (key, count) in [("list/1.6MB", 160), ("list/10MB", 1_000)] {
         let push = |element: &str| {
             format!("{{\"command\":\"push\",\"key\":\"{key}\",\"value\":\"{element}\"}}\n")
@@ -150,33 +150,33 @@ fn list_grown_beyond_one_request_is_exported_and_imported() {
         let pushes: String = lines(count, 10_000).lines().map(push).collect();
         assert_eq!(one.run_with(&["batch", "--independent"], &pushes).code, 0);
     }
-    one.said(&["expire", "list/1.6MB", "1h"]);
-    one.said(&["set", "a-last", "v"]);
+    one.run_ok(&["expire", "list/1.6MB", "1h"]);
+    one.run_ok(&["set", "a-last", "v"]);
     let exported = one.run(&["export"]);
     let imported = other.run_with(&["import"], &exported.out);
     assert_eq!((imported.code, imported.out.as_str()), (0, "4 entries set\n"), "{}", imported.err);
     let again = other.run(&["export"]).out;
-    assert!(kept(&again) == kept(&exported.out), "the elements and their order");
+    assert!(preserved(&again) == preserved(&exported.out), "the elements and their order");
     assert_eq!(order(&again), ["z-first", "list/10MB", "list/1.6MB", "a-last"]);
-    assert_alive_as_long(&exported.out, &again);
-    // Every other reader too: pages, a single entry, a part of it.
-    assert_eq!(other.said(&["scan", "--json"]).lines().count(), 4);
-    assert_eq!(other.said(&["get", "list/10MB"]).len(), 10_001_000);
+    assert_same_time_left(&exported.out, &again);
+    // Other reads of the long list work too.
+    assert_eq!(other.run_ok(&["scan", "--json"]).lines().count(), 4);
+    assert_eq!(other.run_ok(&["get", "list/10MB"]).len(), 10_001_000);
 
-    // And a second time, over the entries that it set.
+    // Repeat the import over the existing entries.
     assert_eq!(other.run_with(&["import"], &exported.out).out, "4 entries set\n");
-    assert!(kept(&other.run(&["export"]).out) == kept(&exported.out));
+    assert!(preserved(&other.run(&["export"]).out) == preserved(&exported.out));
     let absent = other.run_with(&["import", "--if-absent"], &exported.out);
     assert_eq!(
         (absent.code, absent.out.as_str()),
-        (0, "0 entries set, 4 were there already\n"),
+        (0, "0 entries set, 4 existed already\n"),
         "{}",
         absent.err
     );
 }
 
 #[test]
-fn order_is_kept_by_a_server_that_takes_only_small_requests() {
+fn import_keeps_the_order_with_a_small_request_limit() {
     let server = Server::start(&["--max-body-bytes", "1000"]);
     let row = |key: &str, revision: usize, value: &str| {
         format!(
@@ -192,35 +192,35 @@ fn order_is_kept_by_a_server_that_takes_only_small_requests() {
         })
         .collect();
     for flags in [&["import"][..], &["import", "--if-absent"]] {
-        server.said(&["clear", "--yes"]);
-        let ended = server.run_with(flags, &input);
-        assert_eq!((ended.code, ended.out.as_str()), (0, "40 entries set\n"), "{}", ended.err);
+        server.run_ok(&["clear", "--yes"]);
+        let result = server.run_with(flags, &input);
+        assert_eq!((result.code, result.out.as_str()), (0, "40 entries set\n"), "{}", result.err);
         let exported = server.run(&["export"]).out;
         assert_eq!(order(&exported), (0..40).rev().map(|n| format!("k{n}")).collect::<Vec<_>>());
-        assert_eq!(kept(&exported).len(), 40);
-        let whole = rows(&exported)
+        assert_eq!(preserved(&exported).len(), 40);
+        let complete = rows(&exported)
             .iter()
             .filter(|row| row["value"].as_array().map(Vec::len) == Some(500))
             .count();
-        assert_eq!(whole, 4);
+        assert_eq!(complete, 4);
     }
 }
 
 #[test]
-fn imported_entry_lives_as_long_as_it_had_left_at_the_export() {
+fn imported_entry_has_the_time_left_of_the_export() {
     let server = Server::start(&[]);
     let lines = "{\"key\":\"a\",\"value\":1,\"ttl\":\"2001-01-01T00:00:00Z\",\"expires_in\":\"1h\"}\n\
                  {\"key\":\"b\",\"value\":1,\"ttl\":\"2101-01-01T00:00:00Z\",\"expires_in\":\"0s\"}\n\
                  {\"key\":\"c\",\"value\":1,\"ttl\":\"2101-01-01T00:00:00Z\",\"expires_in\":\"1ns\"}\n";
-    let ended = server.run_with(&["import"], lines);
-    assert_eq!(ended.out, "2 entries set, 1 have expired since\n", "{}", ended.err);
-    assert_eq!(server.said(&["keys"]), "a\n", "one of them at once");
+    let result = server.run_with(&["import"], lines);
+    assert_eq!(result.out, "2 entries set, 1 expired\n", "{}", result.err);
+    assert_eq!(server.run_ok(&["keys"]), "a\n", "an entry with 1ns left expires at once");
     let exported = server.run(&["export"]).out;
     assert!(exported.contains("\"expires_in\":\"59m"), "{exported}");
 }
 
 #[test]
-fn entry_that_does_not_fit_is_named_and_leaves_nothing_behind() {
+fn too_large_entry_is_reported_and_removed() {
     let server = Server::start(&["--max-entry-bytes", "100000", "--max-body-bytes", "20000"]);
     let list = |count: usize, bytes: usize| {
         let elements: Vec<String> = lines(count, bytes).lines().map(str::to_owned).collect();
@@ -234,14 +234,14 @@ fn entry_that_does_not_fit_is_named_and_leaves_nothing_behind() {
         serde_json::json!("x".repeat(30_000)),
         list(90, 1_000),
     );
-    let ended = server.run_with(&["import"], &input);
+    let result = server.run_with(&["import"], &input);
     assert_eq!(
-        (ended.code, ended.out.as_str()),
-        (4, "1 entries set, 3 refused\n"),
+        (result.code, result.out.as_str()),
+        (4, "1 entries set, 3 rejected\n"),
         "{}",
-        ended.err
+        result.err
     );
-    let err: Vec<_> = ended.err.lines().collect();
+    let err: Vec<_> = result.err.lines().collect();
     for (line, parts) in err.iter().zip([
         &["line 1, key \"heavy\"", "100000", "--max-entry-bytes", "was removed"][..],
         &["line 2, key \"element\"", "30002 bytes", "20000", "--max-body-bytes"],
@@ -250,26 +250,26 @@ fn entry_that_does_not_fit_is_named_and_leaves_nothing_behind() {
         parts.iter().for_each(|part| assert!(line.contains(part), "{part}: {line}"));
     }
     assert_eq!(err.len(), 3);
-    assert_eq!(server.said(&["keys"]), "fits\n");
+    assert_eq!(server.run_ok(&["keys"]), "fits\n");
 }
 
 #[test]
-fn entry_of_the_longest_request_is_imported() {
+fn entry_of_exactly_the_request_limit_is_imported() {
     let server = Server::start(&["--max-body-bytes", "10000"]);
-    // A batch would have the key in it besides.
+    // In a batch, the key would exceed the limit.
     let text = "x".repeat(10_000 - r#"{"value":"","ttl":"none"}"#.len());
     let input = format!(
         "{{\"key\":\"k\",\"value\":\"{text}\"}}\n{{\"key\":\"list\",\"value\":[\"{text}\",\"{text}\"]}}\n"
     );
-    let ended = server.run_with(&["import"], &input);
-    assert_eq!((ended.code, ended.out.as_str()), (0, "2 entries set\n"), "{}", ended.err);
-    assert_eq!(server.said(&["get", "k"]).len(), text.len() + 1);
-    assert_eq!(server.said(&["range", "list"]).len(), 2 * (text.len() + 1));
+    let result = server.run_with(&["import"], &input);
+    assert_eq!((result.code, result.out.as_str()), (0, "2 entries set\n"), "{}", result.err);
+    assert_eq!(server.run_ok(&["get", "k"]).len(), text.len() + 1);
+    assert_eq!(server.run_ok(&["range", "list"]).len(), 2 * (text.len() + 1));
 }
 
 #[test]
 fn empty_input_imports_nothing() {
     let server = Server::start(&[]);
-    let ended = run_with(&mut server.command(&["import"]), "\n");
-    assert_eq!((ended.code, ended.out.as_str()), (0, "0 entries set\n"));
+    let result = run_with(&mut server.command(&["import"]), "\n");
+    assert_eq!((result.code, result.out.as_str()), (0, "0 entries set\n"));
 }

@@ -1,4 +1,4 @@
-//! A server of its own for each test.
+//! A server for each test.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -8,12 +8,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::command::{Ended, mainspring, run, run_with};
+use crate::command::{RunOutput, mainspring, run, run_with};
 
-/// Nothing here takes that long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// The timeout of all waits.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Killed when it is dropped.
+/// A server that is killed when it is dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
@@ -26,18 +26,18 @@ impl Server {
         Self::start_at(free_port(), args)
     }
 
-    /// Start it, and wait until it answers.
+    /// Start a server at a port and wait until it responds.
     pub(crate) fn start_at(port: u16, args: &[&str]) -> Self {
         let port_text = port.to_string();
         let serve = ["serve", "--port", &port_text, "--health-port", "0"];
         let mut command = mainspring(&[&serve, args].concat());
         let mut child =
-            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it runs");
-        let log = lines(child.stderr.take().expect("a pipe"));
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program runs");
+        let log = lines(child.stderr.take().expect("stdio is piped"));
         let server = Self { child, url: format!("http://127.0.0.1:{port}"), log };
         let begin = Instant::now();
         while server.run(&["stats"]).code != 0 {
-            assert!(begin.elapsed() < PATIENCE, "it does not answer");
+            assert!(begin.elapsed() < TIMEOUT, "timeout: the server does not respond");
             thread::sleep(Duration::from_millis(20));
         }
         server
@@ -53,25 +53,25 @@ impl Server {
         command
     }
 
-    pub(crate) fn run(&self, args: &[&str]) -> Ended {
+    pub(crate) fn run(&self, args: &[&str]) -> RunOutput {
         run(&mut self.command(args))
     }
 
-    pub(crate) fn run_with(&self, args: &[&str], input: &str) -> Ended {
+    pub(crate) fn run_with(&self, args: &[&str], input: &str) -> RunOutput {
         run_with(&mut self.command(args), input)
     }
 
-    /// What a command prints that has nothing to complain about.
-    pub(crate) fn said(&self, args: &[&str]) -> String {
-        let Ended { code, out, err } = self.run(args);
+    /// Run a command that must succeed without errors, and return its output.
+    pub(crate) fn run_ok(&self, args: &[&str]) -> String {
+        let RunOutput { code, out, err } = self.run(args);
         assert_eq!((code, err.as_str()), (0, ""), "{args:?}: {out}");
         out
     }
 
-    /// As a power cut would.
+    /// Kill the process without a shutdown.
     pub(crate) fn kill(mut self) {
-        self.child.kill().expect("it is there");
-        self.child.wait().expect("it ends");
+        self.child.kill().expect("it exists and this user owns it");
+        self.child.wait().expect("the process ends");
     }
 }
 
@@ -82,31 +82,31 @@ impl Drop for Server {
     }
 }
 
-/// The address of a server that answers everything with this.
-pub(crate) fn liar(status: &str, body: &str) -> String {
+/// Start a server that sends this response to all requests, and return its URL.
+pub(crate) fn fake_server(status: &str, body: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let length = body.len();
-    let answer =
+    let response =
         format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
-            // What the tests ask is sent at once.
+            // The requests of the tests fit into one read.
             let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(answer.as_bytes());
+            let _ = stream.write_all(response.as_bytes());
         }
     });
     url
 }
 
-/// One that nobody listens at now.
+/// A port at which no process listens.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
 }
 
-/// The lines that somebody writes, as they come.
+/// Read lines in a thread.
 pub(crate) fn lines(input: impl std::io::Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -119,7 +119,7 @@ pub(crate) fn lines(input: impl std::io::Read + Send + 'static) -> Receiver<Stri
     receiver
 }
 
-/// A folder that is not there yet.
+/// A path at which no directory exists.
 pub(crate) fn fresh(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}"));
     let _ = std::fs::remove_dir_all(&path);

@@ -1,4 +1,4 @@
-//! `completions` and `man`: for every command.
+//! `completions` and `man` cover all commands.
 
 use std::fs;
 
@@ -39,13 +39,13 @@ const COMMANDS: [&str; 30] = [
 ];
 
 fn printed(args: &[&str]) -> String {
-    let ended = run(&mut mainspring(args));
-    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{args:?}");
-    ended.out
+    let result = run(&mut mainspring(args));
+    assert_eq!((result.code, result.err.as_str()), (0, ""), "{args:?}");
+    result.out
 }
 
 #[test]
-fn the_list_of_commands_is_whole() {
+fn help_lists_all_commands() {
     let help = printed(&["--help"]);
     let listed: Vec<&str> = help
         .lines()
@@ -59,7 +59,7 @@ fn the_list_of_commands_is_whole() {
 }
 
 #[test]
-fn every_shell_completes_every_command() {
+fn completions_contain_all_commands() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = printed(&["completions", shell]);
         for command in COMMANDS {
@@ -67,21 +67,21 @@ fn every_shell_completes_every_command() {
         }
         assert!(script.contains("if-revision") && script.contains("until-revision"), "{shell}");
     }
-    let ended = run(&mut mainspring(&["completions", "tcsh"]));
-    assert_eq!(ended.code, 2, "{}", ended.err);
+    let result = run(&mut mainspring(&["completions", "tcsh"]));
+    assert_eq!(result.code, 2, "{}", result.err);
 }
 
 #[test]
-fn there_is_a_page_for_every_command() {
+fn manual_has_a_page_for_each_command() {
     let all = printed(&["man"]);
-    let folder = fresh("man");
-    let ended = run(&mut mainspring(&["man", folder.to_str().expect("text")]));
-    assert_eq!((ended.code, ended.out.as_str()), (0, ""), "{}", ended.err);
-    let main = fs::read_to_string(folder.join("mainspring.1")).expect("a page");
+    let directory = fresh("man");
+    let result = run(&mut mainspring(&["man", directory.to_str().expect("UTF-8")]));
+    assert_eq!((result.code, result.out.as_str()), (0, ""), "{}", result.err);
+    let main = fs::read_to_string(directory.join("mainspring.1")).expect("a page");
     for command in COMMANDS.iter().filter(|command| **command != "help") {
         assert!(main.contains(&format!("mainspring\\-{command}(1)")), "{command}");
         let page =
-            fs::read_to_string(folder.join(format!("mainspring-{command}.1"))).expect(command);
+            fs::read_to_string(directory.join(format!("mainspring-{command}.1"))).expect(command);
         assert!(page.contains(".SH SYNOPSIS"), "{command}");
         assert!(all.contains(&format!(".TH mainspring-{command}")), "{command}");
     }

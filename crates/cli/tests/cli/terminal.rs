@@ -1,10 +1,10 @@
-//! What people see: on a terminal there are tables, colour, and no orders to the terminal from keys and values.
+//! Output on a terminal: tables, colors, and escaped control characters.
 
 use std::process::{Command, Stdio};
 
 use crate::server::Server;
 
-/// What a command prints to a terminal, and how it ends.
+/// Run a command on a terminal, and return its exit code and output.
 fn shown(server: &Server, args: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
     let program = env!("CARGO_BIN_EXE_mainspring");
     let quoted: Vec<String> =
@@ -15,10 +15,9 @@ fn shown(server: &Server, args: &[&str], environment: &[(&str, &str)]) -> (i32, 
     script.env_clear().env("MAINSPRING_URL", &server.url).env("PATH", "/usr/bin:/bin");
     script.env("TERM", "xterm").envs(environment.iter().copied());
     let output = script.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
-    let output =
-        output.expect("`script` is needed: apt-get install bsdutils (elsewhere util-linux)");
-    let text = String::from_utf8(output.stdout).expect("text").replace("\r\n", "\n");
-    (output.status.code().expect("it ended by itself"), text)
+    let output = output.expect("`script` is missing: install bsdutils or util-linux");
+    let text = String::from_utf8(output.stdout).expect("UTF-8").replace("\r\n", "\n");
+    (output.status.code().expect("not ended by a signal"), text)
 }
 
 fn without_color(text: &str) -> String {
@@ -32,13 +31,13 @@ fn without_color(text: &str) -> String {
 }
 
 #[test]
-fn tables_are_aligned_and_say_when() {
+fn table_is_aligned_and_has_times() {
     let server = Server::start(&[]);
-    server.said(&["set", "short", "v", "--ttl", "1h"]);
-    server.said(&["set", "a much longer key", "a", "b"]);
+    server.run_ok(&["set", "short", "v", "--ttl", "1h"]);
+    server.run_ok(&["set", "a much longer key", "a", "b"]);
     let (code, text) = shown(&server, &["scan"], &[]);
     assert_eq!(code, 0);
-    assert!(text.contains('\x1b'), "in colour: {text:?}");
+    assert!(text.contains('\x1b'), "with color: {text:?}");
     let text = without_color(&text);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 3, "{text}");
@@ -61,9 +60,9 @@ fn tables_are_aligned_and_say_when() {
 }
 
 #[test]
-fn a_table_is_as_wide_as_the_terminal_at_most() {
+fn table_is_not_wider_than_the_terminal() {
     let server = Server::start(&[]);
-    server.said(&["set", "k", &"wide ".repeat(100)]);
+    server.run_ok(&["set", "k", &"wide ".repeat(100)]);
     let (_, text) = shown(&server, &["scan"], &[]);
     let text = without_color(&text);
     assert_eq!(text.lines().count(), 2, "{text}");
@@ -72,27 +71,27 @@ fn a_table_is_as_wide_as_the_terminal_at_most() {
 }
 
 #[test]
-fn colour_is_a_choice() {
+fn color_depends_on_flag_and_no_color() {
     let server = Server::start(&[]);
-    server.said(&["set", "k", "v"]);
-    let is_coloured = |args: &[&str], environment: &[(&str, &str)]| {
+    server.run_ok(&["set", "k", "v"]);
+    let has_color = |args: &[&str], environment: &[(&str, &str)]| {
         shown(&server, args, environment).1.contains('\x1b')
     };
-    assert!(is_coloured(&["get", "k"], &[]));
-    assert!(is_coloured(&["get", "k"], &[("NO_COLOR", "")]));
-    assert!(!is_coloured(&["get", "k"], &[("NO_COLOR", "1")]));
-    assert!(!is_coloured(&["scan"], &[("NO_COLOR", "1")]));
-    assert!(!is_coloured(&["get", "k", "--color", "never"], &[]));
-    assert!(is_coloured(&["get", "k", "--color", "always"], &[("NO_COLOR", "1")]));
-    assert!(!is_coloured(&["get", "k", "--json"], &[]), "programs read it");
+    assert!(has_color(&["get", "k"], &[]));
+    assert!(has_color(&["get", "k"], &[("NO_COLOR", "")]));
+    assert!(!has_color(&["get", "k"], &[("NO_COLOR", "1")]));
+    assert!(!has_color(&["scan"], &[("NO_COLOR", "1")]));
+    assert!(!has_color(&["get", "k", "--color", "never"], &[]));
+    assert!(has_color(&["get", "k", "--color", "always"], &[("NO_COLOR", "1")]));
+    assert!(!has_color(&["get", "k", "--json"], &[]), "JSON has no color");
 }
 
 #[test]
-fn keys_and_values_give_no_orders() {
+fn control_characters_in_keys_and_values_are_escaped() {
     let server = Server::start(&[]);
     let evil = "\x1b]0;title\x07\x1b[2J\u{9b}31m\u{202e}";
-    server.said(&["set", evil, evil]);
-    server.said(&["push", "list", evil]);
+    server.run_ok(&["set", evil, evil]);
+    server.run_ok(&["push", "list", evil]);
     let commands: [&[&str]; 13] = [
         &["keys"],
         &["scan"],
@@ -118,14 +117,14 @@ fn keys_and_values_give_no_orders() {
 }
 
 #[test]
-fn a_clear_asks_whoever_is_there() {
+fn clear_asks_for_confirmation_on_a_terminal() {
     let server = Server::start(&[]);
-    server.said(&["set", "k", "v"]);
-    // A terminal whose keyboard has nothing more to say.
+    server.run_ok(&["set", "k", "v"]);
+    // A terminal at the end of its input.
     let (code, text) = shown(&server, &["clear"], &[]);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("Remove every key of the store? [y/N]"), "{text}");
-    assert_eq!(server.said(&["get", "k"]), "v\n");
+    assert!(text.contains("Remove all keys of the store? [y/N]"), "{text}");
+    assert_eq!(server.run_ok(&["get", "k"]), "v\n");
     let (code, text) = shown(&server, &["clear", "--yes"], &[]);
     assert_eq!((code, text.as_str()), (0, "removed 1 keys\n"));
 }

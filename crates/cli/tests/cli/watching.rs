@@ -1,4 +1,4 @@
-//! `watch`: what it prints, how it ends, and what becomes of it when the server is killed.
+//! `watch`: its output, its end, and its behavior when the server is killed.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::command::piped;
-use crate::server::{PATIENCE, Server, fresh, lines};
+use crate::server::{Server, TIMEOUT, fresh, lines};
 
-/// A watch that goes on until it is told to end.
+/// A running `watch`.
 struct Watch {
     child: Child,
     out: Receiver<String>,
@@ -22,45 +22,49 @@ struct Watch {
 impl Watch {
     fn start(server: &Server, args: &[&str]) -> Self {
         let mut command = server.command(&[&["watch"], args].concat());
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
-        let out = lines(child.stdout.take().expect("a pipe"));
-        let err = lines(child.stderr.take().expect("a pipe"));
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program runs");
+        let out = lines(child.stdout.take().expect("stdio is piped"));
+        let err = lines(child.stderr.take().expect("stdio is piped"));
         Self { child, out, err }
     }
 
     fn line(&self) -> String {
-        self.out.recv_timeout(PATIENCE).expect("a line")
+        self.out.recv_timeout(TIMEOUT).expect("a line")
     }
 
     fn json(&self) -> Value {
-        serde_json::from_str(&self.line()).expect("JSON")
+        serde_json::from_str(&self.line()).expect("valid JSON")
     }
 
-    /// Send it a signal, and say how it ended, and the rest of what it had to say.
+    /// Send a signal, and return the exit code and the remaining output and errors.
     fn end(mut self, signal: &str) -> (i32, Vec<String>, Vec<String>) {
         let pid = self.child.id().to_string();
         let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {pid}")]).status();
-        assert!(sent.expect("a shell").success());
-        let code = self.child.wait().expect("it ends").code().expect("by itself");
+        assert!(sent.expect("sh runs").success());
+        let code =
+            self.child.wait().expect("the process ends").code().expect("not ended by a signal");
         (code, self.out.iter().collect(), self.err.iter().collect())
     }
 }
 
 #[test]
-fn a_change_is_a_line() {
+fn change_is_printed_as_a_line() {
     let server = Server::start(&[]);
-    server.said(&["set", "k", "v"]);
+    server.run_ok(&["set", "k", "v"]);
     let watch = Watch::start(&server, &["--from", "snapshot"]);
     assert_eq!(watch.line(), "1\tentry\tk\tv");
     assert_eq!(watch.line(), "1\tsnapshot_end\t\t");
-    server.said(&["update", "k", "w"]);
-    server.said(&["push", "l", "x"]);
-    server.said(&["push", "l", "y", "z"]);
-    server.said(&["pop", "l"]);
-    server.said(&["expire", "k", "1h"]);
-    server.said(&["remove", "k"]);
-    server.said(&["clear", "--yes"]);
+    server.run_ok(&["update", "k", "w"]);
+    server.run_ok(&["push", "l", "x"]);
+    server.run_ok(&["push", "l", "y", "z"]);
+    server.run_ok(&["pop", "l"]);
+    server.run_ok(&["expire", "k", "1h"]);
+    server.run_ok(&["remove", "k"]);
+    server.run_ok(&["clear", "--yes"]);
     for line in [
         "2\tupdated\tk\tw",
         "3\tset\tl\t[\"x\"]",
@@ -78,16 +82,16 @@ fn a_change_is_a_line() {
 }
 
 #[test]
-fn a_key_or_a_prefix() {
+fn watch_filters_by_key_or_prefix() {
     let server = Server::start(&[]);
     for key in ["a/1", "b/1", "a/2", "a/1"] {
-        server.said(&["set", key, "v"]);
+        server.run_ok(&["set", key, "v"]);
     }
     let revisions = |args: &[&str]| -> Vec<String> {
         let args = [&["watch", "--from", "0", "--until-revision", "4"], args].concat();
-        let ended = server.run(&args);
-        assert_eq!(ended.code, 0, "{}", ended.err);
-        ended.out.lines().filter_map(|line| line.split('\t').next().map(str::to_owned)).collect()
+        let result = server.run(&args);
+        assert_eq!(result.code, 0, "{}", result.err);
+        result.out.lines().filter_map(|line| line.split('\t').next().map(str::to_owned)).collect()
     };
     assert_eq!(revisions(&[]), ["1", "2", "3", "4"]);
     assert_eq!(revisions(&["a/1"]), ["1", "4"]);
@@ -95,40 +99,40 @@ fn a_key_or_a_prefix() {
 }
 
 #[test]
-fn a_watch_goes_on_where_another_has_ended() {
+fn watch_resumes_from_a_token() {
     let server = Server::start(&[]);
     for value in ["1", "2", "3"] {
-        server.said(&["set", "k", value]);
+        server.run_ok(&["set", "k", value]);
     }
     let first = server.run(&["watch", "--from", "0", "-n", "2"]);
     assert_eq!((first.code, first.out.lines().count()), (0, 2));
     let token = first.err.trim().rsplit(' ').next().expect("a token").to_owned();
-    assert!(first.err.starts_with("to go on from here: --from "), "{}", first.err);
+    assert!(first.err.starts_with("to resume: --from "), "{}", first.err);
     let second = server.run(&["watch", "--from", &token, "--until-revision", "3", "--json"]);
     assert_eq!(second.out.lines().count(), 1);
-    let event: Value = serde_json::from_str(&second.out).expect("JSON");
+    let event: Value = serde_json::from_str(&second.out).expect("valid JSON");
     assert_eq!((&event["event"], &event["value"]), (&"change".into(), &"3".into()));
-    let there = event["resume"].as_str().expect("a token");
-    // It is there already.
-    let third = server.run(&["watch", "--from", there, "--until-revision", "3"]);
+    let token = event["resume"].as_str().expect("a token");
+    // The revision was already reached.
+    let third = server.run(&["watch", "--from", token, "--until-revision", "3"]);
     assert_eq!((third.code, third.out.as_str()), (0, ""));
 }
 
 #[test]
-fn an_expiry_is_seen() {
+fn expiry_is_printed() {
     let server = Server::start(&[]);
     let watch = Watch::start(&server, &["--from", "0"]);
-    server.said(&["set", "k", "v", "--ttl", "50ms"]);
+    server.run_ok(&["set", "k", "v", "--ttl", "50ms"]);
     assert_eq!(watch.line(), "1\tset\tk\tv");
     assert_eq!(watch.line(), "2\texpired\tk\t");
     assert_eq!(watch.end("INT").0, 130);
 }
 
-/// Somebody writes all the time, and the server is killed in the middle, twice.
+/// The server is killed twice during continuous writes.
 #[test]
-fn a_server_that_is_killed_costs_no_change_and_repeats_none() {
-    let folder = format!("file:{}", fresh("watch-killed").display());
-    let mut server = Server::start(&["--journal", &folder]);
+fn watch_of_a_killed_server_has_no_gap_and_no_duplicate() {
+    let directory = format!("file:{}", fresh("watch-killed").display());
+    let mut server = Server::start(&["--journal", &directory]);
     let watch = Watch::start(&server, &["--json", "--from", "snapshot"]);
     assert_eq!(watch.json()["event"], "snapshot_end");
 
@@ -139,11 +143,11 @@ fn a_server_that_is_killed_costs_no_change_and_repeats_none() {
             let mut acknowledged = Vec::new();
             while !stop.load(Ordering::Relaxed) {
                 let args = ["set", "k", "v", "--timeout", "2s", "--url", &url];
-                let ended = crate::command::run(&mut crate::command::mainspring(&args));
-                match ended.code {
-                    0 => acknowledged.push(ended.out.trim().parse::<u64>().expect("a revision")),
+                let result = crate::command::run(&mut crate::command::mainspring(&args));
+                match result.code {
+                    0 => acknowledged.push(result.out.trim().parse::<u64>().expect("a revision")),
                     8 | 9 => {}
-                    code => panic!("{code}: {}", ended.err),
+                    code => panic!("{code}: {}", result.err),
                 }
             }
             acknowledged
@@ -154,82 +158,82 @@ fn a_server_that_is_killed_costs_no_change_and_repeats_none() {
                 let event = watch.json();
                 assert_eq!(event["event"], "change", "{event}");
                 seen += 1;
-                assert_eq!(event["revision"], seen, "no gap, and nothing twice");
+                assert_eq!(event["revision"], seen, "no gap and no duplicate");
             }
         };
         for _ in 0..2 {
             expect(10);
             let port = server.port();
             server.kill();
-            server = Server::start_at(port, &["--journal", &folder]);
+            server = Server::start_at(port, &["--journal", &directory]);
         }
         expect(10);
         stop.store(true, Ordering::Relaxed);
-        let acknowledged = writer.join().expect("it writes");
-        let last = *acknowledged.last().expect("some were");
+        let acknowledged = writer.join().expect("the writer does not panic");
+        let last = *acknowledged.last().expect("at least one write was acknowledged");
         expect(last - 30);
         (acknowledged, last, server)
     });
     assert!(acknowledged.len() > 10, "{acknowledged:?}");
 
     let (code, rest, err) = watch.end("INT");
-    // What was written without an answer may follow.
+    // A write without an acknowledgement may follow.
     assert!(rest.len() <= 1, "{rest:?}");
     assert_eq!(code, 130);
-    let lost = err.iter().filter(|line| line.starts_with("lost the server at ")).count();
-    let found = err.iter().filter(|line| line.starts_with("found the server at ")).count();
-    assert!((2..).contains(&lost) && lost == found, "{err:?}");
+    let lost = err.iter().filter(|line| line.starts_with("lost the connection to ")).count();
+    let restored = err.iter().filter(|line| line.starts_with("reconnected to ")).count();
+    assert!((2..).contains(&lost) && lost == restored, "{err:?}");
     let end = err.last().expect("a line");
-    assert!(end.starts_with("to go on from here: --from "), "{err:?}");
+    assert!(end.starts_with("to resume: --from "), "{err:?}");
     let revision: u64 = end.rsplit('-').next().and_then(|text| text.parse().ok()).expect("a token");
-    // The signal may come between the last line and the note of it.
+    // The signal may arrive between printing a line and updating the token.
     assert!(revision + 1 >= last, "{end}");
 }
 
-/// Its reader takes nothing, as one that was stopped.
+/// The reader of the pipe is blocked.
 #[test]
-fn a_watch_ends_also_when_nobody_reads_it() {
+fn watch_with_a_blocked_reader_ends_on_a_signal() {
     let server = Server::start(&[]);
-    server.said(&["set", "k", "v"]);
+    server.run_ok(&["set", "k", "v"]);
     let mut child = piped(&mut server.command(&["watch", "--from", "0"]));
-    let mut out = child.stdout.take().expect("a pipe");
+    let mut out = child.stdout.take().expect("stdio is piped");
     let mut line = [0; 8];
     out.read_exact(&mut line).expect("a line");
     assert_eq!(&line, b"1\tset\tk\t");
-    // More than there is room for in a pipe.
-    server.said(&["set", "k", &"v".repeat(100_000)]);
+    // More than the capacity of a pipe.
+    server.run_ok(&["set", "k", &"v".repeat(100_000)]);
     let mut rest = [0; 4];
-    out.read_exact(&mut rest).expect("it is written");
+    out.read_exact(&mut rest).expect("the file is writable");
     assert_eq!(&rest, b"v\n2\t");
     let sent = Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status();
-    assert!(sent.expect("a shell").success());
+    assert!(sent.expect("sh runs").success());
     let begin = Instant::now();
     let status = loop {
-        if let Some(status) = child.try_wait().expect("it is there") {
+        if let Some(status) = child.try_wait().expect("it exists and this user owns it") {
             break status;
         }
-        if begin.elapsed() > PATIENCE {
-            child.kill().expect("it is there");
+        if begin.elapsed() > TIMEOUT {
+            child.kill().expect("it exists and this user owns it");
         }
         thread::sleep(Duration::from_millis(10));
     };
     assert_eq!(status.code(), Some(143));
     let mut err = String::new();
-    child.stderr.take().expect("a pipe").read_to_string(&mut err).expect("text");
-    assert!(err.trim_end().ends_with("-1"), "from where not all was printed: {err}");
+    child.stderr.take().expect("stdio is piped").read_to_string(&mut err).expect("UTF-8");
+    assert!(err.trim_end().ends_with("-1"), "the token before the partly printed change: {err}");
 }
 
-/// Without a journal it is another store, and nobody can say what came in between.
+/// Without a journal, the restarted server has another store.
 #[test]
-fn a_server_that_has_forgotten_ends_the_watch() {
+fn watch_ends_when_the_server_has_another_store() {
     let server = Server::start(&[]);
-    server.said(&["set", "k", "v"]);
+    server.run_ok(&["set", "k", "v"]);
     let mut watch = Watch::start(&server, &["--from", "0"]);
     watch.line();
     let port = server.port();
     server.kill();
     let _server = Server::start_at(port, &[]);
-    assert_eq!(watch.child.wait().expect("it ends").code(), Some(7));
+    assert_eq!(watch.child.wait().expect("the process ends").code(), Some(7));
     let err: Vec<String> = watch.err.iter().collect();
-    assert!(err.iter().any(|line| line.contains("Start over with --from snapshot")), "{err:?}");
+    assert!(err.iter().any(|line| line.contains("start again with --from snapshot")), "{err:?}");
 }

@@ -1,4 +1,4 @@
-//! Backup and restore, with the real program: a server with accounts that is written to meanwhile.
+//! Backup and restore with the real program, of a server with accounts under concurrent writes.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,38 +15,40 @@ use mainspring_http::client::Accounts;
 use serde_json::{Value, json};
 
 use super::accounts::ADMIN;
-use super::process::{Server, ask, fresh, mainspring, run};
+use super::process::{Server, fresh, mainspring, request, run};
 
 const WRITERS: usize = 8;
 
 type Copy = HashMap<Key, Entry<Json>>;
 
-/// A token of the administrator, in a file.
+/// Create a token of the administrator in a file.
 async fn token(server: &Server, name: &str) -> std::path::PathBuf {
     let url = format!("http://{}", server.api);
-    let accounts = Accounts::connect(&url).expect("a URL");
-    let login = accounts.login("ada", "wheels within wheels").await.expect("ada");
+    let accounts = Accounts::connect(&url).expect("valid URL");
+    let login = accounts.login("ada", "wheels within wheels").await.expect("correct password");
     let client = Client::<Json>::builder(&url).login(login).connect();
-    let accounts = client.expect("a URL").accounts();
-    let token = accounts.add_token("ada", "nightly", None, None).await.expect("an admin");
+    let accounts = client.expect("valid URL").accounts();
+    let token =
+        accounts.add_token("ada", "nightly", None, None).await.expect("ada is an administrator");
     let path = fresh(name);
-    fs::write(&path, token.token.expose()).expect("it can be written");
-    fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("it is ours");
+    fs::write(&path, token.token.expose()).expect("the file is writable");
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o600))
+        .expect("it exists and this user owns it");
     path
 }
 
 fn client(server: &Server, token: &Path) -> Client<Json> {
-    let token = fs::read_to_string(token).expect("text");
+    let token = fs::read_to_string(token).expect("UTF-8");
     let client = Client::<Json>::builder(&format!("http://{}", server.api)).token(token.as_str());
-    client.max_event_bytes(16 << 20).max_answer_bytes(16 << 20).connect().expect("a URL")
+    client.max_event_bytes(16 << 20).max_answer_bytes(16 << 20).connect().expect("valid URL")
 }
 
 fn element(text: &str) -> Json {
     Json::from(text)
 }
 
-/// Every kind of write, over and over, until it is told to stop.
-async fn keep_writing(store: Client<Json>, writer: usize, stop: Arc<AtomicBool>) {
+/// Apply all kinds of writes until `stop`.
+async fn write_until(store: Client<Json>, writer: usize, stop: Arc<AtomicBool>) {
     let hour = Duration::from_secs(3_600);
     let mut n = 0_usize;
     while !stop.load(Ordering::Relaxed) {
@@ -75,10 +77,10 @@ async fn keep_writing(store: Client<Json>, writer: usize, stop: Arc<AtomicBool>)
     }
 }
 
-/// The store at this revision, by what a subscription tells.
-async fn replayed(mut copy: Copy, events: &mut Subscription<Json>, revision: u64) -> Copy {
+/// Apply events to the copy up to a revision.
+async fn replay_to(mut copy: Copy, events: &mut Subscription<Json>, revision: u64) -> Copy {
     loop {
-        let event = events.recv().await.expect("it goes on");
+        let event = events.recv().await.expect("the subscription is open");
         let at = event.revision();
         event.apply_to(&mut copy);
         if at == Some(revision) {
@@ -88,22 +90,22 @@ async fn replayed(mut copy: Copy, events: &mut Subscription<Json>, revision: u64
     }
 }
 
-/// The store, the revision at which it is that, and what follows.
+/// Copy the store, and return its revision and the subscription.
 async fn snapshot(store: &Client<Json>) -> (Copy, u64, Subscription<Json>) {
-    let mut events = store.subscribe().from_snapshot().await.expect("it begins");
+    let mut events = store.subscribe().from_snapshot().await.expect("the subscription starts");
     let mut copy = Copy::default();
     loop {
-        match events.recv().await.expect("it is complete") {
+        match events.recv().await.expect("the snapshot is complete") {
             Event::SnapshotEnd { revision } => return (copy, revision, events),
             event => event.apply_to(&mut copy),
         }
     }
 }
 
-/// Run the program beside the tasks of the test.
+/// Run the program without blocking the tasks of the test.
 async fn program(args: Vec<String>) -> (i32, String) {
     let run = move || run(&args.iter().map(String::as_str).collect::<Vec<_>>());
-    tokio::task::spawn_blocking(run).await.expect("it runs")
+    tokio::task::spawn_blocking(run).await.expect("the program runs")
 }
 
 fn texts<const N: usize>(args: [&str; N]) -> Vec<String> {
@@ -111,7 +113,7 @@ fn texts<const N: usize>(args: [&str; N]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn restored_backup_is_the_store_at_the_revision_that_it_names() {
+async fn restored_backup_equals_the_store_at_its_revision() {
     let (data, into) = (fresh("backup-data"), fresh("backup-into"));
     let journal = format!("--journal=file:{}", data.display());
     let audit = fresh("backup-audit.jsonl");
@@ -122,146 +124,159 @@ async fn restored_backup_is_the_store_at_the_revision_that_it_names() {
     let store = client(&server, &token);
     let accounts = store.accounts();
     let reads = mainspring_http::auth::Access::new(mainspring_http::auth::Role::Reader);
-    accounts.register("bob", "springs and wheels", reads).await.expect("an admin");
+    accounts.register("bob", "springs and wheels", reads).await.expect("ada is an administrator");
 
     let large = vec![element(&"x".repeat(1_000)); 900];
-    store.set("large", large.clone()).await.expect("it is set");
+    store.set("large", large.clone()).await.expect("the set succeeds");
     let more = vec![element(&"y".repeat(1_000)); 1_100];
-    for pushed in store.push_many("large", more).await.expect("it answers") {
-        pushed.expect("a list may grow beyond what one request holds");
+    for pushed in store.push_many("large", more).await.expect("the server responds") {
+        pushed.expect("a list can exceed the request limit");
     }
     let still = (0..2_000).map(|n| (format!("still/{n}"), element("v")));
-    for set in store.set_many(still).await.expect("it answers") {
-        set.expect("it is set");
+    for set in store.set_many(still).await.expect("the server responds") {
+        set.expect("the set succeeds");
     }
-    let (begun, _, mut events) = snapshot(&store).await;
+    let (copy, _, mut events) = snapshot(&store).await;
     let stop = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..WRITERS)
-        .map(|n| tokio::spawn(keep_writing(store.clone(), n, Arc::clone(&stop))))
+        .map(|n| tokio::spawn(write_until(store.clone(), n, Arc::clone(&stop))))
         .collect();
 
     let login = json!({"name": "bob", "password": "springs and wheels"}).to_string();
-    let [unused, refreshed] = [(); 2].map(|()| server.ask("POST", "/auth/login", &login).json());
+    let [unused, refreshed] =
+        [(); 2].map(|()| server.request("POST", "/auth/login", &login).json());
     let file = fresh("backup.file");
     let (url, path) = (format!("--url=http://{}", server.api), file.display().to_string());
     let secret = format!("--token-file={}", token.display());
-    let (code, said) = program(texts(["backup", "--json", &url, &secret, &path])).await;
-    assert_eq!(code, 0, "{said}");
-    let report: Value = serde_json::from_str(&said).expect("JSON");
+    let (code, output) = program(texts(["backup", "--json", &url, &secret, &path])).await;
+    assert_eq!(code, 0, "{output}");
+    let report: Value = serde_json::from_str(&output).expect("valid JSON");
     let revision = report["data"]["revision"].as_u64().expect("a number");
-    let wanted = replayed(begun, &mut events, revision).await;
+    let expected = replay_to(copy, &mut events, revision).await;
     stop.store(true, Ordering::Relaxed);
     for writer in writers {
-        writer.await.expect("every write is taken");
+        writer.await.expect("all writes succeed");
     }
-    assert!(store.stats().await.expect("it answers").revision > revision, "nothing was written");
-    assert_eq!(report["data"]["entries"], wanted.len());
-    assert_eq!(report["data"]["store"], store.id().await.expect("it answers").to_string());
+    assert!(
+        store.stats().await.expect("the server responds").revision > revision,
+        "no write after the backup"
+    );
+    assert_eq!(report["data"]["entries"], expected.len());
+    assert_eq!(report["data"]["store"], store.id().await.expect("the server responds").to_string());
     assert_eq!(report["accounts"]["entries"], 2);
-    assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(&file).expect("it exists and this user owns it").permissions().mode() & 0o777,
+        0o600
+    );
     assert!(!Path::new(&format!("{path}.part")).exists());
-    let text = fs::read_to_string(&file).expect("text");
-    let keys = fs::read_to_string(data.join("accounts/signing-keys.json")).expect("text");
-    let keys: Value = serde_json::from_str(&keys).expect("JSON");
+    let text = fs::read_to_string(&file).expect("UTF-8");
+    let keys = fs::read_to_string(data.join("accounts/signing-keys.json")).expect("UTF-8");
+    let keys: Value = serde_json::from_str(&keys).expect("valid JSON");
     let secrets = [
         "wheels within wheels",
         "springs and wheels",
-        &fs::read_to_string(&token).expect("text"),
+        &fs::read_to_string(&token).expect("UTF-8"),
         keys["keys"][0]["d"].as_str().expect("a key"),
         keys["keys"][0]["kid"].as_str().expect("an id"),
     ];
     for secret in secrets {
-        assert!(!text.contains(secret), "a secret is in the backup");
+        assert!(!text.contains(secret), "the backup contains a secret");
     }
-    let audited = fs::read_to_string(&audit).expect("text");
-    let lines = audited.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-    let one = lines.into_iter().find(|line| line["what"] == "backup").expect("it is audited");
+    let audited = fs::read_to_string(&audit).expect("UTF-8");
+    let lines =
+        audited.lines().map(|line| serde_json::from_str::<Value>(line).expect("valid JSON"));
+    let one = lines.into_iter().find(|line| line["what"] == "backup").expect("an audit event");
     assert_eq!((&one["account"], &one["revision"]), (&json!("ada"), &json!(revision)));
-    // An access token of before: the keys that sign them are not part of a backup.
+    // An access token from before the restore is invalid afterwards: signing keys are not in the backup.
     let refresh = |tokens: &Value| json!({"refresh_token": tokens["refresh_token"]}).to_string();
-    let refreshed = server.ask("POST", "/auth/refresh", &refresh(&refreshed)).json();
-    let before = server.ask("POST", "/auth/login", &login).json();
+    let refreshed = server.request("POST", "/auth/refresh", &refresh(&refreshed)).json();
+    let before = server.request("POST", "/auth/login", &login).json();
 
-    let (code, said) = program(texts(["journal", "check", &path])).await;
-    assert_eq!(code, 0, "{said}");
-    let well = format!("All is well: {} entries at revision {revision}, 2 accounts", wanted.len());
-    assert!(said.starts_with(&well), "{said}");
+    let (code, output) = program(texts(["journal", "check", &path])).await;
+    assert_eq!(code, 0, "{output}");
+    let summary =
+        format!("All is well: {} entries at revision {revision}, 2 accounts", expected.len());
+    assert!(output.starts_with(&summary), "{output}");
     let directory = into.display().to_string();
-    let (code, said) =
+    let (code, output) =
         program(texts(["journal", "restore", &path, "--into", &directory, "--json"])).await;
-    assert_eq!(code, 0, "{said}");
-    let restored: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(code, 0, "{output}");
+    let restored: Value = serde_json::from_str(&output).expect("valid JSON");
     assert_ne!(restored["data"]["store"], report["data"]["store"]);
 
-    // The accounts are those of the backup, so no administrator is named.
+    // The backup contains the accounts, so no administrator is configured.
     let journal = format!("--journal=file:{directory}");
     let server = Server::start("backup-restored", &["--auth-enabled", &journal]);
     let store = client(&server, &token);
     assert_eq!(
-        store.id().await.expect("the API token is kept").to_string(),
+        store.id().await.expect("the API token is valid").to_string(),
         restored["data"]["store"]
     );
     let (mut found, now, _) = snapshot(&store).await;
-    // Keys whose deadline has passed since then may have expired; nothing else has changed.
-    let mut wanted = wanted;
+    // Keys with a short time to live may have expired; nothing else has changed.
+    let mut expected = expected;
     let short = |entry: &Entry<Json>| entry.item() == Some(&element("short"));
-    wanted.retain(|_, entry| !short(entry));
+    expected.retain(|_, entry| !short(entry));
     found.retain(|_, entry| !short(entry));
-    assert_eq!(found.len(), wanted.len());
-    for (key, entry) in &wanted {
+    assert_eq!(found.len(), expected.len());
+    for (key, entry) in &expected {
         assert_eq!(found.get(key), Some(entry), "{}", key.as_str());
     }
     assert_eq!(found["large"].list().map(<[_]>::len), Some(2_000));
     assert!(now >= revision);
-    assert!(store.set("on", element("x")).await.expect("it is set") > revision);
-    assert_eq!(server.ask("POST", "/auth/login", &login).status, 200, "the password is kept");
-    // A login goes on if it is as it was at the backup.
-    assert_eq!(server.ask("POST", "/auth/refresh", &refresh(&unused)).status, 200);
-    assert_eq!(server.ask("POST", "/auth/refresh", &refresh(&refreshed)).status, 401);
+    assert!(store.set("on", element("x")).await.expect("the set succeeds") > revision);
+    assert_eq!(
+        server.request("POST", "/auth/login", &login).status,
+        200,
+        "the password is unchanged"
+    );
+    // A login is valid if its tokens were not refreshed after the backup.
+    assert_eq!(server.request("POST", "/auth/refresh", &refresh(&unused)).status, 200);
+    assert_eq!(server.request("POST", "/auth/refresh", &refresh(&refreshed)).status, 401);
     let access = before["access_token"].as_str().expect("a text");
     let bearer = format!("authorization: Bearer {access}\r\n");
-    assert_eq!(ask(&server.api, "GET", "/auth/me", &bearer, "").status, 401);
+    assert_eq!(request(&server.api, "GET", "/auth/me", &bearer, "").status, 401);
 }
 
 #[test]
-fn failed_backup_leaves_the_file_before_it() {
+fn failed_backup_keeps_the_existing_file() {
     let path = fresh("backup-kept.file");
-    fs::write(&path, "the one before").expect("it can be written");
+    fs::write(&path, "previous backup").expect("the file is writable");
     let server = Server::start("backup-kept", &ADMIN);
     let url = format!("--url=http://{}", server.api);
     let path = path.display().to_string();
     // Not an administrator.
-    let (code, said) = run(&["backup", &url, &path]);
-    assert_eq!(code, 10, "{said}");
-    let (code, said) = run(&["backup", "--url=http://127.0.0.1:1", &path]);
-    assert_eq!(code, 8, "{said}");
-    // Where there is no directory.
-    let (code, said) = run(&["backup", &url, "/nowhere/file"]);
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("cannot write /nowhere/file"), "{said}");
-    assert_eq!(fs::read_to_string(&path).expect("text"), "the one before");
+    let (code, output) = run(&["backup", &url, &path]);
+    assert_eq!(code, 10, "{output}");
+    let (code, output) = run(&["backup", "--url=http://127.0.0.1:1", &path]);
+    assert_eq!(code, 8, "{output}");
+    // The directory does not exist.
+    let (code, output) = run(&["backup", &url, "/nowhere/file"]);
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("cannot write /nowhere/file"), "{output}");
+    assert_eq!(fs::read_to_string(&path).expect("UTF-8"), "previous backup");
     assert!(!Path::new(&format!("{path}.part")).exists());
 }
 
 #[test]
 fn backup_without_accounts_can_go_to_standard_output() {
     let server = Server::start("backup-stdout", &[]);
-    assert_eq!(server.ask("PUT", "/api/v1/k", r#"{"value":1}"#).status, 200);
+    assert_eq!(server.request("PUT", "/api/v1/k", r#"{"value":1}"#).status, 200);
     let url = format!("--url=http://{}", server.api);
-    let output = mainspring(&["backup", &url, "-"]).output().expect("it runs");
+    let output = mainspring(&["backup", &url, "-"]).output().expect("the program runs");
     assert!(output.status.success(), "{output:?}");
-    let said = String::from_utf8(output.stderr).expect("text");
-    assert!(said.contains(&format!("{} bytes, not checked", output.stdout.len())), "{said}");
+    let errors = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(errors.contains(&format!("{} bytes, not verified", output.stdout.len())), "{errors}");
     let path = fresh("backup-stdout.file");
-    fs::write(&path, output.stdout).expect("it can be written");
+    fs::write(&path, output.stdout).expect("the file is writable");
     let path = path.display().to_string();
-    let (code, said) = run(&["journal", "check", &path]);
-    assert_eq!(code, 0, "{said}");
-    assert!(said.starts_with("All is well: 1 entries at revision 1, no accounts"), "{said}");
+    let (code, output) = run(&["journal", "check", &path]);
+    assert_eq!(code, 0, "{output}");
+    assert!(output.starts_with("All is well: 1 entries at revision 1, no accounts"), "{output}");
 
     let file = format!("{path}.whole");
-    let (code, said) = run(&["backup", &url, &file]);
-    assert_eq!((code, &*said), (0, &*format!("1 entries at revision 1, no accounts: {file}\n")));
+    let (code, output) = run(&["backup", &url, &file]);
+    assert_eq!((code, &*output), (0, &*format!("1 entries at revision 1, no accounts: {file}\n")));
 }
 
 #[test]
@@ -269,62 +284,64 @@ fn restore_takes_a_file_or_a_directory_with_a_target() {
     let server = Server::start("backup-usage", &[]);
     let (file, into) = (fresh("backup-usage.file"), fresh("backup-usage-into"));
     let (file, into) = (file.display().to_string(), into.display().to_string());
-    let (code, said) = run(&["backup", &format!("--url=http://{}", server.api), &file]);
-    assert_eq!(code, 0, "{said}");
-    let (code, said) = run(&["journal", "restore", &file, "--to", "1", "--into", &into]);
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains("is restored without --to"), "{said}");
-    let (code, said) = run(&["journal", "restore", &file, "--into", &into]);
-    assert_eq!(code, 0, "{said}");
-    let (code, said) = run(&["journal", "restore", &into, "--into", "other"]);
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains("is a directory: say with --to"), "{said}");
-    let (code, said) = run(&["journal", "restore", &file, "--into", &into, "--json"]);
-    assert_eq!(code, 0, "nothing ever happened in it: {said}");
-    fs::write(&file, "no backup").expect("it can be written");
+    let (code, output) = run(&["backup", &format!("--url=http://{}", server.api), &file]);
+    assert_eq!(code, 0, "{output}");
+    let (code, output) = run(&["journal", "restore", &file, "--to", "1", "--into", &into]);
+    assert_eq!(code, 2, "{output}");
+    assert!(output.contains("is restored without --to"), "{output}");
+    let (code, output) = run(&["journal", "restore", &file, "--into", &into]);
+    assert_eq!(code, 0, "{output}");
+    let (code, output) = run(&["journal", "restore", &into, "--into", "other"]);
+    assert_eq!(code, 2, "{output}");
+    assert!(output.contains("is a directory: say with --to"), "{output}");
+    let (code, output) = run(&["journal", "restore", &file, "--into", &into, "--json"]);
+    assert_eq!(code, 0, "an empty backup can be restored again: {output}");
+    fs::write(&file, "no backup").expect("the file is writable");
     for command in [&["check"][..], &["restore", "--into", &into]] {
-        let (code, said) = run(&[&["journal"], command, &[&file]].concat());
-        assert_eq!(code, 1, "{said}");
-        assert!(said.contains("the backup is incomplete or damaged"), "{said}");
+        let (code, output) = run(&[&["journal"], command, &[&file]].concat());
+        assert_eq!(code, 1, "{output}");
+        assert!(output.contains("the backup is incomplete or damaged"), "{output}");
     }
 }
 
 #[test]
-fn restore_that_is_killed_leaves_a_directory_that_does_not_start() {
+fn killed_restore_leaves_a_directory_that_does_not_start() {
     let server = Server::start("backup-killed", &ADMIN);
     let body = json!({"name": "ada", "password": "wheels within wheels"}).to_string();
-    let tokens = server.ask("POST", "/auth/login", &body).json();
-    let by =
+    let tokens = server.request("POST", "/auth/login", &body).json();
+    let authorization =
         format!("authorization: Bearer {}\r\n", tokens["access_token"].as_str().expect("a text"));
     let value = json!({"value": "x".repeat(500_000)}).to_string();
-    assert_eq!(ask(&server.api, "PUT", "/api/v1/k", &by, &value).status, 200);
+    assert_eq!(request(&server.api, "PUT", "/api/v1/k", &authorization, &value).status, 200);
     let token = fresh("backup-killed.token");
-    fs::write(&token, tokens["access_token"].as_str().expect("a text")).expect("it can be written");
-    fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).expect("it is ours");
+    fs::write(&token, tokens["access_token"].as_str().expect("a text"))
+        .expect("the file is writable");
+    fs::set_permissions(&token, PermissionsExt::from_mode(0o600))
+        .expect("it exists and this user owns it");
     let file = fresh("backup-killed.file").display().to_string();
     let (url, secret) =
         (format!("--url=http://{}", server.api), format!("--token-file={}", token.display()));
-    let (code, said) = run(&["backup", &url, &secret, &file]);
-    assert_eq!(code, 0, "{said}");
+    let (code, output) = run(&["backup", &url, &secret, &file]);
+    assert_eq!(code, 0, "{output}");
 
-    // A limit of the size of files ends the process in the middle of the data.
+    // The file size limit ends the process in the middle of the data.
     let into = fresh("backup-killed-into").display().to_string();
     let script = "ulimit -f 200 && exec \"$0\" journal restore \"$1\" --into \"$2\"";
     let mut shell = std::process::Command::new("/bin/sh");
     shell.args(["-c", script, env!("CARGO_BIN_EXE_mainspring"), &file, &into]);
-    let killed = shell.output().expect("it runs");
+    let killed = shell.output().expect("the program runs");
     assert!(!killed.status.success(), "{killed:?}");
     assert!(!Path::new(&into).join("MANIFEST").exists());
     let journal = format!("--journal=file:{into}");
-    let (code, said) = run(&["serve", "--port=0", "--health-port=0", &journal]);
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("MANIFEST is missing"), "{said}");
-    let (code, said) = run(&["journal", "restore", &file, "--into", &into]);
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("delete the folder and run the command again"), "{said}");
-    fs::remove_dir_all(&into).expect("it is there");
-    let (code, said) = run(&["journal", "restore", &file, "--into", &into]);
-    assert_eq!(code, 0, "{said}");
-    assert!(said.contains("1 entries at revision 1, as the new store "), "{said}");
-    assert!(said.contains("1 accounts at revision 2, as the new store "), "{said}");
+    let (code, output) = run(&["serve", "--port=0", "--health-port=0", &journal]);
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("MANIFEST is missing"), "{output}");
+    let (code, output) = run(&["journal", "restore", &file, "--into", &into]);
+    assert_eq!(code, 1, "{output}");
+    assert!(output.contains("delete the folder and run the command again"), "{output}");
+    fs::remove_dir_all(&into).expect("it exists and this user owns it");
+    let (code, output) = run(&["journal", "restore", &file, "--into", &into]);
+    assert_eq!(code, 0, "{output}");
+    assert!(output.contains("1 entries at revision 1, as the new store "), "{output}");
+    assert!(output.contains("1 accounts at revision 2, as the new store "), "{output}");
 }

@@ -1,5 +1,5 @@
-//! `docs/operations.md`: its table of settings is that of the program, every metric in it is shown, and every command
-//! in a `console` block does what it says, with a server running; so do those of the README.
+//! `docs/operations.md` matches the program: its table of options, its metrics, and the output of the commands in its
+//! `console` blocks. The commands of the README work too.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,27 +8,30 @@ use std::process::Command;
 
 use mainspring_testing::certificates::Authority;
 
-use super::process::{Server, eventually, fresh, mainspring};
+use super::process::{Server, fresh, mainspring, wait_until};
 
 const PAGE: &str = include_str!("../../../../docs/operations.md");
 
 #[test]
-fn the_table_of_settings_is_that_of_the_program() {
-    let help = mainspring(&["serve", "--help"]).env("COLUMNS", "100000").output().expect("it runs");
-    let help = String::from_utf8(help.stdout).expect("text");
+fn documented_options_equal_those_of_the_program() {
+    let help = mainspring(&["serve", "--help"])
+        .env("COLUMNS", "100000")
+        .output()
+        .expect("the program runs");
+    let help = String::from_utf8(help.stdout).expect("UTF-8");
     let mut settings = BTreeSet::new();
     let mut lines = help.lines().peekable();
     while let Some(line) = lines.next() {
         let Some(flag) = line.trim().strip_prefix("--") else { continue };
         let name = flag.split([' ', '[', '<', '=']).next().expect("a name");
-        // The text is beside it or below.
+        // The help text is on the same line or on the lines below.
         let mut text = line.to_owned();
         while lines.peek().is_some_and(|next| {
             let next = next.trim();
             !next.is_empty() && !next.starts_with("--")
         }) {
             text.push(' ');
-            text += lines.next().expect("it was seen").trim();
+            text += lines.next().expect("peeked").trim();
         }
         let of = |what: &str| {
             let (_, rest) = text.split_once(what)?;
@@ -53,7 +56,7 @@ fn the_table_of_settings_is_that_of_the_program() {
     assert!(missing.is_empty() && invented.is_empty(), "{missing:?}\n{invented:?}");
 }
 
-/// Every word that looks like a metric.
+/// All words that have the form of a metric name.
 fn metrics_of(text: &str) -> BTreeSet<&str> {
     let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
     text.split(|c| !is_part(c))
@@ -62,34 +65,34 @@ fn metrics_of(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn every_metric_is_documented_and_every_documented_metric_is_shown() {
+fn documented_metrics_equal_the_exposed_ones() {
     let server = Server::start("documented-metrics", &[]);
-    server.ask("GET", "/api/v1/k", "");
+    server.request("GET", "/api/v1/k", "");
     let mut text = String::new();
-    // Some are there only where everything is encrypted.
+    // Some metrics exist only with TLS.
     let pair = Authority::new().sign();
     let (pem, key) = (fresh("documented-metrics.pem"), fresh("documented-metrics.key"));
-    fs::write(&pem, pair.certificate).expect("it is written");
-    fs::write(&key, pair.key).expect("it is written");
-    let secret = encrypted("documented-metrics-tls", &pem, &key);
-    eventually("the certificate is shown", || {
-        text = secret.check("/metrics").body;
+    fs::write(&pem, pair.certificate).expect("the file is writable");
+    fs::write(&key, pair.key).expect("the file is writable");
+    let tls_server = start_with_tls("documented-metrics-tls", &pem, &key);
+    wait_until("the certificate metric is exposed", || {
+        text = tls_server.check("/metrics").body;
         text.contains("mainspring_tls_")
     });
     text += &server.check("/metrics").body;
     let samples: String =
         text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
-    let shown = metrics_of(&samples);
+    let exposed = metrics_of(&samples);
     for name in metrics_of(PAGE) {
-        let is_shown = shown.iter().any(|sample| {
+        let is_exposed = exposed.iter().any(|sample| {
             sample
                 .strip_prefix(name)
                 .is_some_and(|rest| ["", "_sum", "_count", "_bucket"].contains(&rest))
         });
-        assert!(is_shown, "{name} is not shown");
+        assert!(is_exposed, "{name} is not exposed");
     }
     let documented = metrics_of(PAGE);
-    for sample in shown {
+    for sample in exposed {
         let base = ["_sum", "_count", "_bucket"].iter().find_map(|end| sample.strip_suffix(end));
         let is_documented =
             documented.contains(sample) || base.is_some_and(|b| documented.contains(b));
@@ -97,75 +100,76 @@ fn every_metric_is_documented_and_every_documented_metric_is_shown() {
     }
 }
 
-fn encrypted(name: &str, certificate: &Path, key: &Path) -> Server {
+fn start_with_tls(name: &str, certificate: &Path, key: &Path) -> Server {
     let flags = [("--tls-cert", certificate), ("--tls-key", key)];
     let [certificate, key] = flags.map(|(flag, path)| format!("{flag}={}", path.display()));
     Server::start(name, &[&certificate, &key])
 }
 
-/// Do what a page says, in its order, with a server running: a line that begins with `$` is a command, and those below
-/// it are in what it says. Answers how many commands there are.
-fn follow(page: &str, name: &str) -> usize {
-    let folder = fresh(name);
-    fs::create_dir_all(&folder).expect("it can be created");
-    let journal = folder.join("data");
+/// Run the commands of a page in order, with a server running. A line that begins with `$` is a command; its output must
+/// contain the lines below. Returns the number of commands.
+fn run_commands_of(page: &str, name: &str) -> usize {
+    let directory = fresh(name);
+    fs::create_dir_all(&directory).expect("the directory is writable");
+    let journal = directory.join("data");
     let server = Server::start(name, &[&format!("--journal=file:{}", journal.display())]);
-    assert_eq!(server.ask("PUT", "/api/v1/k", "{\"value\":1}").status, 200);
-    let program = Path::new(env!("CARGO_BIN_EXE_mainspring")).parent().expect("a folder");
+    assert_eq!(server.request("PUT", "/api/v1/k", "{\"value\":1}").status, 200);
+    let program = Path::new(env!("CARGO_BIN_EXE_mainspring")).parent().expect("a directory");
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
-    // Begun when its certificate is there.
-    let mut secret: Option<Server> = None;
-    let mut asking: Option<Server> = None;
+    // Started when the page has created the certificate.
+    let mut tls_server: Option<Server> = None;
+    let mut server_with_accounts: Option<Server> = None;
     let mut run = |command: &str| {
-        let mut here = command
+        let mut script = command
             .replace("127.0.0.1:8080", &server.api)
             .replace("127.0.0.1:8081", &server.health);
-        if here.contains("127.0.0.1:8443") {
-            let begin = || {
-                let (pem, key) = (folder.join("server.pem"), folder.join("server.key"));
-                encrypted("documented-tls", &pem, &key)
+        if script.contains("127.0.0.1:8443") {
+            let start = || {
+                let (pem, key) = (directory.join("server.pem"), directory.join("server.key"));
+                start_with_tls("documented-tls", &pem, &key)
             };
-            here = here.replace("127.0.0.1:8443", &secret.get_or_insert_with(begin).api);
+            script = script.replace("127.0.0.1:8443", &tls_server.get_or_insert_with(start).api);
         }
-        if here.contains("127.0.0.1:8082") {
-            let begin = || Server::start("documented-accounts", &super::accounts::ADMIN);
-            here = here.replace("127.0.0.1:8082", &asking.get_or_insert_with(begin).api);
+        if script.contains("127.0.0.1:8082") {
+            let start = || Server::start("documented-accounts", &super::accounts::ADMIN);
+            script = script
+                .replace("127.0.0.1:8082", &server_with_accounts.get_or_insert_with(start).api);
         }
         let shell = Command::new("sh")
-            .args(["-ec", &here])
-            .current_dir(&folder)
+            .args(["-ec", &script])
+            .current_dir(&directory)
             .env("PATH", &path)
-            .env("MAINSPRING_CREDENTIALS", folder.join("credentials.json"))
+            .env("MAINSPRING_CREDENTIALS", directory.join("credentials.json"))
             .env("MAINSPRING_URL", format!("http://{}", server.api))
             .output()
-            .expect("a shell runs");
-        let said = [shell.stdout, shell.stderr].concat();
-        (shell.status.code(), String::from_utf8(said).expect("text"))
+            .expect("sh runs");
+        let output = [shell.stdout, shell.stderr].concat();
+        (shell.status.code(), String::from_utf8(output).expect("UTF-8"))
     };
     let curl = run("curl --version");
-    assert_eq!(curl.0, Some(0), "curl is needed: apt-get install curl");
-    let (mut is_on, mut said, mut commands) = (false, String::new(), 0);
+    assert_eq!(curl.0, Some(0), "curl is missing: apt-get install curl");
+    let (mut is_console, mut output, mut commands) = (false, String::new(), 0);
     for line in page.lines() {
         match line {
-            "```console" => is_on = true,
-            "```" => is_on = false,
-            _ if !is_on => {}
+            "```console" => is_console = true,
+            "```" => is_console = false,
+            _ if !is_console => {}
             _ => match line.strip_prefix("$ ") {
-                // It runs already.
+                // Started above.
                 Some("mainspring serve --journal file:data &") => commands += 1,
                 Some(command) => {
                     let is_endless = command.starts_with("curl -N ") || command.contains(" watch ");
-                    let (here, code) = if is_endless {
+                    let (script, code) = if is_endless {
                         (format!("timeout 1 {command}"), Some(124))
                     } else {
                         (command.to_owned(), Some(0))
                     };
-                    let ended = run(&here);
-                    assert_eq!(ended.0, code, "{command}: {}", ended.1);
-                    said = ended.1;
+                    let result = run(&script);
+                    assert_eq!(result.0, code, "{command}: {}", result.1);
+                    output = result.1;
                     commands += 1;
                 }
-                None => assert!(said.contains(line), "no {line:?} in {said:?}"),
+                None => assert!(output.contains(line), "no {line:?} in {output:?}"),
             },
         }
     }
@@ -173,11 +177,11 @@ fn follow(page: &str, name: &str) -> usize {
 }
 
 #[test]
-fn the_commands_of_the_page_do_what_it_says() {
-    assert!(follow(PAGE, "documented") >= 8);
+fn commands_of_the_operations_page_work() {
+    assert!(run_commands_of(PAGE, "documented") >= 8);
 }
 
 #[test]
-fn the_commands_of_the_readme_do_what_it_says() {
-    assert!(follow(include_str!("../../../../README.md"), "readme") >= 7);
+fn commands_of_the_readme_work() {
+    assert!(run_commands_of(include_str!("../../../../README.md"), "readme") >= 7);
 }

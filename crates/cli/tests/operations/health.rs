@@ -1,4 +1,4 @@
-//! The health checks: what they say when all is well, in a recovery, and when the journal has failed.
+//! The health checks: of a healthy server, during recovery, and after a failure of the journal.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -6,16 +6,16 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::thread;
 
-use super::process::{Server, ask, eventually, fresh, mainspring, run};
+use super::process::{Server, fresh, mainspring, request, run, wait_until};
 
 #[test]
-fn a_server_that_is_well_says_so() {
+fn healthy_server_is_alive_and_ready() {
     let server = Server::start("health-well", &[]);
-    server.ask("PUT", "/api/v1/k", "{\"value\":1}");
+    server.request("PUT", "/api/v1/k", "{\"value\":1}");
     for (path, status) in [("/healthz", "alive"), ("/readyz", "ready"), ("/started", "started")] {
-        let answer = server.check(path);
-        assert_eq!((answer.status, answer.json()["status"].as_str()), (200, Some(status)));
-        assert_eq!(ask(&server.health, "HEAD", path, "", "").status, 200);
+        let response = server.check(path);
+        assert_eq!((response.status, response.json()["status"].as_str()), (200, Some(status)));
+        assert_eq!(request(&server.health, "HEAD", path, "", "").status, 200);
     }
     let details = server.check("/health");
     let json = details.json();
@@ -25,51 +25,54 @@ fn a_server_that_is_well_says_so() {
     assert!(json["uptime_seconds"].is_u64() && json["journal"]["bytes"].is_u64(), "{json}");
 
     assert_eq!(server.check("/api/v1/k").status, 404);
-    assert_eq!(ask(&server.health, "POST", "/readyz", "", "").status, 405);
-    assert_eq!(ask(&server.health, "GET", "/readyz", "", &"x".repeat(5_000)).status, 413);
+    assert_eq!(request(&server.health, "POST", "/readyz", "", "").status, 405);
+    assert_eq!(request(&server.health, "GET", "/readyz", "", &"x".repeat(5_000)).status, 413);
 
     let url = format!("http://{}", server.health);
     assert_eq!(run(&["ready", "--url", &url]), (0, "ready\n".into()));
-    let port = server.health.rsplit(':').next().expect("a port");
+    let port = server.health.rsplit(':').next().expect("a free port");
     for port in [port, &format!("\"{port}\"")] {
-        let asked = mainspring(&["ready"]).env("HEALTH_PORT", port).output().expect("it runs");
-        assert_eq!(asked.stdout, b"ready\n", "{asked:?}");
+        let result =
+            mainspring(&["ready"]).env("HEALTH_PORT", port).output().expect("the program runs");
+        assert_eq!(result.stdout, b"ready\n", "{result:?}");
     }
-    let (code, said) = run(&["ready", "--url", &format!("http://{}", server.api)]);
+    let (code, output) = run(&["ready", "--url", &format!("http://{}", server.api)]);
     assert_eq!(code, 1);
-    assert!(said.contains("not that of a health port"), "{said}");
+    assert!(output.contains("not from a health port"), "{output}");
     server.signal("TERM");
     assert_eq!(server.end().0, 0);
-    let (code, said) = run(&["ready", "--url", &url]);
+    let (code, output) = run(&["ready", "--url", &url]);
     assert_eq!(code, 1);
-    assert!(said.starts_with(&format!("not ready: no answer from {url}: ")), "{said}");
+    assert!(output.starts_with(&format!("not ready: no response from {url}: ")), "{output}");
 }
 
 #[test]
-fn who_says_too_much_is_no_health_port() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+fn long_response_is_not_from_a_health_port() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
         let _ = stream.read(&mut [0; 4096]);
-        // Until the other end has had enough.
+        // Until the client closes the connection.
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
         while stream.write_all(&[b' '; 4096]).is_ok() {}
     });
-    let (code, said) = run(&["ready", "--url", &url]);
+    let (code, output) = run(&["ready", "--url", &url]);
     assert_eq!(code, 1);
-    assert!(said.contains("has more than 65536 bytes"), "{said}");
+    assert!(output.contains("is longer than 65536 bytes"), "{output}");
 }
 
-/// The manifest is a pipe, so that a recovery lasts until the test opens the other end.
+/// The manifest is a pipe, so that recovery waits until the test opens the other end.
 #[test]
-fn a_recovery_is_not_ready_and_answers() {
-    let folder = fresh("health-recovery");
-    fs::create_dir_all(&folder).expect("it can be created");
-    let manifest = folder.join("MANIFEST");
+fn recovering_server_is_alive_and_not_ready() {
+    let directory = fresh("health-recovery");
+    fs::create_dir_all(&directory).expect("the directory is writable");
+    let manifest = directory.join("MANIFEST");
     assert!(Command::new("mkfifo").arg(&manifest).status().expect("mkfifo runs").success());
-    let server =
-        Server::begin("health-recovery", &[&format!("--journal=file:{}", folder.display())]);
+    let server = Server::start_unready(
+        "health-recovery",
+        &[&format!("--journal=file:{}", directory.display())],
+    );
     for _ in 0..2 {
         assert_eq!(server.readiness(), (503, "recovering".into()));
         assert_eq!(server.check("/readyz").json()["code"], "recovering");
@@ -78,43 +81,44 @@ fn a_recovery_is_not_ready_and_answers() {
         assert_eq!(server.check("/health").status, 503);
         assert!(server.check("/metrics").body.contains("\nmainspring_ready 0\n"));
     }
-    let (code, said) = run(&["ready", "--url", &format!("http://{}", server.health)]);
-    assert_eq!((code, said.starts_with("not ready: recovering: ")), (1, true), "{said}");
-    assert!(!server.log().contains("failed"), "that is no failure: {}", server.log());
+    let (code, output) = run(&["ready", "--url", &format!("http://{}", server.health)]);
+    assert_eq!((code, output.starts_with("not ready: recovering: ")), (1, true), "{output}");
+    assert!(!server.log().contains("failed"), "recovery is not a failure: {}", server.log());
 
     // An empty manifest is damaged.
-    drop(fs::File::options().write(true).open(&manifest).expect("somebody reads"));
+    drop(fs::File::options().write(true).open(&manifest).expect("the server reads the pipe"));
     let (code, log) = server.end();
     assert_eq!(code, 1, "{log}");
     assert!(log.contains("error: cannot start from the journal file:"), "{log}");
 }
 
-/// The folder is gone when the journal begins its next file.
+/// The directory is moved away before the journal creates its next file.
 #[test]
-fn a_failed_journal_is_not_ready_and_ends_with_a_failure() {
-    let (folder, away) = (fresh("health-failed"), fresh("health-failed-away"));
-    let server = Server::start("health-failed", &[&format!("--journal=file:{}", folder.display())]);
-    fs::rename(&folder, &away).expect("it is ours");
+fn server_with_a_failed_journal_is_not_ready_and_exits_with_a_failure() {
+    let (directory, away) = (fresh("health-failed"), fresh("health-failed-away"));
+    let server =
+        Server::start("health-failed", &[&format!("--journal=file:{}", directory.display())]);
+    fs::rename(&directory, &away).expect("it exists and this user owns it");
     let body = format!("{{\"value\":\"{}\"}}", "x".repeat(1_000_000));
     let mut failed = None;
     for _ in 0..20 {
-        let answer = server.ask("PUT", "/api/v1/k", &body);
-        if answer.status != 200 {
-            failed = Some(answer);
+        let response = server.request("PUT", "/api/v1/k", &body);
+        if response.status != 200 {
+            failed = Some(response);
             break;
         }
     }
-    let failed = failed.expect("16 MiB are in a file");
-    // A write that was under way when it was noticed, or one after the check of each second had noticed it.
+    let failed = failed.expect("a segment has 16 MiB");
+    // The write that detected the failure, or one after the periodic check had detected it.
     let (status, code) =
         if failed.status == 500 { (500, "outcome_unknown") } else { (503, "journal_failed") };
     assert_eq!((failed.status, failed.json()["code"].as_str()), (status, Some(code)));
-    eventually("not ready", || server.readiness() == (503, "journal_failed".into()));
-    assert_eq!(server.check("/healthz").status, 200, "it goes on reading");
+    wait_until("not ready", || server.readiness() == (503, "journal_failed".into()));
+    assert_eq!(server.check("/healthz").status, 200, "reads still work");
     assert!(server.check("/metrics").body.contains("\nmainspring_journal_failed 1\n"));
-    assert_eq!(server.ask("GET", "/api/v1/k", "").status, 200);
-    let refused = server.ask("PUT", "/api/v1/k", "{\"value\":1}");
-    assert_eq!((refused.status, refused.json()["code"].as_str()), (503, Some("journal_failed")));
+    assert_eq!(server.request("GET", "/api/v1/k", "").status, 200);
+    let rejected = server.request("PUT", "/api/v1/k", "{\"value\":1}");
+    assert_eq!((rejected.status, rejected.json()["code"].as_str()), (503, Some("journal_failed")));
 
     let id = failed.header("x-request-id").expect("an id").to_owned();
     let log = server.log();
@@ -126,7 +130,7 @@ fn a_failed_journal_is_not_ready_and_ends_with_a_failure() {
     let (code, log) = server.end();
     assert_eq!(code, 1, "{log}");
     assert!(
-        log.contains("error: what is in memory may be more than what is in the journal"),
+        log.contains("error: the journal has failed: the last changes may be in memory only"),
         "{log}"
     );
 }

@@ -1,4 +1,4 @@
-//! Running a server: its start, its end, and what it tells of itself in between. All with the real program.
+//! Operation of a server with the real program: start, stop, health checks, metrics, logs, limits.
 
 #![cfg(unix)]
 

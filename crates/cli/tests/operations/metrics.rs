@@ -1,19 +1,19 @@
-//! `/metrics`: its form, and that its numbers are those of what happened.
+//! `/metrics`: its format and its values.
 
 use std::collections::BTreeMap;
 
-use super::process::{Client, Server, eventually, fresh};
+use super::process::{Client, Server, fresh, wait_until};
 
-/// Every series with its value.
-struct Shown(BTreeMap<String, f64>);
+/// All series with their values.
+struct Metrics(BTreeMap<String, f64>);
 
-impl Shown {
-    fn of(server: &Server) -> Self {
-        let answer = server.check("/metrics");
-        assert_eq!(answer.status, 200);
+impl Metrics {
+    fn fetch(server: &Server) -> Self {
+        let response = server.check("/metrics");
+        assert_eq!(response.status, 200);
         let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-        assert_eq!(answer.header("content-type"), Some(content_type));
-        Self(read(&answer.body))
+        assert_eq!(response.header("content-type"), Some(content_type));
+        Self(read(&response.body))
     }
 
     #[track_caller]
@@ -22,7 +22,7 @@ impl Shown {
     }
 }
 
-/// Read OpenMetrics text strictly.
+/// Parse OpenMetrics text strictly.
 fn read(text: &str) -> BTreeMap<String, f64> {
     let text = text.strip_suffix("# EOF\n").expect("an end");
     let mut series = BTreeMap::new();
@@ -68,7 +68,7 @@ fn read(text: &str) -> BTreeMap<String, f64> {
         assert!(series.insert(name.to_owned(), value).is_none(), "twice: {name}");
     }
     for (name, value) in &series {
-        // What is below infinity is all.
+        // The bucket up to infinity contains all values.
         if let Some((before, after)) = name.split_once("le=\"+Inf\"") {
             let labels = format!("{}{}", before, after.trim_start_matches(','));
             let count = labels.replace("_bucket{", "_count{").replace("{}", "");
@@ -79,9 +79,9 @@ fn read(text: &str) -> BTreeMap<String, f64> {
 }
 
 #[test]
-fn commands_and_requests_are_counted_by_how_they_ended() {
+fn commands_and_requests_are_counted_by_outcome() {
     let server = Server::start("metrics-commands", &[]);
-    let before = Shown::of(&server);
+    let before = Metrics::fetch(&server);
     assert_eq!(before.at("mainspring_commands_total{command=\"set\",outcome=\"ok\"}"), 0.0);
 
     for (method, path, body, status) in [
@@ -99,9 +99,9 @@ fn commands_and_requests_are_counted_by_how_they_ended() {
         ("GET", "/nothing/here", "", 404),
         ("PUT", "/api/v1/big", &"x".repeat((1 << 20) + 1), 413),
     ] {
-        assert_eq!(server.ask(method, path, body).status, status, "{method} {path}");
+        assert_eq!(server.request(method, path, body).status, status, "{method} {path}");
     }
-    let after = Shown::of(&server);
+    let after = Metrics::fetch(&server);
     for (command, outcome, count) in [
         ("set", "ok", 3),
         ("set", "invalid_json", 1),
@@ -149,24 +149,24 @@ fn commands_and_requests_are_counted_by_how_they_ended() {
 }
 
 #[test]
-fn streams_are_counted_while_they_are_open() {
+fn open_streams_are_counted() {
     let server = Server::start("metrics-streams", &[]);
     let mut client = Client::connect(&server.api);
     client.send("GET /watch HTTP/1.1\r\nhost: localhost\r\n\r\n");
-    client.expect("\r\n\r\n");
-    let shown = Shown::of(&server);
+    client.read_to("\r\n\r\n");
+    let shown = Metrics::fetch(&server);
     assert_eq!(shown.at("mainspring_http_streams"), 1.0);
     assert_eq!(shown.at("mainspring_subscribers"), 1.0);
-    server.ask("PUT", "/api/v1/k", "{\"value\":1}");
-    client.expect("\n\n");
-    eventually("it has been told", || {
-        Shown::of(&server).at("mainspring_subscriber_lag_max") == 0.0
+    server.request("PUT", "/api/v1/k", "{\"value\":1}");
+    client.read_to("\n\n");
+    wait_until("the event was delivered", || {
+        Metrics::fetch(&server).at("mainspring_subscriber_lag_max") == 0.0
     });
     assert_eq!(shown.at("mainspring_http_requests_in_flight"), 0.0);
     assert_eq!(shown.at("mainspring_commands_total{command=\"watch\",outcome=\"ok\"}"), 1.0);
     drop(client);
-    eventually("it is closed", || {
-        let shown = Shown::of(&server);
+    wait_until("the stream is closed", || {
+        let shown = Metrics::fetch(&server);
         ["http_streams", "subscribers", "http_connections"]
             .iter()
             .all(|name| shown.at(&format!("mainspring_{name}")) == 0.0)
@@ -174,18 +174,18 @@ fn streams_are_counted_while_they_are_open() {
 }
 
 #[test]
-fn a_journal_and_expiry_are_counted() {
-    let folder = fresh("metrics-journal");
+fn journal_and_expiry_are_counted() {
+    let directory = fresh("metrics-journal");
     let server =
-        Server::start("metrics-journal", &[&format!("--journal=file:{}", folder.display())]);
-    assert_eq!(server.ask("PUT", "/api/v1/k", "{\"value\":1}").status, 200);
-    assert_eq!(server.ask("PUT", "/api/v1/short", "{\"value\":1,\"ttl\":\"1ms\"}").status, 200);
-    eventually("it expires", || Shown::of(&server).at("mainspring_expired_total") == 1.0);
-    assert_eq!(server.ask("POST", "/compact", "").status, 200);
-    eventually("it is compacted", || {
-        Shown::of(&server).at("mainspring_journal_compactions_total") == 1.0
+        Server::start("metrics-journal", &[&format!("--journal=file:{}", directory.display())]);
+    assert_eq!(server.request("PUT", "/api/v1/k", "{\"value\":1}").status, 200);
+    assert_eq!(server.request("PUT", "/api/v1/short", "{\"value\":1,\"ttl\":\"1ms\"}").status, 200);
+    wait_until("the key expires", || Metrics::fetch(&server).at("mainspring_expired_total") == 1.0);
+    assert_eq!(server.request("POST", "/compact", "").status, 200);
+    wait_until("the compaction is counted", || {
+        Metrics::fetch(&server).at("mainspring_journal_compactions_total") == 1.0
     });
-    let shown = Shown::of(&server);
+    let shown = Metrics::fetch(&server);
     assert!(shown.at("mainspring_journal_appends_total") >= 3.0);
     assert!(shown.at("mainspring_journal_appended_bytes_total") > 100.0);
     assert!(shown.at("mainspring_journal_sync_duration_seconds_count") >= 3.0);

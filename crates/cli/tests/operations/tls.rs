@@ -1,35 +1,35 @@
-//! `serve --tls-cert --tls-key`, and the commands that talk to it.
+//! `serve --tls-cert --tls-key`, and commands that connect to it.
 
 use std::fs;
 use std::path::PathBuf;
 
 use mainspring_testing::certificates::{Authority, Pair};
 
-use super::process::{Server, ask, eventually, fresh, mainspring, run};
+use super::process::{Server, fresh, mainspring, request, run, wait_until};
 
-/// An authority, and the files of what it signed.
+/// A certificate authority and the files of a certificate that it signed.
 struct Files {
     authority: Authority,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Files {
     fn new(name: &str) -> Self {
-        let folder = fresh(name);
-        fs::create_dir_all(&folder).expect("it can be created");
-        let files = Self { authority: Authority::new(), folder };
-        fs::write(files.path("ca.pem"), files.authority.pem()).expect("it is written");
-        files.put(&files.authority.sign());
+        let directory = fresh(name);
+        fs::create_dir_all(&directory).expect("the directory is writable");
+        let files = Self { authority: Authority::new(), directory };
+        fs::write(files.path("ca.pem"), files.authority.pem()).expect("the file is writable");
+        files.write(&files.authority.sign());
         files
     }
 
-    fn put(&self, pair: &Pair) {
-        fs::write(self.path("pem"), &pair.certificate).expect("it is written");
-        fs::write(self.path("key"), &pair.key).expect("it is written");
+    fn write(&self, pair: &Pair) {
+        fs::write(self.path("pem"), &pair.certificate).expect("the file is writable");
+        fs::write(self.path("key"), &pair.key).expect("the file is writable");
     }
 
     fn path(&self, name: &str) -> String {
-        self.folder.join(name).to_str().expect("text").to_owned()
+        self.directory.join(name).to_str().expect("UTF-8").to_owned()
     }
 
     fn args(&self) -> [String; 2] {
@@ -44,7 +44,7 @@ impl Files {
 }
 
 #[test]
-fn the_commands_talk_to_it_and_trust_only_who_they_should() {
+fn commands_connect_only_to_trusted_servers() {
     let files = Files::new("tls-commands");
     let server = files.start("tls-commands", &[]);
     let url = format!("https://{}", server.api);
@@ -55,21 +55,21 @@ fn the_commands_talk_to_it_and_trust_only_who_they_should() {
     assert_eq!(run(&[&["set", "k", "v"], &to[..]].concat()), (0, "1\n".to_owned()));
     assert_eq!(run(&[&to[..], &["get", "k"]].concat()), (0, "v\n".to_owned()));
     let mut command = mainspring(&["get", "k", "--url", &url]);
-    let told = command.env("MAINSPRING_CACERT", &cacert).output().expect("it runs");
-    assert_eq!(told.stdout, b"v\n");
+    let result = command.env("MAINSPRING_CACERT", &cacert).output().expect("the program runs");
+    assert_eq!(result.stdout, b"v\n");
 
-    // The system knows nothing of this authority.
-    let (code, said) = run(&["get", "k", "--url", &url]);
-    assert!([2, 8].contains(&code) && said.contains("--cacert"), "{code}: {said}");
-    let (code, said) = run(&["get", "k", "--url", &url, "--cacert", "no/such/file"]);
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains("--cacert no/such/file: it cannot be read"), "{said}");
-    let (code, said) = run(&["get", "k", "--url", &url, "--cacert", &files.path("key")]);
-    assert_eq!(code, 2, "{said}");
-    let (code, said) = run(&["get", "k", "--url", &format!("http://{}", server.api)]);
-    assert!(code != 0 && said.contains("with https:// in the URL"), "{said}");
+    // The system does not trust this authority.
+    let (code, output) = run(&["get", "k", "--url", &url]);
+    assert!([2, 8].contains(&code) && output.contains("--cacert"), "{code}: {output}");
+    let (code, output) = run(&["get", "k", "--url", &url, "--cacert", "no/such/file"]);
+    assert_eq!(code, 2, "{output}");
+    assert!(output.contains("--cacert no/such/file: cannot read the file"), "{output}");
+    let (code, output) = run(&["get", "k", "--url", &url, "--cacert", &files.path("key")]);
+    assert_eq!(code, 2, "{output}");
+    let (code, output) = run(&["get", "k", "--url", &format!("http://{}", server.api)]);
+    assert!(code != 0 && output.contains("with https:// in the URL"), "{output}");
 
-    assert_eq!(ask(&server.api, "GET", "/stats", "", "").status, 400);
+    assert_eq!(request(&server.api, "GET", "/stats", "", "").status, 400);
     let metrics = server.check("/metrics").body;
     assert!(
         metrics.contains("mainspring_tls_certificate_expiry_seconds 2208988800\n"),
@@ -82,7 +82,7 @@ fn the_commands_talk_to_it_and_trust_only_who_they_should() {
 }
 
 #[test]
-fn a_renewed_certificate_is_taken_without_a_restart() {
+fn renewed_certificate_is_used_without_a_restart() {
     let files = Files::new("tls-renewed");
     let server = files.start("tls-renewed", &["--tls-check-interval=20ms"]);
     let expiry = |server: &Server| {
@@ -90,35 +90,36 @@ fn a_renewed_certificate_is_taken_without_a_restart() {
         let line = metrics.lines().find(|l| l.starts_with("mainspring_tls_certificate_expiry"));
         line.and_then(|line| line.split_once(' ')).unwrap_or_default().1.to_owned()
     };
-    eventually("the first one", || expiry(&server) == "2208988800");
-    fs::write(files.path("pem"), "nonsense").expect("it is written");
-    eventually("an error", || server.log().contains("the last one stays"));
+    wait_until("the first certificate", || expiry(&server) == "2208988800");
+    fs::write(files.path("pem"), "nonsense").expect("the file is writable");
+    wait_until("the error is logged", || server.log().contains("the last one stays"));
     assert_eq!(expiry(&server), "2208988800");
-    files.put(&files.authority.sign_for(&["127.0.0.1"], 2_060));
-    eventually("the new one", || expiry(&server) == "2840140800");
+    files.write(&files.authority.sign_for(&["127.0.0.1"], 2_060));
+    wait_until("the new certificate", || expiry(&server) == "2840140800");
     let (url, cacert) = (format!("https://{}", server.api), files.path("ca.pem"));
     assert_eq!(run(&["stats", "--url", &url, "--cacert", &cacert]).0, 0);
 }
 
 #[test]
-fn files_that_are_no_good_are_named_before_anything_is_done() {
+fn invalid_certificate_files_are_reported_at_startup() {
     let files = Files::new("tls-bad");
-    fs::write(files.path("key"), Authority::new().sign().key).expect("it is written");
+    fs::write(files.path("key"), Authority::new().sign().key).expect("the file is writable");
     let [certificate, key] = files.args();
-    let (code, said) = run(&["serve", "--port=0", "--health-port=0", &certificate, &key]);
-    assert_eq!(code, 1, "{said}");
-    let says = format!("cannot encrypt: {}: is not the key of", files.path("key"));
-    assert!(said.contains(&says), "{said}");
-    assert!(!said.contains("PRIVATE"), "{said}");
+    let (code, output) = run(&["serve", "--port=0", "--health-port=0", &certificate, &key]);
+    assert_eq!(code, 1, "{output}");
+    let error = format!("cannot enable TLS: {}: is not the key of", files.path("key"));
+    assert!(output.contains(&error), "{output}");
+    assert!(!output.contains("PRIVATE"), "{output}");
 }
 
 #[test]
-fn a_key_that_everybody_can_read_is_warned_of() {
+fn readable_key_causes_a_warning() {
     use std::os::unix::fs::PermissionsExt;
 
     let files = Files::new("tls-mode");
     for (mode, is_open) in [(0o644, true), (0o640, false), (0o600, false)] {
-        fs::set_permissions(files.path("key"), fs::Permissions::from_mode(mode)).expect("ours");
+        fs::set_permissions(files.path("key"), fs::Permissions::from_mode(mode))
+            .expect("this user owns it");
         let server = files.start("tls-mode", &[]);
         let log = server.log();
         assert_eq!(log.contains("everybody on this machine can reach the key"), is_open, "{log}");
@@ -126,7 +127,7 @@ fn a_key_that_everybody_can_read_is_warned_of() {
 }
 
 #[test]
-fn health_checks_have_a_host_of_their_own() {
+fn health_checks_listen_on_their_own_host() {
     let server = Server::start("tls-health-host", &["--health-host=127.0.0.2"]);
     assert!(server.api.starts_with("127.0.0.1:"), "{}", server.api);
     assert!(server.health.starts_with("127.0.0.2:"), "{}", server.health);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::TestStore;
-use super::pace::in_real_time;
+use super::clock::in_real_time;
 use crate::journals::{InterceptedJournal, Interceptor};
 
 /// Starts the stores of the contract suite: over a journal, or in a server with a client.
@@ -15,10 +15,10 @@ pub trait Fixture {
     /// The backend of the handle that the cases use.
     type Backend: Backend<String>;
 
-    /// Whether a subscription can read changes that have left the history.
+    /// Whether subscriptions can read changes that are no longer in the history.
     const HAS_PAST: bool = false;
 
-    /// Whether commands that are sent together take effect in the order in which they are sent.
+    /// Whether concurrent commands take effect in the order in which they are sent.
     const IS_ORDERED: bool = true;
 
     /// Start a store with the settings of the builder.
@@ -28,9 +28,9 @@ pub trait Fixture {
 
 /// A store without journal and subscribers: a turn is one command.
 #[derive(Debug)]
-pub struct Plain;
+pub struct PlainStore;
 
-impl Fixture for Plain {
+impl Fixture for PlainStore {
     type Backend = Local<String>;
 
     async fn start(builder: Builder<String>) -> TestStore {
@@ -40,9 +40,9 @@ impl Fixture for Plain {
 
 /// A store with a subscriber: a turn is up to 16 commands.
 #[derive(Debug)]
-pub struct Watched;
+pub struct WatchedStore;
 
-impl Fixture for Watched {
+impl Fixture for WatchedStore {
     type Backend = Local<String>;
 
     async fn start(builder: Builder<String>) -> TestStore {
@@ -55,9 +55,9 @@ impl Fixture for Watched {
 
 /// A store over a journal in memory: a turn is all queued commands.
 #[derive(Debug)]
-pub struct Journaled;
+pub struct MemoryJournalStore;
 
-impl Fixture for Journaled {
+impl Fixture for MemoryJournalStore {
     type Backend = Local<String>;
 
     const HAS_PAST: bool = true;
@@ -69,9 +69,9 @@ impl Fixture for Journaled {
 
 /// A store over a journal in a temporary directory.
 #[derive(Debug)]
-pub struct Filed;
+pub struct FileJournalStore;
 
-impl Fixture for Filed {
+impl Fixture for FileJournalStore {
     type Backend = Local<String>;
 
     const HAS_PAST: bool = true;
@@ -89,7 +89,7 @@ async fn recovered(store: Store<String>) -> TestStore {
     TestStore::local(store)
 }
 
-/// Awaits in real time what the journal does on other threads, and removes its directory at the end.
+/// Awaits the other threads of the journal in real time, and removes its directory at the end.
 struct RealTime {
     _directory: TempDir,
 }

@@ -1,19 +1,19 @@
-//! The contract suite: what every store must do, whatever its journal and wherever it runs.
+//! The contract suite: the behavior of all stores, with any journal and any backend.
 //!
-//! A [`Fixture`] starts the stores; [`contract!`](crate::contract!) makes a test of each case:
+//! A [`Fixture`] starts the stores; [`contract!`](crate::contract!) turns each case into a test:
 //!
 //! ```
-//! mainspring_testing::contract!(journaled, mainspring_testing::contract::Journaled);
+//! mainspring_testing::contract!(memory_journal, mainspring_testing::contract::MemoryJournalStore);
 //! ```
 
 // The names of the cases are their documentation.
 #[doc(hidden)]
 pub mod cases;
+mod clock;
 mod fixture;
-mod pace;
 mod store;
 
-pub use self::fixture::{Filed, Fixture, Journaled, Plain, Watched};
+pub use self::fixture::{FileJournalStore, Fixture, MemoryJournalStore, PlainStore, WatchedStore};
 pub use self::store::{Events, Scope, Start, TestStore};
 
 /// A module with one test for each case of the contract suite, as `name::subject::case`, over the stores of a
@@ -140,7 +140,7 @@ mod tests {
 
     /// A case that the macro does not list would never run.
     #[test]
-    fn every_case_is_listed() {
+    fn all_cases_are_listed() {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/contract");
         let listed = fs::read_to_string(directory.join("mod.rs")).unwrap();
         for file in fs::read_dir(directory.join("cases")).unwrap() {

@@ -5,7 +5,7 @@ use mainspring::{
     StoreId, Subscription, Value, Write,
 };
 
-use super::pace::{EventPace, Pace};
+use super::clock::{Clock, EventClock};
 use crate::{WriteResult, send, write_results};
 
 /// The keys of a subscription.
@@ -19,7 +19,7 @@ pub enum Scope {
     Prefix(&'static str),
 }
 
-/// Where a subscription starts.
+/// The start of a subscription.
 #[derive(Debug, Clone, Copy)]
 pub enum Start {
     /// With the next change.
@@ -32,18 +32,18 @@ pub enum Start {
     Token(ResumeToken),
 }
 
-/// A handle of a store, local or remote, whose time is paused except while something is on its way.
+/// A handle of a store, local or remote, whose time is paused except during requests over a socket.
 #[derive(Debug)]
 pub struct TestStore<B = Local<String>> {
     store: Store<String, B>,
     id: StoreId,
-    pace: Pace,
+    clock: Clock,
 }
 
 impl TestStore {
     /// A store in the runtime of the test.
     pub fn local(store: Store<String>) -> Self {
-        Self { id: store.id(), store, pace: Pace::Paused }
+        Self { id: store.id(), store, clock: Clock::Paused }
     }
 }
 
@@ -51,7 +51,7 @@ impl TestStore {
 impl<B: Backend<String>> TestStore<B> {
     /// A client, and the store in the server that it is connected to.
     pub fn remote(client: Store<String, B>, server: Store<String>) -> Self {
-        Self { store: client, id: server.id(), pace: Pace::Real(server) }
+        Self { store: client, id: server.id(), clock: Clock::Real(server) }
     }
 
     pub fn id(&self) -> StoreId {
@@ -59,19 +59,19 @@ impl<B: Backend<String>> TestStore<B> {
     }
 
     pub async fn get(&self, key: &str) -> Result<Option<Entry<String>>> {
-        self.pace.run(self.store.get(key).into_future()).await
+        self.clock.run(self.store.get(key).into_future()).await
     }
 
     pub async fn contains(&self, key: &str) -> Result<bool> {
-        self.pace.run(self.store.contains(key).into_future()).await
+        self.clock.run(self.store.contains(key).into_future()).await
     }
 
     pub async fn len(&self, key: &str) -> Result<Option<usize>> {
-        self.pace.run(self.store.len(key).into_future()).await
+        self.clock.run(self.store.len(key).into_future()).await
     }
 
     pub async fn last(&self, key: &str) -> Result<Option<String>> {
-        self.pace.run(self.store.last(key).into_future()).await
+        self.clock.run(self.store.last(key).into_future()).await
     }
 
     pub async fn range(
@@ -80,7 +80,7 @@ impl<B: Backend<String>> TestStore<B> {
         offset: isize,
         limit: usize,
     ) -> Result<Option<Vec<String>>> {
-        self.pace.run(self.store.range(key, offset, limit).into_future()).await
+        self.clock.run(self.store.range(key, offset, limit).into_future()).await
     }
 
     pub async fn keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Key>> {
@@ -89,7 +89,7 @@ impl<B: Backend<String>> TestStore<B> {
             Some(after) => page.after(after),
             None => page,
         };
-        self.pace.run(page.into_future()).await
+        self.clock.run(page.into_future()).await
     }
 
     pub async fn scan(
@@ -103,23 +103,23 @@ impl<B: Backend<String>> TestStore<B> {
             Some(after) => page.after(after),
             None => page,
         };
-        self.pace.run(page.into_future()).await
+        self.clock.run(page.into_future()).await
     }
 
     /// Send a write through the method of the store for its action, not as a batch of one.
     pub async fn write(&self, write: Write<String>) -> Result<WriteResult<String>> {
-        self.pace.run(send(&self.store, write)).await
+        self.clock.run(send(&self.store, write)).await
     }
 
     pub async fn batch(
         &self,
         writes: Vec<Write<String>>,
     ) -> Result<Vec<WriteResult<String>>, BatchError> {
-        self.pace.run(self.store.batch(writes).into_future()).await.map(write_results)
+        self.clock.run(self.store.batch(writes).into_future()).await.map(write_results)
     }
 
     pub async fn set_many(&self, pairs: &[(&str, &str)]) -> Result<Vec<Result<u64>>> {
-        self.pace.run(self.store.set_many(pairs.iter().copied()).into_future()).await
+        self.clock.run(self.store.set_many(pairs.iter().copied()).into_future()).await
     }
 
     /// Push several elements, and return the revision and the length of each push.
@@ -129,7 +129,7 @@ impl<B: Backend<String>> TestStore<B> {
         elements: &[&str],
     ) -> Result<Vec<Result<(u64, usize)>>> {
         let pushes = self.store.push_many(key, elements.iter().copied());
-        let pushed = self.pace.run(pushes.into_future()).await?;
+        let pushed = self.clock.run(pushes.into_future()).await?;
         let pair = |pushed: mainspring::Pushed| (pushed.revision, pushed.length);
         Ok(pushed.into_iter().map(|pushed| pushed.map(pair)).collect())
     }
@@ -139,17 +139,17 @@ impl<B: Backend<String>> TestStore<B> {
         key: &str,
         change: impl FnMut(&mut Value<String>),
     ) -> Result<Entry<String>> {
-        self.pace.run(self.store.modify(key, change)).await
+        self.clock.run(self.store.modify(key, change)).await
     }
 
     /// Compact the journal, and return the revision of the snapshot.
     pub async fn compact(&self) -> Result<u64> {
-        let compacted = self.pace.run(self.store.compact().into_future()).await?;
+        let compacted = self.clock.run(self.store.compact().into_future()).await?;
         Ok(compacted.revision)
     }
 
     pub async fn clear(&self) -> Result<usize> {
-        self.pace.run(self.store.clear().into_future()).await
+        self.clock.run(self.store.clear().into_future()).await
     }
 
     pub async fn subscribe(&self, scope: Scope, start: Start) -> Result<Events> {
@@ -165,8 +165,8 @@ impl<B: Backend<String>> TestStore<B> {
             Start::After(revision) => subscribe.after(revision),
             Start::Token(token) => subscribe.after(token),
         };
-        let subscription = self.pace.run(subscribe.into_future()).await?;
-        Ok(Events { subscription, pace: self.pace.of_events().await })
+        let subscription = self.clock.run(subscribe.into_future()).await?;
+        Ok(Events { subscription, clock: self.clock.event_clock().await })
     }
 
     /// Set a key, and return the revision.
@@ -199,13 +199,13 @@ impl<B: Backend<String>> TestStore<B> {
 #[derive(Debug)]
 pub struct Events {
     subscription: Subscription<String>,
-    pace: EventPace,
+    clock: EventClock,
 }
 
 impl Events {
     /// The next event.
     pub async fn next(&mut self) -> Result<Event<String>> {
-        self.pace.next(&mut self.subscription).await
+        self.clock.next(&mut self.subscription).await
     }
 
     /// The position of the subscription.

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::Interceptor;
 
-/// Every append takes this long.
+/// Delays each append.
 #[derive(Debug)]
 pub struct SlowAppends(pub Duration);
 
@@ -23,7 +23,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Interceptor<T, J> for Slow
     }
 }
 
-/// Recovery does not end before this semaphore has a permit. The default never ends.
+/// Delays the end of recovery until the semaphore has a permit. The default never ends.
 #[derive(Debug)]
 pub struct BlockedOpen(pub Arc<Semaphore>);
 

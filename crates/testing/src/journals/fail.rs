@@ -18,7 +18,7 @@ pub fn full_error() -> Error {
     Error::JournalFull(FULL.into())
 }
 
-/// The journal cannot be opened.
+/// Fails to open the journal.
 #[derive(Debug)]
 pub struct FailingOpen;
 
@@ -28,7 +28,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Interceptor<T, J> for Fail
     }
 }
 
-/// The journal can neither be compacted nor closed.
+/// Fails to compact and to close the journal.
 #[derive(Debug)]
 pub struct FailingClose;
 
@@ -42,10 +42,10 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Interceptor<T, J> for Fail
     }
 }
 
-/// Errors for some appends, and the number of appends and reads.
+/// Injects errors into some appends, and counts appends and reads.
 ///
-/// An `Arc` of it is an interceptor that forwards neither `tail`, `past`, nor `meter`: the owner learns of the changes
-/// of others only when an append conflicts.
+/// An `Arc` of it is an interceptor that does not forward `tail`, `past` and `meter`: the owner detects changes of
+/// other owners only by a conflict.
 #[derive(Debug, Default)]
 pub struct InjectedErrors {
     appends: AtomicUsize,
@@ -78,7 +78,7 @@ impl InjectedErrors {
 
     fn count(counter: &AtomicUsize) -> usize {
         let number = counter.fetch_add(1, Ordering::SeqCst);
-        assert!(number < 10_000, "a busy loop around the journal");
+        assert!(number < 10_000, "the owner calls the journal in a busy loop");
         number
     }
 }

@@ -6,7 +6,7 @@ use mainspring::journal::{
 };
 use mainspring::{Change, StoreId};
 
-/// Changes some of the calls to a journal of type `J`. What it does not implement is forwarded to the journal.
+/// Changes some of the calls to a journal of type `J`. The default methods forward the call.
 ///
 /// The methods are those of [`Journal`] with the journal as one more argument.
 pub trait Interceptor<T: Clone + Send + Sync + 'static, J: Journal<T>>: Send + 'static {
@@ -43,7 +43,7 @@ pub trait Interceptor<T: Clone + Send + Sync + 'static, J: Journal<T>>: Send + '
         journal.tail()
     }
 
-    /// Begin a compaction.
+    /// Start a compaction.
     fn compact(
         &mut self,
         journal: &mut J,
@@ -62,7 +62,7 @@ pub trait Interceptor<T: Clone + Send + Sync + 'static, J: Journal<T>>: Send + '
         journal.turn_limit()
     }
 
-    /// The changes that have left the history.
+    /// The changes that are no longer in the history.
     fn past(&self, journal: &J) -> Option<Arc<dyn Past<T>>> {
         journal.past()
     }
@@ -81,7 +81,7 @@ pub trait Interceptor<T: Clone + Send + Sync + 'static, J: Journal<T>>: Send + '
 /// A journal with an interceptor in front of it.
 #[derive(Debug)]
 pub struct InterceptedJournal<J, I> {
-    // Dropped first: an interceptor may own something that must go while the journal is still open.
+    // Dropped first: an interceptor may own something that must be removed while the journal is open.
     interceptor: I,
     journal: J,
 }

@@ -1,7 +1,7 @@
 //! Journals that delay, fail, or record calls.
 //!
-//! An [`Interceptor`] states only what it changes; [`InterceptedJournal`] forwards every other call to the journal that
-//! it wraps.
+//! An [`Interceptor`] implements only the calls that it changes; [`InterceptedJournal`] forwards all others to the
+//! journal that it wraps.
 
 mod delay;
 mod fail;

@@ -8,30 +8,30 @@ use mainspring_http::client::Accounts;
 use reqwest::Url;
 
 use super::{password, print};
-use crate::client::credentials::{Entry, Place};
+use crate::client::credentials::{CredentialStore, StoredLogin};
 use crate::client::failure::Failure;
-use crate::client::screen::Screen;
-use crate::client::who::Who;
+use crate::client::identity::Identity;
+use crate::client::printer::Printer;
 use crate::exit::Exit;
-use crate::output::tell;
+use crate::output::print_status;
 
 pub const ABOUT: &str = "\
-Log in, and stay logged in: the other commands ask as this account from now on.
+Log in: later commands use this account
 
-The password is typed, or comes from the standard input if that is no terminal. The tokens are kept in \
-~/.config/mainspring/credentials.json (or where XDG_CONFIG_HOME or MAINSPRING_CREDENTIALS says), which nobody else may \
-read, and are renewed when it is time.";
+The password is read from the terminal, or from the standard input if that is not a terminal. The tokens are stored in \
+~/.config/mainspring/credentials.json (XDG_CONFIG_HOME and MAINSPRING_CREDENTIALS change the path), which only this \
+user can read, and are renewed automatically.";
 
 #[derive(Debug, clap::Args)]
 pub struct Login {
-    /// Who [default: who was logged in there before]
+    /// The account [default: the last one that logged in at this server]
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Logout {
-    /// End every login of the account, wherever it is
+    /// End all logins of the account, on all machines
     #[arg(long)]
     all: bool,
 }
@@ -40,68 +40,68 @@ pub async fn login(
     Login { user }: Login,
     accounts: &Accounts,
     url: &str,
-    screen: Screen,
+    printer: Printer,
 ) -> anyhow::Result<Exit> {
-    let place = Place::of(url).ok_or_else(|| {
-        Failure::misused(
-            "there is no place for the tokens: set HOME or MAINSPRING_CREDENTIALS".into(),
-        )
+    let store = CredentialStore::locate(url).ok_or_else(|| {
+        Failure::usage("cannot store the tokens: set HOME or MAINSPRING_CREDENTIALS".into())
     })?;
-    let name = match (user, place.entry()?) {
+    let name = match (user, store.load()?) {
         (Some(user), _) => user,
-        (None, Some(before)) => before.name,
-        (None, None) => password::name()?,
+        (None, Some(login)) => login.name,
+        (None, None) => password::read_name()?,
     };
-    if is_in_clear(url) {
-        tell(format_args!("warning: the password goes to {url} for everybody to read: use https"));
+    if is_plain_text(url) {
+        print_status(format_args!(
+            "warning: the password is sent to {url} in plain text: use https"
+        ));
     }
-    let password = password::known(&format!("Password of {}", screen.text(&name)))?;
-    begin(accounts, &place, &name, password).await?;
-    print::done(&format!("logged in at {url} as {name}"), screen)?;
+    let password = password::read(&format!("Password of {}", printer.text(&name)))?;
+    begin(accounts, &store, &name, password).await?;
+    print::confirm(&format!("logged in at {url} as {name}"), printer)?;
     Ok(Exit::Fine)
 }
 
-/// Whether others can read along.
-fn is_in_clear(url: &str) -> bool {
+/// Whether requests to the URL leave this machine without TLS.
+fn is_plain_text(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else { return false };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    let is_near = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    url.scheme() == "http" && !is_near
+    let is_local = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    url.scheme() == "http" && !is_local
 }
 
-/// Log in and keep the tokens.
+/// Log in and store the tokens.
 pub async fn begin(
     accounts: &Accounts,
-    place: &Place,
+    store: &CredentialStore,
     name: &str,
     password: Secret,
 ) -> anyhow::Result<()> {
     let tokens = match accounts.login(name, password).await {
         Err(AuthError::Denied) => {
-            let text = "the name or the password is not right";
-            return Err(Failure::error(Exit::Unauthorized, text));
+            let text = "wrong name or password";
+            return Err(Failure::new(Exit::Unauthorized, text));
         }
         done => done?,
     };
-    place.hold()?.put(Some(Entry { name: name.to_owned(), tokens }))?;
+    store.lock()?.save(Some(StoredLogin { name: name.to_owned(), tokens }))?;
     Ok(())
 }
 
 pub async fn logout(
     Logout { all }: &Logout,
     accounts: &Accounts,
-    who: &Who,
+    identity: &Identity,
     url: &str,
-    screen: Screen,
+    printer: Printer,
 ) -> anyhow::Result<Exit> {
-    let (place, entry) = who.login(url)?;
+    let (store, login) = identity.stored_login(url)?;
     match accounts.logout(*all).await {
-        // The server had ended it before.
+        // The login has already ended.
         Ok(()) | Err(AuthError::Denied) => {}
         Err(error) => return Err(error.into()),
     }
-    place.hold()?.put(None).context("the login has ended, and its tokens are still kept")?;
-    print::done(&format!("logged out {} at {url}", entry.name), screen)?;
+    store.lock()?.save(None).context("the login has ended, but its tokens could not be deleted")?;
+    print::confirm(&format!("logged out {} at {url}", login.name), printer)?;
     Ok(Exit::Fine)
 }
 
@@ -110,12 +110,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_can_read() {
+    fn http_to_another_machine_is_plain_text() {
         for url in ["http://db.example:8080", "http://10.0.0.1", "http://[2001:db8::1]/store"] {
-            assert!(is_in_clear(url), "{url}");
+            assert!(is_plain_text(url), "{url}");
         }
         for url in ["http://localhost:8080", "http://127.0.0.1", "http://[::1]:1", "https://h"] {
-            assert!(!is_in_clear(url), "{url}");
+            assert!(!is_plain_text(url), "{url}");
         }
     }
 }

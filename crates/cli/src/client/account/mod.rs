@@ -1,4 +1,4 @@
-//! `mainspring login`, `logout` and `user`: who may do what.
+//! `mainspring login`, `logout` and `user`: logins, accounts and tokens.
 
 pub mod login;
 mod password;

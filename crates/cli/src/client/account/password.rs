@@ -1,4 +1,4 @@
-//! Passwords: typed without being seen, or from the standard input, a line each.
+//! Passwords, from the terminal without echo or from lines of the standard input.
 
 use std::io::{IsTerminal, stderr, stdin};
 
@@ -6,27 +6,27 @@ use mainspring_http::auth::Secret;
 
 use crate::client::failure::Failure;
 
-/// One that there is.
-pub fn known(prompt: &str) -> anyhow::Result<Secret> {
+/// Read an existing password.
+pub fn read(prompt: &str) -> anyhow::Result<Secret> {
     if !stdin().is_terminal() {
-        return piped();
+        return read_line();
     }
     Ok(rpassword::prompt_password(format!("{prompt}: "))?.into())
 }
 
-/// A new one, which is typed twice.
-pub fn new(prompt: &str) -> anyhow::Result<Secret> {
-    let password = known(prompt)?;
-    if stdin().is_terminal() && known("The same again")? != password {
-        return Err(Failure::misused("the two are not the same: nothing was done".into()));
+/// Read a new password; on a terminal it is typed twice.
+pub fn read_new(prompt: &str) -> anyhow::Result<Secret> {
+    let password = read(prompt)?;
+    if stdin().is_terminal() && read("Repeat the password")? != password {
+        return Err(Failure::usage("the passwords differ; nothing was changed".into()));
     }
     Ok(password)
 }
 
-/// A name, which may be seen.
-pub fn name() -> anyhow::Result<String> {
+/// Read a user name.
+pub fn read_name() -> anyhow::Result<String> {
     if !stdin().is_terminal() || !stderr().is_terminal() {
-        return Err(Failure::misused("there is nobody to ask: say who with --user NAME".into()));
+        return Err(Failure::usage("not a terminal: name the account with --user NAME".into()));
     }
     eprint!("Name: ");
     let mut name = String::new();
@@ -34,13 +34,13 @@ pub fn name() -> anyhow::Result<String> {
     Ok(name.trim().to_owned())
 }
 
-fn piped() -> anyhow::Result<Secret> {
+fn read_line() -> anyhow::Result<Secret> {
     let mut line = String::new();
     stdin().read_line(&mut line)?;
     let password = line.strip_suffix('\n').unwrap_or(&line);
     let password = password.strip_suffix('\r').unwrap_or(password);
     if password.is_empty() {
-        return Err(Failure::misused("the password is missing on the standard input".into()));
+        return Err(Failure::usage("the standard input contains no password".into()));
     }
     Ok(password.into())
 }

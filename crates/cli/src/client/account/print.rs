@@ -1,16 +1,17 @@
-//! Accounts and tokens, as they are shown.
+//! Prints accounts and tokens.
 
 use mainspring_http::auth::{Access, Profile, TokenInfo};
 
-use crate::client::screen::{Screen, ago, now, until};
-use crate::client::table::{Look, Rows};
+use crate::client::printer::{Printer, ago, now, until};
+use crate::client::table::{CellStyle, Rows};
 
-/// On a terminal a table, with the tokens of each account below it; in a pipe name, role and prefix; or JSON.
-pub fn accounts(accounts: &[Profile], screen: Screen) -> anyhow::Result<()> {
-    if !screen.terminal || screen.json {
-        return accounts.iter().try_for_each(|account| one(account, screen));
+/// Print accounts: on a terminal as a table with the tokens of each account below it, in a pipe as lines of name, role
+/// and prefix, or as JSON.
+pub fn accounts(accounts: &[Profile], printer: Printer) -> anyhow::Result<()> {
+    if !printer.terminal || printer.json {
+        return accounts.iter().try_for_each(|account| self::account(account, printer));
     }
-    let mut rows = Rows::new(screen, &["NAME", "ROLE", "KEYS", "MADE", "ENDS", "NOTE"]);
+    let mut rows = Rows::new(printer, &["NAME", "ROLE", "KEYS", "CREATED", "EXPIRES", "NOTE"]);
     for account in accounts {
         let note = match account.logins {
             0 => String::new(),
@@ -18,51 +19,52 @@ pub fn accounts(accounts: &[Profile], screen: Screen) -> anyhow::Result<()> {
             logins => format!("{logins} logins"),
         };
         rows.add([
-            (screen.text(&account.name).into_owned(), Look::Name),
-            (account.access.role.to_string(), Look::Plain),
-            (keys(&account.access, screen), Look::Plain),
-            (ago(account.created, now()), Look::Dim),
-            ("-".to_owned(), Look::Dim),
-            (note, Look::Dim),
+            (printer.text(&account.name).into_owned(), CellStyle::Name),
+            (account.access.role.to_string(), CellStyle::Plain),
+            (keys(&account.access, printer), CellStyle::Plain),
+            (ago(account.created, now()), CellStyle::Dim),
+            ("-".to_owned(), CellStyle::Dim),
+            (note, CellStyle::Dim),
         ]);
         for token in &account.tokens {
             rows.add([
-                (format!("  token {}", screen.text(&token.id)), Look::Plain),
-                (token.access.role.to_string(), Look::Plain),
-                (keys(&token.access, screen), Look::Plain),
-                (ago(token.created, now()), Look::Dim),
-                (end(token), Look::Dim),
-                (screen.text(&token.label).into_owned(), Look::Dim),
+                (format!("  token {}", printer.text(&token.id)), CellStyle::Plain),
+                (token.access.role.to_string(), CellStyle::Plain),
+                (keys(&token.access, printer), CellStyle::Plain),
+                (ago(token.created, now()), CellStyle::Dim),
+                (expiry(token), CellStyle::Dim),
+                (printer.text(&token.label).into_owned(), CellStyle::Dim),
             ]);
         }
     }
-    Ok(screen.say(rows.text())?)
+    Ok(printer.print_line(rows.text())?)
 }
 
-/// One account in a line, without its tokens.
-pub fn one(account: &Profile, screen: Screen) -> anyhow::Result<()> {
-    if screen.json {
-        return Ok(screen.say(serde_json::to_string(account)?)?);
+/// Print one account as a line, without its tokens.
+pub fn account(account: &Profile, printer: Printer) -> anyhow::Result<()> {
+    if printer.json {
+        return Ok(printer.print_line(serde_json::to_string(account)?)?);
     }
     let Access { role, prefix } = &account.access;
-    let (name, prefix) = (screen.text(&account.name), prefix.as_deref().unwrap_or_default());
-    Ok(screen
-        .say(format_args!("{name}\t{role}\t{}", screen.text(prefix)).to_string().trim_end())?)
+    let (name, prefix) = (printer.text(&account.name), prefix.as_deref().unwrap_or_default());
+    Ok(printer.print_line(
+        format_args!("{name}\t{role}\t{}", printer.text(prefix)).to_string().trim_end(),
+    )?)
 }
 
-/// That something was done, for people; programs know by the exit code.
-pub fn done(what: &str, screen: Screen) -> anyhow::Result<()> {
-    if screen.terminal && !screen.json {
-        screen.say(screen.text(what))?;
+/// Print a confirmation on a terminal. Programs use the exit code.
+pub fn confirm(text: &str, printer: Printer) -> anyhow::Result<()> {
+    if printer.terminal && !printer.json {
+        printer.print_line(printer.text(text))?;
     }
     Ok(())
 }
 
-fn keys(access: &Access, screen: Screen) -> String {
+fn keys(access: &Access, printer: Printer) -> String {
     let prefix = access.prefix.as_deref();
-    prefix.map_or_else(|| "all".to_owned(), |prefix| format!("{}*", screen.text(prefix)))
+    prefix.map_or_else(|| "all".to_owned(), |prefix| format!("{}*", printer.text(prefix)))
 }
 
-fn end(token: &TokenInfo) -> String {
+fn expiry(token: &TokenInfo) -> String {
     token.expires.map_or_else(|| "never".to_owned(), |time| until(time, now()))
 }

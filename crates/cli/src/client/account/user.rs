@@ -8,64 +8,64 @@ use mainspring_http::client::Accounts;
 use super::{login, password, print};
 use crate::accounts;
 use crate::client::failure::Failure;
-use crate::client::options::{ConnectionOptions, With, time};
-use crate::client::screen::Screen;
-use crate::client::who::Who;
+use crate::client::identity::Identity;
+use crate::client::options::{CommandArgs, ConnectionOptions, time};
+use crate::client::printer::Printer;
 use crate::exit::{self, Exit};
 use crate::journal_url::JournalUrl;
-use crate::output::tell;
+use crate::output::print_status;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Make an account; with --accounts in a folder, without a server
+    /// Create an account; with --accounts in a directory, without a server
     #[command(after_help = exit::HELP)]
-    Add(With<Add>),
-    /// Show all accounts, and their tokens
+    Add(CommandArgs<Add>),
+    /// List all accounts and their tokens
     #[command(after_help = exit::HELP)]
-    List(With<Nothing>),
-    /// Show one's own account, and its tokens
+    List(CommandArgs<NoArgs>),
+    /// Show your account and its tokens
     #[command(after_help = exit::HELP)]
-    Me(With<Nothing>),
-    /// Change one's own password, or set that of another account; its logins end
+    Me(CommandArgs<NoArgs>),
+    /// Change your password or set that of another account, and end its logins
     #[command(after_help = exit::HELP)]
-    Passwd(With<Passwd>),
-    /// Change what an account may do
+    Passwd(CommandArgs<Passwd>),
+    /// Change the role and the prefix of an account
     #[command(after_help = exit::HELP)]
-    Access(With<SetAccess>),
-    /// Remove an account; its logins and tokens end at once
+    Access(CommandArgs<SetAccess>),
+    /// Remove an account, and end its logins and tokens at once
     #[command(after_help = exit::HELP)]
-    Remove(With<Named>),
-    /// Make a token for a program, and print it this once
+    Remove(CommandArgs<AccountArgs>),
+    /// Create a token for a program and print it once
     #[command(after_help = exit::HELP)]
-    Token(With<Token>),
+    Token(CommandArgs<Token>),
     /// Remove a token of an account
     #[command(after_help = exit::HELP)]
-    TokenRemove(With<TokenRemove>),
-    /// Let the server sign with a new key; what the key before the last has signed ends
+    TokenRemove(CommandArgs<TokenRemove>),
+    /// Create a new signing key; tokens signed before the previous rotation become invalid
     #[command(after_help = exit::HELP)]
-    RotateKeys(With<Nothing>),
+    RotateKeys(CommandArgs<NoArgs>),
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Nothing {}
+pub struct NoArgs {}
 
 #[derive(Debug, clap::Args)]
-pub struct Named {
+pub struct AccountArgs {
     /// The account
     name: String,
 }
 
 #[derive(Debug, clap::Args)]
-struct Allowed {
-    /// What it may do: reader, writer or admin
+struct AccessArgs {
+    /// The role: reader, writer or admin
     #[arg(long)]
     role: Role,
-    /// Only with keys that begin like this
+    /// Restrict access to keys with this prefix
     #[arg(long)]
     prefix: Option<String>,
 }
 
-impl Allowed {
+impl AccessArgs {
     fn access(self) -> Access {
         let access = Access::new(self.role);
         self.prefix.into_iter().fold(access, Access::within)
@@ -77,15 +77,15 @@ pub struct Add {
     /// The account
     name: String,
     #[command(flatten)]
-    allowed: Allowed,
-    /// Make it in this folder, such as file:accounts, which no server has open: for the first admin
-    #[arg(long, value_name = "URL", value_parser = folder)]
+    access: AccessArgs,
+    /// Create it in this directory, such as file:accounts, which no server has open: for the first administrator
+    #[arg(long, value_name = "URL", value_parser = directory)]
     accounts: Option<JournalUrl>,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Passwd {
-    /// The account [default: one's own]
+    /// The account [default: your own]
     name: Option<String>,
 }
 
@@ -94,23 +94,23 @@ pub struct SetAccess {
     /// The account
     name: String,
     #[command(flatten)]
-    allowed: Allowed,
+    access: AccessArgs,
 }
 
 #[derive(Debug, clap::Args)]
 pub struct Token {
     /// The account
     name: String,
-    /// What it is for
+    /// A description of its purpose
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     label: String,
-    /// What it may do at most [default: what the account may do]
+    /// The highest role of the token [default: that of the account]
     #[arg(long)]
     role: Option<Role>,
-    /// Only with keys that begin like this
+    /// Restrict access to keys with this prefix
     #[arg(long, requires = "role")]
     prefix: Option<String>,
-    /// How long it is good, such as 720h [default: until it is removed]
+    /// Time to live, such as 720h [default: unlimited]
     #[arg(long, value_name = "TIME", value_parser = time)]
     ttl: Option<Duration>,
 }
@@ -119,14 +119,16 @@ pub struct Token {
 pub struct TokenRemove {
     /// The account
     name: String,
-    /// Which: "mainspring user list" shows it
+    /// The id of the token, from "mainspring user list"
     id: String,
 }
 
-fn folder(text: &str) -> Result<JournalUrl, String> {
+fn directory(text: &str) -> Result<JournalUrl, String> {
     match JournalUrl::parse(text)? {
-        JournalUrl::None => Err("an account that is kept nowhere is gone at once".into()),
-        folder => Ok(folder),
+        JournalUrl::None => {
+            Err("expected file:DIR: an account without a directory would be lost at once".into())
+        }
+        url => Ok(url),
     }
 }
 
@@ -143,29 +145,30 @@ impl Command {
         }
     }
 
-    /// Whether it is done without a server.
+    /// Whether the command needs no server.
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Add(args) if args.command.accounts.is_some())
     }
 
-    /// Do what needs no server.
-    pub async fn run_local(self, screen: Screen) -> anyhow::Result<Exit> {
-        let Self::Add(With { command: Add { name, allowed, accounts: Some(url) }, .. }) = self
+    /// Run a command that needs no server.
+    pub async fn run_local(self, printer: Printer) -> anyhow::Result<Exit> {
+        let Self::Add(CommandArgs { command: Add { name, access, accounts: Some(url) }, .. }) =
+            self
         else {
             return Ok(Exit::Misused);
         };
         let auth = accounts::open(&url, AuthOptions::default()).await?;
-        let made = match password::new("Password of the account") {
-            Ok(password) => auth.register(&name, password, allowed.access()).await,
+        let registered = match password::read_new("Password of the account") {
+            Ok(password) => auth.register(&name, password, access.access()).await,
             Err(error) => {
                 auth.store().shutdown().await?;
                 return Err(error);
             }
         };
         auth.store().shutdown().await?;
-        made.map_err(|error| Failure::of_accounts(&error))?;
+        registered.map_err(|error| Failure::of_accounts(&error))?;
         if let Some(account) = auth.profile(&name) {
-            print::one(&account, screen)?;
+            print::account(&account, printer)?;
         }
         Ok(Exit::Fine)
     }
@@ -173,53 +176,55 @@ impl Command {
     pub async fn run(
         self,
         accounts: &Accounts,
-        who: &Who,
+        identity: &Identity,
         url: &str,
-        screen: Screen,
+        printer: Printer,
     ) -> anyhow::Result<Exit> {
         match self {
-            Self::Add(With { command: Add { name, allowed, .. }, .. }) => {
-                let password = password::new("Password of the account")?;
-                let made = accounts.register(&name, password, allowed.access()).await?;
-                print::one(&made, screen)?;
+            Self::Add(CommandArgs { command: Add { name, access, .. }, .. }) => {
+                let password = password::read_new("Password of the account")?;
+                let account = accounts.register(&name, password, access.access()).await?;
+                print::account(&account, printer)?;
             }
-            Self::List(_) => print::accounts(&accounts.list().await?, screen)?,
-            Self::Me(_) => print::accounts(&[accounts.me().await?], screen)?,
-            Self::Passwd(With { command: Passwd { name: Some(name) }, .. }) => {
-                accounts.set_password(&name, password::new("New password")?).await?;
-                print::done(&format!("{name} has another password"), screen)?;
+            Self::List(_) => print::accounts(&accounts.list().await?, printer)?,
+            Self::Me(_) => print::accounts(&[accounts.me().await?], printer)?,
+            Self::Passwd(CommandArgs { command: Passwd { name: Some(name) }, .. }) => {
+                accounts.set_password(&name, password::read_new("New password")?).await?;
+                print::confirm(&format!("changed the password of {name}"), printer)?;
             }
-            Self::Passwd(_) => own_password(accounts, who, url, screen).await?,
-            Self::Access(With { command: SetAccess { name, allowed }, .. }) => {
-                accounts.set_access(&name, allowed.access()).await?;
-                print::done(&format!("{name} has other access"), screen)?;
+            Self::Passwd(_) => own_password(accounts, identity, url, printer).await?,
+            Self::Access(CommandArgs { command: SetAccess { name, access }, .. }) => {
+                accounts.set_access(&name, access.access()).await?;
+                print::confirm(&format!("changed the access of {name}"), printer)?;
             }
-            Self::Remove(With { command: Named { name }, .. }) => {
+            Self::Remove(CommandArgs { command: AccountArgs { name }, .. }) => {
                 accounts.remove(&name).await?;
-                print::done(&format!("removed {name}"), screen)?;
+                print::confirm(&format!("removed {name}"), printer)?;
             }
-            Self::Token(With { command: Token { name, label, role, prefix, ttl }, .. }) => {
-                let access = role.map(|role| Allowed { role, prefix }.access());
-                let made = accounts.add_token(&name, &label, access, ttl).await?;
-                if screen.json {
-                    screen.say(serde_json::to_string(&made)?)?;
+            Self::Token(CommandArgs {
+                command: Token { name, label, role, prefix, ttl }, ..
+            }) => {
+                let access = role.map(|role| AccessArgs { role, prefix }.access());
+                let created = accounts.add_token(&name, &label, access, ttl).await?;
+                if printer.json {
+                    printer.print_line(serde_json::to_string(&created)?)?;
                 } else {
-                    screen.say(made.token.expose())?;
-                    if screen.terminal {
-                        tell("keep it where nobody else may read it: it is not shown again");
+                    printer.print_line(created.token.expose())?;
+                    if printer.terminal {
+                        print_status("store it safely: it is not shown again");
                     }
                 }
             }
-            Self::TokenRemove(With { command: TokenRemove { name, id }, .. }) => {
+            Self::TokenRemove(CommandArgs { command: TokenRemove { name, id }, .. }) => {
                 accounts.remove_token(&name, &id).await?;
-                print::done(&format!("removed token {id} of {name}"), screen)?;
+                print::confirm(&format!("removed token {id} of {name}"), printer)?;
             }
             Self::RotateKeys(_) => {
                 for key in accounts.rotate_keys().await? {
-                    if screen.json {
-                        screen.say(serde_json::to_string(&key)?)?;
+                    if printer.json {
+                        printer.print_line(serde_json::to_string(&key)?)?;
                     } else {
-                        screen.say(screen.text(&key))?;
+                        printer.print_line(printer.text(&key))?;
                     }
                 }
             }
@@ -228,23 +233,23 @@ impl Command {
     }
 }
 
-/// Change it, and log in again, because every login ends.
+/// Change the own password, and log in again, because all logins end.
 async fn own_password(
     accounts: &Accounts,
-    who: &Who,
+    identity: &Identity,
     url: &str,
-    screen: Screen,
+    printer: Printer,
 ) -> anyhow::Result<()> {
-    let (place, entry) = who.login(url)?;
-    let current = password::known("Current password")?;
-    let new = password::new("New password")?;
+    let (store, login) = identity.stored_login(url)?;
+    let current = password::read("Current password")?;
+    let new = password::read_new("New password")?;
     match accounts.change_password(current, new.clone()).await {
         Err(AuthError::Denied) => {
-            let text = "the current password is not right, or the login has ended";
-            return Err(Failure::error(Exit::Unauthorized, text));
+            let text = "wrong current password, or the login has ended";
+            return Err(Failure::new(Exit::Unauthorized, text));
         }
         done => done?,
     }
-    login::begin(accounts, place, &entry.name, new).await?;
-    print::done("the password is changed, and every other login has ended", screen)
+    login::begin(accounts, store, &login.name, new).await?;
+    print::confirm("changed the password and ended all other logins", printer)
 }

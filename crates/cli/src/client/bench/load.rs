@@ -1,4 +1,4 @@
-//! The load: clients that ask as fast as they are answered.
+//! The load: clients that each send a request as soon as the previous one completes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,37 +16,37 @@ use tokio::time::Instant;
 use super::{Args, Mix};
 use crate::client::failure::reason;
 
-/// How long without anything else said.
-const DURATION: Duration = Duration::from_secs(10);
-/// How many keys are filled or removed with one request, and how many of those requests are on their way at once.
+/// The default duration.
+const DEFAULT_DURATION: Duration = Duration::from_secs(10);
+/// Keys that are set or removed per request, and the number of such requests in flight.
 const GROUP: u64 = 500;
 const IN_FLIGHT: usize = 8;
-/// Latencies are told up to a minute, to three digits.
-const LONGEST: u64 = 60_000_000_000;
+/// Latencies are recorded up to a minute, with three significant digits.
+const MAX_LATENCY: u64 = 60_000_000_000;
 
-/// What was measured.
-pub struct Measured {
-    /// In nanoseconds, of requests that were done.
+/// The result of a run.
+pub struct Measurement {
+    /// In nanoseconds, of successful requests.
     pub latencies: Histogram<u64>,
     pub errors: BTreeMap<String, u64>,
     pub elapsed: Duration,
 }
 
-/// The keys of a run, and their value.
+/// The keys of a run and their value.
 #[derive(Debug, Clone)]
-pub struct Keys {
+pub struct KeySet {
     prefix: Arc<str>,
     count: u64,
     value: Json,
-    /// A group has to fit into a request.
-    group: u64,
+    /// Keys per request, so that their values fit into it.
+    group_size: u64,
 }
 
-impl Keys {
+impl KeySet {
     pub fn new(args: &Args) -> Self {
         let value = Json::text(&"x".repeat(args.value_size));
-        let group = (400_000 / (args.value_size as u64 + 100)).clamp(1, GROUP);
-        Self { prefix: args.prefix.as_str().into(), count: args.keys, value, group }
+        let group_size = (400_000 / (args.value_size as u64 + 100)).clamp(1, GROUP);
+        Self { prefix: args.prefix.as_str().into(), count: args.keys, value, group_size }
     }
 
     fn key(&self, number: u64) -> String {
@@ -54,14 +54,16 @@ impl Keys {
     }
 
     fn groups(&self) -> impl Iterator<Item = Vec<String>> {
-        let groups = self.count.div_ceil(self.group);
+        let groups = self.count.div_ceil(self.group_size);
         (0..groups).map(|group| {
-            let first = group * self.group;
-            (first..self.count.min(first + self.group)).map(|number| self.key(number)).collect()
+            let first = group * self.group_size;
+            (first..self.count.min(first + self.group_size))
+                .map(|number| self.key(number))
+                .collect()
         })
     }
 
-    /// Set all of them.
+    /// Set all keys.
     pub async fn fill(&self, client: &Client<Json>) -> mainspring::Result<()> {
         let sets = self.groups().map(|keys| {
             let writes: Vec<_> =
@@ -73,7 +75,7 @@ impl Keys {
         stream::iter(sets).buffer_unordered(IN_FLIGHT).try_collect().await
     }
 
-    /// Remove those that are there.
+    /// Remove all keys.
     pub async fn remove(&self, client: &Client<Json>) -> mainspring::Result<()> {
         let removals = self.groups().map(|keys| {
             let writes: Vec<_> = keys.into_iter().map(Write::remove).collect();
@@ -83,10 +85,10 @@ impl Keys {
     }
 }
 
-/// Ask until the time is up, or the requests are done.
-pub async fn run(args: &Args, keys: &Keys, client: &Client<Json>) -> Measured {
+/// Send requests until the time is up or their number is reached.
+pub async fn run(args: &Args, keys: &KeySet, client: &Client<Json>) -> Measurement {
     let begin = Instant::now();
-    let limit = args.duration.or(args.requests.is_none().then_some(DURATION));
+    let limit = args.duration.or(args.requests.is_none().then_some(DEFAULT_DURATION));
     let deadline = limit.map(|limit| begin + limit);
     let left = Arc::new(AtomicU64::new(args.requests.unwrap_or(u64::MAX)));
     let mut clients = JoinSet::new();
@@ -101,34 +103,34 @@ pub async fn run(args: &Args, keys: &Keys, client: &Client<Json>) -> Measured {
         };
         clients.spawn(worker.run(deadline, Arc::clone(&left)));
     }
-    let mut measured =
-        Measured { latencies: histogram(), errors: BTreeMap::new(), elapsed: Duration::ZERO };
+    let mut measurement =
+        Measurement { latencies: histogram(), errors: BTreeMap::new(), elapsed: Duration::ZERO };
     while let Some(done) = clients.join_next().await {
         match done {
             Ok(Worker { latencies, errors, .. }) => {
-                // They have the same bounds.
-                let _ = measured.latencies.add(latencies);
+                // Cannot fail: all histograms have the same bounds.
+                let _ = measurement.latencies.add(latencies);
                 errors.into_iter().for_each(|(name, count)| {
-                    *measured.errors.entry(name).or_default() += count;
+                    *measurement.errors.entry(name).or_default() += count;
                 });
             }
-            Err(error) => *measured.errors.entry(error.to_string()).or_default() += 1,
+            Err(error) => *measurement.errors.entry(error.to_string()).or_default() += 1,
         }
     }
-    measured.elapsed = begin.elapsed();
-    measured
+    measurement.elapsed = begin.elapsed();
+    measurement
 }
 
 fn histogram() -> Histogram<u64> {
-    match Histogram::new_with_bounds(1_000, LONGEST, 3) {
+    match Histogram::new_with_bounds(1_000, MAX_LATENCY, 3) {
         Ok(histogram) => histogram,
-        Err(_) => unreachable!("these bounds are allowed"),
+        Err(_) => unreachable!("the bounds are valid"),
     }
 }
 
 struct Worker {
     client: Client<Json>,
-    keys: Keys,
+    keys: KeySet,
     mix: Mix,
     random: u64,
     latencies: Histogram<u64>,
@@ -137,35 +139,37 @@ struct Worker {
 
 impl Worker {
     async fn run(mut self, deadline: Option<Instant>, left: Arc<AtomicU64>) -> Self {
-        let take = |left: u64| left.checked_sub(1);
+        let decrement = |left: u64| left.checked_sub(1);
         loop {
-            let is_over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            if is_over || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
+            let is_expired = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if is_expired
+                || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, decrement).is_err()
+            {
                 return self;
             }
             let number = self.random() % self.keys.count;
             let key = self.keys.key(number);
-            let writes = match self.mix {
+            let is_write = match self.mix {
                 Mix::Get => false,
                 Mix::Set => true,
                 Mix::Mixed => self.random().is_multiple_of(10),
             };
             let begin = Instant::now();
-            let done = if writes {
+            let done = if is_write {
                 self.client.set(key, self.keys.value.clone()).no_ttl().await.map(drop)
             } else {
                 self.client.get(key).await.map(drop)
             };
             match done {
                 Ok(()) => {
-                    let nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(LONGEST);
+                    let nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(MAX_LATENCY);
                     self.latencies.saturating_record(nanos);
                 }
                 Err(error) => {
-                    let is_gone = matches!(error, Error::Unreachable(_) | Error::Closed);
+                    let is_unreachable = matches!(error, Error::Unreachable(_) | Error::Closed);
                     *self.errors.entry(reason(&error)).or_default() += 1;
-                    // A server that is not there is refused as fast as the loop goes round.
-                    if is_gone {
+                    // Connections to a stopped server fail at once, which would make this a busy loop.
+                    if is_unreachable {
                         tokio::time::sleep(Duration::from_millis(10)).await;
                     }
                 }
@@ -173,7 +177,7 @@ impl Worker {
         }
     }
 
-    /// Xorshift: fast, and good enough to spread keys.
+    /// Xorshift: fast, and random enough to spread the keys.
     fn random(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;

@@ -1,4 +1,4 @@
-//! `mainspring bench`: a load generator.
+//! `mainspring bench`: a load generator for a server.
 
 mod load;
 mod report;
@@ -11,41 +11,41 @@ use mainspring_http::Client;
 
 use super::failure::Failure;
 use super::options::time;
-use super::screen::Screen;
+use super::printer::Printer;
 use crate::exit::Exit;
-use crate::output::tell;
+use crate::output::print_status;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Clients that ask at the same time, each on a connection of its own
+    /// Number of concurrent clients, each with its own connection
     #[arg(long, short, value_name = "N", default_value_t = 64, value_parser = number())]
     clients: u64,
 
-    /// How long to go on [default: 10s, unless --requests is given]
+    /// Duration [default: 10s, or unlimited with --requests]
     #[arg(long, short, value_name = "TIME", value_parser = time)]
     duration: Option<Duration>,
 
-    /// How many requests to do
+    /// Number of requests
     #[arg(long, short = 'n', value_name = "N", value_parser = number())]
     requests: Option<u64>,
 
-    /// What to ask: mixed is nine reads for each write
+    /// The requests: get, set, or mixed (nine reads for each write)
     #[arg(long, value_name = "MIX", value_enum, default_value_t)]
     mix: Mix,
 
-    /// How many keys
+    /// Number of keys
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = number())]
     keys: u64,
 
-    /// The length of a value in bytes
+    /// Size of a value in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 100)]
     value_size: usize,
 
-    /// What the keys begin with
+    /// Prefix of the keys
     #[arg(long, default_value = "bench/")]
     prefix: String,
 
-    /// Leave the keys there
+    /// Do not remove the keys afterwards
     #[arg(long)]
     keep: bool,
 }
@@ -62,36 +62,36 @@ enum Mix {
     Mixed,
 }
 
-pub async fn run(args: Args, client: &Client<Json>, screen: Screen) -> anyhow::Result<Exit> {
-    let keys = load::Keys::new(&args);
-    // Fails where there is no server, and where somebody else's keys would be overwritten.
+pub async fn run(args: Args, client: &Client<Json>, printer: Printer) -> anyhow::Result<Exit> {
+    let keys = load::KeySet::new(&args);
+    // Fail early without a server, and if existing keys would be overwritten.
     if let Some(key) = client.keys(&args.prefix).limit(1).await?.items.first() {
-        return Err(Failure::misused(format!(
-            "there are keys that begin with {:?}, such as {key:?}, and they would be overwritten: choose another \
-             --prefix, or remove them",
+        return Err(Failure::usage(format!(
+            "keys with the prefix {:?} exist, such as {key:?}, and would be overwritten: choose another --prefix, or \
+             remove them",
             args.prefix
         )));
     }
-    let measured = async {
+    let measurement = async {
         if args.mix != Mix::Set {
             keys.fill(client).await?;
         }
         Ok(load::run(&args, &keys, client).await)
     };
-    let measured = tokio::select! {
-        measured = measured => measured,
-        _ = tokio::signal::ctrl_c() => Err(Failure::error(Exit::Interrupted, "interrupted")),
+    let measurement = tokio::select! {
+        measurement = measurement => measurement,
+        _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted")),
     };
     if !args.keep {
         let removed = keys.remove(client).await;
         if let Err(error) = removed {
-            tell(format_args!(
-                "the keys that begin with {:?} are still there: {error}",
+            print_status(format_args!(
+                "cannot remove the keys with the prefix {:?}: {error}",
                 args.prefix
             ));
         }
     }
-    let measured: load::Measured = measured?;
-    report::print(&args, &measured, screen)?;
-    Ok(if measured.errors.is_empty() { Exit::Fine } else { Exit::Incomplete })
+    let measurement: load::Measurement = measurement?;
+    report::print(&args, &measurement, printer)?;
+    Ok(if measurement.errors.is_empty() { Exit::Fine } else { Exit::Incomplete })
 }

@@ -1,4 +1,4 @@
-//! What a run was like: numbers, and a picture of the latencies.
+//! The report of a run: throughput, percentiles, and a histogram of the latencies.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use clap::ValueEnum;
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
-use super::load::Measured;
+use super::load::Measurement;
 use super::{Args, Mix};
-use crate::client::screen::{Screen, Style};
+use crate::client::printer::{Printer, Style};
 
 const PERCENTILES: [(&str, f64); 6] = [
     ("p50", 0.5),
@@ -22,22 +22,25 @@ const PERCENTILES: [(&str, f64); 6] = [
 /// The longest bar, in characters.
 const WIDTH: usize = 40;
 
-pub fn print(args: &Args, measured: &Measured, screen: Screen) -> anyhow::Result<()> {
-    let text =
-        if screen.json { json(args, measured).to_string() } else { text(args, measured, screen) };
-    Ok(screen.say(text)?)
+pub fn print(args: &Args, measurement: &Measurement, printer: Printer) -> anyhow::Result<()> {
+    let text = if printer.json {
+        json(args, measurement).to_string()
+    } else {
+        text(args, measurement, printer)
+    };
+    Ok(printer.print_line(text)?)
 }
 
 fn name(mix: Mix) -> String {
     mix.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-fn rate(measured: &Measured) -> f64 {
-    measured.latencies.len() as f64 / measured.elapsed.as_secs_f64().max(1e-9)
+fn rate(measurement: &Measurement) -> f64 {
+    measurement.latencies.len() as f64 / measurement.elapsed.as_secs_f64().max(1e-9)
 }
 
-fn json(args: &Args, measured: &Measured) -> Value {
-    let Measured { latencies, errors, elapsed } = measured;
+fn json(args: &Args, measurement: &Measurement) -> Value {
+    let Measurement { latencies, errors, elapsed } = measurement;
     let micros = |nanos: u64| nanos as f64 / 1_000.0;
     let mut times: Map<String, Value> = PERCENTILES
         .iter()
@@ -53,14 +56,14 @@ fn json(args: &Args, measured: &Measured) -> Value {
         "value_size": args.value_size,
         "seconds": elapsed.as_secs_f64(),
         "requests": latencies.len(),
-        "requests_per_second": rate(measured),
+        "requests_per_second": rate(measurement),
         "latency_us": times,
         "errors": errors,
     })
 }
 
-fn text(args: &Args, measured: &Measured, screen: Screen) -> String {
-    let Measured { latencies, errors, elapsed } = measured;
+fn text(args: &Args, measurement: &Measurement, printer: Printer) -> String {
+    let Measurement { latencies, errors, elapsed } = measurement;
     let mut lines = vec![
         format!(
             "{} clients, {}, {} keys, values of {} bytes",
@@ -73,7 +76,7 @@ fn text(args: &Args, measured: &Measured, screen: Screen) -> String {
             "{} requests in {:.2} s: {}",
             latencies.len(),
             elapsed.as_secs_f64(),
-            screen.paint(Style::Bold, format_args!("{:.0} per second", rate(measured)))
+            printer.paint(Style::Bold, format_args!("{:.0} per second", rate(measurement)))
         ),
         String::new(),
     ];
@@ -85,14 +88,19 @@ fn text(args: &Args, measured: &Measured, screen: Screen) -> String {
             .chain(PERCENTILES.into_iter().map(at))
             .chain([("max", latencies.max())]);
         lines.extend(times.map(|(name, nanos)| {
-            format!("{}  {:>10}", screen.paint(Style::Dim, format_args!("{name:<6}")), short(nanos))
+            format!(
+                "{}  {:>10}",
+                printer.paint(Style::Dim, format_args!("{name:<6}")),
+                short(nanos)
+            )
         }));
         lines.push(String::new());
-        lines.extend(picture(latencies, screen));
+        lines.extend(draw_histogram(latencies, printer));
     }
     for (error, count) in errors {
-        lines
-            .push(screen.paint(Style::Bad, format_args!("{count} failed: {}", screen.text(error))));
+        lines.push(
+            printer.paint(Style::Bad, format_args!("{count} failed: {}", printer.text(error))),
+        );
     }
     while lines.last().is_some_and(String::is_empty) {
         lines.pop();
@@ -104,9 +112,9 @@ fn short(nanos: u64) -> String {
     format!("{:.3?}", Duration::from_nanos(nanos)).replace(".000", "")
 }
 
-/// A bar for each step of latencies, which grow by half from step to step.
-fn picture(latencies: &Histogram<u64>, screen: Screen) -> Vec<String> {
-    // The few that took very long would make a picture of empty steps.
+/// Draw a histogram. Each step is 1.5 times as long as the previous one.
+fn draw_histogram(latencies: &Histogram<u64>, printer: Printer) -> Vec<String> {
+    // Stop at p99.99: outliers would add many empty steps.
     let (low, high) = (latencies.min().max(1_000), latencies.value_at_quantile(0.9999));
     let mut steps = Vec::new();
     let mut from = 0;
@@ -124,15 +132,18 @@ fn picture(latencies: &Histogram<u64>, screen: Screen) -> Vec<String> {
     let most = steps.iter().map(|(_, _, count)| *count).max().unwrap_or(1).max(1);
     let total = latencies.len().max(1) as f64;
     let line = |(to, is_last, count): (u64, bool, u64)| {
-        let name =
-            if is_last { "more".to_owned() } else { format!("< {:.1?}", Duration::from_nanos(to)) };
-        let bar = screen.paint(Style::Marked, bar(count, most));
+        let name = if is_last {
+            "longer".to_owned()
+        } else {
+            format!("< {:.1?}", Duration::from_nanos(to))
+        };
+        let bar = printer.paint(Style::Marked, bar(count, most));
         format!("{name:>11} {:>5.1}% {bar}", 100.0 * count as f64 / total).trim_end().to_owned()
     };
     steps.into_iter().map(line).collect()
 }
 
-/// To an eighth of a character; what is not nothing is seen.
+/// Draw a bar in eighths of a character. A count above zero is always visible.
 fn bar(count: u64, most: u64) -> String {
     let eighths = (count as f64 / most as f64 * (WIDTH * 8) as f64).ceil() as usize;
     let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
@@ -144,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bars() {
+    fn bar_is_proportional_and_visible_above_zero() {
         assert_eq!(bar(0, 10), "");
         assert_eq!(bar(1, 1_000_000), "▏");
         assert_eq!(bar(10, 10), "█".repeat(WIDTH));
@@ -152,13 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn every_latency_is_in_one_bar() {
+    fn each_latency_is_in_one_bar() {
         let mut latencies = Histogram::new_with_bounds(1_000, 60_000_000_000, 3).unwrap();
         for nanos in 1..10_000_u64 {
             latencies.record(nanos * 7_919).unwrap();
         }
-        let screen = Screen { json: false, terminal: false, color: false };
-        let shares = picture(&latencies, screen).into_iter().map(|line| {
+        let printer = Printer { json: false, terminal: false, color: false };
+        let shares = draw_histogram(&latencies, printer).into_iter().map(|line| {
             let (_, share) = line.split_at(12);
             share.split('%').next().unwrap().trim().parse::<f64>().unwrap()
         });

@@ -1,4 +1,4 @@
-//! The entries of an import, read and checked as a whole, in the order in which they are set.
+//! Reads and checks all entries of an import, and sorts them into the order in which they are set.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -20,18 +20,18 @@ use crate::output::is_standard;
 /// An entry to be set.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Its line, from 1.
+    /// The line number, from 1.
     pub(super) line: u64,
-    /// The revision that it had where it was exported.
+    /// The revision in the exporting store.
     revision: Option<u64>,
     pub(super) key: Key,
     pub(super) value: Value<Json>,
     pub(super) deadline: Deadline,
-    /// How long its line is.
+    /// The length of its line.
     pub(super) bytes: usize,
 }
 
-/// When an entry expires.
+/// The deadline of an entry: none, a time, or a duration from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deadline {
     Never,
@@ -39,16 +39,20 @@ pub(super) enum Deadline {
     After(Duration),
 }
 
-/// What was read.
+/// The parsed input.
 #[derive(Debug, Default)]
 pub(super) struct Input {
-    /// Sorted: an entry with a lower revision comes first.
+    /// Sorted by revision.
     pub(super) entries: Vec<Entry>,
-    /// How many lines have a later one with the same key.
+    /// The number of lines that a later line of the same key supersedes.
     pub(super) superseded: u64,
 }
 
-/// Read all of it, in a thread of its own: a read of a terminal or a pipe cannot be cancelled.
+/// Read the input in a thread, because a read from a terminal or a pipe cannot be cancelled.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: the thread keeps reading the input.
 pub(super) async fn all(input: PathBuf) -> anyhow::Result<Input> {
     let (sender, read) = oneshot::channel();
     thread::spawn(move || {
@@ -59,10 +63,10 @@ pub(super) async fn all(input: PathBuf) -> anyhow::Result<Input> {
                 .with_context(|| format!("cannot open {}", input.display()))
                 .and_then(|file| lines(BufReader::new(file)))
         };
-        // Without a receiver the command was interrupted.
+        // The receiver is gone if the command was interrupted.
         let _ = sender.send(read);
     });
-    read.await.context("the thread that reads the input has ended")?
+    read.await.context("the thread that reads the input has panicked")?
 }
 
 fn lines(input: impl BufRead) -> anyhow::Result<Input> {
@@ -74,8 +78,8 @@ fn lines(input: impl BufRead) -> anyhow::Result<Input> {
             continue;
         }
         let entry = entry(number, &line).map_err(|why| {
-            Failure::misused(format!(
-                "line {number} is no entry: {why}; nothing was set: correct the line, or remove it"
+            Failure::usage(format!(
+                "line {number} is not a valid entry: {why}; nothing was set: correct or remove the line"
             ))
         })?;
         superseded += u64::from(entries.insert(entry.key.clone(), entry).is_some());
@@ -85,7 +89,7 @@ fn lines(input: impl BufRead) -> anyhow::Result<Input> {
     Ok(Input { entries, superseded })
 }
 
-/// The members of a row that are imported.
+/// The imported members of a line.
 #[derive(Deserialize)]
 struct Row<'a> {
     key: String,
@@ -99,7 +103,7 @@ struct Row<'a> {
 
 fn entry(line: u64, text: &str) -> Result<Entry, String> {
     let row: Row<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let value = read_value(row.value.get()).map_err(|error| format!("its value: {error}"))?;
+    let value = read_value(row.value.get()).map_err(|error| format!("invalid value: {error}"))?;
     if !(1..=Key::MAX_LENGTH).contains(&row.key.len()) {
         return Err(Error::InvalidKey { length: row.key.len() }.to_string());
     }
@@ -108,15 +112,15 @@ fn entry(line: u64, text: &str) -> Result<Entry, String> {
         None => {}
         Some("string" | "json") if !is_list => {}
         Some("string_slice" | "json_slice") if is_list => {}
-        // Of a store whose elements are lists themselves. Here it would become a list of their elements.
-        Some(kind) => return Err(format!("its value is none of the kind {kind:?}")),
+        // Exported by a store whose elements are arrays. Here the value would become a list of its elements.
+        Some(kind) => return Err(format!("the value does not have the kind {kind:?}")),
     }
     let deadline = match (row.expires_in, row.ttl) {
         (Some(left), _) => Deadline::After(
-            parse_duration(&left).map_err(|error| format!("its expires_in: {error}"))?,
+            parse_duration(&left).map_err(|error| format!("invalid expires_in: {error}"))?,
         ),
         (None, Some(time)) => {
-            Deadline::At(time_of(&time).map_err(|error| format!("its ttl is no time: {error}"))?)
+            Deadline::At(time_of(&time).map_err(|error| format!("invalid ttl: {error}"))?)
         }
         (None, None) => Deadline::Never,
     };
@@ -131,7 +135,7 @@ fn time_of(text: &str) -> Result<Timestamp, jiff::Error> {
 }
 
 impl Entry {
-    /// Set it, or its value's first part. `None` if it has no time left.
+    /// The write that sets the entry to this value, which is the whole or the first part. `None` if it has expired.
     pub(super) fn write(&self, value: Value<Json>, now: Timestamp) -> Option<Write<Json>> {
         let left = match self.deadline {
             Deadline::Never => return Some(Write::set(self.key.clone(), value).no_ttl()),
@@ -164,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn last_line_of_a_key_counts() {
+    fn last_line_of_a_key_is_used() {
         let text = r#"{"key":"a","value":1,"revision":3}
             {"key":"b","value":1,"revision":2}
             {"key":"a","value":2,"revision":1}"#;
@@ -174,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn time_left_at_the_export_counts_before_the_deadline() {
+    fn expires_in_takes_precedence_over_ttl() {
         let row = |more: &str| {
             read(&format!(r#"{{"key":"a","value":1{more}}}"#)).unwrap().entries[0].deadline
         };
@@ -187,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn value_of_another_kind_is_refused() {
+    fn value_of_another_kind_is_rejected() {
         for (kind, value) in
             [("json", "[1]"), ("string", "[\"a\"]"), ("json_slice", "1"), ("set", "1")]
         {
             let error =
                 read(&format!(r#"{{"key":"a","kind":"{kind}","value":{value}}}"#)).unwrap_err();
-            assert!(error.to_string().contains("none of the kind"), "{error}");
+            assert!(error.to_string().contains("does not have the kind"), "{error}");
         }
     }
 }

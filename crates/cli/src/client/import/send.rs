@@ -1,4 +1,4 @@
-//! The entries of an import on their way to the server.
+//! Sends the entries of an import to the server.
 
 use std::collections::VecDeque;
 
@@ -7,66 +7,68 @@ use mainspring::{Backend, Error, Store, Write, Written};
 
 use super::read::Entry;
 use crate::client::failure::reason;
-use crate::client::screen::now;
-use crate::client::tally::Tally;
-use crate::output::tell;
+use crate::client::failure_counts::FailureCounts;
+use crate::client::printer::now;
+use crate::output::print_status;
 use crate::progress::Bar;
 
-/// The most entries of a group, and about the most bytes. Groups go one after another: that is what keeps their order.
+/// The most entries of a group, and approximately the most bytes. Groups are sent one after another to keep the order.
 const GROUP: usize = 4_000;
 const GROUP_BYTES: usize = 512 << 10;
-/// An entry that is longer goes by itself, for it may be too long for the server.
-const ALONE: usize = 64 << 10;
-/// How many failures are reported one by one.
+/// A longer entry is sent alone, because it may exceed the request limit of the server.
+const MAX_GROUPED_BYTES: usize = 64 << 10;
+/// The number of failures that are reported individually.
 const REPORTED: u64 = 10;
 
-/// What has become of the entries.
+/// The outcome of the entries.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) set: u64,
     pub(super) superseded: u64,
     pub(super) present: u64,
     pub(super) expired: u64,
-    pub(super) failed: Tally,
+    pub(super) failed: FailureCounts,
 }
 
-/// An import that is under way.
+/// An import in progress.
 pub(super) struct Import<'a, B> {
     pub(super) store: &'a Store<Json, B>,
     if_absent: bool,
-    /// Entries that are longer go by themselves.
-    alone: usize,
+    /// Longer entries are sent alone.
+    max_grouped_bytes: usize,
     pub(super) counts: Counts,
 }
 
-/// An entry that waits to be sent.
-pub(super) struct Waiting {
+/// An entry to be sent.
+pub(super) struct QueuedEntry {
     pub(super) entry: Entry,
-    /// The revision that it has if it was set already, and is set once more because of the order.
-    set_as: Option<u64>,
+    /// Its revision, if it was set already and is set again to restore the order.
+    set_revision: Option<u64>,
 }
 
 impl<'a, B: Backend<Json>> Import<'a, B> {
     pub(super) fn new(store: &'a Store<Json, B>, if_absent: bool, superseded: u64) -> Self {
         let counts = Counts { superseded, ..Counts::default() };
-        Self { store, if_absent, alone: ALONE, counts }
+        Self { store, if_absent, max_grouped_bytes: MAX_GROUPED_BYTES, counts }
     }
 
-    /// Set all entries, in their order. An error ends the import: it would be the same for the next entry.
+    /// Set all entries in order. An error that would also affect the next entry ends the import.
     pub(super) async fn send(&mut self, entries: Vec<Entry>) -> anyhow::Result<()> {
         let mut bar = Bar::new("importing");
         let total = entries.len();
         let mut waiting: VecDeque<_> =
-            entries.into_iter().map(|entry| Waiting { entry, set_as: None }).collect();
+            entries.into_iter().map(|entry| QueuedEntry { entry, set_revision: None }).collect();
         while let Some(first) = waiting.pop_front() {
-            if first.entry.bytes > self.alone {
+            if first.entry.bytes > self.max_grouped_bytes {
                 self.send_alone(&first).await?;
             } else {
                 let mut bytes = first.entry.bytes;
                 let mut group = vec![first];
                 while let Some(next) = waiting.front() {
                     bytes += next.entry.bytes;
-                    if group.len() == GROUP || bytes > GROUP_BYTES || next.entry.bytes > self.alone
+                    if group.len() == GROUP
+                        || bytes > GROUP_BYTES
+                        || next.entry.bytes > self.max_grouped_bytes
                     {
                         break;
                     }
@@ -79,18 +81,18 @@ impl<'a, B: Backend<Json>> Import<'a, B> {
         Ok(())
     }
 
-    /// Set several entries in one request, or in as many as it takes.
+    /// Set several entries in one request, or in several if they are too long.
     async fn send_group(
         &mut self,
-        group: Vec<Waiting>,
-        waiting: &mut VecDeque<Waiting>,
+        group: Vec<QueuedEntry>,
+        waiting: &mut VecDeque<QueuedEntry>,
     ) -> anyhow::Result<()> {
         let (mut sent, mut writes) = (Vec::with_capacity(group.len()), Vec::new());
-        for one in group {
-            match self.write(&one) {
+        for queued in group {
+            match self.write(&queued) {
                 Some(write) => {
                     writes.push(write);
-                    sent.push(one);
+                    sent.push(queued);
                 }
                 None => self.counts.expired += 1,
             }
@@ -100,45 +102,48 @@ impl<'a, B: Backend<Json>> Import<'a, B> {
         }
         let done = self.store.write_many(writes).await?;
         let mut done = sent.into_iter().zip(done);
-        while let Some((one, result)) = done.next() {
+        while let Some((queued, result)) = done.next() {
             let Err(Error::RequestTooLarge { limit }) = result else {
-                self.note(&one, result.map(|_| ()));
+                self.record(&queued, result.map(|_| ()));
                 continue;
             };
-            // It goes by itself, and so do all of its length from now on. Those behind it have been set before it, and
-            // are set once more, to be behind it again.
-            let known =
-                limit.map_or(one.entry.bytes, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-            self.alone = self.alone.min(known / 2);
-            let again: Vec<_> = done
-                .map(|(one, result)| Waiting {
-                    set_as: result.ok().map(|written| written.revision).or(one.set_as),
-                    ..one
+            // Send it alone, and from now on all entries of about its length. The entries behind it were set before it,
+            // so they are set again to restore the order.
+            let limit = limit
+                .map_or(queued.entry.bytes, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+            self.max_grouped_bytes = self.max_grouped_bytes.min(limit / 2);
+            let repeated: Vec<_> = done
+                .map(|(queued, result)| QueuedEntry {
+                    set_revision: result
+                        .ok()
+                        .map(|written| written.revision)
+                        .or(queued.set_revision),
+                    ..queued
                 })
                 .collect();
-            again.into_iter().rev().for_each(|one| waiting.push_front(one));
-            return self.send_alone(&one).await;
+            repeated.into_iter().rev().for_each(|queued| waiting.push_front(queued));
+            return self.send_alone(&queued).await;
         }
         Ok(())
     }
 
-    /// Set an entry in a request of its own, or in several, if it is a list.
-    async fn send_alone(&mut self, one: &Waiting) -> anyhow::Result<()> {
-        let Some(write) = self.write(one) else {
+    /// Set one entry in a request of its own, or a long list in several.
+    async fn send_alone(&mut self, queued: &QueuedEntry) -> anyhow::Result<()> {
+        let Some(write) = self.write(queued) else {
             self.counts.expired += 1;
             return Ok(());
         };
-        let result = self.unless_lost(&one.entry, self.write_one(write).await)?;
+        let result = self.check_fatal(&queued.entry, self.write_one(write).await)?;
         if let (Err(Error::RequestTooLarge { limit }), Some(list)) =
-            (&result, one.entry.value.list())
+            (&result, queued.entry.value.list())
         {
-            return self.send_list(one, list, *limit).await;
+            return self.send_list(queued, list, *limit).await;
         }
-        self.note(one, result.map(|_| ()));
+        self.record(queued, result.map(|_| ()));
         Ok(())
     }
 
-    /// Do one write. As an element of a batch first, which takes every key; a request of its own has a little more room
+    /// Send one write. First in a batch, which supports all keys; then by its own route, which has slightly more room
     /// for the value.
     pub(super) async fn write_one(&self, write: Write<Json>) -> Result<Written<Json>, Error> {
         let done = self.store.write_many([write.clone()]).await?.pop();
@@ -146,28 +151,28 @@ impl<'a, B: Backend<Json>> Import<'a, B> {
             return done.unwrap_or(Err(Error::Unknown));
         };
         match self.store.write(write).await {
-            // Some keys cannot be in a path.
+            // Some keys are not valid in a path.
             Err(Error::Rejected(_)) => Err(too_large),
             done => done,
         }
     }
 
-    fn write(&self, one: &Waiting) -> Option<Write<Json>> {
-        let write = one.entry.write(one.entry.value.clone(), now())?;
-        Some(self.on(one, write))
+    fn write(&self, queued: &QueuedEntry) -> Option<Write<Json>> {
+        let write = queued.entry.write(queued.entry.value.clone(), now())?;
+        Some(self.with_condition(queued, write))
     }
 
-    /// The write under the condition of the import.
-    pub(super) fn on(&self, one: &Waiting, write: Write<Json>) -> Write<Json> {
-        match one.set_as {
+    /// Add the condition of the import to a write.
+    pub(super) fn with_condition(&self, queued: &QueuedEntry, write: Write<Json>) -> Write<Json> {
+        match queued.set_revision {
             Some(revision) => write.if_revision(revision),
             None if self.if_absent => write.if_absent(),
             None => write,
         }
     }
 
-    /// What became of a write, unless it says that the next one will fare no better.
-    pub(super) fn unless_lost<W>(
+    /// Turn an error that would also affect the next write into the error of the import.
+    pub(super) fn check_fatal<W>(
         &mut self,
         entry: &Entry,
         result: Result<W, Error>,
@@ -185,43 +190,47 @@ impl<'a, B: Backend<Json>> Import<'a, B> {
                 | Error::Forbidden),
             ) => {
                 self.counts.failed.add(&error);
-                tell(format_args!("{}: {}", place(entry), reason(&error)));
+                print_status(format_args!("{}: {}", position(entry), reason(&error)));
                 Err(error.into())
             }
             result => Ok(result),
         }
     }
 
-    pub(super) fn note(&mut self, one: &Waiting, result: Result<(), Error>) {
+    pub(super) fn record(&mut self, queued: &QueuedEntry, result: Result<(), Error>) {
         match result {
             Ok(()) => self.counts.set += 1,
             // It was set, and has been changed by another client since.
-            Err(Error::ConditionFailed { .. }) if one.set_as.is_some() => self.counts.set += 1,
+            Err(Error::ConditionFailed { .. }) if queued.set_revision.is_some() => {
+                self.counts.set += 1
+            }
             Err(Error::ConditionFailed { .. }) => self.counts.present += 1,
-            Err(error) => self.refuse(&one.entry, &error, &why(&one.entry, &error)),
+            Err(error) => {
+                self.record_failure(&queued.entry, &error, &failure_text(&queued.entry, &error))
+            }
         }
     }
 
-    /// Count an entry that was not set, and say why, unless there are too many.
-    pub(super) fn refuse(&mut self, entry: &Entry, error: &Error, why: &str) {
+    /// Count an entry that was not set, and report the first few.
+    pub(super) fn record_failure(&mut self, entry: &Entry, error: &Error, why: &str) {
         self.counts.failed.add(error);
         if self.counts.failed.sum() <= REPORTED {
-            tell(format_args!("{}: {why}", place(entry)));
+            print_status(format_args!("{}: {why}", position(entry)));
         }
     }
 }
 
-fn place(entry: &Entry) -> String {
+fn position(entry: &Entry) -> String {
     format!("line {}, key {:?}", entry.line, &*entry.key)
 }
 
-/// Why an entry was refused, and which setting helps.
-pub(super) fn why(entry: &Entry, error: &Error) -> String {
+/// The reason why an entry was not set, and the option that helps.
+pub(super) fn failure_text(entry: &Entry, error: &Error) -> String {
     match error {
         Error::RequestTooLarge { limit } => {
-            let most = limit.map_or("less".to_owned(), |limit| format!("at most {limit} bytes"));
+            let most = limit.map_or("unknown".to_owned(), |limit| format!("{limit} bytes"));
             format!(
-                "its line is {} bytes long, and the server takes {most} in one request: raise its --max-body-bytes",
+                "its line has {} bytes, more than the request limit of the server ({most}): raise its --max-body-bytes",
                 entry.bytes
             )
         }

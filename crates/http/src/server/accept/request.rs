@@ -110,7 +110,7 @@ impl ActiveRequest {
                     micros = took.as_micros() as u64,
                     code,
                     error,
-                    suppressed,
+                    unsaid = suppressed,
                     "request failed"
                 )
             };

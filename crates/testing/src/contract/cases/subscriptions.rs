@@ -236,8 +236,8 @@ pub async fn position_inside_a_batch_is_rejected<F: Fixture>() {
             let inside = store.subscribe(scope, Start::After(asked)).await.err();
             assert_eq!(inside, Some(Error::InsideBatch { asked, before }));
         }
-        for place in [0, 1, 4, 6] {
-            store.subscribe(scope, Start::After(place)).await.unwrap();
+        for revision in [0, 1, 4, 6] {
+            store.subscribe(scope, Start::After(revision)).await.unwrap();
         }
     }
     let mut events = store.subscribe(Scope::All, Start::After(1)).await.unwrap();

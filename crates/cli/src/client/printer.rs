@@ -1,4 +1,4 @@
-//! How results look: for people on a terminal, for programs in a pipe, or as JSON.
+//! Prints results: for people on a terminal, for programs in a pipe, or as JSON.
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
@@ -9,15 +9,15 @@ use mainspring::{Entry, Timestamp, Value, wire::Json};
 
 use crate::output::{escaped, escaped_json};
 
-/// Where results go.
+/// The format of the standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Screen {
+pub struct Printer {
     pub json: bool,
     pub terminal: bool,
     pub color: bool,
 }
 
-/// What a part of a line is.
+/// The style of a part of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     Dim,
@@ -27,13 +27,13 @@ pub enum Style {
     Marked,
 }
 
-impl Screen {
-    /// Print a line; an error if nobody reads it any more.
-    pub fn say(self, line: impl Display) -> io::Result<()> {
+impl Printer {
+    /// Print a line. Fails if the standard output is closed.
+    pub fn print_line(self, line: impl Display) -> io::Result<()> {
         writeln!(stdout(), "{}", self.line(&line.to_string()))
     }
 
-    /// What is printed of a line: of JSON on a terminal, nothing that could do anything to it.
+    /// Escape a line of JSON for a terminal; other lines are unchanged.
     pub fn line(self, line: &str) -> Cow<'_, str> {
         if self.json && self.terminal { escaped_json(line) } else { line.into() }
     }
@@ -52,17 +52,17 @@ impl Screen {
         format!("\x1b[{code}m{text}\x1b[0m")
     }
 
-    /// A text that stays in its line, and cannot do anything to a terminal; as it is for everybody else.
+    /// Escape a text for one line of a terminal; unchanged in a pipe.
     pub fn text(self, text: &str) -> Cow<'_, str> {
         if self.terminal { escaped(text, false) } else { text.into() }
     }
 
-    /// The same, where several lines are no harm.
+    /// Like [`text`](Self::text), but keeps line breaks and tabs.
     pub fn lines(self, text: &str) -> Cow<'_, str> {
         if self.terminal { escaped(text, true) } else { text.into() }
     }
 
-    /// A value in one line.
+    /// Format a value as one line.
     pub fn value(self, value: &Value<Json>) -> String {
         match value {
             Value::Item(item) => self.text(&plain(item)).into_owned(),
@@ -73,8 +73,8 @@ impl Screen {
         }
     }
 
-    /// When something was or will be, in a few characters.
-    pub fn meta(self, entry: &Entry<Json>) -> String {
+    /// Describe an entry: length of a list, revision, age, deadline.
+    pub fn describe(self, entry: &Entry<Json>) -> String {
         let now = now();
         let mut text =
             format!("revision {}, updated {}", entry.revision, ago(entry.updated_at, now));
@@ -88,7 +88,7 @@ impl Screen {
     }
 }
 
-/// A text without its quotes, and everything else as it was written.
+/// A JSON string without quotes; other elements as they are.
 pub fn plain(element: &Json) -> Cow<'_, str> {
     element.as_text().map_or_else(|| element.as_str().into(), Cow::from)
 }
@@ -108,7 +108,7 @@ pub fn until(time: Timestamp, now: Timestamp) -> String {
     format!("in {}", short(time.saturating_since(now)))
 }
 
-/// A time in its largest unit.
+/// Format a duration in its largest unit.
 fn short(time: Duration) -> String {
     match time.as_secs() {
         0 => format!("{}ms", time.as_millis()),
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_short() {
+    fn duration_is_formatted_in_its_largest_unit() {
         for (seconds, text) in [
             (1, "1s"),
             (59, "59s"),

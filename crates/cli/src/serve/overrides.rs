@@ -1,18 +1,18 @@
-//! The settings on the command line and in the environment.
+//! Settings from the command line and the environment.
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches};
 
-use super::kind::Form;
 use super::settings::TABLE;
 use super::source::{Source, Values};
 use super::table::Setting;
+use super::value_type::Form;
 
-/// What flags and variables say; made from the table, so not derived.
+/// Values of flags and environment variables. Built from the table of settings instead of derived by clap.
 #[derive(Debug, Default)]
-pub struct Given(pub Values);
+pub struct Overrides(pub Values);
 
-impl clap::Args for Given {
+impl clap::Args for Overrides {
     fn augment_args(command: Command) -> Command {
         command.args(TABLE.iter().map(arg))
     }
@@ -31,13 +31,13 @@ fn arg(setting: &Setting) -> Arg {
         .help(setting.help.trim_start())
         .help_heading(match setting.section {
             "http" => "HTTP",
-            "tls" => "Encryption",
+            "tls" => "TLS",
             "auth" => "Authentication",
             "store" => "Store",
             "limits" => "Limits",
             _ => "Log",
         })
-        // Only the help shows it: below a file counts more than a default.
+        // Only for the help: the value of a file overrides a default, which clap cannot express.
         .default_value(setting.default)
         .hide_default_value(setting.default.is_empty());
     match setting.form {
@@ -47,11 +47,11 @@ fn arg(setting: &Setting) -> Arg {
     }
 }
 
-impl FromArgMatches for Given {
+impl FromArgMatches for Overrides {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let mut given = Self::default();
-        given.update_from_arg_matches(matches)?;
-        Ok(given)
+        let mut overrides = Self::default();
+        overrides.update_from_arg_matches(matches)?;
+        Ok(overrides)
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
@@ -68,7 +68,7 @@ impl FromArgMatches for Given {
             if matches!(source, Source::Environment { .. }) {
                 text = unquoted(&text).into();
                 if text.is_empty() {
-                    continue; // As `PORT=${PORT}` leaves it, where nobody has set it.
+                    continue; // `PORT=${PORT}` in a compose file, with PORT unset.
                 }
             }
             self.0.insert(setting.name, (text, source));
@@ -77,7 +77,7 @@ impl FromArgMatches for Given {
     }
 }
 
-/// The list of a compose file keeps the quotes of `- API_VERSION="v1.0.0"`, which 002's has.
+/// Remove quotes, which a list in a compose file keeps: `- API_VERSION="v1.0.0"`.
 pub fn unquoted(text: &str) -> &str {
     text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
 }
