@@ -1,4 +1,4 @@
-//! Turns with a change that the journal cannot hold: only the write at fault is refused.
+//! Turns with a change that the journal cannot hold: only the write at fault is rejected.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ where
     T: Clone + Send + Sync + 'static,
     J: Journal<T>,
 {
-    /// Nothing of a turn was recorded, because of one of its changes. Each half is a turn of its own, and so on
-    /// down to the write at fault: one in a turn of 256 costs 16 appends instead of 256.
+    /// Retry a turn of which nothing was recorded, because of one of its changes. Each half becomes a turn of its own,
+    /// and so on down to the write at fault: one in a turn of 256 costs 16 appends instead of 256.
     pub(super) async fn split_turn(
         &mut self,
         mut commands: Vec<Envelope<T>>,
@@ -40,7 +40,7 @@ where
         }
     }
 
-    /// The same with writes that are independent of each other.
+    /// The same for the writes of one command, which are independent of each other.
     async fn split_writes(
         &mut self,
         mut writes: Writes<T>,
@@ -79,7 +79,7 @@ impl<T> PartialCommand<T> {
         (Self { answer, length }, Envelope { message, reply, span: None })
     }
 
-    /// Add the result of each of its writes. Says whether there is an answer: a turn answers all of its
+    /// Add the results of its writes. Returns whether there was a reply: a turn replies to all of its
     /// commands, unless the owner is about to end.
     pub(super) fn add_to(self, results: &mut Results<T>) -> bool {
         match self.answer.try_take() {

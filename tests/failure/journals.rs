@@ -495,7 +495,9 @@ async fn a_log_with_a_hole_or_a_torn_batch_is_not_started_over() {
     };
     let without = |n: usize| [&log[..n], &log[n + 1..]].concat();
     let hole = |from: u64, to: u64| {
-        Err(Error::Failed(format!("the journal goes from revision {from} to {to}").into()))
+        Err(Error::Failed(
+            format!("the journal has a gap: revision {from} is followed by {to}").into(),
+        ))
     };
     assert_eq!(end_of(0, log.clone()).await, Ok(5));
     assert_eq!(end_of(1, log[1..].to_vec()).await, Ok(5));
