@@ -104,7 +104,7 @@ where
     async fn start_compaction(&mut self, replies: Vec<CommandReply<T>>, now: Timestamp) {
         if !self.log.has_journal() {
             let nothing = CompactionReport::new(self.data.revision(), 0, 0);
-            return answer(replies, &Ok(nothing));
+            return send_to_all(replies, &Ok(nothing));
         }
         let all = Subscribe { filter: Filter::All, start: Start::Snapshot };
         let source = match self.log.halted() {
@@ -116,7 +116,7 @@ where
             Ok(source) => Snapshot::new(Subscription::open(source)),
             Err(error) => {
                 self.compactions.pause_after(now);
-                return answer(replies, &Err(error));
+                return send_to_all(replies, &Err(error));
             }
         };
         match self.log.compact(snapshot).await {
@@ -138,7 +138,7 @@ where
                 self.compactions.pause = None;
                 let CompactionReport { revision, bytes_before, bytes_after } = compacted;
                 tracing::debug!(revision, bytes_before, bytes_after, "a compaction has ended");
-                answer(replies, &Ok(compacted));
+                send_to_all(replies, &Ok(compacted));
             }
             Ok(Err(error)) => self.compaction_failed(replies, error),
             Err(panic) => {
@@ -160,21 +160,21 @@ where
         tracing::error!(%cause, "the log could not be compacted");
         self.log.meter().compaction_ended(false);
         self.compactions.pause_after(self.clock.now());
-        answer(replies, &Err(Error::CompactionFailed(cause)));
+        send_to_all(replies, &Err(Error::CompactionFailed(cause)));
     }
 
     /// Reply to all callers with the error of the ending store: a running compaction ends with the store.
     pub(super) fn abandon_compactions(&mut self) {
         let Compactions { running, waiting, .. } = std::mem::take(&mut self.compactions);
         let replies = running.into_iter().flat_map(|running| running.replies).chain(waiting);
-        answer(replies, &Err(self.hub.status.error()));
+        send_to_all(replies, &Err(self.hub.status.error()));
     }
 }
 
-fn answer<T>(
+fn send_to_all<T>(
     replies: impl IntoIterator<Item = CommandReply<T>>,
     result: &Result<CompactionReport, Error>,
 ) {
-    let answer = || result.clone().map(Response::Compacted);
-    replies.into_iter().for_each(|reply| reply.send(answer()));
+    let result = || result.clone().map(Response::Compacted);
+    replies.into_iter().for_each(|reply| reply.send(result()));
 }

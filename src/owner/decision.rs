@@ -46,7 +46,7 @@ impl Decision {
 
     /// The result of the command, after its changes were applied and published. `popped` has the elements that they
     /// removed, beginning with the change `start` of the turn.
-    pub(super) fn answer<T>(
+    pub(super) fn into_result<T>(
         self,
         start: usize,
         mut popped: Vec<Option<T>>,

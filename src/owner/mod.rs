@@ -244,7 +244,7 @@ where
                 }
             }
         }
-        while self.data.has_scans() && !self.is_past_deadline() {
+        while self.data.has_waiting_scans() && !self.is_past_deadline() {
             self.data.do_background_work(self.clock.now());
             tokio::task::yield_now().await;
         }
@@ -273,7 +273,7 @@ where
         if self.log.has_appended() || self.compactions.retry_at().is_some() {
             self.compact_if_wanted().await;
         }
-        self.data.count();
+        self.data.update_counters();
     }
 
     /// Whether a shutdown has begun and its deadline has passed. Without a journal, turns are so short that a shutdown

@@ -67,22 +67,22 @@ where
 
 /// Some of the writes of one command, as a command of its own.
 pub(super) struct PartialCommand<T> {
-    answer: reply::ReplyReceiver<CommandResult<T>>,
+    receiver: reply::ReplyReceiver<CommandResult<T>>,
     length: usize,
 }
 
 impl<T> PartialCommand<T> {
     pub(super) fn new(writes: Writes<T>) -> (Self, Envelope<T>) {
-        let (reply, answer) = reply::channel(None);
+        let (reply, receiver) = reply::channel(None);
         let length = writes.len();
         let message = Message::Many(writes);
-        (Self { answer, length }, Envelope { message, reply, span: None })
+        (Self { receiver, length }, Envelope { message, reply, span: None })
     }
 
     /// Add the results of its writes. Returns whether there was a reply: a turn replies to all of its
     /// commands, unless the owner is about to end.
     pub(super) fn add_to(self, results: &mut Results<T>) -> bool {
-        match self.answer.try_take() {
+        match self.receiver.try_take() {
             Some(Ok(Response::Many(part))) => results.extend(part),
             Some(Err(error)) => results.extend((0..self.length).map(|_| Err(error.clone()))),
             Some(Ok(_)) | None => return false,

@@ -70,7 +70,7 @@ where
         }
         // If the expiry cannot be recorded, the keys are absent nevertheless.
         let _ = self.expire_all(self.clock.now()).await;
-        self.data.count();
+        self.data.update_counters();
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use tokio::task::coop;
 
 /// A channel for one reply. The waker is that of the task that will poll the receiver, if it is known.
 pub(crate) fn channel<A>(waker: Option<Waker>) -> (ReplySender<A>, ReplyReceiver<A>) {
-    let cell = Arc::new(Mutex::new(ReplyState { waker, answer: None }));
+    let cell = Arc::new(Mutex::new(ReplyState { waker, value: None }));
     (ReplySender(Some(Arc::clone(&cell))), ReplyReceiver(cell))
 }
 
@@ -23,7 +23,7 @@ struct ReplyState<A> {
     /// The task that waits for the reply.
     waker: Option<Waker>,
     /// `Some(None)` if the reply was taken, or the sender was dropped.
-    answer: Option<Option<A>>,
+    value: Option<Option<A>>,
 }
 
 /// The sender of a reply. If it is dropped without a reply, the receiver gets `None`.
@@ -33,9 +33,9 @@ impl<A> ReplySender<A> {
     /// Send the reply. If the receiver is dropped, so is the reply.
     // Always inlined: otherwise the reply is copied once more on its way into the cell.
     #[inline(always)]
-    pub(crate) fn send(mut self, answer: A) {
+    pub(crate) fn send(mut self, value: A) {
         if let Some(cell) = self.0.take() {
-            deliver(&cell, Some(answer));
+            deliver(&cell, Some(value));
         }
     }
 
@@ -54,9 +54,9 @@ impl<A> Drop for ReplySender<A> {
 }
 
 #[inline(always)]
-fn deliver<A>(cell: &Arc<Mutex<ReplyState<A>>>, answer: Option<A>) {
+fn deliver<A>(cell: &Arc<Mutex<ReplyState<A>>>, value: Option<A>) {
     let mut state = cell.lock();
-    state.answer = Some(answer);
+    state.value = Some(value);
     let waker = state.waker.take();
     drop(state);
     // A caller that has dropped its receiver does not have to be woken, and may be the one that runs this.
@@ -73,7 +73,7 @@ pub(crate) struct ReplyReceiver<A>(Arc<Mutex<ReplyState<A>>>);
 impl<A> ReplyReceiver<A> {
     /// Take the reply, if it has arrived.
     pub(crate) fn try_take(&self) -> Option<A> {
-        self.0.lock().answer.as_mut()?.take()
+        self.0.lock().value.as_mut()?.take()
     }
 }
 
@@ -84,14 +84,14 @@ impl<A> Future for ReplyReceiver<A> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<A>> {
         let coop = std::task::ready!(coop::poll_proceed(cx));
         let mut state = self.0.lock();
-        let Some(answer) = &mut state.answer else {
+        let Some(value) = &mut state.value else {
             state.waker = Some(cx.waker().clone());
             return Poll::Pending;
         };
-        let answer = answer.take();
+        let value = value.take();
         drop(state);
         coop.made_progress();
-        Poll::Ready(answer)
+        Poll::Ready(value)
     }
 }
 
@@ -107,30 +107,30 @@ mod tests {
 
     #[tokio::test]
     async fn reply_wakes_the_receiver() {
-        let (reply, answer) = channel(None);
-        let waiting = tokio::spawn(answer);
+        let (sender, receiver) = channel(None);
+        let waiting = tokio::spawn(receiver);
         tokio::task::yield_now().await;
-        reply.send(7);
+        sender.send(7);
         assert_eq!(waiting.await.unwrap(), Some(7));
     }
 
     #[tokio::test]
     async fn dropped_sender_wakes_the_receiver() {
-        let (reply, answer) = channel::<u8>(None);
-        let waiting = tokio::spawn(answer);
+        let (sender, receiver) = channel::<u8>(None);
+        let waiting = tokio::spawn(receiver);
         tokio::task::yield_now().await;
-        drop(reply);
+        drop(sender);
         assert_eq!(waiting.await.unwrap(), None);
     }
 
     #[tokio::test]
     async fn receiver_is_woken_in_the_task_that_polled_it_last() {
-        let (reply, mut answer) = channel(Some(Waker::noop().clone()));
-        let first = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut answer).poll(cx))).await;
+        let (sender, mut receiver) = channel(Some(Waker::noop().clone()));
+        let first = std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut receiver).poll(cx))).await;
         assert!(first.is_pending());
-        let waiting = tokio::spawn(answer);
+        let waiting = tokio::spawn(receiver);
         tokio::task::yield_now().await;
-        reply.send("there");
+        sender.send("there");
         assert_eq!(waiting.await.unwrap(), Some("there"));
     }
 
@@ -144,10 +144,10 @@ mod tests {
         }
         let wakes = Arc::new(Count(0.into()));
         for (leaves, count) in [(false, 1), (true, 1)] {
-            let (reply, answer) = channel(Some(Waker::from(Arc::clone(&wakes))));
-            let answer = (!leaves).then_some(answer);
-            reply.send(());
-            drop(answer);
+            let (sender, receiver) = channel(Some(Waker::from(Arc::clone(&wakes))));
+            let receiver = (!leaves).then_some(receiver);
+            sender.send(());
+            drop(receiver);
             assert_eq!(wakes.0.load(std::sync::atomic::Ordering::SeqCst), count);
         }
     }
@@ -155,19 +155,19 @@ mod tests {
     #[test]
     fn reply_to_a_dropped_receiver_is_dropped() {
         let value = Arc::new(());
-        let (reply, answer) = channel(None);
-        assert!(!reply.is_closed());
-        drop(answer);
-        assert!(reply.is_closed());
-        reply.send(Arc::clone(&value));
+        let (sender, receiver) = channel(None);
+        assert!(!sender.is_closed());
+        drop(receiver);
+        assert!(sender.is_closed());
+        sender.send(Arc::clone(&value));
         assert_eq!(Arc::strong_count(&value), 1, "it was dropped");
     }
 
     #[test]
     fn try_take_returns_the_reply_once() {
-        let (reply, answer) = channel(None);
-        assert_eq!(answer.try_take(), None);
-        reply.send(1);
-        assert_eq!((answer.try_take(), answer.try_take()), (Some(1), None));
+        let (sender, receiver) = channel(None);
+        assert_eq!(receiver.try_take(), None);
+        sender.send(1);
+        assert_eq!((receiver.try_take(), receiver.try_take()), (Some(1), None));
     }
 }

@@ -78,7 +78,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
             match envelope.message {
                 Message::Write(prepared) => {
                     let written = self.state.commit(prepared, now, &self.rules, &mut emit);
-                    self.answers.push((envelope.reply, written.map(Response::Written)));
+                    self.results.push((envelope.reply, written.map(Response::Written)));
                 }
                 Message::Many(writes) => {
                     let mut commit = |write| self.state.commit(write, now, &self.rules, &mut emit);
@@ -93,9 +93,9 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
         add(&self.counters.turns, 1);
         self.counters.sizes.add(before - queue.len());
         self.publisher.publish(&mut self.changes);
-        self.count();
-        for (reply, answer) in self.answers.drain(..) {
-            reply.send(answer);
+        self.update_counters();
+        for (reply, result) in self.results.drain(..) {
+            reply.send(result);
         }
     }
 }

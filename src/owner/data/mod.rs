@@ -34,8 +34,8 @@ pub(crate) struct Data<T> {
     scans: Vec<(Scan, CommandReply<T>)>,
     /// The changes of the current turn.
     changes: Vec<Change<T>>,
-    /// The answers of the current turn, held back until its changes are published.
-    answers: Vec<(CommandReply<T>, CommandResult<T>)>,
+    /// The results of the current turn, held back until its changes are published.
+    results: Vec<(CommandReply<T>, CommandResult<T>)>,
 }
 
 impl<T> Data<T> {
@@ -47,8 +47,8 @@ impl<T> Data<T> {
     ) -> Self {
         let publisher =
             Publisher::new(Arc::clone(&hub.history), hub.listeners.clone(), hub.watchers.clone());
-        let (scans, changes, answers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { state, rules, publisher, hub, counters, scans, changes, answers }
+        let (scans, changes, results) = (Vec::new(), Vec::new(), Vec::new());
+        Self { state, rules, publisher, hub, counters, scans, changes, results }
     }
 
     /// The newest revision that was applied.
@@ -57,7 +57,7 @@ impl<T> Data<T> {
     }
 
     /// Update the counters for `stats`.
-    pub(super) fn count(&self) {
+    pub(super) fn update_counters(&self) {
         let totals = self.state.totals();
         self.counters.entries.store(totals.entries as u64, Ordering::Relaxed);
         self.counters.bytes.store(totals.bytes, Ordering::Relaxed);
@@ -121,7 +121,7 @@ impl<T> Data<T> {
     }
 
     /// Whether scans wait for the index.
-    pub(super) fn has_scans(&self) -> bool {
+    pub(super) fn has_waiting_scans(&self) -> bool {
         !self.scans.is_empty()
     }
 }
@@ -129,9 +129,9 @@ impl<T> Data<T> {
 impl<T: Clone + Send + Sync + 'static> Data<T> {
     /// Do a slice of background work, and reply to the scans that waited for it.
     pub(super) fn do_background_work(&mut self, now: Timestamp) {
-        if self.has_background_work() || self.has_scans() {
+        if self.has_background_work() || self.has_waiting_scans() {
             self.state.do_background_work();
-            self.answer_scans(now);
+            self.run_scans(now);
         }
     }
 

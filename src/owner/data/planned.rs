@@ -44,10 +44,10 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
             }
         }
         self.publisher.publish_turn(turn);
-        self.count();
+        self.update_counters();
         // The values of the commands are dropped here, after the turn is published: their `Drop` may be slow, or panic.
         for (command, decision, start, popped) in replies {
-            command.reply.send(decision.answer(start, popped, now));
+            command.reply.send(decision.into_result(start, popped, now));
         }
     }
 

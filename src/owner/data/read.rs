@@ -25,7 +25,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
             }
             Message::Scan(scan) => {
                 self.scans.push((*scan, reply));
-                self.answer_scans(now);
+                self.run_scans(now);
             }
             Message::Subscribe(subscribe) => {
                 let source = self.subscribe(*subscribe, now);
@@ -92,7 +92,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
     }
 
     /// Reply to the waiting scans, if the index is ready.
-    pub(in crate::owner) fn answer_scans(&mut self, now: Timestamp) {
+    pub(in crate::owner) fn run_scans(&mut self, now: Timestamp) {
         if !self.scans.is_empty() && self.state.ready_to_scan() {
             for (scan, reply) in std::mem::take(&mut self.scans) {
                 reply.send(Ok(self.scan(&scan, now)));
