@@ -47,7 +47,7 @@ macro_rules! all {
     ($bounds:tt $($type:ty),+ $(,)?) => { $(all!(@ $bounds $type);)+ };
 }
 
-fn handles() {
+fn handles_are_send_and_sync() {
     all!([send sync unpin clone debug forever]
         Store<Bare>, Reader<Bare>, View<Bare>, Store<Pinned>, Reader<Pinned>, View<Pinned>,
         Store<Rigid>, Reader<Rigid>, View<Rigid>, MemoryJournal<Bare>, MemoryJournal<Rigid>,
@@ -58,7 +58,7 @@ fn handles() {
     all!([send debug forever] Builder<Bare>, Builder<Bare, MemoryJournal<Bare>>);
 }
 
-fn plain_data() {
+fn data_types_are_send_and_sync() {
     all!([send sync unpin clone debug forever]
         Action<u8>, Written<u8>, BatchError, Change<u8>, ChangeKind<u8>, Entry<u8>, Error,
         Event<u8>, Key, Page<u8>, Popped<u8>, Refusal, Value<u8>, Write<u8>, Recovered<u8>,
@@ -78,7 +78,7 @@ fn plain_data() {
 }
 
 /// Every command: before it is sent, as a future, and when it is on its way.
-fn commands() {
+fn pending_commands_and_their_futures_are_send() {
     macro_rules! answers {
         ($($answer:ty),+ $(,)?) => {$(
             all!([send unpin debug]
@@ -105,7 +105,11 @@ fn commands() {
 }
 
 /// The futures of the `async fn`s, which have no names.
-fn futures(store: &Store<Bare>, told: &mut Subscription<Bare>, latest: &mut Latest<Bare>) {
+fn futures_of_async_methods_are_send(
+    store: &Store<Bare>,
+    told: &mut Subscription<Bare>,
+    latest: &mut Latest<Bare>,
+) {
     send_value(store.modify("k", |_| {}));
     send_value(store.latest("k"));
     send_value(store.ready());
@@ -128,7 +132,7 @@ fn futures(store: &Store<Bare>, told: &mut Subscription<Bare>, latest: &mut Late
 }
 
 /// Streams, so that combinators can take them.
-fn streams() {
+fn subscriptions_are_streams() {
     fn stream<S: futures_util::Stream<Item = I>, I>() {}
     stream::<Subscription<Bare>, Result<Event<Bare>, Error>>();
     stream::<Latest<Bare>, Result<Option<Entry<Bare>>, Error>>();
@@ -160,7 +164,7 @@ impl Gate<Bare> for Solo {
     }
 }
 
-fn solo() {
+fn gate_and_journal_can_be_not_sync() {
     fn gate<T, G: Gate<T>>() {}
     fn journal<T, J: Journal<T>>() {}
     gate::<Bare, Solo>();
@@ -169,7 +173,7 @@ fn solo() {
 }
 
 #[tokio::test]
-async fn debug_says_something_without_the_elements() {
+async fn debug_does_not_require_debug_of_elements() {
     let store = Store::<Bare>::builder().spawn();
     store.set("k", Bare).await.unwrap();
     let told = store.subscribe().await.unwrap();

@@ -47,7 +47,7 @@ fn stores() -> [Store<String>; 3] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_was_not_queued_does_nothing_and_one_that_was_happens_once() {
+async fn dropped_write_has_no_effect_before_it_is_queued_and_one_after() {
     for polls in 0..4 {
         for store in stores() {
             store.ready().await.unwrap();
@@ -78,7 +78,7 @@ async fn a_write_that_was_not_queued_does_nothing_and_one_that_was_happens_once(
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_for_room_can_be_given_up() {
+async fn dropped_future_stops_waiting_for_room() {
     let store = Store::<String>::builder().queue_capacity(1).spawn();
     let mut all = store.subscribe().after(0).await.unwrap();
     let first = store.set("first", "v").try_send().unwrap();
@@ -110,7 +110,7 @@ async fn waiting_for_room_can_be_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_modify_that_is_dropped_happens_once_or_not_at_all() {
+async fn dropped_modify_has_one_effect_or_none() {
     for polls in 0..8 {
         for store in stores() {
             store.set("n", "0").await.unwrap();
@@ -129,7 +129,7 @@ async fn a_modify_that_is_dropped_happens_once_or_not_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscription_that_was_given_up_is_forgotten() {
+async fn dropped_subscription_is_removed() {
     for polls in 0..4 {
         for store in stores() {
             store.ready().await.unwrap();
@@ -151,7 +151,7 @@ async fn a_subscription_that_was_given_up_is_forgotten() {
 
 /// Each `recv` is dropped after a random number of polls, and asked again.
 #[tokio::test(start_paused = true)]
-async fn no_event_is_lost_with_a_recv() {
+async fn dropped_recv_loses_no_event() {
     for store in stores() {
         let mut random = Random::new(11);
         let mut all = store.subscribe().after(0).await.unwrap();
@@ -200,7 +200,7 @@ async fn no_event_is_lost_with_a_recv() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_news_is_lost_with_a_changed() {
+async fn dropped_changed_loses_no_change() {
     let store = Store::<String>::builder().spawn();
     let mut latest = store.latest("k").await.unwrap();
     let mut random = Random::new(5);
@@ -214,7 +214,7 @@ async fn no_news_is_lost_with_a_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_can_be_waited_for_again() {
+async fn dropped_shutdown_continues_and_can_be_awaited_again() {
     let store = Store::<String>::builder().journal(MemoryJournal::new()).spawn();
     drop(poll_and_drop(store.ready(), 1).await);
     drop(poll_and_drop(store.closed(), 2).await);
@@ -227,7 +227,7 @@ async fn the_end_can_be_waited_for_again() {
 
 /// A reply that nobody waits for any more was on its way all the same.
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_is_dropped_changes_nothing() {
+async fn dropped_reply_does_not_cancel_its_command() {
     for store in stores() {
         store.ready().await.unwrap();
         let mut all = store.subscribe().after(0).await.unwrap();

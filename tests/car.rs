@@ -78,7 +78,7 @@ fn parse(date: &str, speed: &str, location: &str) -> (DateTime, f64, f64) {
 }
 
 #[test]
-fn the_log_has_the_lines_of_the_observed_one() {
+fn log_has_the_format_of_the_reference_log() {
     let log = fresh("observed.txt");
     succeed(&["--for", "19s", "--speedup", "5"], &log);
     let log = fs::read_to_string(log).unwrap();
@@ -97,7 +97,7 @@ fn the_log_has_the_lines_of_the_observed_one() {
 }
 
 #[test]
-fn the_log_can_look_as_the_readme_of_004_says() {
+fn log_format_can_be_shortened() {
     let log = fresh("readme.txt");
     succeed(&["--for", "7s", "--speedup", "10", "--format", "readme"], &log);
     let log = fs::read_to_string(log).unwrap();
@@ -112,7 +112,7 @@ fn the_log_can_look_as_the_readme_of_004_says() {
 }
 
 #[test]
-fn the_log_grows() {
+fn log_is_appended_to() {
     let log = fresh("grows.txt");
     fs::write(&log, "what was there\n").unwrap();
     succeed(&["--for", "3s", "--speedup", "10"], &log);
@@ -121,7 +121,7 @@ fn the_log_grows() {
 }
 
 #[test]
-fn a_refusal_reaches_the_one_who_asked() {
+fn rejection_reaches_the_caller() {
     let said = succeed(&["--for", "17s", "--speedup", "10"], &fresh("refused.txt"));
     assert!(said.contains("May I drive at 2? Yes.\n"), "{said}");
     assert!(said.contains("not connected  speed   2.0  location     4.0\n"), "{said}");
@@ -155,7 +155,7 @@ fn moves(log: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_recorded_drive_is_played_to_its_end() {
+fn recorded_drive_is_played_to_its_end() {
     let log = fresh("drive.txt");
     let began = Instant::now();
     let said = succeed(&["--nmea", RECORDING, "--speedup", "10"], &log);
@@ -170,14 +170,14 @@ fn a_recorded_drive_is_played_to_its_end() {
 }
 
 #[test]
-fn a_recorded_drive_loses_nothing_at_any_speed() {
+fn recorded_drive_loses_no_position_at_any_pace() {
     let log = fresh("fast-drive.txt");
     succeed(&["--nmea", RECORDING, "--speedup", "10000"], &log);
     assert_eq!(moves(&log), DRIVE);
 }
 
 #[test]
-fn bad_lines_of_a_recording_are_left_out_and_counted() {
+fn invalid_lines_of_a_recording_are_skipped_and_counted() {
     let mut damaged = fs::read(RECORDING).unwrap();
     let text = String::from_utf8(damaged.clone()).unwrap();
     let third = text.find("$GPRMC,152506.00").unwrap();
@@ -200,7 +200,7 @@ fn rmc(time: &str, status: char, minute: u32, date: &str) -> String {
 }
 
 #[test]
-fn a_tunnel_is_driven_through_and_a_cut_is_not() {
+fn short_gap_is_driven_and_long_gap_is_not() {
     let file = fresh("cut.nmea");
     let sentences = [
         rmc("000000", 'V', 0, "060180"), // the receiver has no idea what day it is
@@ -230,7 +230,7 @@ fn a_tunnel_is_driven_through_and_a_cut_is_not() {
 }
 
 #[test]
-fn what_cannot_work_is_said() {
+fn invalid_arguments_are_reported() {
     let log = fresh("unused.txt");
     let error = fail(&["--nmea", "no/such/file"], &log);
     assert!(error.starts_with("error: cannot open no/such/file: No such file"), "{error}");
@@ -262,7 +262,7 @@ fn what_cannot_work_is_said() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_ends_the_program_with_an_error() {
+fn full_disk_ends_the_program_with_an_error() {
     let output = run(&["--for", "1h", "--speedup", "10"], Path::new("/dev/full"));
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
@@ -303,7 +303,7 @@ fn start(args: &[&str], log: &Path) -> Child {
 
 #[test]
 #[cfg(unix)]
-fn ctrl_c_ends_it_at_any_moment() {
+fn ctrl_c_ends_the_program_at_any_moment() {
     let log = fresh("interrupted.txt");
     let moments = [
         ("Ctrl-C ends it", "1"),      // before it has begun
@@ -330,7 +330,7 @@ fn ctrl_c_ends_it_at_any_moment() {
 /// The log is a pipe that somebody has opened and does not read.
 #[test]
 #[cfg(unix)]
-fn ctrl_c_ends_it_also_while_a_consumer_is_stuck() {
+fn ctrl_c_ends_the_program_while_a_consumer_is_stuck() {
     let pipe = fresh("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
     let reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
@@ -350,7 +350,7 @@ fn ctrl_c_ends_it_also_while_a_consumer_is_stuck() {
 
 #[cfg(feature = "file")]
 #[test]
-fn the_next_drive_goes_on_from_the_journal() {
+fn next_drive_continues_from_the_journal() {
     let folder = fresh("journal");
     let _ = fs::remove_dir_all(&folder);
     let journal = folder.to_str().unwrap();

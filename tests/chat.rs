@@ -87,12 +87,12 @@ async fn keeps_the_contract(chat: impl ChatStore) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn the_nine_operations() {
+async fn chat_store_keeps_the_contract() {
     keeps_the_contract(new_chat(ROOMY)).await.unwrap();
 }
 
 #[tokio::test]
-async fn users_fill_more_than_a_page() {
+async fn available_users_can_exceed_a_page() {
     let chat = new_chat(ROOMY);
     for n in 0..250 {
         chat.add_user(user(&format!("{n:03}"), n % 2 == 0)).await.unwrap();
@@ -105,7 +105,7 @@ async fn users_fill_more_than_a_page() {
 }
 
 #[tokio::test]
-async fn a_conversation_has_a_limit_of_its_own() {
+async fn conversation_has_its_own_limit() {
     let chat = new_chat(Limits { entry_bytes: 1_000, ..ROOMY });
     let mut sent = 0;
     let error = loop {
@@ -139,14 +139,14 @@ async fn all_writes_share_the_limit_of_the_chat() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_an_id_is_told() {
+async fn invalid_id_is_an_error_with_its_reason() {
     let error = new_chat(ROOMY).send_message(message("x"), &"7".repeat(2_000)).await.unwrap_err();
     assert!(matches!(error, ChatError::Backend(_)), "{error}");
     assert!(error.to_string().contains("1 to 1024 bytes"), "{error}");
 }
 
 #[tokio::test]
-async fn a_watch_tells_what_was_said_and_what_is_said() {
+async fn watch_delivers_earlier_and_new_messages() {
     let chat = new_chat(ROOMY);
     chat.send_message(message("before"), "7").await.unwrap();
     let mut watch = chat.watch("7").await.unwrap();
@@ -167,7 +167,7 @@ async fn a_watch_tells_what_was_said_and_what_is_said() {
 }
 
 #[tokio::test]
-async fn a_watch_that_falls_behind_starts_over_where_it_was() {
+async fn watch_that_falls_behind_continues_without_a_gap() {
     let chat = Chat::over(ROOMY.builder().history_changes(10).spawn());
     let mut watch = chat.watch("7").await.unwrap();
     for n in 0..500 {
@@ -183,7 +183,7 @@ async fn a_watch_that_falls_behind_starts_over_where_it_was() {
 }
 
 #[tokio::test]
-async fn many_talk_at_once() {
+async fn concurrent_messages_have_one_order() {
     let chat = new_chat(ROOMY);
     let mut watch = chat.watch("7").await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();

@@ -73,7 +73,7 @@ fn numbers(line: &str) -> Vec<u64> {
 }
 
 #[test]
-fn quickstart_takes_the_tour() {
+fn quickstart_prints_its_results() {
     assert_eq!(
         lines(&run("quickstart")),
         [
@@ -89,7 +89,7 @@ fn quickstart_takes_the_tour() {
 }
 
 #[test]
-fn subscribe_never_has_a_gap() {
+fn subscribe_has_no_gap() {
     let output = run("subscribe");
     let lines = lines(&output);
     assert_eq!(lines[0], "snapshot: 2 entries at revision 3");
@@ -110,7 +110,7 @@ fn subscribe_never_has_a_gap() {
 }
 
 #[test]
-fn service_stops_in_order_and_loses_nothing() {
+fn service_stops_in_order_and_loses_no_job() {
     let output = run("service");
     let lines = lines(&output);
     let place = |line: &str| lines.iter().position(|found| *found == line).expect(line);
@@ -144,7 +144,7 @@ fn fan_in_loses_items_only_without_the_owner() {
 }
 
 #[test]
-fn chat_shows_everybody_the_same() {
+fn chat_shows_all_members_the_same_messages() {
     let output = run("chat");
     let lines = lines(&output);
     assert_eq!(lines[0], "lunch: 3 people saw the same 15 messages in order");
@@ -164,7 +164,7 @@ fn chat_shows_everybody_the_same() {
 
 #[cfg(feature = "file")]
 #[test]
-fn journal_finds_everything_after_a_crash() {
+fn journal_recovers_all_entries_after_a_crash() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example-journal");
     let _ = std::fs::remove_dir_all(&folder);
     for run in 0..4 {
@@ -180,7 +180,7 @@ fn journal_finds_everything_after_a_crash() {
 }
 
 #[test]
-fn the_index_lists_every_example() {
+fn index_lists_every_example() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let index = std::fs::read_to_string(examples.join("README.md")).expect("there is an index");
     for entry in std::fs::read_dir(examples).expect("there are examples") {

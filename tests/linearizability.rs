@@ -229,7 +229,7 @@ fn read(text: &str, revision: u64) -> Call {
 }
 
 #[test]
-fn the_checker_accepts_any_order_of_what_overlaps() {
+fn checker_accepts_any_order_of_overlapping_calls() {
     let set = |text, revision| Call::Set(item(text), Ok(revision));
     assert!(is_linearizable(&[]));
     assert!(is_linearizable(&history([(0, 1, set("a", 1)), (2, 3, read("a", 1))])));
@@ -245,7 +245,7 @@ fn the_checker_accepts_any_order_of_what_overlaps() {
 }
 
 #[test]
-fn the_checker_sees_a_stale_read() {
+fn checker_finds_a_stale_read() {
     let set = |text, revision| Call::Set(item(text), Ok(revision));
     let stale = [(0, 1, set("a", 1)), (2, 3, set("b", 2)), (4, 5, read("a", 1))];
     assert!(!is_linearizable(&history(stale)));
@@ -258,7 +258,7 @@ fn the_checker_sees_a_stale_read() {
 }
 
 #[test]
-fn the_checker_sees_a_lost_update() {
+fn checker_finds_a_lost_update() {
     let start = (0, 1, Call::Set(item("a"), Ok(1)));
     let update = |text: &str, answer| Call::UpdateIf(text.to_owned(), 1, answer);
     let lost = [start.clone(), (2, 9, update("b", Ok(2))), (3, 8, update("c", Ok(3)))];
@@ -269,7 +269,7 @@ fn the_checker_sees_a_lost_update() {
 }
 
 #[test]
-fn the_checker_sees_a_duplicate_pop() {
+fn checker_finds_a_duplicate_pop() {
     let push = (0, 1, Call::Push("x".into(), Ok((1, 1))));
     let pop = |answer| Call::Pop(true, answer);
     let twice = [
@@ -350,14 +350,14 @@ async fn record(store: Store<String>, seed: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_is_linearizable() {
+async fn store_is_linearizable() {
     for seed in 1..=10 {
         record(Store::builder().spawn(), seed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_with_a_listener_is_linearizable() {
+async fn store_with_a_subscriber_is_linearizable() {
     for seed in 11..=20 {
         let store = Store::builder().spawn();
         let mut all = store.subscribe().await.unwrap();
@@ -367,7 +367,7 @@ async fn a_store_with_a_listener_is_linearizable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_over_a_journal_is_linearizable() {
+async fn store_with_a_journal_is_linearizable() {
     for seed in 21..=30 {
         record(Store::builder().journal(MemoryJournal::new()).spawn(), seed).await;
     }

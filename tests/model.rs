@@ -554,12 +554,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_store_is_the_model(steps in prop::collection::vec(step(), 1..30)) {
+    fn store_equals_the_model(steps in prop::collection::vec(step(), 1..30)) {
         run(steps, None);
     }
 
     #[test]
-    fn a_store_over_a_journal_is_the_model(steps in prop::collection::vec(step(), 1..30)) {
+    fn store_with_a_journal_equals_the_model(steps in prop::collection::vec(step(), 1..30)) {
         run(steps, Some(MemoryJournal::new()));
     }
 }

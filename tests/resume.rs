@@ -125,29 +125,29 @@ async fn round(store: Store<u64>, seed: u64) {
     }
 }
 
-fn rooted() -> mainspring::Builder<u64> {
+fn long_history_store() -> mainspring::Builder<u64> {
     Store::builder().history_changes(1 << 20).history_bytes(u64::MAX)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resumed_streams_have_no_gap() {
     for seed in 1..=5 {
-        round(rooted().spawn(), seed).await;
+        round(long_history_store().spawn(), seed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn resumed_streams_over_a_journal_have_no_gap() {
+async fn resumed_streams_with_a_journal_have_no_gap() {
     for seed in 6..=8 {
-        round(rooted().journal(MemoryJournal::new()).spawn(), seed).await;
+        round(long_history_store().journal(MemoryJournal::new()).spawn(), seed).await;
     }
 }
 
 /// A stream and its token go on where they were when the store is started again over its journal.
 #[tokio::test(start_paused = true)]
-async fn a_token_outlives_a_restart() {
+async fn token_is_valid_after_a_restart() {
     let journal = MemoryJournal::new();
-    let start = || rooted().journal(journal.clone()).spawn();
+    let start = || long_history_store().journal(journal.clone()).spawn();
     let store = start();
     let mut told = store.subscribe().await.unwrap();
     store.set("k", 1).await.unwrap();

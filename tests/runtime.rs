@@ -37,7 +37,7 @@ impl Gate<String> for Hung {
 }
 
 /// Everybody who waits for a store, or asks it afterwards, is told how it has ended.
-fn all_are_told(journal: Option<&MemoryJournal<String>>, cancel: bool) {
+fn assert_end_is_reported(journal: Option<&MemoryJournal<String>>, cancel: bool) {
     let (home, away) = (runtime(), runtime());
     let store = home.block_on(async {
         let builder = Store::<String>::builder().queue_capacity(3).gate("hung/", Hung);
@@ -116,19 +116,19 @@ fn all_are_told(journal: Option<&MemoryJournal<String>>, cancel: bool) {
 }
 
 #[test]
-fn when_it_is_gone_everybody_is_told() {
-    all_are_told(None, false);
-    all_are_told(Some(&MemoryJournal::new()), false);
+fn end_of_the_runtime_is_reported_to_all() {
+    assert_end_is_reported(None, false);
+    assert_end_is_reported(Some(&MemoryJournal::new()), false);
 }
 
 #[test]
-fn when_it_goes_during_a_shutdown_everybody_is_told_of_that() {
-    all_are_told(None, true);
-    all_are_told(Some(&MemoryJournal::new()), true);
+fn end_of_the_runtime_during_a_shutdown_is_reported_as_closed() {
+    assert_end_is_reported(None, true);
+    assert_end_is_reported(Some(&MemoryJournal::new()), true);
 }
 
 #[test]
-fn when_it_is_gone_before_the_store_was_ready() {
+fn end_of_the_runtime_before_recovery_is_reported() {
     let (home, away) = (runtime(), runtime());
     let _in_it = home.enter();
     let store = Store::<String>::builder()
@@ -148,7 +148,7 @@ fn when_it_is_gone_before_the_store_was_ready() {
 }
 
 #[test]
-fn a_plain_thread_can_subscribe() {
+fn thread_without_a_runtime_can_subscribe() {
     let home = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_time()
@@ -234,7 +234,7 @@ impl<J: Journal<String>> Interceptor<String, J> for Lock {
 
 /// Three ways to end, after each of which the next owner finds the journal free.
 #[test]
-fn the_journal_is_let_go_before_the_end_is_told() {
+fn journal_is_dropped_before_the_end_is_published() {
     let home = || {
         let mut home = tokio::runtime::Builder::new_multi_thread();
         home.worker_threads(1).enable_time().build().unwrap()
@@ -264,7 +264,7 @@ fn the_journal_is_let_go_before_the_end_is_told() {
 
 /// A thread that drives a runtime must not wait. Whoever tries learns it before anything is done.
 #[tokio::test]
-async fn blocking_in_a_task_panics_and_does_nothing() {
+async fn blocking_send_in_a_task_panics_without_effect() {
     let store = Store::<String>::builder().spawn();
     let handle = store.clone();
     let task = tokio::spawn(async move { handle.set("k", "v").blocking_send() });

@@ -10,7 +10,7 @@ use mainspring_testing::{Random, Replica, collect_changes};
 
 /// Sessions that ended before their deadline leave their places, and their tokens, behind.
 #[tokio::test]
-async fn keys_that_are_gone_cost_later_ones_nothing() {
+async fn removed_keys_do_not_slow_down_later_ones() {
     let store = Store::<u64>::builder().spawn();
     let time = async |store: &Store<u64>| {
         let start = Instant::now();
@@ -35,7 +35,7 @@ async fn keys_that_are_gone_cost_later_ones_nothing() {
 
 /// The index is built in slices, between commands that bring keys and take them away.
 #[tokio::test]
-async fn the_first_page_is_exact() {
+async fn first_page_is_exact_during_writes() {
     for seed in 1..=6 {
         let store = Store::<u64>::builder().history_changes(1 << 20).spawn();
         let mut random = Random::new(seed);
@@ -126,7 +126,7 @@ const MANY: usize = 100_000;
 const SLICE: usize = 256;
 
 /// A key is due while a large command is at work, and everybody is told of all that.
-async fn a_large_command<J: Journal<u64>>(make: impl Fn() -> Builder<u64, J>) {
+async fn large_command_is_split<J: Journal<u64>>(make: impl Fn() -> Builder<u64, J>) {
     for ring in [512, 1 << 20] {
         let store = make().history_changes(ring).history_bytes(u64::MAX).spawn();
         let mut all = store.subscribe().await.unwrap();
@@ -156,17 +156,17 @@ async fn a_large_command<J: Journal<u64>>(make: impl Fn() -> Builder<u64, J>) {
 }
 
 #[tokio::test]
-async fn a_large_command_is_done_in_slices() {
-    a_large_command(Store::builder).await;
+async fn large_command_is_split_into_turns() {
+    large_command_is_split(Store::builder).await;
 }
 
 #[tokio::test]
-async fn a_large_command_is_done_in_slices_over_a_journal() {
-    a_large_command(|| Store::builder().journal(MemoryJournal::new())).await;
+async fn large_command_is_split_into_turns_with_a_journal() {
+    large_command_is_split(|| Store::builder().journal(MemoryJournal::new())).await;
 }
 
 #[tokio::test]
-async fn a_slice_that_cannot_be_recorded_fails_alone() {
+async fn turn_that_cannot_be_recorded_fails_alone() {
     let (journal, errors) = (MemoryJournal::new(), Arc::new(InjectedErrors::default()));
     let failing = InterceptedJournal::new(journal.clone(), Arc::clone(&errors));
     let store = Store::<u64>::builder().journal(failing).spawn();

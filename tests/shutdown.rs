@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Callers that go on until they are told that it is over.
-async fn under_load(store: Store<String>) {
+async fn assert_one_result_under_load(store: Store<String>) {
     let mut all = store.subscribe().after(0).await.unwrap();
     let stream = tokio::spawn(async move { collect_changes(&mut all).await });
     let callers: Vec<_> = (0..16)
@@ -70,18 +70,18 @@ fn long() -> mainspring::Builder<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_every_command_is_answered_once() {
+async fn every_command_under_load_gets_one_result() {
     for _ in 0..8 {
-        under_load(long().spawn()).await;
-        under_load(long().queue_capacity(4).spawn()).await;
+        assert_one_result_under_load(long().spawn()).await;
+        assert_one_result_under_load(long().queue_capacity(4).spawn()).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_with_a_journal_too() {
+async fn every_command_under_load_gets_one_result_with_a_journal() {
     for _ in 0..8 {
         let journal = MemoryJournal::new();
-        under_load(long().journal(journal.clone()).spawn()).await;
+        assert_one_result_under_load(long().journal(journal.clone()).spawn()).await;
         let store = long().journal(journal.clone()).spawn();
         store.ready().await.unwrap();
         assert_eq!(store.revision(), journal.head());
@@ -89,7 +89,7 @@ async fn under_load_with_a_journal_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_queued_is_finished() {
+async fn queued_commands_are_finished() {
     let store = Store::<String>::builder().spawn();
     let queued: Vec<_> =
         (0..1_000).map(|n| store.set(format!("k{n}"), "v").try_send().unwrap()).collect();
@@ -114,7 +114,7 @@ async fn what_is_queued_is_finished() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_deadline_the_rest_is_closed() {
+async fn commands_left_at_the_deadline_are_closed() {
     let (journal, append) = (MemoryJournal::new(), SECOND);
     let store = Store::<String>::builder()
         .shutdown_deadline(Duration::from_millis(1_500))
@@ -136,7 +136,7 @@ async fn after_the_deadline_the_rest_is_closed() {
 
 /// Who never got into the queue was never going to be served, and learns it when that is certain.
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_room_does_not_wait_for_the_end() {
+async fn blocked_sender_gets_closed_before_the_end() {
     let (journal, append) = (MemoryJournal::new(), SECOND);
     let store = Store::<String>::builder()
         .queue_capacity(2)
@@ -199,14 +199,14 @@ async fn each_command_is_a_turn(cancel_after: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn also_when_each_command_is_a_turn() {
+async fn deadline_holds_when_each_command_is_a_turn() {
     for seconds in [0, 1, 4] {
         each_command_is_a_turn(seconds * SECOND).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_append_is_never_cut_off() {
+async fn append_in_progress_is_finished() {
     let (journal, append) = (MemoryJournal::new(), 60 * SECOND);
     let store = Store::<String>::builder()
         .shutdown_deadline(SECOND)
@@ -220,7 +220,7 @@ async fn an_append_is_never_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_handle_ends_the_store() {
+async fn dropping_the_last_handle_ends_the_store() {
     let store = Store::<String>::builder().spawn();
     let reader = store.reader();
     let (clone, view) = (store.clone(), store.view());
@@ -241,7 +241,7 @@ async fn the_last_handle_ends_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn subscribers_read_to_the_end() {
+async fn subscribers_receive_all_changes_before_the_end() {
     let store = Store::<String>::builder().spawn();
     let mut all = store.subscribe().await.unwrap();
     let mut key = store.subscribe().key("k0").await.unwrap();
@@ -281,7 +281,7 @@ async fn subscribers_read_to_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_parent_token_stops_the_store_and_not_the_other_way() {
+async fn parent_token_stops_the_store_but_not_vice_versa() {
     let parent = CancellationToken::new();
     let make = || Store::<String>::builder().cancel_with(&parent).spawn();
     let (one, two) = (make(), make());
@@ -295,7 +295,7 @@ async fn the_parent_token_stops_the_store_and_not_the_other_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_queue_gives_the_command_back() {
+async fn try_send_to_a_full_queue_returns_the_command() {
     let store = Store::<String>::builder().queue_capacity(2).spawn();
     let one = store.set("a", "1").try_send().unwrap();
     let two = store.push("l", "x").try_send().unwrap();
@@ -314,7 +314,7 @@ async fn a_full_queue_gives_the_command_back() {
 }
 
 #[test]
-fn threads_can_use_a_store() {
+fn threads_can_use_blocking_send() {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_time().build().unwrap();
     let store = {
@@ -340,7 +340,7 @@ fn threads_can_use_a_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_comes_after_what_it_does() {
+async fn closed_returns_after_all_effects() {
     let store = Store::<String>::builder().spawn();
     let mut told = store.subscribe().await.unwrap();
     store.set("k", "v").ttl(SECOND).await.unwrap();
@@ -352,7 +352,7 @@ async fn an_end_comes_after_what_it_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_new_is_refused_from_the_cancellation_on() {
+async fn new_commands_are_rejected_after_the_cancellation() {
     let store = Store::<String>::builder().spawn();
     let before = store.set("before", "v").try_send().unwrap();
     store.cancel();
@@ -364,7 +364,7 @@ async fn what_is_new_is_refused_from_the_cancellation_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_closed_gives_the_command_back() {
+async fn try_send_to_a_closed_store_returns_the_command() {
     let value = Arc::new(());
     let store = Store::<Arc<()>>::builder().spawn();
     store.ready().await.unwrap();

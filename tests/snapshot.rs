@@ -200,28 +200,28 @@ async fn round(store: Store<String>, seed: u64) {
     check(&log.await.unwrap(), snapshots);
 }
 
-fn rooted() -> mainspring::Builder<String> {
+fn long_history_store() -> mainspring::Builder<String> {
     Store::builder().history_changes(1 << 20).history_bytes(u64::MAX)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn snapshots_are_exact_under_load() {
     for seed in 1..=8 {
-        round(rooted().spawn(), seed).await;
+        round(long_history_store().spawn(), seed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn snapshots_are_exact_over_a_journal() {
+async fn snapshots_are_exact_with_a_journal() {
     for seed in 1..=4 {
-        round(rooted().journal(MemoryJournal::new()).spawn(), seed).await;
+        round(long_history_store().journal(MemoryJournal::new()).spawn(), seed).await;
     }
 }
 
 /// The walk takes many slices when there are more keys than one slice of each shard has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_store_is_told_whole() {
-    let store = rooted().spawn();
+async fn snapshot_of_a_large_store_is_complete() {
+    let store = long_history_store().spawn();
     for chunk in 0..40 {
         let many = (0..1_000).map(|n| (format!("k{}", chunk * 1_000 + n), "start"));
         store.set_many(many).await.unwrap();
@@ -246,8 +246,8 @@ async fn a_large_store_is_told_whole() {
 
 /// A reader that is slow between the entries of its snapshot.
 #[tokio::test]
-async fn a_walk_that_stops_and_goes_is_exact() {
-    let store = rooted().spawn();
+async fn snapshot_with_a_slow_reader_is_exact() {
+    let store = long_history_store().spawn();
     let mut random = Random::new(3);
     for _ in 0..3_000 {
         drop(send(&store, write(&mut random)).await);
@@ -275,7 +275,7 @@ async fn a_walk_that_stops_and_goes_is_exact() {
 
 /// The deadline passes while the change that takes it away is on its way to the journal.
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_saved_at_the_last_moment_is_in_the_snapshot() {
+async fn key_whose_deadline_moves_in_time_is_in_the_snapshot() {
     let (journal, append) = (MemoryJournal::new(), Duration::from_millis(50));
     let store = Store::<String>::builder()
         .journal(InterceptedJournal::new(journal, SlowAppends(append)))
@@ -297,7 +297,7 @@ async fn a_key_that_is_saved_at_the_last_moment_is_in_the_snapshot() {
 
 /// The log goes on with the expiry of a key, so the snapshot before it must have that key.
 #[tokio::test(start_paused = true)]
-async fn a_compaction_with_an_overdue_key_can_be_recovered() {
+async fn compaction_with_an_overdue_key_is_recovered() {
     let journal = MemoryJournal::new();
     let store = Store::<String>::builder().journal(journal.clone()).spawn();
     let ttl = Duration::from_nanos(10_000_001);

@@ -46,7 +46,7 @@ async fn round(store: &Store<u64>) -> Duration {
 /// Sixty that stand still, compared with none at all: the best of many rounds of each, which take
 /// turns, so that noise meets both and misses some of both.
 #[tokio::test]
-async fn they_slow_no_writer() {
+async fn stalled_subscribers_do_not_slow_writers() {
     let (alone, watched) = (holding(4_096), holding(4_096));
     let mut first = watched.subscribe().await.unwrap();
     let subscribers = stalled(&watched).await;
@@ -64,7 +64,7 @@ async fn they_slow_no_writer() {
 }
 
 #[tokio::test]
-async fn with_a_long_history_they_catch_up() {
+async fn stalled_subscribers_catch_up_from_a_long_history() {
     let store = holding(WRITES as usize);
     let mut subscribers = stalled(&store).await;
     write(&store, 0, WRITES).await;
@@ -97,7 +97,7 @@ async fn with_a_long_history_they_catch_up() {
 }
 
 #[tokio::test]
-async fn with_a_short_one_they_are_told_how_far_it_reaches() {
+async fn stalled_subscribers_of_a_short_history_end_with_its_oldest_revision() {
     let store = holding(1_000);
     let mut subscribers = stalled(&store).await;
     let mut stream = store.subscribe().await.unwrap();
@@ -136,7 +136,7 @@ async fn with_a_short_one_they_are_told_how_far_it_reaches() {
 
 /// A short queue of its own, and the history behind it.
 #[tokio::test(start_paused = true)]
-async fn a_subscription_to_a_key_that_misses_its_queue_reads_on() {
+async fn subscription_to_a_key_reads_the_history_after_its_queue() {
     let store = holding(10_000);
     let mut told = store.subscribe().key("k").await.unwrap();
     let mut expected = Vec::new();
@@ -176,7 +176,7 @@ impl Wake for Counter {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_is_not_woken_by_others() {
+async fn subscription_to_a_key_is_not_woken_by_other_keys() {
     let store = holding(4_096);
     let mut told = store.subscribe().key("k").await.unwrap();
     let mut latest = store.latest("k").await.unwrap();
@@ -204,7 +204,7 @@ async fn a_key_is_not_woken_by_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hidden_changes_are_told_of_in_sum() {
+async fn progress_follows_many_hidden_changes() {
     let store = holding(4_096);
     let mut told = store.subscribe().prefix("mine/").await.unwrap();
     for n in 1..=1_023 {
@@ -229,7 +229,7 @@ async fn hidden_changes_are_told_of_in_sum() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn and_after_some_seconds() {
+async fn progress_follows_after_five_seconds() {
     let store = holding(4_096);
     let mut prefix = store.subscribe().prefix("mine/").await.unwrap();
     let mut key = store.subscribe().key("mine/k").await.unwrap();
@@ -267,7 +267,7 @@ async fn and_after_some_seconds() {
 }
 
 #[tokio::test]
-async fn subscription_is_behind_before_its_answer_is_taken() {
+async fn subscription_lags_before_its_reply_is_taken() {
     let store = holding(1_000);
     let reply = store.subscribe().try_send().unwrap();
     for n in 0..5 {
@@ -279,7 +279,7 @@ async fn subscription_is_behind_before_its_answer_is_taken() {
 }
 
 #[tokio::test]
-async fn how_far_behind_the_slowest_is_can_be_asked() {
+async fn max_lag_is_that_of_the_slowest_subscription() {
     let store = holding(1_000);
     let set = async |count: u64| {
         for n in 0..count {

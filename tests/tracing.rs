@@ -53,7 +53,7 @@ impl Gate<String> for Open {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_span_of_the_caller_follows_its_command() {
+async fn span_of_the_caller_follows_its_command() {
     let heard = Heard::default();
     let _default = tracing::subscriber::set_default(Registry::default().with(heard.clone()));
 

@@ -36,7 +36,7 @@ async fn push_to_the_front_keeps_the_first_elements() {
 }
 
 #[tokio::test]
-async fn options_of_a_trimmed_push_are_those_of_the_push() {
+async fn trimmed_push_keeps_the_options_of_the_push() {
     let store = Store::<u32>::builder().spawn();
     let absent = store.push("l", 1).if_present().keep_last(1).await;
     assert_eq!(absent, Err(Error::ConditionFailed { current: None }));
@@ -54,7 +54,7 @@ async fn options_of_a_trimmed_push_are_those_of_the_push() {
 }
 
 #[tokio::test]
-async fn gate_admits_a_trim_and_no_trimmed_push() {
+async fn gate_admits_a_trim_but_no_trimmed_push() {
     struct Shorter(usize);
     impl Gate<u32> for Shorter {
         async fn admit(&mut self, write: &Write<u32>) -> Result<(), Refusal> {
@@ -76,7 +76,7 @@ async fn gate_admits_a_trim_and_no_trimmed_push() {
 }
 
 #[tokio::test]
-async fn elements_that_cannot_be_weighed_are_removed_all_the_same() {
+async fn elements_that_cannot_be_weighed_are_removed() {
     let armed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let is_armed = std::sync::Arc::clone(&armed);
     let weigh = move |n: &u32| {

@@ -36,7 +36,7 @@ where
         let Some(command) = commands.pop() else { return };
         match command.message {
             Message::Many(writes) => self.split_writes(writes, command.reply, cause, now).await,
-            _ => self.data.refuse(vec![command], &Error::Refused(cause.into()), now),
+            _ => self.data.reject(vec![command], &Error::Refused(cause.into()), now),
         }
     }
 

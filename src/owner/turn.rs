@@ -107,7 +107,7 @@ where
             if commands.first().is_some_and(|first| matches!(first.message, Message::Clear)) {
                 // A clear returns the number of live keys, so overdue keys expire before it.
                 if let Err(error) = self.expire_all(now).await {
-                    return self.data.refuse(commands, &error, now);
+                    return self.data.reject(commands, &error, now);
                 }
                 now = self.now_after(now);
             }
@@ -119,7 +119,7 @@ where
                 AppendOutcome::Invalid(cause) => {
                     return self.split_turn(commands, cause, now).await;
                 }
-                AppendOutcome::Failed(error) => return self.data.refuse(commands, &error, now),
+                AppendOutcome::Failed(error) => return self.data.reject(commands, &error, now),
             }
         };
         self.data.finish_turn(commands, planned, now);

@@ -4,9 +4,10 @@
 //! module.
 //!
 //! Memory ordering: the contents of a shard are synchronized by its lock. `applied` is the one value that is read
-//! outside of the locks, by the walk of a snapshot. The owner stores it with `Release` *before* it takes the write lock
-//! for a change, so a reader that has seen the change under the read lock also sees a revision at least as large. The
-//! walk relies on that: it reads a part, then `applied`, and then waits for the feed to reach it.
+//! outside of the locks, by the walk of a snapshot. The owner stores it *before* it releases the write lock of a
+//! change, so a reader that has seen the change under the read lock also sees a revision at least as large: the lock
+//! orders the two, and `Release` and `Acquire` keep the order for readers that see the value first. The walk relies on
+//! that: it reads a part, then `applied`, and then waits until the feed has reached that revision.
 
 use std::fmt;
 use std::hash::BuildHasher;

@@ -40,7 +40,7 @@ macro_rules! request {
             ///
             /// If there is no room or the store is closed, the error returns the unchanged command.
             pub fn try_send(self) -> Result<Reply<'a, T, $answer>, TrySendError<Self>> {
-                self.0.try_send().map_err(|refused| refused.map(Self))
+                self.0.try_send().map_err(|error| error.map(Self))
             }
 
             /// Sends the command and blocks the thread until the reply. See [`Pending::blocking_send`].

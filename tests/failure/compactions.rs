@@ -101,7 +101,7 @@ fn counts(store: &Store<String>) -> (u64, u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn compaction_answers_when_it_is_done() {
+async fn compact_returns_when_the_compaction_is_done() {
     let (store, compactions) = ManualCompactions::spawn();
     store.set("k", "v").await.unwrap();
     let compaction = store.compact().try_send().unwrap();
@@ -197,7 +197,7 @@ async fn call_during_an_automatic_compaction_gets_a_later_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn compaction_goes_on_without_its_caller() {
+async fn compaction_continues_without_its_caller() {
     let (store, compactions) = ManualCompactions::spawn();
     let asked = timeout(Duration::from_millis(1), store.compact()).await;
     assert!(asked.is_err(), "the caller is gone");
@@ -239,7 +239,7 @@ async fn end_of_the_runtime_answers_callers_that_wait_for_a_compaction() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_automatic_compaction_is_tried_again_at_growing_intervals() {
+async fn failed_automatic_compaction_is_retried_at_growing_intervals() {
     let (store, compactions) = ManualCompactions::spawn();
     *compactions.controls.wanted.lock().unwrap() = true;
     *compactions.controls.broken.lock().unwrap() = true;

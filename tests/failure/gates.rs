@@ -46,7 +46,7 @@ fn refused(reason: &str) -> Error {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_reaches_only_its_caller() {
+async fn rejection_reaches_only_its_caller() {
     let store = Store::<String>::builder().gate("g/", Rule::default()).spawn();
     let mut told = store.subscribe().await.unwrap();
     let (yes, no, also, other) = join!(
@@ -69,7 +69,7 @@ async fn a_refusal_reaches_only_its_caller() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gate_that_hangs_delays_nobody_else() {
+async fn hung_gate_delays_no_other_key() {
     let options = GateOptions::default().timeout(Duration::from_secs(2));
     let store = Store::<String>::builder()
         .gate_with("hung/", Rule::default(), options)
@@ -88,7 +88,7 @@ async fn a_gate_that_hangs_delays_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_in_the_queue_counts() {
+async fn timeout_includes_time_in_the_queue() {
     let options = GateOptions::default().timeout(Duration::from_millis(2_500)).queue(8);
     let store = Store::<String>::builder().gate_with("g/", Rule::default(), options).spawn();
     let writes = (0..4).map(|n| store.set(format!("g/{n}"), "slow").try_send().unwrap());
@@ -98,7 +98,7 @@ async fn time_in_the_queue_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_queue_is_bounded() {
+async fn queue_of_a_gate_is_bounded() {
     let options = GateOptions::default().queue(1);
     let rule = Rule::default();
     let store = Store::<String>::builder().gate_with("g/", rule.clone(), options).spawn();
@@ -112,7 +112,7 @@ async fn its_queue_is_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn gated_writes_take_no_conditions_and_no_company() {
+async fn gated_writes_take_no_conditions_and_no_batch() {
     let rule = Rule::default();
     let store = Store::<String>::builder().gate("g/", rule.clone()).spawn();
     store.set("g/k", "v").await.unwrap();
@@ -137,7 +137,7 @@ async fn gated_writes_take_no_conditions_and_no_company() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_longest_prefix_counts() {
+async fn longest_prefix_applies() {
     let (outer, inner) = (Rule::default(), Rule::default());
     let store =
         Store::<String>::builder().gate("a/", outer.clone()).gate("a/b/", inner.clone()).spawn();
@@ -148,7 +148,7 @@ async fn the_longest_prefix_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn order_is_kept() {
+async fn gated_writes_keep_their_order() {
     let store = Store::<String>::builder().gate("g/", Rule::default()).spawn();
     let writes = (0..60).map(|n| store.push("g/list", n.to_string()).try_send().unwrap());
     let pushed = join_all(writes.collect::<Vec<_>>()).await;
@@ -159,7 +159,7 @@ async fn order_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_finishes_what_is_queued_there() {
+async fn shutdown_finishes_the_queue_of_a_gate() {
     let store = Store::<String>::builder().gate("g/", Rule::default()).spawn();
     let writes: Vec<_> =
         (0..3).map(|n| store.set(format!("g/{n}"), "slow").try_send().unwrap()).collect();
@@ -172,7 +172,7 @@ async fn a_shutdown_finishes_what_is_queued_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_has_left_moves_no_device() {
+async fn write_of_a_dropped_caller_does_not_reach_the_gate() {
     let rule = Rule::default();
     let store = Store::<String>::builder().gate("g/", rule.clone()).spawn();
     let first = store.set("g/1", "slow").try_send().unwrap();
@@ -184,7 +184,7 @@ async fn a_caller_that_has_left_moves_no_device() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_behind_a_gate_has_limits_too() {
+async fn limits_apply_behind_a_gate() {
     let store = Store::<String>::builder().max_entries(1).gate("g/", Rule::default()).spawn();
     store.set("g/1", "yes").await.unwrap();
     let full = Error::OverLimit { what: "entries", limit: 1 };
@@ -217,7 +217,7 @@ impl Gate<String> for Broken {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gate_may_panic_wherever_it_likes() {
+async fn panic_anywhere_in_a_gate_rejects_one_write() {
     let options = GateOptions::default().timeout(Duration::from_secs(1));
     let store = Store::<String>::builder().gate_with("g/", Broken, options).spawn();
     let soon = Duration::from_secs(10);
@@ -234,7 +234,7 @@ async fn a_gate_may_panic_wherever_it_likes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gate_that_panics_when_a_shutdown_cuts_it_off_fails_nothing() {
+async fn panic_of_a_gate_aborted_by_a_shutdown_is_ignored() {
     let store = Store::<String>::builder()
         .gate("g/", Broken)
         .shutdown_deadline(Duration::from_secs(1))
@@ -250,7 +250,7 @@ fn refused_by_panic(message: &str) -> Error {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_is_late_already_moves_no_device() {
+async fn write_past_its_timeout_does_not_reach_the_gate() {
     let options = GateOptions::default().timeout(Duration::from_secs(2));
     let rule = Rule::default();
     let store = Store::<String>::builder().gate_with("g/", rule.clone(), options).spawn();
@@ -267,7 +267,7 @@ async fn a_write_that_is_late_already_moves_no_device() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_has_failed_moves_no_device() {
+async fn failed_store_passes_no_write_to_its_gates() {
     let (rule, journal) = (Rule::default(), MemoryJournal::new());
     let store =
         Store::<String>::builder().gate("g/", rule.clone()).journal(journal.clone()).spawn();

@@ -42,7 +42,7 @@ fn refused() -> Error {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_write_at_fault_is_refused() {
+async fn only_the_invalid_write_is_rejected() {
     let (store, journal, _) = rejecting();
     let many = [("a", "1"), ("b", "bad"), ("c", "3"), ("d", "4"), ("e", "bad")];
     let (first, bad, read, batch, many, one, clear, last) = join!(
@@ -67,7 +67,7 @@ async fn only_the_write_at_fault_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_in_a_full_turn_is_found_soon() {
+async fn invalid_write_in_a_full_turn_is_found_with_few_appends() {
     for bad in [0, 77, 255] {
         let (store, journal, appends) = rejecting();
         store.ready().await.unwrap();
@@ -87,7 +87,7 @@ async fn one_in_a_full_turn_is_found_soon() {
 
 /// Over 256, so that they take several turns anyway.
 #[tokio::test(start_paused = true)]
-async fn one_among_very_many_is_found_too() {
+async fn invalid_write_in_a_large_command_is_found() {
     let (store, ..) = rejecting();
     let values = (0..1_000).map(|n| (format!("k{n}"), if n == 600 { "bad" } else { "v" }));
     let answers = store.set_many(values).await.unwrap();

@@ -32,7 +32,7 @@ pub(super) async fn everything(store: &Store<String>) -> Vec<(Key, Entry<String>
 }
 
 #[tokio::test(start_paused = true)]
-async fn full_fails_the_turn_and_nothing_else() {
+async fn full_journal_fails_only_the_turn() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     store.set("k", "v").await.unwrap();
@@ -58,7 +58,7 @@ async fn full_fails_the_turn_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_outcome_is_found_out() {
+async fn unknown_outcome_is_resolved() {
     for (fault, written) in [(Fault::UnknownLost, false), (Fault::UnknownWritten, true)] {
         let journal = MemoryJournal::new();
         let store = over(&journal);
@@ -83,7 +83,7 @@ async fn an_unknown_outcome_is_found_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reads_go_on_while_the_journal_is_halted() {
+async fn reads_work_while_the_journal_is_halted() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     store.set("k", "v").await.unwrap();
@@ -155,7 +155,7 @@ async fn crash(at: usize, fault: Fault) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_loses_nothing_that_was_acknowledged() {
+async fn crash_loses_no_acknowledged_write() {
     for at in 0..40 {
         crash(at, Fault::CrashBefore).await;
         crash(at, Fault::CrashAfter).await;
@@ -163,7 +163,7 @@ async fn a_crash_loses_nothing_that_was_acknowledged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_compacted_log_recovers_the_same() {
+async fn compacted_log_recovers_the_same_state() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     let mut random = Random::new(5);
@@ -215,7 +215,7 @@ async fn overdue_keys_expire_before_the_first_command() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recovered_store_has_its_numbers() {
+async fn recovered_store_keeps_its_id_and_revision() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     store.set("key", "value").await.unwrap();
@@ -228,7 +228,7 @@ async fn a_recovered_store_has_its_numbers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_recovered_stops_the_store() {
+async fn unreadable_journal_does_not_delay_a_shutdown() {
     let journal = MemoryJournal::<String>::new();
     let store = over(&journal);
     journal.inject(Fault::UnknownLost);
@@ -240,7 +240,7 @@ async fn what_cannot_be_recovered_stops_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_that_cannot_be_opened_stops_the_store() {
+async fn journal_that_cannot_be_opened_stops_the_store() {
     let store = Store::<String>::builder()
         .journal(InterceptedJournal::new(MemoryJournal::new(), FailingOpen))
         .spawn();
@@ -253,7 +253,7 @@ async fn a_journal_that_cannot_be_opened_stops_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_that_cannot_be_closed_is_told_of() {
+async fn failed_close_of_the_journal_is_reported() {
     let store = Store::<String>::builder()
         .journal(InterceptedJournal::new(MemoryJournal::new(), FailingClose))
         .spawn();
@@ -267,7 +267,7 @@ async fn a_journal_that_cannot_be_closed_is_told_of() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_expired_is_counted() {
+async fn expired_entries_are_counted() {
     // So short after its deadline that the write is what finds it.
     let ttl = Duration::from_nanos(10_000_001);
     for journaled in [false, true] {
@@ -286,7 +286,7 @@ async fn what_expired_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_over_nothing_is_no_endless_question() {
+async fn conflict_without_a_newer_change_halts_the_journal() {
     let journal = MemoryJournal::new();
     let (store, errors) = with_errors(&journal);
     store.set("k", "v").await.unwrap();
@@ -309,7 +309,7 @@ async fn a_conflict_over_nothing_is_no_endless_question() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_behind_a_foreign_compaction_ends() {
+async fn owner_behind_a_foreign_compaction_ends() {
     let journal = MemoryJournal::new();
     let (behind, _) = with_errors(&journal);
     behind.ready().await.unwrap();
@@ -330,7 +330,7 @@ async fn who_is_behind_a_foreign_compaction_ends() {
 
 /// It could not read for a while, and nobody asks it for anything: it reads on by itself, too late.
 #[tokio::test(start_paused = true)]
-async fn who_reads_on_behind_a_foreign_compaction_ends() {
+async fn owner_that_retries_behind_a_foreign_compaction_ends() {
     let journal = MemoryJournal::new();
     let ((behind, errors), ahead) = (with_errors(&journal), over(&journal));
     let mut told = behind.subscribe().await.unwrap();
@@ -351,7 +351,7 @@ async fn who_reads_on_behind_a_foreign_compaction_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_does_not_wait_for_an_open_that_hangs() {
+async fn shutdown_does_not_wait_for_a_hung_open() {
     let store = Store::<String>::builder()
         .journal(InterceptedJournal::new(MemoryJournal::new(), BlockedOpen::default()))
         .spawn();
@@ -379,7 +379,7 @@ async fn full_with_overdue_keys() -> (Store<String>, MemoryJournal<String>, Arc<
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_expiry_that_cannot_be_recorded_waits() {
+async fn expiry_that_cannot_be_recorded_is_retried() {
     let (store, journal, errors) = full_with_overdue_keys().await;
     let before = errors.appends();
     for n in 0..1_000 {
@@ -398,7 +398,7 @@ async fn an_expiry_that_cannot_be_recorded_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clear_waits_for_the_expiry_of_what_is_overdue() {
+async fn clear_requires_the_expiry_of_overdue_keys() {
     let (store, journal, errors) = full_with_overdue_keys().await;
     let before = errors.appends();
     for asked in 1..=3 {
@@ -417,7 +417,7 @@ async fn a_clear_waits_for_the_expiry_of_what_is_overdue() {
 
 /// What is overdue takes no room, also when it could not expire for a while.
 #[tokio::test(start_paused = true)]
-async fn a_limit_does_not_count_what_could_not_expire() {
+async fn limit_excludes_keys_whose_expiry_was_delayed() {
     let (journal, errors) = (MemoryJournal::<String>::new(), Arc::new(InjectedErrors::default()));
     let failing = InterceptedJournal::new(journal.clone(), Arc::clone(&errors));
     let store = Store::builder().max_entries(2).journal(failing).spawn();
@@ -447,7 +447,7 @@ impl Clone for Ball {
 }
 
 #[tokio::test]
-async fn foreign_changes_are_taken_while_there_is_always_something_to_do() {
+async fn foreign_changes_are_applied_by_a_busy_owner() {
     let journal = MemoryJournal::new();
     let one = Store::<Ball>::builder().journal(journal.clone()).spawn();
     let two = Store::<Ball>::builder().journal(journal.clone()).spawn();
@@ -479,7 +479,7 @@ async fn foreign_changes_are_taken_while_there_is_always_something_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_with_a_hole_or_a_torn_batch_is_not_started_over() {
+async fn log_with_a_gap_or_a_partial_batch_is_an_error() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     store.set("a", "v").await.unwrap();
@@ -514,7 +514,7 @@ async fn a_log_with_a_hole_or_a_torn_batch_is_not_started_over() {
 
 /// As a readiness probe sees it.
 #[tokio::test(start_paused = true)]
-async fn health_says_whether_writes_are_taken() {
+async fn health_reports_whether_writes_are_accepted() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     assert_eq!(store.health(), Err(Error::Recovering));
@@ -541,7 +541,7 @@ async fn health_says_whether_writes_are_taken() {
 
 /// The snapshot of a journal that was walked beside writers: patches, and a key that comes twice.
 #[tokio::test(start_paused = true)]
-async fn a_snapshot_with_patches_is_recovered() {
+async fn snapshot_with_patches_is_recovered() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     store.set("a", vec!["1".to_owned()]).await.unwrap();

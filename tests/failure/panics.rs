@@ -46,7 +46,7 @@ fn failed(error: &Error, cause: &str) -> bool {
 }
 
 /// The store has stopped, all are told why, and what was there can still be read.
-async fn has_failed(store: &Store<Bomb>, cause: &str) {
+async fn assert_failed(store: &Store<Bomb>, cause: &str) {
     let closed = timeout(Duration::from_secs(2), store.closed()).await.expect("it ends");
     assert!(failed(&closed.unwrap_err(), cause));
     assert!(store.is_closed());
@@ -60,7 +60,7 @@ async fn has_failed(store: &Store<Bomb>, cause: &str) {
 }
 
 #[tokio::test]
-async fn in_a_clone() {
+async fn panic_in_clone_fails_the_store() {
     for journaled in [false, true] {
         let builder = Store::<Bomb>::builder();
         let store =
@@ -75,26 +75,26 @@ async fn in_a_clone() {
         drop(first);
         assert!(failed(&bad.unwrap_err(), "a clone too many"));
         assert!(failed(&last.unwrap_err(), "a clone too many"), "and everybody after it");
-        has_failed(&store, "a clone too many").await;
+        assert_failed(&store, "a clone too many").await;
         assert!(failed(&told.recv().await.unwrap_err(), "a clone too many"));
         assert!(failed(&latest.changed().await.unwrap_err(), "a clone too many"));
     }
 }
 
 #[tokio::test]
-async fn in_a_clone_for_a_reader() {
+async fn panic_in_clone_for_a_reader_fails_the_store() {
     let store = Store::<Bomb>::builder().spawn();
     let bomb = Bomb::new();
     store.set("calm", Bomb::new()).await.unwrap();
     store.set("bad", bomb.twin()).await.unwrap();
     bomb.on_clone.store(true, Ordering::SeqCst);
     assert!(failed(&store.get("bad").await.unwrap_err(), "a clone too many"));
-    has_failed(&store, "a clone too many").await;
+    assert_failed(&store, "a clone too many").await;
     assert!(store.view().get("bad").is_some(), "no lock was left locked");
 }
 
 #[tokio::test]
-async fn in_a_drop() {
+async fn panic_in_drop_fails_the_store() {
     let store = Store::<Bomb>::builder().history_changes(1).spawn();
     let bomb = Bomb::new();
     store.set("calm", Bomb::new()).await.unwrap();
@@ -102,11 +102,11 @@ async fn in_a_drop() {
     store.set("calm", Bomb::new()).await.unwrap();
     bomb.on_drop.store(true, Ordering::SeqCst);
     assert!(failed(&store.remove("bad").await.unwrap_err(), "a drop too many"));
-    has_failed(&store, "a drop too many").await;
+    assert_failed(&store, "a drop too many").await;
 }
 
 #[tokio::test]
-async fn in_a_drop_after_a_turn_was_recorded() {
+async fn panic_in_drop_after_an_append_fails_the_store() {
     let journal = MemoryJournal::new();
     let store = Store::<Bomb>::builder().journal(journal.clone()).spawn();
     store.set("calm", Bomb::new()).await.unwrap();
@@ -122,11 +122,11 @@ async fn in_a_drop_after_a_turn_was_recorded() {
         assert_eq!(event.revision(), Some(revision), "what was recorded is published");
     }
     assert!(store.view().contains("b"));
-    has_failed(&store, "a drop too many").await;
+    assert_failed(&store, "a drop too many").await;
 }
 
 #[tokio::test]
-async fn in_a_drop_behind_a_gate() {
+async fn panic_in_drop_behind_a_gate_fails_the_store() {
     struct No;
     impl Gate<Bomb> for No {
         async fn admit(&mut self, _: &Write<Bomb>) -> Result<(), Refusal> {
@@ -143,11 +143,11 @@ async fn in_a_drop_behind_a_gate() {
     );
     assert!(first.is_err());
     assert!(second.expect("nobody is left waiting").is_err());
-    has_failed(&store, "a drop too many").await;
+    assert_failed(&store, "a drop too many").await;
 }
 
 #[tokio::test]
-async fn in_a_weigher() {
+async fn panic_in_a_weigher_rejects_the_write() {
     let weigh = |text: &String| if text == "bad" { panic!("no scales") } else { text.len() };
     let store = Store::<String>::builder().weigher(weigh).max_bytes(100).spawn();
     let refused = |error| matches!(error, Error::Refused(_));
@@ -161,7 +161,7 @@ async fn in_a_weigher() {
 }
 
 #[tokio::test]
-async fn in_a_journal() {
+async fn panic_in_a_journal_fails_the_store() {
     let journal = MemoryJournal::new();
     let store = Store::<Bomb>::builder().journal(journal.clone()).spawn();
     store.set("calm", Bomb::new()).await.unwrap();
@@ -169,7 +169,7 @@ async fn in_a_journal() {
     let (one, two) = join!(store.set("a", Bomb::new()), store.set("b", Bomb::new()));
     assert!(failed(&one.unwrap_err(), "told to panic"));
     assert!(failed(&two.unwrap_err(), "told to panic"));
-    has_failed(&store, "told to panic").await;
+    assert_failed(&store, "told to panic").await;
 }
 
 /// Cannot be cloned, if it is bad; takes its time to go.
@@ -192,7 +192,7 @@ impl Drop for Heavy {
 
 /// The reply of a thread that waits is dropped well before the cause of it is known.
 #[test]
-fn a_thread_is_told_why() {
+fn blocked_thread_gets_the_cause() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let store = runtime.block_on(async { Store::<Heavy>::builder().spawn() });
     let handle = store.clone();
@@ -261,7 +261,7 @@ async fn drop_everywhere(store: Store<Curious>, value: Curious) {
 
 /// A lock that is held while a value is dropped would hold for ever.
 #[test]
-fn a_drop_may_read_the_store() {
+fn drop_of_a_value_can_read_the_store() {
     for journaled in [false, true] {
         let (done, is_done) = std::sync::mpsc::channel();
         std::thread::spawn(move || {

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use crate::journals::{everything, over};
 
 /// A store that remembers two changes by itself.
-fn forgetful(journal: &MemoryJournal<String>) -> Store<String> {
+fn store_with_a_short_history(journal: &MemoryJournal<String>) -> Store<String> {
     Store::builder().history_changes(2).journal(journal.clone()).spawn()
 }
 
@@ -26,9 +26,9 @@ async fn next(told: &mut Subscription<String>) -> Result<u64, Error> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_past_that_cannot_be_read_ends_a_subscription() {
+async fn unreadable_past_ends_a_subscription() {
     let journal = MemoryJournal::new();
-    let store = forgetful(&journal);
+    let store = store_with_a_short_history(&journal);
     write(&store, 20).await;
     let mut told = store.subscribe().after(0).await.unwrap();
     let mut later = store.subscribe().after(10).await.unwrap();
@@ -42,9 +42,9 @@ async fn a_past_that_cannot_be_read_ends_a_subscription() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_compaction_ends_the_past() {
+async fn compaction_ends_the_past() {
     let journal = MemoryJournal::new();
-    let store = forgetful(&journal);
+    let store = store_with_a_short_history(&journal);
     write(&store, 20).await;
     let mut behind = store.subscribe().after(0).await.unwrap();
     store.compact().await.unwrap();
@@ -67,9 +67,9 @@ async fn a_compaction_ends_the_past() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_past_outlives_the_store() {
+async fn past_outlives_the_store() {
     let journal = MemoryJournal::new();
-    let store = forgetful(&journal);
+    let store = store_with_a_short_history(&journal);
     let mut all = store.subscribe().await.unwrap();
     let mut key = store.subscribe().key("k0").await.unwrap();
     write(&store, 1_000).await;
@@ -84,14 +84,14 @@ async fn the_past_outlives_the_store() {
 
 /// A restart leaves nothing of the past out, however little the history holds then.
 #[tokio::test(start_paused = true)]
-async fn a_token_reaches_back_beyond_a_restart() {
+async fn token_from_before_a_restart_can_be_resumed() {
     let journal = MemoryJournal::new();
-    let store = forgetful(&journal);
+    let store = store_with_a_short_history(&journal);
     let told = store.subscribe().await.unwrap();
     let token = told.resume_token().unwrap();
     write(&store, 100).await;
     store.shutdown().await.unwrap();
-    let store = forgetful(&journal);
+    let store = store_with_a_short_history(&journal);
     let mut told = store.subscribe().after(token).await.unwrap();
     for revision in 1..=100 {
         assert_eq!(next(&mut told).await, Ok(revision));
@@ -109,7 +109,7 @@ impl<J: Journal<String>> Interceptor<String, J> for NoTail {
 
 /// There are changes in the log that this store has not taken yet.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_told_before_it_is_published() {
+async fn change_is_not_delivered_before_it_is_published() {
     let journal = MemoryJournal::new();
     let blind = InterceptedJournal::new(journal.clone(), NoTail);
     let (one, two) = (Store::builder().history_changes(2).journal(blind).spawn(), over(&journal));
@@ -153,7 +153,7 @@ impl Interceptor<String, MemoryJournal<String>> for CompactEvery {
 /// A journal that wants it is compacted by itself, also while writers outrun the history, and never loses
 /// anything for it.
 #[tokio::test(start_paused = true)]
-async fn a_log_that_grows_is_compacted() {
+async fn growing_log_is_compacted() {
     let journal = MemoryJournal::new();
     let compacting = InterceptedJournal::new(journal.clone(), CompactEvery { next: EVERY });
     let store = Store::builder().history_changes(2).journal(compacting).spawn();

@@ -12,7 +12,7 @@ use tokio::time::{Instant, advance, sleep, timeout};
 use crate::journals::{everything, over};
 
 #[tokio::test]
-async fn two_stores_over_one_log_agree() {
+async fn two_stores_on_one_log_agree() {
     let journal = MemoryJournal::new();
     let stores = [over(&journal), over(&journal)];
     let work = |n: usize| {
@@ -57,7 +57,7 @@ async fn two_stores_over_one_log_agree() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_conflict_the_conditions_are_asked_again() {
+async fn conditions_are_checked_again_after_a_conflict() {
     let journal = MemoryJournal::new();
     let (one, two) = (over(&journal), over(&journal));
     one.set("k", "v").await.unwrap();
@@ -74,7 +74,7 @@ async fn after_a_conflict_the_conditions_are_asked_again() {
 
 /// The second store is ahead in time, and its change comes while the first decides.
 #[tokio::test(start_paused = true)]
-async fn after_a_conflict_time_has_gone_on() {
+async fn time_is_later_after_a_conflict() {
     let journal = MemoryJournal::new();
     let late = over(&journal);
     late.ready().await.unwrap();
@@ -90,7 +90,7 @@ async fn after_a_conflict_time_has_gone_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn overdue_keys_survive_a_conflict_no_longer_than_others() {
+async fn overdue_keys_expire_once_despite_a_conflict() {
     let journal = MemoryJournal::new();
     let (one, two) = (over(&journal), over(&journal));
     one.set("k", "v").ttl(Duration::from_secs(1)).await.unwrap();
@@ -110,7 +110,7 @@ async fn overdue_keys_survive_a_conflict_no_longer_than_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clear_after_a_conflict_counts_live_keys() {
+async fn clear_after_a_conflict_counts_live_keys() {
     let journal = MemoryJournal::new();
     let (one, two) = (over(&journal), over(&journal));
     one.set("k", "v").ttl(Duration::from_millis(1_500)).await.unwrap();
@@ -133,7 +133,7 @@ async fn a_clear_after_a_conflict_counts_live_keys() {
 
 /// Everything that can be in each other's way: deadlines, clears, batches, compactions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_stores_agree_whatever_they_do() {
+async fn two_stores_agree_after_random_commands() {
     for seed in 1..=6 {
         let journal = MemoryJournal::new();
         let stores = [over(&journal), over(&journal)];
@@ -219,7 +219,7 @@ async fn foreign_changes_reach_views_and_subscribers() {
 /// The log is cut behind the back of an owner that has not read so far. `read` cannot give it the
 /// snapshot, so it ends, and says why; started again it has everything.
 #[tokio::test(start_paused = true)]
-async fn an_owner_that_a_compaction_has_overtaken_ends() {
+async fn owner_overtaken_by_a_compaction_ends() {
     let journal = MemoryJournal::new();
     let fast = over(&journal);
     let append = Duration::from_secs(1);

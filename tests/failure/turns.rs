@@ -52,7 +52,7 @@ async fn appends(limit: TurnLimit) -> Vec<usize> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_has_as_many_commands_as_the_journal_wants() {
+async fn turn_has_at_most_the_commands_of_the_limit() {
     let unlimited = u64::MAX;
     assert_eq!(appends(TurnLimit { commands: 600, bytes: unlimited }).await, [600]);
     assert_eq!(appends(TurnLimit { commands: usize::MAX, bytes: unlimited }).await, [600]);
@@ -64,7 +64,7 @@ async fn a_turn_has_as_many_commands_as_the_journal_wants() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_has_about_as_many_bytes_as_the_journal_wants() {
+async fn turn_has_about_the_bytes_of_the_limit() {
     assert_eq!(appends(TurnLimit { commands: 600, bytes: 1_000 }).await, [100; 6]);
     assert_eq!(
         appends(TurnLimit { commands: 600, bytes: 5 }).await,
@@ -74,7 +74,7 @@ async fn a_turn_has_about_as_many_bytes_as_the_journal_wants() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_log_is_read_in_pages() {
+async fn long_log_is_read_in_pages() {
     let journal = MemoryJournal::new();
     let (first, second) = (over(&journal), over(&journal));
     second.ready().await.unwrap();

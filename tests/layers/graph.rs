@@ -82,8 +82,8 @@ impl Graph {
             .collect()
     }
 
-    /// The modules inside this one that use each other in a circle, each circle by the names of its modules.
-    pub(crate) fn circles_in(&self, folder: &[String]) -> Vec<Vec<&str>> {
+    /// The modules inside this one that use each other in a cycle, each cycle by the names of its modules.
+    pub(crate) fn cycles_in(&self, folder: &[String]) -> Vec<Vec<&str>> {
         let depth = folder.len();
         let mut uses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (from, to) in self.edges.keys() {
@@ -105,15 +105,15 @@ impl Graph {
         };
         let reached: BTreeMap<&str, BTreeSet<&str>> =
             uses.keys().map(|name| (*name, reached(name))).collect();
-        let mut circles = BTreeSet::new();
+        let mut cycles = BTreeSet::new();
         for (name, all) in &reached {
             if all.contains(name) {
                 let back =
                     |other: &&&str| reached.get(**other).is_some_and(|all| all.contains(name));
-                circles.insert(all.iter().filter(back).copied().collect::<Vec<_>>());
+                cycles.insert(all.iter().filter(back).copied().collect::<Vec<_>>());
             }
         }
-        circles.into_iter().collect()
+        cycles.into_iter().collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The layers of the packages: each module uses only those below it, and no modules use each other in a circle.
+//! The layers of the packages: each module uses only those below it, and no modules use each other in a cycle.
 //!
 //! Read from the `use` lines and the paths in the code, as text. Test modules are left out: they may use anything.
 
@@ -73,7 +73,7 @@ impl Package {
 }
 
 #[test]
-fn a_layer_uses_only_layers_below_it() {
+fn layer_uses_only_layers_below_it() {
     for (package, least) in [(LIBRARY, 300), (HTTP, 150)] {
         let graph = package.graph();
         let mut wrong = Vec::new();
@@ -99,7 +99,7 @@ fn a_layer_uses_only_layers_below_it() {
 }
 
 #[test]
-fn the_layers_are_in_order() {
+fn layers_are_in_order() {
     for package in [LIBRARY, HTTP] {
         for (at, (name, uses)) in package.layers.iter().enumerate() {
             let below = &package.layers[..at];
@@ -109,7 +109,7 @@ fn the_layers_are_in_order() {
 }
 
 #[test]
-fn the_design_page_has_the_same_layers() {
+fn design_page_has_the_same_layers() {
     let page = include_str!("../../docs/design.md");
     let section =
         page.split("\n## ").find(|section| section.starts_with("Layers\n")).expect("the section");
@@ -132,7 +132,7 @@ fn the_design_page_has_the_same_layers() {
 }
 
 #[test]
-fn nothing_is_imported_through_the_root() {
+fn no_layer_imports_through_the_root() {
     for package in [LIBRARY, HTTP] {
         let graph = package.graph();
         // `internal` and `wire` are the root by other names.
@@ -153,8 +153,8 @@ fn nothing_is_imported_through_the_root() {
 }
 
 #[test]
-fn no_modules_use_each_other_in_a_circle() {
-    let mut circles = BTreeSet::new();
+fn modules_have_no_cycles() {
+    let mut cycles = BTreeSet::new();
     for (sources, has_layers) in
         [(LIBRARY.sources, true), (HTTP.sources, true), ("crates/cli/src", false)]
     {
@@ -162,19 +162,19 @@ fn no_modules_use_each_other_in_a_circle() {
         // Those at the root are layers, of which `journal` has several.
         for folder in graph.folders().into_iter().filter(|folder| !folder.is_empty() || !has_layers)
         {
-            circles.extend(
+            cycles.extend(
                 graph
-                    .circles_in(&folder)
+                    .cycles_in(&folder)
                     .into_iter()
                     .map(|names| format!("{sources}/{}: {}", folder.join("/"), names.join(", "))),
             );
         }
     }
-    assert!(circles.is_empty(), "circles:\n{}", circles.into_iter().collect::<Vec<_>>().join("\n"));
+    assert!(cycles.is_empty(), "cycles:\n{}", cycles.into_iter().collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
-fn the_program_uses_the_library_as_any_user() {
+fn program_uses_only_public_names() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/cli/src");
     let texts = graph::texts_of(&sources);
     assert!(texts.len() > 40, "{} files", texts.len());
@@ -184,7 +184,7 @@ fn the_program_uses_the_library_as_any_user() {
 }
 
 #[test]
-fn an_edge_and_a_circle_are_seen() {
+fn graph_finds_edges_and_cycles() {
     let graph = Graph::of_texts([
         ("lib.rs", "mod a;\nmod b;\npub use self::a::One;\npub use self::b::Two as Second;"),
         ("a.rs", "use crate::b::{Two, three};\npub struct One;"),
@@ -198,5 +198,5 @@ fn an_edge_and_a_circle_are_seen() {
     assert!(edges.contains("a uses b/inner (crate::b::Two)"), "{edges:?}");
     assert!(edges.contains("b/inner uses a (crate::One)"), "{edges:?}");
     assert!(!edges.iter().any(|edge| edge.contains("::x::") || edge.contains("::c")), "{edges:?}");
-    assert_eq!(graph.circles_in(&[]), [["a", "b"]]);
+    assert_eq!(graph.cycles_in(&[]), [["a", "b"]]);
 }

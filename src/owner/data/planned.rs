@@ -53,7 +53,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
 
     /// Reject the writes of a turn of which nothing was recorded, and execute its reads. Writes that were rejected by
     /// their own decision get this error too, because that decision may depend on a write of the same turn.
-    pub(in crate::owner) fn refuse(
+    pub(in crate::owner) fn reject(
         &mut self,
         commands: Vec<Envelope<T>>,
         error: &Error,
