@@ -1,4 +1,4 @@
-//! Settings that make no sense are refused where they are made.
+//! Invalid settings of a builder panic at the call that sets them.
 
 use std::time::Duration;
 

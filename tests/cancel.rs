@@ -1,4 +1,4 @@
-//! Futures that are dropped at every point where they wait: the store stays as it should be.
+//! Futures dropped at every point where they wait: the store stays consistent.
 
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
@@ -11,7 +11,7 @@ use mainspring_testing::{Random, Replica, collect_changes};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
-/// Poll so many times, letting others run in between, and drop what is not done by then.
+/// Poll a future a number of times, yielding in between, and drop it if it is not ready by then.
 async fn poll_and_drop<F: IntoFuture>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = pin!(future.into_future());
     for poll in 0..polls {
@@ -29,7 +29,7 @@ async fn entries(store: &Store<String>) -> Vec<(Key, Entry<String>)> {
     store.scan("").await.unwrap().items
 }
 
-/// The store still works, and is what its changes say.
+/// Check that the store still works, and equals the replay of its changes.
 async fn is_sound(store: &Store<String>, all: &mut Subscription<String>) {
     let revision = timeout(Duration::from_secs(5), store.set("sound", "v")).await;
     let revision = revision.expect("it answers").unwrap();
@@ -72,7 +72,7 @@ async fn dropped_write_has_no_effect_before_it_is_queued_and_one_after() {
             let changes = store.revision() - before - 1;
             assert!(changes >= done && (polls > 0 || changes == 0), "{polls} polls: {changes}");
             let ab = (store.contains("a").await.unwrap(), store.contains("b").await.unwrap());
-            assert_eq!(ab.0, ab.1, "a batch is whole");
+            assert_eq!(ab.0, ab.1, "a batch is atomic");
         }
     }
 }
@@ -93,9 +93,9 @@ async fn dropped_future_stops_waiting_for_room() {
     }
     assert_eq!(first.await, Ok(1));
     is_sound(&store, &mut all).await;
-    assert_eq!(store.keys("k").await.unwrap().items.len(), 0, "none was queued");
+    assert_eq!(store.keys("k").await.unwrap().items.len(), 0, "no command was queued");
     assert_eq!(store.stats().queued, 0);
-    // Room that came to one that has left goes to the next.
+    // Room that was freed for a dropped future goes to the next sender.
     let filler = store.set("first", "v").try_send().unwrap();
     let mut gone = Box::pin(store.set("gone", "v").into_future());
     assert!(gone.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -141,15 +141,15 @@ async fn dropped_subscription_is_removed() {
             }
             store.set("k", "v").await.unwrap();
             assert_eq!(store.stats().subscribers, 0);
-            let mut told = store.subscribe().await.unwrap();
+            let mut subscription = store.subscribe().await.unwrap();
             assert_eq!(store.stats().subscribers, 1);
             store.set("k", "v").await.unwrap();
-            assert_eq!(told.recv().await.unwrap().revision(), Some(2));
+            assert_eq!(subscription.recv().await.unwrap().revision(), Some(2));
         }
     }
 }
 
-/// Each `recv` is dropped after a random number of polls, and asked again.
+/// Each `recv` is dropped after a random number of polls, and called again.
 #[tokio::test(start_paused = true)]
 async fn dropped_recv_loses_no_event() {
     for store in stores() {
@@ -208,7 +208,8 @@ async fn dropped_changed_loses_no_change() {
         drop(poll_and_drop(latest.changed(), random.below(3)).await);
         store.set("k", n.to_string()).await.unwrap();
         drop(poll_and_drop(store.set("j", "v"), random.below(3)).await);
-        let entry = timeout(Duration::from_secs(1), latest.changed()).await.expect("it is told");
+        let entry =
+            timeout(Duration::from_secs(1), latest.changed()).await.expect("it is subscription");
         assert_eq!(entry.unwrap().unwrap().item().unwrap(), &n.to_string());
     }
 }
@@ -221,11 +222,11 @@ async fn dropped_shutdown_continues_and_can_be_awaited_again() {
     store.set("k", "v").await.unwrap();
     drop(poll_and_drop(store.shutdown(), 1).await);
     sleep(Duration::from_millis(1)).await;
-    assert_eq!(timeout(Duration::from_secs(1), store.closed()).await, Ok(Ok(())), "it goes on");
+    assert_eq!(timeout(Duration::from_secs(1), store.closed()).await, Ok(Ok(())), "it continues");
     assert_eq!(store.ready().await, Ok(()));
 }
 
-/// A reply that nobody waits for any more was on its way all the same.
+/// The command of a dropped reply was sent and takes effect.
 #[tokio::test(start_paused = true)]
 async fn dropped_reply_does_not_cancel_its_command() {
     for store in stores() {

@@ -31,7 +31,7 @@ fn car() -> Command {
     Command::new(program)
 }
 
-/// A path for this test alone, with nothing there yet.
+/// A path for this test only, without a file.
 fn fresh(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("car-{name}"));
     let _ = fs::remove_file(&path);
@@ -47,9 +47,9 @@ fn succeed(args: &[&str], log: &Path) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {errors}", output.status);
     assert_eq!(errors, "");
-    let said = String::from_utf8(output.stdout).expect("text");
-    assert!(said.ends_with(&format!("{ALL_ENDED}\n")), "{said}");
-    said
+    let stdout = String::from_utf8(output.stdout).expect("text");
+    assert!(stdout.ends_with(&format!("{ALL_ENDED}\n")), "{stdout}");
+    stdout
 }
 
 fn fail(args: &[&str], log: &Path) -> String {
@@ -58,7 +58,7 @@ fn fail(args: &[&str], log: &Path) -> String {
     String::from_utf8(output.stderr).expect("text")
 }
 
-/// Date, speed and location of a line of the log, which must be written exactly so.
+/// Date, speed and location of a line of the log, whose format is checked.
 fn parse_line(line: &str) -> (DateTime, f64, f64) {
     let parts = line.strip_prefix("Date: ").and_then(|rest| rest.split_once(", Speed: "));
     let (date, rest) = parts.expect(line);
@@ -122,14 +122,14 @@ fn log_is_appended_to() {
 
 #[test]
 fn rejection_reaches_the_caller() {
-    let said = succeed(&["--for", "17s", "--speedup", "10"], &fresh("refused.txt"));
-    assert!(said.contains("May I drive at 2? Yes.\n"), "{said}");
-    assert!(said.contains("not connected  speed   2.0  location     4.0\n"), "{said}");
-    assert!(said.contains("May I drive at 3? No: the car is not connected.\n"), "{said}");
+    let stdout = succeed(&["--for", "17s", "--speedup", "10"], &fresh("refused.txt"));
+    assert!(stdout.contains("May I drive at 2? Yes.\n"), "{stdout}");
+    assert!(stdout.contains("not connected  speed   2.0  location     4.0\n"), "{stdout}");
+    assert!(stdout.contains("May I drive at 3? No: the car is not connected.\n"), "{stdout}");
 }
 
-/// What the recording has, by the same formula in another program (Python): knots times 1.852, and the
-/// sum of the haversine distances, without the one between the two drives that the file is made of.
+/// The values of the recording, computed with the same formula in Python: knots times 1.852, and the
+/// sum of the haversine distances, without the one between the two drives of the file.
 const DRIVE: [&str; 13] = [
     "Date: 2009-12-09 15:25:05, Speed: 0.468556, Location: 0.000000",
     "Date: 2009-12-09 15:25:05, Speed: 0.490780, Location: 0.127559",
@@ -146,7 +146,7 @@ const DRIVE: [&str; 13] = [
     "Date: 2009-12-09 14:33:08, Speed: 59.769596, Location: 33.781601",
 ];
 
-/// The log without the lines of the ticks, which say again what the line before them said.
+/// The log without the lines of the ticks, which repeat the line before them.
 fn moves(log: &Path) -> Vec<String> {
     let mut lines: Vec<_> =
         fs::read_to_string(log).expect("a log").lines().map(String::from).collect();
@@ -158,15 +158,15 @@ fn moves(log: &Path) -> Vec<String> {
 fn recorded_drive_is_played_to_its_end() {
     let log = fresh("drive.txt");
     let began = Instant::now();
-    let said = succeed(&["--nmea", RECORDING, "--speedup", "10"], &log);
+    let stdout = succeed(&["--nmea", RECORDING, "--speedup", "10"], &log);
     assert_eq!(moves(&log), DRIVE);
 
     // 10 seconds: 4 without a date, 3.5 of the first drive, 1 between them, 2 of the second.
     assert!(began.elapsed() > Duration::from_secs(1), "the pace is that of the recording");
-    assert!(said.contains("  not connected  nothing known yet\n"), "{said}");
-    assert!(said.contains("May I drive at 1? No: this is a recording.\n"), "{said}");
+    assert!(stdout.contains("  not connected  nothing known yet\n"), "{stdout}");
+    assert!(stdout.contains("May I drive at 1? No: this is a recording.\n"), "{stdout}");
     let end = "The recording has ended: 13 positions, 4 times no fix, 0 bad lines.\n";
-    assert!(said.contains(end), "{said}");
+    assert!(stdout.contains(end), "{stdout}");
 }
 
 #[test]
@@ -181,14 +181,14 @@ fn invalid_lines_of_a_recording_are_skipped_and_counted() {
     let mut damaged = fs::read(RECORDING).unwrap();
     let text = String::from_utf8(damaged.clone()).unwrap();
     let third = text.find("$GPRMC,152506.00").unwrap();
-    damaged[third + 25] ^= 1; // the checksum tells
+    damaged[third + 25] ^= 1; // the checksum does not match
     damaged.extend(b"$GPRMC,143309.00,A,5546.8*00\n\xff\xfe\x00\n$GPRM");
     let file = fresh("damaged.nmea");
     fs::write(&file, damaged).unwrap();
 
     let log = fresh("damaged.txt");
-    let said = succeed(&["--nmea", file.to_str().unwrap(), "--speedup", "100"], &log);
-    assert!(said.contains("12 positions, 4 times no fix, 4 bad lines."), "{said}");
+    let stdout = succeed(&["--nmea", file.to_str().unwrap(), "--speedup", "100"], &log);
+    assert!(stdout.contains("12 positions, 4 times no fix, 4 bad lines."), "{stdout}");
     assert_eq!(moves(&log).len(), 12);
 }
 
@@ -207,13 +207,13 @@ fn short_gap_is_driven_and_long_gap_is_not() {
         rmc("235958", 'A', 1, "311299"),
         rmc("235959", 'V', 0, "311299"),
         rmc("000000", 'A', 2, "010100"), // a minute further, over midnight
-        rmc("120000", 'A', 9, "010100"), // half a day later, who knows from where
+        rmc("120000", 'A', 9, "010100"), // half a day later, at an unrelated position
         rmc("120001", 'A', 8, "010100"),
     ];
     fs::write(&file, sentences.concat()).unwrap();
     let log = fresh("cut.txt");
-    let said = succeed(&["--nmea", file.to_str().unwrap(), "--speedup", "100"], &log);
-    assert!(said.contains("4 positions, 2 times no fix, 0 bad lines."), "{said}");
+    let stdout = succeed(&["--nmea", file.to_str().unwrap(), "--speedup", "100"], &log);
+    assert!(stdout.contains("4 positions, 2 times no fix, 0 bad lines."), "{stdout}");
 
     // Midnight has its own line, as the other three positions have; the speed is 10 knots.
     let minute = 6_371_008.8 * (1.0_f64 / 60.0).to_radians();
@@ -274,23 +274,27 @@ fn full_disk_ends_the_program_with_an_error() {
     assert!(String::from_utf8_lossy(&output.stdout).contains(ALL_ENDED));
 }
 
-/// Press Ctrl-C as soon as the program says this for the nth time, and wait for its end.
+/// Press Ctrl-C as soon as the program prints this for the nth time, and wait for its end.
 #[cfg(unix)]
 fn interrupt(mut child: Child, when: &str, times: usize) -> (Output, Duration) {
     let mut out = BufReader::new(child.stdout.take().expect("piped"));
-    let mut said = String::new();
+    let mut stdout = String::new();
     let mut heard = 0;
     while heard < times {
-        let before = said.len();
-        assert_ne!(out.read_line(&mut said).expect("text"), 0, "it has ended by itself: {said}");
-        heard += usize::from(said[before..].contains(when));
+        let before = stdout.len();
+        assert_ne!(
+            out.read_line(&mut stdout).expect("text"),
+            0,
+            "it has ended by itself: {stdout}"
+        );
+        heard += usize::from(stdout[before..].contains(when));
     }
     let pressed = Instant::now();
     let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(kill.expect("kill runs").success());
-    out.read_to_string(&mut said).expect("text");
+    out.read_to_string(&mut stdout).expect("text");
     let mut output = child.wait_with_output().expect("an end");
-    output.stdout = said.into();
+    output.stdout = stdout.into();
     (output, pressed.elapsed())
 }
 
@@ -315,10 +319,10 @@ fn ctrl_c_ends_the_program_at_any_moment() {
     for (when, speedup) in moments {
         let (output, took) =
             interrupt(start(&["--for", "1h", "--speedup", speedup], &log), when, 1);
-        let said = String::from_utf8(output.stdout).unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{when}: {}", output.status);
         assert!(took < Duration::from_secs(1), "{when}: {took:?}");
-        assert!(said.contains("ended; the runtime has 0 left"), "{when}: {said}");
+        assert!(stdout.contains("ended; the runtime has 0 left"), "{when}: {stdout}");
     }
     let log = fs::read_to_string(log).unwrap();
     assert!(log.ends_with('\n'), "the last line is whole");
@@ -327,7 +331,7 @@ fn ctrl_c_ends_the_program_at_any_moment() {
     }
 }
 
-/// The log is a pipe that somebody has opened and does not read.
+/// The log is a pipe that another process has opened and does not read.
 #[test]
 #[cfg(unix)]
 fn ctrl_c_ends_the_program_while_a_consumer_is_stuck() {
@@ -335,13 +339,13 @@ fn ctrl_c_ends_the_program_while_a_consumer_is_stuck() {
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
     let reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
 
-    // A pipe has room for about 1,000 lines; the printer goes on.
+    // A pipe has room for about 1,000 lines; the printer continues.
     let child = start(&["--for", "10h", "--speedup", "5000"], &pipe);
     let (output, took) = interrupt(child, "location", 3_000);
     drop(reader);
-    let said = String::from_utf8(output.stdout).unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(took < Duration::from_secs(1), "{took:?}");
-    assert!(said.contains(ALL_ENDED), "{said}");
+    assert!(stdout.contains(ALL_ENDED), "{stdout}");
     // Lines were lost, so this is not success.
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("the task `log` has failed: it was stuck"), "{error}");
@@ -356,9 +360,9 @@ fn next_drive_continues_from_the_journal() {
     let journal = folder.to_str().unwrap();
     let drive =
         |log| succeed(&["--for", "7s", "--speedup", "10", "--journal", journal], &fresh(log));
-    let said = drive("journal-1.txt");
-    assert!(said.contains("May I drive at 1? Yes.\n"), "{said}");
-    let said = drive("journal-2.txt");
-    assert!(said.contains("May I drive at 2? Yes.\n"), "{said}");
-    assert!(!said.contains("May I drive at 1?"), "{said}");
+    let stdout = drive("journal-1.txt");
+    assert!(stdout.contains("May I drive at 1? Yes.\n"), "{stdout}");
+    let stdout = drive("journal-2.txt");
+    assert!(stdout.contains("May I drive at 2? Yes.\n"), "{stdout}");
+    assert!(!stdout.contains("May I drive at 1?"), "{stdout}");
 }

@@ -40,9 +40,9 @@ async fn next_text(watch: &mut Watch) -> String {
     watch.next().await.expect("no error").expect("the chat is open").text.clone()
 }
 
-/// For any chat store, whatever is behind it.
+/// The contract of every implementation of `ChatStore`.
 async fn keeps_the_contract(chat: impl ChatStore) -> anyhow::Result<()> {
-    // Nothing is there, and each says so in its own words.
+    // The chat is empty, and each operation returns its own error.
     assert!(chat.get_available_users().await?.is_empty());
     let error = chat.get_conversation("7").await.expect_err("nothing is there");
     assert!(matches!(&error, ChatError::UnknownConversation(id) if id == "7"), "{error}");
@@ -68,7 +68,7 @@ async fn keeps_the_contract(chat: impl ChatStore) -> anyhow::Result<()> {
     chat.set_conversation("7", lunch.clone()).await?;
     assert_eq!(*chat.get_conversation("7").await?, lunch);
     chat.get_conversation("ada").await.expect_err("she is a user");
-    chat.get_messages("7").await.expect_err("nobody has said anything");
+    chat.get_messages("7").await.expect_err("there are no messages");
 
     // Messages, in the order they were sent, and apart from those of others.
     for text in ["one", "two", "three"] {

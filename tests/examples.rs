@@ -1,4 +1,4 @@
-//! Runs the examples as `cargo test` has built them, and checks what they say.
+//! Runs the examples as built by `cargo test`, and checks their output.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -14,7 +14,7 @@ async fn latest_returns_the_newest_value_and_skips_the_rest() {
     store.set("k", 0).await.unwrap();
     let mut latest = store.latest("k").await.unwrap();
     assert_eq!(latest.get().unwrap().item(), Some(&0));
-    assert!(latest.changed().now_or_never().is_none(), "what was there is no news");
+    assert!(latest.changed().now_or_never().is_none(), "the initial value is not a change");
     for n in 1..=100 {
         store.set("k", n).await.unwrap();
     }
@@ -63,7 +63,7 @@ async fn latest_is_a_stream_that_ends_with_the_store() {
     assert_eq!((seen, ended), (vec![Some(1), Some(2), Some(3), None], true));
 }
 
-/// Whoever has looked at it as a stream may go on with `changed`, and back.
+/// A caller can alternate between the stream and `changed`.
 #[tokio::test(start_paused = true)]
 async fn stream_and_changed_can_alternate() {
     let store = Store::<u64>::builder().spawn();

@@ -1,8 +1,8 @@
 //! Concurrent histories, checked for linearizability key by key.
 //!
 //! The checker is that of Wing and Gong, with Lowe's memoisation, as in Porcupine: take the calls in
-//! any order that agrees with real time, step the model with each, and go back when a call returned
-//! what the model would not have said. What it can see is proven on broken histories first.
+//! any order that agrees with real time, step the model with each, and backtrack when a call returned
+//! something else than the model. Tests with invalid histories prove that the checker finds errors.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ enum Call {
     UpdateIf(String, u64, Result<u64, Error>),
     Remove(Result<u64, Error>),
     Push(String, Result<(u64, usize), Error>),
-    /// From the front if so said.
+    /// From the front if true.
     Pop(bool, Result<(String, u64, usize), Error>),
 }
 
@@ -31,7 +31,7 @@ struct Operation {
     call: Call,
 }
 
-/// What a key is, and the last number that was given to it.
+/// The value of a key, and its last revision.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 struct Model {
     value: Option<Shape>,
@@ -72,12 +72,12 @@ impl Model {
                 (found == expected).then(|| self.clone())
             }
             Call::Set(value, answer) => self.to(Some(value.into()), *answer.as_ref().ok()?),
-            Call::UpdateIf(text, asked, answer) => match (answer, self.current()) {
-                (Ok(revision), Some(current)) if current == *asked => {
+            Call::UpdateIf(text, expected, answer) => match (answer, self.current()) {
+                (Ok(revision), Some(current)) if current == *expected => {
                     self.to(Some(Shape::Item(text.clone())), *revision)
                 }
                 (Err(error), None) => refused(error, Error::NotFound),
-                (Err(error), current) if current != Some(*asked) => {
+                (Err(error), current) if current != Some(*expected) => {
                     refused(error, Error::ConditionFailed { current })
                 }
                 _ => None,
@@ -117,7 +117,7 @@ impl Model {
     }
 }
 
-/// A place in the list of calls and returns, in the order of time. Calls know their return.
+/// An element of the list of calls and returns in the order of time. A call has the index of its return.
 struct Node {
     operation: usize,
     returns: Option<usize>,
@@ -125,7 +125,7 @@ struct Node {
     after: usize,
 }
 
-/// A doubly linked list in a vector; place 0 is its head and its end.
+/// A doubly linked list in a vector; index 0 is its head and its end.
 struct Timeline(Vec<Node>);
 
 impl Timeline {
@@ -204,7 +204,7 @@ fn is_linearizable(history: &[Operation]) -> bool {
             }
             at = node.after;
         } else {
-            // Something has returned that could not be put anywhere: go back.
+            // A call has returned that fits in no order: backtrack.
             let Some((call, before)) = taken.pop() else { return false };
             state = before;
             let operation = timeline.0[call].operation;

@@ -64,9 +64,9 @@ async fn reader(store: Store<u64>, filter: Filter, seed: u64) -> Vec<Change<u64>
     let mut random = Random::new(seed);
     let mut token = ResumeToken { store: store.id(), revision: 0 };
     let mut seen = Vec::new();
-    let mut told = filter.after(&store, token).await.unwrap();
+    let mut subscription = filter.after(&store, token).await.unwrap();
     loop {
-        match told.recv().await {
+        match subscription.recv().await {
             Ok(Event::Change(change)) => seen.push(change),
             Ok(Event::Batch { changes, revision }) => {
                 assert!(changes.last().is_some_and(|last| last.revision <= revision));
@@ -76,11 +76,11 @@ async fn reader(store: Store<u64>, filter: Filter, seed: u64) -> Vec<Change<u64>
             Err(Error::Closed) => return seen,
             other => panic!("{other:?}"),
         }
-        token = told.resume_token().unwrap();
+        token = subscription.resume_token().unwrap();
         match random.below(400) {
             0 => tokio::time::sleep(Duration::from_millis(random.below(30) as u64)).await,
             1..=4 => match filter.after(&store, token).await {
-                Ok(resumed) => told = resumed,
+                Ok(resumed) => subscription = resumed,
                 Err(Error::Closed) => {}
                 Err(error) => panic!("{token}: {error}"),
             },
@@ -149,26 +149,26 @@ async fn token_is_valid_after_a_restart() {
     let journal = MemoryJournal::new();
     let start = || long_history_store().journal(journal.clone()).spawn();
     let store = start();
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     store.set("k", 1).await.unwrap();
     store.batch([Write::set("k", 2), Write::set("j", 2)]).await.unwrap();
     store.set("k", 3).await.unwrap();
-    told.recv().await.unwrap();
-    let token = told.resume_token().unwrap();
+    subscription.recv().await.unwrap();
+    let token = subscription.resume_token().unwrap();
     store.shutdown().await.unwrap();
     let store = start();
-    let mut told = store.subscribe().after(token).await.unwrap();
-    assert!(matches!(told.recv().await.unwrap(), Event::Batch { revision: 3, .. }));
-    assert_eq!(told.recv().await.unwrap().revision(), Some(4));
+    let mut subscription = store.subscribe().after(token).await.unwrap();
+    assert!(matches!(subscription.recv().await.unwrap(), Event::Batch { revision: 3, .. }));
+    assert_eq!(subscription.recv().await.unwrap().revision(), Some(4));
     let inside = store.subscribe().after(2).await.err();
     assert_eq!(inside, Some(Error::InsideBatch { asked: 2, before: 1 }));
-    // The log begins at its snapshot then, and so does what can be told.
+    // The log then begins at its snapshot, and so do the changes that can be delivered.
     store.compact().await.unwrap();
     tokio::time::sleep(Duration::from_millis(10)).await;
     store.set("k", 5).await.unwrap();
     store.shutdown().await.unwrap();
     let store = start();
     assert_eq!(store.subscribe().after(token).await.err(), Some(Error::Compacted { oldest: 4 }));
-    let mut told = store.subscribe().after(4).await.unwrap();
-    assert_eq!(told.recv().await.unwrap().revision(), Some(5));
+    let mut subscription = store.subscribe().after(4).await.unwrap();
+    assert_eq!(subscription.recv().await.unwrap().revision(), Some(5));
 }

@@ -1,5 +1,5 @@
-//! A store lives on the runtime that it was spawned on. Its handles work from any other, and from
-//! none; and when its runtime is gone, they are told.
+//! A store runs on the runtime that it was spawned on. Its handles work on any other runtime, and without
+//! one. When the runtime of the store is shut down, they get an error.
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use tokio::runtime::Runtime;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-/// Runs nothing unless it is told to.
+/// A runtime that runs tasks only inside of `block_on`.
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
 }
 
 async fn soon<F: IntoFuture>(future: F) -> F::Output {
-    timeout(Duration::from_secs(5), future).await.expect("nobody is left waiting")
+    timeout(Duration::from_secs(5), future).await.expect("every caller gets a result")
 }
 
 fn names_the_runtime(error: &Error) -> bool {
@@ -36,7 +36,7 @@ impl Gate<String> for Hung {
     }
 }
 
-/// Everybody who waits for a store, or asks it afterwards, is told how it has ended.
+/// Check that all callers that wait for a store, and later ones, get the error with which it has ended.
 fn assert_end_is_reported(journal: Option<&MemoryJournal<String>>, cancel: bool) {
     let (home, away) = (runtime(), runtime());
     let store = home.block_on(async {
@@ -50,7 +50,7 @@ fn assert_end_is_reported(journal: Option<&MemoryJournal<String>>, cancel: bool)
         store.set("k", "v").await.unwrap();
         let mut prefix = store.subscribe().prefix("p").await.unwrap();
         store.set("k", "w").await.unwrap();
-        // It has seen what it is not to tell, so that a timer of this runtime runs for it.
+        // It has skipped a change that does not match, so it has a timer on this runtime.
         assert!(timeout(Duration::from_millis(1), prefix.recv()).await.is_err());
         let all = store.subscribe().await.unwrap();
         (all, store.subscribe().key("k").await.unwrap(), prefix, store.latest("k").await.unwrap())
@@ -77,7 +77,7 @@ fn assert_end_is_reported(journal: Option<&MemoryJournal<String>>, cancel: bool)
     let waiting = away.spawn(async move { handle.set("k", "waits for room").await });
     let handle = store.clone();
     let closed = away.spawn(async move { handle.closed().await });
-    let told = away.spawn(async move { key.recv().await });
+    let subscription = away.spawn(async move { key.recv().await });
     let changed = away.spawn(async move { latest.changed().await });
     let handle = store.clone();
     let thread = std::thread::spawn(move || handle.get("k").blocking_send());
@@ -92,7 +92,7 @@ fn assert_end_is_reported(journal: Option<&MemoryJournal<String>>, cancel: bool)
     drop(home);
     away.block_on(async {
         over(soon(waiting).await.unwrap().unwrap_err());
-        over(soon(told).await.unwrap().unwrap_err());
+        over(soon(subscription).await.unwrap().unwrap_err());
         over(soon(changed).await.unwrap().unwrap_err());
         over(soon(all.recv()).await.unwrap_err());
         over(soon(prefix.recv()).await.unwrap_err());
@@ -195,7 +195,7 @@ fn subscription_is_read_on_a_runtime_without_timers() {
     assert_eq!(event.unwrap().revision(), Some(1));
 }
 
-/// Lets one owner at a time open the journal, and takes a moment to release it. Panics at the key "panic".
+/// A journal that one owner at a time can open, and that takes a moment to be released. Panics at the key "panic".
 struct Lock {
     locked: Arc<AtomicBool>,
     acquired: bool,
@@ -232,7 +232,7 @@ impl<J: Journal<String>> Interceptor<String, J> for Lock {
     }
 }
 
-/// Three ways to end, after each of which the next owner finds the journal free.
+/// There are three ways to end. After each, the next owner can open the journal.
 #[test]
 fn journal_is_dropped_before_the_end_is_published() {
     let home = || {
@@ -262,7 +262,7 @@ fn journal_is_dropped_before_the_end_is_published() {
     away.block_on(soon(store.shutdown())).unwrap();
 }
 
-/// A thread that drives a runtime must not wait. Whoever tries learns it before anything is done.
+/// A thread that drives a runtime must not block. The call panics before the command is sent.
 #[tokio::test]
 async fn blocking_send_in_a_task_panics_without_effect() {
     let store = Store::<String>::builder().spawn();

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Callers that go on until they are told that it is over.
+/// Callers that send commands until the store is closed.
 async fn assert_one_result_under_load(store: Store<String>) {
     let mut all = store.subscribe().after(0).await.unwrap();
     let stream = tokio::spawn(async move { collect_changes(&mut all).await });
@@ -51,17 +51,17 @@ async fn assert_one_result_under_load(store: Store<String>) {
     store.shutdown().await.unwrap();
     let mut acknowledged = BTreeSet::new();
     for caller in callers {
-        let caller = timeout(SECOND, caller).await.expect("nobody is left waiting");
+        let caller = timeout(SECOND, caller).await.expect("every caller gets a result");
         acknowledged.extend(caller.unwrap());
     }
     let (changes, end) = stream.await.unwrap();
     assert_eq!(end, Error::Closed);
-    let told: BTreeSet<_> =
+    let subscription: BTreeSet<_> =
         changes.iter().map(|change| (change.revision, change.elements()[0].clone())).collect();
     assert!(acknowledged.len() > 100);
     // What was acknowledged has happened, and what was refused has not.
-    assert_eq!(told, acknowledged);
-    assert_eq!(told.len(), changes.len());
+    assert_eq!(subscription, acknowledged);
+    assert_eq!(subscription.len(), changes.len());
     assert_eq!(store.revision(), changes.len() as u64);
 }
 
@@ -134,7 +134,7 @@ async fn commands_left_at_the_deadline_are_closed() {
     assert!(took <= Duration::from_millis(2_600), "one append after it at the most: {took:?}");
 }
 
-/// Who never got into the queue was never going to be served, and learns it when that is certain.
+/// The command of a blocked sender is never queued, so its caller gets the error when the queue closes.
 #[tokio::test(start_paused = true)]
 async fn blocked_sender_gets_closed_before_the_end() {
     let (journal, append) = (MemoryJournal::new(), SECOND);
@@ -224,7 +224,7 @@ async fn dropping_the_last_handle_ends_the_store() {
     let store = Store::<String>::builder().spawn();
     let reader = store.reader();
     let (clone, view) = (store.clone(), store.view());
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     let mut latest = store.latest("k").await.unwrap();
     let reply = store.set("k", "v").await;
     drop(store);
@@ -232,7 +232,8 @@ async fn dropping_the_last_handle_ends_the_store() {
     drop(clone);
     assert!(reader.get("k").await.unwrap().is_some(), "a reader keeps it alive");
     drop(reader);
-    let (changes, end) = timeout(SECOND, collect_changes(&mut told)).await.expect("it ends");
+    let (changes, end) =
+        timeout(SECOND, collect_changes(&mut subscription)).await.expect("it ends");
     assert_eq!((reply, changes.len(), end), (Ok(1), 2, Error::Closed));
     assert_eq!(latest.changed().await.unwrap().unwrap().item().unwrap(), "w");
     assert_eq!(latest.changed().await, Err(Error::Closed));
@@ -256,10 +257,10 @@ async fn subscribers_receive_all_changes_before_the_end() {
     let (changes, end) = collect_changes(&mut all).await;
     assert_eq!((changes.len(), end), (1_000, Error::Closed));
     assert!(changes.iter().zip(1..).all(|(change, revision)| change.revision == revision));
-    for told in [&mut key, &mut prefix] {
-        let (changes, end) = collect_changes(told).await;
+    for subscription in [&mut key, &mut prefix] {
+        let (changes, end) = collect_changes(subscription).await;
         assert_eq!((changes.len(), end), (250, Error::Closed));
-        assert_eq!(told.recv().await, Err(Error::Closed), "again and again");
+        assert_eq!(subscription.recv().await, Err(Error::Closed), "every time");
     }
     let mut entries = 0;
     loop {
@@ -342,12 +343,12 @@ fn threads_can_use_blocking_send() {
 #[tokio::test(start_paused = true)]
 async fn closed_returns_after_all_effects() {
     let store = Store::<String>::builder().spawn();
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     store.set("k", "v").ttl(SECOND).await.unwrap();
     let clear = store.clear().try_send().unwrap();
     store.cancel();
     assert_eq!(clear.await, Ok(1));
-    let (changes, _) = collect_changes(&mut told).await;
+    let (changes, _) = collect_changes(&mut subscription).await;
     assert_eq!(changes.last().unwrap().kind, ChangeKind::Cleared { count: 1 });
 }
 

@@ -1,4 +1,4 @@
-//! Compactions that take their time, fail or panic, and what their callers are told.
+//! Compactions that are slow, fail or panic, and the results of their callers.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 type Outcome = Result<CompactionReport, JournalError>;
 
-/// A journal whose compactions end when and how the test says.
+/// A journal whose compactions end when and how the test decides.
 #[derive(Clone, Default)]
 struct ManualCompactions {
     journal: MemoryJournal<String>,
@@ -106,7 +106,7 @@ async fn compact_returns_when_the_compaction_is_done() {
     store.set("k", "v").await.unwrap();
     let compaction = store.compact().try_send().unwrap();
     compactions.wait_for_start(1).await;
-    // The store serves meanwhile.
+    // The store serves commands during the compaction.
     assert_eq!(store.set("k", "w").await, Ok(2));
     assert_eq!(store.get("k").await.unwrap().unwrap().revision, 2);
     assert_eq!(counts(&store), (0, 0));
@@ -176,7 +176,7 @@ async fn call_during_a_compaction_gets_a_later_one() {
         compactions.end(1, Ok(CompactionReport::new(2, 9, 1)));
         let both = join!(second, third);
         assert_eq!(both, (Ok(CompactionReport::new(2, 9, 1)), Ok(CompactionReport::new(2, 9, 1))));
-        assert_eq!(compactions.started(), 2, "they share it");
+        assert_eq!(compactions.started(), 2, "the callers share it");
     }
 }
 
@@ -186,21 +186,21 @@ async fn call_during_an_automatic_compaction_gets_a_later_one() {
     *compactions.controls.wanted.lock().unwrap() = true;
     store.set("k", "v").await.unwrap();
     compactions.wait_for_start(1).await;
-    let asked = store.compact().try_send().unwrap();
+    let pending = store.compact().try_send().unwrap();
     store.set("k", "w").await.unwrap();
     assert_eq!(compactions.started(), 1);
     compactions.end(0, Ok(CompactionReport::new(1, 0, 0)));
     compactions.wait_for_start(2).await;
     compactions.end(1, Ok(CompactionReport::new(2, 0, 0)));
-    assert_eq!(asked.await, Ok(CompactionReport::new(2, 0, 0)));
+    assert_eq!(pending.await, Ok(CompactionReport::new(2, 0, 0)));
     assert_eq!(counts(&store), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn compaction_continues_without_its_caller() {
     let (store, compactions) = ManualCompactions::spawn();
-    let asked = timeout(Duration::from_millis(1), store.compact()).await;
-    assert!(asked.is_err(), "the caller is gone");
+    let pending = timeout(Duration::from_millis(1), store.compact()).await;
+    assert!(pending.is_err(), "the caller has dropped its future");
     compactions.end(0, Ok(CompactionReport::new(0, 0, 0)));
     while counts(&store) != (1, 0) {
         yield_now().await;
@@ -230,8 +230,8 @@ async fn end_of_the_runtime_answers_callers_that_wait_for_a_compaction() {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_time().build().unwrap();
     let (store, compactions) = runtime.spawn(async { ManualCompactions::spawn() }).await.unwrap();
-    let asked = store.clone();
-    std::thread::spawn(move || answers.send(asked.compact().blocking_send()));
+    let pending = store.clone();
+    std::thread::spawn(move || answers.send(pending.compact().blocking_send()));
     compactions.wait_for_start(1).await;
     runtime.shutdown_background();
     let answer = tokio::task::spawn_blocking(move || answered.recv()).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Gates that refuse, hang and panic.
+//! Gates that reject, hang and panic.
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use mainspring_testing::send;
 use tokio::join;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Refuses `no`, panics at `panic`, never answers `hang`, takes a second for `slow`, and notes
-/// what it was asked.
+/// Rejects `no`, panics at `panic`, never returns for `hang`, takes a second for `slow`, and records
+/// the writes that it has seen.
 #[derive(Clone, Default)]
 struct Rule {
-    asked: Arc<std::sync::Mutex<Vec<String>>>,
+    seen: Arc<std::sync::Mutex<Vec<String>>>,
 }
 
 impl Rule {
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
     }
 }
 
 impl Gate<String> for Rule {
     async fn admit(&mut self, write: &Write<String>) -> Result<(), Refusal> {
         let Action::Set(Value::Item(text)) = write.action() else { return Ok(()) };
-        self.asked.lock().unwrap().push(text.clone());
+        self.seen.lock().unwrap().push(text.clone());
         match text.as_str() {
             "no" => Err(Refusal::new("because")),
             "panic" => panic!("the rule broke"),
@@ -48,7 +48,7 @@ fn refused(reason: &str) -> Error {
 #[tokio::test(start_paused = true)]
 async fn rejection_reaches_only_its_caller() {
     let store = Store::<String>::builder().gate("g/", Rule::default()).spawn();
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     let (yes, no, also, other) = join!(
         store.set("g/1", "yes"),
         store.set("g/2", "no"),
@@ -59,10 +59,10 @@ async fn rejection_reaches_only_its_caller() {
     assert!(yes.is_ok() && also.is_ok() && other.is_ok());
     let broken = store.set("g/1", "panic").await.unwrap_err();
     assert!(broken.to_string().contains("the rule broke"), "{broken}");
-    assert!(store.set("g/1", "yes").await.is_ok(), "the gate goes on");
+    assert!(store.set("g/1", "yes").await.is_ok(), "the gate continues");
     let mut keys = Vec::new();
     for _ in 0..4 {
-        let Event::Change(change) = told.recv().await.unwrap() else { panic!() };
+        let Event::Change(change) = subscription.recv().await.unwrap() else { panic!() };
         keys.push(change.key);
     }
     assert!(!keys.contains(&Key::from("g/2")));
@@ -84,7 +84,7 @@ async fn hung_gate_delays_no_other_key() {
     let late = hung.await.unwrap_err();
     assert_eq!(late, refused("the gate did not answer in time"));
     assert_eq!(start.elapsed(), Duration::from_secs(2));
-    assert!(store.set("hung/1", "yes").await.is_ok(), "the next one has its chance");
+    assert!(store.set("hung/1", "yes").await.is_ok(), "the next write is admitted");
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,7 +108,7 @@ async fn queue_of_a_gate_is_bounded() {
     assert!(store.set("k", "v").try_send().is_ok(), "the store's own queue has room");
     let (first, second) = join!(first, busy.into_command());
     assert!(first.unwrap() < second.unwrap());
-    assert_eq!(rule.asked(), ["slow", "yes"]);
+    assert_eq!(rule.seen(), ["slow", "yes"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,15 +123,22 @@ async fn gated_writes_take_no_conditions_and_no_batch() {
         Write::remove("g/none").if_present(),
         Write::set(format!("g/{}", "x".repeat(2_000)), "w").if_absent(),
     ] {
-        assert!(matches!(send(&store, write).await, Err(Error::Refused(_))), "the gate is first");
+        assert!(
+            matches!(send(&store, write).await, Err(Error::Refused(_))),
+            "the gate is checked first"
+        );
     }
     assert!(matches!(store.modify("g/k", |_| {}).await, Err(Error::Refused(_))));
     let failed = store.batch([Write::set("k", "v"), Write::set("g/k", "w")]).await.unwrap_err();
     assert!(failed.index == 1 && matches!(failed.error, Error::Refused(_)));
     let many = store.set_many([("g/k", "w"), ("k", "v")]).await.unwrap();
     assert!(matches!(many[0], Err(Error::Refused(_))) && many[1].is_ok());
-    assert_eq!(rule.asked(), ["v"]);
-    assert_eq!(store.update("g/none", "w").await, Err(Error::NotFound), "the owner is next");
+    assert_eq!(rule.seen(), ["v"]);
+    assert_eq!(
+        store.update("g/none", "w").await,
+        Err(Error::NotFound),
+        "the owner is checked next"
+    );
     assert!(matches!(store.set("g/", "w").ttl(Duration::ZERO).await, Err(Error::InvalidTtl)));
     assert_eq!(store.clear().await, Ok(2), "a clear passes no gate");
 }
@@ -144,7 +151,7 @@ async fn longest_prefix_applies() {
     store.set("a/1", "outer").await.unwrap();
     store.set("a/b/1", "inner").await.unwrap();
     store.set("a", "none").await.unwrap();
-    assert_eq!((outer.asked(), inner.asked()), (vec!["outer".into()], vec!["inner".into()]));
+    assert_eq!((outer.seen(), inner.seen()), (vec!["outer".into()], vec!["inner".into()]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,7 +186,7 @@ async fn write_of_a_dropped_caller_does_not_reach_the_gate() {
     drop(store.set("g/2", "left").try_send().unwrap());
     first.await.unwrap();
     store.set("g/3", "yes").await.unwrap();
-    assert_eq!(rule.asked(), ["slow", "yes"]);
+    assert_eq!(rule.seen(), ["slow", "yes"]);
     assert_eq!(store.keys("g/").await.unwrap().items, ["g/1", "g/3"]);
 }
 
@@ -189,7 +196,7 @@ async fn limits_apply_behind_a_gate() {
     store.set("g/1", "yes").await.unwrap();
     let full = Error::OverLimit { what: "entries", limit: 1 };
     assert_eq!(store.set("g/2", "yes").await, Err(full));
-    assert_eq!(store.set("g/2", "no").await, Err(refused("because")), "the gate comes first");
+    assert_eq!(store.set("g/2", "no").await, Err(refused("because")), "the gate is checked first");
 }
 
 /// Panics before there is a future, or while its future is dropped, and admits all the others.
@@ -225,10 +232,10 @@ async fn panic_anywhere_in_a_gate_rejects_one_write() {
         let pushed = timeout(soon, store.push("g/1", "v").into_future()).await.expect("answered");
         let refused = pushed.unwrap_err();
         assert_eq!(refused, refused_by_panic("broken at once"));
-        assert!(store.set("g/1", "yes").await.is_ok(), "the gate goes on");
+        assert!(store.set("g/1", "yes").await.is_ok(), "the gate continues");
         let hung = timeout(soon, store.set("g/1", "hang").into_future()).await.expect("answered");
         assert_eq!(hung, Err(refused_by_panic("broken in its drop")));
-        assert!(store.set("g/1", "yes").await.is_ok(), "the gate goes on");
+        assert!(store.set("g/1", "yes").await.is_ok(), "the gate continues");
     }
     assert_eq!(store.shutdown().await, Ok(()));
 }
@@ -261,9 +268,9 @@ async fn write_past_its_timeout_does_not_reach_the_gate() {
     let late_refusal = Err(refused("the gate did not answer in time"));
     assert_eq!(hung.await, late_refusal);
     assert!(join_all(late).await.iter().all(|answer| *answer == late_refusal));
-    assert_eq!((rule.asked(), start.elapsed()), (vec!["hang".into()], Duration::from_secs(2)));
+    assert_eq!((rule.seen(), start.elapsed()), (vec!["hang".into()], Duration::from_secs(2)));
     assert!(store.set("g/1", "yes").await.is_ok());
-    assert_eq!(rule.asked(), ["hang", "yes"]);
+    assert_eq!(rule.seen(), ["hang", "yes"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,5 +289,5 @@ async fn failed_store_passes_no_write_to_its_gates() {
     assert!(join_all(queued).await.iter().all(|answer| *answer == Err(failed.clone())));
     assert_eq!(store.set("g/7", "late").await, Err(failed));
     sleep(Duration::from_secs(10)).await;
-    assert_eq!(rule.asked(), ["slow"]);
+    assert_eq!(rule.seen(), ["slow"]);
 }

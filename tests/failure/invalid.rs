@@ -1,4 +1,4 @@
-//! A change that the journal cannot hold: only the write that it came from is refused.
+//! Changes that the journal cannot hold: only their writes are rejected.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,11 +56,11 @@ async fn only_the_invalid_write_is_rejected() {
         store.update("k", "w").if_present(),
     );
     assert_eq!((first, bad), (Ok(1), Err(refused())));
-    assert_eq!(read.unwrap().unwrap().revision, 1, "in its place in the order");
+    assert_eq!(read.unwrap().unwrap().revision, 1, "in the order of the commands");
     assert_eq!(batch.unwrap_err().error, refused());
     assert_eq!(many.unwrap(), [Ok(2), Err(refused()), Ok(3), Ok(4), Err(refused())]);
     assert_eq!(one.unwrap(), [Err(refused())]);
-    assert_eq!((clear, last), (Ok(4), Err(Error::NotFound)), "decided after what was before");
+    assert_eq!((clear, last), (Ok(4), Err(Error::NotFound)), "decided after the earlier commands");
     assert_eq!(store.set("k", "x").await, Ok(6));
     assert_eq!((store.health(), journal.head()), (Ok(()), 6));
     assert_eq!(everything(&over(&journal)).await, everything(&store).await);

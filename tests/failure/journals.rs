@@ -36,7 +36,7 @@ async fn full_journal_fails_only_the_turn() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     store.set("k", "v").await.unwrap();
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     journal.inject(Fault::Full);
     let (set, get, refused, batch, many, cleared) = join!(
         store.set("k", "w"),
@@ -47,13 +47,13 @@ async fn full_journal_fails_only_the_turn() {
         store.push("l", "v"),
     );
     assert_eq!(set, Err(full_error()));
-    assert_eq!(get.unwrap().unwrap().item().unwrap(), "v", "reads go on");
-    assert_eq!(refused, Err(full_error()), "it rests on a turn that did not happen");
+    assert_eq!(get.unwrap().unwrap().item().unwrap(), "v", "reads still work");
+    assert_eq!(refused, Err(full_error()), "it was decided after a write that failed");
     assert_eq!(batch.unwrap_err().error, full_error());
     assert_eq!(many, Err(full_error()));
     assert_eq!(cleared, Err(full_error()));
     assert_eq!(store.set("k", "x").await, Ok(2));
-    let Event::Change(change) = told.recv().await.unwrap() else { panic!() };
+    let Event::Change(change) = subscription.recv().await.unwrap() else { panic!() };
     assert_eq!((change.revision, journal.head()), (2, 2));
 }
 
@@ -63,18 +63,18 @@ async fn unknown_outcome_is_resolved() {
         let journal = MemoryJournal::new();
         let store = over(&journal);
         store.push("l", "a").await.unwrap();
-        let mut told = store.subscribe().await.unwrap();
+        let mut subscription = store.subscribe().await.unwrap();
         journal.inject(fault);
         let (set, pop) = join!(store.set("k", "v"), store.pop("l"));
         assert_eq!((set, pop), (Err(Error::Unknown), Err(Error::Unknown)));
-        // Nobody has to ask.
+        // It is resolved without a command.
         sleep(Duration::from_millis(50)).await;
         assert_eq!(store.view().contains("k"), written);
         assert_eq!(store.len("l").await, Ok(Some(usize::from(!written))));
         let next = store.set("next", "v").await.unwrap();
         assert_eq!(next, if written { 4 } else { 2 });
         for revision in 2..=next {
-            assert_eq!(told.recv().await.unwrap().revision(), Some(revision));
+            assert_eq!(subscription.recv().await.unwrap().revision(), Some(revision));
         }
         let state = everything(&store).await;
         let again = over(&journal.survivor());
@@ -88,14 +88,14 @@ async fn reads_work_while_the_journal_is_halted() {
     let store = over(&journal);
     store.set("k", "v").await.unwrap();
     store.set("short", "v").ttl(Duration::from_millis(30)).await.unwrap();
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     journal.inject(Fault::UnknownWritten);
     journal.fail_reads(6);
     assert_eq!(store.set("k", "w").await, Err(Error::Unknown));
     let halted = store.set("k", "x").await.unwrap_err();
     assert!(matches!(halted, Error::JournalFailed(_)), "{halted:?}");
     assert_eq!(store.get("k").await.unwrap().unwrap().item().unwrap(), "v");
-    assert_eq!(store.remove("none").await, Err(Error::NotFound), "refusals are reads");
+    assert_eq!(store.remove("none").await, Err(Error::NotFound), "a rejection needs no append");
     assert_eq!(store.clear().await.unwrap_err().to_string(), halted.to_string());
     let snapshot = store.subscribe().from_snapshot().await;
     assert!(snapshot.is_ok());
@@ -106,7 +106,7 @@ async fn reads_work_while_the_journal_is_halted() {
     let next = store.set("k", "y").await.unwrap();
     assert_eq!(next, 5, "the lost answer, the expiry, and this");
     for revision in 3..=5 {
-        assert_eq!(told.recv().await.unwrap().revision(), Some(revision));
+        assert_eq!(subscription.recv().await.unwrap().revision(), Some(revision));
     }
 }
 
@@ -148,7 +148,7 @@ async fn crash(at: usize, fault: Fault) {
     let found = again.contains(&key).await.unwrap();
     assert_eq!(found, fault == Fault::CrashAfter);
     let batch = survivor.changes().iter().any(|change| *change.key == *format!("{key}+"));
-    assert!(!batch || found, "a batch is whole");
+    assert!(!batch || found, "a batch is atomic");
     let next = again.set("next", "v").await.unwrap();
     assert_eq!(next, again.keys("").limit(1).await.unwrap().revision);
     assert_eq!(again.id(), store.id(), "old resume tokens stay good");
@@ -211,7 +211,7 @@ async fn overdue_keys_expire_before_the_first_command() {
     let page = again.keys("").limit(10_000).await.unwrap();
     assert_eq!(page.items, ["first", "live"]);
     let kept = again.get("live").await.unwrap().unwrap().expires_at;
-    assert_eq!(kept, deadline, "what is left of a life is kept");
+    assert_eq!(kept, deadline, "the deadline is kept");
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,13 +257,13 @@ async fn failed_close_of_the_journal_is_reported() {
     let store = Store::<String>::builder()
         .journal(InterceptedJournal::new(MemoryJournal::new(), FailingClose))
         .spawn();
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     assert_eq!(store.compact().await, Err(Error::CompactionFailed("no room".into())));
-    assert_eq!(store.set("k", "v").await, Ok(1), "the store goes on");
+    assert_eq!(store.set("k", "v").await, Ok(1), "the store continues");
     let failed = Error::Failed("not synced".into());
     assert_eq!(store.shutdown().await, Err(failed.clone()));
-    assert_eq!(told.recv().await.unwrap().revision(), Some(1));
-    assert_eq!(told.recv().await, Err(failed));
+    assert_eq!(subscription.recv().await.unwrap().revision(), Some(1));
+    assert_eq!(subscription.recv().await, Err(failed));
 }
 
 #[tokio::test(start_paused = true)]
@@ -291,13 +291,13 @@ async fn conflict_without_a_newer_change_halts_the_journal() {
     let (store, errors) = with_errors(&journal);
     store.set("k", "v").await.unwrap();
     errors.fail(0, usize::MAX, AppendError::Conflict);
-    for asked in 1..=3 {
+    for attempt in 1..=3 {
         let refused = store.set("k", "w").await;
         assert!(matches!(refused, Err(Error::JournalFailed(_))), "{refused:?}");
         sleep(Duration::from_secs(60)).await;
-        assert_eq!(errors.appends(), 1 + asked, "once for each write");
-        assert!(errors.reads() <= 3 * asked, "{} reads", errors.reads());
-        assert_eq!(store.get("k").await.unwrap().unwrap().revision, 1, "reads go on");
+        assert_eq!(errors.appends(), 1 + attempt, "once for each write");
+        assert!(errors.reads() <= 3 * attempt, "{} reads", errors.reads());
+        assert_eq!(store.get("k").await.unwrap().unwrap().revision, 1, "reads still work");
     }
     // Nor if the journal cannot be read at all for a while.
     journal.fail_reads(5);
@@ -328,12 +328,12 @@ async fn owner_behind_a_foreign_compaction_ends() {
     assert_eq!((ahead.set("k", "v").await, journal.head()), (Ok(11), 11));
 }
 
-/// It could not read for a while, and nobody asks it for anything: it reads on by itself, too late.
+/// An owner that could not read for a while, and gets no commands: it retries by itself, too late.
 #[tokio::test(start_paused = true)]
 async fn owner_that_retries_behind_a_foreign_compaction_ends() {
     let journal = MemoryJournal::new();
     let ((behind, errors), ahead) = (with_errors(&journal), over(&journal));
-    let mut told = behind.subscribe().await.unwrap();
+    let mut subscription = behind.subscribe().await.unwrap();
     journal.fail_reads(usize::MAX);
     for n in 0..10 {
         ahead.set("k", n.to_string()).await.unwrap();
@@ -341,12 +341,12 @@ async fn owner_that_retries_behind_a_foreign_compaction_ends() {
     assert!(matches!(behind.set("k", "v").await, Err(Error::JournalFailed(_))));
     ahead.compact().await.unwrap();
     sleep(Duration::from_secs(1)).await;
-    assert_eq!((behind.revision(), behind.is_closed()), (0, false), "it tries again");
+    assert_eq!((behind.revision(), behind.is_closed()), (0, false), "it retries");
     journal.fail_reads(0);
     let end = timeout(Duration::from_secs(60), behind.closed()).await.expect("it ends");
     let why = "this owner is at 0: compacted: the oldest revision to resume after is 10";
     assert!(matches!(&end, Err(Error::Failed(cause)) if cause.starts_with(why)), "{end:?}");
-    assert_eq!(told.recv().await.err(), end.err());
+    assert_eq!(subscription.recv().await.err(), end.err());
     assert!(errors.reads() < 20, "{} reads", errors.reads());
 }
 
@@ -356,13 +356,13 @@ async fn shutdown_does_not_wait_for_a_hung_open() {
         .journal(InterceptedJournal::new(MemoryJournal::new(), BlockedOpen::default()))
         .spawn();
     let set = store.set("k", "v").try_send().unwrap();
-    let told = store.subscribe().try_send().unwrap();
+    let subscription = store.subscribe().try_send().unwrap();
     sleep(Duration::from_millis(1)).await;
     let start = Instant::now();
     let end = timeout(Duration::from_secs(60), store.shutdown()).await.expect("it ends");
     assert_eq!((end, start.elapsed()), (Ok(()), Duration::ZERO));
     assert_eq!((set.await, store.ready().await), (Err(Error::Closed), Err(Error::Closed)));
-    assert_eq!(told.await.err(), Some(Error::Closed));
+    assert_eq!(subscription.await.err(), Some(Error::Closed));
     assert_eq!(store.get("k").await, Err(Error::Closed));
 }
 
@@ -384,7 +384,7 @@ async fn expiry_that_cannot_be_recorded_is_retried() {
     let before = errors.appends();
     for n in 0..1_000 {
         sleep(Duration::from_millis(30)).await;
-        assert_eq!(store.get(format!("k{n}")).await, Ok(None), "absent all the same");
+        assert_eq!(store.get(format!("k{n}")).await, Ok(None), "absent nevertheless");
     }
     assert!(store.keys("").await.unwrap().items.is_empty() && !store.view().contains("k0"));
     let tried = errors.appends() - before;
@@ -393,7 +393,7 @@ async fn expiry_that_cannot_be_recorded_is_retried() {
     errors.clear();
     sleep(Duration::from_secs(30)).await;
     assert_eq!((store.stats().entries, store.stats().expired), (0, KEYS as u64));
-    assert_eq!(journal.head(), 2 * KEYS as u64, "once each");
+    assert_eq!(journal.head(), 2 * KEYS as u64, "one change for each key");
     assert!(journal.changes()[KEYS..].iter().all(|change| change.kind == ChangeKind::Expired));
 }
 
@@ -401,21 +401,21 @@ async fn expiry_that_cannot_be_recorded_is_retried() {
 async fn clear_requires_the_expiry_of_overdue_keys() {
     let (store, journal, errors) = full_with_overdue_keys().await;
     let before = errors.appends();
-    for asked in 1..=3 {
+    for attempt in 1..=3 {
         assert_eq!(store.clear().await, Err(full_error()));
-        assert!(errors.appends() - before <= 2 * asked);
+        assert!(errors.appends() - before <= 2 * attempt);
     }
     // There is room again, but not for the expiry yet: then not for the clear either.
     errors.fail(0, 1, AppendError::Full(FULL.into()));
     assert_eq!(store.clear().await, Err(full_error()));
     // At once, while the expiry by itself still waits.
-    assert_eq!(store.clear().await, Ok(0), "none of them was alive");
+    assert_eq!(store.clear().await, Ok(0), "all of them were overdue");
     assert_eq!((journal.head(), store.stats().entries), (2 * KEYS as u64, 0));
     sleep(Duration::from_secs(30)).await;
-    assert_eq!(journal.head(), 2 * KEYS as u64, "once each");
+    assert_eq!(journal.head(), 2 * KEYS as u64, "one change for each key");
 }
 
-/// What is overdue takes no room, also when it could not expire for a while.
+/// Overdue keys do not count for a limit, even if their expiry was delayed.
 #[tokio::test(start_paused = true)]
 async fn limit_excludes_keys_whose_expiry_was_delayed() {
     let (journal, errors) = (MemoryJournal::<String>::new(), Arc::new(InjectedErrors::default()));
@@ -469,7 +469,7 @@ async fn foreign_changes_are_applied_by_a_busy_owner() {
             yield_now().await;
         }
         let commands = two.stats().commands;
-        assert!(commands > seen, "it is never idle");
+        assert!(commands > seen, "the owner is never idle");
         seen = commands;
     }
     assert!(seen >= before + 100);
@@ -526,7 +526,7 @@ async fn health_reports_whether_writes_are_accepted() {
     let halted = store.set("k", "v").await.unwrap_err();
     assert!(matches!(halted, Error::JournalFailed(_)));
     assert_eq!(store.health(), Err(halted));
-    // Nobody has to write for it to get well.
+    // It recovers without a write.
     sleep(Duration::from_secs(30)).await;
     assert_eq!((store.health(), store.set("k", "v").await), (Ok(()), Ok(1)));
     let reader = store.reader();

@@ -1,4 +1,4 @@
-//! What panics in the caller's own code, and what that code may do.
+//! Panics in code of the user, and what that code may do.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -45,7 +45,7 @@ fn failed(error: &Error, cause: &str) -> bool {
     matches!(error, Error::Failed(why) if why.contains(cause))
 }
 
-/// The store has stopped, all are told why, and what was there can still be read.
+/// Check that the store has stopped, that all callers get the cause, and that views stay readable.
 async fn assert_failed(store: &Store<Bomb>, cause: &str) {
     let closed = timeout(Duration::from_secs(2), store.closed()).await.expect("it ends");
     assert!(failed(&closed.unwrap_err(), cause));
@@ -66,7 +66,7 @@ async fn panic_in_clone_fails_the_store() {
         let store =
             if journaled { builder.journal(MemoryJournal::new()).spawn() } else { builder.spawn() };
         store.set("calm", Bomb::new()).await.unwrap();
-        let mut told = store.subscribe().key("none").await.unwrap();
+        let mut subscription = store.subscribe().key("none").await.unwrap();
         let mut latest = store.latest("calm").await.unwrap();
         let bomb = Bomb::new();
         bomb.on_clone.store(true, Ordering::SeqCst);
@@ -74,9 +74,9 @@ async fn panic_in_clone_fails_the_store() {
             join!(store.get("calm"), store.set("bad", bomb), store.remove("calm"));
         drop(first);
         assert!(failed(&bad.unwrap_err(), "a clone too many"));
-        assert!(failed(&last.unwrap_err(), "a clone too many"), "and everybody after it");
+        assert!(failed(&last.unwrap_err(), "a clone too many"), "and every later command");
         assert_failed(&store, "a clone too many").await;
-        assert!(failed(&told.recv().await.unwrap_err(), "a clone too many"));
+        assert!(failed(&subscription.recv().await.unwrap_err(), "a clone too many"));
         assert!(failed(&latest.changed().await.unwrap_err(), "a clone too many"));
     }
 }
@@ -142,7 +142,7 @@ async fn panic_in_drop_behind_a_gate_fails_the_store() {
         timeout(Duration::from_secs(2), async { store.set("gated/b", Bomb::new()).await })
     );
     assert!(first.is_err());
-    assert!(second.expect("nobody is left waiting").is_err());
+    assert!(second.expect("every caller gets a result").is_err());
     assert_failed(&store, "a drop too many").await;
 }
 
@@ -157,7 +157,7 @@ async fn panic_in_a_weigher_rejects_the_write() {
     assert!(failed.index == 1 && refused(failed.error));
     let many = store.set_many([("a", "bad"), ("b", "v")]).await.unwrap();
     assert!(refused(many[0].clone().unwrap_err()) && many[1] == Ok(1));
-    assert_eq!(store.set("k", "v").await, Ok(2), "the store goes on");
+    assert_eq!(store.set("k", "v").await, Ok(2), "the store continues");
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn panic_in_a_journal_fails_the_store() {
     assert_failed(&store, "told to panic").await;
 }
 
-/// Cannot be cloned, if it is bad; takes its time to go.
+/// Panics when it is cloned, if it is bad; its drop is slow.
 struct Heavy {
     bad: bool,
 }
@@ -190,7 +190,7 @@ impl Drop for Heavy {
     }
 }
 
-/// The reply of a thread that waits is dropped well before the cause of it is known.
+/// The reply of a blocked thread is dropped well before the cause is known.
 #[test]
 fn blocked_thread_gets_the_cause() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -211,7 +211,7 @@ fn blocked_thread_gets_the_cause() {
     assert!(failed(&thread.join().unwrap().unwrap_err(), "too heavy"));
 }
 
-/// Looks at the store, at its own key, when it goes.
+/// Reads its own key in the store when it is dropped.
 #[derive(Clone)]
 struct Curious {
     view: Arc<OnceLock<View<Curious>>>,
@@ -280,7 +280,8 @@ fn drop_of_a_value_can_read_the_store() {
             });
             done.send(looks.load(Ordering::SeqCst)).unwrap();
         });
-        let looks = is_done.recv_timeout(Duration::from_secs(10)).expect("nobody is locked out");
+        let looks =
+            is_done.recv_timeout(Duration::from_secs(10)).expect("no lock is held during the drop");
         assert!(looks >= 10, "{looks}");
     }
 }

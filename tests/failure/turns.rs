@@ -1,4 +1,4 @@
-//! How much one append has, and how much one read: the journal says so.
+//! The turn limit of a journal, and reads in pages.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::journals::over;
 
-/// Sets the size of a turn. Every append takes a millisecond, and its length is recorded.
+/// A journal with a turn limit. Every append takes a millisecond, and its length is recorded.
 struct Limit {
     limit: TurnLimit,
     appends: Arc<Mutex<Vec<usize>>>,

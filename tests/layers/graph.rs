@@ -1,4 +1,4 @@
-//! The modules of a source folder, and which of them use which.
+//! The modules of a source directory, and the edges between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,6 +1,6 @@
-//! The layers of the packages: each module uses only those below it, and no modules use each other in a cycle.
+//! The layers of the packages: a module uses only layers below its own, and modules have no cycles.
 //!
-//! Read from the `use` lines and the paths in the code, as text. Test modules are left out: they may use anything.
+//! Checked on the `use` lines and the paths in the source text. Test modules are ignored: they may use anything.
 
 mod graph;
 mod paths;
@@ -13,7 +13,7 @@ use graph::Graph;
 /// A package: the folder of its sources, and its layers.
 struct Package {
     sources: &'static str,
-    /// From the bottom up, each with the layers that it may use. `docs/design.md` shows the same.
+    /// From the bottom up, each with the layers that it may use. `docs/design.md` has the same tables.
     layers: &'static [(&'static str, &'static [&'static str])],
 }
 
