@@ -2,7 +2,7 @@
 //!
 //! Like tokio's `async_send_sync.rs`: these tests only have to compile.
 
-#![allow(dead_code, reason = "it has only to compile")]
+#![allow(dead_code, reason = "the tests only have to compile")]
 
 use std::fmt::Debug;
 use std::future::IntoFuture;
@@ -26,7 +26,7 @@ struct Bare;
 /// Not even `Clone`.
 struct Rigid;
 
-/// Neither `Unpin` nor cheap.
+/// Not `Unpin`, and expensive to clone.
 #[derive(Clone)]
 struct Pinned(std::marker::PhantomPinned);
 

@@ -36,7 +36,7 @@ async fn limit_in_bytes_with_a_weigher_is_accepted() {
     let store = Store::<f64>::builder().max_bytes(1_000).weigher(|_| 8).spawn();
     store.set("k", 1.0).await.unwrap();
     let store = Store::<String>::builder().max_entry_bytes(1_000).spawn();
-    store.set("k", "it has one from the start").await.unwrap();
+    store.set("k", "built-in weigher").await.unwrap();
 }
 
 #[test]

@@ -209,7 +209,7 @@ async fn dropped_changed_loses_no_change() {
         store.set("k", n.to_string()).await.unwrap();
         drop(poll_and_drop(store.set("j", "v"), random.below(3)).await);
         let entry =
-            timeout(Duration::from_secs(1), latest.changed()).await.expect("it is subscription");
+            timeout(Duration::from_secs(1), latest.changed()).await.expect("it is delivered");
         assert_eq!(entry.unwrap().unwrap().item().unwrap(), &n.to_string());
     }
 }

@@ -162,7 +162,7 @@ fn recorded_drive_is_played_to_its_end() {
     assert_eq!(moves(&log), DRIVE);
 
     // 10 seconds: 4 without a date, 3.5 of the first drive, 1 between them, 2 of the second.
-    assert!(began.elapsed() > Duration::from_secs(1), "the pace is that of the recording");
+    assert!(began.elapsed() > Duration::from_secs(1), "the drive takes the time of the recording");
     assert!(stdout.contains("  not connected  nothing known yet\n"), "{stdout}");
     assert!(stdout.contains("May I drive at 1? No: this is a recording.\n"), "{stdout}");
     let end = "The recording has ended: 13 positions, 4 times no fix, 0 bad lines.\n";
@@ -203,7 +203,7 @@ fn rmc(time: &str, status: char, minute: u32, date: &str) -> String {
 fn short_gap_is_driven_and_long_gap_is_not() {
     let file = fresh("cut.nmea");
     let sentences = [
-        rmc("000000", 'V', 0, "060180"), // the receiver has no idea what day it is
+        rmc("000000", 'V', 0, "060180"), // the receiver does not know the date
         rmc("235958", 'A', 1, "311299"),
         rmc("235959", 'V', 0, "311299"),
         rmc("000000", 'A', 2, "010100"), // a minute further, over midnight
@@ -234,7 +234,7 @@ fn invalid_arguments_are_reported() {
     let log = fresh("unused.txt");
     let error = fail(&["--nmea", "no/such/file"], &log);
     assert!(error.starts_with("error: cannot open no/such/file: No such file"), "{error}");
-    assert!(!log.exists(), "nothing was begun");
+    assert!(!log.exists(), "no log was created");
 
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let error = fail(&["--nmea", manifest, "--speedup", "100"], &log);
@@ -313,7 +313,7 @@ fn ctrl_c_ends_the_program_at_any_moment() {
         ("Ctrl-C ends it", "1"),      // before it has begun
         ("location     0.0", "1"),    // in the first second
         ("not connected", "10"),      // while the car is away
-        ("3? No", "10"),              // right after a refusal
+        ("3? No", "10"),              // right after a rejection
         ("location    10.0", "1000"), // while all are busy
     ];
     for (when, speedup) in moments {
@@ -325,7 +325,7 @@ fn ctrl_c_ends_the_program_at_any_moment() {
         assert!(stdout.contains("ended; the runtime has 0 left"), "{when}: {stdout}");
     }
     let log = fs::read_to_string(log).unwrap();
-    assert!(log.ends_with('\n'), "the last line is whole");
+    assert!(log.ends_with('\n'), "the last line is complete");
     for line in log.lines() {
         parse_line(line);
     }
@@ -346,7 +346,7 @@ fn ctrl_c_ends_the_program_while_a_consumer_is_stuck() {
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(took < Duration::from_secs(1), "{took:?}");
     assert!(stdout.contains(ALL_ENDED), "{stdout}");
-    // Lines were lost, so this is not success.
+    // Lines were lost, so the exit status is an error.
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("the task `log` has failed: it was stuck"), "{error}");
     assert!(!output.status.success());

@@ -1,4 +1,4 @@
-//! The chat of `examples/chat`: what its nine operations promise, its limits and its watch.
+//! The chat of `examples/chat`: its nine operations, its limits and its watch.
 
 #[path = "../examples/chat/chat.rs"]
 mod chat;
@@ -44,13 +44,13 @@ async fn next_text(watch: &mut Watch) -> String {
 async fn keeps_the_contract(chat: impl ChatStore) -> anyhow::Result<()> {
     // The chat is empty, and each operation returns its own error.
     assert!(chat.get_available_users().await?.is_empty());
-    let error = chat.get_conversation("7").await.expect_err("nothing is there");
+    let error = chat.get_conversation("7").await.expect_err("the chat is empty");
     assert!(matches!(&error, ChatError::UnknownConversation(id) if id == "7"), "{error}");
-    let error = chat.get_messages("7").await.expect_err("nothing is there");
+    let error = chat.get_messages("7").await.expect_err("the chat is empty");
     assert!(matches!(&error, ChatError::NoMessages(id) if id == "7"), "{error}");
-    let error = chat.get_last_message("7").await.expect_err("nothing is there");
+    let error = chat.get_last_message("7").await.expect_err("the chat is empty");
     assert!(matches!(&error, ChatError::NoMessages(id) if id == "7"), "{error}");
-    let error = chat.get_public_key("ada").await.expect_err("nothing is there");
+    let error = chat.get_public_key("ada").await.expect_err("the chat is empty");
     assert!(matches!(&error, ChatError::NoPublicKey(id) if id == "ada"), "{error}");
 
     // Users: those that are available, sorted, each once.
@@ -67,10 +67,10 @@ async fn keeps_the_contract(chat: impl ChatStore) -> anyhow::Result<()> {
     let lunch = Conversation { topic: "lunch".into(), members: vec!["ada".into()] };
     chat.set_conversation("7", lunch.clone()).await?;
     assert_eq!(*chat.get_conversation("7").await?, lunch);
-    chat.get_conversation("ada").await.expect_err("she is a user");
+    chat.get_conversation("ada").await.expect_err("the id of a user is not a conversation");
     chat.get_messages("7").await.expect_err("there are no messages");
 
-    // Messages, in the order they were sent, and apart from those of others.
+    // Messages, in the order they were sent, separate from those of other conversations.
     for text in ["one", "two", "three"] {
         chat.send_message(message(text), "7").await?;
     }
@@ -97,7 +97,7 @@ async fn available_users_can_exceed_a_page() {
     for n in 0..250 {
         chat.add_user(user(&format!("{n:03}"), n % 2 == 0)).await.unwrap();
     }
-    // No user: another kind of record whose key begins alike.
+    // Not a user: another record whose key has the same prefix.
     chat.set_public_key("000", "key").await.unwrap();
     let users = chat.get_available_users().await.unwrap();
     assert_eq!(users.len(), 125);
@@ -116,7 +116,7 @@ async fn conversation_has_its_own_limit() {
     };
     assert!(matches!(error, ChatError::OverMemoryLimit(_)), "{error}");
     assert!((3..10).contains(&sent), "{sent}");
-    // Nothing was thrown away, and others have room.
+    // No message was removed, and other conversations have room.
     assert_eq!(chat.get_messages("7").await.unwrap().len(), sent);
     chat.send_message(message("x"), "8").await.unwrap();
 }
@@ -172,7 +172,7 @@ async fn watch_that_falls_behind_continues_without_a_gap() {
     let mut watch = chat.watch("7").await.unwrap();
     for n in 0..500 {
         chat.send_message(message(n.to_string()), "7").await.unwrap();
-        // Reads only now and then, and so falls behind in between.
+        // Reads rarely, so it falls behind.
         if n == 3 || n == 200 {
             assert_eq!(next_text(&mut watch).await, if n == 3 { "0" } else { "1" });
         }

@@ -62,7 +62,7 @@ impl Model {
         (revision > self.revision).then_some(Self { value, revision })
     }
 
-    /// The state after a call that answered as it did; `None` if it could not have.
+    /// The state after a call with this result; `None` if the result is not possible.
     fn step(&self, call: &Call) -> Option<Self> {
         let refused = |error: &Error, expected: Error| (*error == expected).then(|| self.clone());
         match call {
@@ -233,12 +233,12 @@ fn checker_accepts_any_order_of_overlapping_calls() {
     let set = |text, revision| Call::Set(item(text), Ok(revision));
     assert!(is_linearizable(&[]));
     assert!(is_linearizable(&history([(0, 1, set("a", 1)), (2, 3, read("a", 1))])));
-    // Two at once, and a read of either while they are.
+    // Two concurrent writes, and a concurrent read of either.
     for (text, revision) in [("a", 1), ("b", 2)] {
         let at_once = [(0, 9, set("a", 1)), (1, 8, set("b", 2)), (2, 7, read(text, revision))];
         assert!(is_linearizable(&history(at_once)));
     }
-    // It must go back: the read that comes first in time can only be last.
+    // It must backtrack: the read that starts first can only be last.
     let back = [(0, 20, read("b", 2)), (1, 10, set("b", 2)), (2, 5, set("a", 1))];
     assert!(is_linearizable(&history(back)));
     assert!(is_linearizable(&history([(0, 5, Call::Get(None)), (1, 2, set("a", 1))])));
@@ -250,7 +250,7 @@ fn checker_finds_a_stale_read() {
     let stale = [(0, 1, set("a", 1)), (2, 3, set("b", 2)), (4, 5, read("a", 1))];
     assert!(!is_linearizable(&history(stale)));
     assert!(!is_linearizable(&history([(0, 1, set("a", 1)), (2, 3, Call::Get(None))])));
-    // Two reads of two writes at once may not see them in two orders.
+    // Two reads must not observe two concurrent writes in different orders.
     let two_orders =
         [(0, 9, set("a", 1)), (1, 8, set("b", 2)), (2, 3, read("b", 2)), (4, 5, read("a", 1))];
     assert!(!is_linearizable(&history(two_orders)));

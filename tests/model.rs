@@ -37,7 +37,7 @@ enum Command {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// All at once: they share turns.
+    /// Sent at the same time, so that they share turns.
     Pipeline(Vec<Command>),
     Advance(Duration),
     Snapshot,
@@ -112,7 +112,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the store should be.
+/// The expected state of the store.
 #[derive(Default)]
 struct Model {
     copy: Replica<String>,
@@ -135,14 +135,14 @@ impl Model {
         self.copy.entries.get(key).filter(|entry| !self.is_expired(entry))
     }
 
-    /// The next change that was published. Expiries in between are checked and taken.
+    /// The next published change. Expiries before it are checked and applied.
     fn next(&mut self) -> Option<Change<String>> {
         while let Some(change) = self.log.pop_front() {
             assert_eq!(change.revision, self.head() + 1, "revisions have no gap and no duplicate");
             if change.kind != ChangeKind::Expired {
                 return Some(change);
             }
-            let entry = self.copy.entries.get(&change.key).expect("what expires was there");
+            let entry = self.copy.entries.get(&change.key).expect("an expired key was present");
             assert!(entry.expires_at.is_some_and(|at| at <= change.at), "{entry:?} {change:?}");
             self.record(&change);
         }
@@ -154,18 +154,18 @@ impl Model {
         self.states.push((self.copy.clone(), !change.continues()));
     }
 
-    /// A write was accepted as this: then it is in the log as this.
+    /// Check that an accepted write was published as this change.
     fn expect(&mut self, key: &Key, kind: &ChangeKind<String>, continues: bool) -> u64 {
         let change = self.next().expect("an accepted write is published");
         assert_eq!((&change.key, &change.kind, change.at), (key, kind, self.now.unwrap()));
         assert_eq!(change.continues(), continues);
         let before = self.copy.entries.get(key);
-        assert!(before.is_none_or(|entry| !self.is_expired(entry)), "it expires first");
+        assert!(before.is_none_or(|entry| !self.is_expired(entry)), "an overdue key expires first");
         self.record(&change);
         change.revision
     }
 
-    /// What a write does, by the rules.
+    /// The expected effect of a write.
     fn decide(&self, write: &Write<String>) -> Result<(ChangeKind<String>, WriteResult<String>)> {
         let current = self.get(write.key());
         let now = self.now.unwrap();
@@ -247,7 +247,7 @@ impl Model {
         Ok(WriteResult { revision, ..answer })
     }
 
-    /// Whether every part of a batch holds is known only by doing them one after another.
+    /// Whether a batch is accepted is known only after applying its writes one after another.
     fn batch(
         &mut self,
         writes: &[Write<String>],
@@ -255,7 +255,7 @@ impl Model {
         let overdue = |entry: &Entry<String>| self.is_expired(entry);
         let live = self.copy.entries.iter().filter(|(_, entry)| !overdue(entry));
         let live = live.map(|(key, entry)| (key.clone(), entry.clone())).collect();
-        // Revisions inside the batch follow its own first one, after what expires before it.
+        // The revisions of the batch follow those of the keys that expire before it.
         let ahead = self.log.iter().take_while(|change| change.kind == ChangeKind::Expired).count();
         let mut draft = Self { copy: Replica { entries: live }, now: self.now, ..Self::default() };
         let mut revision = self.head() + ahead as u64;
@@ -315,7 +315,7 @@ fn same(answer: &Answer, expected: &Answer, head: u64) -> bool {
     answer == expected || never(answer).is_some_and(|index| never(expected) == Some(index))
 }
 
-/// The store as it is and everything that is checked against it.
+/// The store, the model, and the subscriptions that are checked against it.
 struct Trial {
     store: Store<String>,
     journal: Option<MemoryJournal<String>>,
@@ -353,7 +353,7 @@ impl Trial {
         self.check().await;
     }
 
-    /// Everything that was published by now goes to the model's log.
+    /// Add all changes published so far to the log of the model.
     async fn drain(&mut self) {
         let head = self.store.keys("").await.unwrap().revision;
         while self.subscription.resume_token().unwrap().revision < head {
@@ -417,7 +417,7 @@ impl Trial {
         self.check().await;
     }
 
-    /// What expired between the last check and the shutdown.
+    /// Add the keys that expired between the last check and the shutdown.
     async fn drain_the_end(&mut self) {
         while let Ok(event) = self.subscription.recv().await {
             if let Event::Change(change) = event {
@@ -426,7 +426,7 @@ impl Trial {
         }
     }
 
-    /// Put in the revisions that the conditions are about.
+    /// Replace the placeholders of conditions by revisions.
     fn fix(&self, command: Command) -> Command {
         let fix = |(write, when): (Write<String>, When)| {
             // A wrong revision is an old one: a future one could be assigned inside a batch
@@ -528,7 +528,7 @@ async fn call(store: &Store<String>, command: &Command) -> Answer {
             )
         }
         Command::Many(writes) => {
-            // The store makes lists of sets; the rest one after another is the same.
+            // `set_many` takes sets only; other writes are sent one after another.
             let one =
                 writes.iter().map(async |write| Ok(send(store, write.clone()).await?.revision));
             Answer::Many(join_all(one).await)

@@ -1,5 +1,5 @@
-//! Streams that are read fast and slowly, dropped and taken up again by their token, while writers
-//! go on: together each is the log as far as its filter goes, once and in order.
+//! Subscriptions that are read fast and slowly, dropped and resumed by their token, while writers
+//! run: together, the events of each are the changes that match its filter, once and in order.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ async fn writer(store: Store<u64>, seed: u64) {
     }
 }
 
-/// Read to the end, with breaks and with new subscriptions.
+/// Read to the end, with pauses and new subscriptions.
 async fn reader(store: Store<u64>, filter: Filter, seed: u64) -> Vec<Change<u64>> {
     let mut random = Random::new(seed);
     let mut token = ResumeToken { store: store.id(), revision: 0 };
@@ -143,7 +143,7 @@ async fn resumed_streams_with_a_journal_have_no_gap() {
     }
 }
 
-/// A stream and its token go on where they were when the store is started again over its journal.
+/// A token can be resumed after the store was restarted over its journal.
 #[tokio::test(start_paused = true)]
 async fn token_is_valid_after_a_restart() {
     let journal = MemoryJournal::new();

@@ -27,7 +27,7 @@ fn names_the_runtime(error: &Error) -> bool {
     matches!(error, Error::Failed(cause) if cause.contains("runtime"))
 }
 
-/// Never answers.
+/// A gate that never returns.
 struct Hung;
 
 impl Gate<String> for Hung {
@@ -55,7 +55,7 @@ fn assert_end_is_reported(journal: Option<&MemoryJournal<String>>, cancel: bool)
         let all = store.subscribe().await.unwrap();
         (all, store.subscribe().key("k").await.unwrap(), prefix, store.latest("k").await.unwrap())
     });
-    // From here on the owner does not run, unless it is in the middle of an append.
+    // From here on the owner does not run, unless an append is in progress.
     let gated = store.set("hung/1", "v").try_send().unwrap();
     if let Some(journal) = journal {
         journal.crash();
@@ -163,7 +163,7 @@ fn thread_without_a_runtime_can_subscribe() {
     let mut snapshot = store.subscribe().prefix("k").from_snapshot().blocking_send().unwrap();
     let mut latest = home.block_on(store.latest("k")).unwrap();
     store.set("k", "w").blocking_send().unwrap();
-    // They are read wherever there is a runtime.
+    // They are read on another runtime.
     home.block_on(async {
         assert_eq!(soon(all.recv()).await.unwrap().revision(), Some(2));
         assert_eq!(soon(key.recv()).await.unwrap().revision(), Some(2));
@@ -245,7 +245,7 @@ fn journal_is_dropped_before_the_end_is_published() {
         let lock = Lock { locked: Arc::clone(&locked), acquired: false };
         let journal = InterceptedJournal::new(journal.clone(), lock);
         let store = Store::<String>::builder().journal(journal).spawn();
-        store.get("k").blocking_send().expect("it is not locked");
+        store.get("k").blocking_send().expect("the journal can be opened");
         store
     };
     let (first, away) = (home(), runtime());
@@ -270,5 +270,5 @@ async fn blocking_send_in_a_task_panics_without_effect() {
     let task = tokio::spawn(async move { handle.set("k", "v").blocking_send() });
     assert!(task.await.unwrap_err().is_panic());
     assert_eq!(store.get("k").await, Ok(None));
-    assert_eq!(store.stats().commands, 1, "the get alone");
+    assert_eq!(store.stats().commands, 1, "only the get");
 }

@@ -97,7 +97,7 @@ async fn keys_expire_in_time_under_load() {
     while live().await > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // Absent for all; the change follows.
+    // Absent for all readers; the change follows.
     tokio::time::sleep(Duration::from_millis(100)).await;
     store.shutdown().await.unwrap();
     for writer in writers {
@@ -109,7 +109,7 @@ async fn keys_expire_in_time_under_load() {
     for change in changes {
         if change.kind == ChangeKind::Expired {
             let deadline = copy.entries[&change.key].expires_at.unwrap();
-            assert!(change.at >= deadline, "not before its time");
+            assert!(change.at >= deadline, "it expired before its deadline");
             late.push(change.at.saturating_since(deadline));
         }
         copy.apply(&change);
@@ -137,10 +137,14 @@ async fn large_command_is_split<J: Journal<u64>>(make: impl Fn() -> Builder<u64,
         assert_eq!((results.len(), stats.entries, stats.expired), (MANY, MANY, 1));
         let revisions: Vec<_> = results.into_iter().map(Result::unwrap).collect();
         assert!(revisions.is_sorted());
-        assert_eq!(revisions[MANY - 1], MANY as u64 + 2, "what was due did not wait for the last");
+        assert_eq!(
+            revisions[MANY - 1],
+            MANY as u64 + 2,
+            "the due key expired before the last write"
+        );
         store.shutdown().await.unwrap();
         if ring < MANY {
-            // A turn of all of them would not fit, and a ring holds whole turns.
+            // A turn of all writes would not fit: the history keeps whole turns.
             let held = stats.history_changes;
             assert!((ring - SLICE..=ring + SLICE).contains(&held), "{held} in a ring of {ring}");
             continue;

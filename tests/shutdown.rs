@@ -1,4 +1,4 @@
-//! The end of a store: every command is answered once, and nothing that was acknowledged is lost.
+//! The end of a store: every command gets one result, and no acknowledged write is lost.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ async fn assert_one_result_under_load(store: Store<String>) {
     let subscription: BTreeSet<_> =
         changes.iter().map(|change| (change.revision, change.elements()[0].clone())).collect();
     assert!(acknowledged.len() > 100);
-    // What was acknowledged has happened, and what was refused has not.
+    // Acknowledged writes were applied, and rejected ones were not.
     assert_eq!(subscription, acknowledged);
     assert_eq!(subscription.len(), changes.len());
     assert_eq!(store.revision(), changes.len() as u64);
@@ -129,7 +129,7 @@ async fn commands_left_at_the_deadline_are_closed() {
     end.unwrap();
     let done = answers.iter().take_while(|answer| answer.is_ok()).count();
     assert!(answers[done..].iter().all(|answer| *answer == Err(Error::Closed)));
-    assert_eq!(done as u64, journal.head(), "what was refused was not recorded");
+    assert_eq!(done as u64, journal.head(), "rejected writes were not recorded");
     assert!(done > 0);
     assert!(took <= Duration::from_millis(2_600), "one append after it at the most: {took:?}");
 }
@@ -149,7 +149,7 @@ async fn blocked_sender_gets_closed_before_the_end() {
         tokio::spawn(async move { (store.set(key, "v").await, start.elapsed()) })
     };
     let first = set("first");
-    sleep(SECOND / 2).await; // its append is under way
+    sleep(SECOND / 2).await; // its append is in progress
     let queued = [set("a"), set("b")];
     sleep(SECOND / 10).await;
     let in_line: Vec<_> = (0..5).map(|_| set("late")).collect();
@@ -163,13 +163,13 @@ async fn blocked_sender_gets_closed_before_the_end() {
         assert_eq!(late.await.unwrap(), (Err(Error::Closed), SECOND), "not after another append");
     }
     for (set, revision) in queued.into_iter().zip(2..) {
-        assert_eq!(set.await.unwrap(), (Ok(revision), 2 * SECOND), "what was queued is finished");
+        assert_eq!(set.await.unwrap(), (Ok(revision), 2 * SECOND), "queued commands are finished");
     }
     ending.await.unwrap().unwrap();
     assert_eq!(journal.head(), 3);
 }
 
-/// Cancelled before the owner has taken the commands, or while it is at work on them.
+/// Cancelled before the owner has taken the commands, or while it processes them.
 async fn each_command_is_a_turn(cancel_after: Duration) {
     let (journal, append) = (MemoryJournal::new(), SECOND);
     let store = Store::<String>::builder()
@@ -214,7 +214,7 @@ async fn append_in_progress_is_finished() {
         .spawn();
     store.ready().await.unwrap();
     let set = store.set("k", "v").try_send().unwrap();
-    sleep(SECOND).await; // it is on its way
+    sleep(SECOND).await; // the append is in progress
     let (set, end) = tokio::join!(set, store.shutdown());
     assert_eq!((set, end, journal.head()), (Ok(1), Ok(()), 1));
 }
@@ -230,14 +230,14 @@ async fn dropping_the_last_handle_ends_the_store() {
     drop(store);
     assert_eq!(clone.set("k", "w").await, Ok(2));
     drop(clone);
-    assert!(reader.get("k").await.unwrap().is_some(), "a reader keeps it alive");
+    assert!(reader.get("k").await.unwrap().is_some(), "a reader keeps the store alive");
     drop(reader);
     let (changes, end) =
         timeout(SECOND, collect_changes(&mut subscription)).await.expect("it ends");
     assert_eq!((reply, changes.len(), end), (Ok(1), 2, Error::Closed));
     assert_eq!(latest.changed().await.unwrap().unwrap().item().unwrap(), "w");
     assert_eq!(latest.changed().await, Err(Error::Closed));
-    assert_eq!(view.get("k").unwrap().item().unwrap(), "w", "views outlive it");
+    assert_eq!(view.get("k").unwrap().item().unwrap(), "w", "views outlive the store");
     assert_eq!(latest.get().unwrap().revision, 2);
 }
 
@@ -249,7 +249,7 @@ async fn subscribers_receive_all_changes_before_the_end() {
     let mut prefix = store.subscribe().prefix("k1").await.unwrap();
     let mut late = store.subscribe().from_snapshot().await.unwrap();
     let mut stream = store.subscribe().await.unwrap();
-    // More than any queue or channel holds.
+    // More changes than any queue or channel has room for.
     for n in 0..1_000 {
         store.set(format!("k{}", n % 4), n.to_string()).await.unwrap();
     }
@@ -309,7 +309,7 @@ async fn try_send_to_a_full_queue_returns_the_command() {
     assert_eq!(again.into_command().await, Ok(3));
     assert!(store.get("b").await.unwrap().unwrap().expires_at.is_some(), "with its options");
     assert_eq!(read.into_command().await.unwrap().unwrap().revision, 1);
-    // Awaited ones wait for room instead.
+    // Awaited commands wait for room instead.
     let many = join_all((0..50).map(|n| store.set(format!("m{n}"), "v").into_future())).await;
     assert!(many.iter().all(Result::is_ok));
 }
@@ -372,7 +372,7 @@ async fn try_send_to_a_closed_store_returns_the_command() {
     store.cancel();
     let refused = store.set("k", Arc::clone(&value)).if_absent().try_send().unwrap_err();
     assert_eq!(*refused.error(), Error::Closed);
-    assert_eq!(Arc::strong_count(&value), 2, "with what it carries");
+    assert_eq!(Arc::strong_count(&value), 2, "with its value");
     store.closed().await.unwrap();
     let again = refused.into_command().try_send().unwrap_err();
     assert_eq!((again.error(), Arc::strong_count(&value)), (&Error::Closed, 2));

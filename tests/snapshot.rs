@@ -124,7 +124,7 @@ async fn snapshot(store: &Store<String>, filter: Filter) -> DeliveredSnapshot {
     DeliveredSnapshot { filter, end, copy, after }
 }
 
-/// As many changes as come soon.
+/// The changes that arrive soon.
 async fn next_changes(
     subscription: &mut Subscription<String>,
     count: usize,
@@ -141,7 +141,7 @@ async fn next_changes(
     changes
 }
 
-/// Replay the log once, and compare each snapshot when its revision comes by.
+/// Replay the log once, and compare each snapshot at its revision.
 fn check(log: &[Change<String>], mut snapshots: Vec<DeliveredSnapshot>) {
     assert!(log.iter().zip(1..).all(|(change, revision)| change.revision == revision));
     snapshots.sort_by_key(|subscription| subscription.end);
@@ -155,7 +155,7 @@ fn check(log: &[Change<String>], mut snapshots: Vec<DeliveredSnapshot>) {
         let later = || log[at..].iter().filter(|change| subscription.filter.matches(change));
         let expected = subscription.filter.of(&state);
         if subscription.copy != expected {
-            // A single key that is overdue is absent already, and the next thing is that it expires.
+            // A single overdue key is absent already, and its next change is its expiry.
             assert!(
                 matches!(subscription.filter, Filter::Key(_)),
                 "{:?} at {at}",
@@ -225,7 +225,7 @@ async fn snapshots_are_exact_with_a_journal() {
     }
 }
 
-/// The walk takes many slices when there are more keys than one slice of each shard has.
+/// The walk has many slices if there are more keys than a slice of each shard.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn snapshot_of_a_large_store_is_complete() {
     let store = long_history_store().spawn();
@@ -280,7 +280,7 @@ async fn snapshot_with_a_slow_reader_is_exact() {
     check(&log, vec![DeliveredSnapshot { filter: Filter::All, end, copy, after }]);
 }
 
-/// The deadline passes while the change that takes it away is on its way to the journal.
+/// The deadline passes while the change that removes it is being appended.
 #[tokio::test(start_paused = true)]
 async fn key_whose_deadline_moves_in_time_is_in_the_snapshot() {
     let (journal, append) = (MemoryJournal::new(), Duration::from_millis(50));

@@ -12,7 +12,7 @@ use tokio::time::{Instant, advance, sleep, timeout};
 
 const WRITES: u64 = 100_000;
 
-/// Write a number of times to 100 keys, in messages of many.
+/// Write a number of times to 100 keys, with many writes per command.
 async fn write(store: &Store<u64>, from: u64, count: u64) {
     for first in (from..from + count).step_by(500) {
         let many = (first..first + 500).map(|n| (format!("k{}", n % 100), n));
@@ -34,7 +34,7 @@ async fn stalled(store: &Store<u64>) -> Vec<Subscription<u64>> {
     all
 }
 
-/// How long some single writes take.
+/// The time of some single writes.
 async fn round(store: &Store<u64>) -> Duration {
     let start = std::time::Instant::now();
     for n in 0..100 {
@@ -50,7 +50,7 @@ async fn stalled_subscribers_do_not_slow_writers() {
     let (alone, watched) = (holding(4_096), holding(4_096));
     let mut first = watched.subscribe().await.unwrap();
     let subscribers = stalled(&watched).await;
-    write(&watched, 0, WRITES).await; // now they are far behind
+    write(&watched, 0, WRITES).await; // they are far behind now
     write(&alone, 0, WRITES).await;
     let (mut with, mut without) = (Duration::MAX, Duration::MAX);
     for _ in 0..200 {
@@ -77,13 +77,13 @@ async fn stalled_subscribers_catch_up_from_a_long_history() {
             _ => n % 100 == index,
         };
         if kind == 0 && index > 2 {
-            continue; // they are all alike
+            continue; // all subscribers are alike
         }
         let mut expected = (0..WRITES).filter(mine);
         let mut told_of = 0;
         while let Ok(event) = timeout(Duration::from_millis(20), subscription.recv()).await {
             if let Event::Change(change) = event.unwrap() {
-                let n = expected.next().expect("no more than there were");
+                let n = expected.next().expect("no more events than changes");
                 assert_eq!((change.revision, change.elements()), (n + 1, &[n][..]));
                 told_of += 1;
             }
@@ -134,7 +134,7 @@ async fn stalled_subscribers_of_a_short_history_end_with_its_oldest_revision() {
     assert_eq!(other.recv().await.unwrap().revision(), Some(WRITES + 1));
 }
 
-/// A short queue of its own, and the history behind it.
+/// It has a short queue of its own, and reads the history after that.
 #[tokio::test(start_paused = true)]
 async fn subscription_to_a_key_reads_the_history_after_its_queue() {
     let store = holding(10_000);
@@ -150,7 +150,7 @@ async fn subscription_to_a_key_reads_the_history_after_its_queue() {
                 expected.push(n);
             }
         }
-        // A batch of which a part is ours, at the moment when the queue is full.
+        // A batch with one change of the key, when the queue is full.
         store.batch([Write::set("other", 0), Write::set("k", round)]).await.unwrap();
         n += 2;
         expected.push(n);
@@ -215,7 +215,7 @@ async fn progress_follows_many_hidden_changes() {
     store.set("other", 0).await.unwrap();
     assert_eq!(subscription.recv().await, Ok(Event::Progress { revision: 1_024 }));
     assert_eq!(subscription.resume_token().unwrap().revision, 1_024);
-    // Each event starts the count again.
+    // Each event resets the count.
     store.set("mine/k", 0).await.unwrap();
     assert_eq!(subscription.recv().await.unwrap().revision(), Some(1_025));
     for n in 0..1_023 {
@@ -235,10 +235,7 @@ async fn progress_follows_after_five_seconds() {
     let mut key = store.subscribe().key("mine/k").await.unwrap();
     let long = Duration::from_secs(60);
     for subscription in [&mut prefix, &mut key] {
-        assert!(
-            timeout(long, subscription.recv()).await.is_err(),
-            "nothing has happened, nothing is subscription"
-        );
+        assert!(timeout(long, subscription.recv()).await.is_err(), "no event without a change");
     }
     for round in 1..=3 {
         store.set("other", 0).await.unwrap();
@@ -289,13 +286,13 @@ async fn max_lag_is_that_of_the_slowest_subscription() {
             store.set("another", n).await.unwrap();
         }
     };
-    assert_eq!(store.stats().max_lag, 0, "there is none");
+    assert_eq!(store.stats().max_lag, 0, "there is no subscription");
     set(10).await;
     let mut all = store.subscribe().await.unwrap();
     let mut key = store.subscribe().key("key").await.unwrap();
     let latest = store.latest("key").await.unwrap();
     let _other = store.subscribe().key("other").await.unwrap();
-    assert_eq!(store.stats().max_lag, 0, "nothing has happened since");
+    assert_eq!(store.stats().max_lag, 0, "there was no change since");
 
     set(490).await;
     store.set("key", 1).await.unwrap(); // 501

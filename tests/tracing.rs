@@ -70,7 +70,7 @@ async fn span_of_the_caller_follows_its_command() {
     assert!(heard.has("reader", "\"get\""));
     assert!(heard.has("asker", "admitting"), "the gate runs in the span of the caller");
     assert!(heard.has("asker", "\"set\""), "and so does the owner, behind the gate");
-    assert!(heard.has("none", "\"look\""), "a caller without a span has none at the owner");
+    assert!(heard.has("none", "\"look\""), "a caller without a span has no span in the owner");
     assert!(heard.has("none", "expired"), "expiry is an event of the owner's own");
     assert!(heard.has("none", "shutting down"));
     assert!(heard.has("none", "the store has ended"));

@@ -40,7 +40,7 @@ async fn trimmed_push_keeps_the_options_of_the_push() {
     let store = Store::<u32>::builder().spawn();
     let absent = store.push("l", 1).if_present().keep_last(1).await;
     assert_eq!(absent, Err(Error::ConditionFailed { current: None }));
-    assert_eq!(store.contains("l").await, Ok(false), "both or neither");
+    assert_eq!(store.contains("l").await, Ok(false), "both are applied, or neither");
     let ttl = Duration::from_secs(60);
     let pushed = store.push("l", 1).if_absent().ttl(ttl).keep_last(1).await.unwrap();
     let entry = store.get("l").await.unwrap().unwrap();
@@ -89,6 +89,10 @@ async fn elements_that_cannot_be_weighed_are_removed() {
     armed.store(true, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(store.trim("l", 1).await.unwrap().removed, 3);
     assert_eq!(store.get("l").await.unwrap().unwrap().value, Value::List(vec![3]));
-    store.contains("l").await.unwrap(); // the counts are those of the turn before
-    assert_eq!(store.stats().bytes, 21, "only what cannot be weighed is not free");
+    store.contains("l").await.unwrap(); // the counters are those of the previous turn
+    assert_eq!(
+        store.stats().bytes,
+        21,
+        "only the bytes of elements that cannot be weighed are not freed"
+    );
 }

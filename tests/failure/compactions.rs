@@ -51,7 +51,7 @@ impl ManualCompactions {
     }
 
     async fn wait_for_start(&self, count: usize) {
-        // Not in the time of a runtime that is paused, as a thread may begin it.
+        // In real time instead of paused time, because a thread may start it.
         let start = std::time::Instant::now();
         while self.started() < count {
             assert!(start.elapsed() < Duration::from_secs(20), "no compaction {count}");
@@ -123,9 +123,9 @@ async fn failed_compaction_carries_its_cause_and_is_counted() {
     compactions.end(0, Err(JournalError::new("snapshot.tmp: no space")));
     assert_eq!(compaction.await, Err(Error::CompactionFailed("snapshot.tmp: no space".into())));
     assert_eq!(counts(&store), (0, 1));
-    assert_eq!(store.health(), Ok(()), "writes are not concerned");
+    assert_eq!(store.health(), Ok(()), "writes are not affected");
     assert_eq!(store.set("k", "v").await, Ok(1));
-    // A caller need not wait until an automatic one would be tried again.
+    // A caller does not wait for the retry of an automatic compaction.
     let again = store.compact().try_send().unwrap();
     compactions.wait_for_start(2).await;
     compactions.end(1, Ok(CompactionReport::new(1, 0, 0)));
@@ -172,7 +172,7 @@ async fn call_during_a_compaction_gets_a_later_one() {
         compactions.end(0, if first_fails { Err(JournalError::new("no space")) } else { outcome });
         assert_eq!(first.await.is_err(), first_fails);
         compactions.wait_for_start(2).await;
-        assert_eq!(compactions.revision(1), 2, "its snapshot does not have what was cleared");
+        assert_eq!(compactions.revision(1), 2, "its snapshot is newer than the clear");
         compactions.end(1, Ok(CompactionReport::new(2, 9, 1)));
         let both = join!(second, third);
         assert_eq!(both, (Ok(CompactionReport::new(2, 9, 1)), Ok(CompactionReport::new(2, 9, 1))));
@@ -221,7 +221,7 @@ async fn shutdown_answers_callers_that_wait_for_a_compaction() {
     let closed = Err(Error::Closed);
     assert_eq!(ended.await.unwrap(), (Ok(()), closed.clone(), closed.clone(), closed.clone()));
     assert_eq!(store.compact().await, closed);
-    assert_eq!(counts(&store), (0, 0), "that is no failure");
+    assert_eq!(counts(&store), (0, 0), "a shutdown is not a failure");
 }
 
 #[tokio::test(start_paused = true)]
@@ -243,7 +243,7 @@ async fn failed_automatic_compaction_is_retried_at_growing_intervals() {
     let (store, compactions) = ManualCompactions::spawn();
     *compactions.controls.wanted.lock().unwrap() = true;
     *compactions.controls.broken.lock().unwrap() = true;
-    // Written to or not.
+    // With and without writes.
     for n in 0..1_000 {
         store.set("k", n.to_string()).await.unwrap();
         sleep(Duration::from_millis(10)).await;
@@ -257,7 +257,7 @@ async fn failed_automatic_compaction_is_retried_at_growing_intervals() {
     assert!((250.0..=310.0).contains(gaps.last().unwrap()), "{gaps:?}");
     assert_eq!(counts(&store), (0, compactions.started() as u64));
 
-    // Once it has worked, the next failure is the first again.
+    // After a success, the next failure counts as the first.
     *compactions.controls.broken.lock().unwrap() = false;
     sleep(Duration::from_secs(5 * 60)).await;
     let last = compactions.started() - 1;

@@ -199,7 +199,7 @@ async fn limits_apply_behind_a_gate() {
     assert_eq!(store.set("g/2", "no").await, Err(refused("because")), "the gate is checked first");
 }
 
-/// Panics before there is a future, or while its future is dropped, and admits all the others.
+/// Panics before it returns a future, or while the future is dropped, and admits all other writes.
 struct Broken;
 
 struct PanicsInDrop;
@@ -247,7 +247,7 @@ async fn panic_of_a_gate_aborted_by_a_shutdown_is_ignored() {
         .shutdown_deadline(Duration::from_secs(1))
         .spawn();
     let hung = store.set("g/1", "hang").try_send().unwrap();
-    tokio::time::sleep(Duration::from_millis(10)).await; // the gate has it
+    tokio::time::sleep(Duration::from_millis(10)).await; // the gate has received the write
     assert_eq!(store.shutdown().await, Ok(()));
     assert_eq!(hung.await, Err(Error::Closed));
 }

@@ -85,7 +85,7 @@ async fn invalid_write_in_a_full_turn_is_found_with_few_appends() {
     }
 }
 
-/// Over 256, so that they take several turns anyway.
+/// More than 256 writes, so that they are split into several turns.
 #[tokio::test(start_paused = true)]
 async fn invalid_write_in_a_large_command_is_found() {
     let (store, ..) = rejecting();

@@ -1,4 +1,4 @@
-//! Every fault that a journal can have.
+//! Faults of journals.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -100,17 +100,17 @@ async fn reads_work_while_the_journal_is_halted() {
     let snapshot = store.subscribe().from_snapshot().await;
     assert!(snapshot.is_ok());
     sleep(Duration::from_millis(40)).await;
-    assert_eq!(store.get("short").await, Ok(None), "absent, though that is not recorded yet");
+    assert_eq!(store.get("short").await, Ok(None), "absent, although its expiry is not recorded");
     sleep(Duration::from_secs(30)).await;
     assert_eq!(store.get("k").await.unwrap().unwrap().item().unwrap(), "w");
     let next = store.set("k", "y").await.unwrap();
-    assert_eq!(next, 5, "the lost answer, the expiry, and this");
+    assert_eq!(next, 5, "the unknown write, the expiry, and this write");
     for revision in 3..=5 {
         assert_eq!(subscription.recv().await.unwrap().revision(), Some(revision));
     }
 }
 
-/// Run some commands into a crash at one append, and start over what is on the disk.
+/// Run commands until a crash at one append, and restart from what was written.
 async fn crash(at: usize, fault: Fault) {
     let journal = MemoryJournal::new();
     let store = over(&journal);
@@ -133,7 +133,7 @@ async fn crash(at: usize, fault: Fault) {
         };
         match timeout(Duration::from_millis(100), writing).await {
             Ok(answer) => drop(acknowledged.insert(key, answer.unwrap())),
-            Err(_) => break, // nothing is ever answered again
+            Err(_) => break, // no command gets a result any more
         }
     }
     assert!(journal.has_crashed() && acknowledged.len() == at);
@@ -141,7 +141,7 @@ async fn crash(at: usize, fault: Fault) {
     let again = over(&survivor);
     again.ready().await.unwrap();
     for (key, revision) in &acknowledged {
-        let entry = again.get(key).await.unwrap().expect("what was acknowledged is there");
+        let entry = again.get(key).await.unwrap().expect("acknowledged writes are recovered");
         assert_eq!(entry.revision, *revision);
     }
     let key = format!("k{at}");
@@ -151,7 +151,7 @@ async fn crash(at: usize, fault: Fault) {
     assert!(!batch || found, "a batch is atomic");
     let next = again.set("next", "v").await.unwrap();
     assert_eq!(next, again.keys("").limit(1).await.unwrap().revision);
-    assert_eq!(again.id(), store.id(), "old resume tokens stay good");
+    assert_eq!(again.id(), store.id(), "old resume tokens stay valid");
 }
 
 #[tokio::test(start_paused = true)]
@@ -205,7 +205,7 @@ async fn overdue_keys_expire_before_the_first_command() {
     let deadline = store.get("live").await.unwrap().unwrap().expires_at;
     let log = journal.survivor();
     store.shutdown().await.unwrap();
-    std::thread::sleep(Duration::from_millis(3)); // a restart is a matter of the wall clock
+    std::thread::sleep(Duration::from_millis(3)); // recovery uses the wall clock
     let again = over(&log);
     assert_eq!(again.set("first", "v").await, Ok(3_002));
     let page = again.keys("").limit(10_000).await.unwrap();
@@ -268,7 +268,7 @@ async fn failed_close_of_the_journal_is_reported() {
 
 #[tokio::test(start_paused = true)]
 async fn expired_entries_are_counted() {
-    // So short after its deadline that the write is what finds it.
+    // So soon after its deadline that the write finds it before the timer.
     let ttl = Duration::from_nanos(10_000_001);
     for journaled in [false, true] {
         let builder = Store::<String>::builder();
@@ -299,7 +299,7 @@ async fn conflict_without_a_newer_change_halts_the_journal() {
         assert!(errors.reads() <= 3 * attempt, "{} reads", errors.reads());
         assert_eq!(store.get("k").await.unwrap().unwrap().revision, 1, "reads still work");
     }
-    // Nor if the journal cannot be read at all for a while.
+    // The same if the journal cannot be read for a while.
     journal.fail_reads(5);
     assert!(matches!(store.set("k", "w").await, Err(Error::JournalFailed(_))));
     assert!(matches!(store.remove("k").await, Err(Error::JournalFailed(_))));
@@ -405,10 +405,10 @@ async fn clear_requires_the_expiry_of_overdue_keys() {
         assert_eq!(store.clear().await, Err(full_error()));
         assert!(errors.appends() - before <= 2 * attempt);
     }
-    // There is room again, but not for the expiry yet: then not for the clear either.
+    // The expiry cannot be recorded yet, so neither can the clear.
     errors.fail(0, 1, AppendError::Full(FULL.into()));
     assert_eq!(store.clear().await, Err(full_error()));
-    // At once, while the expiry by itself still waits.
+    // At once, while the automatic expiry is still paused.
     assert_eq!(store.clear().await, Ok(0), "all of them were overdue");
     assert_eq!((journal.head(), store.stats().entries), (2 * KEYS as u64, 0));
     sleep(Duration::from_secs(30)).await;
@@ -430,7 +430,7 @@ async fn limit_excludes_keys_whose_expiry_was_delayed() {
     assert_eq!((store.stats().entries, store.stats().expired), (1, 2));
 }
 
-/// Puts itself back into the queue of a store each time it is read.
+/// Sends a read of itself to the store each time it is read.
 struct Ball {
     bounce: Option<Arc<OnceLock<Store<Ball>>>>,
     bounces: Arc<AtomicBool>,
@@ -464,7 +464,7 @@ async fn foreign_changes_are_applied_by_a_busy_owner() {
     one.set("k", plain()).await.unwrap();
     let mut seen = before;
     for _ in 0..100 {
-        // What the owner has taken and not served yet is in no queue: it takes some turns to see more.
+        // Commands that the owner has taken are not in the queue: several turns are needed to see more.
         for _ in 0..4 {
             yield_now().await;
         }
@@ -512,7 +512,7 @@ async fn log_with_a_gap_or_a_partial_batch_is_an_error() {
     }
 }
 
-/// As a readiness probe sees it.
+/// The result for a readiness probe.
 #[tokio::test(start_paused = true)]
 async fn health_reports_whether_writes_are_accepted() {
     let journal = MemoryJournal::new();
@@ -539,7 +539,7 @@ async fn health_reports_whether_writes_are_accepted() {
     assert_eq!(broken.health(), Err(Error::Failed("damaged".into())));
 }
 
-/// The snapshot of a journal that was walked beside writers: patches, and a key that comes twice.
+/// A snapshot that was written during changes has patches, and may have a key twice.
 #[tokio::test(start_paused = true)]
 async fn snapshot_with_patches_is_recovered() {
     let journal = MemoryJournal::new();
@@ -563,13 +563,13 @@ async fn snapshot_with_patches_is_recovered() {
         Recovered::SnapshotEnd(6),
         Recovered::Change(log[6].clone()),
     ];
-    // `c` is left out on purpose: its removal after the end finds nothing, and harms nothing.
+    // `c` is missing on purpose: its removal after the end has no effect.
     let again = Store::<String>::builder().journal(ReplayJournal(recovered)).spawn();
     again.ready().await.unwrap();
     assert_eq!(everything(&again).await, everything(&store).await);
     assert_eq!((again.revision(), again.stats().entries), (7, 2));
     assert_eq!(again.stats().bytes, store.stats().bytes);
-    assert_eq!(again.stats().history_floor, 6, "patches are no history");
+    assert_eq!(again.stats().history_floor, 6, "patches are not in the history");
     // A clear among the patches.
     store.clear().await.unwrap();
     let recovered = vec![

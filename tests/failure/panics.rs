@@ -90,7 +90,7 @@ async fn panic_in_clone_for_a_reader_fails_the_store() {
     bomb.on_clone.store(true, Ordering::SeqCst);
     assert!(failed(&store.get("bad").await.unwrap_err(), "a clone too many"));
     assert_failed(&store, "a clone too many").await;
-    assert!(store.view().get("bad").is_some(), "no lock was left locked");
+    assert!(store.view().get("bad").is_some(), "no lock is held after the panic");
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn panic_in_drop_after_an_append_fails_the_store() {
     assert_eq!(journal.head(), 3);
     for revision in 2..=3 {
         let event = changes.recv().await.unwrap();
-        assert_eq!(event.revision(), Some(revision), "what was recorded is published");
+        assert_eq!(event.revision(), Some(revision), "recorded changes are published");
     }
     assert!(store.view().contains("b"));
     assert_failed(&store, "a drop too many").await;
@@ -248,7 +248,7 @@ async fn drop_everywhere(store: Store<Curious>, value: Curious) {
     store.set("k", value.clone()).ttl(soon).await.unwrap();
     std::thread::sleep(2 * soon);
     store.clear().await.unwrap();
-    // By a write that comes before the timer, whose ticks are longer.
+    // By a write that is processed before the timer, which is coarser.
     for _ in 0..10 {
         store.set("k", value.clone()).ttl(Duration::from_nanos(1)).await.unwrap();
     }
@@ -259,7 +259,7 @@ async fn drop_everywhere(store: Store<Curious>, value: Curious) {
     store.shutdown().await.unwrap();
 }
 
-/// A lock that is held while a value is dropped would hold for ever.
+/// A lock held while a value is dropped would deadlock.
 #[test]
 fn drop_of_a_value_can_read_the_store() {
     for journaled in [false, true] {

@@ -75,7 +75,10 @@ async fn past_outlives_the_store() {
     write(&store, 1_000).await;
     store.shutdown().await.unwrap();
     let (subscription, end) = collect_changes(&mut all).await;
-    assert!(subscription.iter().eq(journal.changes().iter()), "the same, wherever it was read");
+    assert!(
+        subscription.iter().eq(journal.changes().iter()),
+        "the same changes from the journal and the history"
+    );
     assert_eq!(end, Error::Closed);
     let (subscription, end) = collect_changes(&mut key).await;
     assert!(subscription.iter().eq(journal.changes().iter().filter(|change| change.key == *"k0")));
@@ -98,7 +101,7 @@ async fn token_from_before_a_restart_can_be_resumed() {
     }
 }
 
-/// Does not report the appends of others.
+/// A journal that does not report the appends of other owners.
 struct NoTail;
 
 impl<J: Journal<String>> Interceptor<String, J> for NoTail {
@@ -107,7 +110,7 @@ impl<J: Journal<String>> Interceptor<String, J> for NoTail {
     }
 }
 
-/// There are changes in the log that this store has not taken yet.
+/// The log has changes that this store has not applied yet.
 #[tokio::test(start_paused = true)]
 async fn change_is_not_delivered_before_it_is_published() {
     let journal = MemoryJournal::new();

@@ -98,7 +98,7 @@ async fn overdue_keys_expire_once_despite_a_conflict() {
     sleep(Duration::from_millis(10)).await;
     let mut subscription = two.subscribe().await.unwrap();
     let start = Instant::now();
-    // Both want to let them expire, one is first.
+    // Both stores try to expire the keys, and one appends first.
     for _ in 0..2 {
         let Event::Change(change) = subscription.recv().await.unwrap() else { panic!() };
         assert_eq!(change.kind, ChangeKind::Expired);
@@ -131,7 +131,7 @@ async fn clear_after_a_conflict_counts_live_keys() {
     assert_eq!((count, expired), (Some(live), 1), "{:?}", journal.changes());
 }
 
-/// Everything that can be in each other's way: deadlines, clears, batches, compactions.
+/// All operations that can conflict: deadlines, clears, batches, compactions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_stores_agree_after_random_commands() {
     for seed in 1..=6 {
@@ -216,7 +216,7 @@ async fn foreign_changes_reach_views_and_subscribers() {
     assert_eq!(resumed.recv().await.unwrap().revision(), Some(3), "one stream over both stores");
 }
 
-/// The log is cut behind the back of an owner that has not read so far. `read` cannot give it the
+/// The log is compacted beyond the position of an owner. `read` cannot return the
 /// snapshot, so it ends with that cause; after a restart it has everything.
 #[tokio::test(start_paused = true)]
 async fn owner_overtaken_by_a_compaction_ends() {

@@ -33,7 +33,7 @@ impl<J: Journal<String>> Interceptor<String, J> for Limit {
     }
 }
 
-/// The lengths of the appends that 600 writes of 10 bytes make, which are sent at the same time.
+/// The lengths of the appends of 600 writes of 10 bytes that are sent at the same time.
 async fn appends(limit: TurnLimit) -> Vec<usize> {
     let appends = Arc::default();
     let limit = Limit { limit, appends: Arc::clone(&appends) };
@@ -69,7 +69,7 @@ async fn turn_has_about_the_bytes_of_the_limit() {
     assert_eq!(
         appends(TurnLimit { commands: 600, bytes: 5 }).await,
         [1; 600],
-        "one is always taken"
+        "a turn has at least one command"
     );
 }
 
@@ -89,7 +89,7 @@ async fn long_log_is_read_in_pages() {
         }
     })
     .await
-    .expect("it reads to the end");
+    .expect("the log is read to its end");
     let mut late = MemoryJournal::clone(&journal);
     let page = Journal::read(&mut late, 0).await.unwrap();
     assert_eq!(page.len(), 1_026, "whole batches of three");

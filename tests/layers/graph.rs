@@ -6,12 +6,12 @@ use std::path::Path;
 
 use crate::paths;
 
-/// A module, by the names on the way to it.
+/// The path of a module.
 pub(crate) type Module = Vec<String>;
 
 pub(crate) struct Graph {
     modules: BTreeSet<Module>,
-    /// Each module, what it uses, and the paths by which it does.
+    /// The modules of each edge, and the paths that use it.
     edges: BTreeMap<(Module, Module), BTreeSet<String>>,
 }
 
@@ -29,12 +29,12 @@ impl fmt::Display for Edge<'_> {
 }
 
 impl Graph {
-    /// The modules of this folder of the workspace.
+    /// The modules of a directory of the workspace.
     pub(crate) fn of(folder: &str) -> Self {
         Self::of_texts(texts_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)))
     }
 
-    /// The modules of these files, by their names in the folder.
+    /// The modules of these files, by their paths in the directory.
     pub(crate) fn of_texts<N: AsRef<str>, S: AsRef<str>>(
         texts: impl IntoIterator<Item = (N, S)>,
     ) -> Self {
@@ -73,7 +73,7 @@ impl Graph {
         paths.map(|((from, to), path)| Edge { from, to, path }).collect()
     }
 
-    /// Every module that has others inside.
+    /// Every module with submodules.
     pub(crate) fn folders(&self) -> BTreeSet<Module> {
         self.modules
             .iter()
@@ -82,7 +82,7 @@ impl Graph {
             .collect()
     }
 
-    /// The modules inside this one that use each other in a cycle, each cycle by the names of its modules.
+    /// The cycles among the submodules of a module, as lists of names.
     pub(crate) fn cycles_in(&self, folder: &[String]) -> Vec<Vec<&str>> {
         let depth = folder.len();
         let mut uses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -117,7 +117,7 @@ impl Graph {
     }
 }
 
-/// The source files of a folder, by their names in it, without those of tests.
+/// The source files of a directory, by their paths in it, without those of tests.
 pub(crate) fn texts_of(folder: &Path) -> Vec<(String, String)> {
     let mut texts = Vec::new();
     read(folder, folder, &mut texts);
@@ -162,7 +162,7 @@ fn absolute(module: &Module, path: &[String]) -> Module {
     base
 }
 
-/// The module in which an item is, through the exports of those above it.
+/// The module that defines an item, resolved through re-exports.
 fn resolve(
     mut target: Module,
     exports: &BTreeMap<Module, Module>,

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use graph::Graph;
 
-/// A package: the folder of its sources, and its layers.
+/// A package: the directory of its sources, and its layers.
 struct Package {
     sources: &'static str,
     /// From the bottom up, each with the layers that it may use. `docs/design.md` has the same tables.
@@ -64,7 +64,9 @@ impl Package {
             [] => return None,
         };
         let layers = || self.layers.iter().map(|(name, _)| *name);
-        Some(layers().find(|name| *name == layer).unwrap_or_else(|| panic!("{layer} is no layer")))
+        Some(
+            layers().find(|name| *name == layer).unwrap_or_else(|| panic!("unknown layer {layer}")),
+        )
     }
 
     fn uses(&self, layer: &str) -> &'static [&'static str] {
@@ -79,11 +81,11 @@ fn layer_uses_only_layers_below_it() {
         let mut wrong = Vec::new();
         for edge in graph.edges() {
             let Some(from) = package.layer_of(edge.from) else { continue };
-            // A module exports what is inside of it.
+            // A module may re-export its submodules.
             if edge.to.starts_with(edge.from) {
                 continue;
             }
-            // A path that ends at the root was not understood: what the root exports is resolved.
+            // A path that still ends at the root could not be resolved.
             let Some(to) = package.layer_of(edge.to) else {
                 wrong.push(edge.to_string());
                 continue;
@@ -135,7 +137,7 @@ fn design_page_has_the_same_layers() {
 fn no_layer_imports_through_the_root() {
     for package in [LIBRARY, HTTP] {
         let graph = package.graph();
-        // `internal` and `wire` are the root by other names.
+        // `internal` and `wire` are modules of re-exports, too.
         let is_root = |path: &str| {
             path.starts_with(char::is_uppercase)
                 || path.starts_with("internal::")
@@ -159,7 +161,7 @@ fn modules_have_no_cycles() {
         [(LIBRARY.sources, true), (HTTP.sources, true), ("crates/cli/src", false)]
     {
         let graph = Graph::of(sources);
-        // Those at the root are layers, of which `journal` has several.
+        // The modules at the root are layers, checked above; `journal` has several.
         for folder in graph.folders().into_iter().filter(|folder| !folder.is_empty() || !has_layers)
         {
             cycles.extend(
