@@ -181,7 +181,7 @@ async fn dropped_recv_loses_no_event() {
         }
         let state = entries(&store).await;
         assert_eq!(state.len(), 100);
-        let whole = store.scan("").limit(1_000).await.unwrap().items;
+        let expected = store.scan("").limit(1_000).await.unwrap().items;
         store.shutdown().await.unwrap();
         let (rest, end) = collect_changes(&mut all).await;
         seen.extend(rest.iter().map(|change| change.revision));
@@ -190,11 +190,11 @@ async fn dropped_recv_loses_no_event() {
         while let Ok(event) = snapshot.recv().await {
             copy.apply_event(event);
         }
-        assert_eq!(copy.entries.into_iter().collect::<Vec<_>>(), whole);
+        assert_eq!(copy.entries.into_iter().collect::<Vec<_>>(), expected);
         assert!(mine.is_sorted() && mine.windows(2).all(|two| two[0] < two[1]));
         assert_eq!(
             mine.last(),
-            whole.iter().find(|(key, _)| key == "k7").map(|(_, e)| &e.revision)
+            expected.iter().find(|(key, _)| key == "k7").map(|(_, e)| &e.revision)
         );
     }
 }

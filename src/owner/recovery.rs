@@ -17,7 +17,7 @@ where
     /// Restore the content of the journal, and expire overdue keys.
     pub(super) async fn recover(&mut self) -> Result<(), JournalError> {
         let (data, history, clock) = (&mut self.data, &self.hub.history, &self.clock);
-        let mut parts = Vec::new();
+        let mut batch = Vec::new();
         let mut count = 0_u64;
         let mut broken = None;
         let mut recover = |recovered| match recovered {
@@ -40,9 +40,9 @@ where
                 clock.not_before(change.at);
                 data.replay(&mut change);
                 let more = change.continues;
-                parts.push(change);
+                batch.push(change);
                 if !more {
-                    history.push_turn(parts.drain(..).collect());
+                    history.push_turn(batch.drain(..).collect());
                 }
             }
         };
@@ -53,8 +53,8 @@ where
         if let Some(broken) = broken {
             return Err(broken);
         }
-        if let Some(part) = parts.last() {
-            let revision = part.revision;
+        if let Some(change) = batch.last() {
+            let revision = change.revision;
             return Err(JournalError::new(format!(
                 "the journal ends inside a batch, at {revision}"
             )));

@@ -94,15 +94,15 @@ impl<T: Clone + Send + Sync + 'static> EventReader<T> {
         let news = turn.partition_point(|change| change.revision <= after);
         let mut rest = &turn[news..];
         while !rest.is_empty() {
-            let parts = rest.iter().position(|change| !change.continues);
-            let (batch, others) = rest.split_at(parts.map_or(rest.len(), |last| last + 1));
-            rest = others;
-            let mut seen = batch.iter().filter(|change| self.filter.matches(change)).cloned();
+            let end = rest.iter().position(|change| !change.continues);
+            let (batch, next) = rest.split_at(end.map_or(rest.len(), |last| last + 1));
+            rest = next;
+            let mut matching = batch.iter().filter(|change| self.filter.matches(change)).cloned();
             if batch.len() == 1 {
-                self.ready.extend(seen.next().map(Event::Change));
+                self.ready.extend(matching.next().map(Event::Change));
                 continue;
             }
-            let changes: Vec<Change<T>> = seen.collect();
+            let changes: Vec<Change<T>> = matching.collect();
             if !changes.is_empty() {
                 let revision = batch.last().map_or(after, |last| last.revision);
                 self.ready.push_back(Event::Batch { changes, revision });

@@ -46,8 +46,8 @@ impl<T: Send + Sync + 'static> JournalRead<T> {
         }
         let in_order =
             changes.iter().zip(self.after + 1..).all(|(change, at)| change.revision == at);
-        let whole = |last: &Change<T>| last.revision <= self.up_to && !last.continues;
-        if !in_order || !changes.last().is_some_and(whole) {
+        let is_last = |last: &Change<T>| last.revision <= self.up_to && !last.continues;
+        if !in_order || !changes.last().is_some_and(is_last) {
             let (after, up_to) = (self.after, self.up_to);
             let why = format!("it does not have the changes after {after} up to {up_to} in order");
             return Err(Error::JournalFailed(why.into()));

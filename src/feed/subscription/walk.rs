@@ -59,20 +59,20 @@ impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
     ) -> Result<bool, Error> {
         tokio::task::coop::consume_budget().await;
         let map = Arc::clone(&feed.hub.map);
-        self.look(&map, filter, ready);
+        self.read_slice(&map, filter, ready);
         if self.shard / PART > self.part {
             // No entry that was read in this part is newer than this.
-            let seen = map.applied();
-            while feed.position() < seen {
+            let applied = map.applied();
+            while feed.position() < applied {
                 let (turn, after) = feed.next().await?;
-                if self.offer(&map, &turn, after, filter, ready) {
+                if self.handle_turn(&map, &turn, after, filter, ready) {
                     return Ok(false);
                 }
             }
             self.finish_part(ready);
         }
         while let Some((turn, after)) = feed.try_next().await.or_else(unless_ended)? {
-            if self.offer(&map, &turn, after, filter, ready) {
+            if self.handle_turn(&map, &turn, after, filter, ready) {
                 return Ok(false);
             }
         }
@@ -87,15 +87,16 @@ impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
     ///
     /// A key that is past its deadline is delivered like any other, and its `Expired` change follows. It must not be
     /// left out: the time of the owner is that of its turn, so it may have just moved that deadline in time.
-    fn look(&mut self, map: &Map<T>, filter: &Filter, ready: &mut VecDeque<Event<T>>) {
-        let mut left = SLICE;
-        while left > 0 && self.shard / PART == self.part {
+    fn read_slice(&mut self, map: &Map<T>, filter: &Filter, ready: &mut VecDeque<Event<T>>) {
+        let mut budget = SLICE;
+        while budget > 0 && self.shard / PART == self.part {
             let guard = map.read(self.shard);
-            let (slots, next) = guard.walk(self.next, left);
-            let seen = slots.map(|(_, slot)| slot).filter(|slot| filter.matches_key(slot.key()));
-            let entries: Vec<_> = seen.map(|slot| (slot.key().clone(), slot.entry())).collect();
+            let (slots, next) = guard.walk(self.next, budget);
+            let matching =
+                slots.map(|(_, slot)| slot).filter(|slot| filter.matches_key(slot.key()));
+            let entries: Vec<_> = matching.map(|slot| (slot.key().clone(), slot.entry())).collect();
             // After a clear, a shard has fewer cells than before.
-            left -= next.unwrap_or(guard.cells()).saturating_sub(self.next);
+            budget -= next.unwrap_or(guard.cells()).saturating_sub(self.next);
             drop(guard);
             (self.shard, self.next) = match next {
                 Some(next) => (self.shard, next),
@@ -109,7 +110,7 @@ impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
     }
 
     /// Deliver, defer or skip the changes of a turn. Returns whether a clear has restarted the walk.
-    fn offer(
+    fn handle_turn(
         &mut self,
         map: &Map<T>,
         turn: &Turn<T>,
@@ -136,11 +137,11 @@ impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
 
     fn finish_part(&mut self, ready: &mut VecDeque<Event<T>>) {
         for change in self.deferred.drain(..) {
-            let news = match self.delivered.get(&change.key) {
+            let is_new = match self.delivered.get(&change.key) {
                 Some(delivered) => change.revision > *delivered,
                 None => matches!(change.kind, ChangeKind::Set { .. }),
             };
-            if news {
+            if is_new {
                 if matches!(change.kind, ChangeKind::Removed | ChangeKind::Expired) {
                     self.delivered.remove(&change.key);
                 } else {

@@ -102,9 +102,9 @@ impl Wheel {
             return token_tick;
         }
         // A token in the same slot fires when that slot is opened, so it is kept.
-        let lies = before.map(|before| self.position(before));
+        let current = before.map(|before| self.position(before));
         let position = self.position(tick);
-        if lies != Some(position) {
+        if current != Some(position) {
             self.len += 1;
             match position {
                 None => self.soon.push(id),
