@@ -1,8 +1,8 @@
-//! What is `Send`, `Sync`, `Unpin`, `Clone` and `Debug`, and under which conditions.
+//! Which types are `Send`, `Sync`, `Unpin`, `Clone` and `Debug`, and under which conditions.
 //!
-//! As tokio's `async_send_sync.rs`: nothing here runs, it has only to compile.
+//! Like tokio's `async_send_sync.rs`: these tests only have to compile.
 
-#![allow(dead_code, reason = "it has only to compile")]
+#![allow(dead_code, reason = "the tests only have to compile")]
 
 use std::fmt::Debug;
 use std::future::IntoFuture;
@@ -19,14 +19,14 @@ use mainspring::{
     Stats, Store, StoreId, Subscription, Timestamp, TrySendError, Ttl, Value, View, Write, Written,
 };
 
-/// Can be stored, and nothing else: no `Debug`, no `Eq`, no `Default`, nothing of serde.
+/// Meets only the bounds of a store: no `Debug`, no `Eq`, no `Default`, no serde traits.
 #[derive(Clone)]
 struct Bare;
 
 /// Not even `Clone`.
 struct Rigid;
 
-/// Neither `Unpin` nor cheap.
+/// Not `Unpin`, and expensive to clone.
 #[derive(Clone)]
 struct Pinned(std::marker::PhantomPinned);
 
@@ -47,7 +47,7 @@ macro_rules! all {
     ($bounds:tt $($type:ty),+ $(,)?) => { $(all!(@ $bounds $type);)+ };
 }
 
-fn handles() {
+fn handles_are_send_and_sync() {
     all!([send sync unpin clone debug forever]
         Store<Bare>, Reader<Bare>, View<Bare>, Store<Pinned>, Reader<Pinned>, View<Pinned>,
         Store<Rigid>, Reader<Rigid>, View<Rigid>, MemoryJournal<Bare>, MemoryJournal<Rigid>,
@@ -58,7 +58,7 @@ fn handles() {
     all!([send debug forever] Builder<Bare>, Builder<Bare, MemoryJournal<Bare>>);
 }
 
-fn plain_data() {
+fn data_types_are_send_and_sync() {
     all!([send sync unpin clone debug forever]
         Action<u8>, Written<u8>, BatchError, Change<u8>, ChangeKind<u8>, Entry<u8>, Error,
         Event<u8>, Key, Page<u8>, Popped<u8>, Refusal, Value<u8>, Write<u8>, Recovered<u8>,
@@ -77,8 +77,8 @@ fn plain_data() {
     );
 }
 
-/// Every command: before it is sent, as a future, and when it is on its way.
-fn commands() {
+/// Every command: before it is sent, as a future, and after it was sent.
+fn pending_commands_and_their_futures_are_send() {
     macro_rules! answers {
         ($($answer:ty),+ $(,)?) => {$(
             all!([send unpin debug]
@@ -105,40 +105,44 @@ fn commands() {
 }
 
 /// The futures of the `async fn`s, which have no names.
-fn futures(store: &Store<Bare>, told: &mut Subscription<Bare>, latest: &mut Latest<Bare>) {
+fn futures_of_async_methods_are_send(
+    store: &Store<Bare>,
+    subscription: &mut Subscription<Bare>,
+    latest: &mut Latest<Bare>,
+) {
     send_value(store.modify("k", |_| {}));
     send_value(store.latest("k"));
     send_value(store.ready());
     send_value(store.closed());
     send_value(store.shutdown());
     send_value(store.set("k", Bare).into_future());
-    let recv = told.recv();
+    let recv = subscription.recv();
     sync_value(&recv);
     send_value(recv);
     send_value(latest.changed());
-    // Inside a task of its own, which is where they live.
+    // In a spawned task, their usual place.
     let store = store.clone();
     send_value(async move {
         let _ = store.set("k", Bare).if_absent().await;
         let _ = store.push_many("k", [Bare]).await;
         let _ = store.scan("").await;
-        let mut told = store.subscribe().from_snapshot().await?;
-        told.recv().await.map(drop)
+        let mut subscription = store.subscribe().from_snapshot().await?;
+        subscription.recv().await.map(drop)
     });
 }
 
 /// Streams, so that combinators can take them.
-fn streams() {
+fn subscriptions_are_streams() {
     fn stream<S: futures_util::Stream<Item = I>, I>() {}
     stream::<Subscription<Bare>, Result<Event<Bare>, Error>>();
     stream::<Latest<Bare>, Result<Option<Entry<Bare>>, Error>>();
 }
 
-/// `T` needs to be `Clone` to be stored, and nothing to be named.
+/// The types need no bounds on `T` to be named; `T: Clone` is needed only to store it.
 struct Service<T> {
     store: Store<T>,
     reader: Option<Reader<T>>,
-    told: Option<Subscription<T>>,
+    subscription: Option<Subscription<T>>,
     latest: Option<Latest<T>>,
     _any: PhantomData<T>,
 }
@@ -146,7 +150,7 @@ struct Service<T> {
 impl<T> Clone for Service<T> {
     fn clone(&self) -> Self {
         let (store, reader) = (self.store.clone(), self.reader.clone());
-        Self { store, reader, told: None, latest: None, _any: PhantomData }
+        Self { store, reader, subscription: None, latest: None, _any: PhantomData }
     }
 }
 
@@ -160,7 +164,7 @@ impl Gate<Bare> for Solo {
     }
 }
 
-fn solo() {
+fn gate_and_journal_can_be_not_sync() {
     fn gate<T, G: Gate<T>>() {}
     fn journal<T, J: Journal<T>>() {}
     gate::<Bare, Solo>();
@@ -169,16 +173,16 @@ fn solo() {
 }
 
 #[tokio::test]
-async fn debug_says_something_without_the_elements() {
+async fn debug_does_not_require_debug_of_elements() {
     let store = Store::<Bare>::builder().spawn();
     store.set("k", Bare).await.unwrap();
-    let told = store.subscribe().await.unwrap();
+    let subscription = store.subscribe().await.unwrap();
     let latest = store.latest("k").await.unwrap();
     let texts = [
         format!("{store:?}"),
         format!("{:?}", store.reader()),
         format!("{:?}", store.view()),
-        format!("{told:?}"),
+        format!("{subscription:?}"),
         format!("{latest:?}"),
         format!("{:?}", store.set("k", Bare)),
         format!("{:?}", store.set("k", Bare).into_future()),

@@ -1,4 +1,4 @@
-//! Settings that make no sense are refused where they are made.
+//! Invalid settings of a builder panic at the call that sets them.
 
 use std::time::Duration;
 
@@ -14,33 +14,33 @@ impl<T: Send + Sync + 'static> Gate<T> for Open {
 
 #[test]
 #[should_panic(expected = "the prefix \"g/\" already has a gate")]
-fn two_gates_with_one_prefix() {
+fn second_gate_with_the_same_prefix_panics() {
     let one = Store::<String>::builder().gate("g/", Open).gate("g/inner/", Open);
     let _ = one.gate_with("g/", Open, GateOptions::default());
 }
 
 #[tokio::test]
 #[should_panic(expected = "a limit in bytes needs a weigher for f64: see Builder::weigher")]
-async fn a_limit_in_bytes_without_a_weigher() {
+async fn limit_in_bytes_without_a_weigher_panics() {
     let _ = Store::<f64>::builder().max_bytes(1_000).spawn();
 }
 
 #[tokio::test]
 #[should_panic(expected = "a limit in bytes needs a weigher for f64: see Builder::weigher")]
-async fn a_limit_for_one_entry_without_a_weigher() {
+async fn entry_limit_without_a_weigher_panics() {
     let _ = Store::<f64>::builder().max_entry_bytes(1_000).spawn();
 }
 
 #[tokio::test]
-async fn a_limit_in_bytes_with_one() {
+async fn limit_in_bytes_with_a_weigher_is_accepted() {
     let store = Store::<f64>::builder().max_bytes(1_000).weigher(|_| 8).spawn();
     store.set("k", 1.0).await.unwrap();
     let store = Store::<String>::builder().max_entry_bytes(1_000).spawn();
-    store.set("k", "it has one from the start").await.unwrap();
+    store.set("k", "built-in weigher").await.unwrap();
 }
 
 #[test]
 #[should_panic(expected = "default_ttl(0ns)")]
-fn a_life_of_nothing() {
+fn default_ttl_of_zero_panics() {
     let _ = Store::<String>::builder().default_ttl(Duration::ZERO);
 }

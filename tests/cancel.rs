@@ -1,4 +1,4 @@
-//! Futures that are dropped at every point where they wait: the store stays as it should be.
+//! Futures dropped at every point where they wait: the store stays consistent.
 
 use std::future::{Future, IntoFuture};
 use std::pin::pin;
@@ -11,7 +11,7 @@ use mainspring_testing::{Random, Replica, collect_changes};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
-/// Poll so many times, letting others run in between, and drop what is not done by then.
+/// Poll a future a number of times, yielding in between, and drop it if it is not ready by then.
 async fn poll_and_drop<F: IntoFuture>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = pin!(future.into_future());
     for poll in 0..polls {
@@ -29,7 +29,7 @@ async fn entries(store: &Store<String>) -> Vec<(Key, Entry<String>)> {
     store.scan("").await.unwrap().items
 }
 
-/// The store still works, and is what its changes say.
+/// Check that the store still works, and equals the replay of its changes.
 async fn is_sound(store: &Store<String>, all: &mut Subscription<String>) {
     let revision = timeout(Duration::from_secs(5), store.set("sound", "v")).await;
     let revision = revision.expect("it answers").unwrap();
@@ -47,7 +47,7 @@ fn stores() -> [Store<String>; 3] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_was_not_queued_does_nothing_and_one_that_was_happens_once() {
+async fn dropped_write_has_no_effect_before_it_is_queued_and_one_after() {
     for polls in 0..4 {
         for store in stores() {
             store.ready().await.unwrap();
@@ -72,13 +72,13 @@ async fn a_write_that_was_not_queued_does_nothing_and_one_that_was_happens_once(
             let changes = store.revision() - before - 1;
             assert!(changes >= done && (polls > 0 || changes == 0), "{polls} polls: {changes}");
             let ab = (store.contains("a").await.unwrap(), store.contains("b").await.unwrap());
-            assert_eq!(ab.0, ab.1, "a batch is whole");
+            assert_eq!(ab.0, ab.1, "a batch is atomic");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_for_room_can_be_given_up() {
+async fn dropped_future_stops_waiting_for_room() {
     let store = Store::<String>::builder().queue_capacity(1).spawn();
     let mut all = store.subscribe().after(0).await.unwrap();
     let first = store.set("first", "v").try_send().unwrap();
@@ -93,9 +93,9 @@ async fn waiting_for_room_can_be_given_up() {
     }
     assert_eq!(first.await, Ok(1));
     is_sound(&store, &mut all).await;
-    assert_eq!(store.keys("k").await.unwrap().items.len(), 0, "none was queued");
+    assert_eq!(store.keys("k").await.unwrap().items.len(), 0, "no command was queued");
     assert_eq!(store.stats().queued, 0);
-    // Room that came to one that has left goes to the next.
+    // Room that was freed for a dropped future goes to the next sender.
     let filler = store.set("first", "v").try_send().unwrap();
     let mut gone = Box::pin(store.set("gone", "v").into_future());
     assert!(gone.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
@@ -110,7 +110,7 @@ async fn waiting_for_room_can_be_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_modify_that_is_dropped_happens_once_or_not_at_all() {
+async fn dropped_modify_has_one_effect_or_none() {
     for polls in 0..8 {
         for store in stores() {
             store.set("n", "0").await.unwrap();
@@ -129,7 +129,7 @@ async fn a_modify_that_is_dropped_happens_once_or_not_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscription_that_was_given_up_is_forgotten() {
+async fn dropped_subscription_is_removed() {
     for polls in 0..4 {
         for store in stores() {
             store.ready().await.unwrap();
@@ -141,17 +141,17 @@ async fn a_subscription_that_was_given_up_is_forgotten() {
             }
             store.set("k", "v").await.unwrap();
             assert_eq!(store.stats().subscribers, 0);
-            let mut told = store.subscribe().await.unwrap();
+            let mut subscription = store.subscribe().await.unwrap();
             assert_eq!(store.stats().subscribers, 1);
             store.set("k", "v").await.unwrap();
-            assert_eq!(told.recv().await.unwrap().revision(), Some(2));
+            assert_eq!(subscription.recv().await.unwrap().revision(), Some(2));
         }
     }
 }
 
-/// Each `recv` is dropped after a random number of polls, and asked again.
+/// Each `recv` is dropped after a random number of polls, and called again.
 #[tokio::test(start_paused = true)]
-async fn no_event_is_lost_with_a_recv() {
+async fn dropped_recv_loses_no_event() {
     for store in stores() {
         let mut random = Random::new(11);
         let mut all = store.subscribe().after(0).await.unwrap();
@@ -181,7 +181,7 @@ async fn no_event_is_lost_with_a_recv() {
         }
         let state = entries(&store).await;
         assert_eq!(state.len(), 100);
-        let whole = store.scan("").limit(1_000).await.unwrap().items;
+        let expected = store.scan("").limit(1_000).await.unwrap().items;
         store.shutdown().await.unwrap();
         let (rest, end) = collect_changes(&mut all).await;
         seen.extend(rest.iter().map(|change| change.revision));
@@ -190,17 +190,17 @@ async fn no_event_is_lost_with_a_recv() {
         while let Ok(event) = snapshot.recv().await {
             copy.apply_event(event);
         }
-        assert_eq!(copy.entries.into_iter().collect::<Vec<_>>(), whole);
+        assert_eq!(copy.entries.into_iter().collect::<Vec<_>>(), expected);
         assert!(mine.is_sorted() && mine.windows(2).all(|two| two[0] < two[1]));
         assert_eq!(
             mine.last(),
-            whole.iter().find(|(key, _)| key == "k7").map(|(_, e)| &e.revision)
+            expected.iter().find(|(key, _)| key == "k7").map(|(_, e)| &e.revision)
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_news_is_lost_with_a_changed() {
+async fn dropped_changed_loses_no_change() {
     let store = Store::<String>::builder().spawn();
     let mut latest = store.latest("k").await.unwrap();
     let mut random = Random::new(5);
@@ -208,26 +208,27 @@ async fn no_news_is_lost_with_a_changed() {
         drop(poll_and_drop(latest.changed(), random.below(3)).await);
         store.set("k", n.to_string()).await.unwrap();
         drop(poll_and_drop(store.set("j", "v"), random.below(3)).await);
-        let entry = timeout(Duration::from_secs(1), latest.changed()).await.expect("it is told");
+        let entry =
+            timeout(Duration::from_secs(1), latest.changed()).await.expect("it is delivered");
         assert_eq!(entry.unwrap().unwrap().item().unwrap(), &n.to_string());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_can_be_waited_for_again() {
+async fn dropped_shutdown_continues_and_can_be_awaited_again() {
     let store = Store::<String>::builder().journal(MemoryJournal::new()).spawn();
     drop(poll_and_drop(store.ready(), 1).await);
     drop(poll_and_drop(store.closed(), 2).await);
     store.set("k", "v").await.unwrap();
     drop(poll_and_drop(store.shutdown(), 1).await);
     sleep(Duration::from_millis(1)).await;
-    assert_eq!(timeout(Duration::from_secs(1), store.closed()).await, Ok(Ok(())), "it goes on");
+    assert_eq!(timeout(Duration::from_secs(1), store.closed()).await, Ok(Ok(())), "it continues");
     assert_eq!(store.ready().await, Ok(()));
 }
 
-/// A reply that nobody waits for any more was on its way all the same.
+/// The command of a dropped reply was sent and takes effect.
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_is_dropped_changes_nothing() {
+async fn dropped_reply_does_not_cancel_its_command() {
     for store in stores() {
         store.ready().await.unwrap();
         let mut all = store.subscribe().after(0).await.unwrap();

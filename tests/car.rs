@@ -31,7 +31,7 @@ fn car() -> Command {
     Command::new(program)
 }
 
-/// A path for this test alone, with nothing there yet.
+/// A path for this test only, without a file.
 fn fresh(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("car-{name}"));
     let _ = fs::remove_file(&path);
@@ -47,9 +47,9 @@ fn succeed(args: &[&str], log: &Path) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {errors}", output.status);
     assert_eq!(errors, "");
-    let said = String::from_utf8(output.stdout).expect("text");
-    assert!(said.ends_with(&format!("{ALL_ENDED}\n")), "{said}");
-    said
+    let stdout = String::from_utf8(output.stdout).expect("text");
+    assert!(stdout.ends_with(&format!("{ALL_ENDED}\n")), "{stdout}");
+    stdout
 }
 
 fn fail(args: &[&str], log: &Path) -> String {
@@ -58,7 +58,7 @@ fn fail(args: &[&str], log: &Path) -> String {
     String::from_utf8(output.stderr).expect("text")
 }
 
-/// Date, speed and location of a line of the log, which must be written exactly so.
+/// Date, speed and location of a line of the log, whose format is checked.
 fn parse_line(line: &str) -> (DateTime, f64, f64) {
     let parts = line.strip_prefix("Date: ").and_then(|rest| rest.split_once(", Speed: "));
     let (date, rest) = parts.expect(line);
@@ -78,7 +78,7 @@ fn parse(date: &str, speed: &str, location: &str) -> (DateTime, f64, f64) {
 }
 
 #[test]
-fn the_log_has_the_lines_of_the_observed_one() {
+fn log_has_the_format_of_the_reference_log() {
     let log = fresh("observed.txt");
     succeed(&["--for", "19s", "--speedup", "5"], &log);
     let log = fs::read_to_string(log).unwrap();
@@ -97,7 +97,7 @@ fn the_log_has_the_lines_of_the_observed_one() {
 }
 
 #[test]
-fn the_log_can_look_as_the_readme_of_004_says() {
+fn log_format_can_be_shortened() {
     let log = fresh("readme.txt");
     succeed(&["--for", "7s", "--speedup", "10", "--format", "readme"], &log);
     let log = fs::read_to_string(log).unwrap();
@@ -112,7 +112,7 @@ fn the_log_can_look_as_the_readme_of_004_says() {
 }
 
 #[test]
-fn the_log_grows() {
+fn log_is_appended_to() {
     let log = fresh("grows.txt");
     fs::write(&log, "what was there\n").unwrap();
     succeed(&["--for", "3s", "--speedup", "10"], &log);
@@ -121,15 +121,15 @@ fn the_log_grows() {
 }
 
 #[test]
-fn a_refusal_reaches_the_one_who_asked() {
-    let said = succeed(&["--for", "17s", "--speedup", "10"], &fresh("refused.txt"));
-    assert!(said.contains("May I drive at 2? Yes.\n"), "{said}");
-    assert!(said.contains("not connected  speed   2.0  location     4.0\n"), "{said}");
-    assert!(said.contains("May I drive at 3? No: the car is not connected.\n"), "{said}");
+fn rejection_reaches_the_caller() {
+    let stdout = succeed(&["--for", "17s", "--speedup", "10"], &fresh("refused.txt"));
+    assert!(stdout.contains("May I drive at 2? Yes.\n"), "{stdout}");
+    assert!(stdout.contains("not connected  speed   2.0  location     4.0\n"), "{stdout}");
+    assert!(stdout.contains("May I drive at 3? No: the car is not connected.\n"), "{stdout}");
 }
 
-/// What the recording has, by the same formula in another program (Python): knots times 1.852, and the
-/// sum of the haversine distances, without the one between the two drives that the file is made of.
+/// The values of the recording, computed with the same formula in Python: knots times 1.852, and the
+/// sum of the haversine distances, without the one between the two drives of the file.
 const DRIVE: [&str; 13] = [
     "Date: 2009-12-09 15:25:05, Speed: 0.468556, Location: 0.000000",
     "Date: 2009-12-09 15:25:05, Speed: 0.490780, Location: 0.127559",
@@ -146,7 +146,7 @@ const DRIVE: [&str; 13] = [
     "Date: 2009-12-09 14:33:08, Speed: 59.769596, Location: 33.781601",
 ];
 
-/// The log without the lines of the ticks, which say again what the line before them said.
+/// The log without the lines of the ticks, which repeat the line before them.
 fn moves(log: &Path) -> Vec<String> {
     let mut lines: Vec<_> =
         fs::read_to_string(log).expect("a log").lines().map(String::from).collect();
@@ -155,40 +155,40 @@ fn moves(log: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_recorded_drive_is_played_to_its_end() {
+fn recorded_drive_is_played_to_its_end() {
     let log = fresh("drive.txt");
     let began = Instant::now();
-    let said = succeed(&["--nmea", RECORDING, "--speedup", "10"], &log);
+    let stdout = succeed(&["--nmea", RECORDING, "--speedup", "10"], &log);
     assert_eq!(moves(&log), DRIVE);
 
     // 10 seconds: 4 without a date, 3.5 of the first drive, 1 between them, 2 of the second.
-    assert!(began.elapsed() > Duration::from_secs(1), "the pace is that of the recording");
-    assert!(said.contains("  not connected  nothing known yet\n"), "{said}");
-    assert!(said.contains("May I drive at 1? No: this is a recording.\n"), "{said}");
+    assert!(began.elapsed() > Duration::from_secs(1), "the drive takes the time of the recording");
+    assert!(stdout.contains("  not connected  nothing known yet\n"), "{stdout}");
+    assert!(stdout.contains("May I drive at 1? No: this is a recording.\n"), "{stdout}");
     let end = "The recording has ended: 13 positions, 4 times no fix, 0 bad lines.\n";
-    assert!(said.contains(end), "{said}");
+    assert!(stdout.contains(end), "{stdout}");
 }
 
 #[test]
-fn a_recorded_drive_loses_nothing_at_any_speed() {
+fn recorded_drive_loses_no_position_at_any_pace() {
     let log = fresh("fast-drive.txt");
     succeed(&["--nmea", RECORDING, "--speedup", "10000"], &log);
     assert_eq!(moves(&log), DRIVE);
 }
 
 #[test]
-fn bad_lines_of_a_recording_are_left_out_and_counted() {
+fn invalid_lines_of_a_recording_are_skipped_and_counted() {
     let mut damaged = fs::read(RECORDING).unwrap();
     let text = String::from_utf8(damaged.clone()).unwrap();
     let third = text.find("$GPRMC,152506.00").unwrap();
-    damaged[third + 25] ^= 1; // the checksum tells
+    damaged[third + 25] ^= 1; // the checksum does not match
     damaged.extend(b"$GPRMC,143309.00,A,5546.8*00\n\xff\xfe\x00\n$GPRM");
     let file = fresh("damaged.nmea");
     fs::write(&file, damaged).unwrap();
 
     let log = fresh("damaged.txt");
-    let said = succeed(&["--nmea", file.to_str().unwrap(), "--speedup", "100"], &log);
-    assert!(said.contains("12 positions, 4 times no fix, 4 bad lines."), "{said}");
+    let stdout = succeed(&["--nmea", file.to_str().unwrap(), "--speedup", "100"], &log);
+    assert!(stdout.contains("12 positions, 4 times no fix, 4 bad lines."), "{stdout}");
     assert_eq!(moves(&log).len(), 12);
 }
 
@@ -200,20 +200,20 @@ fn rmc(time: &str, status: char, minute: u32, date: &str) -> String {
 }
 
 #[test]
-fn a_tunnel_is_driven_through_and_a_cut_is_not() {
+fn short_gap_is_driven_and_long_gap_is_not() {
     let file = fresh("cut.nmea");
     let sentences = [
-        rmc("000000", 'V', 0, "060180"), // the receiver has no idea what day it is
+        rmc("000000", 'V', 0, "060180"), // the receiver does not know the date
         rmc("235958", 'A', 1, "311299"),
         rmc("235959", 'V', 0, "311299"),
         rmc("000000", 'A', 2, "010100"), // a minute further, over midnight
-        rmc("120000", 'A', 9, "010100"), // half a day later, who knows from where
+        rmc("120000", 'A', 9, "010100"), // half a day later, at an unrelated position
         rmc("120001", 'A', 8, "010100"),
     ];
     fs::write(&file, sentences.concat()).unwrap();
     let log = fresh("cut.txt");
-    let said = succeed(&["--nmea", file.to_str().unwrap(), "--speedup", "100"], &log);
-    assert!(said.contains("4 positions, 2 times no fix, 0 bad lines."), "{said}");
+    let stdout = succeed(&["--nmea", file.to_str().unwrap(), "--speedup", "100"], &log);
+    assert!(stdout.contains("4 positions, 2 times no fix, 0 bad lines."), "{stdout}");
 
     // Midnight has its own line, as the other three positions have; the speed is 10 knots.
     let minute = 6_371_008.8 * (1.0_f64 / 60.0).to_radians();
@@ -230,11 +230,11 @@ fn a_tunnel_is_driven_through_and_a_cut_is_not() {
 }
 
 #[test]
-fn what_cannot_work_is_said() {
+fn invalid_arguments_are_reported() {
     let log = fresh("unused.txt");
     let error = fail(&["--nmea", "no/such/file"], &log);
     assert!(error.starts_with("error: cannot open no/such/file: No such file"), "{error}");
-    assert!(!log.exists(), "nothing was begun");
+    assert!(!log.exists(), "no log was created");
 
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let error = fail(&["--nmea", manifest, "--speedup", "100"], &log);
@@ -262,7 +262,7 @@ fn what_cannot_work_is_said() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_ends_the_program_with_an_error() {
+fn full_disk_ends_the_program_with_an_error() {
     let output = run(&["--for", "1h", "--speedup", "10"], Path::new("/dev/full"));
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
@@ -274,23 +274,27 @@ fn a_full_disk_ends_the_program_with_an_error() {
     assert!(String::from_utf8_lossy(&output.stdout).contains(ALL_ENDED));
 }
 
-/// Press Ctrl-C as soon as the program says this for the nth time, and wait for its end.
+/// Press Ctrl-C as soon as the program prints this for the nth time, and wait for its end.
 #[cfg(unix)]
 fn interrupt(mut child: Child, when: &str, times: usize) -> (Output, Duration) {
     let mut out = BufReader::new(child.stdout.take().expect("piped"));
-    let mut said = String::new();
+    let mut stdout = String::new();
     let mut heard = 0;
     while heard < times {
-        let before = said.len();
-        assert_ne!(out.read_line(&mut said).expect("text"), 0, "it has ended by itself: {said}");
-        heard += usize::from(said[before..].contains(when));
+        let before = stdout.len();
+        assert_ne!(
+            out.read_line(&mut stdout).expect("text"),
+            0,
+            "it has ended by itself: {stdout}"
+        );
+        heard += usize::from(stdout[before..].contains(when));
     }
     let pressed = Instant::now();
     let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(kill.expect("kill runs").success());
-    out.read_to_string(&mut said).expect("text");
+    out.read_to_string(&mut stdout).expect("text");
     let mut output = child.wait_with_output().expect("an end");
-    output.stdout = said.into();
+    output.stdout = stdout.into();
     (output, pressed.elapsed())
 }
 
@@ -303,46 +307,46 @@ fn start(args: &[&str], log: &Path) -> Child {
 
 #[test]
 #[cfg(unix)]
-fn ctrl_c_ends_it_at_any_moment() {
+fn ctrl_c_ends_the_program_at_any_moment() {
     let log = fresh("interrupted.txt");
     let moments = [
         ("Ctrl-C ends it", "1"),      // before it has begun
         ("location     0.0", "1"),    // in the first second
         ("not connected", "10"),      // while the car is away
-        ("3? No", "10"),              // right after a refusal
+        ("3? No", "10"),              // right after a rejection
         ("location    10.0", "1000"), // while all are busy
     ];
     for (when, speedup) in moments {
         let (output, took) =
             interrupt(start(&["--for", "1h", "--speedup", speedup], &log), when, 1);
-        let said = String::from_utf8(output.stdout).unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{when}: {}", output.status);
         assert!(took < Duration::from_secs(1), "{when}: {took:?}");
-        assert!(said.contains("ended; the runtime has 0 left"), "{when}: {said}");
+        assert!(stdout.contains("ended; the runtime has 0 left"), "{when}: {stdout}");
     }
     let log = fs::read_to_string(log).unwrap();
-    assert!(log.ends_with('\n'), "the last line is whole");
+    assert!(log.ends_with('\n'), "the last line is complete");
     for line in log.lines() {
         parse_line(line);
     }
 }
 
-/// The log is a pipe that somebody has opened and does not read.
+/// The log is a pipe that another process has opened and does not read.
 #[test]
 #[cfg(unix)]
-fn ctrl_c_ends_it_also_while_a_consumer_is_stuck() {
+fn ctrl_c_ends_the_program_while_a_consumer_is_stuck() {
     let pipe = fresh("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
     let reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
 
-    // A pipe has room for about 1,000 lines; the printer goes on.
+    // A pipe has room for about 1,000 lines; the printer continues.
     let child = start(&["--for", "10h", "--speedup", "5000"], &pipe);
     let (output, took) = interrupt(child, "location", 3_000);
     drop(reader);
-    let said = String::from_utf8(output.stdout).unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(took < Duration::from_secs(1), "{took:?}");
-    assert!(said.contains(ALL_ENDED), "{said}");
-    // Lines were lost, so this is not success.
+    assert!(stdout.contains(ALL_ENDED), "{stdout}");
+    // Lines were lost, so the exit status is an error.
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("the task `log` has failed: it was stuck"), "{error}");
     assert!(!output.status.success());
@@ -350,15 +354,15 @@ fn ctrl_c_ends_it_also_while_a_consumer_is_stuck() {
 
 #[cfg(feature = "file")]
 #[test]
-fn the_next_drive_goes_on_from_the_journal() {
+fn next_drive_continues_from_the_journal() {
     let folder = fresh("journal");
     let _ = fs::remove_dir_all(&folder);
     let journal = folder.to_str().unwrap();
     let drive =
         |log| succeed(&["--for", "7s", "--speedup", "10", "--journal", journal], &fresh(log));
-    let said = drive("journal-1.txt");
-    assert!(said.contains("May I drive at 1? Yes.\n"), "{said}");
-    let said = drive("journal-2.txt");
-    assert!(said.contains("May I drive at 2? Yes.\n"), "{said}");
-    assert!(!said.contains("May I drive at 1?"), "{said}");
+    let stdout = drive("journal-1.txt");
+    assert!(stdout.contains("May I drive at 1? Yes.\n"), "{stdout}");
+    let stdout = drive("journal-2.txt");
+    assert!(stdout.contains("May I drive at 2? Yes.\n"), "{stdout}");
+    assert!(!stdout.contains("May I drive at 1?"), "{stdout}");
 }

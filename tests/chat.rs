@@ -1,4 +1,4 @@
-//! The chat of `examples/chat`: what its nine operations promise, its limits and its watch.
+//! The chat of `examples/chat`: its nine operations, its limits and its watch.
 
 #[path = "../examples/chat/chat.rs"]
 mod chat;
@@ -40,17 +40,17 @@ async fn next_text(watch: &mut Watch) -> String {
     watch.next().await.expect("no error").expect("the chat is open").text.clone()
 }
 
-/// For any chat store, whatever is behind it.
+/// The contract of every implementation of `ChatStore`.
 async fn keeps_the_contract(chat: impl ChatStore) -> anyhow::Result<()> {
-    // Nothing is there, and each says so in its own words.
+    // The chat is empty, and each operation returns its own error.
     assert!(chat.get_available_users().await?.is_empty());
-    let error = chat.get_conversation("7").await.expect_err("nothing is there");
+    let error = chat.get_conversation("7").await.expect_err("the chat is empty");
     assert!(matches!(&error, ChatError::UnknownConversation(id) if id == "7"), "{error}");
-    let error = chat.get_messages("7").await.expect_err("nothing is there");
+    let error = chat.get_messages("7").await.expect_err("the chat is empty");
     assert!(matches!(&error, ChatError::NoMessages(id) if id == "7"), "{error}");
-    let error = chat.get_last_message("7").await.expect_err("nothing is there");
+    let error = chat.get_last_message("7").await.expect_err("the chat is empty");
     assert!(matches!(&error, ChatError::NoMessages(id) if id == "7"), "{error}");
-    let error = chat.get_public_key("ada").await.expect_err("nothing is there");
+    let error = chat.get_public_key("ada").await.expect_err("the chat is empty");
     assert!(matches!(&error, ChatError::NoPublicKey(id) if id == "ada"), "{error}");
 
     // Users: those that are available, sorted, each once.
@@ -67,10 +67,10 @@ async fn keeps_the_contract(chat: impl ChatStore) -> anyhow::Result<()> {
     let lunch = Conversation { topic: "lunch".into(), members: vec!["ada".into()] };
     chat.set_conversation("7", lunch.clone()).await?;
     assert_eq!(*chat.get_conversation("7").await?, lunch);
-    chat.get_conversation("ada").await.expect_err("she is a user");
-    chat.get_messages("7").await.expect_err("nobody has said anything");
+    chat.get_conversation("ada").await.expect_err("the id of a user is not a conversation");
+    chat.get_messages("7").await.expect_err("there are no messages");
 
-    // Messages, in the order they were sent, and apart from those of others.
+    // Messages, in the order they were sent, separate from those of other conversations.
     for text in ["one", "two", "three"] {
         chat.send_message(message(text), "7").await?;
     }
@@ -87,17 +87,17 @@ async fn keeps_the_contract(chat: impl ChatStore) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn the_nine_operations() {
+async fn chat_store_keeps_the_contract() {
     keeps_the_contract(new_chat(ROOMY)).await.unwrap();
 }
 
 #[tokio::test]
-async fn users_fill_more_than_a_page() {
+async fn available_users_can_exceed_a_page() {
     let chat = new_chat(ROOMY);
     for n in 0..250 {
         chat.add_user(user(&format!("{n:03}"), n % 2 == 0)).await.unwrap();
     }
-    // No user: another kind of record whose key begins alike.
+    // Not a user: another record whose key has the same prefix.
     chat.set_public_key("000", "key").await.unwrap();
     let users = chat.get_available_users().await.unwrap();
     assert_eq!(users.len(), 125);
@@ -105,7 +105,7 @@ async fn users_fill_more_than_a_page() {
 }
 
 #[tokio::test]
-async fn a_conversation_has_a_limit_of_its_own() {
+async fn conversation_has_its_own_limit() {
     let chat = new_chat(Limits { entry_bytes: 1_000, ..ROOMY });
     let mut sent = 0;
     let error = loop {
@@ -116,7 +116,7 @@ async fn a_conversation_has_a_limit_of_its_own() {
     };
     assert!(matches!(error, ChatError::OverMemoryLimit(_)), "{error}");
     assert!((3..10).contains(&sent), "{sent}");
-    // Nothing was thrown away, and others have room.
+    // No message was removed, and other conversations have room.
     assert_eq!(chat.get_messages("7").await.unwrap().len(), sent);
     chat.send_message(message("x"), "8").await.unwrap();
 }
@@ -139,14 +139,14 @@ async fn all_writes_share_the_limit_of_the_chat() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_an_id_is_told() {
+async fn invalid_id_is_an_error_with_its_reason() {
     let error = new_chat(ROOMY).send_message(message("x"), &"7".repeat(2_000)).await.unwrap_err();
     assert!(matches!(error, ChatError::Backend(_)), "{error}");
     assert!(error.to_string().contains("1 to 1024 bytes"), "{error}");
 }
 
 #[tokio::test]
-async fn a_watch_tells_what_was_said_and_what_is_said() {
+async fn watch_delivers_earlier_and_new_messages() {
     let chat = new_chat(ROOMY);
     chat.send_message(message("before"), "7").await.unwrap();
     let mut watch = chat.watch("7").await.unwrap();
@@ -167,12 +167,12 @@ async fn a_watch_tells_what_was_said_and_what_is_said() {
 }
 
 #[tokio::test]
-async fn a_watch_that_falls_behind_starts_over_where_it_was() {
+async fn watch_that_falls_behind_continues_without_a_gap() {
     let chat = Chat::over(ROOMY.builder().history_changes(10).spawn());
     let mut watch = chat.watch("7").await.unwrap();
     for n in 0..500 {
         chat.send_message(message(n.to_string()), "7").await.unwrap();
-        // Reads only now and then, and so falls behind in between.
+        // Reads rarely, so it falls behind.
         if n == 3 || n == 200 {
             assert_eq!(next_text(&mut watch).await, if n == 3 { "0" } else { "1" });
         }
@@ -183,7 +183,7 @@ async fn a_watch_that_falls_behind_starts_over_where_it_was() {
 }
 
 #[tokio::test]
-async fn many_talk_at_once() {
+async fn concurrent_messages_have_one_order() {
     let chat = new_chat(ROOMY);
     let mut watch = chat.watch("7").await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();

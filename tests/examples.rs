@@ -1,16 +1,16 @@
-//! Runs the examples as `cargo test` has built them, and checks what they say.
+//! Runs the examples as built by `cargo test`, and checks their output.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-/// An example ends by itself; one that has not by now, on however busy a machine, never will.
+/// The time after which an example is considered hung, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where the example is, beside this test: `target/<profile>/deps/examples-<hash>`.
 fn path_of(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows where it is");
+    let test = std::env::current_exe().expect("the test has a path");
     let profile = test.parent().and_then(Path::parent).expect("it is in target/<profile>/deps");
     let path = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     // `cargo test --test examples` builds no examples, and would check what was built last.
@@ -20,7 +20,7 @@ fn path_of(name: &str) -> PathBuf {
     path
 }
 
-/// When each source file of an example was changed last.
+/// The modification times of the source files of an example.
 fn sources_of(name: &str) -> impl Iterator<Item = SystemTime> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let modules = std::fs::read_dir(examples.join(name)).into_iter().flatten().flatten();
@@ -28,19 +28,19 @@ fn sources_of(name: &str) -> impl Iterator<Item = SystemTime> {
     files.filter_map(|file| file.metadata().and_then(|file| file.modified()).ok())
 }
 
-/// Run an example to its end, which has to be a good one, and answer what it printed.
+/// Run an example, check that it succeeds, and return its output.
 fn run(name: &str) -> String {
     let (ended, stdout, stderr) = run_with(name, &[]);
     assert!(ended.success(), "{name}: {ended}:\n{stdout}{stderr}");
     stdout
 }
 
-/// Run an example to its end, and answer how it ended and what it printed.
+/// Run an example, and return its exit status and output.
 fn run_with(name: &str, args: &[&Path]) -> (ExitStatus, String, String) {
     let mut command = Command::new(path_of(name));
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the example starts");
-    // They print less than a pipe holds, so reading can wait for the end.
+    // Their output fits in a pipe, so it can be read after the end.
     let ended = ends_in_time(&mut child);
     let output = child.wait_with_output().expect("its output can be read");
     let stdout = String::from_utf8(output.stdout).expect("it prints text");
@@ -73,7 +73,7 @@ fn numbers(line: &str) -> Vec<u64> {
 }
 
 #[test]
-fn quickstart_takes_the_tour() {
+fn quickstart_prints_its_results() {
     assert_eq!(
         lines(&run("quickstart")),
         [
@@ -89,7 +89,7 @@ fn quickstart_takes_the_tour() {
 }
 
 #[test]
-fn subscribe_never_has_a_gap() {
+fn subscribe_has_no_gap() {
     let output = run("subscribe");
     let lines = lines(&output);
     assert_eq!(lines[0], "snapshot: 2 entries at revision 3");
@@ -110,7 +110,7 @@ fn subscribe_never_has_a_gap() {
 }
 
 #[test]
-fn service_stops_in_order_and_loses_nothing() {
+fn service_stops_in_order_and_loses_no_job() {
     let output = run("service");
     let lines = lines(&output);
     let place = |line: &str| lines.iter().position(|found| *found == line).expect(line);
@@ -144,7 +144,7 @@ fn fan_in_loses_items_only_without_the_owner() {
 }
 
 #[test]
-fn chat_shows_everybody_the_same() {
+fn chat_shows_all_members_the_same_messages() {
     let output = run("chat");
     let lines = lines(&output);
     assert_eq!(lines[0], "lunch: 3 people saw the same 15 messages in order");
@@ -164,7 +164,7 @@ fn chat_shows_everybody_the_same() {
 
 #[cfg(feature = "file")]
 #[test]
-fn journal_finds_everything_after_a_crash() {
+fn journal_recovers_all_entries_after_a_crash() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("example-journal");
     let _ = std::fs::remove_dir_all(&folder);
     for run in 0..4 {
@@ -180,7 +180,7 @@ fn journal_finds_everything_after_a_crash() {
 }
 
 #[test]
-fn the_index_lists_every_example() {
+fn index_lists_every_example() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let index = std::fs::read_to_string(examples.join("README.md")).expect("there is an index");
     for entry in std::fs::read_dir(examples).expect("there are examples") {

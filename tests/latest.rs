@@ -9,12 +9,12 @@ use tokio::time::{sleep, timeout};
 const SOON: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn it_tells_the_newest_and_skips_the_rest() {
+async fn latest_returns_the_newest_value_and_skips_the_rest() {
     let store = Store::<u64>::builder().spawn();
     store.set("k", 0).await.unwrap();
     let mut latest = store.latest("k").await.unwrap();
     assert_eq!(latest.get().unwrap().item(), Some(&0));
-    assert!(latest.changed().now_or_never().is_none(), "what was there is no news");
+    assert!(latest.changed().now_or_never().is_none(), "the initial value is not a change");
     for n in 1..=100 {
         store.set("k", n).await.unwrap();
     }
@@ -32,7 +32,7 @@ async fn it_tells_the_newest_and_skips_the_rest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_wakes_it() {
+async fn change_wakes_latest() {
     let store = Store::<u64>::builder().spawn();
     let mut latest = store.latest("k").await.unwrap();
     let watching = tokio::spawn(async move { latest.changed().await });
@@ -43,7 +43,7 @@ async fn a_change_wakes_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_a_stream_that_ends() {
+async fn latest_is_a_stream_that_ends_with_the_store() {
     let store = Store::<u64>::builder().spawn();
     let mut latest = store.latest("k").await.unwrap();
     let watching = tokio::spawn(async move {
@@ -63,9 +63,9 @@ async fn it_is_a_stream_that_ends() {
     assert_eq!((seen, ended), (vec![Some(1), Some(2), Some(3), None], true));
 }
 
-/// Whoever has looked at it as a stream may go on with `changed`, and back.
+/// A caller can alternate between the stream and `changed`.
 #[tokio::test(start_paused = true)]
-async fn it_can_be_read_in_turns_as_a_stream_and_not() {
+async fn stream_and_changed_can_alternate() {
     let store = Store::<u64>::builder().spawn();
     let mut latest = store.latest("k").await.unwrap();
     for n in 0..5 {

@@ -1,8 +1,8 @@
 //! Concurrent histories, checked for linearizability key by key.
 //!
 //! The checker is that of Wing and Gong, with Lowe's memoisation, as in Porcupine: take the calls in
-//! any order that agrees with real time, step the model with each, and go back when a call returned
-//! what the model would not have said. What it can see is proven on broken histories first.
+//! any order that agrees with real time, step the model with each, and backtrack when a call returned
+//! something else than the model. Tests with invalid histories prove that the checker finds errors.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ enum Call {
     UpdateIf(String, u64, Result<u64, Error>),
     Remove(Result<u64, Error>),
     Push(String, Result<(u64, usize), Error>),
-    /// From the front if so said.
+    /// From the front if true.
     Pop(bool, Result<(String, u64, usize), Error>),
 }
 
@@ -31,7 +31,7 @@ struct Operation {
     call: Call,
 }
 
-/// What a key is, and the last number that was given to it.
+/// The value of a key, and its last revision.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 struct Model {
     value: Option<Shape>,
@@ -62,7 +62,7 @@ impl Model {
         (revision > self.revision).then_some(Self { value, revision })
     }
 
-    /// The state after a call that answered as it did; `None` if it could not have.
+    /// The state after a call with this result; `None` if the result is not possible.
     fn step(&self, call: &Call) -> Option<Self> {
         let refused = |error: &Error, expected: Error| (*error == expected).then(|| self.clone());
         match call {
@@ -72,12 +72,12 @@ impl Model {
                 (found == expected).then(|| self.clone())
             }
             Call::Set(value, answer) => self.to(Some(value.into()), *answer.as_ref().ok()?),
-            Call::UpdateIf(text, asked, answer) => match (answer, self.current()) {
-                (Ok(revision), Some(current)) if current == *asked => {
+            Call::UpdateIf(text, expected, answer) => match (answer, self.current()) {
+                (Ok(revision), Some(current)) if current == *expected => {
                     self.to(Some(Shape::Item(text.clone())), *revision)
                 }
                 (Err(error), None) => refused(error, Error::NotFound),
-                (Err(error), current) if current != Some(*asked) => {
+                (Err(error), current) if current != Some(*expected) => {
                     refused(error, Error::ConditionFailed { current })
                 }
                 _ => None,
@@ -117,7 +117,7 @@ impl Model {
     }
 }
 
-/// A place in the list of calls and returns, in the order of time. Calls know their return.
+/// An element of the list of calls and returns in the order of time. A call has the index of its return.
 struct Node {
     operation: usize,
     returns: Option<usize>,
@@ -125,7 +125,7 @@ struct Node {
     after: usize,
 }
 
-/// A doubly linked list in a vector; place 0 is its head and its end.
+/// A doubly linked list in a vector; index 0 is its head and its end.
 struct Timeline(Vec<Node>);
 
 impl Timeline {
@@ -204,7 +204,7 @@ fn is_linearizable(history: &[Operation]) -> bool {
             }
             at = node.after;
         } else {
-            // Something has returned that could not be put anywhere: go back.
+            // A call has returned that fits in no order: backtrack.
             let Some((call, before)) = taken.pop() else { return false };
             state = before;
             let operation = timeline.0[call].operation;
@@ -229,28 +229,28 @@ fn read(text: &str, revision: u64) -> Call {
 }
 
 #[test]
-fn the_checker_accepts_any_order_of_what_overlaps() {
+fn checker_accepts_any_order_of_overlapping_calls() {
     let set = |text, revision| Call::Set(item(text), Ok(revision));
     assert!(is_linearizable(&[]));
     assert!(is_linearizable(&history([(0, 1, set("a", 1)), (2, 3, read("a", 1))])));
-    // Two at once, and a read of either while they are.
+    // Two concurrent writes, and a concurrent read of either.
     for (text, revision) in [("a", 1), ("b", 2)] {
         let at_once = [(0, 9, set("a", 1)), (1, 8, set("b", 2)), (2, 7, read(text, revision))];
         assert!(is_linearizable(&history(at_once)));
     }
-    // It must go back: the read that comes first in time can only be last.
+    // It must backtrack: the read that starts first can only be last.
     let back = [(0, 20, read("b", 2)), (1, 10, set("b", 2)), (2, 5, set("a", 1))];
     assert!(is_linearizable(&history(back)));
     assert!(is_linearizable(&history([(0, 5, Call::Get(None)), (1, 2, set("a", 1))])));
 }
 
 #[test]
-fn the_checker_sees_a_stale_read() {
+fn checker_finds_a_stale_read() {
     let set = |text, revision| Call::Set(item(text), Ok(revision));
     let stale = [(0, 1, set("a", 1)), (2, 3, set("b", 2)), (4, 5, read("a", 1))];
     assert!(!is_linearizable(&history(stale)));
     assert!(!is_linearizable(&history([(0, 1, set("a", 1)), (2, 3, Call::Get(None))])));
-    // Two reads of two writes at once may not see them in two orders.
+    // Two reads must not observe two concurrent writes in different orders.
     let two_orders =
         [(0, 9, set("a", 1)), (1, 8, set("b", 2)), (2, 3, read("b", 2)), (4, 5, read("a", 1))];
     assert!(!is_linearizable(&history(two_orders)));
@@ -258,7 +258,7 @@ fn the_checker_sees_a_stale_read() {
 }
 
 #[test]
-fn the_checker_sees_a_lost_update() {
+fn checker_finds_a_lost_update() {
     let start = (0, 1, Call::Set(item("a"), Ok(1)));
     let update = |text: &str, answer| Call::UpdateIf(text.to_owned(), 1, answer);
     let lost = [start.clone(), (2, 9, update("b", Ok(2))), (3, 8, update("c", Ok(3)))];
@@ -269,7 +269,7 @@ fn the_checker_sees_a_lost_update() {
 }
 
 #[test]
-fn the_checker_sees_a_duplicate_pop() {
+fn checker_finds_a_duplicate_pop() {
     let push = (0, 1, Call::Push("x".into(), Ok((1, 1))));
     let pop = |answer| Call::Pop(true, answer);
     let twice = [
@@ -350,14 +350,14 @@ async fn record(store: Store<String>, seed: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_is_linearizable() {
+async fn store_is_linearizable() {
     for seed in 1..=10 {
         record(Store::builder().spawn(), seed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_with_a_listener_is_linearizable() {
+async fn store_with_a_subscriber_is_linearizable() {
     for seed in 11..=20 {
         let store = Store::builder().spawn();
         let mut all = store.subscribe().await.unwrap();
@@ -367,7 +367,7 @@ async fn a_store_with_a_listener_is_linearizable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_over_a_journal_is_linearizable() {
+async fn store_with_a_journal_is_linearizable() {
     for seed in 21..=30 {
         record(Store::builder().journal(MemoryJournal::new()).spawn(), seed).await;
     }

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 const KEYS: [&str; 5] = ["a/1", "a/2", "b/1", "b/2", "c"];
 const DEFAULT_TTL: Duration = Duration::from_millis(40);
 
-/// A condition on what is there when the step begins.
+/// A condition on the state at the beginning of the step.
 #[derive(Debug, Clone, Copy)]
 enum When {
     Any,
@@ -37,7 +37,7 @@ enum Command {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// All at once: they share turns.
+    /// Sent at the same time, so that they share turns.
     Pipeline(Vec<Command>),
     Advance(Duration),
     Snapshot,
@@ -112,11 +112,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the store should be.
+/// The expected state of the store.
 #[derive(Default)]
 struct Model {
     copy: Replica<String>,
-    /// The state at each revision, from 0 on, and whether it is a place to resume.
+    /// The state at each revision, from 0 on, and whether a subscription can resume after it.
     states: Vec<(Replica<String>, bool)>,
     now: Option<Timestamp>,
     log: VecDeque<Change<String>>,
@@ -127,22 +127,22 @@ impl Model {
         self.states.len() as u64 - 1
     }
 
-    fn is_over(&self, entry: &Entry<String>) -> bool {
+    fn is_expired(&self, entry: &Entry<String>) -> bool {
         entry.expires_at.is_some_and(|at| at <= self.now.unwrap())
     }
 
     fn get(&self, key: &str) -> Option<&Entry<String>> {
-        self.copy.entries.get(key).filter(|entry| !self.is_over(entry))
+        self.copy.entries.get(key).filter(|entry| !self.is_expired(entry))
     }
 
-    /// The next change that was published. Expiries in between are checked and taken.
+    /// The next published change. Expiries before it are checked and applied.
     fn next(&mut self) -> Option<Change<String>> {
         while let Some(change) = self.log.pop_front() {
-            assert_eq!(change.revision, self.head() + 1, "no number twice, none skipped");
+            assert_eq!(change.revision, self.head() + 1, "revisions have no gap and no duplicate");
             if change.kind != ChangeKind::Expired {
                 return Some(change);
             }
-            let entry = self.copy.entries.get(&change.key).expect("what expires was there");
+            let entry = self.copy.entries.get(&change.key).expect("an expired key was present");
             assert!(entry.expires_at.is_some_and(|at| at <= change.at), "{entry:?} {change:?}");
             self.record(&change);
         }
@@ -154,18 +154,18 @@ impl Model {
         self.states.push((self.copy.clone(), !change.continues()));
     }
 
-    /// A write was accepted as this: then it is in the log as this.
+    /// Check that an accepted write was published as this change.
     fn expect(&mut self, key: &Key, kind: &ChangeKind<String>, continues: bool) -> u64 {
         let change = self.next().expect("an accepted write is published");
         assert_eq!((&change.key, &change.kind, change.at), (key, kind, self.now.unwrap()));
         assert_eq!(change.continues(), continues);
         let before = self.copy.entries.get(key);
-        assert!(before.is_none_or(|entry| !self.is_over(entry)), "it expires first");
+        assert!(before.is_none_or(|entry| !self.is_expired(entry)), "an overdue key expires first");
         self.record(&change);
         change.revision
     }
 
-    /// What a write does, by the rules.
+    /// The expected effect of a write.
     fn decide(&self, write: &Write<String>) -> Result<(ChangeKind<String>, WriteResult<String>)> {
         let current = self.get(write.key());
         let now = self.now.unwrap();
@@ -247,15 +247,15 @@ impl Model {
         Ok(WriteResult { revision, ..answer })
     }
 
-    /// Whether every part of a batch holds is known only by doing them one after another.
+    /// Whether a batch is accepted is known only after applying its writes one after another.
     fn batch(
         &mut self,
         writes: &[Write<String>],
     ) -> std::result::Result<Vec<WriteResult<String>>, (usize, Error)> {
-        let overdue = |entry: &Entry<String>| self.is_over(entry);
+        let overdue = |entry: &Entry<String>| self.is_expired(entry);
         let live = self.copy.entries.iter().filter(|(_, entry)| !overdue(entry));
         let live = live.map(|(key, entry)| (key.clone(), entry.clone())).collect();
-        // Revisions inside the batch follow its own first one, after what expires before it.
+        // The revisions of the batch follow those of the keys that expire before it.
         let ahead = self.log.iter().take_while(|change| change.kind == ChangeKind::Expired).count();
         let mut draft = Self { copy: Replica { entries: live }, now: self.now, ..Self::default() };
         let mut revision = self.head() + ahead as u64;
@@ -303,8 +303,8 @@ impl Model {
     }
 }
 
-/// A batch that failed may name a number that it gave out itself. Which one depends on what has
-/// expired before it, and nobody will ever know.
+/// Compare two answers. The error of a failed batch may have a revision inside of that batch, which depends on the keys
+/// that expired before it, and is never published.
 fn same(answer: &Answer, expected: &Answer, head: u64) -> bool {
     let never = |answer: &Answer| match answer {
         Answer::Batch(Err((index, Error::ConditionFailed { current }))) => {
@@ -315,11 +315,11 @@ fn same(answer: &Answer, expected: &Answer, head: u64) -> bool {
     answer == expected || never(answer).is_some_and(|index| never(expected) == Some(index))
 }
 
-/// The store as it is and everything that is checked against it.
+/// The store, the model, and the subscriptions that are checked against it.
 struct Trial {
     store: Store<String>,
     journal: Option<MemoryJournal<String>>,
-    told: Subscription<String>,
+    subscription: Subscription<String>,
     snapshots: Vec<Subscription<String>>,
     model: Model,
 }
@@ -335,15 +335,15 @@ fn start(journal: Option<&MemoryJournal<String>>) -> Store<String> {
 impl Trial {
     async fn new(journal: Option<MemoryJournal<String>>) -> Self {
         let store = start(journal.as_ref());
-        let told = store.subscribe().await.unwrap();
+        let subscription = store.subscribe().await.unwrap();
         let mut model = Model::default();
         model.states.push((Replica::default(), true));
-        let mut trial = Self { store, journal, told, snapshots: Vec::new(), model };
+        let mut trial = Self { store, journal, subscription, snapshots: Vec::new(), model };
         trial.probe().await;
         trial
     }
 
-    /// A write that tells what time it is.
+    /// A write whose change has the time of the store.
     async fn probe(&mut self) {
         let write = Write::set("probe", "").no_ttl();
         self.store.batch([write.clone()]).await.unwrap();
@@ -353,11 +353,11 @@ impl Trial {
         self.check().await;
     }
 
-    /// Everything that was published by now goes to the model's log.
+    /// Add all changes published so far to the log of the model.
     async fn drain(&mut self) {
         let head = self.store.keys("").await.unwrap().revision;
-        while self.told.resume_token().unwrap().revision < head {
-            match self.told.recv().await.unwrap() {
+        while self.subscription.resume_token().unwrap().revision < head {
+            match self.subscription.recv().await.unwrap() {
                 Event::Change(change) => self.model.log.push_back(change),
                 Event::Batch { changes, .. } => self.model.log.extend(changes),
                 other => panic!("{other:?}"),
@@ -368,7 +368,8 @@ impl Trial {
     async fn check(&mut self) {
         self.drain().await;
         assert!(self.model.next().is_none(), "nothing else was published");
-        let live = self.model.copy.entries.iter().filter(|(_, entry)| !self.model.is_over(entry));
+        let live =
+            self.model.copy.entries.iter().filter(|(_, entry)| !self.model.is_expired(entry));
         let live: Vec<_> = live.map(|(key, entry)| (key.clone(), entry.clone())).collect();
         let page = self.store.scan("").await.unwrap();
         assert_eq!(page.items, live);
@@ -408,28 +409,28 @@ impl Trial {
                 self.store.shutdown().await.unwrap();
                 self.store = start(Some(&journal));
                 self.drain_the_end().await;
-                let head = self.told.resume_token().unwrap();
-                self.told = self.store.subscribe().after(head).await.unwrap();
+                let head = self.subscription.resume_token().unwrap();
+                self.subscription = self.store.subscribe().after(head).await.unwrap();
                 self.probe().await;
             }
         }
         self.check().await;
     }
 
-    /// What expired between the last check and the shutdown.
+    /// Add the keys that expired between the last check and the shutdown.
     async fn drain_the_end(&mut self) {
-        while let Ok(event) = self.told.recv().await {
+        while let Ok(event) = self.subscription.recv().await {
             if let Event::Change(change) = event {
                 self.model.log.push_back(change);
             }
         }
     }
 
-    /// Put in the revisions that the conditions are about.
+    /// Replace the placeholders of conditions by revisions.
     fn fix(&self, command: Command) -> Command {
         let fix = |(write, when): (Write<String>, When)| {
-            // A wrong one is too old: one that is still to come could be given out inside a batch
-            // that fails, where nobody can know.
+            // A wrong revision is an old one: a future one could be assigned inside a batch
+            // that fails, which is never published.
             let current = self.model.get(write.key()).map_or(0, |entry| entry.revision);
             let write = match when {
                 When::Any => write,
@@ -449,31 +450,31 @@ impl Trial {
         }
     }
 
-    /// Every snapshot that was begun is exact at its end, and goes on from there without a gap.
+    /// Every started snapshot is exact at its end, and continues from there without a gap.
     async fn finish_snapshots(&mut self) {
         let head = self.model.head();
-        for mut told in std::mem::take(&mut self.snapshots) {
+        for mut subscription in std::mem::take(&mut self.snapshots) {
             let mut copy = Replica::default();
             let end = loop {
-                match told.recv().await.unwrap() {
+                match subscription.recv().await.unwrap() {
                     Event::SnapshotEnd { revision } => break revision,
                     event => drop(copy.apply_event(event)),
                 }
             };
             assert_eq!(copy, self.model.states[end as usize].0, "at the end mark, {end}");
-            self.follow(told, copy, end, head).await;
+            self.follow(subscription, copy, end, head).await;
         }
     }
 
     async fn follow(
         &self,
-        mut told: Subscription<String>,
+        mut subscription: Subscription<String>,
         mut copy: Replica<String>,
         mut at: u64,
         head: u64,
     ) {
         while at < head {
-            let event = told.recv().await.unwrap();
+            let event = subscription.recv().await.unwrap();
             let first = match &event {
                 Event::Change(change) => change.revision,
                 Event::Batch { changes, .. } => changes[0].revision,
@@ -491,9 +492,9 @@ impl Trial {
         for (after, (state, resumable)) in self.model.states.iter().enumerate() {
             let after = after as u64;
             match self.store.subscribe().after(after).await {
-                Ok(told) => {
+                Ok(subscription) => {
                     assert!(resumable, "{after} is inside a batch");
-                    self.follow(told, state.clone(), after, head).await;
+                    self.follow(subscription, state.clone(), after, head).await;
                 }
                 Err(Error::InsideBatch { asked, before }) => {
                     assert!(!resumable && self.model.states[before as usize].1 && before < asked);
@@ -507,7 +508,7 @@ impl Trial {
         if let Some(journal) = &self.journal {
             self.store.shutdown().await.unwrap();
             self.store = start(Some(&journal.survivor()));
-            self.told = self.store.subscribe().after(head).await.unwrap();
+            self.subscription = self.store.subscribe().after(head).await.unwrap();
             self.probe().await;
         }
     }
@@ -527,7 +528,7 @@ async fn call(store: &Store<String>, command: &Command) -> Answer {
             )
         }
         Command::Many(writes) => {
-            // The store makes lists of sets; the rest one after another is the same.
+            // `set_many` takes sets only; other writes are sent one after another.
             let one =
                 writes.iter().map(async |write| Ok(send(store, write.clone()).await?.revision));
             Answer::Many(join_all(one).await)
@@ -554,12 +555,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_store_is_the_model(steps in prop::collection::vec(step(), 1..30)) {
+    fn store_equals_the_model(steps in prop::collection::vec(step(), 1..30)) {
         run(steps, None);
     }
 
     #[test]
-    fn a_store_over_a_journal_is_the_model(steps in prop::collection::vec(step(), 1..30)) {
+    fn store_with_a_journal_equals_the_model(steps in prop::collection::vec(step(), 1..30)) {
         run(steps, Some(MemoryJournal::new()));
     }
 }

@@ -1,5 +1,5 @@
-//! Streams that are read fast and slowly, dropped and taken up again by their token, while writers
-//! go on: together each is the log as far as its filter goes, once and in order.
+//! Subscriptions that are read fast and slowly, dropped and resumed by their token, while writers
+//! run: together, the events of each are the changes that match its filter, once and in order.
 
 use std::time::Duration;
 
@@ -59,14 +59,14 @@ async fn writer(store: Store<u64>, seed: u64) {
     }
 }
 
-/// Read to the end, with breaks and with new subscriptions.
+/// Read to the end, with pauses and new subscriptions.
 async fn reader(store: Store<u64>, filter: Filter, seed: u64) -> Vec<Change<u64>> {
     let mut random = Random::new(seed);
     let mut token = ResumeToken { store: store.id(), revision: 0 };
     let mut seen = Vec::new();
-    let mut told = filter.after(&store, token).await.unwrap();
+    let mut subscription = filter.after(&store, token).await.unwrap();
     loop {
-        match told.recv().await {
+        match subscription.recv().await {
             Ok(Event::Change(change)) => seen.push(change),
             Ok(Event::Batch { changes, revision }) => {
                 assert!(changes.last().is_some_and(|last| last.revision <= revision));
@@ -76,11 +76,11 @@ async fn reader(store: Store<u64>, filter: Filter, seed: u64) -> Vec<Change<u64>
             Err(Error::Closed) => return seen,
             other => panic!("{other:?}"),
         }
-        token = told.resume_token().unwrap();
+        token = subscription.resume_token().unwrap();
         match random.below(400) {
             0 => tokio::time::sleep(Duration::from_millis(random.below(30) as u64)).await,
             1..=4 => match filter.after(&store, token).await {
-                Ok(resumed) => told = resumed,
+                Ok(resumed) => subscription = resumed,
                 Err(Error::Closed) => {}
                 Err(error) => panic!("{token}: {error}"),
             },
@@ -125,50 +125,50 @@ async fn round(store: Store<u64>, seed: u64) {
     }
 }
 
-fn rooted() -> mainspring::Builder<u64> {
+fn long_history_store() -> mainspring::Builder<u64> {
     Store::builder().history_changes(1 << 20).history_bytes(u64::MAX)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn resumed_streams_have_no_gap() {
     for seed in 1..=5 {
-        round(rooted().spawn(), seed).await;
+        round(long_history_store().spawn(), seed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn resumed_streams_over_a_journal_have_no_gap() {
+async fn resumed_streams_with_a_journal_have_no_gap() {
     for seed in 6..=8 {
-        round(rooted().journal(MemoryJournal::new()).spawn(), seed).await;
+        round(long_history_store().journal(MemoryJournal::new()).spawn(), seed).await;
     }
 }
 
-/// A stream and its token go on where they were when the store is started again over its journal.
+/// A token can be resumed after the store was restarted over its journal.
 #[tokio::test(start_paused = true)]
-async fn a_token_outlives_a_restart() {
+async fn token_is_valid_after_a_restart() {
     let journal = MemoryJournal::new();
-    let start = || rooted().journal(journal.clone()).spawn();
+    let start = || long_history_store().journal(journal.clone()).spawn();
     let store = start();
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     store.set("k", 1).await.unwrap();
     store.batch([Write::set("k", 2), Write::set("j", 2)]).await.unwrap();
     store.set("k", 3).await.unwrap();
-    told.recv().await.unwrap();
-    let token = told.resume_token().unwrap();
+    subscription.recv().await.unwrap();
+    let token = subscription.resume_token().unwrap();
     store.shutdown().await.unwrap();
     let store = start();
-    let mut told = store.subscribe().after(token).await.unwrap();
-    assert!(matches!(told.recv().await.unwrap(), Event::Batch { revision: 3, .. }));
-    assert_eq!(told.recv().await.unwrap().revision(), Some(4));
+    let mut subscription = store.subscribe().after(token).await.unwrap();
+    assert!(matches!(subscription.recv().await.unwrap(), Event::Batch { revision: 3, .. }));
+    assert_eq!(subscription.recv().await.unwrap().revision(), Some(4));
     let inside = store.subscribe().after(2).await.err();
     assert_eq!(inside, Some(Error::InsideBatch { asked: 2, before: 1 }));
-    // The log begins at its snapshot then, and so does what can be told.
+    // The log then begins at its snapshot, and so do the changes that can be delivered.
     store.compact().await.unwrap();
     tokio::time::sleep(Duration::from_millis(10)).await;
     store.set("k", 5).await.unwrap();
     store.shutdown().await.unwrap();
     let store = start();
     assert_eq!(store.subscribe().after(token).await.err(), Some(Error::Compacted { oldest: 4 }));
-    let mut told = store.subscribe().after(4).await.unwrap();
-    assert_eq!(told.recv().await.unwrap().revision(), Some(5));
+    let mut subscription = store.subscribe().after(4).await.unwrap();
+    assert_eq!(subscription.recv().await.unwrap().revision(), Some(5));
 }

@@ -1,5 +1,5 @@
-//! A store lives on the runtime that it was spawned on. Its handles work from any other, and from
-//! none; and when its runtime is gone, they are told.
+//! A store runs on the runtime that it was spawned on. Its handles work on any other runtime, and without
+//! one. When the runtime of the store is shut down, they get an error.
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use tokio::runtime::Runtime;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-/// Runs nothing unless it is told to.
+/// A runtime that runs tasks only inside of `block_on`.
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap()
 }
 
 async fn soon<F: IntoFuture>(future: F) -> F::Output {
-    timeout(Duration::from_secs(5), future).await.expect("nobody is left waiting")
+    timeout(Duration::from_secs(5), future).await.expect("every caller gets a result")
 }
 
 fn names_the_runtime(error: &Error) -> bool {
     matches!(error, Error::Failed(cause) if cause.contains("runtime"))
 }
 
-/// Never answers.
+/// A gate that never returns.
 struct Hung;
 
 impl Gate<String> for Hung {
@@ -36,8 +36,8 @@ impl Gate<String> for Hung {
     }
 }
 
-/// Everybody who waits for a store, or asks it afterwards, is told how it has ended.
-fn all_are_told(journal: Option<&MemoryJournal<String>>, cancel: bool) {
+/// Check that all callers that wait for a store, and later ones, get the error with which it has ended.
+fn assert_end_is_reported(journal: Option<&MemoryJournal<String>>, cancel: bool) {
     let (home, away) = (runtime(), runtime());
     let store = home.block_on(async {
         let builder = Store::<String>::builder().queue_capacity(3).gate("hung/", Hung);
@@ -50,12 +50,12 @@ fn all_are_told(journal: Option<&MemoryJournal<String>>, cancel: bool) {
         store.set("k", "v").await.unwrap();
         let mut prefix = store.subscribe().prefix("p").await.unwrap();
         store.set("k", "w").await.unwrap();
-        // It has seen what it is not to tell, so that a timer of this runtime runs for it.
+        // It has skipped a change that does not match, so it has a timer on this runtime.
         assert!(timeout(Duration::from_millis(1), prefix.recv()).await.is_err());
         let all = store.subscribe().await.unwrap();
         (all, store.subscribe().key("k").await.unwrap(), prefix, store.latest("k").await.unwrap())
     });
-    // From here on the owner does not run, unless it is in the middle of an append.
+    // From here on the owner does not run, unless an append is in progress.
     let gated = store.set("hung/1", "v").try_send().unwrap();
     if let Some(journal) = journal {
         journal.crash();
@@ -77,7 +77,7 @@ fn all_are_told(journal: Option<&MemoryJournal<String>>, cancel: bool) {
     let waiting = away.spawn(async move { handle.set("k", "waits for room").await });
     let handle = store.clone();
     let closed = away.spawn(async move { handle.closed().await });
-    let told = away.spawn(async move { key.recv().await });
+    let subscription = away.spawn(async move { key.recv().await });
     let changed = away.spawn(async move { latest.changed().await });
     let handle = store.clone();
     let thread = std::thread::spawn(move || handle.get("k").blocking_send());
@@ -92,7 +92,7 @@ fn all_are_told(journal: Option<&MemoryJournal<String>>, cancel: bool) {
     drop(home);
     away.block_on(async {
         over(soon(waiting).await.unwrap().unwrap_err());
-        over(soon(told).await.unwrap().unwrap_err());
+        over(soon(subscription).await.unwrap().unwrap_err());
         over(soon(changed).await.unwrap().unwrap_err());
         over(soon(all.recv()).await.unwrap_err());
         over(soon(prefix.recv()).await.unwrap_err());
@@ -116,19 +116,19 @@ fn all_are_told(journal: Option<&MemoryJournal<String>>, cancel: bool) {
 }
 
 #[test]
-fn when_it_is_gone_everybody_is_told() {
-    all_are_told(None, false);
-    all_are_told(Some(&MemoryJournal::new()), false);
+fn end_of_the_runtime_is_reported_to_all() {
+    assert_end_is_reported(None, false);
+    assert_end_is_reported(Some(&MemoryJournal::new()), false);
 }
 
 #[test]
-fn when_it_goes_during_a_shutdown_everybody_is_told_of_that() {
-    all_are_told(None, true);
-    all_are_told(Some(&MemoryJournal::new()), true);
+fn end_of_the_runtime_during_a_shutdown_is_reported_as_closed() {
+    assert_end_is_reported(None, true);
+    assert_end_is_reported(Some(&MemoryJournal::new()), true);
 }
 
 #[test]
-fn when_it_is_gone_before_the_store_was_ready() {
+fn end_of_the_runtime_before_recovery_is_reported() {
     let (home, away) = (runtime(), runtime());
     let _in_it = home.enter();
     let store = Store::<String>::builder()
@@ -148,7 +148,7 @@ fn when_it_is_gone_before_the_store_was_ready() {
 }
 
 #[test]
-fn a_plain_thread_can_subscribe() {
+fn thread_without_a_runtime_can_subscribe() {
     let home = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_time()
@@ -163,7 +163,7 @@ fn a_plain_thread_can_subscribe() {
     let mut snapshot = store.subscribe().prefix("k").from_snapshot().blocking_send().unwrap();
     let mut latest = home.block_on(store.latest("k")).unwrap();
     store.set("k", "w").blocking_send().unwrap();
-    // They are read wherever there is a runtime.
+    // They are read on another runtime.
     home.block_on(async {
         assert_eq!(soon(all.recv()).await.unwrap().revision(), Some(2));
         assert_eq!(soon(key.recv()).await.unwrap().revision(), Some(2));
@@ -195,7 +195,7 @@ fn subscription_is_read_on_a_runtime_without_timers() {
     assert_eq!(event.unwrap().revision(), Some(1));
 }
 
-/// Lets one owner at a time open the journal, and takes a moment to release it. Panics at the key "panic".
+/// A journal that one owner at a time can open, and that takes a moment to be released. Panics at the key "panic".
 struct Lock {
     locked: Arc<AtomicBool>,
     acquired: bool,
@@ -232,9 +232,9 @@ impl<J: Journal<String>> Interceptor<String, J> for Lock {
     }
 }
 
-/// Three ways to end, after each of which the next owner finds the journal free.
+/// There are three ways to end. After each, the next owner can open the journal.
 #[test]
-fn the_journal_is_let_go_before_the_end_is_told() {
+fn journal_is_dropped_before_the_end_is_published() {
     let home = || {
         let mut home = tokio::runtime::Builder::new_multi_thread();
         home.worker_threads(1).enable_time().build().unwrap()
@@ -245,7 +245,7 @@ fn the_journal_is_let_go_before_the_end_is_told() {
         let lock = Lock { locked: Arc::clone(&locked), acquired: false };
         let journal = InterceptedJournal::new(journal.clone(), lock);
         let store = Store::<String>::builder().journal(journal).spawn();
-        store.get("k").blocking_send().expect("it is not locked");
+        store.get("k").blocking_send().expect("the journal can be opened");
         store
     };
     let (first, away) = (home(), runtime());
@@ -262,13 +262,13 @@ fn the_journal_is_let_go_before_the_end_is_told() {
     away.block_on(soon(store.shutdown())).unwrap();
 }
 
-/// A thread that drives a runtime must not wait. Whoever tries learns it before anything is done.
+/// A thread that drives a runtime must not block. The call panics before the command is sent.
 #[tokio::test]
-async fn blocking_in_a_task_panics_and_does_nothing() {
+async fn blocking_send_in_a_task_panics_without_effect() {
     let store = Store::<String>::builder().spawn();
     let handle = store.clone();
     let task = tokio::spawn(async move { handle.set("k", "v").blocking_send() });
     assert!(task.await.unwrap_err().is_panic());
     assert_eq!(store.get("k").await, Ok(None));
-    assert_eq!(store.stats().commands, 1, "the get alone");
+    assert_eq!(store.stats().commands, 1, "only the get");
 }

@@ -1,4 +1,4 @@
-//! What must not grow with what the store has seen.
+//! Costs that must not grow with the number of past commands.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,9 +8,9 @@ use mainspring::{Builder, ChangeKind, Error, Store, Write};
 use mainspring_testing::journals::{FULL, InjectedErrors, InterceptedJournal, full_error};
 use mainspring_testing::{Random, Replica, collect_changes};
 
-/// Sessions that ended before their deadline leave their places, and their tokens, behind.
+/// Sessions removed before their deadline leave cells and tokens behind.
 #[tokio::test]
-async fn keys_that_are_gone_cost_later_ones_nothing() {
+async fn removed_keys_do_not_slow_down_later_ones() {
     let store = Store::<u64>::builder().spawn();
     let time = async |store: &Store<u64>| {
         let start = Instant::now();
@@ -33,9 +33,9 @@ async fn keys_that_are_gone_cost_later_ones_nothing() {
     assert!(after < 20 * before.max(Duration::from_millis(10)), "{before:?}, then {after:?}");
 }
 
-/// The index is built in slices, between commands that bring keys and take them away.
+/// The index is built in slices, between commands that create and remove keys.
 #[tokio::test]
-async fn the_first_page_is_exact() {
+async fn first_page_is_exact_during_writes() {
     for seed in 1..=6 {
         let store = Store::<u64>::builder().history_changes(1 << 20).spawn();
         let mut random = Random::new(seed);
@@ -72,8 +72,8 @@ async fn the_first_page_is_exact() {
     }
 }
 
-/// A busy queue does not starve them. How late they are in real time is the machine's business too:
-/// the 10 ms are tested in paused time.
+/// A busy queue does not starve expiry. The delay in real time depends on the machine too: the 10 ms are
+/// tested in paused time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_expire_in_time_under_load() {
     let store = Store::<u64>::builder().history_changes(1 << 20).spawn();
@@ -88,7 +88,7 @@ async fn keys_expire_in_time_under_load() {
             })
         })
         .collect();
-    let mut told = store.subscribe().prefix("short").await.unwrap();
+    let mut subscription = store.subscribe().prefix("short").await.unwrap();
     for n in 0..200 {
         let ttl = Duration::from_millis(20 + n % 100);
         store.set(format!("short{n}"), n).ttl(ttl).await.unwrap();
@@ -97,19 +97,19 @@ async fn keys_expire_in_time_under_load() {
     while live().await > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // Absent for all; the change follows.
+    // Absent for all readers; the change follows.
     tokio::time::sleep(Duration::from_millis(100)).await;
     store.shutdown().await.unwrap();
     for writer in writers {
         writer.await.unwrap();
     }
-    let (changes, _) = collect_changes(&mut told).await;
+    let (changes, _) = collect_changes(&mut subscription).await;
     let mut copy = Replica::default();
     let mut late = Vec::new();
     for change in changes {
         if change.kind == ChangeKind::Expired {
             let deadline = copy.entries[&change.key].expires_at.unwrap();
-            assert!(change.at >= deadline, "not before its time");
+            assert!(change.at >= deadline, "it expired before its deadline");
             late.push(change.at.saturating_since(deadline));
         }
         copy.apply(&change);
@@ -122,11 +122,11 @@ async fn keys_expire_in_time_under_load() {
 
 const MANY: usize = 100_000;
 
-/// How many writes of one command share a turn at the most.
+/// The maximum number of writes of one command in a turn.
 const SLICE: usize = 256;
 
-/// A key is due while a large command is at work, and everybody is told of all that.
-async fn a_large_command<J: Journal<u64>>(make: impl Fn() -> Builder<u64, J>) {
+/// A key becomes due during a large command, and subscribers receive all changes.
+async fn large_command_is_split<J: Journal<u64>>(make: impl Fn() -> Builder<u64, J>) {
     for ring in [512, 1 << 20] {
         let store = make().history_changes(ring).history_bytes(u64::MAX).spawn();
         let mut all = store.subscribe().await.unwrap();
@@ -137,36 +137,40 @@ async fn a_large_command<J: Journal<u64>>(make: impl Fn() -> Builder<u64, J>) {
         assert_eq!((results.len(), stats.entries, stats.expired), (MANY, MANY, 1));
         let revisions: Vec<_> = results.into_iter().map(Result::unwrap).collect();
         assert!(revisions.is_sorted());
-        assert_eq!(revisions[MANY - 1], MANY as u64 + 2, "what was due did not wait for the last");
+        assert_eq!(
+            revisions[MANY - 1],
+            MANY as u64 + 2,
+            "the due key expired before the last write"
+        );
         store.shutdown().await.unwrap();
         if ring < MANY {
-            // A turn of all of them would not fit, and a ring holds whole turns.
+            // A turn of all writes would not fit: the history keeps whole turns.
             let held = stats.history_changes;
             assert!((ring - SLICE..=ring + SLICE).contains(&held), "{held} in a ring of {ring}");
             continue;
         }
-        let (told, end) = collect_changes(&mut all).await;
+        let (subscription, end) = collect_changes(&mut all).await;
         assert_eq!(end, Error::Closed);
-        assert!(told.iter().zip(1..).all(|(change, revision)| change.revision == revision));
-        let set = told.iter().filter(|change| change.key != "due");
+        assert!(subscription.iter().zip(1..).all(|(change, revision)| change.revision == revision));
+        let set = subscription.iter().filter(|change| change.key != "due");
         assert!(set.map(|change| change.revision).eq(revisions));
-        let expired = told.iter().filter(|change| change.kind == ChangeKind::Expired);
+        let expired = subscription.iter().filter(|change| change.kind == ChangeKind::Expired);
         assert_eq!(expired.count(), 1);
     }
 }
 
 #[tokio::test]
-async fn a_large_command_is_done_in_slices() {
-    a_large_command(Store::builder).await;
+async fn large_command_is_split_into_turns() {
+    large_command_is_split(Store::builder).await;
 }
 
 #[tokio::test]
-async fn a_large_command_is_done_in_slices_over_a_journal() {
-    a_large_command(|| Store::builder().journal(MemoryJournal::new())).await;
+async fn large_command_is_split_into_turns_with_a_journal() {
+    large_command_is_split(|| Store::builder().journal(MemoryJournal::new())).await;
 }
 
 #[tokio::test]
-async fn a_slice_that_cannot_be_recorded_fails_alone() {
+async fn turn_that_cannot_be_recorded_fails_alone() {
     let (journal, errors) = (MemoryJournal::new(), Arc::new(InjectedErrors::default()));
     let failing = InterceptedJournal::new(journal.clone(), Arc::clone(&errors));
     let store = Store::<u64>::builder().journal(failing).spawn();

@@ -1,4 +1,4 @@
-//! The end of a store: every command is answered once, and nothing that was acknowledged is lost.
+//! The end of a store: every command gets one result, and no acknowledged write is lost.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Callers that go on until they are told that it is over.
-async fn under_load(store: Store<String>) {
+/// Callers that send commands until the store is closed.
+async fn assert_one_result_under_load(store: Store<String>) {
     let mut all = store.subscribe().after(0).await.unwrap();
     let stream = tokio::spawn(async move { collect_changes(&mut all).await });
     let callers: Vec<_> = (0..16)
@@ -51,17 +51,17 @@ async fn under_load(store: Store<String>) {
     store.shutdown().await.unwrap();
     let mut acknowledged = BTreeSet::new();
     for caller in callers {
-        let caller = timeout(SECOND, caller).await.expect("nobody is left waiting");
+        let caller = timeout(SECOND, caller).await.expect("every caller gets a result");
         acknowledged.extend(caller.unwrap());
     }
     let (changes, end) = stream.await.unwrap();
     assert_eq!(end, Error::Closed);
-    let told: BTreeSet<_> =
+    let subscription: BTreeSet<_> =
         changes.iter().map(|change| (change.revision, change.elements()[0].clone())).collect();
     assert!(acknowledged.len() > 100);
-    // What was acknowledged has happened, and what was refused has not.
-    assert_eq!(told, acknowledged);
-    assert_eq!(told.len(), changes.len());
+    // Acknowledged writes were applied, and rejected ones were not.
+    assert_eq!(subscription, acknowledged);
+    assert_eq!(subscription.len(), changes.len());
     assert_eq!(store.revision(), changes.len() as u64);
 }
 
@@ -70,18 +70,18 @@ fn long() -> mainspring::Builder<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_every_command_is_answered_once() {
+async fn every_command_under_load_gets_one_result() {
     for _ in 0..8 {
-        under_load(long().spawn()).await;
-        under_load(long().queue_capacity(4).spawn()).await;
+        assert_one_result_under_load(long().spawn()).await;
+        assert_one_result_under_load(long().queue_capacity(4).spawn()).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_with_a_journal_too() {
+async fn every_command_under_load_gets_one_result_with_a_journal() {
     for _ in 0..8 {
         let journal = MemoryJournal::new();
-        under_load(long().journal(journal.clone()).spawn()).await;
+        assert_one_result_under_load(long().journal(journal.clone()).spawn()).await;
         let store = long().journal(journal.clone()).spawn();
         store.ready().await.unwrap();
         assert_eq!(store.revision(), journal.head());
@@ -89,7 +89,7 @@ async fn under_load_with_a_journal_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_queued_is_finished() {
+async fn queued_commands_are_finished() {
     let store = Store::<String>::builder().spawn();
     let queued: Vec<_> =
         (0..1_000).map(|n| store.set(format!("k{n}"), "v").try_send().unwrap()).collect();
@@ -114,7 +114,7 @@ async fn what_is_queued_is_finished() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_deadline_the_rest_is_closed() {
+async fn commands_left_at_the_deadline_are_closed() {
     let (journal, append) = (MemoryJournal::new(), SECOND);
     let store = Store::<String>::builder()
         .shutdown_deadline(Duration::from_millis(1_500))
@@ -129,14 +129,14 @@ async fn after_the_deadline_the_rest_is_closed() {
     end.unwrap();
     let done = answers.iter().take_while(|answer| answer.is_ok()).count();
     assert!(answers[done..].iter().all(|answer| *answer == Err(Error::Closed)));
-    assert_eq!(done as u64, journal.head(), "what was refused was not recorded");
+    assert_eq!(done as u64, journal.head(), "rejected writes were not recorded");
     assert!(done > 0);
     assert!(took <= Duration::from_millis(2_600), "one append after it at the most: {took:?}");
 }
 
-/// Who never got into the queue was never going to be served, and learns it when that is certain.
+/// The command of a blocked sender is never queued, so its caller gets the error when the queue closes.
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_room_does_not_wait_for_the_end() {
+async fn blocked_sender_gets_closed_before_the_end() {
     let (journal, append) = (MemoryJournal::new(), SECOND);
     let store = Store::<String>::builder()
         .queue_capacity(2)
@@ -149,7 +149,7 @@ async fn who_waits_for_room_does_not_wait_for_the_end() {
         tokio::spawn(async move { (store.set(key, "v").await, start.elapsed()) })
     };
     let first = set("first");
-    sleep(SECOND / 2).await; // its append is under way
+    sleep(SECOND / 2).await; // its append is in progress
     let queued = [set("a"), set("b")];
     sleep(SECOND / 10).await;
     let in_line: Vec<_> = (0..5).map(|_| set("late")).collect();
@@ -163,13 +163,13 @@ async fn who_waits_for_room_does_not_wait_for_the_end() {
         assert_eq!(late.await.unwrap(), (Err(Error::Closed), SECOND), "not after another append");
     }
     for (set, revision) in queued.into_iter().zip(2..) {
-        assert_eq!(set.await.unwrap(), (Ok(revision), 2 * SECOND), "what was queued is finished");
+        assert_eq!(set.await.unwrap(), (Ok(revision), 2 * SECOND), "queued commands are finished");
     }
     ending.await.unwrap().unwrap();
     assert_eq!(journal.head(), 3);
 }
 
-/// Cancelled before the owner has taken the commands, or while it is at work on them.
+/// Cancelled before the owner has taken the commands, or while it processes them.
 async fn each_command_is_a_turn(cancel_after: Duration) {
     let (journal, append) = (MemoryJournal::new(), SECOND);
     let store = Store::<String>::builder()
@@ -199,14 +199,14 @@ async fn each_command_is_a_turn(cancel_after: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn also_when_each_command_is_a_turn() {
+async fn deadline_holds_when_each_command_is_a_turn() {
     for seconds in [0, 1, 4] {
         each_command_is_a_turn(seconds * SECOND).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_append_is_never_cut_off() {
+async fn append_in_progress_is_finished() {
     let (journal, append) = (MemoryJournal::new(), 60 * SECOND);
     let store = Store::<String>::builder()
         .shutdown_deadline(SECOND)
@@ -214,41 +214,42 @@ async fn an_append_is_never_cut_off() {
         .spawn();
     store.ready().await.unwrap();
     let set = store.set("k", "v").try_send().unwrap();
-    sleep(SECOND).await; // it is on its way
+    sleep(SECOND).await; // the append is in progress
     let (set, end) = tokio::join!(set, store.shutdown());
     assert_eq!((set, end, journal.head()), (Ok(1), Ok(()), 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_handle_ends_the_store() {
+async fn dropping_the_last_handle_ends_the_store() {
     let store = Store::<String>::builder().spawn();
     let reader = store.reader();
     let (clone, view) = (store.clone(), store.view());
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     let mut latest = store.latest("k").await.unwrap();
     let reply = store.set("k", "v").await;
     drop(store);
     assert_eq!(clone.set("k", "w").await, Ok(2));
     drop(clone);
-    assert!(reader.get("k").await.unwrap().is_some(), "a reader keeps it alive");
+    assert!(reader.get("k").await.unwrap().is_some(), "a reader keeps the store alive");
     drop(reader);
-    let (changes, end) = timeout(SECOND, collect_changes(&mut told)).await.expect("it ends");
+    let (changes, end) =
+        timeout(SECOND, collect_changes(&mut subscription)).await.expect("it ends");
     assert_eq!((reply, changes.len(), end), (Ok(1), 2, Error::Closed));
     assert_eq!(latest.changed().await.unwrap().unwrap().item().unwrap(), "w");
     assert_eq!(latest.changed().await, Err(Error::Closed));
-    assert_eq!(view.get("k").unwrap().item().unwrap(), "w", "views outlive it");
+    assert_eq!(view.get("k").unwrap().item().unwrap(), "w", "views outlive the store");
     assert_eq!(latest.get().unwrap().revision, 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn subscribers_read_to_the_end() {
+async fn subscribers_receive_all_changes_before_the_end() {
     let store = Store::<String>::builder().spawn();
     let mut all = store.subscribe().await.unwrap();
     let mut key = store.subscribe().key("k0").await.unwrap();
     let mut prefix = store.subscribe().prefix("k1").await.unwrap();
     let mut late = store.subscribe().from_snapshot().await.unwrap();
     let mut stream = store.subscribe().await.unwrap();
-    // More than any queue or channel holds.
+    // More changes than any queue or channel has room for.
     for n in 0..1_000 {
         store.set(format!("k{}", n % 4), n.to_string()).await.unwrap();
     }
@@ -256,10 +257,10 @@ async fn subscribers_read_to_the_end() {
     let (changes, end) = collect_changes(&mut all).await;
     assert_eq!((changes.len(), end), (1_000, Error::Closed));
     assert!(changes.iter().zip(1..).all(|(change, revision)| change.revision == revision));
-    for told in [&mut key, &mut prefix] {
-        let (changes, end) = collect_changes(told).await;
+    for subscription in [&mut key, &mut prefix] {
+        let (changes, end) = collect_changes(subscription).await;
         assert_eq!((changes.len(), end), (250, Error::Closed));
-        assert_eq!(told.recv().await, Err(Error::Closed), "again and again");
+        assert_eq!(subscription.recv().await, Err(Error::Closed), "every time");
     }
     let mut entries = 0;
     loop {
@@ -281,7 +282,7 @@ async fn subscribers_read_to_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_parent_token_stops_the_store_and_not_the_other_way() {
+async fn parent_token_stops_the_store_but_not_vice_versa() {
     let parent = CancellationToken::new();
     let make = || Store::<String>::builder().cancel_with(&parent).spawn();
     let (one, two) = (make(), make());
@@ -295,7 +296,7 @@ async fn the_parent_token_stops_the_store_and_not_the_other_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_queue_gives_the_command_back() {
+async fn try_send_to_a_full_queue_returns_the_command() {
     let store = Store::<String>::builder().queue_capacity(2).spawn();
     let one = store.set("a", "1").try_send().unwrap();
     let two = store.push("l", "x").try_send().unwrap();
@@ -308,13 +309,13 @@ async fn a_full_queue_gives_the_command_back() {
     assert_eq!(again.into_command().await, Ok(3));
     assert!(store.get("b").await.unwrap().unwrap().expires_at.is_some(), "with its options");
     assert_eq!(read.into_command().await.unwrap().unwrap().revision, 1);
-    // Awaited ones wait for room instead.
+    // Awaited commands wait for room instead.
     let many = join_all((0..50).map(|n| store.set(format!("m{n}"), "v").into_future())).await;
     assert!(many.iter().all(Result::is_ok));
 }
 
 #[test]
-fn threads_can_use_a_store() {
+fn threads_can_use_blocking_send() {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_time().build().unwrap();
     let store = {
@@ -340,19 +341,19 @@ fn threads_can_use_a_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_comes_after_what_it_does() {
+async fn closed_returns_after_all_effects() {
     let store = Store::<String>::builder().spawn();
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     store.set("k", "v").ttl(SECOND).await.unwrap();
     let clear = store.clear().try_send().unwrap();
     store.cancel();
     assert_eq!(clear.await, Ok(1));
-    let (changes, _) = collect_changes(&mut told).await;
+    let (changes, _) = collect_changes(&mut subscription).await;
     assert_eq!(changes.last().unwrap().kind, ChangeKind::Cleared { count: 1 });
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_new_is_refused_from_the_cancellation_on() {
+async fn new_commands_are_rejected_after_the_cancellation() {
     let store = Store::<String>::builder().spawn();
     let before = store.set("before", "v").try_send().unwrap();
     store.cancel();
@@ -364,14 +365,14 @@ async fn what_is_new_is_refused_from_the_cancellation_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_closed_gives_the_command_back() {
+async fn try_send_to_a_closed_store_returns_the_command() {
     let value = Arc::new(());
     let store = Store::<Arc<()>>::builder().spawn();
     store.ready().await.unwrap();
     store.cancel();
     let refused = store.set("k", Arc::clone(&value)).if_absent().try_send().unwrap_err();
     assert_eq!(*refused.error(), Error::Closed);
-    assert_eq!(Arc::strong_count(&value), 2, "with what it carries");
+    assert_eq!(Arc::strong_count(&value), 2, "with its value");
     store.closed().await.unwrap();
     let again = refused.into_command().try_send().unwrap_err();
     assert_eq!((again.error(), Arc::strong_count(&value)), (&Error::Closed, 2));

@@ -1,4 +1,4 @@
-//! Snapshots are exact: what was told up to the end mark is the store at its revision, and every
+//! Snapshots are exact: the events up to `SnapshotEnd` result in the store at its revision, and every
 //! later change follows once.
 
 use std::sync::Arc;
@@ -57,8 +57,8 @@ impl Filter {
     }
 }
 
-/// One snapshot as it was told.
-struct Told {
+/// A snapshot as it was delivered.
+struct DeliveredSnapshot {
     filter: Filter,
     end: u64,
     copy: Replica<String>,
@@ -105,9 +105,9 @@ async fn hammer(store: Store<String>, seed: u64) {
     }
 }
 
-async fn snapshot(store: &Store<String>, filter: Filter) -> Told {
+async fn snapshot(store: &Store<String>, filter: Filter) -> DeliveredSnapshot {
     let subscribe = store.subscribe().from_snapshot();
-    let mut told = match &filter {
+    let mut subscription = match &filter {
         Filter::All => subscribe.await,
         Filter::Prefix(prefix) => subscribe.prefix(*prefix).await,
         Filter::Key(key) => subscribe.key(key).await,
@@ -115,20 +115,23 @@ async fn snapshot(store: &Store<String>, filter: Filter) -> Told {
     .unwrap();
     let mut copy = Replica::default();
     let end = loop {
-        match told.recv().await.unwrap() {
+        match subscription.recv().await.unwrap() {
             Event::SnapshotEnd { revision } => break revision,
             event => drop(copy.apply_event(event)),
         }
     };
-    let after = next_changes(&mut told, AFTER).await;
-    Told { filter, end, copy, after }
+    let after = next_changes(&mut subscription, AFTER).await;
+    DeliveredSnapshot { filter, end, copy, after }
 }
 
-/// As many changes as come soon.
-async fn next_changes(told: &mut Subscription<String>, count: usize) -> Vec<Change<String>> {
+/// The changes that arrive soon.
+async fn next_changes(
+    subscription: &mut Subscription<String>,
+    count: usize,
+) -> Vec<Change<String>> {
     let mut changes = Vec::new();
     while changes.len() < count {
-        match tokio::time::timeout(Duration::from_millis(20), told.recv()).await {
+        match tokio::time::timeout(Duration::from_millis(20), subscription.recv()).await {
             Ok(Ok(Event::Change(change))) => changes.push(change),
             Ok(Ok(Event::Batch { changes: parts, .. })) => changes.extend(parts),
             Ok(Ok(_)) => {}
@@ -138,29 +141,33 @@ async fn next_changes(told: &mut Subscription<String>, count: usize) -> Vec<Chan
     changes
 }
 
-/// Replay the log once, and compare each snapshot when its revision comes by.
-fn check(log: &[Change<String>], mut snapshots: Vec<Told>) {
+/// Replay the log once, and compare each snapshot at its revision.
+fn check(log: &[Change<String>], mut snapshots: Vec<DeliveredSnapshot>) {
     assert!(log.iter().zip(1..).all(|(change, revision)| change.revision == revision));
-    snapshots.sort_by_key(|told| told.end);
+    snapshots.sort_by_key(|subscription| subscription.end);
     let mut state = Replica::default();
     let mut at = 0;
-    for told in snapshots {
-        for change in &log[at..told.end as usize] {
+    for subscription in snapshots {
+        for change in &log[at..subscription.end as usize] {
             state.apply(change);
         }
-        at = told.end as usize;
-        let later = || log[at..].iter().filter(|change| told.filter.matches(change));
-        let expected = told.filter.of(&state);
-        if told.copy != expected {
-            // A single key that is overdue is absent already, and the next thing is that it expires.
-            assert!(matches!(told.filter, Filter::Key(_)), "{:?} at {at}", told.filter);
-            assert!(told.copy.entries.is_empty(), "{:?} at {at}", told.filter);
+        at = subscription.end as usize;
+        let later = || log[at..].iter().filter(|change| subscription.filter.matches(change));
+        let expected = subscription.filter.of(&state);
+        if subscription.copy != expected {
+            // A single overdue key is absent already, and its next change is its expiry.
+            assert!(
+                matches!(subscription.filter, Filter::Key(_)),
+                "{:?} at {at}",
+                subscription.filter
+            );
+            assert!(subscription.copy.entries.is_empty(), "{:?} at {at}", subscription.filter);
             assert_eq!(later().next().map(|next| &next.kind), Some(&ChangeKind::Expired));
         }
-        for (change, expected) in told.after.iter().zip(later()) {
-            assert_eq!(change, expected, "{:?} after {at}", told.filter);
+        for (change, expected) in subscription.after.iter().zip(later()) {
+            assert_eq!(change, expected, "{:?} after {at}", subscription.filter);
         }
-        assert!(told.after.len() <= later().count());
+        assert!(subscription.after.len() <= later().count());
     }
 }
 
@@ -176,11 +183,11 @@ async fn round(store: Store<String>, seed: u64) {
             let (store, writing) = (store.clone(), Arc::clone(&writing));
             let mut random = Random::new(seed * 100 + watcher);
             tokio::spawn(async move {
-                let mut told = Vec::new();
+                let mut subscription = Vec::new();
                 while writing.load(Ordering::Relaxed) {
-                    told.push(snapshot(&store, Filter::random(&mut random)).await);
+                    subscription.push(snapshot(&store, Filter::random(&mut random)).await);
                 }
-                told
+                subscription
             })
         })
         .collect();
@@ -200,28 +207,28 @@ async fn round(store: Store<String>, seed: u64) {
     check(&log.await.unwrap(), snapshots);
 }
 
-fn rooted() -> mainspring::Builder<String> {
+fn long_history_store() -> mainspring::Builder<String> {
     Store::builder().history_changes(1 << 20).history_bytes(u64::MAX)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn snapshots_are_exact_under_load() {
     for seed in 1..=8 {
-        round(rooted().spawn(), seed).await;
+        round(long_history_store().spawn(), seed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn snapshots_are_exact_over_a_journal() {
+async fn snapshots_are_exact_with_a_journal() {
     for seed in 1..=4 {
-        round(rooted().journal(MemoryJournal::new()).spawn(), seed).await;
+        round(long_history_store().journal(MemoryJournal::new()).spawn(), seed).await;
     }
 }
 
-/// The walk takes many slices when there are more keys than one slice of each shard has.
+/// The walk has many slices if there are more keys than a slice of each shard.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_store_is_told_whole() {
-    let store = rooted().spawn();
+async fn snapshot_of_a_large_store_is_complete() {
+    let store = long_history_store().spawn();
     for chunk in 0..40 {
         let many = (0..1_000).map(|n| (format!("k{}", chunk * 1_000 + n), "start"));
         store.set_many(many).await.unwrap();
@@ -236,26 +243,26 @@ async fn a_large_store_is_told_whole() {
             drop(send(&writer, write).await);
         }
     });
-    let told = snapshot(&store, Filter::All).await;
+    let subscription = snapshot(&store, Filter::All).await;
     writer.await.unwrap();
     let mut all = store.subscribe().after(0).await.unwrap();
     store.shutdown().await.unwrap();
     let (log, _) = collect_changes(&mut all).await;
-    check(&log, vec![told]);
+    check(&log, vec![subscription]);
 }
 
 /// A reader that is slow between the entries of its snapshot.
 #[tokio::test]
-async fn a_walk_that_stops_and_goes_is_exact() {
-    let store = rooted().spawn();
+async fn snapshot_with_a_slow_reader_is_exact() {
+    let store = long_history_store().spawn();
     let mut random = Random::new(3);
     for _ in 0..3_000 {
         drop(send(&store, write(&mut random)).await);
     }
-    let mut told = store.subscribe().from_snapshot().await.unwrap();
+    let mut subscription = store.subscribe().from_snapshot().await.unwrap();
     let mut copy = Replica::default();
     let end = loop {
-        match told.recv().await.unwrap() {
+        match subscription.recv().await.unwrap() {
             Event::SnapshotEnd { revision } => break revision,
             event => drop(copy.apply_event(event)),
         }
@@ -269,35 +276,35 @@ async fn a_walk_that_stops_and_goes_is_exact() {
     let mut all = store.subscribe().after(0).await.unwrap();
     store.shutdown().await.unwrap();
     let (log, _) = collect_changes(&mut all).await;
-    let (after, _) = collect_changes(&mut told).await;
-    check(&log, vec![Told { filter: Filter::All, end, copy, after }]);
+    let (after, _) = collect_changes(&mut subscription).await;
+    check(&log, vec![DeliveredSnapshot { filter: Filter::All, end, copy, after }]);
 }
 
-/// The deadline passes while the change that takes it away is on its way to the journal.
+/// The deadline passes while the change that removes it is being appended.
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_saved_at_the_last_moment_is_in_the_snapshot() {
+async fn key_whose_deadline_moves_in_time_is_in_the_snapshot() {
     let (journal, append) = (MemoryJournal::new(), Duration::from_millis(50));
     let store = Store::<String>::builder()
         .journal(InterceptedJournal::new(journal, SlowAppends(append)))
         .spawn();
     store.set("k", "v").ttl(Duration::from_secs(1)).await.unwrap();
-    let mut told = store.subscribe().from_snapshot().await.unwrap();
+    let mut subscription = store.subscribe().from_snapshot().await.unwrap();
     sleep(Duration::from_millis(930)).await;
     let saved = store.persist("k").try_send().unwrap();
     sleep(Duration::from_millis(40)).await;
     let mut copy = Replica::default();
-    while copy.apply_event(told.recv().await.unwrap()).is_none() {}
+    while copy.apply_event(subscription.recv().await.unwrap()).is_none() {}
     assert_eq!(saved.await, Ok(2));
-    while told.resume_token().unwrap().revision < 2 {
-        copy.apply_event(told.recv().await.unwrap());
+    while subscription.resume_token().unwrap().revision < 2 {
+        copy.apply_event(subscription.recv().await.unwrap());
     }
     assert_eq!(copy.entries.get("k"), store.get("k").await.unwrap().as_ref());
     assert!(copy.entries.contains_key("k"));
 }
 
-/// The log goes on with the expiry of a key, so the snapshot before it must have that key.
+/// The log continues with the expiry of a key, so the snapshot before it must have that key.
 #[tokio::test(start_paused = true)]
-async fn a_compaction_with_an_overdue_key_can_be_recovered() {
+async fn compaction_with_an_overdue_key_is_recovered() {
     let journal = MemoryJournal::new();
     let store = Store::<String>::builder().journal(journal.clone()).spawn();
     let ttl = Duration::from_nanos(10_000_001);

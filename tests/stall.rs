@@ -1,4 +1,4 @@
-//! Subscribers that stand still: they slow nobody, and lose nothing that the history holds.
+//! Stalled subscribers: they slow down no writer, and lose no change that the history has.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::time::{Instant, advance, sleep, timeout};
 
 const WRITES: u64 = 100_000;
 
-/// Write a number of times to 100 keys, in messages of many.
+/// Write a number of times to 100 keys, with many writes per command.
 async fn write(store: &Store<u64>, from: u64, count: u64) {
     for first in (from..from + count).step_by(500) {
         let many = (first..first + 500).map(|n| (format!("k{}", n % 100), n));
@@ -34,7 +34,7 @@ async fn stalled(store: &Store<u64>) -> Vec<Subscription<u64>> {
     all
 }
 
-/// How long some single writes take.
+/// The time of some single writes.
 async fn round(store: &Store<u64>) -> Duration {
     let start = std::time::Instant::now();
     for n in 0..100 {
@@ -43,14 +43,14 @@ async fn round(store: &Store<u64>) -> Duration {
     start.elapsed()
 }
 
-/// Sixty that stand still, compared with none at all: the best of many rounds of each, which take
-/// turns, so that noise meets both and misses some of both.
+/// Sixty stalled subscribers, compared with none: the best of many alternating rounds of each, so that noise
+/// affects both alike.
 #[tokio::test]
-async fn they_slow_no_writer() {
+async fn stalled_subscribers_do_not_slow_writers() {
     let (alone, watched) = (holding(4_096), holding(4_096));
     let mut first = watched.subscribe().await.unwrap();
     let subscribers = stalled(&watched).await;
-    write(&watched, 0, WRITES).await; // now they are far behind
+    write(&watched, 0, WRITES).await; // they are far behind now
     write(&alone, 0, WRITES).await;
     let (mut with, mut without) = (Duration::MAX, Duration::MAX);
     for _ in 0..200 {
@@ -64,11 +64,11 @@ async fn they_slow_no_writer() {
 }
 
 #[tokio::test]
-async fn with_a_long_history_they_catch_up() {
+async fn stalled_subscribers_catch_up_from_a_long_history() {
     let store = holding(WRITES as usize);
     let mut subscribers = stalled(&store).await;
     write(&store, 0, WRITES).await;
-    for (n, told) in subscribers.iter_mut().enumerate() {
+    for (n, subscription) in subscribers.iter_mut().enumerate() {
         let (index, kind) = (n as u64 / 3, n % 3);
         let prefix = format!("k{index}");
         let mine = |n: &u64| match kind {
@@ -77,13 +77,13 @@ async fn with_a_long_history_they_catch_up() {
             _ => n % 100 == index,
         };
         if kind == 0 && index > 2 {
-            continue; // they are all alike
+            continue; // all subscribers are alike
         }
         let mut expected = (0..WRITES).filter(mine);
         let mut told_of = 0;
-        while let Ok(event) = timeout(Duration::from_millis(20), told.recv()).await {
+        while let Ok(event) = timeout(Duration::from_millis(20), subscription.recv()).await {
             if let Event::Change(change) = event.unwrap() {
-                let n = expected.next().expect("no more than there were");
+                let n = expected.next().expect("no more events than changes");
                 assert_eq!((change.revision, change.elements()), (n + 1, &[n][..]));
                 told_of += 1;
             }
@@ -97,7 +97,7 @@ async fn with_a_long_history_they_catch_up() {
 }
 
 #[tokio::test]
-async fn with_a_short_one_they_are_told_how_far_it_reaches() {
+async fn stalled_subscribers_of_a_short_history_end_with_its_oldest_revision() {
     let store = holding(1_000);
     let mut subscribers = stalled(&store).await;
     let mut stream = store.subscribe().await.unwrap();
@@ -106,11 +106,11 @@ async fn with_a_short_one_they_are_told_how_far_it_reaches() {
     let oldest = store.stats().history_floor;
     assert!((WRITES - 1_500..=WRITES - 1_000).contains(&oldest), "{oldest}");
     let compacted = Error::Compacted { oldest };
-    for (n, told) in subscribers.iter_mut().enumerate() {
-        // What was in the subscription's own queue is told, in order, before the gap.
+    for (n, subscription) in subscribers.iter_mut().enumerate() {
+        // The turns in the subscription's own queue are delivered, in order, before the gap.
         let mut last = 0;
         let end = loop {
-            match told.recv().await {
+            match subscription.recv().await {
                 Ok(event) => {
                     let revision = event.revision().unwrap();
                     assert!(revision > last && revision < oldest);
@@ -120,25 +120,25 @@ async fn with_a_short_one_they_are_told_how_far_it_reaches() {
             }
         };
         assert_eq!(end, compacted, "subscriber {n}");
-        assert_eq!(told.recv().await, Err(compacted.clone()), "again and again");
+        assert_eq!(subscription.recv().await, Err(compacted.clone()), "every time");
     }
     assert!(matches!(stream.next().await, Some(Err(Error::Compacted { .. }))));
     assert!(stream.next().await.is_none());
-    // What it says is a place to resume; what is before it is not.
-    let mut told = store.subscribe().after(oldest).await.unwrap();
-    assert_eq!(told.recv().await.unwrap().revision(), Some(oldest + 1));
+    // A subscription can resume after the oldest revision, but not before it.
+    let mut subscription = store.subscribe().after(oldest).await.unwrap();
+    assert_eq!(subscription.recv().await.unwrap().revision(), Some(oldest + 1));
     let early = store.subscribe().after(oldest - 1).await.err();
     assert_eq!(early, Some(compacted));
-    // Whoever had nothing to be told has missed nothing.
+    // A subscription without matching changes has missed nothing.
     store.set("none", 1).await.unwrap();
     assert_eq!(other.recv().await.unwrap().revision(), Some(WRITES + 1));
 }
 
-/// A short queue of its own, and the history behind it.
+/// It has a short queue of its own, and reads the history after that.
 #[tokio::test(start_paused = true)]
-async fn a_subscription_to_a_key_that_misses_its_queue_reads_on() {
+async fn subscription_to_a_key_reads_the_history_after_its_queue() {
     let store = holding(10_000);
-    let mut told = store.subscribe().key("k").await.unwrap();
+    let mut subscription = store.subscribe().key("k").await.unwrap();
     let mut expected = Vec::new();
     let mut n = 0;
     for round in 0..5 {
@@ -150,13 +150,13 @@ async fn a_subscription_to_a_key_that_misses_its_queue_reads_on() {
                 expected.push(n);
             }
         }
-        // A batch of which a part is ours, at the moment when the queue is full.
+        // A batch with one change of the key, when the queue is full.
         store.batch([Write::set("other", 0), Write::set("k", round)]).await.unwrap();
         n += 2;
         expected.push(n);
         let leave = if round == 4 { 0 } else { 30 };
         while expected.len() > leave {
-            let event = told.recv().await.unwrap();
+            let event = subscription.recv().await.unwrap();
             if matches!(event, Event::Progress { .. }) {
                 continue;
             }
@@ -176,13 +176,13 @@ impl Wake for Counter {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_is_not_woken_by_others() {
+async fn subscription_to_a_key_is_not_woken_by_other_keys() {
     let store = holding(4_096);
-    let mut told = store.subscribe().key("k").await.unwrap();
+    let mut subscription = store.subscribe().key("k").await.unwrap();
     let mut latest = store.latest("k").await.unwrap();
     let (first, second) = (Arc::new(Counter::default()), Arc::new(Counter::default()));
     {
-        let mut recv = pin!(told.recv());
+        let mut recv = pin!(subscription.recv());
         let mut changed = pin!(latest.changed());
         let (one, two) = (Waker::from(Arc::clone(&first)), Waker::from(Arc::clone(&second)));
         assert!(recv.as_mut().poll(&mut Context::from_waker(&one)).is_pending());
@@ -195,79 +195,79 @@ async fn a_key_is_not_woken_by_others() {
         assert_eq!(wakes(), (0, 0));
         let revision = store.set("k", 1).await.unwrap();
         assert_eq!(wakes(), (1, 1));
-        let told = recv.as_mut().poll(&mut Context::from_waker(&one));
+        let subscription = recv.as_mut().poll(&mut Context::from_waker(&one));
         assert!(
-            matches!(told, Poll::Ready(Ok(Event::Change(change))) if change.revision == revision)
+            matches!(subscription, Poll::Ready(Ok(Event::Change(change))) if change.revision == revision)
         );
         assert!(changed.as_mut().poll(&mut Context::from_waker(&two)).is_ready());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn hidden_changes_are_told_of_in_sum() {
+async fn progress_follows_many_hidden_changes() {
     let store = holding(4_096);
-    let mut told = store.subscribe().prefix("mine/").await.unwrap();
+    let mut subscription = store.subscribe().prefix("mine/").await.unwrap();
     for n in 1..=1_023 {
         store.set("other", n).await.unwrap();
     }
     let soon = Duration::from_millis(1);
-    assert!(timeout(soon, told.recv()).await.is_err(), "not yet");
+    assert!(timeout(soon, subscription.recv()).await.is_err(), "not yet");
     store.set("other", 0).await.unwrap();
-    assert_eq!(told.recv().await, Ok(Event::Progress { revision: 1_024 }));
-    assert_eq!(told.resume_token().unwrap().revision, 1_024);
-    // Each event starts the count again.
+    assert_eq!(subscription.recv().await, Ok(Event::Progress { revision: 1_024 }));
+    assert_eq!(subscription.resume_token().unwrap().revision, 1_024);
+    // Each event resets the count.
     store.set("mine/k", 0).await.unwrap();
-    assert_eq!(told.recv().await.unwrap().revision(), Some(1_025));
+    assert_eq!(subscription.recv().await.unwrap().revision(), Some(1_025));
     for n in 0..1_023 {
         store.set("other", n).await.unwrap();
     }
-    assert!(timeout(soon, told.recv()).await.is_err());
+    assert!(timeout(soon, subscription.recv()).await.is_err());
     let many = (0..3_000).map(|n| ("other", n));
     store.set_many(many).await.unwrap();
-    let Event::Progress { revision } = told.recv().await.unwrap() else { panic!("hidden") };
+    let Event::Progress { revision } = subscription.recv().await.unwrap() else { panic!("hidden") };
     assert!((2_049..=5_048).contains(&revision), "as far as it has come: {revision}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn and_after_some_seconds() {
+async fn progress_follows_after_five_seconds() {
     let store = holding(4_096);
     let mut prefix = store.subscribe().prefix("mine/").await.unwrap();
     let mut key = store.subscribe().key("mine/k").await.unwrap();
     let long = Duration::from_secs(60);
-    for told in [&mut prefix, &mut key] {
-        assert!(timeout(long, told.recv()).await.is_err(), "nothing has happened, nothing is told");
+    for subscription in [&mut prefix, &mut key] {
+        assert!(timeout(long, subscription.recv()).await.is_err(), "no event without a change");
     }
     for round in 1..=3 {
         store.set("other", 0).await.unwrap();
         let start = Instant::now();
-        for told in [&mut prefix, &mut key] {
-            let event = timeout(long, told.recv()).await.expect("in time").unwrap();
+        for subscription in [&mut prefix, &mut key] {
+            let event = timeout(long, subscription.recv()).await.expect("in time").unwrap();
             assert_eq!(event, Event::Progress { revision: round });
-            assert_eq!(told.resume_token().unwrap().revision, round);
+            assert_eq!(subscription.resume_token().unwrap().revision, round);
         }
         assert!(start.elapsed() <= Duration::from_secs(5), "{:?}", start.elapsed());
     }
-    // A change of its own comes at once, and is not told of twice.
+    // A matching change is delivered at once, and only once.
     store.set("mine/k", 0).await.unwrap();
-    for told in [&mut prefix, &mut key] {
-        assert_eq!(told.recv().await.unwrap().revision(), Some(4));
-        assert!(timeout(long, told.recv()).await.is_err());
+    for subscription in [&mut prefix, &mut key] {
+        assert_eq!(subscription.recv().await.unwrap().revision(), Some(4));
+        assert!(timeout(long, subscription.recv()).await.is_err());
     }
     advance(long).await;
     sleep(Duration::from_millis(1)).await;
     store.set("other", 0).await.unwrap();
     store.shutdown().await.unwrap();
-    for told in [&mut prefix, &mut key] {
-        let mut last = told.recv().await;
+    for subscription in [&mut prefix, &mut key] {
+        let mut last = subscription.recv().await;
         if last.is_ok() {
-            last = told.recv().await;
+            last = subscription.recv().await;
         }
         assert_eq!(last, Err(Error::Closed));
     }
 }
 
 #[tokio::test]
-async fn subscription_is_behind_before_its_answer_is_taken() {
+async fn subscription_lags_before_its_reply_is_taken() {
     let store = holding(1_000);
     let reply = store.subscribe().try_send().unwrap();
     for n in 0..5 {
@@ -279,20 +279,20 @@ async fn subscription_is_behind_before_its_answer_is_taken() {
 }
 
 #[tokio::test]
-async fn how_far_behind_the_slowest_is_can_be_asked() {
+async fn max_lag_is_that_of_the_slowest_subscription() {
     let store = holding(1_000);
     let set = async |count: u64| {
         for n in 0..count {
             store.set("another", n).await.unwrap();
         }
     };
-    assert_eq!(store.stats().max_lag, 0, "there is none");
+    assert_eq!(store.stats().max_lag, 0, "there is no subscription");
     set(10).await;
     let mut all = store.subscribe().await.unwrap();
     let mut key = store.subscribe().key("key").await.unwrap();
     let latest = store.latest("key").await.unwrap();
     let _other = store.subscribe().key("other").await.unwrap();
-    assert_eq!(store.stats().max_lag, 0, "nothing has happened since");
+    assert_eq!(store.stats().max_lag, 0, "there was no change since");
 
     set(490).await;
     store.set("key", 1).await.unwrap(); // 501
@@ -303,9 +303,9 @@ async fn how_far_behind_the_slowest_is_can_be_asked() {
         assert_eq!(store.stats().max_lag, left);
     }
     drop(all);
-    assert_eq!(store.stats().max_lag, 100, "the other has not been told of 501");
+    assert_eq!(store.stats().max_lag, 100, "the other has not been subscription of 501");
     assert_eq!(key.recv().await.unwrap().revision(), Some(501));
-    assert_eq!(store.stats().max_lag, 0, "the rest is of no concern to it");
+    assert_eq!(store.stats().max_lag, 0, "the other changes are not of its key");
 
     let mut resumed = store.subscribe().key("key").after(300).await.unwrap();
     assert_eq!(store.stats().max_lag, 300);
@@ -315,13 +315,13 @@ async fn how_far_behind_the_slowest_is_can_be_asked() {
     for n in 0..100 {
         store.set("key", n).await.unwrap();
     }
-    assert_eq!(store.stats().max_lag, 100, "more than is held for it");
+    assert_eq!(store.stats().max_lag, 100, "more than its queue holds");
     for _ in 0..100 {
         key.recv().await.unwrap();
         resumed.recv().await.unwrap();
     }
-    for told in [&mut key, &mut resumed] {
-        assert!(timeout(Duration::from_millis(20), told.recv()).await.is_err());
+    for subscription in [&mut key, &mut resumed] {
+        assert!(timeout(Duration::from_millis(20), subscription.recv()).await.is_err());
     }
     assert_eq!(store.stats().max_lag, 0);
     drop(latest);

@@ -9,7 +9,7 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Which command was served in which span, and what else was said.
+/// The events of a test, each with the name of its span.
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<(String, String)>>>);
 
@@ -29,7 +29,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Heard {
         let mut words = Words::default();
         event.record(&mut words);
         let span = context.event_span(event).map_or("none", |span| span.name());
-        self.0.lock().expect("nobody panics here").push((span.to_owned(), words.0));
+        self.0.lock().expect("no thread panics with the lock").push((span.to_owned(), words.0));
     }
 }
 
@@ -37,7 +37,7 @@ impl Heard {
     fn has(&self, span: &str, words: &str) -> bool {
         self.0
             .lock()
-            .expect("nobody panics here")
+            .expect("no thread panics with the lock")
             .iter()
             .any(|(s, w)| s == span && w.contains(words))
     }
@@ -53,7 +53,7 @@ impl Gate<String> for Open {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_span_of_the_caller_follows_its_command() {
+async fn span_of_the_caller_follows_its_command() {
     let heard = Heard::default();
     let _default = tracing::subscriber::set_default(Registry::default().with(heard.clone()));
 
@@ -68,9 +68,9 @@ async fn the_span_of_the_caller_follows_its_command() {
 
     assert!(heard.has("writer", "\"set\""), "{:?}", heard.0);
     assert!(heard.has("reader", "\"get\""));
-    assert!(heard.has("asker", "admitting"), "the gate works in the span of who asked");
+    assert!(heard.has("asker", "admitting"), "the gate runs in the span of the caller");
     assert!(heard.has("asker", "\"set\""), "and so does the owner, behind the gate");
-    assert!(heard.has("none", "\"look\""), "a caller without a span has none at the owner");
+    assert!(heard.has("none", "\"look\""), "a caller without a span has no span in the owner");
     assert!(heard.has("none", "expired"), "expiry is an event of the owner's own");
     assert!(heard.has("none", "shutting down"));
     assert!(heard.has("none", "the store has ended"));

@@ -36,11 +36,11 @@ async fn push_to_the_front_keeps_the_first_elements() {
 }
 
 #[tokio::test]
-async fn options_of_a_trimmed_push_are_those_of_the_push() {
+async fn trimmed_push_keeps_the_options_of_the_push() {
     let store = Store::<u32>::builder().spawn();
     let absent = store.push("l", 1).if_present().keep_last(1).await;
     assert_eq!(absent, Err(Error::ConditionFailed { current: None }));
-    assert_eq!(store.contains("l").await, Ok(false), "both or neither");
+    assert_eq!(store.contains("l").await, Ok(false), "both are applied, or neither");
     let ttl = Duration::from_secs(60);
     let pushed = store.push("l", 1).if_absent().ttl(ttl).keep_last(1).await.unwrap();
     let entry = store.get("l").await.unwrap().unwrap();
@@ -54,7 +54,7 @@ async fn options_of_a_trimmed_push_are_those_of_the_push() {
 }
 
 #[tokio::test]
-async fn gate_admits_a_trim_and_no_trimmed_push() {
+async fn gate_admits_a_trim_but_no_trimmed_push() {
     struct Shorter(usize);
     impl Gate<u32> for Shorter {
         async fn admit(&mut self, write: &Write<u32>) -> Result<(), Refusal> {
@@ -76,7 +76,7 @@ async fn gate_admits_a_trim_and_no_trimmed_push() {
 }
 
 #[tokio::test]
-async fn elements_that_cannot_be_weighed_are_removed_all_the_same() {
+async fn elements_that_cannot_be_weighed_are_removed() {
     let armed = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let is_armed = std::sync::Arc::clone(&armed);
     let weigh = move |n: &u32| {
@@ -89,6 +89,10 @@ async fn elements_that_cannot_be_weighed_are_removed_all_the_same() {
     armed.store(true, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(store.trim("l", 1).await.unwrap().removed, 3);
     assert_eq!(store.get("l").await.unwrap().unwrap().value, Value::List(vec![3]));
-    store.contains("l").await.unwrap(); // the counts are those of the turn before
-    assert_eq!(store.stats().bytes, 21, "only what cannot be weighed is not free");
+    store.contains("l").await.unwrap(); // the counters are those of the previous turn
+    assert_eq!(
+        store.stats().bytes,
+        21,
+        "only the bytes of elements that cannot be weighed are not freed"
+    );
 }

@@ -1,4 +1,4 @@
-//! The ring of recent changes, where readers that fell behind catch up.
+//! The history: the ring of recent changes, from which subscriptions that fell behind catch up.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::model::{Change, Error};
 /// The changes of one turn.
 pub(crate) type Turn<T> = Arc<[Change<T>]>;
 
-/// The ring outlives the owner, so that the last changes before a shutdown are read too.
+/// The ring of recent changes. It outlives the owner, so that subscriptions deliver the last changes before a shutdown.
 pub(crate) struct History<T> {
     ring: Mutex<Ring<T>>,
     /// The newest revision in the ring.
@@ -20,7 +20,7 @@ pub(crate) struct History<T> {
 
 struct Ring<T> {
     items: VecDeque<HistoryTurn<T>>,
-    /// Every change after this revision is held.
+    /// The ring has every change after this revision.
     floor: u64,
     changes: usize,
     bytes: u64,
@@ -28,14 +28,14 @@ struct Ring<T> {
     max_bytes: u64,
 }
 
-/// Without subscribers, which is most of the time, a change lies in the ring as it is, which costs the owner no
-/// allocation. The first reader that comes by makes it shared.
+/// An element of the ring. Without subscribers, the common case, a change is stored unshared, which costs the owner no
+/// allocation. The first reader converts it into a shared turn.
 enum HistoryTurn<T> {
     One(Change<T>),
     Shared(Turn<T>),
 }
 
-/// What the history holds, for `stats`.
+/// The size of the history, for `stats`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct HistorySize {
     pub(crate) floor: u64,
@@ -72,7 +72,7 @@ impl<T> HistoryTurn<T> {
         }
     }
 
-    /// How many changes, and what they weigh.
+    /// The number of changes, and their weight.
     fn size(&self) -> (usize, u64) {
         match self {
             Self::One(change) => (1, change.bytes()),
@@ -85,8 +85,8 @@ impl<T> HistoryTurn<T> {
 }
 
 impl<T> Ring<T> {
-    /// Add an item. Says what leaves the ring first, so that the new one takes its place in memory,
-    /// which is warm, and whether there is more that has to leave.
+    /// Add a turn. Returns the turn that was evicted for it, and whether more have to be evicted. The old one is evicted
+    /// first, so that the new one reuses its memory, which is in the cache.
     fn push(&mut self, item: HistoryTurn<T>) -> (Option<HistoryTurn<T>>, bool) {
         let (count, bytes) = item.size();
         (self.changes, self.bytes) = (self.changes + count, self.bytes.saturating_add(bytes));
@@ -95,7 +95,7 @@ impl<T> Ring<T> {
         (evicted, self.is_over_limit())
     }
 
-    /// Whether the ring could do without its oldest item, or has to.
+    /// Whether the oldest turn has to be evicted: the ring has too many bytes, or enough changes without that turn.
     fn is_over_limit(&self) -> bool {
         let over = self.bytes > self.max_bytes || self.changes > self.max_changes;
         over && self.items.front().is_some_and(|oldest| {
@@ -103,7 +103,7 @@ impl<T> Ring<T> {
         })
     }
 
-    /// The oldest item, if the ring holds more than it should.
+    /// Evict the oldest turn, if the ring is over a limit.
     fn evict(&mut self) -> Option<HistoryTurn<T>> {
         if !self.is_over_limit() {
             return None;
@@ -123,18 +123,19 @@ impl<T> History<T> {
         Self { ring: Mutex::new(ring), head: AtomicU64::new(0) }
     }
 
-    /// Start after a revision that was recovered.
+    /// Start after a recovered revision.
     pub(crate) fn start_at(&self, revision: u64) {
         self.ring.lock().floor = revision;
         self.head.store(revision, Ordering::Release);
     }
 
-    /// The newest revision that is published.
+    /// The newest published revision. The head moves after the changes are in the ring and in the watchers, with
+    /// `Release`; the `Acquire` of a reader therefore makes all of them visible.
     pub(crate) fn head(&self) -> u64 {
         self.head.load(Ordering::Acquire)
     }
 
-    /// The newest revision in the ring, which may be a moment ahead of the head.
+    /// The newest revision in the ring, which is ahead of the head while a turn is being published.
     pub(crate) fn newest(&self) -> u64 {
         let ring = self.ring.lock();
         ring.items.back().map_or(ring.floor, HistoryTurn::newest)
@@ -152,10 +153,10 @@ impl<T> History<T> {
         self.push(HistoryTurn::Shared(turn));
     }
 
-    /// Put a turn in the ring. Its watchers are told next, and the head moves last.
+    /// Put a turn in the ring. The publisher notifies the watchers next, and moves the head last.
     fn push(&self, item: HistoryTurn<T>) {
         let (mut evicted, mut more) = self.ring.lock().push(item);
-        // What leaves the ring is dropped outside the lock.
+        // Evicted turns are dropped outside of the lock: they run the `Drop` of `T`.
         while more {
             drop(evicted);
             let mut ring = self.ring.lock();
@@ -164,8 +165,8 @@ impl<T> History<T> {
         }
     }
 
-    /// The turns that hold the changes after a revision, oldest first, some `limit` of them. The
-    /// first may begin before it.
+    /// The turns with the changes after a revision, oldest first, at most `limit` of them. The
+    /// first may begin before the revision.
     pub(crate) fn read(&self, after: u64, limit: usize) -> Result<Vec<Turn<T>>, Error> {
         let mut ring = self.ring.lock();
         if after < ring.floor {
@@ -175,7 +176,8 @@ impl<T> History<T> {
         Ok(ring.items.range_mut(start..).take(limit).map(HistoryTurn::share).collect())
     }
 
-    /// Whether the changes after a revision can be told, and in whole batches.
+    /// Check that a subscription can start after a revision: the changes after it are in the ring, and it is not
+    /// inside a batch.
     pub(crate) fn check_start(&self, after: u64) -> Result<(), Error> {
         let ring = self.ring.lock();
         if after < ring.floor {
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn it_holds_the_newest_changes() {
+    fn history_keeps_the_newest_changes() {
         let history = History::new(3, u64::MAX);
         (1..=5).for_each(|revision| history.push_one(change(revision)));
         assert_eq!(revisions(&history.read(2, 10).unwrap()), [3, 4, 5]);
@@ -225,14 +227,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_limited_too() {
+    fn bytes_are_limited() {
         let history = History::new(100, 10);
         (1..=50).for_each(|revision| history.push_one(change(revision)));
         assert_eq!(history.size(), HistorySize { floor: 40, changes: 10, bytes: 10 });
     }
 
     #[test]
-    fn a_history_of_nothing_holds_nothing() {
+    fn history_of_zero_changes_is_empty() {
         let history = History::new(0, u64::MAX);
         history.push_one(change(1));
         assert_eq!(history.size(), HistorySize { floor: 1, changes: 0, bytes: 0 });
@@ -240,12 +242,12 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_held_and_resumed_whole() {
+    fn batch_is_kept_whole_and_cannot_be_resumed_inside() {
         let history = History::new(2, u64::MAX);
         history.push_one(change(1));
         let mut batch = [change(2), change(3), change(4), change(5)];
         (batch[1].continues, batch[2].continues) = (true, true);
-        history.push_turn(Arc::new(batch)); // 2 alone, then 3 to 5 as one
+        history.push_turn(Arc::new(batch)); // a single change 2, then a batch of 3 to 5
         assert_eq!(revisions(&history.read(1, 10).unwrap()), [2, 3, 4, 5]);
         assert_eq!(history.check_start(2), Ok(()));
         assert_eq!(history.check_start(3), Err(Error::InsideBatch { asked: 3, before: 2 }));

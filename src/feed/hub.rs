@@ -1,4 +1,4 @@
-//! What the subscriptions of a store read from.
+//! The hub: what subscriptions read from.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -12,20 +12,21 @@ use crate::journal::Past;
 use crate::model::{Change, Error, Start, StoreId, Weigher};
 use crate::state::Map;
 
-/// What the subscriptions of a store read from. It outlives the owner, so that they can be read to the end.
+/// What the subscriptions of a store read from: the map, the history, the status, and the past of the journal. It
+/// outlives the owner, so that subscriptions deliver the last changes before a shutdown.
 pub(crate) struct Hub<T> {
     pub(crate) map: Arc<Map<T>>,
     pub(crate) history: Arc<History<T>>,
     pub(crate) status: Arc<Status>,
-    /// Subscribers to all keys or to a prefix.
+    /// The number of subscribers to all keys or to a prefix.
     pub(crate) listeners: Listeners,
-    /// Subscribers to a single key.
+    /// The number of watchers of single keys.
     pub(crate) watchers: Listeners,
     pub(crate) lag: Lag,
     pub(crate) weigher: Weigher<T>,
-    /// The runtime of the owner, whose timers subscriptions use wherever they are read.
+    /// The runtime of the owner. Subscriptions use its timers, on whatever runtime they are read.
     runtime: Handle,
-    /// Where changes that have left the history are read. Set when the journal has been recovered.
+    /// The reader of changes that have left the history. Set when the journal has been recovered.
     past: OnceLock<Arc<dyn Past<T>>>,
     id: AtomicU64,
 }
@@ -46,7 +47,7 @@ impl<T> Hub<T> {
         }
     }
 
-    /// A timer of the owner's runtime.
+    /// A timer on the runtime of the owner.
     pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
         let _entered = self.runtime.enter();
         tokio::time::sleep(duration)
@@ -60,13 +61,12 @@ impl<T> Hub<T> {
         self.id.store(id.0, Ordering::Relaxed);
     }
 
-    /// Read changes that have left the history there. Only the first call counts.
+    /// Set the reader of changes that have left the history. Only the first call has an effect.
     pub(crate) fn set_past(&self, past: Arc<dyn Past<T>>) {
         let _ = self.past.set(past);
     }
 
-    /// Where the changes after a revision can be read that the history, which is complete after `floor`, does
-    /// not have any more.
+    /// The reader of the changes after a revision that is older than `floor`, the oldest one of the history.
     pub(crate) fn past_after(&self, revision: u64, floor: u64) -> Result<Arc<dyn Past<T>>, Error> {
         let past = self.past.get().ok_or(Error::Compacted { oldest: floor })?;
         let oldest = past.oldest();
@@ -76,7 +76,7 @@ impl<T> Hub<T> {
         Ok(Arc::clone(past))
     }
 
-    /// The revision after which a subscription begins, where `head` is the newest one.
+    /// The revision after which a subscription starts; `head` is the newest one.
     pub(crate) fn resolve_start(&self, start: Start, head: u64) -> Result<u64, Error> {
         let Start::After { store, revision } = start else { return Ok(head) };
         if store.is_some_and(|store| store != self.id()) {
@@ -86,7 +86,7 @@ impl<T> Hub<T> {
             return Err(Error::AheadOfHead { asked: revision, head });
         }
         match self.history.check_start(revision) {
-            // Whether it is inside a batch shows when the journal is read, which is not done here.
+            // Whether it is inside a batch is found out when the subscription reads the journal: the owner does not.
             Err(Error::Compacted { oldest: floor }) => {
                 self.past_after(revision, floor)?;
             }
@@ -95,7 +95,7 @@ impl<T> Hub<T> {
         Ok(revision)
     }
 
-    /// Weigh a change that was read from a journal as the owner did when it was made.
+    /// Weigh a change that was read from a journal, as the owner did when it decided the write.
     pub(crate) fn weigh(&self, change: &mut Change<T>) {
         change.weight = self.weigher.weigh(change.elements()).unwrap_or(0);
     }

@@ -1,4 +1,4 @@
-//! How far behind the subscriptions of a store are.
+//! The lag of the subscriptions of a store.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -6,17 +6,18 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-/// Up to where one subscription has been told. It is set with each turn, and looked at now and then.
+/// The position of one subscription: the first revision that it has not delivered. It is set with each turn, and read
+/// by `stats`. `Relaxed` suffices, because no other memory depends on it: a reader may get a slightly older position.
 #[derive(Debug)]
 pub(crate) struct Mark(AtomicU64);
 
 impl Mark {
-    /// Of one that waits for whatever comes.
+    /// The mark of a subscription that is up to date.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(AtomicU64::new(u64::MAX)))
     }
 
-    /// The first revision that it has not been told, or `None` if it has been told all that is for it.
+    /// Set the first undelivered revision; `None` if there is none.
     pub(crate) fn set(&self, undelivered: Option<u64>) {
         self.0.store(undelivered.unwrap_or(u64::MAX), Relaxed);
     }
@@ -26,7 +27,7 @@ impl Mark {
     }
 }
 
-/// How far behind the subscriptions of a store are.
+/// The lag of the subscriptions of a store.
 #[derive(Debug, Default)]
 pub(crate) struct Lag {
     marks: Marks,
@@ -35,7 +36,7 @@ pub(crate) struct Lag {
 }
 
 impl Lag {
-    /// Observe a subscription for as long as its mark is held.
+    /// Observe a subscription until its mark is dropped.
     pub(crate) fn observe(&self, mark: &Arc<Mark>) {
         self.marks.add(mark);
     }
@@ -48,18 +49,18 @@ impl Lag {
         self.lagged.load(Relaxed)
     }
 
-    /// How many changes the slowest subscription has still to deliver, where `head` is the newest revision.
+    /// How many changes the slowest subscription has not delivered; `head` is the newest revision.
     pub(crate) fn max(&self, head: u64) -> u64 {
         self.marks.undelivered().map_or(0, |first| (head + 1).saturating_sub(first))
     }
 }
 
-/// The marks of all subscriptions. Those of the ones that are gone are swept out.
+/// The marks of all subscriptions. Those of dropped subscriptions are removed when the list has doubled.
 #[derive(Debug, Default)]
 struct Marks(Mutex<(Vec<Weak<Mark>>, usize)>);
 
 impl Marks {
-    /// Keep an eye on it as long as it is held.
+    /// Add a mark, which counts until it is dropped.
     fn add(&self, mark: &Arc<Mark>) {
         let (marks, sweep_at) = &mut *self.0.lock();
         if marks.len() >= *sweep_at {
@@ -82,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slowest_counts_as_long_as_it_is_there() {
+    fn lag_is_that_of_the_slowest_live_subscription() {
         let marks = Marks::default();
         let (slow, fast, done) = (Mark::new(), Mark::new(), Mark::new());
         [&slow, &fast, &done].into_iter().for_each(|mark| marks.add(mark));

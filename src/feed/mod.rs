@@ -1,4 +1,8 @@
-//! The change stream: what the owner publishes, what is kept of it, and who reads it.
+//! The change stream: the publisher, the history, the watchers, and the subscriptions that read them.
+//!
+//! The owner publishes a turn with one broadcast message, whatever the number of subscribers. The broadcast channel is
+//! short, and the history behind it is shared by all subscriptions, so a slow subscriber costs no memory of its own
+//! and never delays the owner.
 
 mod history;
 mod hub;

@@ -1,4 +1,5 @@
-//! Where changes leave the owner: the history, the broadcast channel, and the watchers of single keys.
+//! The publisher: delivers the changes of the owner to the history, the watchers of single keys, and the broadcast
+//! channel.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,12 +10,14 @@ use tokio::sync::broadcast;
 use crate::feed::{History, Turn, Watcher};
 use crate::model::{Change, ChangeKind, Key};
 
-/// Turns in the broadcast channel. It holds their changes in memory that is not counted, and the ring
-/// does the catching up, so it is short.
+/// The capacity of the broadcast channel in turns. It is small, because the channel keeps changes in memory that no
+/// limit counts, and subscriptions catch up from the history anyway.
 const CHANNEL_TURNS: usize = 64;
 
-/// Counts who listens, to the broadcast channel or to single keys, so that nothing is shared when
-/// nobody does.
+/// The number of subscribers of one kind. While it is zero, changes are not shared.
+///
+/// `Relaxed` suffices: the owner creates each guard in its own turn, so it sees the increment, and the subscription
+/// receives the guard with the reply, which synchronizes. A decrement that is seen late costs one needless message.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Listeners(Arc<AtomicUsize>);
 
@@ -29,7 +32,7 @@ impl Listeners {
     }
 }
 
-/// Held by one listener.
+/// Counts one subscriber until it is dropped.
 #[derive(Debug)]
 pub struct ListenerGuard(Listeners);
 
@@ -42,13 +45,13 @@ impl Drop for ListenerGuard {
 pub(crate) struct Publisher<T> {
     history: Arc<History<T>>,
     channel: broadcast::Sender<Turn<T>>,
-    /// Who listens to the channel.
+    /// The number of subscribers of the channel.
     listeners: Listeners,
-    /// Who watches a single key.
+    /// The number of watchers of single keys.
     watchers: Listeners,
-    /// Who watches which.
+    /// The watchers of each key.
     routes: HashMap<Key, Vec<Arc<Watcher<T>>>>,
-    /// Routes that may be there before the ones without a watcher are swept out.
+    /// The number of routes at which those without a watcher are removed.
     sweep_at: usize,
 }
 
@@ -66,7 +69,7 @@ impl<T> Publisher<T> {
         self.listeners.count() > 0 || !self.routes.is_empty()
     }
 
-    /// Keep a change that no subscriber waits for.
+    /// Record a change in the history. Only while there are no subscribers.
     pub(crate) fn record(&mut self, change: Change<T>) {
         let head = change.revision;
         self.history.push_one(change);
@@ -77,7 +80,7 @@ impl<T> Publisher<T> {
         (self.channel.subscribe(), self.listeners.join())
     }
 
-    /// Send the changes of one key here, as long as the watcher is held.
+    /// Send the changes of one key to a watcher, until the watcher is dropped elsewhere.
     pub(crate) fn watch(&mut self, key: Key, watcher: Arc<Watcher<T>>) -> ListenerGuard {
         if self.routes.len() >= self.sweep_at {
             self.routes.retain(|_, watchers| {
@@ -115,7 +118,7 @@ impl<T> Publisher<T> {
             }
         }
         self.history.set_head(head);
-        // A channel without receivers is no error.
+        // A channel without receivers is not an error.
         let _ = self.channel.send(turn);
     }
 
@@ -134,7 +137,7 @@ impl<T> Publisher<T> {
     }
 }
 
-/// The last change was published: let subscribers see that the store has ended.
+/// The last change was published: wake the watchers, which then find that the store has ended.
 impl<T> Drop for Publisher<T> {
     fn drop(&mut self) {
         self.routes.drain().flat_map(|(_, watchers)| watchers).for_each(|watcher| watcher.wake());
@@ -160,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_without_a_watcher_are_forgotten() {
+    fn routes_without_a_watcher_are_removed() {
         let mut publisher = publisher();
         let stays = Watcher::new(1);
         let guard = publisher.watch("stays".into(), Arc::clone(&stays));
@@ -168,7 +171,7 @@ mod tests {
             drop(publisher.watch(format!("k{n}").into(), Watcher::new(1)));
             assert!(publisher.routes.len() <= 128, "{}", publisher.routes.len());
         }
-        // Many on one key go too.
+        // So are many watchers of one key.
         for _ in 0..100 {
             drop(publisher.watch("one".into(), Watcher::new(1)));
         }
@@ -176,12 +179,12 @@ mod tests {
         publisher.publish_turn(Arc::new([removed(1, "stays")]));
         assert!(!stays.is_empty() && publisher.has_subscribers());
         drop(guard);
-        assert!(!publisher.has_subscribers(), "nobody is left");
+        assert!(!publisher.has_subscribers(), "there is no subscriber left");
         assert!(publisher.routes.is_empty());
     }
 
     #[test]
-    fn a_watcher_is_told_of_its_key_and_of_clears() {
+    fn watcher_receives_changes_of_its_key_and_clears() {
         let mut publisher = publisher();
         let watcher = Watcher::new(4);
         let _guard = publisher.watch("mine".into(), Arc::clone(&watcher));

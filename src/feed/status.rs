@@ -1,4 +1,7 @@
-//! How a store is doing, told to all of its handles: first the cause, then the end.
+//! The status of a store, which all of its handles read.
+//!
+//! At the end, the cause is set first, then `closing`, and then `ended`: a handle that sees one of the later states
+//! (`Acquire`, which pairs with the `Release` of the owner) also sees the cause.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -12,14 +15,14 @@ use crate::model::Error;
 pub(crate) struct Status {
     closing: AtomicBool,
     cause: OnceLock<Arc<str>>,
-    /// Why no writes are taken until the journal has told what it holds.
+    /// Why no writes are accepted, until the journal has been read again.
     halted: Mutex<Option<Arc<str>>>,
     ready: CancellationToken,
     ended: CancellationToken,
 }
 
 impl Status {
-    /// Nothing new is accepted from now on.
+    /// Reject new commands from now on.
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Release);
     }
@@ -28,18 +31,18 @@ impl Status {
         self.closing.load(Ordering::Acquire)
     }
 
-    /// What went wrong. The first cause is the one that counts.
+    /// Set the cause of a failure. Only the first one is kept.
     pub(crate) fn fail(&self, cause: impl Into<Arc<str>>) {
         let _ = self.cause.set(cause.into());
         self.close();
     }
 
-    /// What a command gets that came too late.
+    /// The error of commands after the store has begun to end.
     pub(crate) fn error(&self) -> Error {
         self.cause.get().map_or(Error::Closed, |cause| Error::Failed(Arc::clone(cause)))
     }
 
-    /// Whether the owner failed.
+    /// The cause, if the store has failed.
     pub(crate) fn cause(&self) -> Option<&Arc<str>> {
         self.cause.get()
     }
@@ -48,7 +51,7 @@ impl Status {
         *self.halted.lock() = cause;
     }
 
-    /// Whether writes are taken, and if not, why.
+    /// Whether writes are accepted, and if not, why.
     pub(crate) fn health(&self) -> Result<(), Error> {
         if self.is_closing() {
             return Err(self.error());
@@ -64,7 +67,7 @@ impl Status {
         self.ready.cancel();
     }
 
-    /// Until the data is there, or the store has ended.
+    /// Wait until the store has recovered, or has ended.
     pub(crate) async fn ready(&self) {
         tokio::select! {
             () = self.ready.cancelled() => {}
@@ -76,7 +79,7 @@ impl Status {
         self.ready.is_cancelled()
     }
 
-    /// The owner is gone.
+    /// The owner has ended.
     pub(crate) fn end(&self) {
         self.close();
         self.ended.cancel();

@@ -1,4 +1,4 @@
-//! What waits for the one who watches a single key, so that other keys do not wake it.
+//! Watchers of single keys: changes of other keys do not wake them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use tokio::sync::Notify;
 
 use crate::feed::{Mark, Turn};
 
-/// A short queue of turns. When it is full the watcher is told from which revision on to read the
-/// history instead: it knows exactly what it has missed, however long ago it last looked.
+/// A short queue of the turns that change one key. When it is full, it stores the first revision that did not fit, so
+/// the subscription knows from which revision to read the history, however long it has not read.
 pub(crate) struct Watcher<T> {
     unread: Mutex<Unread<T>>,
     notify: Notify,
     capacity: usize,
-    /// Only set under the lock, but for what was missed: that is for whoever reads the history.
+    /// Set under the lock, except while the subscription reads the history, which then sets it.
     mark: Arc<Mark>,
 }
 
@@ -23,7 +23,7 @@ struct Unread<T> {
     missed_from: Option<u64>,
 }
 
-/// What a watcher finds when it looks.
+/// The next item of a watcher.
 pub(crate) enum News<T> {
     Turn(Turn<T>),
     /// Read the history from this revision on.
@@ -31,19 +31,19 @@ pub(crate) enum News<T> {
 }
 
 impl<T> Watcher<T> {
-    /// One that holds this many turns; one that holds none only learns that something happened.
+    /// A watcher with a queue of this many turns. With zero it only signals that the key has changed.
     pub(crate) fn new(capacity: usize) -> Arc<Self> {
         let unread = Unread { turns: VecDeque::new(), missed_from: None };
         let (unread, notify, mark) = (Mutex::new(unread), Notify::new(), Mark::new());
         Arc::new(Self { unread, notify, capacity, mark })
     }
 
-    /// Where it is, as long as it does not read the history.
+    /// The mark of its subscription.
     pub(crate) fn mark(&self) -> &Arc<Mark> {
         &self.mark
     }
 
-    /// Called by the owner, once for each change that matters here.
+    /// Queue a turn. Called by the owner for each change of the key; further calls with the same turn do nothing.
     pub(crate) fn notify(&self, turn: &Turn<T>) {
         let mut unread = self.unread.lock();
         if unread.turns.back().is_some_and(|last| Arc::ptr_eq(last, turn)) {
@@ -77,12 +77,12 @@ impl<T> Watcher<T> {
         unread.turns.is_empty() && unread.missed_from.is_none()
     }
 
-    /// Let the one who waits look around.
+    /// Wake the subscription, so that it checks the status.
     pub(crate) fn wake(&self) {
         self.notify.notify_one();
     }
 
-    /// Until there is something to take, or the store has ended. Cancel safe.
+    /// Wait until there is something to take, or the store has ended. Cancel safe.
     pub(crate) async fn changed(&self) {
         self.notify.notified().await;
     }
@@ -104,7 +104,7 @@ mod tests {
         [change(revision), change(revision + 1)].into()
     }
 
-    /// The first revisions of what is told, and of what was missed.
+    /// The first revisions of queued turns, and of the turns that were missed (`true`).
     fn news(watcher: &Watcher<u64>) -> Vec<(u64, bool)> {
         let news = std::iter::from_fn(|| watcher.take());
         news.map(|news| match news {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_says_from_where_to_read() {
+    fn full_queue_has_the_first_missed_revision() {
         let watcher = Watcher::new(2);
         for revision in [1, 3, 5, 7] {
             watcher.notify(&turn(revision));
@@ -124,11 +124,11 @@ mod tests {
         assert_eq!(news(&watcher), [(1, false), (3, false), (5, true)]);
         assert!(watcher.is_empty());
         watcher.notify(&turn(9));
-        assert_eq!(news(&watcher), [(9, false)], "it goes on as before");
+        assert_eq!(news(&watcher), [(9, false)], "turns are queued again");
     }
 
     #[test]
-    fn what_follows_a_gap_is_not_told_before_it() {
+    fn turn_after_a_missed_one_is_not_queued() {
         let watcher = Watcher::new(1);
         watcher.notify(&turn(1));
         watcher.notify(&turn(3));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_is_told_once() {
+    fn turn_is_queued_once() {
         let watcher = Watcher::new(2);
         let (first, second) = (turn(1), turn(3));
         for turn in [&first, &first, &second, &second] {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_holds_nothing_learns_that_something_happened() {
+    fn watcher_without_a_queue_has_the_first_missed_revision() {
         let watcher = Watcher::new(0);
         watcher.notify(&turn(1));
         watcher.notify(&turn(3));

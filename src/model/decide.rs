@@ -225,8 +225,8 @@ fn check_limits(
         let limit = most as u64;
         return Err(Error::OverLimit { what: "entries", limit });
     }
-    let others = totals.bytes.saturating_sub(weight_before);
-    if others.saturating_add(after.weight) > rules.max_bytes {
+    let other_bytes = totals.bytes.saturating_sub(weight_before);
+    if other_bytes.saturating_add(after.weight) > rules.max_bytes {
         return Err(Error::OverLimit { what: "bytes", limit: rules.max_bytes });
     }
     Ok(())

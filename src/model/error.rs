@@ -227,11 +227,11 @@ impl From<Error> for BatchError {
 ///
 /// let store = Store::<String>::builder().queue_capacity(1).spawn();
 /// let first = store.set("a", "1").try_send().unwrap(); // fills the queue: the owner has not run yet
-/// let refused = store.set("b", "2").if_absent().try_send().unwrap_err();
-/// assert_eq!(*refused.error(), Error::Busy);
+/// let rejected = store.set("b", "2").if_absent().try_send().unwrap_err();
+/// assert_eq!(*rejected.error(), Error::Busy);
 ///
 /// first.await.unwrap();
-/// refused.into_command().await.unwrap(); // the same command, sent again
+/// rejected.into_command().await.unwrap(); // the same command, sent again
 /// # }
 /// ```
 pub struct TrySendError<C> {

@@ -1,4 +1,4 @@
-//! Store time: the only place that knows tokio's clock.
+//! Store time: the only module that reads a clock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -7,21 +7,24 @@ use tokio::time::Instant;
 
 use crate::model::{Timestamp, nanos_of};
 
-/// How often the wall clock is looked at, to see whether it ran ahead.
+/// How often the wall clock is read, to check whether it has run ahead.
 const LOOK_EVERY: u64 = Duration::from_secs(1).as_nanos() as u64;
 
-/// How far ahead it must be to be followed. Less is drift, or a paused test that takes its time.
+/// How far the wall clock must be ahead to be followed. Less is drift, or a slow test on paused time.
 const FOLLOW_FROM: u64 = Duration::from_secs(10).as_nanos() as u64;
 
 /// Store time starts at the wall clock or at the last recorded time, whichever is later, and advances
 /// with tokio's clock, so that tests run on paused time. It follows the wall clock forward (a machine
-/// that slept, a clock that was set) and never back.
+/// that was suspended, a clock that was set) and never back.
+///
+/// The atomics are `Relaxed`: the offset only grows (`fetch_max`), so every order of updates gives the same result, and
+/// no other memory depends on it.
 #[derive(Debug)]
 pub(crate) struct Clock {
     base: Instant,
     /// The wall-clock time of `base`, moved forward when the wall clock is.
     offset: AtomicU64,
-    /// When to look at the wall clock again, in nanoseconds after `base`.
+    /// When to read the wall clock again, in nanoseconds after `base`.
     look_at: AtomicU64,
 }
 
@@ -43,7 +46,7 @@ impl Clock {
         Timestamp::from_nanos(self.offset.load(Ordering::Relaxed).saturating_add(since))
     }
 
-    /// Never tell a time before this one, which was recorded.
+    /// Never return a time before this one, which was recorded.
     pub(crate) fn not_before(&self, recorded: Timestamp) {
         let since = nanos_of(self.base.elapsed());
         self.offset.fetch_max(recorded.as_nanos().saturating_sub(since), Ordering::Relaxed);
@@ -63,7 +66,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_follows_forward_and_never_back() {
+    async fn clock_follows_the_wall_clock_forward_and_never_back() {
         let clock = Clock::start();
         let start = clock.now();
         tokio::time::advance(Duration::from_millis(500)).await;
@@ -73,11 +76,11 @@ mod tests {
         clock.follow(500_000_000, wall);
         assert_eq!(clock.now().as_nanos(), wall);
         clock.follow(500_000_000, wall - 50_000_000_000);
-        assert_eq!(clock.now().as_nanos(), wall, "a clock that jumps back is not followed");
+        assert_eq!(clock.now().as_nanos(), wall, "a wall clock that jumps back is not followed");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_starts_at_what_was_recorded() {
+    async fn clock_starts_at_the_recorded_time() {
         let clock = Clock::start();
         let recorded = clock.now() + Duration::from_secs(3_600);
         clock.not_before(recorded);

@@ -18,13 +18,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// The result of a compaction, or the message of a panic in the journal's future.
 pub(super) type CompactionResult = Result<Result<CompactionReport, JournalError>, Arc<str>>;
 
-/// The compaction that is running, those that are to follow it, and when an automatic one is due.
+/// The running compaction, the callers of the next one, and the pause of automatic ones.
 pub(super) struct Compactions<T> {
     running: Option<Running<T>>,
-    /// Callers that asked since the running compaction began. Its snapshot may be older than their request, so that
-    /// it does not answer them: they share the next one.
+    /// Callers that have requested a compaction since the running one began. Its snapshot may be older than their
+    /// request, so they share the next one.
     waiting: Vec<CommandReply<T>>,
-    /// After a failure no automatic compaction is started for a while: each costs as much as one that succeeds.
+    /// After a failure, no automatic compaction is started for a while: a failed one costs as much as any other.
     pause: Option<CompactionPause>,
 }
 
@@ -54,7 +54,7 @@ impl<T> Compactions<T> {
         }
     }
 
-    /// Start no automatic compaction for a while, twice as long as the time before.
+    /// Start no automatic compaction for a while, twice as long as the last time.
     fn pause_after(&mut self, failure: Timestamp) {
         let before = self.pause.as_ref().map(|pause| pause.length);
         let length = before.map_or(FIRST_PAUSE, |length| (length * 2).min(LONGEST_PAUSE));
@@ -72,7 +72,7 @@ where
     T: Clone + Send + Sync + 'static,
     J: Journal<T>,
 {
-    /// Compact because a caller has asked for it.
+    /// Compact on request of a caller.
     pub(super) async fn compact(&mut self, command: Option<Envelope<T>>, now: Timestamp) {
         let Some(Envelope { reply, .. }) = command else { return };
         if self.compactions.running.is_some() {
@@ -82,7 +82,7 @@ where
         }
     }
 
-    /// Compact because the log has grown too much.
+    /// Compact automatically, if the journal requests it.
     pub(super) async fn compact_if_wanted(&mut self) {
         let now = self.clock.now();
         let is_retry_due = self.compactions.retry_at().is_some_and(|at| at <= now);
@@ -100,11 +100,11 @@ where
         }
     }
 
-    /// The journal takes the snapshot on its own from here.
+    /// Start a compaction: the journal reads the snapshot in a task of its own.
     async fn start_compaction(&mut self, replies: Vec<CommandReply<T>>, now: Timestamp) {
         if !self.log.has_journal() {
             let nothing = CompactionReport::new(self.data.revision(), 0, 0);
-            return answer(replies, &Ok(nothing));
+            return send_to_all(replies, &Ok(nothing));
         }
         let all = Subscribe { filter: Filter::All, start: Start::Snapshot };
         let source = match self.log.halted() {
@@ -116,7 +116,7 @@ where
             Ok(source) => Snapshot::new(Subscription::open(source)),
             Err(error) => {
                 self.compactions.pause_after(now);
-                return answer(replies, &Err(error));
+                return send_to_all(replies, &Err(error));
             }
         };
         match self.log.compact(snapshot).await {
@@ -129,7 +129,7 @@ where
         }
     }
 
-    /// Answer the callers of the running compaction, which has ended, and start the next if any wait for it.
+    /// Reply to the callers of the compaction that has ended, and start the next one if callers wait for it.
     pub(super) async fn end_compaction(&mut self, result: CompactionResult) {
         let Some(Running { replies, .. }) = self.compactions.running.take() else { return };
         match result {
@@ -138,7 +138,7 @@ where
                 self.compactions.pause = None;
                 let CompactionReport { revision, bytes_before, bytes_after } = compacted;
                 tracing::debug!(revision, bytes_before, bytes_after, "a compaction has ended");
-                answer(replies, &Ok(compacted));
+                send_to_all(replies, &Ok(compacted));
             }
             Ok(Err(error)) => self.compaction_failed(replies, error),
             Err(panic) => {
@@ -160,21 +160,21 @@ where
         tracing::error!(%cause, "the log could not be compacted");
         self.log.meter().compaction_ended(false);
         self.compactions.pause_after(self.clock.now());
-        answer(replies, &Err(Error::CompactionFailed(cause)));
+        send_to_all(replies, &Err(Error::CompactionFailed(cause)));
     }
 
-    /// The store is about to end, and a compaction ends with it: its callers need not wait for that.
+    /// Reply to all callers with the error of the ending store: a running compaction ends with the store.
     pub(super) fn abandon_compactions(&mut self) {
         let Compactions { running, waiting, .. } = std::mem::take(&mut self.compactions);
         let replies = running.into_iter().flat_map(|running| running.replies).chain(waiting);
-        answer(replies, &Err(self.hub.status.error()));
+        send_to_all(replies, &Err(self.hub.status.error()));
     }
 }
 
-fn answer<T>(
+fn send_to_all<T>(
     replies: impl IntoIterator<Item = CommandReply<T>>,
     result: &Result<CompactionReport, Error>,
 ) {
-    let answer = || result.clone().map(Response::Compacted);
-    replies.into_iter().for_each(|reply| reply.send(answer()));
+    let result = || result.clone().map(Response::Compacted);
+    replies.into_iter().for_each(|reply| reply.send(result()));
 }

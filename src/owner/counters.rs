@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::journal::meter::SYNC_TIMES;
 
-/// Counters that only the owner writes, so that counting is a plain store.
+/// Counters that only the owner writes, so that counting is a load and a store instead of an atomic addition.
+///
+/// `Relaxed` suffices: each counter is read alone, for statistics, and no other memory depends on it.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) entries: AtomicU64,
@@ -15,7 +17,7 @@ pub(crate) struct Counters {
     pub(crate) sizes: TurnSizes,
 }
 
-/// What is more than a number: how often each class was seen.
+/// Histograms: the number of observations per bucket.
 #[derive(Debug)]
 pub struct Histograms {
     /// Turns, by [`SIZES`].
@@ -26,11 +28,11 @@ pub struct Histograms {
     pub syncs: [u64; SYNC_TIMES.len() + 1],
 }
 
-/// Up to how many commands a turn of each class has; one more class is for those beyond.
+/// The upper bounds of the buckets of turn sizes; one more bucket is for larger turns.
 pub const SIZES: [u64; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
-/// How many turns had how many commands. Turns of one command without subscribers are not counted here, as the
-/// fastest path has no time for it: they are what is missing to all turns.
+/// The histogram of turn sizes. Turns of one command without subscribers are not counted here, to keep the fastest path
+/// short: their number is the difference to the number of all turns.
 #[derive(Debug, Default)]
 pub(crate) struct TurnSizes {
     classes: [AtomicU64; SIZES.len() + 1],
@@ -38,14 +40,14 @@ pub(crate) struct TurnSizes {
 }
 
 impl TurnSizes {
-    /// Count a turn. Only the owner does.
+    /// Count a turn. Called by the owner only.
     pub(crate) fn add(&self, commands: usize) {
         let class = commands.max(1).next_power_of_two().trailing_zeros() as usize;
         add(&self.classes[class.min(SIZES.len())], 1);
         add(&self.commands, commands);
     }
 
-    /// How many of so many turns were of each class, and how many commands they had.
+    /// The number of turns per bucket, given the number of all turns, and the number of their commands.
     pub(crate) fn of(&self, turns: u64) -> ([u64; SIZES.len() + 1], u64) {
         let mut classes = self.classes.each_ref().map(|count| count.load(Ordering::Relaxed));
         let single = turns.saturating_sub(classes.iter().sum());
@@ -64,11 +66,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turns_by_size() {
+    fn turns_are_counted_by_size() {
         let sizes = TurnSizes::default();
         [1, 2, 3, 4, 256, 257].into_iter().for_each(|commands| sizes.add(commands));
         let (classes, commands) = sizes.of(10);
-        assert_eq!(classes, [1 + 4, 1, 2, 0, 0, 0, 0, 0, 1, 1], "four that were not counted");
+        assert_eq!(
+            classes,
+            [1 + 4, 1, 2, 0, 0, 0, 0, 0, 1, 1],
+            "four single turns were not counted"
+        );
         assert_eq!(commands, 4 + 1 + 2 + 3 + 4 + 256 + 257);
     }
 }

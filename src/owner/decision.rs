@@ -1,14 +1,14 @@
-//! What was decided about the commands of a turn before the journal was asked.
+//! The decisions on the commands of a turn, before its changes are journaled.
 
 use crate::model::{BatchError, Error, Timestamp, Written};
 use crate::owner::message::Message;
 use crate::owner::plan::{AcceptedWrite, Plan};
 use crate::owner::response::Response;
 
-/// What was decided about one command of a turn.
+/// The decision on one command of a turn.
 pub(super) struct Decision {
     kind: DecisionKind,
-    /// Where the changes of the command end in the turn.
+    /// The end of the command's changes in the turn.
     pub(super) end: usize,
 }
 
@@ -17,12 +17,12 @@ enum DecisionKind {
     Many(Vec<Result<AcceptedWrite, Error>>),
     Batch(Result<Vec<AcceptedWrite>, BatchError>),
     Clear(usize),
-    /// The command changes nothing, and is done in its place in the order.
+    /// The command changes nothing. It is executed in order when the turn is applied.
     Read,
 }
 
 impl Decision {
-    /// Decide a command against the state and what the turn has decided so far.
+    /// Decide a command against the state and the decisions of the turn so far.
     pub(super) fn new<T: Clone>(message: &Message<T>, plan: &mut Plan<'_, T>) -> Self {
         let kind = match message {
             Message::Write(prepared) => DecisionKind::Write(plan.write(prepared)),
@@ -44,9 +44,9 @@ impl Decision {
         matches!(self.kind, DecisionKind::Read)
     }
 
-    /// The answer, now that the changes are applied and published. `popped` is what they took out, from the change
-    /// `start` of the turn on.
-    pub(super) fn answer<T>(
+    /// The result of the command, after its changes were applied and published. `popped` has the elements that they
+    /// removed, beginning with the change `start` of the turn.
+    pub(super) fn into_result<T>(
         self,
         start: usize,
         mut popped: Vec<Option<T>>,
@@ -66,7 +66,7 @@ impl Decision {
                 Response::Batch(result.map(|parts| parts.into_iter().map(written).collect()))
             }
             DecisionKind::Clear(count) => Response::Cleared(count),
-            DecisionKind::Read => unreachable!("a read is answered in its place"),
+            DecisionKind::Read => unreachable!("a read is executed when the turn is applied"),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Letting due keys expire: a change like any other.
+//! Expiry of due keys, which is a change like any other.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::feed::Turn;
 use crate::journal::Journal;
 use crate::model::{Change, ChangeKind, Error, Key, Timestamp};
 
-/// How many due keys expire before the next commands are served.
+/// How many due keys expire in one turn, before the next commands are processed.
 const MAX_PER_TURN: usize = 1_024;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Expiry waits, because it could not be recorded. The keys are absent all the same.
+/// A pause after an expiry that could not be recorded. The keys are absent nevertheless.
 pub(super) struct ExpiryPause {
     until: Timestamp,
     length: Duration,
@@ -25,7 +25,7 @@ where
     T: Clone + Send + Sync + 'static,
     J: Journal<T>,
 {
-    /// Let due keys expire, a bounded number of them. Says whether there may be more.
+    /// Expire due keys, a bounded number of them. Returns whether there may be more.
     pub(super) async fn expire(&mut self, now: Timestamp) -> bool {
         if !self.is_expiry_due(now) {
             return false;
@@ -34,7 +34,7 @@ where
         self.expire_keys(keys, now).await.is_ok() && more
     }
 
-    /// Let every due key expire, to the nanosecond: for those who count keys.
+    /// Expire all due keys, to the nanosecond: before commands for which the number of keys matters.
     pub(super) async fn expire_all(&mut self, now: Timestamp) -> Result<(), Error> {
         self.data.fire_current_tick();
         loop {
@@ -61,13 +61,13 @@ where
                     self.data.apply_turn(turn);
                     break;
                 }
-                // The other owner may have let them expire, or live.
+                // The other owner may have expired these keys, or moved their deadlines.
                 AppendOutcome::Conflict => {
                     now = self.now_after(now);
                     keys.retain(|key| self.data.is_overdue(key, now));
                 }
                 AppendOutcome::Failed(error) => return Err(self.postpone(&keys, now, error)),
-                // No journal should say that of an expiry.
+                // A journal should never return this for an expiry.
                 AppendOutcome::Invalid(cause) => {
                     return Err(self.postpone(&keys, now, Error::JournalFull(cause)));
                 }
@@ -76,7 +76,7 @@ where
         Ok(())
     }
 
-    /// The expiry of these keys could not be recorded, and is tried again after a pause.
+    /// Retry the expiry of these keys, which could not be recorded, after a pause.
     fn postpone(&mut self, keys: &[Key], now: Timestamp, error: Error) -> Error {
         let length = self.pause.as_ref().map_or(FIRST_PAUSE, |pause| pause.length * 2);
         let length = length.min(LONGEST_PAUSE);
@@ -89,10 +89,10 @@ where
         self.next_expiry().is_some_and(|next| next <= now)
     }
 
-    /// When to look for due keys again.
+    /// When to check for due keys again.
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
         if self.log.retry_at().is_some() {
-            return None; // nothing could be recorded
+            return None; // a halted journal records nothing
         }
         let next = self.data.next_wake()?;
         Some(self.pause.as_ref().map_or(next, |pause| pause.until.max(next)))

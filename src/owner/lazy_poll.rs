@@ -1,7 +1,11 @@
-//! A future that is polled only when it has asked for it.
+//! A future that is polled only after it was woken.
 //!
-//! The owner waits for several things at once and is woken mostly by one of them, its inbox. Asking a
-//! cancellation token each time whether it was cancelled costs a lock; asking this costs one load.
+//! The owner waits for several things at once and is woken mostly by one of them, its queue. Polling a
+//! cancellation token in each turn takes a lock; polling it through this costs one load.
+//!
+//! The flag is set with `Release` when the inner future wakes, and read with `Acquire`, so that what the waking thread
+//! did before is visible to the poll. It is cleared *before* the inner future is polled: a wake-up during the poll sets
+//! it again, and is not lost.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,7 +21,7 @@ pub(super) struct LazyPoll<F> {
 
 struct WakeFlag {
     is_set: AtomicBool,
-    /// Who waits for it.
+    /// The waker of the task that polls.
     waker: Mutex<Option<Waker>>,
 }
 
@@ -38,7 +42,7 @@ impl<F> LazyPoll<F> {
         Self { future: Box::pin(future), flag: Arc::new(flag) }
     }
 
-    /// The future, to be changed; it is polled afterwards.
+    /// Access to the future, for example to reset a timer. It is polled next time.
     pub(super) fn renew(&mut self) -> Pin<&mut F> {
         self.flag.is_set.store(true, Ordering::Relaxed);
         self.future.as_mut()
@@ -65,7 +69,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     #[tokio::test]
-    async fn it_wakes_the_one_who_waits() {
+    async fn wake_up_of_the_inner_future_is_passed_on() {
         let token = CancellationToken::new();
         let waiting = tokio::spawn(LazyPoll::new(token.clone().cancelled_owned()));
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! The journal as its owner uses it: append, read back, and the state after a failure.
+//! The log: the owner's access to the journal, and its state after a failure.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use crate::owner::clock::Clock;
 const FIRST_RETRY: Duration = Duration::from_millis(10);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 
-/// The journal of a store, if it has one, and whether it takes writes. Apart from the data, so that one can be
-/// borrowed while the other is at work.
+/// The journal of a store, if it has one, and whether it accepts writes. Separate from the data, so that one can be
+/// borrowed while the other is in use.
 pub(crate) struct Log<T, J> {
     journal: Option<J>,
     element: PhantomData<fn() -> T>,
     halt: Option<Halt>,
-    /// The journal has said something after which the store cannot go on.
+    /// An error of the journal after which the store has to stop.
     failure: Option<JournalError>,
     /// Something was appended since [`take_appended`](Self::take_appended).
     appended: bool,
@@ -38,15 +38,15 @@ struct Halt {
     wait: Duration,
 }
 
-/// What became of the changes of a turn.
+/// The outcome of an append.
 pub(super) enum AppendOutcome {
-    /// They are as durable as the journal promises, or there is no journal.
+    /// The changes are as durable as the journal guarantees, or there is no journal.
     Done,
-    /// Another owner was first. Nothing was written.
+    /// Another owner has appended first. Nothing was written.
     Conflict,
-    /// One of them cannot be written, for this reason, and so none was.
+    /// The journal cannot hold one of the changes, for this reason. Nothing was written.
     Invalid(Arc<str>),
-    /// They were not written, or the outcome is unknown: this is the error for their callers.
+    /// The changes were not written, or the outcome is unknown: this is the error for their callers.
     Failed(Error),
 }
 
@@ -78,7 +78,7 @@ impl<T: Send + Sync + 'static, J: Journal<T>> Log<T, J> {
         &self.meter
     }
 
-    /// How much a turn may have that is appended.
+    /// The limits of a turn that is appended.
     pub(super) fn turn_limit(&self) -> TurnLimit {
         self.turn_limit
     }
@@ -88,7 +88,7 @@ impl<T: Send + Sync + 'static, J: Journal<T>> Log<T, J> {
         self.journal.is_some()
     }
 
-    /// Why nothing is appended at present.
+    /// Why nothing is appended now.
     pub(super) fn halted(&self) -> Option<Error> {
         self.halt.as_ref().map(|halt| Error::JournalFailed(Arc::clone(&halt.cause)))
     }
@@ -101,18 +101,18 @@ impl<T: Send + Sync + 'static, J: Journal<T>> Log<T, J> {
     fn halt(&mut self, cause: Arc<str>) {
         let now = self.clock.now();
         let wait = self.halt.as_ref().map(|halt| (halt.wait * 2).min(LONGEST_RETRY));
-        // The first read comes at once: most answers that got lost can be had again.
+        // The first read is immediate: it resolves most unknown outcomes.
         let retry_at = now + wait.unwrap_or_default();
         self.status.set_halted(Some(Arc::clone(&cause)));
         self.halt = Some(Halt { cause, retry_at, wait: wait.unwrap_or(FIRST_RETRY) });
     }
 
-    /// The changes that were read do not follow on those before: the store cannot go on.
+    /// Set an error after which the store has to stop. Only the first one is kept.
     pub(super) fn fail(&mut self, error: JournalError) {
         self.failure.get_or_insert(error);
     }
 
-    /// Why the store cannot go on.
+    /// The error after which the store has to stop.
     pub(super) fn failure(&self) -> Option<&JournalError> {
         self.failure.as_ref()
     }
@@ -121,7 +121,7 @@ impl<T: Send + Sync + 'static, J: Journal<T>> Log<T, J> {
         self.failure.take()
     }
 
-    /// Whether something was appended since this was last asked.
+    /// Whether something was appended since the last call.
     pub(super) fn take_appended(&mut self) -> bool {
         std::mem::take(&mut self.appended)
     }
@@ -130,14 +130,14 @@ impl<T: Send + Sync + 'static, J: Journal<T>> Log<T, J> {
         self.appended
     }
 
-    /// A conflict without a newer change in the journal would come again for ever.
+    /// Halt after a conflict without a newer change in the journal, which would repeat for ever.
     pub(super) fn check_conflict(&mut self, is_newer: bool) {
         if self.halt.is_none() && !is_newer {
-            self.halt("it has a conflict and no newer change".into());
+            self.halt("it reported a conflict and has no newer change".into());
         }
     }
 
-    /// Give back what the journal holds. `None` if there is no journal.
+    /// Open the journal, and recover its content. `None` if there is no journal.
     pub(super) async fn open(
         &mut self,
         recover: Recover<'_, T>,
@@ -181,7 +181,7 @@ impl<T: Send + Sync + 'static, J: Journal<T>> Log<T, J> {
         }
     }
 
-    /// The changes after a revision. `None` if they cannot be read: then the log is halted, or has failed.
+    /// Read the changes after a revision. `None` if they cannot be read: the log is then halted, or has failed.
     pub(super) async fn read(&mut self, after: u64) -> Option<Vec<Change<T>>> {
         match self.journal.as_mut()?.read(after).await {
             Ok(changes) => Some(changes),
@@ -191,7 +191,7 @@ impl<T: Send + Sync + 'static, J: Journal<T>> Log<T, J> {
                 None
             }
             Err(ReadError::Failed(JournalError(cause))) => {
-                // It is read again and again: one line is enough.
+                // Reads are retried: log each cause once.
                 if self.halt.as_ref().is_none_or(|halt| halt.cause != cause) {
                     tracing::error!(%cause, "the journal cannot be read");
                 }
@@ -201,7 +201,7 @@ impl<T: Send + Sync + 'static, J: Journal<T>> Log<T, J> {
         }
     }
 
-    /// What the journal holds was read and applied: it takes writes.
+    /// Accept writes again, after the content of the journal was read and applied.
     pub(super) fn resume(&mut self) {
         self.halt = None;
         self.status.set_halted(None);

@@ -1,4 +1,4 @@
-//! What travels from a handle to the owner.
+//! Messages from a handle to the owner.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,23 +12,24 @@ use crate::model::{Error, Key, PreparedWrite, Query, Scan, Subscribe};
 use crate::owner::reply;
 use crate::owner::response::Response;
 
-/// Where the answer goes.
+/// The sender of the reply to a command.
 pub(crate) type CommandReply<T> = reply::ReplySender<CommandResult<T>>;
 
-/// What a caller gets: the answer to its command, or why it was not done.
+/// The result of a command.
 pub type CommandResult<T> = Result<Response<T>, Error>;
 
 /// How many writes of one command, at most, share a turn.
 pub(super) const SLICE: usize = 256;
 
-/// A command, where its answer goes, and the span of the caller. Kept small: it is moved into the queue and out of it.
+/// A message with the sender of its reply and the span of its caller. Kept small, because it is moved into the queue and
+/// out of it.
 pub(crate) struct Envelope<T> {
     pub(crate) message: Message<T>,
     pub(crate) reply: CommandReply<T>,
     pub(crate) span: Option<Box<Span>>,
 }
 
-/// A command whose share of work that needs no owner is done: keys are validated and hashed, elements weighed.
+/// A command that the caller has prepared: keys are validated and hashed, elements weighed.
 pub(crate) enum Message<T> {
     Read {
         key: Key,
@@ -37,13 +38,13 @@ pub(crate) enum Message<T> {
     },
     Scan(Box<Scan>),
     Subscribe(Box<Subscribe>),
-    /// Follow the newest value of a key.
+    /// Watch the newest value of a key.
     Watch {
         key: Key,
         watcher: Arc<Watcher<T>>,
     },
     Write(PreparedWrite<T>),
-    /// A write on its way through a gate. Only gates get these.
+    /// A write that has to pass a gate. Only gates receive these.
     Gated(Box<GatedWrite<T>>),
     Many(Vec<Result<PreparedWrite<T>, Error>>),
     Batch(Vec<PreparedWrite<T>>),
@@ -51,7 +52,7 @@ pub(crate) enum Message<T> {
     Compact,
 }
 
-/// A write, and since when it waits for its gate.
+/// A write, and when it was sent to its gate.
 pub(crate) struct GatedWrite<T> {
     pub(crate) prepared: PreparedWrite<T>,
     pub(crate) since: Instant,
@@ -74,12 +75,12 @@ impl<T> Message<T> {
         }
     }
 
-    /// Whether it has so many writes that they have turns of their own.
+    /// Whether it has so many writes that they are split into several turns.
     pub(super) fn is_sliced(&self) -> bool {
         matches!(self, Self::Many(writes) if writes.len() > SLICE)
     }
 
-    /// How many entries and bytes its writes may add at the most.
+    /// The maximum number of entries and bytes that its writes add.
     pub(crate) fn demand(&self) -> (usize, u64) {
         let all = |writes: &mut dyn Iterator<Item = &PreparedWrite<T>>| {
             let add = |(n, sum): (usize, u64), write: &PreparedWrite<T>| {
@@ -97,10 +98,10 @@ impl<T> Message<T> {
 }
 
 impl<T> Envelope<T> {
-    /// A command in the span of its caller, if there is a subscriber for spans.
+    /// A message in the current span, if there is a tracing subscriber.
     #[inline]
     pub(crate) fn new(message: Message<T>, reply: CommandReply<T>) -> Self {
-        // Asking for the current span costs more than all the rest when there is none.
+        // `Span::current` costs more than all the rest when there is no subscriber.
         let is_traced = tracing::dispatcher::has_been_set();
         let span = is_traced.then(Span::current).filter(|span| !span.is_none());
         Self { message, reply, span: span.map(Box::new) }
@@ -111,7 +112,7 @@ impl<T> Envelope<T> {
         self.span.as_deref().cloned().unwrap_or_else(Span::none)
     }
 
-    /// Do what follows in the span of the caller.
+    /// Enter the span of the caller until the result is dropped.
     #[inline]
     pub(crate) fn enter(&self) -> Option<EnteredSpan> {
         let span = self.span.as_deref().map(|span| span.clone().entered());
@@ -131,8 +132,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_envelope_is_small() {
+    fn envelope_is_at_most_128_bytes() {
         let size = size_of::<Envelope<String>>();
-        assert!(size <= 128, "{size}: over 128 bytes the channel gets slower");
+        assert!(size <= 128, "{size}: the queue is slower over 128 bytes");
     }
 }

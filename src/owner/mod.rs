@@ -1,4 +1,8 @@
-//! The only task that changes data: its loop, from start to end.
+//! The owner: the single task that may change data. Its loop, from start to end.
+//!
+//! One task instead of locks around the data: commands take effect one after another, the changes of a turn share one
+//! append and one broadcast message, and no caller ever holds a lock that another one needs. The alternative of letting
+//! callers run this code under a lock is 2.5 times as fast for a single caller, but loses the sharing of appends.
 
 pub(crate) mod clock;
 mod compaction;
@@ -37,10 +41,10 @@ use crate::feed::Hub;
 use crate::journal::{Journal, JournalError};
 use crate::model::{Timestamp, panics};
 
-/// How many commands are taken from the queue at once, unless the journal wants larger turns.
+/// How many commands are taken from the queue at once, unless the turn limit of the journal is larger.
 const DRAIN: usize = 256;
 
-/// How often the owner gives way before a turn that is appended to a journal.
+/// How often the owner yields before a turn that is appended to a journal.
 const GATHER_YIELDS: usize = 2;
 
 /// The task that owns the data of a store.
@@ -58,22 +62,22 @@ pub(crate) struct Owner<T, J> {
     counters: Arc<Counters>,
 }
 
-/// How a store is stopped.
+/// The shutdown of a store: its token, the tasks of the gates, and its deadline.
 pub(crate) struct Shutdown {
     token: CancellationToken,
     gates: TaskTracker,
     deadline: Duration,
-    /// When a shutdown that has begun is to be over.
+    /// The deadline of a shutdown that has begun.
     end_by: Option<Instant>,
 }
 
 impl Shutdown {
-    /// When this token is cancelled, the tasks of the gates and what is queued have until the deadline to end.
+    /// When this token is cancelled, the tasks of the gates and the queued commands have this long to finish.
     pub(crate) fn new(token: CancellationToken, gates: TaskTracker, deadline: Duration) -> Self {
         Self { token, gates, deadline, end_by: None }
     }
 
-    /// When the shutdown is to be over, which begins now if it has not begun.
+    /// The deadline of the shutdown, which begins now if it has not begun.
     fn begin(&mut self) -> Instant {
         *self.end_by.get_or_insert_with(|| Instant::now() + self.deadline)
     }
@@ -93,9 +97,9 @@ impl<T: Send + Sync + 'static, J: Journal<T>> Owner<T, J> {
     }
 }
 
-/// Run an owner to its end, and publish how it ended.
+/// Run an owner to its end, and publish the result.
 ///
-/// As in tower's buffer, the cause is published first, then the queue is closed, and then the commands in it are
+/// As in tower's `buffer`, the cause is published first, then the queue is closed, and then the commands in it are
 /// dropped, so that every caller gets the cause.
 pub(crate) async fn run<T, J>(owner: Owner<T, J>)
 where
@@ -103,7 +107,7 @@ where
     J: Journal<T>,
 {
     let hub = Arc::clone(&owner.hub);
-    // Dropped half-way if the runtime drops this future.
+    // The guard publishes the end also if the runtime drops this future.
     let mut guard = OwnerGuard(owner);
     match panics::catch(guard.0.recover_and_serve()).await {
         Ok(Ok(())) => tracing::debug!(store = %hub.id(), "the store has ended"),
@@ -117,12 +121,12 @@ where
         }
     }
     hub.status.close();
-    // Dropping a caller's value, or the journal, may panic once more.
+    // Dropping the value of a caller, or the journal, may panic as well.
     let _ = panics::catch(async { guard.0.queue.close() }).await;
     let _ = panics::catch(async move { drop(guard) }).await;
 }
 
-/// Publishes the end of the owner, and then drops it with the commands that wait for it.
+/// Publishes the end of the owner when it is dropped, and then drops the owner with the commands in its queue.
 struct OwnerGuard<T, J>(Owner<T, J>);
 
 impl<T, J> Drop for OwnerGuard<T, J> {
@@ -131,14 +135,14 @@ impl<T, J> Drop for OwnerGuard<T, J> {
         if !hub.status.is_closing() {
             hub.status.fail("the runtime that the store was spawned on was shut down");
         }
-        // Tasks that wait for the end may open the journal again, so it is dropped first. A panic of its drop does not
-        // keep the end from them.
+        // Tasks that wait for the end may open the journal again, so it is dropped first. The notice is published even
+        // if that drop panics.
         let _end = EndNotice(hub);
         self.0.log.drop_journal();
     }
 }
 
-/// Publishes that the owner is gone, when it is dropped.
+/// Publishes that the owner has ended, when it is dropped.
 struct EndNotice<T>(Arc<Hub<T>>);
 
 impl<T> Drop for EndNotice<T> {
@@ -161,7 +165,7 @@ where
         };
         match recovered {
             Some(recovered) => recovered?,
-            // It may have been opened, and have something to put in order.
+            // The journal may already be open.
             None => return self.log.close().await,
         }
         self.hub.status.set_ready();
@@ -172,7 +176,7 @@ where
         self.log.close().await
     }
 
-    /// Serve until the store is cancelled or its last handle is gone.
+    /// Serve commands until the store is cancelled or its last handle is dropped.
     async fn serve_until_cancelled(&mut self) -> Result<(), JournalError> {
         let mut sources = WakeSources::new(&self.shutdown.token);
         let mut batch = Vec::new();
@@ -180,7 +184,7 @@ where
             match self.wait_for_work(&mut sources, &mut batch).await {
                 WakeReason::Commands | WakeReason::Idle => {}
                 WakeReason::Foreign => {
-                    // What others have appended comes first, and then what is queued all the same.
+                    // Apply the changes of other owners first, and then process the queue in the same round.
                     self.apply_foreign_changes().await;
                     self.queue.try_recv(&mut batch, self.drain);
                 }
@@ -200,8 +204,8 @@ where
         }
     }
 
-    /// Give those who were just answered the time to ask again, so that they share the next append with
-    /// those who were not: otherwise callers split into two halves that take turns.
+    /// Yield, so that callers that have just got a reply can send their next command, and share the next append with
+    /// the other callers. Otherwise callers split into two halves that alternate, each with appends of its own.
     async fn gather_commands(&mut self, batch: &mut Vec<Envelope<T>>) {
         for _ in 0..GATHER_YIELDS {
             if batch.len() >= self.drain {
@@ -212,13 +216,13 @@ where
         }
     }
 
-    /// Refuse what is new and finish what is queued, until the deadline.
+    /// Reject new commands, and finish the queued ones until the deadline.
     async fn finish(&mut self) {
         self.hub.status.close();
         self.abandon_compactions();
         let deadline = self.shutdown.begin();
         let mut batch = Vec::new();
-        // Gates finish what is queued there; what they admit still comes in here.
+        // Gates finish their queues: the writes that they admit still arrive here.
         self.shutdown.gates.close();
         while !self.shutdown.gates.is_empty() {
             let gates = self.shutdown.gates.clone();
@@ -240,19 +244,19 @@ where
                 }
             }
         }
-        while self.data.has_scans() && !self.is_past_deadline() {
+        while self.data.has_waiting_scans() && !self.is_past_deadline() {
             self.data.do_background_work(self.clock.now());
             tokio::task::yield_now().await;
         }
     }
 
-    /// Serve what was taken from the queue, after what is due.
+    /// Process commands that were taken from the queue, after expiring due keys.
     async fn process(&mut self, batch: &mut Vec<Envelope<T>>) {
         self.resolve().await;
-        // Read after the commands were sent, so that no answer has a time before its command.
+        // Read after the commands were sent, so that no result has a time before its command.
         let now = self.clock.now();
         self.data.do_background_work(now);
-        // Computed once, since both expiry and limits depend on it, and it is mostly false.
+        // Computed once: both expiry and limits depend on it, and it is mostly false.
         let is_wake_near = self.data.is_wake_near(now);
         if is_wake_near && self.is_expiry_due(now) {
             self.expire(now).await;
@@ -269,11 +273,11 @@ where
         if self.log.has_appended() || self.compactions.retry_at().is_some() {
             self.compact_if_wanted().await;
         }
-        self.data.count();
+        self.data.update_counters();
     }
 
-    /// Whether a shutdown has begun and its deadline has passed. Without a journal turns are too short
-    /// for it to begin during one.
+    /// Whether a shutdown has begun and its deadline has passed. Without a journal, turns are so short that a shutdown
+    /// does not have to begin during one.
     fn is_past_deadline(&mut self) -> bool {
         if self.log.has_journal() && self.shutdown.token.is_cancelled() {
             self.shutdown.begin();
@@ -281,15 +285,15 @@ where
         self.shutdown.end_by.is_some_and(|end_by| Instant::now() >= end_by)
     }
 
-    /// The time to go on with after an await: with a journal an append took its time, and a conflict
-    /// has brought the times of another owner.
+    /// The time to use after an await: with a journal, an append may have taken long, and a conflict
+    /// may have brought later timestamps of another owner.
     fn now_after(&self, now: Timestamp) -> Timestamp {
         if self.log.has_journal() { self.clock.now() } else { now }
     }
 
-    /// When there is work without a command.
+    /// When the owner next has work without a command.
     fn next_deadline(&self) -> Option<Timestamp> {
-        // Chained, not collected: an array costs 40 more instructions in each turn.
+        // Chained instead of collected: an array costs 40 more instructions in each turn.
         let retries = self.log.retry_at().into_iter().chain(self.compactions.retry_at());
         self.next_expiry().into_iter().chain(retries).min()
     }

@@ -1,4 +1,4 @@
-//! Turns with a change that the journal cannot hold: only the write at fault is refused.
+//! Turns with a change that the journal cannot hold: only the write at fault is rejected.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ where
     T: Clone + Send + Sync + 'static,
     J: Journal<T>,
 {
-    /// Nothing of a turn was recorded, because of one of its changes. Each half is a turn of its own, and so on
-    /// down to the write at fault: one in a turn of 256 costs 16 appends instead of 256.
+    /// Retry a turn of which nothing was recorded, because of one of its changes. Each half becomes a turn of its own,
+    /// and so on down to the write at fault: one in a turn of 256 costs 16 appends instead of 256.
     pub(super) async fn split_turn(
         &mut self,
         mut commands: Vec<Envelope<T>>,
@@ -36,11 +36,11 @@ where
         let Some(command) = commands.pop() else { return };
         match command.message {
             Message::Many(writes) => self.split_writes(writes, command.reply, cause, now).await,
-            _ => self.data.refuse(vec![command], &Error::Refused(cause.into()), now),
+            _ => self.data.reject(vec![command], &Error::Refused(cause.into()), now),
         }
     }
 
-    /// The same with writes that are independent of each other.
+    /// The same for the writes of one command, which are independent of each other.
     async fn split_writes(
         &mut self,
         mut writes: Writes<T>,
@@ -67,22 +67,22 @@ where
 
 /// Some of the writes of one command, as a command of its own.
 pub(super) struct PartialCommand<T> {
-    answer: reply::ReplyReceiver<CommandResult<T>>,
+    receiver: reply::ReplyReceiver<CommandResult<T>>,
     length: usize,
 }
 
 impl<T> PartialCommand<T> {
     pub(super) fn new(writes: Writes<T>) -> (Self, Envelope<T>) {
-        let (reply, answer) = reply::channel(None);
+        let (reply, receiver) = reply::channel(None);
         let length = writes.len();
         let message = Message::Many(writes);
-        (Self { answer, length }, Envelope { message, reply, span: None })
+        (Self { receiver, length }, Envelope { message, reply, span: None })
     }
 
-    /// Add the result of each of its writes. Says whether there is an answer: a turn answers all of its
+    /// Add the results of its writes. Returns whether there was a reply: a turn replies to all of its
     /// commands, unless the owner is about to end.
     pub(super) fn add_to(self, results: &mut Results<T>) -> bool {
-        match self.answer.try_take() {
+        match self.receiver.try_take() {
             Some(Ok(Response::Many(part))) => results.extend(part),
             Some(Err(error)) => results.extend((0..self.length).map(|_| Err(error.clone()))),
             Some(Ok(_)) | None => return false,

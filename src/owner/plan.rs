@@ -1,4 +1,4 @@
-//! The writes of a turn that are decided and not yet applied.
+//! The plan of a turn: writes that are decided and not yet applied.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use crate::model::decide::{Effect, Facts, Rules, Totals, change_of, decide};
 use crate::model::{BatchError, Change, ChangeKind, Counts, Error, Key, PreparedWrite, Timestamp};
 use crate::state::State;
 
-/// A small map of facts beside the state, thrown away after the turn.
+/// A small map of facts that overlays the state, dropped after the turn.
 pub(crate) struct Plan<'a, T> {
     state: &'a State<T>,
     now: Timestamp,
@@ -16,10 +16,10 @@ pub(crate) struct Plan<'a, T> {
     draft: Draft<T>,
 }
 
-/// What has been decided so far.
+/// The decisions so far.
 struct Draft<T> {
     facts: HashMap<Key, Option<Facts>, RandomState>,
-    /// Everything that the state has is gone.
+    /// The turn has cleared the state, so that only the facts in this map count.
     cleared: bool,
     totals: Totals,
     changes: Vec<Change<T>>,
@@ -28,7 +28,7 @@ struct Draft<T> {
 /// A write that was accepted.
 #[derive(Debug, Clone)]
 pub(crate) struct AcceptedWrite {
-    /// Which change of the turn it is.
+    /// The index of its change in the turn.
     pub(crate) change: usize,
     pub(crate) revision: u64,
     pub(crate) counts: Counts,
@@ -51,7 +51,7 @@ impl<'a, T: Clone> Plan<'a, T> {
         self.draft.changes
     }
 
-    /// Decide one write. An overdue key expires first, also when the write is refused.
+    /// Decide one write. An overdue key expires first, even if the write is rejected.
     pub(crate) fn write(&mut self, prepared: &PreparedWrite<T>) -> Result<AcceptedWrite, Error> {
         let key = &prepared.write.key;
         let mut facts = self.facts(prepared.hash, key);
@@ -77,7 +77,7 @@ impl<'a, T: Clone> Plan<'a, T> {
         &mut self,
         writes: &[PreparedWrite<T>],
     ) -> Result<Vec<AcceptedWrite>, BatchError> {
-        // What is overdue expires by itself, before the batch and whatever becomes of it.
+        // Overdue keys expire before the batch, even if the batch is rejected.
         for prepared in writes {
             let key = &prepared.write.key;
             let facts = self.facts(prepared.hash, key);
@@ -114,7 +114,7 @@ impl<'a, T: Clone> Plan<'a, T> {
         Ok(accepted)
     }
 
-    /// Decide to remove everything. Says how many keys go.
+    /// Decide to remove all keys. Returns how many there are.
     pub(crate) fn clear(&mut self) -> usize {
         let count = self.draft.totals.entries;
         if count > 0 {
@@ -184,12 +184,12 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_fails_leaves_the_draft_as_it_was() {
+    fn rejected_batch_leaves_the_draft_unchanged() {
         let state = state();
         let mut plan = Plan::new(&state, NOW, Rules::default());
         plan.write(&prepare(&state, Write::set("a", "longer"))).unwrap();
         let (facts, totals) = (plan.draft.facts.clone(), plan.draft.totals);
-        // Keys that are drafted, in the state, new, and one of them twice.
+        // Keys that are in the draft, in the state, new, and one of them twice.
         let writes = vec![
             Write::remove("a"),
             Write::remove("b"),
@@ -200,7 +200,7 @@ mod tests {
         let failed = plan.batch(&all(&state, writes)).unwrap_err();
         assert_eq!((failed.index, failed.error), (4, Error::NotFound));
         assert_eq!((&plan.draft.facts, plan.draft.totals, plan.len()), (&facts, totals, 1));
-        // What comes next rests on what was there before.
+        // The next writes are decided against the draft before the batch.
         let next = plan.batch(&all(&state, vec![Write::update("a", "x"), Write::remove("b")]));
         let revisions: Vec<_> = next.unwrap().iter().map(|write| write.revision).collect();
         assert_eq!(revisions, [5, 6]);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_overdue_in_a_batch_expires_before_it() {
+    fn overdue_key_of_a_batch_expires_before_it() {
         let state = state();
         let writes = vec![Write::set("a", "w"), Write::set("old", "w").if_absent()];
         let mut plan = Plan::new(&state, NOW, Rules::default());
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!((&*changes[0].key, &changes[0].kind), ("old", &ChangeKind::Expired));
         assert!(changes.iter().map(Change::continues).eq([false, true, false]));
         assert!(changes.iter().map(|change| change.revision).eq(4..=6));
-        // And whatever becomes of it.
+        // Also if the batch is rejected.
         let writes = vec![Write::set("a", "w"), Write::update("old", "w")];
         let mut plan = Plan::new(&state, NOW, Rules::default());
         let failed = plan.batch(&all(&state, writes)).unwrap_err();
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_clear_nothing_of_the_state_counts() {
+    fn cleared_state_is_ignored() {
         let state = state();
         let mut plan = Plan::new(&state, NOW, Rules::default());
         assert_eq!((plan.clear(), plan.clear()), (3, 0));

@@ -1,4 +1,4 @@
-//! Recovering what the journal holds, and taking what other owners have appended.
+//! Recovery from the journal, and the changes of other owners.
 
 use tracing::Instrument;
 
@@ -14,10 +14,10 @@ where
     T: Clone + Send + Sync + 'static,
     J: Journal<T>,
 {
-    /// Take everything that the journal has, and let expire what is overdue.
+    /// Restore the content of the journal, and expire overdue keys.
     pub(super) async fn recover(&mut self) -> Result<(), JournalError> {
         let (data, history, clock) = (&mut self.data, &self.hub.history, &self.clock);
-        let mut parts = Vec::new();
+        let mut batch = Vec::new();
         let mut count = 0_u64;
         let mut broken = None;
         let mut recover = |recovered| match recovered {
@@ -40,9 +40,9 @@ where
                 clock.not_before(change.at);
                 data.replay(&mut change);
                 let more = change.continues;
-                parts.push(change);
+                batch.push(change);
                 if !more {
-                    history.push_turn(parts.drain(..).collect());
+                    history.push_turn(batch.drain(..).collect());
                 }
             }
         };
@@ -53,8 +53,8 @@ where
         if let Some(broken) = broken {
             return Err(broken);
         }
-        if let Some(part) = parts.last() {
-            let revision = part.revision;
+        if let Some(change) = batch.last() {
+            let revision = change.revision;
             return Err(JournalError::new(format!(
                 "the journal ends inside a batch, at {revision}"
             )));
@@ -68,13 +68,13 @@ where
         if count > 0 {
             tracing::info!(store = %id, revision, count, "recovered");
         }
-        // If that cannot be recorded, they are absent all the same.
+        // If the expiry cannot be recorded, the keys are absent nevertheless.
         let _ = self.expire_all(self.clock.now()).await;
-        self.data.count();
+        self.data.update_counters();
         Ok(())
     }
 
-    /// Append the changes of a turn. After a conflict, what the other owner has appended is applied.
+    /// Append the changes of a turn. After a conflict, apply the changes of the other owner.
     pub(super) async fn record(&mut self, turn: &Turn<T>) -> AppendOutcome {
         let after = self.data.revision();
         let outcome = self.log.append(after, turn).await;
@@ -88,7 +88,7 @@ where
         outcome
     }
 
-    /// Apply and publish what other owners have appended.
+    /// Apply and publish the changes that other owners have appended.
     pub(super) async fn apply_foreign_changes(&mut self) {
         let Some(changes) = self.log.read(self.data.revision()).await else { return };
         if let Err(error) = self.data.apply_foreign(changes, &self.clock) {
@@ -97,12 +97,12 @@ where
         self.log.resume();
     }
 
-    /// If the journal is halted, read it again when it is time.
+    /// Read a halted journal again, if its retry is due.
     pub(super) async fn resolve(&mut self) {
         if self.log.retry_at().is_some_and(|at| at <= self.clock.now()) {
             self.apply_foreign_changes().await;
             if self.log.retry_at().is_none() {
-                tracing::info!("the journal takes writes again");
+                tracing::info!("the journal accepts writes again");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What the owner answers.
+//! Responses of a backend.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::feed::{ListenerGuard, SubscriptionSource};
 use crate::journal::CompactionReport;
 use crate::model::{BatchError, Entry, Error, Key, Page, ReplacedItem, Slice, Written};
 
-/// The answer to a [`Command`](crate::model::Command): one variant for each kind of it.
+/// The response to a [`Command`](crate::model::Command): one variant for each kind of command.
 pub enum Response<T> {
     /// An entry; `None` if the key is absent.
     Entry(Option<Entry<T>>),
@@ -24,19 +24,19 @@ pub enum Response<T> {
     Keys(Page<Key>),
     /// A page of entries.
     Entries(Page<(Key, Entry<T>)>),
-    /// Where a subscription begins.
+    /// The source of a subscription.
     Subscription(SubscriptionSource<T>),
     /// A watcher was added.
     Watch(ListenerGuard),
-    /// What a write did.
+    /// The result of a write.
     Written(Written<T>),
-    /// What each of several independent writes did.
+    /// The results of independent writes.
     Many(Vec<Result<Written<T>, Error>>),
-    /// What the writes of a batch did, or which of them was refused.
+    /// The results of the writes of a batch, or the first write that was rejected.
     Batch(Result<Vec<Written<T>>, BatchError>),
-    /// How many keys a clear removed.
+    /// The number of keys that a clear removed.
     Cleared(usize),
-    /// What a compaction has left.
+    /// The report of a compaction.
     Compacted(CompactionReport),
 }
 

@@ -1,6 +1,6 @@
-//! A turn: decide, journal, apply, publish, reply.
+//! Turns: decide, journal, apply, publish, reply.
 //!
-//! Without a journal the first three are one step for each command; with one, or for a batch, all
+//! Without a journal, a command is decided and applied in one step. With one, or for a batch, all
 //! commands of the turn are decided before the first is applied.
 
 use std::vec::Drain;
@@ -20,8 +20,8 @@ where
     T: Clone + Send + Sync + 'static,
     J: Journal<T>,
 {
-    /// Serve what was taken from the queue, turn by turn. Leaves the rest, whose callers are told how the store has
-    /// ended, when a shutdown takes too long.
+    /// Process the commands that were taken from the queue, turn by turn. At the shutdown deadline, the remaining
+    /// commands are left, and their callers get the error with which the store ends.
     pub(super) async fn serve(&mut self, queue: &mut Drain<'_, Envelope<T>>, mut now: Timestamp) {
         while let Some(first) = queue.as_slice().first() {
             if self.is_past_deadline() {
@@ -37,7 +37,7 @@ where
                 let is_planned = self.log.has_journal() || !is_direct(first);
                 let length = self.length_of_turn(queue.as_slice());
                 if self.data.may_meet_limit(&queue.as_slice()[..length], now) {
-                    // What cannot be recorded is refused by the turn itself.
+                    // If the expiry cannot be recorded, neither can the turn, which then returns the error.
                     let _ = self.expire_all(now).await;
                     now = self.now_after(now);
                 }
@@ -52,7 +52,7 @@ where
         }
     }
 
-    /// How many of these commands are served next, in one turn or several.
+    /// How many of these commands are processed next, in one turn or several.
     fn length_of_turn(&self, queue: &[Envelope<T>]) -> usize {
         if self.log.has_journal() {
             let limit = self.log.turn_limit();
@@ -69,8 +69,8 @@ where
         }
     }
 
-    /// Many writes that are independent of each other, in turns of their own, so that what is due
-    /// meanwhile need not wait for all of them. Answers what time it is then.
+    /// Process a command of many independent writes in several turns, so that due keys expire in between. Returns the
+    /// time after it.
     async fn sliced(&mut self, command: Option<Envelope<T>>, mut now: Timestamp) -> Timestamp {
         let Some(Envelope { message: Message::Many(writes), reply, .. }) = command else {
             return now;
@@ -99,35 +99,35 @@ where
         now
     }
 
-    /// A turn that is decided as a whole, recorded, and then applied.
+    /// A turn that is decided completely, recorded, and then applied.
     pub(super) async fn planned_turn(&mut self, commands: Vec<Envelope<T>>, mut now: Timestamp) {
         add(&self.counters.turns, 1);
         self.counters.sizes.add(commands.len());
         let planned = loop {
             if commands.first().is_some_and(|first| matches!(first.message, Message::Clear)) {
-                // It says how many live keys went: what is overdue goes before it, by itself.
+                // A clear returns the number of live keys, so overdue keys expire before it.
                 if let Err(error) = self.expire_all(now).await {
-                    return self.data.refuse(commands, &error, now);
+                    return self.data.reject(commands, &error, now);
                 }
                 now = self.now_after(now);
             }
             let planned = self.data.plan(&commands, now);
             match self.record(&planned.turn).await {
                 AppendOutcome::Done => break planned,
-                // Another owner was first: the plan with its changes is void, and the time is later.
+                // Another owner has appended first: decide again, at a later time.
                 AppendOutcome::Conflict => now = self.now_after(now),
                 AppendOutcome::Invalid(cause) => {
                     return self.split_turn(commands, cause, now).await;
                 }
-                AppendOutcome::Failed(error) => return self.data.refuse(commands, &error, now),
+                AppendOutcome::Failed(error) => return self.data.reject(commands, &error, now),
             }
         };
         self.data.finish_turn(commands, planned, now);
     }
 }
 
-/// Whether a command begins a turn where there is a journal. A subscription has to find the turns
-/// before it in the history.
+/// Whether a command has to be the first of its turn, if there is a journal. For a subscription, the changes of
+/// earlier commands have to be in the history.
 fn begins_turn<T>(envelope: &Envelope<T>) -> bool {
     use Message::{Clear, Compact, Subscribe};
     matches!(envelope.message, Clear | Compact | Subscribe(_)) || envelope.message.is_sliced()

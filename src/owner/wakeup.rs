@@ -1,4 +1,4 @@
-//! What the owner waits for, in the order in which it is looked at.
+//! What the owner waits for, in the order in which it is polled.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -16,25 +16,24 @@ use crate::model::Timestamp;
 use crate::owner::clock::Clock;
 use crate::owner::message::Envelope;
 
-/// The longest sleep while something waits for a deadline, so that a wall clock that ran ahead of the
-/// timers is noticed.
+/// The longest sleep while there is a deadline, so that a wall clock that runs ahead of the timers is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// Why the owner is awake.
+/// Why the owner woke up.
 pub(super) enum WakeReason {
     /// There are commands.
     Commands,
-    /// Others have appended to the journal.
+    /// Another owner has appended to the journal.
     Foreign,
     /// The compaction of the journal has ended.
     Compacted(CompactionResult),
-    /// Something is due, or there is time for a chore.
+    /// A deadline has passed, or there is time for background work.
     Idle,
-    /// The store was cancelled, or its last handle is gone.
+    /// The store was cancelled, or its last handle was dropped.
     End,
 }
 
-/// What outlives a single wait.
+/// The futures that outlive a single wait.
 pub(super) struct WakeSources {
     cancelled: LazyPoll<WaitForCancellationFutureOwned>,
     alarm: LazyPoll<Sleep>,
@@ -50,14 +49,14 @@ impl WakeSources {
         }
     }
 
-    /// Ring at this time. An alarm that rings too early does no harm, so it is only ever moved
-    /// forward.
+    /// Set the alarm to this time. It is only moved to an earlier time, because an alarm that fires too early does no
+    /// harm.
     fn set_alarm(&mut self, next: Option<Timestamp>, clock: &Clock) {
         if let Some(next) = next
             && self.alarm_at.is_none_or(|at| next < at)
         {
-            let nap = next.saturating_since(clock.now()).min(LONGEST_SLEEP);
-            self.alarm.renew().reset(Instant::now() + nap);
+            let sleep_time = next.saturating_since(clock.now()).min(LONGEST_SLEEP);
+            self.alarm.renew().reset(Instant::now() + sleep_time);
             self.alarm_at = Some(next);
         }
     }
@@ -79,7 +78,7 @@ where
     T: Clone + Send + Sync + 'static,
     J: Journal<T>,
 {
-    /// Wait for something to do. Commands are put into the batch, which is empty.
+    /// Wait until there is work. Commands are put into `batch`, which is empty.
     pub(super) async fn wait_for_work(
         &mut self,
         sources: &mut WakeSources,
@@ -90,7 +89,7 @@ where
         let (queue, drain) = (&mut self.queue, self.drain);
         let compactions = &mut self.compactions;
         let mut foreign = pin!(self.log.tail());
-        // Chores are done when there is nothing else to do.
+        // Background work is done only while there are no commands.
         let mut rest = pin!(tokio::task::yield_now());
         poll_fn(|cx| {
             if Pin::new(&mut sources.cancelled).poll(cx).is_ready() {

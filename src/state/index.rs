@@ -1,7 +1,7 @@
-//! The keys in order, for `keys` and `scan`.
+//! The index of keys in order, for `keys` and `scan`.
 //!
-//! It costs some 350 ns for each key that comes or goes, and 13 bytes, so it is built only when the
-//! first scan asks for it, in slices between the turns.
+//! It costs about 350 ns for each key that is created or removed, and 13 bytes per key, so it is built only on the
+//! first scan, in slices between the turns.
 
 use std::ops::Bound;
 
@@ -9,7 +9,7 @@ use super::map::{Map, SHARDS, SlotId};
 use super::order::{KeySource, Order};
 use crate::model::Key;
 
-/// Places of the map that are looked at in one slice: about half a millisecond of work.
+/// How many slots are read in one slice: about half a millisecond of work.
 const SLICE: u32 = 1_024;
 
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub(super) enum Index {
     /// There was no scan yet.
     #[default]
     None,
-    /// Everything before this place of the map is in; so is every key that came since.
+    /// The keys of all slots before this position are in the order, and so are all keys created since.
     Building {
         order: Order,
         shard: usize,
@@ -41,14 +41,14 @@ impl Index {
         }
     }
 
-    /// Looks at no other key, so that the caller may hold a lock.
+    /// Reads no other key, so that the caller may hold a lock.
     pub(super) fn remove(&mut self, key: &Key, id: SlotId) {
         if let Self::Building { order, .. } | Self::Ready(order) = self {
             order.remove(key, id.number());
         }
     }
 
-    /// Every key went. What was built is empty now, and so is what was not yet looked at.
+    /// Remove all keys, because the map was cleared. An index that was being built is complete after that.
     pub(super) fn clear(&mut self) -> Order {
         match self {
             Self::None => Order::default(),
@@ -94,7 +94,7 @@ impl Index {
         }
     }
 
-    /// The places of the keys from a prefix on, in order, after another key.
+    /// The slot ids of the keys from a prefix on, in key order, after another key.
     pub(super) fn range<'a, T>(
         &'a self,
         map: &'a Map<T>,

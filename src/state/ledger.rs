@@ -1,4 +1,4 @@
-//! What the state keeps about all keys together: how many, in which order, and when to look at them.
+//! The ledger: what the state keeps about all keys together. Their number, their order, and their deadlines.
 
 use super::index::Index;
 use super::map::{Map, SlotId};
@@ -12,7 +12,7 @@ pub(super) struct Ledger {
     pub(super) expired: u64,
     pub(super) wheel: Wheel,
     pub(super) index: Index,
-    /// How many tokens there may be before the next sweep: twice what the last one left.
+    /// The number of tokens at which the next sweep starts: twice as many as the last one left.
     sweep_from: usize,
 }
 
@@ -22,7 +22,7 @@ impl Ledger {
         Self { totals: Totals::default(), expired: 0, wheel, index, sweep_from: 0 }
     }
 
-    /// A key came, went or changed, from `before` to `after`.
+    /// Record that a key was created, removed or changed, from `before` to `after`.
     pub(super) fn record_change<T>(
         &mut self,
         map: &Map<T>,
@@ -38,9 +38,9 @@ impl Ledger {
                 _ => {}
             }
         }
-        // Deadlines that move earlier leave stale tokens behind, and so do keys that go before theirs;
-        // far ones would stay for days. What stays has an entry, so that the next sweep is as far away
-        // as the store is large.
+        // Deadlines that move earlier leave stale tokens behind, and so do keys that are removed before their deadline.
+        // Those that fire late would stay for days. A sweep keeps only tokens of occupied cells, so the distance to
+        // the next sweep is proportional to the number of entries.
         let many = (4_096 + 4 * self.totals.entries).max(self.sweep_from);
         if self.wheel.is_sweeping() || self.wheel.len() > many {
             self.wheel.sweep_some(|id| {
@@ -59,7 +59,7 @@ impl Ledger {
         }
     }
 
-    /// A key went. The caller may hold a lock.
+    /// Record that a key was removed. The caller may hold a lock.
     pub(super) fn record_removal(&mut self, key: &Key, id: SlotId, before: Facts) {
         self.totals.replace(Some(before), None);
         self.index.remove(key, id);

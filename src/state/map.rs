@@ -1,7 +1,13 @@
-//! The shards, and how any thread reads them.
+//! The map: shards behind one lock each, which any thread can read.
 //!
-//! Anyone may hold a `Map`; only [`State`](super::State) can write to it, because the method that
-//! takes a write lock is private to this module's parent, and only the owner has the state.
+//! Only [`State`](super::State) can write to it, because the method that takes a write lock is private to the parent
+//! module.
+//!
+//! Memory ordering: the contents of a shard are synchronized by its lock. `applied` is the one value that is read
+//! outside of the locks, by the walk of a snapshot. The owner stores it *before* it releases the write lock of a
+//! change, so a reader that has seen the change under the read lock also sees a revision at least as large: the lock
+//! orders the two, and `Release` and `Acquire` keep the order for readers that see the value first. The walk relies on
+//! that: it reads a part, then `applied`, and then waits until the feed has reached that revision.
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -16,16 +22,16 @@ use super::slot::Slot;
 use super::table::{INDEX_BITS, MAX_CELLS};
 use crate::model::{Entry, Error, Slice, Timestamp};
 
-/// One lock each. As many as keep a shard small: then its table grows in microseconds, and there is
-/// hardly a cell that is not in use.
+/// The number of shards. Enough to keep a shard small, so that its table grows in microseconds, and few cells are
+/// vacant.
 pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
 const SHARD_BITS: u32 = 10;
 
-/// A lock and its shard: one cache line, so that readers of one do not slow down those of another.
+/// A lock and its shard, in one cache line, so that readers of different shards do not slow each other down.
 #[repr(align(64))]
 struct LockedShard<T>(RwLock<Shard<T>>);
 
-/// Where an entry is: the number of its shard, and of its place in there.
+/// The position of an entry: the number of its shard, and the index of its cell there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SlotId(u32);
 
@@ -56,7 +62,7 @@ const _: () = assert!(SHARD_BITS + INDEX_BITS == u32::BITS);
 pub(crate) struct Map<T> {
     shards: Box<[LockedShard<T>]>,
     hasher: RandomState,
-    /// No change after this revision is in the map yet: stored before a change is applied.
+    /// No change after this revision has been applied yet. Stored before a change is applied.
     applied: AtomicU64,
 }
 
@@ -76,7 +82,7 @@ impl<T> Map<T> {
         self.hasher.hash_one(key)
     }
 
-    /// The shard of a hash: its top bits, which the shard's own table does not use.
+    /// The shard of a hash: its top bits, which the table of the shard does not use.
     pub(crate) fn shard_of(hash: u64) -> usize {
         (hash >> (u64::BITS - SHARD_BITS)) as usize
     }
@@ -89,7 +95,7 @@ impl<T> Map<T> {
         self.shards[shard].0.write()
     }
 
-    /// An upper bound of what a reader may have seen.
+    /// An upper bound of the revisions that a reader may have seen.
     pub(crate) fn applied(&self) -> u64 {
         self.applied.load(Ordering::Acquire)
     }
@@ -112,7 +118,7 @@ impl<T> Map<T> {
         self.with_list(hash, key, now, |list, _| list.len())
     }
 
-    /// Look at a list and its revision under the lock; absent is `None`, an item is an error.
+    /// Read a list and its revision under the lock. `None` if the key is absent; an item is an error.
     fn with_list<R>(
         &self,
         hash: u64,
@@ -152,7 +158,7 @@ impl<T: Clone> Map<T> {
         Ok(self.slice(hash, key, now, window)?.map(|slice| slice.elements))
     }
 
-    /// The same with the length and the revision of the whole list.
+    /// The same with the length and the revision of the list.
     pub(crate) fn slice(
         &self,
         hash: u64,
@@ -168,7 +174,7 @@ impl<T: Clone> Map<T> {
     }
 }
 
-/// The part of a list of this length that an offset and a limit name.
+/// The range of a list of this length for an offset and a limit.
 fn window(length: usize, offset: isize, limit: usize) -> Range<usize> {
     let start = match usize::try_from(offset) {
         Ok(from_front) => from_front.min(length),
@@ -182,12 +188,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shard_and_its_lock_are_a_cache_line() {
+    fn shard_with_its_lock_is_one_cache_line() {
         assert_eq!(size_of::<LockedShard<String>>(), 64);
     }
 
     #[test]
-    fn a_place_has_a_number() {
+    fn slot_id_converts_to_a_number_and_back() {
         let id = SlotId::new(SHARDS - 1, MAX_CELLS - 1);
         assert_eq!(id.number(), u32::MAX);
         assert_eq!((id.shard(), id.index()), (SHARDS - 1, MAX_CELLS - 1));
@@ -195,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_stay_inside_the_list() {
+    fn window_is_inside_the_list() {
         assert_eq!(window(5, 0, usize::MAX), 0..5);
         assert_eq!(window(5, 1, 2), 1..3);
         assert_eq!(window(5, 9, 2), 5..5);

@@ -1,4 +1,7 @@
-//! All data, and the only code that changes it. No clocks, no I/O, no runtime.
+//! The data structures of a store: map, key order, timing wheel. No clock, no I/O, no runtime.
+//!
+//! Only a `State` can take a write lock of the map, and only the owner has a `State`, so a single writer is guaranteed by
+//! the types. Views and snapshots read the map beside it, under the lock of one shard at a time.
 
 mod index;
 mod ledger;
@@ -23,12 +26,12 @@ use crate::model::decide::{Facts, Totals};
 use crate::model::{Change, Entry, Key, Page, Timestamp, Weigher};
 use crate::state::wheel::{TokenTick, Wheel};
 
-/// The data of a store. There is one, and the owner has it.
+/// The data of a store. There is one per store, which belongs to its owner.
 pub(crate) struct State<T> {
     map: Arc<Map<T>>,
     ledger: Ledger,
     weigher: Weigher<T>,
-    /// What a clear left behind, dropped in slices.
+    /// The shards and key orders that a clear removed, dropped in slices.
     garbage: Garbage<T>,
 }
 
@@ -55,7 +58,7 @@ impl<T> State<T> {
         &self.ledger.totals
     }
 
-    /// How many entries have expired, those in the journal included.
+    /// How many entries have expired, including the expiries in the journal.
     pub(crate) fn expired(&self) -> u64 {
         self.ledger.expired
     }
@@ -64,19 +67,19 @@ impl<T> State<T> {
         self.map.read(Map::<T>::shard_of(hash)).get(hash, key).map(Slot::facts)
     }
 
-    /// When to look for due keys again.
+    /// When to check for due keys again.
     pub(crate) fn next_wake(&self) -> Option<Timestamp> {
         self.ledger.wheel.next_wake()
     }
 
-    /// Keys whose deadline has passed, at most `limit` of them. Looks at no more than `limit`
-    /// tokens, so that it takes bounded time; says whether there may be more.
+    /// At most `limit` keys whose deadline has passed, and whether there may be more. Checks at most `limit`
+    /// tokens, so that it takes bounded time.
     pub(crate) fn due(&mut self, now: Timestamp, limit: usize) -> (Vec<Key>, bool) {
         self.pop_due(now, limit, Wheel::pop)
     }
 
-    /// As `due`, but to the nanosecond: the wheel is coarser than deadlines are. To be called, after
-    /// [`fire_current_tick`](Self::fire_current_tick), until there is no more.
+    /// As `due`, but to the nanosecond, although the ticks of the wheel are coarser. Call
+    /// [`fire_current_tick`](Self::fire_current_tick) first, and then this until there are no more.
     pub(crate) fn due_exactly(&mut self, now: Timestamp, limit: usize) -> (Vec<Key>, bool) {
         self.pop_due(now, limit, Wheel::pop_early)
     }
@@ -99,7 +102,7 @@ impl<T> State<T> {
             let mut shard = self.map.write(id.shard());
             let index = id.index();
             if !wheel.has_fired(shard.token_tick(index)) {
-                continue; // a token for an earlier moment took its place
+                continue; // stale: it was replaced by a token that fires earlier
             }
             let slot = shard.slot(index);
             let next = slot.and_then(Slot::expires_at).filter(|deadline| *deadline > now);
@@ -111,13 +114,13 @@ impl<T> State<T> {
         (due, true)
     }
 
-    /// Whether the key is there and its deadline has passed.
+    /// Whether the key is in the map and its deadline has passed.
     pub(crate) fn is_overdue(&self, key: &str, now: Timestamp) -> bool {
         self.facts(self.map.hash(key), key).is_some_and(|facts| facts.is_expired(now))
     }
 
-    /// Give a due key back, because its expiry could not be recorded. It stays due, for whoever asks
-    /// next; when that is, the caller knows.
+    /// Arm a token of a due key again, because its expiry could not be recorded. The caller decides when to
+    /// retry.
     pub(crate) fn rearm(&mut self, key: &str) {
         let hash = self.map.hash(key);
         let shard = Map::<T>::shard_of(hash);
@@ -127,17 +130,17 @@ impl<T> State<T> {
         }
     }
 
-    /// Work that waits for a quiet moment: building the index, dropping what a clear left.
+    /// Whether there is background work: building the index, or dropping what a clear removed.
     pub(crate) fn has_background_work(&self) -> bool {
         self.ledger.index.is_building()
             || !self.garbage.shards.is_empty()
             || !self.garbage.orders.is_empty()
     }
 
-    /// One slice of it, of about a millisecond at most.
+    /// Do one slice of it, of about a millisecond at most.
     pub(crate) fn do_background_work(&mut self) {
         self.ledger.index.build_some(&self.map);
-        // So many cells; a shard of few counts for more, because it takes its time too.
+        // Counted in cells; a shard counts for at least 4, because dropping a small one takes time as well.
         let mut budget = 1_024_u32;
         while budget > 0
             && let Some(shard) = self.garbage.shards.last_mut()
@@ -156,7 +159,7 @@ impl<T> State<T> {
         }
     }
 
-    /// Whether a scan can be answered; if not, the index is being built from now on.
+    /// Whether the index is ready for a scan. If it does not exist yet, this starts to build it.
     pub(crate) fn ready_to_scan(&mut self) -> bool {
         self.ledger.index.start();
         !self.ledger.index.is_building()
@@ -201,7 +204,7 @@ impl<T> State<T> {
         Page { items, next, revision }
     }
 
-    /// Remove everything. What was there is dropped in slices.
+    /// Remove all entries. They are dropped later, in slices.
     fn clear(&mut self, revision: u64) {
         self.map.announce(revision);
         for shard in 0..SHARDS {
@@ -217,8 +220,8 @@ impl<T> State<T> {
 }
 
 impl<T: Clone> State<T> {
-    /// Put an entry of a snapshot in its place, which is that of an earlier one of the same key: a snapshot
-    /// tells of a key twice that went and came back while it was walked.
+    /// Restore an entry of a snapshot. It replaces an earlier entry of the same key: a snapshot has two entries of a key
+    /// that was removed and set again during the walk.
     pub(crate) fn restore(&mut self, key: &Key, entry: Entry<T>) {
         let weight = self.weigher.weigh(entry.value.elements()).unwrap_or(0);
         let weight = weight.saturating_add(key.len() as u64);
@@ -248,7 +251,7 @@ impl<T: Clone> State<T> {
         self.ledger.record_change(&self.map, key, (None, facts), Some(SlotId::new(shard, index)));
     }
 
-    /// Go on from this revision, after a snapshot was restored.
+    /// Continue from this revision, after a snapshot was restored.
     pub(crate) fn resume_at(&mut self, revision: u64) {
         self.map.announce(revision);
         self.ledger.totals.revision = revision;

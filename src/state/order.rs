@@ -1,8 +1,8 @@
-//! Places in the order of their keys, without a copy of the keys.
+//! Slot ids in the order of their keys, without a copy of the keys.
 //!
-//! Leaves of sorted places under a tree of the leaves' first keys. Beside each place lie eight bytes of
-//! its key, those after what all keys of the leaf have in common, so that a search hardly ever looks
-//! at a key in the map, which is not in the cache. 13 bytes a key instead of the 39 of a
+//! Leaves of sorted slot ids under a tree of the leaves' first keys. Each id is stored with eight bytes of
+//! its key, those after the common prefix of the leaf, so that a search rarely reads
+//! a key in the map, which is not in the cache. 13 bytes a key instead of the 39 of a
 //! `BTreeSet<Key>`, and a scan finds its entries without hashing.
 
 use std::cmp::Ordering;
@@ -11,34 +11,34 @@ use std::ops::Bound;
 
 use crate::model::Key;
 
-/// Entries in a leaf, at most.
+/// The maximum number of entries of a leaf.
 const LEAF: usize = 256;
 
-/// A leaf with fewer joins its neighbour, if both together are not large.
+/// A leaf with fewer entries is merged with its neighbour, if both together are not large.
 const SMALL: usize = LEAF / 4;
 
-/// How many entries a leaf has room for more than it has, at most.
+/// The maximum number of unused entries in the allocation of a leaf.
 const STEP: usize = 32;
 
-/// After so many searches that had to look at keys a leaf is looked at again.
+/// After so many insertions that had to read keys, the common prefix of a leaf is computed again.
 const TIES: u8 = 16;
 
-/// Who knows the keys.
+/// Access to the keys.
 pub(super) trait KeySource {
-    /// Look at the key of a place.
+    /// Read the key of a slot.
     fn with_key<R>(&self, id: u32, read: impl FnOnce(&str) -> R) -> R;
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    /// By a key that is not greater than any in the leaf, and greater than all in the leaves before.
+    /// By a key that is not greater than any in the leaf, and greater than all in earlier leaves.
     leaves: BTreeMap<Key, Leaf>,
 }
 
 #[derive(Debug, Default)]
 struct Leaf {
     entries: Vec<LeafEntry>,
-    /// How many bytes all keys, and the one the leaf is known by, have in common.
+    /// The length of the common prefix of all keys and the key of the leaf, in bytes.
     skip: u16,
     ties: u8,
 }
@@ -61,8 +61,8 @@ impl LeafEntry {
     }
 }
 
-/// The eight bytes after the first `skip`, so that heads are ordered as keys are. Where heads are the
-/// same, keys may differ.
+/// The eight bytes after the first `skip`, so that heads are ordered as keys are. Keys with the same head may
+/// differ.
 fn head(key: &str, skip: u16) -> u64 {
     let rest = key.as_bytes().get(skip.into()..).unwrap_or_default();
     match rest.first_chunk() {
@@ -80,8 +80,7 @@ fn common(one: &str, other: &str) -> u16 {
 }
 
 impl Leaf {
-    /// Where a key is, or would be; whether keys are before or after where the heads do not tell is
-    /// what `tie` says.
+    /// The position of a key, or where to insert it. `tie` compares keys with the same head.
     fn position(&self, key: &str, mut tie: impl FnMut(u32) -> Ordering) -> usize {
         let head = head(key, self.skip);
         self.entries.partition_point(|entry| match entry.head().cmp(&head) {
@@ -97,8 +96,8 @@ impl Leaf {
         self.entries.insert(at, entry);
     }
 
-    /// Begin the heads somewhere else, because a key came that has less in common with the others,
-    /// or because the heads tell too little.
+    /// Change the length of the common prefix, because of a key with a shorter one,
+    /// or because the heads distinguish too few keys.
     fn skip(&mut self, skip: u16, keys: &impl KeySource) {
         self.skip = skip;
         for entry in &mut self.entries {
@@ -106,7 +105,7 @@ impl Leaf {
         }
     }
 
-    /// Let the heads tell more, if they can.
+    /// Extend the common prefix, if possible, so that the heads distinguish more keys.
     fn tighten(&mut self, leaf_key: &str, keys: &impl KeySource) {
         self.ties = 0;
         if let Some(last) = self.entries.last() {
@@ -117,7 +116,7 @@ impl Leaf {
         }
     }
 
-    /// Cut a leaf that is full, where it will be filled next.
+    /// Split a full leaf: at the end if the last key was appended, otherwise in the middle.
     fn split(&mut self, inserted: usize) -> Self {
         let appended = inserted + 1 == self.entries.len();
         let at = if appended { inserted } else { self.entries.len() / 2 };
@@ -130,7 +129,7 @@ impl Leaf {
 }
 
 impl Order {
-    /// Insert a key, unless it is there already.
+    /// Insert a key, unless it is already in the order.
     pub(super) fn insert(&mut self, key: &Key, id: u32, keys: &impl KeySource) {
         let below = (Bound::Unbounded, Bound::Included(key));
         let Some((leaf_key, leaf)) = self.leaves.range_mut::<Key, _>(below).next_back() else {
@@ -163,7 +162,7 @@ impl Order {
         }
     }
 
-    /// Insert a key that is before all others.
+    /// Insert a key that is less than all others.
     fn insert_first(&mut self, key: &Key, id: u32, keys: &impl KeySource) {
         let first = self.leaves.first_entry();
         let full = first.as_ref().is_none_or(|leaf| leaf.get().entries.len() >= LEAF);
@@ -182,7 +181,7 @@ impl Order {
         self.leaves.insert(key.clone(), leaf);
     }
 
-    /// Remove a key, which need not be in the map any more. Looks at no other.
+    /// Remove a key, which does not have to be in the map any more. Reads no other key.
     pub(super) fn remove(&mut self, key: &Key, id: u32) {
         let below = (Bound::Unbounded, Bound::Included(key));
         let Some((leaf_key, leaf)) = self.leaves.range_mut::<Key, _>(below).next_back() else {
@@ -198,26 +197,26 @@ impl Order {
         leaf.entries.remove(start + at);
         if leaf.entries.len() < SMALL {
             let leaf_key = leaf_key.clone();
-            self.join(&leaf_key);
+            self.merge(&leaf_key);
         }
     }
 
-    /// Do something about a small leaf.
-    fn join(&mut self, leaf_key: &Key) {
+    /// Remove an empty leaf, or merge a small one with a neighbour.
+    fn merge(&mut self, leaf_key: &Key) {
         if self.leaves.get(leaf_key).is_some_and(|leaf| leaf.entries.is_empty()) {
             self.leaves.remove(leaf_key);
-        } else if !self.join_next(leaf_key) {
+        } else if !self.merge_next(leaf_key) {
             let before = (Bound::Unbounded, Bound::Excluded(leaf_key));
             let previous = self.leaves.range::<Key, _>(before).next_back();
             if let Some(previous) = previous.map(|(previous, _)| previous.clone()) {
-                self.join_next(&previous);
+                self.merge_next(&previous);
             }
         }
     }
 
-    /// Join a leaf with the one after it, if both together are not large, and no key has to be
-    /// looked at for it.
-    fn join_next(&mut self, leaf_key: &Key) -> bool {
+    /// Merge a leaf with the next one, if both together are not large, and no key has to be
+    /// read for it.
+    fn merge_next(&mut self, leaf_key: &Key) -> bool {
         let from = (Bound::Included(leaf_key), Bound::Unbounded);
         let mut leaves = self.leaves.range::<Key, _>(from);
         let (Some((_, leaf)), Some((next, other))) = (leaves.next(), leaves.next()) else {
@@ -237,7 +236,7 @@ impl Order {
         true
     }
 
-    /// The places from a key on, or after it, in the order of their keys.
+    /// The slot ids from a key on, or after it, in key order.
     pub(super) fn range(
         &self,
         start: Bound<&str>,
@@ -251,11 +250,11 @@ impl Order {
         let below = (Bound::Unbounded, Bound::Included(key));
         let found = self.leaves.range::<str, _>(below).next_back();
         let first = found.map_or(&[][..], |(leaf_key, leaf)| {
-            // A key that has less in common with the others is after them, as it is not before.
+            // A key with a shorter common prefix is greater than all keys of the leaf, because it is not less.
             let at = if common(leaf_key, key) < leaf.skip {
                 leaf.entries.len()
             } else {
-                // `tie` is the greatest order that still is before the start.
+                // `tie` is the greatest order that is still before the start.
                 leaf.position(key, |id| match keys.with_key(id, |other| other.cmp(key)) {
                     order if order <= tie => Ordering::Less,
                     order => order,
@@ -271,7 +270,7 @@ impl Order {
         first.iter().chain(rest.flat_map(|(_, leaf)| &leaf.entries)).map(|entry| entry.id)
     }
 
-    /// Drop some of it. Says whether anything is left.
+    /// Drop some leaves. Returns whether there are more.
     pub(super) fn drop_some(&mut self) -> bool {
         for _ in 0..64 {
             self.leaves.pop_first();
@@ -304,12 +303,12 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_small() {
+    fn leaf_entry_is_12_bytes() {
         assert_eq!(size_of::<LeafEntry>(), 12);
     }
 
     #[test]
-    fn ascending_keys_fill_their_leaves() {
+    fn ascending_and_descending_keys_fill_their_leaves() {
         let keys: Vec<Key> = (0..5_000).map(|n| format!("key:{n:012}").into()).collect();
         let mut order = Order::default();
         for (id, key) in (0..).zip(&keys) {
@@ -327,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_that_are_nearly_empty_join() {
+    fn nearly_empty_leaves_are_merged() {
         let keys: Vec<Key> =
             (0..10_000_u64).map(|n| format!("{:08x}", n * 429_497).into()).collect();
         let mut order = Order::default();
@@ -347,7 +346,7 @@ mod tests {
         assert_eq!(slices, 1);
     }
 
-    /// Few different keys, that are prefixes of each other, and have much in common.
+    /// Few different keys, which are prefixes of each other, or have long common prefixes.
     fn any_key() -> impl Strategy<Value = String> {
         let letter = prop::sample::select(vec!["a", "b", "\0", "aaaaaaaa", "key:", "é"]);
         prop::collection::vec(letter, 1..7).prop_map(|letters| letters.concat())
@@ -355,7 +354,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_sorted_set(
+        fn order_equals_a_sorted_set(
             steps in prop::collection::vec((any_key(), 0_u8..10), 1..1_500),
             starts in prop::collection::vec(any_key(), 20),
         ) {

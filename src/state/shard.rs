@@ -1,4 +1,4 @@
-//! One shard of the map: a slab of cells under a table of their places.
+//! Shards: a slab of cells, and a table of their indexes by the hash of the key.
 
 use super::slab::Slab;
 use super::slot::{Cell, DisplacedValue, NewEntry, Payload, Slot, Stamp};
@@ -36,7 +36,7 @@ impl<T> Shard<T> {
         self.slab.get(index)?.slot()
     }
 
-    /// The cells of the slab from `start`, as many as `limit`, and where to go on.
+    /// At most `limit` cells of the slab from `start`, and the start of the next call.
     pub(crate) fn walk(
         &self,
         start: u32,
@@ -51,7 +51,7 @@ impl<T> Shard<T> {
         self.slab.cells()
     }
 
-    /// Change a slot that is there.
+    /// Change the entry of an occupied cell.
     pub(super) fn update(
         &mut self,
         index: u32,
@@ -65,7 +65,7 @@ impl<T> Shard<T> {
         }
     }
 
-    /// Take some of the weight of a slot, which keeps that of its key. Says how much it was.
+    /// Reduce the weight of an entry, at most to that of its key. Returns the difference.
     pub(super) fn free(&mut self, index: u32, weight: u64) -> u64 {
         self.slab.get_mut(index).map_or(0, |cell| cell.free(weight))
     }
@@ -87,7 +87,7 @@ impl<T> Shard<T> {
         displaced
     }
 
-    /// When the token of this place fires, if it has one.
+    /// When the token of this cell fires, if it has one.
     pub(super) fn token_tick(&self, index: u32) -> TokenTick {
         self.slab.get(index).map_or(TokenTick::NONE, |cell| cell.token_tick)
     }
@@ -98,8 +98,8 @@ impl<T> Shard<T> {
         }
     }
 
-    /// Take some cells off the end of a shard that is not used any more, so that dropping a large
-    /// one can be done in slices. Says whether anything is left.
+    /// Drop some cells of a shard that is not used any more, so that a large one is dropped in slices. Returns
+    /// whether there are more.
     pub(super) fn drop_some(&mut self) -> bool {
         self.table = Table::default();
         self.slab.drop_some()
@@ -113,7 +113,7 @@ mod tests {
     use crate::state::slot::StoredValue;
     use crate::state::wheel::Wheel;
 
-    /// Hashes that differ in the bits that a table looks at.
+    /// Hashes that differ in the bits that a table uses.
     fn hash(n: u64) -> u64 {
         n << 20
     }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_used_again_keeps_its_token() {
+    fn reused_cell_keeps_its_token() {
         let mut shard = Shard::default();
         let first = shard.insert(hash(1), slot("a", 1));
         assert_eq!(shard.token_tick(first), TokenTick::NONE);
@@ -140,12 +140,12 @@ mod tests {
         assert_eq!((shard.token_tick(first), shard.slot(first).is_none()), (token_tick, true));
         let second = shard.insert(hash(2), slot("b", 2));
         assert_eq!((second, shard.cells()), (first, 1));
-        assert_eq!(shard.token_tick(second), token_tick, "the token is in the wheel all the same");
+        assert_eq!(shard.token_tick(second), token_tick, "the token is still in the wheel");
         assert_eq!((item(&shard, hash(1), "a"), item(&shard, hash(2), "b")), (None, Some(2)));
     }
 
     #[test]
-    fn it_grows_and_finds_everything() {
+    fn shard_grows_and_finds_all_keys() {
         let mut shard = Shard::default();
         let keys = 1_000;
         let key = |n: u64| format!("k{n}");
@@ -166,9 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_one_hash_are_told_apart() {
+    fn keys_with_the_same_hash_are_distinguished() {
         let mut shard = Shard::default();
-        // The table looks at the middle of the hash only.
+        // The table uses only the middle bits of the hash.
         let hashes = [hash(7), hash(7), hash(7) | 1 << 60];
         let ids = [("a", 1), ("b", 2), ("c", 3)];
         let ids: Vec<_> = std::iter::zip(hashes, ids)

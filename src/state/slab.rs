@@ -1,7 +1,7 @@
-//! The cells of a shard: places for entries, numbered, in chunks.
+//! Slabs: the cells of a shard, in chunks. A cell is addressed by its index and never moves.
 //!
-//! Chunks are small, so that a slab holds hardly more than what is in it, and are allocated whole: a
-//! last chunk that grew in steps left holes in the heap, and filling a store took 1.5 times as long.
+//! Chunks are small, so that a slab has little unused memory, and are allocated at full size: a
+//! last chunk that grew in steps fragmented the heap, and filling a store took 1.5 times as long.
 
 use super::slot::Cell;
 use super::table::MAX_CELLS;
@@ -14,7 +14,7 @@ const NONE: u32 = u32::MAX;
 #[derive(Debug)]
 pub(super) struct Slab<T> {
     chunks: Vec<Vec<Cell<T>>>,
-    /// The first of the vacant cells, each of which knows the next.
+    /// The first of the vacant cells, which form a linked list.
     vacant: u32,
     occupied: u32,
 }
@@ -26,7 +26,7 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T> Slab<T> {
-    /// How many cells there are, vacant ones included.
+    /// The number of cells, including vacant ones.
     pub(super) fn cells(&self) -> u32 {
         self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len()) as u32
     }
@@ -43,7 +43,7 @@ impl<T> Slab<T> {
         self.chunks.get_mut(index as usize / CHUNK)?.get_mut(index as usize % CHUNK)
     }
 
-    /// A place that is vacant, for the caller to fill.
+    /// The index of a vacant cell, for the caller to fill.
     pub(super) fn allocate(&mut self) -> u32 {
         self.occupied += 1;
         let vacant = self.vacant;
@@ -52,9 +52,9 @@ impl<T> Slab<T> {
             return vacant;
         }
         let index = self.cells();
-        assert!(index < MAX_CELLS, "a store cannot hold more than some 4,000,000,000 entries");
+        assert!(index < MAX_CELLS, "a store cannot have more than about 4,000,000,000 entries");
         if self.chunks.last().is_none_or(|last| last.len() == CHUNK) {
-            // The first grows as it likes: there may not be much to come.
+            // The first chunk grows in steps: a small store may not need a full one.
             let room = if self.chunks.is_empty() { 1 } else { CHUNK };
             self.chunks.push(Vec::with_capacity(room));
         }
@@ -64,7 +64,7 @@ impl<T> Slab<T> {
         index
     }
 
-    /// Give back a place whose cell was emptied.
+    /// Release the index of an emptied cell.
     pub(super) fn release(&mut self, index: u32) {
         let next = self.vacant;
         if let Some(cell) = self.get_mut(index) {
@@ -74,8 +74,8 @@ impl<T> Slab<T> {
         }
     }
 
-    /// Take some cells off the end of a slab that is not used any more, so that dropping a large one
-    /// can be done in slices. Says whether anything is left.
+    /// Drop some cells of a slab that is not used any more, so that a large one is dropped in slices. Returns whether
+    /// there are more.
     pub(super) fn drop_some(&mut self) -> bool {
         self.vacant = NONE;
         drop(self.chunks.pop());

@@ -1,7 +1,7 @@
-//! One entry as the map holds it.
+//! Cells and slots: the representation of an entry in the map.
 //!
-//! 72 bytes with a 16-byte `T`, 80 with a `String`. What few entries need lies apart, in [`WideEntry`]: lists,
-//! items that were changed since they were created, and weights that do not fit in 32 bits.
+//! A cell has 72 bytes with a 16-byte `T`, 80 with a `String`. What few entries need is allocated separately, in
+//! [`WideEntry`]: lists, items that were changed since they were created, and weights that do not fit in 32 bits.
 
 use std::collections::VecDeque;
 
@@ -9,17 +9,17 @@ use crate::model::decide::{Effect, Facts};
 use crate::model::{End, Entry, Key, Timestamp, Value};
 use crate::state::wheel::TokenTick;
 
-/// A place in the slab. When its token fires belongs to the place and not to the entry, so that
-/// an entry that comes later finds the token of the one before it.
+/// A cell of the slab. The token in the timing wheel belongs to the cell and not to the entry, so that
+/// a later entry in the same cell reuses the token of the one before it.
 #[derive(Debug)]
 pub(super) struct Cell<T> {
     body: Option<Body<T>>,
-    /// The weight of the entry, unless it is wide; the next vacant place, if there is no entry.
+    /// The weight of the entry, unless it is wide; the index of the next vacant cell, if there is no entry.
     weight: u32,
     pub(super) token_tick: TokenTick,
 }
 
-/// An entry, but for its weight.
+/// An entry without its weight.
 #[derive(Debug)]
 pub(crate) struct Body<T> {
     key: Key,
@@ -29,15 +29,15 @@ pub(crate) struct Body<T> {
     expires_at: Option<Timestamp>,
 }
 
-/// A value as the map holds it.
+/// The representation of a value in the map.
 #[derive(Debug)]
 pub(crate) enum StoredValue<T> {
-    /// An item that was created when it was last changed.
+    /// An item that was not changed since it was created, so that `created_at` is `updated_at`.
     Item(T),
     Wide(Box<WideEntry<T>>),
 }
 
-/// What does not fit in a slot.
+/// The parts of an entry that do not fit in its cell.
 #[derive(Debug)]
 pub(crate) struct WideEntry<T> {
     created_at: Timestamp,
@@ -48,12 +48,12 @@ pub(crate) struct WideEntry<T> {
 #[derive(Debug)]
 enum WideValue<T> {
     Item(T),
-    /// Changed in place, at both ends.
+    /// A list, which is changed in place at both ends.
     List(VecDeque<T>),
 }
 
 impl<T> WideEntry<T> {
-    /// The times and the weight are filled in when it is put in its place.
+    /// Without the time and the weight, which are filled in when it is stored in a cell.
     fn of(value: WideValue<T>) -> Box<Self> {
         Box::new(Self { created_at: Timestamp::from_nanos(0), weight: 0, value })
     }
@@ -74,7 +74,7 @@ impl<T> StoredValue<T> {
         }
     }
 
-    /// What is left of it when it leaves its entry.
+    /// The value without the parts of its entry.
     fn into_bare(self) -> Self {
         match self {
             Self::Wide(wide) if matches!(wide.value, WideValue::Item(_)) => match wide.value {
@@ -85,7 +85,7 @@ impl<T> StoredValue<T> {
         }
     }
 
-    /// As in `mem::replace`. An item that lies apart makes room for another one there.
+    /// As `mem::replace`. A new item reuses the allocation of a wide one.
     fn replace(&mut self, new: Self) -> Self {
         match (self, new) {
             (Self::Wide(wide), Self::Item(new)) if matches!(wide.value, WideValue::Item(_)) => {
@@ -98,8 +98,8 @@ impl<T> StoredValue<T> {
         }
     }
 
-    /// Put these where they belong: apart, or where an item needs no more, in the slot. Answers the
-    /// weight that is to be in the slot.
+    /// Choose the representation for these parts of the entry: in the cell if they fit, otherwise wide. Returns the
+    /// value, and the weight to store in the cell.
     fn fit(self, created_at: Timestamp, updated_at: Timestamp, weight: u64) -> (Self, u32) {
         match self {
             Self::Item(item) => match u32::try_from(weight) {
@@ -126,7 +126,7 @@ impl<T> From<Value<T>> for StoredValue<T> {
     }
 }
 
-/// What a change brings to a slot, cloned before any lock was taken.
+/// The values that a change adds to a slot, cloned before a lock is taken.
 #[derive(Debug)]
 pub(crate) enum Payload<T> {
     Nothing,
@@ -134,7 +134,7 @@ pub(crate) enum Payload<T> {
     Element(T),
 }
 
-/// What a change took out of a slot, to be dropped after the lock is released.
+/// The values that a change removed from a slot, to be dropped after the lock is released.
 #[derive(Debug)]
 pub(crate) enum DisplacedValue<T> {
     Nothing,
@@ -144,14 +144,14 @@ pub(crate) enum DisplacedValue<T> {
     Slot(Body<T>),
 }
 
-/// The number and the moment of a change.
+/// The revision and the time of a change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamp {
     pub(crate) revision: u64,
     pub(crate) at: Timestamp,
 }
 
-/// An entry that is to have a place.
+/// An entry to be stored in a vacant cell.
 #[derive(Debug)]
 pub(super) struct NewEntry<T> {
     pub(super) key: Key,
@@ -208,7 +208,7 @@ impl<T> Cell<T> {
         self.body.take().map_or(DisplacedValue::Nothing, DisplacedValue::Slot)
     }
 
-    /// Change the entry in place. Moves only: nothing here can panic or take long.
+    /// Change the entry in place. Values are only moved: nothing here can panic or take long.
     pub(super) fn update(
         &mut self,
         effect: Effect,
@@ -267,7 +267,7 @@ impl<T> Cell<T> {
         displaced
     }
 
-    /// Take some of the weight of an entry, which keeps that of its key. Says how much it was.
+    /// Reduce the weight of an entry, at most to that of its key. Returns the difference.
     pub(super) fn free(&mut self, weight: u64) -> u64 {
         let Some(slot) = self.slot() else { return 0 };
         let freed = weight.min(slot.weight() - slot.key().len() as u64);
@@ -279,7 +279,7 @@ impl<T> Cell<T> {
     }
 }
 
-/// An entry in its place.
+/// The entry of an occupied cell.
 #[derive(Debug)]
 pub(crate) struct Slot<'a, T> {
     body: &'a Body<T>,
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_small() {
+    fn cell_is_72_to_80_bytes() {
         assert_eq!(size_of::<Cell<Arc<str>>>(), 72);
         assert_eq!(size_of::<Cell<Box<str>>>(), 72);
         assert_eq!(size_of::<Cell<u64>>(), 72);
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_that_was_changed_remembers_when_it_was_created() {
+    fn changed_item_keeps_its_time_of_creation() {
         let mut cell = cell(7);
         assert_eq!((parts(&cell), is_wide(&cell)), ((Some(7), 1, 1, 11), false));
         cell.update(TOUCH, stamp(2), Payload::Nothing);
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn items_and_lists_take_turns() {
+    fn item_becomes_a_list_and_an_item_again() {
         let mut cell = cell(1);
         let list = |n| Payload::Value(Value::List(vec![n, n]).into());
         cell.update(UPDATE, stamp(2), list(5));
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_of_gigabytes_keeps_its_weight() {
+    fn weight_over_32_bits_is_kept() {
         let mut cell = cell(1);
         let heavy = Effect::Set { list: None, expires_at: None, weight: 1 << 40 };
         cell.update(heavy, stamp(2), item(2));
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_keeps_the_weight_of_its_key() {
+    fn freed_weight_excludes_the_key() {
         let mut cell = cell(1);
         assert_eq!((cell.free(5), cell.free(5), cell.free(5)), (5, 3, 0));
         assert_eq!(cell.slot().unwrap().weight(), 3);

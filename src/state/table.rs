@@ -1,11 +1,11 @@
-//! From the hash of a key to its place in the slab of a shard.
+//! The hash table of a shard: from the hash of a key to the index of its cell.
 //!
 //! Open addressing over buckets of one cache line each, after the F14 tables of folly: a bucket counts
-//! the entries that found it full and went on, so that a search ends early and a removal leaves no
-//! tombstone. Measured against hashbrown's tables of (hash, place) pairs:
-//! - a search touches one line instead of two;
+//! the entries that overflowed from it into later buckets, so that a search ends early and a removal leaves no
+//! tombstone. Measured against hashbrown's tables of (hash, index) pairs:
+//! - a search touches one cache line instead of two;
 //! - it grows by a quarter instead of doubling, to 7.1 to 8.9 bytes a key instead of 10.3 to 20.6;
-//! - growing looks at no key: 26 bits of the hash are kept, which is all that the table uses.
+//! - growing reads no key: the table keeps the 26 bits of the hash that it uses.
 
 /// Entries in a bucket.
 const WIDTH: usize = 10;
@@ -13,7 +13,7 @@ const WIDTH: usize = 10;
 pub(super) const INDEX_BITS: u32 = 22;
 const EXTRA_BITS: u32 = 10;
 
-/// Places that a table can tell apart: 4,194,304.
+/// The maximum number of cells of a shard: 4,194,304.
 pub(super) const MAX_CELLS: u32 = 1 << INDEX_BITS;
 
 /// The part of a key's hash that the table uses: 26 bits that did not choose the shard.
@@ -25,7 +25,7 @@ impl ShortHash {
         Self((hash >> 20) as u32 & ((1 << (16 + EXTRA_BITS)) - 1))
     }
 
-    /// Neighbours in a bucket have the high bits in common, so these tell them apart.
+    /// The low bits. Entries of one bucket mostly share the high bits, so these distinguish them.
     fn tag(self) -> u16 {
         self.0 as u16
     }
@@ -45,16 +45,16 @@ impl ShortHash {
 struct Bucket {
     words: [u32; WIDTH],
     tags: [u16; WIDTH],
-    /// Which entries there are.
+    /// A bit set of the used entries.
     used: u16,
-    /// How many entries went past this bucket. Once it is `u16::MAX` it remains so.
+    /// How many entries overflowed from this bucket. Saturates at `u16::MAX`, and is not decremented from there.
     passed: u16,
 }
 
 impl Bucket {
     const FULL: u16 = (1 << WIDTH) - 1;
 
-    /// The position of the entry with this hash whose place is the one that is looked for.
+    /// The position of the entry with this hash for whose index `same` holds.
     fn find(&self, short: ShortHash, mut same: impl FnMut(u32) -> bool) -> Option<usize> {
         let tag = short.tag();
         let mut hits = 0;
@@ -79,11 +79,11 @@ impl Bucket {
 pub(super) struct Table(Vec<Bucket>);
 
 impl Table {
-    /// The place for which `same` holds, among those with this hash.
+    /// The index for which `same` holds, among those with this hash.
     pub(super) fn find(&self, hash: u64, mut same: impl FnMut(u32) -> bool) -> Option<u32> {
         let short = ShortHash::of(hash);
         let mut at = short.bucket(self.0.len());
-        // No entry goes past every bucket.
+        // No entry overflows from every bucket.
         for _ in 0..self.0.len() {
             let bucket = self.0.get(at)?;
             if let Some(position) = bucket.find(short, &mut same) {
@@ -97,7 +97,7 @@ impl Table {
         None
     }
 
-    /// Insert a place that is not there, into a table that holds `entries`.
+    /// Insert an index that is not in the table; `entries` is the number of those that are.
     pub(super) fn insert(&mut self, hash: u64, index: u32, entries: usize) {
         if entries >= self.limit() {
             self.grow();
@@ -105,7 +105,7 @@ impl Table {
         self.put(ShortHash::of(hash), index);
     }
 
-    /// Remove a place that is there.
+    /// Remove an index that is in the table.
     pub(super) fn remove(&mut self, hash: u64, index: u32) {
         let short = ShortHash::of(hash);
         let home = short.bucket(self.0.len());
@@ -127,7 +127,7 @@ impl Table {
         }
     }
 
-    /// Nine tenths of it; a single bucket can be full.
+    /// The maximum number of entries: nine tenths of the table; a single bucket can be full.
     fn limit(&self) -> usize {
         if self.0.len() == 1 { WIDTH } else { self.0.len() * (WIDTH - 1) }
     }
@@ -172,21 +172,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_is_a_cache_line() {
+    fn bucket_is_one_cache_line() {
         assert_eq!((size_of::<Bucket>(), align_of::<Bucket>()), (64, 64));
     }
 
     #[test]
-    fn an_empty_one_has_nothing() {
+    fn empty_table_finds_nothing() {
         let mut table = Table::default();
         assert_eq!(table.find(7, |_| true), None);
         table.remove(7, 0);
     }
 
     proptest! {
-        /// Hashes from a few, from all, and from a narrow range, so that buckets overflow.
+        /// Few different hashes, arbitrary ones, and ones from a narrow range, so that buckets overflow.
         #[test]
-        fn it_finds_what_was_inserted(
+        fn table_finds_inserted_indexes(
             shift in 20_u32..46,
             steps in prop::collection::vec((any::<bool>(), any::<u64>()), 1..400),
         ) {

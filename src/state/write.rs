@@ -1,4 +1,4 @@
-//! The write path: one key, one lock, one change.
+//! The write path: decides and applies changes, one key and one lock at a time.
 
 use super::shard::Shard;
 use super::slot::{DisplacedValue, NewEntry, Payload, Slot, Stamp, StoredValue};
@@ -10,9 +10,8 @@ use crate::model::{
 use crate::state::wheel::Wheel;
 
 impl<T: Clone> State<T> {
-    /// Decide a write and apply it, in one round of the lock: the whole turn of a store without a
-    /// journal. The changes (a write to an overdue key makes two) are given to `tell`, also when the
-    /// write is refused.
+    /// Decide a write and apply it under one lock: the turn of a store without a journal. The changes (a write to an
+    /// overdue key makes two) are passed to `emit`, also if the write is rejected.
     pub(crate) fn commit(
         &mut self,
         prepared: PreparedWrite<T>,
@@ -24,7 +23,8 @@ impl<T: Clone> State<T> {
         let key = &prepared.write.key;
         let payload = Payload::of_write(&prepared.write.action);
         let shard = Map::<T>::shard_of(hash);
-        // Declared after what may run code of `T`, its `Drop`, and so let go before it.
+        // Declared after the payload, so that the lock is released before the payload is dropped, which may run the
+        // `Drop` of `T`.
         let mut guard = self.map.write(shard);
         let mut index = guard.find(hash, key);
         let mut facts = index.and_then(|index| guard.slot(index)).map(Slot::facts);
@@ -65,7 +65,7 @@ impl<T: Clone> State<T> {
         Ok(Written { popped, replaced, ..Written::new(revision, now, counts) })
     }
 
-    /// Let a key that is overdue expire, before a write to it.
+    /// Expire an overdue key, before a write to it.
     #[cold]
     fn expire_at(
         &mut self,
@@ -83,8 +83,8 @@ impl<T: Clone> State<T> {
         (Change::new(revision, now, key.clone(), ChangeKind::Expired), removed)
     }
 
-    /// Apply a change that was decided and recorded before. Cannot fail: a change that does not fit
-    /// the state, which only a journal that lies could bring, leaves the key alone.
+    /// Apply a recorded change. Cannot fail: a change that does not fit the state, which only an incorrect journal
+    /// can contain, is ignored.
     pub(crate) fn apply(&mut self, change: &Change<T>) -> Option<T> {
         let Some(effect) = effect_of_change(change) else {
             self.clear(change.revision);
@@ -102,7 +102,7 @@ impl<T: Clone> State<T> {
         self.ledger.totals.revision = change.revision;
         if facts.is_none() && !matches!(effect, Effect::Set { .. }) {
             drop(guard);
-            tracing::error!(key = %key, ?effect, "the journal has a change of a key that is absent");
+            tracing::error!(key = %key, ?effect, "the journal has a change of an absent key");
             return None;
         }
         let (wheel, at) = (&mut self.ledger.wheel, (hash, shard, index));
@@ -125,9 +125,9 @@ impl<T: Clone> State<T> {
         }
     }
 
-    /// Free the bytes of elements that were taken from a list, now that it is known which.
+    /// Free the bytes of elements that were removed from a list. Only now is it known which.
     fn free(&mut self, hash: u64, key: &str, elements: &[T]) {
-        // The weigher has weighed these elements before; if it panics on one now, that one is not freed.
+        // The weigher has weighed these elements before. If it panics now, the bytes of that element are not freed.
         let weigh = |element| self.weigher.weigh(std::slice::from_ref(element)).unwrap_or(0);
         let weight = elements.iter().map(weigh).fold(0, u64::saturating_add);
         let mut guard = self.map.write(Map::<T>::shard_of(hash));
@@ -137,7 +137,7 @@ impl<T: Clone> State<T> {
     }
 }
 
-/// Change, create or remove one slot under the lock. Says what to drop after it, and where it is.
+/// Change, create or remove one entry under the lock. Returns what to drop after it, and the id of its slot.
 fn put<T>(
     shard: &mut Shard<T>,
     wheel: &mut Wheel,
@@ -152,7 +152,7 @@ fn put<T>(
         (Some(index), Effect::Remove | Effect::Expire, _) => {
             return (shard.remove(hash, index), id(index));
         }
-        // A push creates a list of one; a set, here or not, brings its value whole.
+        // A push creates a list of one element; a set has a value, whether the key is present or absent.
         (index, Effect::Set { .. }, payload) => {
             let stored = match payload {
                 Payload::Value(stored) => stored,
@@ -174,7 +174,7 @@ fn put<T>(
     (displaced, id(index))
 }
 
-/// See that the slot is looked at by its deadline.
+/// Ensure that a token fires by the deadline of the entry.
 pub(super) fn arm<T>(shard: &mut Shard<T>, wheel: &mut Wheel, number: usize, index: u32) {
     if let Some(deadline) = shard.slot(index).and_then(Slot::expires_at) {
         let token_tick = shard.token_tick(index);

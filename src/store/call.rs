@@ -31,7 +31,7 @@ pub struct LocalCall<'a, T> {
 enum CallState<'a, T> {
     New(Command<T>),
     Sent {
-        answer: reply::ReplyReceiver<CommandResult<T>>,
+        receiver: reply::ReplyReceiver<CommandResult<T>>,
         /// The command is among the blocked senders of a full queue, and leaves them if this is dropped.
         ticket: Option<Ticket<'a, Envelope<T>>>,
     },
@@ -50,10 +50,10 @@ impl<T> Local<T> {
         if self.hub().status.is_closing() {
             return Err(self.closed());
         }
-        let (reply, answer) = reply::channel(None);
-        let queued = self.queue().send(Envelope::new(message, reply)).await;
+        let (sender, receiver) = reply::channel(None);
+        let queued = self.queue().send(Envelope::new(message, sender)).await;
         queued.map_err(|_| self.closed())?;
-        LocalCall { backend: self, state: CallState::Sent { answer, ticket: None } }.await
+        LocalCall { backend: self, state: CallState::Sent { receiver, ticket: None } }.await
     }
 
     /// Reserve room for a command in its queue, if there is some now.
@@ -73,13 +73,13 @@ impl<T> Local<T> {
         permit: Permit<'_, Envelope<T>>,
         command: Command<T>,
     ) -> LocalCall<'_, T> {
-        let (reply, answer) = reply::channel(None);
-        let state = match self.prepare(command, reply) {
+        let (sender, receiver) = reply::channel(None);
+        let state = match self.prepare(command, sender) {
             Ok(envelope) => {
                 permit.send(envelope);
-                CallState::Sent { answer, ticket: None }
+                CallState::Sent { receiver, ticket: None }
             }
-            Err(answer) => CallState::Refused(answer),
+            Err(result) => CallState::Refused(result),
         };
         LocalCall { backend: self, state }
     }
@@ -97,18 +97,18 @@ impl<T> LocalCall<'_, T> {
             return Err(Err(backend.closed()));
         }
         let queue = backend.queue_of(&command);
-        let (reply, answer) = reply::channel(Some(waker.clone()));
-        let queued = queue.push(backend.prepare(command, reply)?);
+        let (sender, receiver) = reply::channel(Some(waker.clone()));
+        let queued = queue.push(backend.prepare(command, sender)?);
         let ticket = queued.map_err(|_| Err(backend.closed()))?;
-        self.state = CallState::Sent { answer, ticket };
+        self.state = CallState::Sent { receiver, ticket };
         Ok(())
     }
 
     /// Drop the items that a result carries besides its value. If that panics, the store stops, as it does wherever the
     /// code of `T` panics.
     #[inline]
-    fn finish(&self, answer: &mut CommandResult<T>) {
-        if let Ok(response) = answer
+    fn finish(&self, result: &mut CommandResult<T>) {
+        if let Ok(response) = result
             && response.has_replaced()
             && let Err(panic) = catch_unwind(AssertUnwindSafe(|| response.drop_replaced()))
         {
@@ -116,7 +116,7 @@ impl<T> LocalCall<'_, T> {
             let backend = self.backend;
             backend.hub().status.fail(format!("a value panicked when it was dropped: {cause}"));
             backend.token().cancel();
-            let rest = std::mem::replace(answer, Err(backend.closed()));
+            let rest = std::mem::replace(result, Err(backend.closed()));
             // This drop may panic as well.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(rest)));
         }
@@ -131,11 +131,11 @@ impl<T> Future for LocalCall<'_, T> {
         let this = &mut *self;
         loop {
             match &mut this.state {
-                CallState::Sent { answer, ticket } => match Pin::new(answer).poll(cx) {
-                    Poll::Ready(Some(mut answer)) => {
+                CallState::Sent { receiver, ticket } => match Pin::new(receiver).poll(cx) {
+                    Poll::Ready(Some(mut result)) => {
                         this.state = CallState::Done;
-                        this.finish(&mut answer);
-                        return Poll::Ready(answer);
+                        this.finish(&mut result);
+                        return Poll::Ready(result);
                     }
                     // A command that was never queued does not have to wait for the end of the store.
                     Poll::Ready(None) if ticket.as_ref().is_some_and(Ticket::is_abandoned) => {
@@ -149,7 +149,7 @@ impl<T> Future for LocalCall<'_, T> {
                 },
                 CallState::New(_) => match this.start(cx.waker()) {
                     Ok(()) => return Poll::Pending,
-                    Err(answer) => return Poll::Ready(answer),
+                    Err(result) => return Poll::Ready(result),
                 },
                 CallState::Late(ended) => {
                     ready!(ended.as_mut().poll(cx));
@@ -157,12 +157,12 @@ impl<T> Future for LocalCall<'_, T> {
                     return Poll::Ready(Err(this.backend.closed()));
                 }
                 CallState::Refused(_) | CallState::Done => {
-                    let CallState::Refused(answer) =
+                    let CallState::Refused(result) =
                         std::mem::replace(&mut this.state, CallState::Done)
                     else {
                         panic!("a command was polled after it was done");
                     };
-                    return Poll::Ready(answer);
+                    return Poll::Ready(result);
                 }
             }
         }

@@ -60,8 +60,8 @@ use crate::owner::queue;
 ///
 /// let store = Store::builder().gate("car/target_speed", SpeedLimit(130.0)).spawn();
 /// store.set("car/target_speed", 120.0).await?;
-/// let refused = store.set("car/target_speed", 150.0).await;
-/// assert_eq!(refused, Err(Error::Refused(Refusal::new("too fast"))));
+/// let rejected = store.set("car/target_speed", 150.0).await;
+/// assert_eq!(rejected, Err(Error::Refused(Refusal::new("too fast"))));
 /// # Ok(()) }
 /// ```
 pub trait Gate<T>: Send + 'static {

@@ -111,7 +111,7 @@ impl<T> Local<T> {
                 };
                 let writes: Result<Vec<_>, _> =
                     writes.into_iter().enumerate().map(prepare).collect();
-                Message::Batch(writes.map_err(|refused| Ok(Response::Batch(Err(refused))))?)
+                Message::Batch(writes.map_err(|error| Ok(Response::Batch(Err(error))))?)
             }
             Command::Scan(scan) => Message::Scan(Box::new(scan)),
             Command::Subscribe(subscribe) => {

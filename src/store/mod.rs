@@ -4,7 +4,6 @@
 //! or sent, so options are methods of a value, and a command that found no room is returned unchanged. The
 //! `Backend` carries the command to the owner in this process or to a server; every method is written once for both.
 
-mod answer;
 mod backend;
 mod builder;
 mod call;
@@ -14,6 +13,7 @@ mod local;
 mod pending;
 mod reader;
 mod requests;
+mod results;
 mod view;
 
 use std::fmt;
@@ -23,7 +23,6 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use self::answer::ResponseReader;
 pub use self::backend::Backend;
 pub use self::builder::Builder;
 pub use self::call::LocalCall;
@@ -33,6 +32,7 @@ pub use self::local::Local;
 pub use self::pending::{Call, Pending, Reply};
 pub use self::reader::Reader;
 pub use self::requests::{PendingPut, PendingScan, PendingSubscribe, PendingWrite, Position};
+use self::results::ResponseReader;
 pub use self::view::View;
 use crate::journal::CompactionReport;
 use crate::model::{
@@ -133,7 +133,7 @@ impl<T, B> Store<T, B> {
         key: impl Into<Key>,
         value: impl Into<Value<T>>,
     ) -> PendingPut<'_, T, u64, B> {
-        self.put(Write::set(key, value), answer::write)
+        self.put(Write::set(key, value), results::write)
     }
 
     /// Replaces the value of a key that is present. Returns the revision. The kind of the value may change; the
@@ -161,7 +161,7 @@ impl<T, B> Store<T, B> {
         key: impl Into<Key>,
         value: impl Into<Value<T>>,
     ) -> PendingPut<'_, T, u64, B> {
-        self.put(Write::update(key, value), answer::write)
+        self.put(Write::update(key, value), results::write)
     }
 
     /// Removes a key that is present. Returns the revision.
@@ -182,7 +182,7 @@ impl<T, B> Store<T, B> {
     /// # Ok(()) }
     /// ```
     pub fn remove(&self, key: impl Into<Key>) -> PendingWrite<'_, T, u64, B> {
-        self.change(Write::remove(key), answer::write)
+        self.change(Write::remove(key), results::write)
     }
 
     /// Adds an element to the back of a list. Returns the revision and the new length. If the key is absent, the list
@@ -211,7 +211,7 @@ impl<T, B> Store<T, B> {
         key: impl Into<Key>,
         element: impl IntoElement<T>,
     ) -> PendingPut<'_, T, Pushed, B> {
-        self.put(Write::push(key, element), answer::write)
+        self.put(Write::push(key, element), results::write)
     }
 
     /// Adds an element to the front of a list. Otherwise as [`push`](Self::push).
@@ -220,7 +220,7 @@ impl<T, B> Store<T, B> {
         key: impl Into<Key>,
         element: impl IntoElement<T>,
     ) -> PendingPut<'_, T, Pushed, B> {
-        self.put(Write::push_front(key, element), answer::write)
+        self.put(Write::push_front(key, element), results::write)
     }
 
     /// Removes the last element of a list. Returns it with the revision and the new length.
@@ -248,12 +248,12 @@ impl<T, B> Store<T, B> {
     /// # Ok(()) }
     /// ```
     pub fn pop(&self, key: impl Into<Key>) -> PendingWrite<'_, T, Popped<T>, B> {
-        self.change(Write::pop(key), answer::write)
+        self.change(Write::pop(key), results::write)
     }
 
     /// Removes the first element of a list. Otherwise as [`pop`](Self::pop).
     pub fn pop_front(&self, key: impl Into<Key>) -> PendingWrite<'_, T, Popped<T>, B> {
-        self.change(Write::pop_front(key), answer::write)
+        self.change(Write::pop_front(key), results::write)
     }
 
     /// Keeps at most the last `keep` elements of a list, for a list of bounded length. Returns how many elements were
@@ -285,12 +285,12 @@ impl<T, B> Store<T, B> {
     /// # Ok(()) }
     /// ```
     pub fn trim(&self, key: impl Into<Key>, keep: usize) -> PendingWrite<'_, T, Trimmed, B> {
-        self.change(Write::trim(key, keep), answer::write)
+        self.change(Write::trim(key, keep), results::write)
     }
 
     /// Keeps at most the first `keep` elements of a list. Otherwise as [`trim`](Self::trim).
     pub fn trim_front(&self, key: impl Into<Key>, keep: usize) -> PendingWrite<'_, T, Trimmed, B> {
-        self.change(Write::trim_front(key, keep), answer::write)
+        self.change(Write::trim_front(key, keep), results::write)
     }
 
     /// Sets the deadline of a key that is present to `ttl` from now: more than zero and at most 100 years. Returns
@@ -300,7 +300,7 @@ impl<T, B> Store<T, B> {
     ///
     /// [`Error::NotFound`] if the key is absent, [`Error::InvalidTtl`] if `ttl` is out of range.
     pub fn expire(&self, key: impl Into<Key>, ttl: Duration) -> PendingWrite<'_, T, u64, B> {
-        self.change(Write::expire(key, ttl), answer::write)
+        self.change(Write::expire(key, ttl), results::write)
     }
 
     /// Removes the deadline of a key that is present. Returns the revision.
@@ -309,7 +309,7 @@ impl<T, B> Store<T, B> {
     ///
     /// [`Error::NotFound`] if the key is absent.
     pub fn persist(&self, key: impl Into<Key>) -> PendingWrite<'_, T, u64, B> {
-        self.change(Write::persist(key), answer::write)
+        self.change(Write::persist(key), results::write)
     }
 
     /// Sends a [`Write`] value, for example one that was deserialized, or that is retried. Returns its result,
@@ -332,7 +332,7 @@ impl<T, B> Store<T, B> {
     /// # Ok(()) }
     /// ```
     pub fn write(&self, write: Write<T>) -> PendingPut<'_, T, Written<T>, B> {
-        self.put(write, answer::write)
+        self.put(write, results::write)
     }
 
     /// Applies several writes atomically, without other changes in between. Returns the result of each.
@@ -368,7 +368,7 @@ impl<T, B> Store<T, B> {
         writes: impl IntoIterator<Item = Write<T>>,
     ) -> Pending<'_, T, Vec<Written<T>>, B, BatchError> {
         let command = Command::Batch(writes.into_iter().collect());
-        Pending::new(&self.reader.backend, command, answer::batch)
+        Pending::new(&self.reader.backend, command, results::batch)
     }
 
     /// Sets many keys with one command and one reply, for pipelining. The writes are independent of
@@ -389,7 +389,7 @@ impl<T, B> Store<T, B> {
         pairs: impl IntoIterator<Item = (K, V)>,
     ) -> Pending<'_, T, Vec<Result<u64>>, B> {
         let set = |(key, value)| Write::set(key, value);
-        self.many(pairs.into_iter().map(set).collect(), answer::writes)
+        self.many(pairs.into_iter().map(set).collect(), results::writes)
     }
 
     /// Pushes many elements to the back of one list with one command and one reply, for pipelining. The
@@ -413,7 +413,7 @@ impl<T, B> Store<T, B> {
     ) -> Pending<'_, T, Vec<Result<Pushed>>, B> {
         let key = key.into();
         let push = |element: E| Write::push(&key, element);
-        self.many(elements.into_iter().map(push).collect(), answer::writes)
+        self.many(elements.into_iter().map(push).collect(), results::writes)
     }
 
     /// Sends many independent writes of any kind with one command and one reply. Otherwise as
@@ -436,7 +436,7 @@ impl<T, B> Store<T, B> {
         &self,
         writes: impl IntoIterator<Item = Write<T>>,
     ) -> Pending<'_, T, Vec<Result<Written<T>>>, B> {
-        self.many(writes.into_iter().collect(), answer::writes)
+        self.many(writes.into_iter().collect(), results::writes)
     }
 
     /// Modifies a value that is present with a closure, which runs in the caller. If another write changes the key
@@ -499,7 +499,7 @@ impl<T, B> Store<T, B> {
     /// Removes all keys. Returns how many live keys were removed. Makes one change, or none if the store
     /// was empty. A clear passes no gate.
     pub fn clear(&self) -> Pending<'_, T, usize, B> {
-        Pending::new(&self.reader.backend, Command::Clear, answer::cleared)
+        Pending::new(&self.reader.backend, Command::Clear, results::cleared)
     }
 
     /// Replaces the log of the journal by a snapshot, which frees disk space and shortens the next start. Returns when
@@ -541,7 +541,7 @@ impl<T, B> Store<T, B> {
     /// # Ok(()) }
     /// ```
     pub fn compact(&self) -> Pending<'_, T, CompactionReport, B> {
-        Pending::new(&self.reader.backend, Command::Compact, answer::compacted)
+        Pending::new(&self.reader.backend, Command::Compact, results::compacted)
     }
 }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::answer::ResponseReader;
+use super::results::ResponseReader;
 use super::{Backend, Local, LocalCall};
 use crate::model::{Command, Error, TrySendError};
 

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::answer::{self, ResponseReader};
+use super::results::{self, ResponseReader};
 use super::{Latest, Local, Pending, PendingScan, PendingSubscribe, View};
 use crate::feed::Watcher;
 use crate::model::{
@@ -77,12 +77,12 @@ impl<T, B> Reader<T, B> {
     /// # Ok(()) }
     /// ```
     pub fn get(&self, key: impl Into<Key>) -> Pending<'_, T, Option<Entry<T>>, B> {
-        self.query(key, Query::Entry, answer::entry)
+        self.query(key, Query::Entry, results::entry)
     }
 
     /// Returns whether the key is present.
     pub fn contains(&self, key: impl Into<Key>) -> Pending<'_, T, bool, B> {
-        self.query(key, Query::Contains, answer::contains)
+        self.query(key, Query::Contains, results::contains)
     }
 
     /// Returns the length of a list; `None` if the key is absent.
@@ -91,7 +91,7 @@ impl<T, B> Reader<T, B> {
     ///
     /// [`Error::WrongKind`] if the key holds an item.
     pub fn len(&self, key: impl Into<Key>) -> Pending<'_, T, Option<usize>, B> {
-        self.query(key, Query::Length, answer::length)
+        self.query(key, Query::Length, results::length)
     }
 
     /// Returns the last element of a list, without copying the list; `None` if the key is absent or the
@@ -101,7 +101,7 @@ impl<T, B> Reader<T, B> {
     ///
     /// [`Error::WrongKind`] if the key holds an item.
     pub fn last(&self, key: impl Into<Key>) -> Pending<'_, T, Option<T>, B> {
-        self.query(key, Query::Last, answer::last)
+        self.query(key, Query::Last, results::last)
     }
 
     /// Returns elements of a list from `offset` (negative: counted from the end), at most `limit`; `None`
@@ -128,7 +128,7 @@ impl<T, B> Reader<T, B> {
         offset: isize,
         limit: usize,
     ) -> Pending<'_, T, Option<Vec<T>>, B> {
-        self.query(key, Query::Range { offset, limit }, answer::range)
+        self.query(key, Query::Range { offset, limit }, results::range)
     }
 
     /// As [`range`](Self::range), with the length and the revision of the list.
@@ -139,7 +139,7 @@ impl<T, B> Reader<T, B> {
         offset: isize,
         limit: usize,
     ) -> Pending<'_, T, Option<Slice<T>>, B> {
-        self.query(key, Query::Slice { offset, limit }, answer::slice)
+        self.query(key, Query::Slice { offset, limit }, results::slice)
     }
 
     /// Returns a sorted page of the keys with a prefix (`""`: of all keys).
@@ -164,7 +164,7 @@ impl<T, B> Reader<T, B> {
     /// # Ok(()) }
     /// ```
     pub fn keys(&self, prefix: impl Into<Key>) -> PendingScan<'_, T, Key, B> {
-        self.page(prefix, false, answer::keys)
+        self.page(prefix, false, results::keys)
     }
 
     /// Returns a sorted page of the entries whose keys have a prefix (`""`: all). Otherwise as [`keys`](Self::keys).
@@ -183,7 +183,7 @@ impl<T, B> Reader<T, B> {
     /// # Ok(()) }
     /// ```
     pub fn scan(&self, prefix: impl Into<Key>) -> PendingScan<'_, T, (Key, Entry<T>), B> {
-        self.page(prefix, true, answer::entries)
+        self.page(prefix, true, results::entries)
     }
 
     fn page<I>(
@@ -235,7 +235,7 @@ impl<T, B> Reader<T, B> {
         T: Clone + Send + Sync + 'static,
     {
         let subscribe = Subscribe { filter: Filter::All, start: Start::Now };
-        PendingSubscribe::new(&self.backend, Command::Subscribe(subscribe), answer::subscription)
+        PendingSubscribe::new(&self.backend, Command::Subscribe(subscribe), results::subscription)
     }
 }
 
@@ -254,7 +254,7 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
         key.validate()?;
         let watcher = Watcher::new(0);
         let message = Message::Watch { key: key.clone(), watcher: Arc::clone(&watcher) };
-        let guard = answer::watch(self.backend.call(message).await)?;
+        let guard = results::watch(self.backend.call(message).await)?;
         let status = Arc::clone(&self.backend.hub().status);
         Ok(Latest::new(key, self.backend.view(), status, watcher, guard))
     }

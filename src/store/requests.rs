@@ -4,8 +4,8 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use super::answer::{self, ResponseReader};
 use super::pending::{Call, Pending, Reply};
+use super::results::{self, ResponseReader};
 use super::{Backend, Local};
 use crate::feed::Subscription;
 use crate::model::{
@@ -40,7 +40,7 @@ macro_rules! request {
             ///
             /// If there is no room or the store is closed, the error returns the unchanged command.
             pub fn try_send(self) -> Result<Reply<'a, T, $answer>, TrySendError<Self>> {
-                self.0.try_send().map_err(|refused| refused.map(Self))
+                self.0.try_send().map_err(|error| error.map(Self))
             }
 
             /// Sends the command and blocks the thread until the reply. See [`Pending::blocking_send`].
@@ -212,7 +212,7 @@ impl<'a, T, B> PendingPut<'a, T, Pushed, B> {
         let (backend, command) = self.0.into_parts();
         let Command::Write(push) = command else { unreachable!("a put is a write") };
         let trim = trim(push.key());
-        Pending::new(backend, Command::Batch(vec![push, trim]), answer::pushed_and_trimmed)
+        Pending::new(backend, Command::Batch(vec![push, trim]), results::pushed_and_trimmed)
     }
 }
 

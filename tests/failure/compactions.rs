@@ -1,4 +1,4 @@
-//! Compactions that take their time, fail or panic, and what their callers are told.
+//! Compactions that are slow, fail or panic, and the results of their callers.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 type Outcome = Result<CompactionReport, JournalError>;
 
-/// A journal whose compactions end when and how the test says.
+/// A journal whose compactions end when and how the test decides.
 #[derive(Clone, Default)]
 struct ManualCompactions {
     journal: MemoryJournal<String>,
@@ -51,7 +51,7 @@ impl ManualCompactions {
     }
 
     async fn wait_for_start(&self, count: usize) {
-        // Not in the time of a runtime that is paused, as a thread may begin it.
+        // In real time instead of paused time, because a thread may start it.
         let start = std::time::Instant::now();
         while self.started() < count {
             assert!(start.elapsed() < Duration::from_secs(20), "no compaction {count}");
@@ -101,12 +101,12 @@ fn counts(store: &Store<String>) -> (u64, u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn compaction_answers_when_it_is_done() {
+async fn compact_returns_when_the_compaction_is_done() {
     let (store, compactions) = ManualCompactions::spawn();
     store.set("k", "v").await.unwrap();
     let compaction = store.compact().try_send().unwrap();
     compactions.wait_for_start(1).await;
-    // The store serves meanwhile.
+    // The store serves commands during the compaction.
     assert_eq!(store.set("k", "w").await, Ok(2));
     assert_eq!(store.get("k").await.unwrap().unwrap().revision, 2);
     assert_eq!(counts(&store), (0, 0));
@@ -123,9 +123,9 @@ async fn failed_compaction_carries_its_cause_and_is_counted() {
     compactions.end(0, Err(JournalError::new("snapshot.tmp: no space")));
     assert_eq!(compaction.await, Err(Error::CompactionFailed("snapshot.tmp: no space".into())));
     assert_eq!(counts(&store), (0, 1));
-    assert_eq!(store.health(), Ok(()), "writes are not concerned");
+    assert_eq!(store.health(), Ok(()), "writes are not affected");
     assert_eq!(store.set("k", "v").await, Ok(1));
-    // A caller need not wait until an automatic one would be tried again.
+    // A caller does not wait for the retry of an automatic compaction.
     let again = store.compact().try_send().unwrap();
     compactions.wait_for_start(2).await;
     compactions.end(1, Ok(CompactionReport::new(1, 0, 0)));
@@ -172,11 +172,11 @@ async fn call_during_a_compaction_gets_a_later_one() {
         compactions.end(0, if first_fails { Err(JournalError::new("no space")) } else { outcome });
         assert_eq!(first.await.is_err(), first_fails);
         compactions.wait_for_start(2).await;
-        assert_eq!(compactions.revision(1), 2, "its snapshot does not have what was cleared");
+        assert_eq!(compactions.revision(1), 2, "its snapshot is newer than the clear");
         compactions.end(1, Ok(CompactionReport::new(2, 9, 1)));
         let both = join!(second, third);
         assert_eq!(both, (Ok(CompactionReport::new(2, 9, 1)), Ok(CompactionReport::new(2, 9, 1))));
-        assert_eq!(compactions.started(), 2, "they share it");
+        assert_eq!(compactions.started(), 2, "the callers share it");
     }
 }
 
@@ -186,21 +186,21 @@ async fn call_during_an_automatic_compaction_gets_a_later_one() {
     *compactions.controls.wanted.lock().unwrap() = true;
     store.set("k", "v").await.unwrap();
     compactions.wait_for_start(1).await;
-    let asked = store.compact().try_send().unwrap();
+    let pending = store.compact().try_send().unwrap();
     store.set("k", "w").await.unwrap();
     assert_eq!(compactions.started(), 1);
     compactions.end(0, Ok(CompactionReport::new(1, 0, 0)));
     compactions.wait_for_start(2).await;
     compactions.end(1, Ok(CompactionReport::new(2, 0, 0)));
-    assert_eq!(asked.await, Ok(CompactionReport::new(2, 0, 0)));
+    assert_eq!(pending.await, Ok(CompactionReport::new(2, 0, 0)));
     assert_eq!(counts(&store), (2, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn compaction_goes_on_without_its_caller() {
+async fn compaction_continues_without_its_caller() {
     let (store, compactions) = ManualCompactions::spawn();
-    let asked = timeout(Duration::from_millis(1), store.compact()).await;
-    assert!(asked.is_err(), "the caller is gone");
+    let pending = timeout(Duration::from_millis(1), store.compact()).await;
+    assert!(pending.is_err(), "the caller has dropped its future");
     compactions.end(0, Ok(CompactionReport::new(0, 0, 0)));
     while counts(&store) != (1, 0) {
         yield_now().await;
@@ -221,7 +221,7 @@ async fn shutdown_answers_callers_that_wait_for_a_compaction() {
     let closed = Err(Error::Closed);
     assert_eq!(ended.await.unwrap(), (Ok(()), closed.clone(), closed.clone(), closed.clone()));
     assert_eq!(store.compact().await, closed);
-    assert_eq!(counts(&store), (0, 0), "that is no failure");
+    assert_eq!(counts(&store), (0, 0), "a shutdown is not a failure");
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,8 +230,8 @@ async fn end_of_the_runtime_answers_callers_that_wait_for_a_compaction() {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_time().build().unwrap();
     let (store, compactions) = runtime.spawn(async { ManualCompactions::spawn() }).await.unwrap();
-    let asked = store.clone();
-    std::thread::spawn(move || answers.send(asked.compact().blocking_send()));
+    let pending = store.clone();
+    std::thread::spawn(move || answers.send(pending.compact().blocking_send()));
     compactions.wait_for_start(1).await;
     runtime.shutdown_background();
     let answer = tokio::task::spawn_blocking(move || answered.recv()).await.unwrap().unwrap();
@@ -239,11 +239,11 @@ async fn end_of_the_runtime_answers_callers_that_wait_for_a_compaction() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_automatic_compaction_is_tried_again_at_growing_intervals() {
+async fn failed_automatic_compaction_is_retried_at_growing_intervals() {
     let (store, compactions) = ManualCompactions::spawn();
     *compactions.controls.wanted.lock().unwrap() = true;
     *compactions.controls.broken.lock().unwrap() = true;
-    // Written to or not.
+    // With and without writes.
     for n in 0..1_000 {
         store.set("k", n.to_string()).await.unwrap();
         sleep(Duration::from_millis(10)).await;
@@ -257,7 +257,7 @@ async fn failed_automatic_compaction_is_tried_again_at_growing_intervals() {
     assert!((250.0..=310.0).contains(gaps.last().unwrap()), "{gaps:?}");
     assert_eq!(counts(&store), (0, compactions.started() as u64));
 
-    // Once it has worked, the next failure is the first again.
+    // After a success, the next failure counts as the first.
     *compactions.controls.broken.lock().unwrap() = false;
     sleep(Duration::from_secs(5 * 60)).await;
     let last = compactions.started() - 1;

@@ -1,4 +1,4 @@
-//! Gates that refuse, hang and panic.
+//! Gates that reject, hang and panic.
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use mainspring_testing::send;
 use tokio::join;
 use tokio::time::{Instant, sleep, timeout};
 
-/// Refuses `no`, panics at `panic`, never answers `hang`, takes a second for `slow`, and notes
-/// what it was asked.
+/// Rejects `no`, panics at `panic`, never returns for `hang`, takes a second for `slow`, and records
+/// the writes that it has seen.
 #[derive(Clone, Default)]
 struct Rule {
-    asked: Arc<std::sync::Mutex<Vec<String>>>,
+    seen: Arc<std::sync::Mutex<Vec<String>>>,
 }
 
 impl Rule {
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
     }
 }
 
 impl Gate<String> for Rule {
     async fn admit(&mut self, write: &Write<String>) -> Result<(), Refusal> {
         let Action::Set(Value::Item(text)) = write.action() else { return Ok(()) };
-        self.asked.lock().unwrap().push(text.clone());
+        self.seen.lock().unwrap().push(text.clone());
         match text.as_str() {
             "no" => Err(Refusal::new("because")),
             "panic" => panic!("the rule broke"),
@@ -46,9 +46,9 @@ fn refused(reason: &str) -> Error {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_reaches_only_its_caller() {
+async fn rejection_reaches_only_its_caller() {
     let store = Store::<String>::builder().gate("g/", Rule::default()).spawn();
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     let (yes, no, also, other) = join!(
         store.set("g/1", "yes"),
         store.set("g/2", "no"),
@@ -59,17 +59,17 @@ async fn a_refusal_reaches_only_its_caller() {
     assert!(yes.is_ok() && also.is_ok() && other.is_ok());
     let broken = store.set("g/1", "panic").await.unwrap_err();
     assert!(broken.to_string().contains("the rule broke"), "{broken}");
-    assert!(store.set("g/1", "yes").await.is_ok(), "the gate goes on");
+    assert!(store.set("g/1", "yes").await.is_ok(), "the gate continues");
     let mut keys = Vec::new();
     for _ in 0..4 {
-        let Event::Change(change) = told.recv().await.unwrap() else { panic!() };
+        let Event::Change(change) = subscription.recv().await.unwrap() else { panic!() };
         keys.push(change.key);
     }
     assert!(!keys.contains(&Key::from("g/2")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gate_that_hangs_delays_nobody_else() {
+async fn hung_gate_delays_no_other_key() {
     let options = GateOptions::default().timeout(Duration::from_secs(2));
     let store = Store::<String>::builder()
         .gate_with("hung/", Rule::default(), options)
@@ -84,11 +84,11 @@ async fn a_gate_that_hangs_delays_nobody_else() {
     let late = hung.await.unwrap_err();
     assert_eq!(late, refused("the gate did not answer in time"));
     assert_eq!(start.elapsed(), Duration::from_secs(2));
-    assert!(store.set("hung/1", "yes").await.is_ok(), "the next one has its chance");
+    assert!(store.set("hung/1", "yes").await.is_ok(), "the next write is admitted");
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_in_the_queue_counts() {
+async fn timeout_includes_time_in_the_queue() {
     let options = GateOptions::default().timeout(Duration::from_millis(2_500)).queue(8);
     let store = Store::<String>::builder().gate_with("g/", Rule::default(), options).spawn();
     let writes = (0..4).map(|n| store.set(format!("g/{n}"), "slow").try_send().unwrap());
@@ -98,7 +98,7 @@ async fn time_in_the_queue_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_queue_is_bounded() {
+async fn queue_of_a_gate_is_bounded() {
     let options = GateOptions::default().queue(1);
     let rule = Rule::default();
     let store = Store::<String>::builder().gate_with("g/", rule.clone(), options).spawn();
@@ -108,11 +108,11 @@ async fn its_queue_is_bounded() {
     assert!(store.set("k", "v").try_send().is_ok(), "the store's own queue has room");
     let (first, second) = join!(first, busy.into_command());
     assert!(first.unwrap() < second.unwrap());
-    assert_eq!(rule.asked(), ["slow", "yes"]);
+    assert_eq!(rule.seen(), ["slow", "yes"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn gated_writes_take_no_conditions_and_no_company() {
+async fn gated_writes_take_no_conditions_and_no_batch() {
     let rule = Rule::default();
     let store = Store::<String>::builder().gate("g/", rule.clone()).spawn();
     store.set("g/k", "v").await.unwrap();
@@ -123,32 +123,39 @@ async fn gated_writes_take_no_conditions_and_no_company() {
         Write::remove("g/none").if_present(),
         Write::set(format!("g/{}", "x".repeat(2_000)), "w").if_absent(),
     ] {
-        assert!(matches!(send(&store, write).await, Err(Error::Refused(_))), "the gate is first");
+        assert!(
+            matches!(send(&store, write).await, Err(Error::Refused(_))),
+            "the gate is checked first"
+        );
     }
     assert!(matches!(store.modify("g/k", |_| {}).await, Err(Error::Refused(_))));
     let failed = store.batch([Write::set("k", "v"), Write::set("g/k", "w")]).await.unwrap_err();
     assert!(failed.index == 1 && matches!(failed.error, Error::Refused(_)));
     let many = store.set_many([("g/k", "w"), ("k", "v")]).await.unwrap();
     assert!(matches!(many[0], Err(Error::Refused(_))) && many[1].is_ok());
-    assert_eq!(rule.asked(), ["v"]);
-    assert_eq!(store.update("g/none", "w").await, Err(Error::NotFound), "the owner is next");
+    assert_eq!(rule.seen(), ["v"]);
+    assert_eq!(
+        store.update("g/none", "w").await,
+        Err(Error::NotFound),
+        "the owner is checked next"
+    );
     assert!(matches!(store.set("g/", "w").ttl(Duration::ZERO).await, Err(Error::InvalidTtl)));
     assert_eq!(store.clear().await, Ok(2), "a clear passes no gate");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_longest_prefix_counts() {
+async fn longest_prefix_applies() {
     let (outer, inner) = (Rule::default(), Rule::default());
     let store =
         Store::<String>::builder().gate("a/", outer.clone()).gate("a/b/", inner.clone()).spawn();
     store.set("a/1", "outer").await.unwrap();
     store.set("a/b/1", "inner").await.unwrap();
     store.set("a", "none").await.unwrap();
-    assert_eq!((outer.asked(), inner.asked()), (vec!["outer".into()], vec!["inner".into()]));
+    assert_eq!((outer.seen(), inner.seen()), (vec!["outer".into()], vec!["inner".into()]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn order_is_kept() {
+async fn gated_writes_keep_their_order() {
     let store = Store::<String>::builder().gate("g/", Rule::default()).spawn();
     let writes = (0..60).map(|n| store.push("g/list", n.to_string()).try_send().unwrap());
     let pushed = join_all(writes.collect::<Vec<_>>()).await;
@@ -159,7 +166,7 @@ async fn order_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_finishes_what_is_queued_there() {
+async fn shutdown_finishes_the_queue_of_a_gate() {
     let store = Store::<String>::builder().gate("g/", Rule::default()).spawn();
     let writes: Vec<_> =
         (0..3).map(|n| store.set(format!("g/{n}"), "slow").try_send().unwrap()).collect();
@@ -172,27 +179,27 @@ async fn a_shutdown_finishes_what_is_queued_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_has_left_moves_no_device() {
+async fn write_of_a_dropped_caller_does_not_reach_the_gate() {
     let rule = Rule::default();
     let store = Store::<String>::builder().gate("g/", rule.clone()).spawn();
     let first = store.set("g/1", "slow").try_send().unwrap();
     drop(store.set("g/2", "left").try_send().unwrap());
     first.await.unwrap();
     store.set("g/3", "yes").await.unwrap();
-    assert_eq!(rule.asked(), ["slow", "yes"]);
+    assert_eq!(rule.seen(), ["slow", "yes"]);
     assert_eq!(store.keys("g/").await.unwrap().items, ["g/1", "g/3"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_behind_a_gate_has_limits_too() {
+async fn limits_apply_behind_a_gate() {
     let store = Store::<String>::builder().max_entries(1).gate("g/", Rule::default()).spawn();
     store.set("g/1", "yes").await.unwrap();
     let full = Error::OverLimit { what: "entries", limit: 1 };
     assert_eq!(store.set("g/2", "yes").await, Err(full));
-    assert_eq!(store.set("g/2", "no").await, Err(refused("because")), "the gate comes first");
+    assert_eq!(store.set("g/2", "no").await, Err(refused("because")), "the gate is checked first");
 }
 
-/// Panics before there is a future, or while its future is dropped, and admits all the others.
+/// Panics before it returns a future, or while the future is dropped, and admits all other writes.
 struct Broken;
 
 struct PanicsInDrop;
@@ -217,7 +224,7 @@ impl Gate<String> for Broken {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gate_may_panic_wherever_it_likes() {
+async fn panic_anywhere_in_a_gate_rejects_one_write() {
     let options = GateOptions::default().timeout(Duration::from_secs(1));
     let store = Store::<String>::builder().gate_with("g/", Broken, options).spawn();
     let soon = Duration::from_secs(10);
@@ -225,22 +232,22 @@ async fn a_gate_may_panic_wherever_it_likes() {
         let pushed = timeout(soon, store.push("g/1", "v").into_future()).await.expect("answered");
         let refused = pushed.unwrap_err();
         assert_eq!(refused, refused_by_panic("broken at once"));
-        assert!(store.set("g/1", "yes").await.is_ok(), "the gate goes on");
+        assert!(store.set("g/1", "yes").await.is_ok(), "the gate continues");
         let hung = timeout(soon, store.set("g/1", "hang").into_future()).await.expect("answered");
         assert_eq!(hung, Err(refused_by_panic("broken in its drop")));
-        assert!(store.set("g/1", "yes").await.is_ok(), "the gate goes on");
+        assert!(store.set("g/1", "yes").await.is_ok(), "the gate continues");
     }
     assert_eq!(store.shutdown().await, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gate_that_panics_when_a_shutdown_cuts_it_off_fails_nothing() {
+async fn panic_of_a_gate_aborted_by_a_shutdown_is_ignored() {
     let store = Store::<String>::builder()
         .gate("g/", Broken)
         .shutdown_deadline(Duration::from_secs(1))
         .spawn();
     let hung = store.set("g/1", "hang").try_send().unwrap();
-    tokio::time::sleep(Duration::from_millis(10)).await; // the gate has it
+    tokio::time::sleep(Duration::from_millis(10)).await; // the gate has received the write
     assert_eq!(store.shutdown().await, Ok(()));
     assert_eq!(hung.await, Err(Error::Closed));
 }
@@ -250,7 +257,7 @@ fn refused_by_panic(message: &str) -> Error {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_is_late_already_moves_no_device() {
+async fn write_past_its_timeout_does_not_reach_the_gate() {
     let options = GateOptions::default().timeout(Duration::from_secs(2));
     let rule = Rule::default();
     let store = Store::<String>::builder().gate_with("g/", rule.clone(), options).spawn();
@@ -261,13 +268,13 @@ async fn a_write_that_is_late_already_moves_no_device() {
     let late_refusal = Err(refused("the gate did not answer in time"));
     assert_eq!(hung.await, late_refusal);
     assert!(join_all(late).await.iter().all(|answer| *answer == late_refusal));
-    assert_eq!((rule.asked(), start.elapsed()), (vec!["hang".into()], Duration::from_secs(2)));
+    assert_eq!((rule.seen(), start.elapsed()), (vec!["hang".into()], Duration::from_secs(2)));
     assert!(store.set("g/1", "yes").await.is_ok());
-    assert_eq!(rule.asked(), ["hang", "yes"]);
+    assert_eq!(rule.seen(), ["hang", "yes"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_has_failed_moves_no_device() {
+async fn failed_store_passes_no_write_to_its_gates() {
     let (rule, journal) = (Rule::default(), MemoryJournal::new());
     let store =
         Store::<String>::builder().gate("g/", rule.clone()).journal(journal.clone()).spawn();
@@ -282,5 +289,5 @@ async fn a_store_that_has_failed_moves_no_device() {
     assert!(join_all(queued).await.iter().all(|answer| *answer == Err(failed.clone())));
     assert_eq!(store.set("g/7", "late").await, Err(failed));
     sleep(Duration::from_secs(10)).await;
-    assert_eq!(rule.asked(), ["slow"]);
+    assert_eq!(rule.seen(), ["slow"]);
 }

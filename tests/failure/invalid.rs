@@ -1,4 +1,4 @@
-//! A change that the journal cannot hold: only the write that it came from is refused.
+//! Changes that the journal cannot hold: only their writes are rejected.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,7 +42,7 @@ fn refused() -> Error {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_write_at_fault_is_refused() {
+async fn only_the_invalid_write_is_rejected() {
     let (store, journal, _) = rejecting();
     let many = [("a", "1"), ("b", "bad"), ("c", "3"), ("d", "4"), ("e", "bad")];
     let (first, bad, read, batch, many, one, clear, last) = join!(
@@ -56,18 +56,18 @@ async fn only_the_write_at_fault_is_refused() {
         store.update("k", "w").if_present(),
     );
     assert_eq!((first, bad), (Ok(1), Err(refused())));
-    assert_eq!(read.unwrap().unwrap().revision, 1, "in its place in the order");
+    assert_eq!(read.unwrap().unwrap().revision, 1, "in the order of the commands");
     assert_eq!(batch.unwrap_err().error, refused());
     assert_eq!(many.unwrap(), [Ok(2), Err(refused()), Ok(3), Ok(4), Err(refused())]);
     assert_eq!(one.unwrap(), [Err(refused())]);
-    assert_eq!((clear, last), (Ok(4), Err(Error::NotFound)), "decided after what was before");
+    assert_eq!((clear, last), (Ok(4), Err(Error::NotFound)), "decided after the earlier commands");
     assert_eq!(store.set("k", "x").await, Ok(6));
     assert_eq!((store.health(), journal.head()), (Ok(()), 6));
     assert_eq!(everything(&over(&journal)).await, everything(&store).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_in_a_full_turn_is_found_soon() {
+async fn invalid_write_in_a_full_turn_is_found_with_few_appends() {
     for bad in [0, 77, 255] {
         let (store, journal, appends) = rejecting();
         store.ready().await.unwrap();
@@ -85,9 +85,9 @@ async fn one_in_a_full_turn_is_found_soon() {
     }
 }
 
-/// Over 256, so that they take several turns anyway.
+/// More than 256 writes, so that they are split into several turns.
 #[tokio::test(start_paused = true)]
-async fn one_among_very_many_is_found_too() {
+async fn invalid_write_in_a_large_command_is_found() {
     let (store, ..) = rejecting();
     let values = (0..1_000).map(|n| (format!("k{n}"), if n == 600 { "bad" } else { "v" }));
     let answers = store.set_many(values).await.unwrap();

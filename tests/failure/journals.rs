@@ -1,4 +1,4 @@
-//! Every fault that a journal can have.
+//! Faults of journals.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,11 +32,11 @@ pub(super) async fn everything(store: &Store<String>) -> Vec<(Key, Entry<String>
 }
 
 #[tokio::test(start_paused = true)]
-async fn full_fails_the_turn_and_nothing_else() {
+async fn full_journal_fails_only_the_turn() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     store.set("k", "v").await.unwrap();
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     journal.inject(Fault::Full);
     let (set, get, refused, batch, many, cleared) = join!(
         store.set("k", "w"),
@@ -47,34 +47,34 @@ async fn full_fails_the_turn_and_nothing_else() {
         store.push("l", "v"),
     );
     assert_eq!(set, Err(full_error()));
-    assert_eq!(get.unwrap().unwrap().item().unwrap(), "v", "reads go on");
-    assert_eq!(refused, Err(full_error()), "it rests on a turn that did not happen");
+    assert_eq!(get.unwrap().unwrap().item().unwrap(), "v", "reads still work");
+    assert_eq!(refused, Err(full_error()), "it was decided after a write that failed");
     assert_eq!(batch.unwrap_err().error, full_error());
     assert_eq!(many, Err(full_error()));
     assert_eq!(cleared, Err(full_error()));
     assert_eq!(store.set("k", "x").await, Ok(2));
-    let Event::Change(change) = told.recv().await.unwrap() else { panic!() };
+    let Event::Change(change) = subscription.recv().await.unwrap() else { panic!() };
     assert_eq!((change.revision, journal.head()), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_outcome_is_found_out() {
+async fn unknown_outcome_is_resolved() {
     for (fault, written) in [(Fault::UnknownLost, false), (Fault::UnknownWritten, true)] {
         let journal = MemoryJournal::new();
         let store = over(&journal);
         store.push("l", "a").await.unwrap();
-        let mut told = store.subscribe().await.unwrap();
+        let mut subscription = store.subscribe().await.unwrap();
         journal.inject(fault);
         let (set, pop) = join!(store.set("k", "v"), store.pop("l"));
         assert_eq!((set, pop), (Err(Error::Unknown), Err(Error::Unknown)));
-        // Nobody has to ask.
+        // It is resolved without a command.
         sleep(Duration::from_millis(50)).await;
         assert_eq!(store.view().contains("k"), written);
         assert_eq!(store.len("l").await, Ok(Some(usize::from(!written))));
         let next = store.set("next", "v").await.unwrap();
         assert_eq!(next, if written { 4 } else { 2 });
         for revision in 2..=next {
-            assert_eq!(told.recv().await.unwrap().revision(), Some(revision));
+            assert_eq!(subscription.recv().await.unwrap().revision(), Some(revision));
         }
         let state = everything(&store).await;
         let again = over(&journal.survivor());
@@ -83,34 +83,34 @@ async fn an_unknown_outcome_is_found_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reads_go_on_while_the_journal_is_halted() {
+async fn reads_work_while_the_journal_is_halted() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     store.set("k", "v").await.unwrap();
     store.set("short", "v").ttl(Duration::from_millis(30)).await.unwrap();
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     journal.inject(Fault::UnknownWritten);
     journal.fail_reads(6);
     assert_eq!(store.set("k", "w").await, Err(Error::Unknown));
     let halted = store.set("k", "x").await.unwrap_err();
     assert!(matches!(halted, Error::JournalFailed(_)), "{halted:?}");
     assert_eq!(store.get("k").await.unwrap().unwrap().item().unwrap(), "v");
-    assert_eq!(store.remove("none").await, Err(Error::NotFound), "refusals are reads");
+    assert_eq!(store.remove("none").await, Err(Error::NotFound), "a rejection needs no append");
     assert_eq!(store.clear().await.unwrap_err().to_string(), halted.to_string());
     let snapshot = store.subscribe().from_snapshot().await;
     assert!(snapshot.is_ok());
     sleep(Duration::from_millis(40)).await;
-    assert_eq!(store.get("short").await, Ok(None), "absent, though that is not recorded yet");
+    assert_eq!(store.get("short").await, Ok(None), "absent, although its expiry is not recorded");
     sleep(Duration::from_secs(30)).await;
     assert_eq!(store.get("k").await.unwrap().unwrap().item().unwrap(), "w");
     let next = store.set("k", "y").await.unwrap();
-    assert_eq!(next, 5, "the lost answer, the expiry, and this");
+    assert_eq!(next, 5, "the unknown write, the expiry, and this write");
     for revision in 3..=5 {
-        assert_eq!(told.recv().await.unwrap().revision(), Some(revision));
+        assert_eq!(subscription.recv().await.unwrap().revision(), Some(revision));
     }
 }
 
-/// Run some commands into a crash at one append, and start over what is on the disk.
+/// Run commands until a crash at one append, and restart from what was written.
 async fn crash(at: usize, fault: Fault) {
     let journal = MemoryJournal::new();
     let store = over(&journal);
@@ -133,7 +133,7 @@ async fn crash(at: usize, fault: Fault) {
         };
         match timeout(Duration::from_millis(100), writing).await {
             Ok(answer) => drop(acknowledged.insert(key, answer.unwrap())),
-            Err(_) => break, // nothing is ever answered again
+            Err(_) => break, // no command gets a result any more
         }
     }
     assert!(journal.has_crashed() && acknowledged.len() == at);
@@ -141,21 +141,21 @@ async fn crash(at: usize, fault: Fault) {
     let again = over(&survivor);
     again.ready().await.unwrap();
     for (key, revision) in &acknowledged {
-        let entry = again.get(key).await.unwrap().expect("what was acknowledged is there");
+        let entry = again.get(key).await.unwrap().expect("acknowledged writes are recovered");
         assert_eq!(entry.revision, *revision);
     }
     let key = format!("k{at}");
     let found = again.contains(&key).await.unwrap();
     assert_eq!(found, fault == Fault::CrashAfter);
     let batch = survivor.changes().iter().any(|change| *change.key == *format!("{key}+"));
-    assert!(!batch || found, "a batch is whole");
+    assert!(!batch || found, "a batch is atomic");
     let next = again.set("next", "v").await.unwrap();
     assert_eq!(next, again.keys("").limit(1).await.unwrap().revision);
-    assert_eq!(again.id(), store.id(), "old resume tokens stay good");
+    assert_eq!(again.id(), store.id(), "old resume tokens stay valid");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crash_loses_nothing_that_was_acknowledged() {
+async fn crash_loses_no_acknowledged_write() {
     for at in 0..40 {
         crash(at, Fault::CrashBefore).await;
         crash(at, Fault::CrashAfter).await;
@@ -163,7 +163,7 @@ async fn a_crash_loses_nothing_that_was_acknowledged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_compacted_log_recovers_the_same() {
+async fn compacted_log_recovers_the_same_state() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     let mut random = Random::new(5);
@@ -205,17 +205,17 @@ async fn overdue_keys_expire_before_the_first_command() {
     let deadline = store.get("live").await.unwrap().unwrap().expires_at;
     let log = journal.survivor();
     store.shutdown().await.unwrap();
-    std::thread::sleep(Duration::from_millis(3)); // a restart is a matter of the wall clock
+    std::thread::sleep(Duration::from_millis(3)); // recovery uses the wall clock
     let again = over(&log);
     assert_eq!(again.set("first", "v").await, Ok(3_002));
     let page = again.keys("").limit(10_000).await.unwrap();
     assert_eq!(page.items, ["first", "live"]);
     let kept = again.get("live").await.unwrap().unwrap().expires_at;
-    assert_eq!(kept, deadline, "what is left of a life is kept");
+    assert_eq!(kept, deadline, "the deadline is kept");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recovered_store_has_its_numbers() {
+async fn recovered_store_keeps_its_id_and_revision() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     store.set("key", "value").await.unwrap();
@@ -228,7 +228,7 @@ async fn a_recovered_store_has_its_numbers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_recovered_stops_the_store() {
+async fn unreadable_journal_does_not_delay_a_shutdown() {
     let journal = MemoryJournal::<String>::new();
     let store = over(&journal);
     journal.inject(Fault::UnknownLost);
@@ -240,7 +240,7 @@ async fn what_cannot_be_recovered_stops_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_that_cannot_be_opened_stops_the_store() {
+async fn journal_that_cannot_be_opened_stops_the_store() {
     let store = Store::<String>::builder()
         .journal(InterceptedJournal::new(MemoryJournal::new(), FailingOpen))
         .spawn();
@@ -253,22 +253,22 @@ async fn a_journal_that_cannot_be_opened_stops_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_that_cannot_be_closed_is_told_of() {
+async fn failed_close_of_the_journal_is_reported() {
     let store = Store::<String>::builder()
         .journal(InterceptedJournal::new(MemoryJournal::new(), FailingClose))
         .spawn();
-    let mut told = store.subscribe().await.unwrap();
+    let mut subscription = store.subscribe().await.unwrap();
     assert_eq!(store.compact().await, Err(Error::CompactionFailed("no room".into())));
-    assert_eq!(store.set("k", "v").await, Ok(1), "the store goes on");
+    assert_eq!(store.set("k", "v").await, Ok(1), "the store continues");
     let failed = Error::Failed("not synced".into());
     assert_eq!(store.shutdown().await, Err(failed.clone()));
-    assert_eq!(told.recv().await.unwrap().revision(), Some(1));
-    assert_eq!(told.recv().await, Err(failed));
+    assert_eq!(subscription.recv().await.unwrap().revision(), Some(1));
+    assert_eq!(subscription.recv().await, Err(failed));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_expired_is_counted() {
-    // So short after its deadline that the write is what finds it.
+async fn expired_entries_are_counted() {
+    // So soon after its deadline that the write finds it before the timer.
     let ttl = Duration::from_nanos(10_000_001);
     for journaled in [false, true] {
         let builder = Store::<String>::builder();
@@ -286,20 +286,20 @@ async fn what_expired_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_over_nothing_is_no_endless_question() {
+async fn conflict_without_a_newer_change_halts_the_journal() {
     let journal = MemoryJournal::new();
     let (store, errors) = with_errors(&journal);
     store.set("k", "v").await.unwrap();
     errors.fail(0, usize::MAX, AppendError::Conflict);
-    for asked in 1..=3 {
+    for attempt in 1..=3 {
         let refused = store.set("k", "w").await;
         assert!(matches!(refused, Err(Error::JournalFailed(_))), "{refused:?}");
         sleep(Duration::from_secs(60)).await;
-        assert_eq!(errors.appends(), 1 + asked, "once for each write");
-        assert!(errors.reads() <= 3 * asked, "{} reads", errors.reads());
-        assert_eq!(store.get("k").await.unwrap().unwrap().revision, 1, "reads go on");
+        assert_eq!(errors.appends(), 1 + attempt, "once for each write");
+        assert!(errors.reads() <= 3 * attempt, "{} reads", errors.reads());
+        assert_eq!(store.get("k").await.unwrap().unwrap().revision, 1, "reads still work");
     }
-    // Nor if the journal cannot be read at all for a while.
+    // The same if the journal cannot be read for a while.
     journal.fail_reads(5);
     assert!(matches!(store.set("k", "w").await, Err(Error::JournalFailed(_))));
     assert!(matches!(store.remove("k").await, Err(Error::JournalFailed(_))));
@@ -309,7 +309,7 @@ async fn a_conflict_over_nothing_is_no_endless_question() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_behind_a_foreign_compaction_ends() {
+async fn owner_behind_a_foreign_compaction_ends() {
     let journal = MemoryJournal::new();
     let (behind, _) = with_errors(&journal);
     behind.ready().await.unwrap();
@@ -328,12 +328,12 @@ async fn who_is_behind_a_foreign_compaction_ends() {
     assert_eq!((ahead.set("k", "v").await, journal.head()), (Ok(11), 11));
 }
 
-/// It could not read for a while, and nobody asks it for anything: it reads on by itself, too late.
+/// An owner that could not read for a while, and gets no commands: it retries by itself, too late.
 #[tokio::test(start_paused = true)]
-async fn who_reads_on_behind_a_foreign_compaction_ends() {
+async fn owner_that_retries_behind_a_foreign_compaction_ends() {
     let journal = MemoryJournal::new();
     let ((behind, errors), ahead) = (with_errors(&journal), over(&journal));
-    let mut told = behind.subscribe().await.unwrap();
+    let mut subscription = behind.subscribe().await.unwrap();
     journal.fail_reads(usize::MAX);
     for n in 0..10 {
         ahead.set("k", n.to_string()).await.unwrap();
@@ -341,28 +341,28 @@ async fn who_reads_on_behind_a_foreign_compaction_ends() {
     assert!(matches!(behind.set("k", "v").await, Err(Error::JournalFailed(_))));
     ahead.compact().await.unwrap();
     sleep(Duration::from_secs(1)).await;
-    assert_eq!((behind.revision(), behind.is_closed()), (0, false), "it tries again");
+    assert_eq!((behind.revision(), behind.is_closed()), (0, false), "it retries");
     journal.fail_reads(0);
     let end = timeout(Duration::from_secs(60), behind.closed()).await.expect("it ends");
     let why = "this owner is at 0: compacted: changes can be read only after revision 10";
     assert!(matches!(&end, Err(Error::Failed(cause)) if cause.starts_with(why)), "{end:?}");
-    assert_eq!(told.recv().await.err(), end.err());
+    assert_eq!(subscription.recv().await.err(), end.err());
     assert!(errors.reads() < 20, "{} reads", errors.reads());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_does_not_wait_for_an_open_that_hangs() {
+async fn shutdown_does_not_wait_for_a_hung_open() {
     let store = Store::<String>::builder()
         .journal(InterceptedJournal::new(MemoryJournal::new(), BlockedOpen::default()))
         .spawn();
     let set = store.set("k", "v").try_send().unwrap();
-    let told = store.subscribe().try_send().unwrap();
+    let subscription = store.subscribe().try_send().unwrap();
     sleep(Duration::from_millis(1)).await;
     let start = Instant::now();
     let end = timeout(Duration::from_secs(60), store.shutdown()).await.expect("it ends");
     assert_eq!((end, start.elapsed()), (Ok(()), Duration::ZERO));
     assert_eq!((set.await, store.ready().await), (Err(Error::Closed), Err(Error::Closed)));
-    assert_eq!(told.await.err(), Some(Error::Closed));
+    assert_eq!(subscription.await.err(), Some(Error::Closed));
     assert_eq!(store.get("k").await, Err(Error::Closed));
 }
 
@@ -379,12 +379,12 @@ async fn full_with_overdue_keys() -> (Store<String>, MemoryJournal<String>, Arc<
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_expiry_that_cannot_be_recorded_waits() {
+async fn expiry_that_cannot_be_recorded_is_retried() {
     let (store, journal, errors) = full_with_overdue_keys().await;
     let before = errors.appends();
     for n in 0..1_000 {
         sleep(Duration::from_millis(30)).await;
-        assert_eq!(store.get(format!("k{n}")).await, Ok(None), "absent all the same");
+        assert_eq!(store.get(format!("k{n}")).await, Ok(None), "absent nevertheless");
     }
     assert!(store.keys("").await.unwrap().items.is_empty() && !store.view().contains("k0"));
     let tried = errors.appends() - before;
@@ -393,31 +393,31 @@ async fn an_expiry_that_cannot_be_recorded_waits() {
     errors.clear();
     sleep(Duration::from_secs(30)).await;
     assert_eq!((store.stats().entries, store.stats().expired), (0, KEYS as u64));
-    assert_eq!(journal.head(), 2 * KEYS as u64, "once each");
+    assert_eq!(journal.head(), 2 * KEYS as u64, "one change for each key");
     assert!(journal.changes()[KEYS..].iter().all(|change| change.kind == ChangeKind::Expired));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clear_waits_for_the_expiry_of_what_is_overdue() {
+async fn clear_requires_the_expiry_of_overdue_keys() {
     let (store, journal, errors) = full_with_overdue_keys().await;
     let before = errors.appends();
-    for asked in 1..=3 {
+    for attempt in 1..=3 {
         assert_eq!(store.clear().await, Err(full_error()));
-        assert!(errors.appends() - before <= 2 * asked);
+        assert!(errors.appends() - before <= 2 * attempt);
     }
-    // There is room again, but not for the expiry yet: then not for the clear either.
+    // The expiry cannot be recorded yet, so neither can the clear.
     errors.fail(0, 1, AppendError::Full(FULL.into()));
     assert_eq!(store.clear().await, Err(full_error()));
-    // At once, while the expiry by itself still waits.
-    assert_eq!(store.clear().await, Ok(0), "none of them was alive");
+    // At once, while the automatic expiry is still paused.
+    assert_eq!(store.clear().await, Ok(0), "all of them were overdue");
     assert_eq!((journal.head(), store.stats().entries), (2 * KEYS as u64, 0));
     sleep(Duration::from_secs(30)).await;
-    assert_eq!(journal.head(), 2 * KEYS as u64, "once each");
+    assert_eq!(journal.head(), 2 * KEYS as u64, "one change for each key");
 }
 
-/// What is overdue takes no room, also when it could not expire for a while.
+/// Overdue keys do not count for a limit, even if their expiry was delayed.
 #[tokio::test(start_paused = true)]
-async fn a_limit_does_not_count_what_could_not_expire() {
+async fn limit_excludes_keys_whose_expiry_was_delayed() {
     let (journal, errors) = (MemoryJournal::<String>::new(), Arc::new(InjectedErrors::default()));
     let failing = InterceptedJournal::new(journal.clone(), Arc::clone(&errors));
     let store = Store::builder().max_entries(2).journal(failing).spawn();
@@ -430,7 +430,7 @@ async fn a_limit_does_not_count_what_could_not_expire() {
     assert_eq!((store.stats().entries, store.stats().expired), (1, 2));
 }
 
-/// Puts itself back into the queue of a store each time it is read.
+/// Sends a read of itself to the store each time it is read.
 struct Ball {
     bounce: Option<Arc<OnceLock<Store<Ball>>>>,
     bounces: Arc<AtomicBool>,
@@ -447,7 +447,7 @@ impl Clone for Ball {
 }
 
 #[tokio::test]
-async fn foreign_changes_are_taken_while_there_is_always_something_to_do() {
+async fn foreign_changes_are_applied_by_a_busy_owner() {
     let journal = MemoryJournal::new();
     let one = Store::<Ball>::builder().journal(journal.clone()).spawn();
     let two = Store::<Ball>::builder().journal(journal.clone()).spawn();
@@ -464,12 +464,12 @@ async fn foreign_changes_are_taken_while_there_is_always_something_to_do() {
     one.set("k", plain()).await.unwrap();
     let mut seen = before;
     for _ in 0..100 {
-        // What the owner has taken and not served yet is in no queue: it takes some turns to see more.
+        // Commands that the owner has taken are not in the queue: several turns are needed to see more.
         for _ in 0..4 {
             yield_now().await;
         }
         let commands = two.stats().commands;
-        assert!(commands > seen, "it is never idle");
+        assert!(commands > seen, "the owner is never idle");
         seen = commands;
     }
     assert!(seen >= before + 100);
@@ -479,7 +479,7 @@ async fn foreign_changes_are_taken_while_there_is_always_something_to_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_log_with_a_hole_or_a_torn_batch_is_not_started_over() {
+async fn log_with_a_gap_or_a_partial_batch_is_an_error() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     store.set("a", "v").await.unwrap();
@@ -495,7 +495,9 @@ async fn a_log_with_a_hole_or_a_torn_batch_is_not_started_over() {
     };
     let without = |n: usize| [&log[..n], &log[n + 1..]].concat();
     let hole = |from: u64, to: u64| {
-        Err(Error::Failed(format!("the journal goes from revision {from} to {to}").into()))
+        Err(Error::Failed(
+            format!("the journal has a gap: revision {from} is followed by {to}").into(),
+        ))
     };
     assert_eq!(end_of(0, log.clone()).await, Ok(5));
     assert_eq!(end_of(1, log[1..].to_vec()).await, Ok(5));
@@ -510,9 +512,9 @@ async fn a_log_with_a_hole_or_a_torn_batch_is_not_started_over() {
     }
 }
 
-/// As a readiness probe sees it.
+/// The result for a readiness probe.
 #[tokio::test(start_paused = true)]
-async fn health_says_whether_writes_are_taken() {
+async fn health_reports_whether_writes_are_accepted() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     assert_eq!(store.health(), Err(Error::Recovering));
@@ -524,7 +526,7 @@ async fn health_says_whether_writes_are_taken() {
     let halted = store.set("k", "v").await.unwrap_err();
     assert!(matches!(halted, Error::JournalFailed(_)));
     assert_eq!(store.health(), Err(halted));
-    // Nobody has to write for it to get well.
+    // It recovers without a write.
     sleep(Duration::from_secs(30)).await;
     assert_eq!((store.health(), store.set("k", "v").await), (Ok(()), Ok(1)));
     let reader = store.reader();
@@ -537,9 +539,9 @@ async fn health_says_whether_writes_are_taken() {
     assert_eq!(broken.health(), Err(Error::Failed("damaged".into())));
 }
 
-/// The snapshot of a journal that was walked beside writers: patches, and a key that comes twice.
+/// A snapshot that was written during changes has patches, and may have a key twice.
 #[tokio::test(start_paused = true)]
-async fn a_snapshot_with_patches_is_recovered() {
+async fn snapshot_with_patches_is_recovered() {
     let journal = MemoryJournal::new();
     let store = over(&journal);
     store.set("a", vec!["1".to_owned()]).await.unwrap();
@@ -561,13 +563,13 @@ async fn a_snapshot_with_patches_is_recovered() {
         Recovered::SnapshotEnd(6),
         Recovered::Change(log[6].clone()),
     ];
-    // `c` is left out on purpose: its removal after the end finds nothing, and harms nothing.
+    // `c` is missing on purpose: its removal after the end has no effect.
     let again = Store::<String>::builder().journal(ReplayJournal(recovered)).spawn();
     again.ready().await.unwrap();
     assert_eq!(everything(&again).await, everything(&store).await);
     assert_eq!((again.revision(), again.stats().entries), (7, 2));
     assert_eq!(again.stats().bytes, store.stats().bytes);
-    assert_eq!(again.stats().history_floor, 6, "patches are no history");
+    assert_eq!(again.stats().history_floor, 6, "patches are not in the history");
     // A clear among the patches.
     store.clear().await.unwrap();
     let recovered = vec![

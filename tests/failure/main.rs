@@ -1,4 +1,4 @@
-//! What fails: the caller's own code, gates, and the journal.
+//! Failures: panics in code of the user, gates, and journals.
 
 mod compactions;
 mod gates;

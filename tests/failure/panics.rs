@@ -1,4 +1,4 @@
-//! What panics in the caller's own code, and what that code may do.
+//! Panics in code of the user, and what that code may do.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -45,8 +45,8 @@ fn failed(error: &Error, cause: &str) -> bool {
     matches!(error, Error::Failed(why) if why.contains(cause))
 }
 
-/// The store has stopped, all are told why, and what was there can still be read.
-async fn has_failed(store: &Store<Bomb>, cause: &str) {
+/// Check that the store has stopped, that all callers get the cause, and that views stay readable.
+async fn assert_failed(store: &Store<Bomb>, cause: &str) {
     let closed = timeout(Duration::from_secs(2), store.closed()).await.expect("it ends");
     assert!(failed(&closed.unwrap_err(), cause));
     assert!(store.is_closed());
@@ -60,13 +60,13 @@ async fn has_failed(store: &Store<Bomb>, cause: &str) {
 }
 
 #[tokio::test]
-async fn in_a_clone() {
+async fn panic_in_clone_fails_the_store() {
     for journaled in [false, true] {
         let builder = Store::<Bomb>::builder();
         let store =
             if journaled { builder.journal(MemoryJournal::new()).spawn() } else { builder.spawn() };
         store.set("calm", Bomb::new()).await.unwrap();
-        let mut told = store.subscribe().key("none").await.unwrap();
+        let mut subscription = store.subscribe().key("none").await.unwrap();
         let mut latest = store.latest("calm").await.unwrap();
         let bomb = Bomb::new();
         bomb.on_clone.store(true, Ordering::SeqCst);
@@ -74,27 +74,27 @@ async fn in_a_clone() {
             join!(store.get("calm"), store.set("bad", bomb), store.remove("calm"));
         drop(first);
         assert!(failed(&bad.unwrap_err(), "a clone too many"));
-        assert!(failed(&last.unwrap_err(), "a clone too many"), "and everybody after it");
-        has_failed(&store, "a clone too many").await;
-        assert!(failed(&told.recv().await.unwrap_err(), "a clone too many"));
+        assert!(failed(&last.unwrap_err(), "a clone too many"), "and every later command");
+        assert_failed(&store, "a clone too many").await;
+        assert!(failed(&subscription.recv().await.unwrap_err(), "a clone too many"));
         assert!(failed(&latest.changed().await.unwrap_err(), "a clone too many"));
     }
 }
 
 #[tokio::test]
-async fn in_a_clone_for_a_reader() {
+async fn panic_in_clone_for_a_reader_fails_the_store() {
     let store = Store::<Bomb>::builder().spawn();
     let bomb = Bomb::new();
     store.set("calm", Bomb::new()).await.unwrap();
     store.set("bad", bomb.twin()).await.unwrap();
     bomb.on_clone.store(true, Ordering::SeqCst);
     assert!(failed(&store.get("bad").await.unwrap_err(), "a clone too many"));
-    has_failed(&store, "a clone too many").await;
-    assert!(store.view().get("bad").is_some(), "no lock was left locked");
+    assert_failed(&store, "a clone too many").await;
+    assert!(store.view().get("bad").is_some(), "no lock is held after the panic");
 }
 
 #[tokio::test]
-async fn in_a_drop() {
+async fn panic_in_drop_fails_the_store() {
     let store = Store::<Bomb>::builder().history_changes(1).spawn();
     let bomb = Bomb::new();
     store.set("calm", Bomb::new()).await.unwrap();
@@ -102,11 +102,11 @@ async fn in_a_drop() {
     store.set("calm", Bomb::new()).await.unwrap();
     bomb.on_drop.store(true, Ordering::SeqCst);
     assert!(failed(&store.remove("bad").await.unwrap_err(), "a drop too many"));
-    has_failed(&store, "a drop too many").await;
+    assert_failed(&store, "a drop too many").await;
 }
 
 #[tokio::test]
-async fn in_a_drop_after_a_turn_was_recorded() {
+async fn panic_in_drop_after_an_append_fails_the_store() {
     let journal = MemoryJournal::new();
     let store = Store::<Bomb>::builder().journal(journal.clone()).spawn();
     store.set("calm", Bomb::new()).await.unwrap();
@@ -119,14 +119,14 @@ async fn in_a_drop_after_a_turn_was_recorded() {
     assert_eq!(journal.head(), 3);
     for revision in 2..=3 {
         let event = changes.recv().await.unwrap();
-        assert_eq!(event.revision(), Some(revision), "what was recorded is published");
+        assert_eq!(event.revision(), Some(revision), "recorded changes are published");
     }
     assert!(store.view().contains("b"));
-    has_failed(&store, "a drop too many").await;
+    assert_failed(&store, "a drop too many").await;
 }
 
 #[tokio::test]
-async fn in_a_drop_behind_a_gate() {
+async fn panic_in_drop_behind_a_gate_fails_the_store() {
     struct No;
     impl Gate<Bomb> for No {
         async fn admit(&mut self, _: &Write<Bomb>) -> Result<(), Refusal> {
@@ -142,12 +142,12 @@ async fn in_a_drop_behind_a_gate() {
         timeout(Duration::from_secs(2), async { store.set("gated/b", Bomb::new()).await })
     );
     assert!(first.is_err());
-    assert!(second.expect("nobody is left waiting").is_err());
-    has_failed(&store, "a drop too many").await;
+    assert!(second.expect("every caller gets a result").is_err());
+    assert_failed(&store, "a drop too many").await;
 }
 
 #[tokio::test]
-async fn in_a_weigher() {
+async fn panic_in_a_weigher_rejects_the_write() {
     let weigh = |text: &String| if text == "bad" { panic!("no scales") } else { text.len() };
     let store = Store::<String>::builder().weigher(weigh).max_bytes(100).spawn();
     let refused = |error| matches!(error, Error::Refused(_));
@@ -157,11 +157,11 @@ async fn in_a_weigher() {
     assert!(failed.index == 1 && refused(failed.error));
     let many = store.set_many([("a", "bad"), ("b", "v")]).await.unwrap();
     assert!(refused(many[0].clone().unwrap_err()) && many[1] == Ok(1));
-    assert_eq!(store.set("k", "v").await, Ok(2), "the store goes on");
+    assert_eq!(store.set("k", "v").await, Ok(2), "the store continues");
 }
 
 #[tokio::test]
-async fn in_a_journal() {
+async fn panic_in_a_journal_fails_the_store() {
     let journal = MemoryJournal::new();
     let store = Store::<Bomb>::builder().journal(journal.clone()).spawn();
     store.set("calm", Bomb::new()).await.unwrap();
@@ -169,10 +169,10 @@ async fn in_a_journal() {
     let (one, two) = join!(store.set("a", Bomb::new()), store.set("b", Bomb::new()));
     assert!(failed(&one.unwrap_err(), "told to panic"));
     assert!(failed(&two.unwrap_err(), "told to panic"));
-    has_failed(&store, "told to panic").await;
+    assert_failed(&store, "told to panic").await;
 }
 
-/// Cannot be cloned, if it is bad; takes its time to go.
+/// Panics when it is cloned, if it is bad; its drop is slow.
 struct Heavy {
     bad: bool,
 }
@@ -190,9 +190,9 @@ impl Drop for Heavy {
     }
 }
 
-/// The reply of a thread that waits is dropped well before the cause of it is known.
+/// The reply of a blocked thread is dropped well before the cause is known.
 #[test]
-fn a_thread_is_told_why() {
+fn blocked_thread_gets_the_cause() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let store = runtime.block_on(async { Store::<Heavy>::builder().spawn() });
     let handle = store.clone();
@@ -211,7 +211,7 @@ fn a_thread_is_told_why() {
     assert!(failed(&thread.join().unwrap().unwrap_err(), "too heavy"));
 }
 
-/// Looks at the store, at its own key, when it goes.
+/// Reads its own key in the store when it is dropped.
 #[derive(Clone)]
 struct Curious {
     view: Arc<OnceLock<View<Curious>>>,
@@ -248,7 +248,7 @@ async fn drop_everywhere(store: Store<Curious>, value: Curious) {
     store.set("k", value.clone()).ttl(soon).await.unwrap();
     std::thread::sleep(2 * soon);
     store.clear().await.unwrap();
-    // By a write that comes before the timer, whose ticks are longer.
+    // By a write that is processed before the timer, which is coarser.
     for _ in 0..10 {
         store.set("k", value.clone()).ttl(Duration::from_nanos(1)).await.unwrap();
     }
@@ -259,9 +259,9 @@ async fn drop_everywhere(store: Store<Curious>, value: Curious) {
     store.shutdown().await.unwrap();
 }
 
-/// A lock that is held while a value is dropped would hold for ever.
+/// A lock held while a value is dropped would deadlock.
 #[test]
-fn a_drop_may_read_the_store() {
+fn drop_of_a_value_can_read_the_store() {
     for journaled in [false, true] {
         let (done, is_done) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -280,7 +280,8 @@ fn a_drop_may_read_the_store() {
             });
             done.send(looks.load(Ordering::SeqCst)).unwrap();
         });
-        let looks = is_done.recv_timeout(Duration::from_secs(10)).expect("nobody is locked out");
+        let looks =
+            is_done.recv_timeout(Duration::from_secs(10)).expect("no lock is held during the drop");
         assert!(looks >= 10, "{looks}");
     }
 }

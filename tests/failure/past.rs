@@ -1,4 +1,4 @@
-//! Subscriptions that read the journal, and what can go wrong with that.
+//! Subscriptions that read the journal, and their failures.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::journals::{everything, over};
 
-/// A store that remembers two changes by itself.
-fn forgetful(journal: &MemoryJournal<String>) -> Store<String> {
+/// A store with a history of two changes.
+fn store_with_a_short_history(journal: &MemoryJournal<String>) -> Store<String> {
     Store::builder().history_changes(2).journal(journal.clone()).spawn()
 }
 
@@ -21,30 +21,30 @@ async fn write(store: &Store<String>, times: usize) {
     }
 }
 
-async fn next(told: &mut Subscription<String>) -> Result<u64, Error> {
-    told.recv().await.map(|event| event.revision().unwrap_or_default())
+async fn next(subscription: &mut Subscription<String>) -> Result<u64, Error> {
+    subscription.recv().await.map(|event| event.revision().unwrap_or_default())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_past_that_cannot_be_read_ends_a_subscription() {
+async fn unreadable_past_ends_a_subscription() {
     let journal = MemoryJournal::new();
-    let store = forgetful(&journal);
+    let store = store_with_a_short_history(&journal);
     write(&store, 20).await;
-    let mut told = store.subscribe().after(0).await.unwrap();
+    let mut subscription = store.subscribe().after(0).await.unwrap();
     let mut later = store.subscribe().after(10).await.unwrap();
     let mut near = store.subscribe().after(18).await.unwrap();
     journal.fail_reads(1);
     let failed = Error::JournalFailed("injected read failure".into());
-    assert_eq!(next(&mut told).await, Err(failed.clone()));
-    assert_eq!(next(&mut told).await, Err(failed), "again and again");
+    assert_eq!(next(&mut subscription).await, Err(failed.clone()));
+    assert_eq!(next(&mut subscription).await, Err(failed), "every time");
     assert_eq!((next(&mut later).await, next(&mut near).await), (Ok(11), Ok(19)));
-    assert_eq!(store.health(), Ok(()), "which is no matter of the owner");
+    assert_eq!(store.health(), Ok(()), "the owner is not affected");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_compaction_ends_the_past() {
+async fn compaction_ends_the_past() {
     let journal = MemoryJournal::new();
-    let store = forgetful(&journal);
+    let store = store_with_a_short_history(&journal);
     write(&store, 20).await;
     let mut behind = store.subscribe().after(0).await.unwrap();
     store.compact().await.unwrap();
@@ -53,52 +53,55 @@ async fn a_compaction_ends_the_past() {
     let compacted = Error::Compacted { oldest: 20 };
     assert_eq!(store.subscribe().after(19).await.err(), Some(compacted.clone()));
     assert_eq!(next(&mut behind).await, Err(compacted));
-    let mut told = store.subscribe().after(20).await.unwrap();
+    let mut subscription = store.subscribe().after(20).await.unwrap();
     for revision in 21..=30 {
-        assert_eq!(next(&mut told).await, Ok(revision));
+        assert_eq!(next(&mut subscription).await, Ok(revision));
     }
-    // What the history has is told though the journal has it no more.
+    // Changes in the history are delivered although the journal has lost them.
     store.compact().await.unwrap();
     sleep(Duration::from_millis(1)).await;
-    let mut told = store.subscribe().after(28).await.unwrap();
-    assert_eq!((next(&mut told).await, next(&mut told).await), (Ok(29), Ok(30)));
+    let mut subscription = store.subscribe().after(28).await.unwrap();
+    assert_eq!((next(&mut subscription).await, next(&mut subscription).await), (Ok(29), Ok(30)));
     let oldest = store.subscribe().after(27).await.err();
     assert_eq!(oldest, Some(Error::Compacted { oldest: 28 }));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_past_outlives_the_store() {
+async fn past_outlives_the_store() {
     let journal = MemoryJournal::new();
-    let store = forgetful(&journal);
+    let store = store_with_a_short_history(&journal);
     let mut all = store.subscribe().await.unwrap();
     let mut key = store.subscribe().key("k0").await.unwrap();
     write(&store, 1_000).await;
     store.shutdown().await.unwrap();
-    let (told, end) = collect_changes(&mut all).await;
-    assert!(told.iter().eq(journal.changes().iter()), "the same, wherever it was read");
+    let (subscription, end) = collect_changes(&mut all).await;
+    assert!(
+        subscription.iter().eq(journal.changes().iter()),
+        "the same changes from the journal and the history"
+    );
     assert_eq!(end, Error::Closed);
-    let (told, end) = collect_changes(&mut key).await;
-    assert!(told.iter().eq(journal.changes().iter().filter(|change| change.key == *"k0")));
+    let (subscription, end) = collect_changes(&mut key).await;
+    assert!(subscription.iter().eq(journal.changes().iter().filter(|change| change.key == *"k0")));
     assert_eq!(end, Error::Closed);
 }
 
-/// A restart leaves nothing of the past out, however little the history holds then.
+/// After a restart, the past is complete, however few changes the history has.
 #[tokio::test(start_paused = true)]
-async fn a_token_reaches_back_beyond_a_restart() {
+async fn token_from_before_a_restart_can_be_resumed() {
     let journal = MemoryJournal::new();
-    let store = forgetful(&journal);
-    let told = store.subscribe().await.unwrap();
-    let token = told.resume_token().unwrap();
+    let store = store_with_a_short_history(&journal);
+    let subscription = store.subscribe().await.unwrap();
+    let token = subscription.resume_token().unwrap();
     write(&store, 100).await;
     store.shutdown().await.unwrap();
-    let store = forgetful(&journal);
-    let mut told = store.subscribe().after(token).await.unwrap();
+    let store = store_with_a_short_history(&journal);
+    let mut subscription = store.subscribe().after(token).await.unwrap();
     for revision in 1..=100 {
-        assert_eq!(next(&mut told).await, Ok(revision));
+        assert_eq!(next(&mut subscription).await, Ok(revision));
     }
 }
 
-/// Does not report the appends of others.
+/// A journal that does not report the appends of other owners.
 struct NoTail;
 
 impl<J: Journal<String>> Interceptor<String, J> for NoTail {
@@ -107,24 +110,24 @@ impl<J: Journal<String>> Interceptor<String, J> for NoTail {
     }
 }
 
-/// There are changes in the log that this store has not taken yet.
+/// The log has changes that this store has not applied yet.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_told_before_it_is_published() {
+async fn change_is_not_delivered_before_it_is_published() {
     let journal = MemoryJournal::new();
     let blind = InterceptedJournal::new(journal.clone(), NoTail);
     let (one, two) = (Store::builder().history_changes(2).journal(blind).spawn(), over(&journal));
     write(&one, 10).await;
     write(&two, 10).await;
     assert_eq!((journal.head(), one.revision()), (20, 10));
-    let mut told = one.subscribe().after(0).await.unwrap();
+    let mut subscription = one.subscribe().after(0).await.unwrap();
     for revision in 1..=10 {
-        assert_eq!(next(&mut told).await, Ok(revision));
+        assert_eq!(next(&mut subscription).await, Ok(revision));
     }
-    let more = timeout(Duration::from_secs(60), told.recv()).await;
+    let more = timeout(Duration::from_secs(60), subscription.recv()).await;
     assert!(more.is_err(), "{more:?}");
     assert_eq!(one.set("k", "v").await, Ok(21));
     for revision in 11..=21 {
-        assert_eq!(next(&mut told).await, Ok(revision));
+        assert_eq!(next(&mut subscription).await, Ok(revision));
     }
 }
 
@@ -150,10 +153,10 @@ impl Interceptor<String, MemoryJournal<String>> for CompactEvery {
     }
 }
 
-/// A journal that wants it is compacted by itself, also while writers outrun the history, and never loses
-/// anything for it.
+/// A journal that requests it is compacted automatically, also while writers outrun the history, without losing a
+/// change.
 #[tokio::test(start_paused = true)]
-async fn a_log_that_grows_is_compacted() {
+async fn growing_log_is_compacted() {
     let journal = MemoryJournal::new();
     let compacting = InterceptedJournal::new(journal.clone(), CompactEvery { next: EVERY });
     let store = Store::builder().history_changes(2).journal(compacting).spawn();

@@ -1,4 +1,4 @@
-//! Two stores over one log: conflicts, and changes that come from outside.
+//! Two stores on one log: conflicts, and changes of the other owner.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::time::{Instant, advance, sleep, timeout};
 use crate::journals::{everything, over};
 
 #[tokio::test]
-async fn two_stores_over_one_log_agree() {
+async fn two_stores_on_one_log_agree() {
     let journal = MemoryJournal::new();
     let stores = [over(&journal), over(&journal)];
     let work = |n: usize| {
@@ -53,11 +53,11 @@ async fn two_stores_over_one_log_agree() {
     journal.changes().iter().for_each(|change| copy.apply(change));
     assert_eq!(state, copy.entries.into_iter().collect::<Vec<_>>());
     let changes = journal.changes();
-    assert!(changes.windows(2).all(|two| two[0].at <= two[1].at), "time does not run back");
+    assert!(changes.windows(2).all(|two| two[0].at <= two[1].at), "time never runs backwards");
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_conflict_the_conditions_are_asked_again() {
+async fn conditions_are_checked_again_after_a_conflict() {
     let journal = MemoryJournal::new();
     let (one, two) = (over(&journal), over(&journal));
     one.set("k", "v").await.unwrap();
@@ -74,7 +74,7 @@ async fn after_a_conflict_the_conditions_are_asked_again() {
 
 /// The second store is ahead in time, and its change comes while the first decides.
 #[tokio::test(start_paused = true)]
-async fn after_a_conflict_time_has_gone_on() {
+async fn time_is_later_after_a_conflict() {
     let journal = MemoryJournal::new();
     let late = over(&journal);
     late.ready().await.unwrap();
@@ -90,27 +90,27 @@ async fn after_a_conflict_time_has_gone_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn overdue_keys_survive_a_conflict_no_longer_than_others() {
+async fn overdue_keys_expire_once_despite_a_conflict() {
     let journal = MemoryJournal::new();
     let (one, two) = (over(&journal), over(&journal));
     one.set("k", "v").ttl(Duration::from_secs(1)).await.unwrap();
     one.set("l", "v").ttl(Duration::from_secs(1)).await.unwrap();
     sleep(Duration::from_millis(10)).await;
-    let mut told = two.subscribe().await.unwrap();
+    let mut subscription = two.subscribe().await.unwrap();
     let start = Instant::now();
-    // Both want to let them expire, one is first.
+    // Both stores try to expire the keys, and one appends first.
     for _ in 0..2 {
-        let Event::Change(change) = told.recv().await.unwrap() else { panic!() };
+        let Event::Change(change) = subscription.recv().await.unwrap() else { panic!() };
         assert_eq!(change.kind, ChangeKind::Expired);
     }
     assert!(start.elapsed() < Duration::from_millis(1_000), "{:?}", start.elapsed());
     assert_eq!((one.keys("").await.unwrap().items.len(), journal.head()), (0, 4));
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(journal.head(), 4, "once each");
+    assert_eq!(journal.head(), 4, "one change for each key");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clear_after_a_conflict_counts_live_keys() {
+async fn clear_after_a_conflict_counts_live_keys() {
     let journal = MemoryJournal::new();
     let (one, two) = (over(&journal), over(&journal));
     one.set("k", "v").ttl(Duration::from_millis(1_500)).await.unwrap();
@@ -131,9 +131,9 @@ async fn a_clear_after_a_conflict_counts_live_keys() {
     assert_eq!((count, expired), (Some(live), 1), "{:?}", journal.changes());
 }
 
-/// Everything that can be in each other's way: deadlines, clears, batches, compactions.
+/// All operations that can conflict: deadlines, clears, batches, compactions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_stores_agree_whatever_they_do() {
+async fn two_stores_agree_after_random_commands() {
     for seed in 1..=6 {
         let journal = MemoryJournal::new();
         let stores = [over(&journal), over(&journal)];
@@ -165,9 +165,9 @@ async fn two_stores_agree_whatever_they_do() {
         };
         let (first, second) = join!(work(0), work(1));
         let (first, second) = (first.unwrap(), second.unwrap());
-        assert!(first.iter().all(|revision| !second.contains(revision)), "a number to one only");
+        assert!(first.iter().all(|revision| !second.contains(revision)), "no revision twice");
         for store in &stores {
-            // Whoever is behind reads on, at the latest when it wants to write.
+            // A store that is behind reads the log, at the latest before its next write.
             timeout(Duration::from_secs(5), async {
                 let mut last = 0;
                 while last < journal.head() || store.revision() < journal.head() {
@@ -187,7 +187,7 @@ async fn two_stores_agree_whatever_they_do() {
         let changes = journal.changes();
         changes.iter().for_each(|change| copy.apply(change));
         assert!(changes.iter().zip(1..).all(|(change, revision)| change.revision == revision));
-        assert!(changes.windows(2).all(|two| two[0].at <= two[1].at), "time does not run back");
+        assert!(changes.windows(2).all(|two| two[0].at <= two[1].at), "time never runs backwards");
         let live = |entries: Vec<(Key, Entry<String>)>| -> Vec<_> {
             entries.into_iter().filter(|(_, entry)| entry.expires_at.is_none()).collect()
         };
@@ -198,28 +198,28 @@ async fn two_stores_agree_whatever_they_do() {
     }
 }
 
-/// Nobody sends anything: the other owner's changes come all the same.
+/// The changes of the other owner arrive without a command.
 #[tokio::test(start_paused = true)]
 async fn foreign_changes_reach_views_and_subscribers() {
     let journal = MemoryJournal::new();
     let (one, two) = (over(&journal), over(&journal));
-    let mut told = two.subscribe().key("k").await.unwrap();
+    let mut subscription = two.subscribe().key("k").await.unwrap();
     let mut latest = two.latest("k").await.unwrap();
     one.batch([Write::set("j", "v"), Write::set("k", "v")]).await.unwrap();
-    let Event::Batch { changes, revision } = told.recv().await.unwrap() else { panic!() };
+    let Event::Batch { changes, revision } = subscription.recv().await.unwrap() else { panic!() };
     assert_eq!((changes.len(), revision), (1, 2));
     assert_eq!(latest.changed().await.unwrap().unwrap().revision, 2);
     assert_eq!(two.view().get("j").unwrap().revision, 1);
-    let token = told.resume_token().unwrap();
+    let token = subscription.resume_token().unwrap();
     one.set("k", "w").await.unwrap();
     let mut resumed = one.subscribe().after(token).await.unwrap();
-    assert_eq!(resumed.recv().await.unwrap().revision(), Some(3), "one stream, whoever tells it");
+    assert_eq!(resumed.recv().await.unwrap().revision(), Some(3), "one stream over both stores");
 }
 
-/// The log is cut behind the back of an owner that has not read so far. `read` cannot give it the
-/// snapshot, so it ends, and says why; started again it has everything.
+/// The log is compacted beyond the position of an owner. `read` cannot return the
+/// snapshot, so it ends with that cause; after a restart it has everything.
 #[tokio::test(start_paused = true)]
-async fn an_owner_that_a_compaction_has_overtaken_ends() {
+async fn owner_overtaken_by_a_compaction_ends() {
     let journal = MemoryJournal::new();
     let fast = over(&journal);
     let append = Duration::from_secs(1);
@@ -232,7 +232,7 @@ async fn an_owner_that_a_compaction_has_overtaken_ends() {
         fast.set(format!("k{n}"), "v").await.unwrap();
     }
     fast.compact().await.unwrap();
-    let set = timeout(Duration::from_secs(60), set).await.expect("it is answered");
+    let set = timeout(Duration::from_secs(60), set).await.expect("the command gets a result");
     assert!(matches!(set, Err(Error::JournalFailed(cause)) if cause.contains("compacted")));
     let ended = timeout(Duration::from_secs(60), slow.closed()).await.expect("it ends");
     assert!(matches!(ended, Err(Error::Failed(cause)) if cause.contains("compacted")));

@@ -1,4 +1,4 @@
-//! How much one append has, and how much one read: the journal says so.
+//! The turn limit of a journal, and reads in pages.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::journals::over;
 
-/// Sets the size of a turn. Every append takes a millisecond, and its length is recorded.
+/// A journal with a turn limit. Every append takes a millisecond, and its length is recorded.
 struct Limit {
     limit: TurnLimit,
     appends: Arc<Mutex<Vec<usize>>>,
@@ -33,7 +33,7 @@ impl<J: Journal<String>> Interceptor<String, J> for Limit {
     }
 }
 
-/// The lengths of the appends that 600 writes of 10 bytes make, which are sent at the same time.
+/// The lengths of the appends of 600 writes of 10 bytes that are sent at the same time.
 async fn appends(limit: TurnLimit) -> Vec<usize> {
     let appends = Arc::default();
     let limit = Limit { limit, appends: Arc::clone(&appends) };
@@ -52,7 +52,7 @@ async fn appends(limit: TurnLimit) -> Vec<usize> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_has_as_many_commands_as_the_journal_wants() {
+async fn turn_has_at_most_the_commands_of_the_limit() {
     let unlimited = u64::MAX;
     assert_eq!(appends(TurnLimit { commands: 600, bytes: unlimited }).await, [600]);
     assert_eq!(appends(TurnLimit { commands: usize::MAX, bytes: unlimited }).await, [600]);
@@ -64,17 +64,17 @@ async fn a_turn_has_as_many_commands_as_the_journal_wants() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_has_about_as_many_bytes_as_the_journal_wants() {
+async fn turn_has_about_the_bytes_of_the_limit() {
     assert_eq!(appends(TurnLimit { commands: 600, bytes: 1_000 }).await, [100; 6]);
     assert_eq!(
         appends(TurnLimit { commands: 600, bytes: 5 }).await,
         [1; 600],
-        "one is always taken"
+        "a turn has at least one command"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_log_is_read_in_pages() {
+async fn long_log_is_read_in_pages() {
     let journal = MemoryJournal::new();
     let (first, second) = (over(&journal), over(&journal));
     second.ready().await.unwrap();
@@ -89,7 +89,7 @@ async fn a_long_log_is_read_in_pages() {
         }
     })
     .await
-    .expect("it reads to the end");
+    .expect("the log is read to its end");
     let mut late = MemoryJournal::clone(&journal);
     let page = Journal::read(&mut late, 0).await.unwrap();
     assert_eq!(page.len(), 1_026, "whole batches of three");

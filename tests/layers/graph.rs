@@ -1,4 +1,4 @@
-//! The modules of a source folder, and which of them use which.
+//! The modules of a source directory, and the edges between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,12 +6,12 @@ use std::path::Path;
 
 use crate::paths;
 
-/// A module, by the names on the way to it.
+/// The path of a module.
 pub(crate) type Module = Vec<String>;
 
 pub(crate) struct Graph {
     modules: BTreeSet<Module>,
-    /// Each module, what it uses, and the paths by which it does.
+    /// The modules of each edge, and the paths that use it.
     edges: BTreeMap<(Module, Module), BTreeSet<String>>,
 }
 
@@ -29,12 +29,12 @@ impl fmt::Display for Edge<'_> {
 }
 
 impl Graph {
-    /// The modules of this folder of the workspace.
+    /// The modules of a directory of the workspace.
     pub(crate) fn of(folder: &str) -> Self {
         Self::of_texts(texts_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)))
     }
 
-    /// The modules of these files, by their names in the folder.
+    /// The modules of these files, by their paths in the directory.
     pub(crate) fn of_texts<N: AsRef<str>, S: AsRef<str>>(
         texts: impl IntoIterator<Item = (N, S)>,
     ) -> Self {
@@ -78,7 +78,7 @@ impl Graph {
         self.modules.contains(&[name.to_owned()][..])
     }
 
-    /// Every module that has others inside.
+    /// Every module with submodules.
     pub(crate) fn folders(&self) -> BTreeSet<Module> {
         self.modules
             .iter()
@@ -87,8 +87,8 @@ impl Graph {
             .collect()
     }
 
-    /// The modules inside this one that use each other in a circle, each circle by the names of its modules.
-    pub(crate) fn circles_in(&self, folder: &[String]) -> Vec<Vec<&str>> {
+    /// The cycles among the submodules of a module, as lists of names.
+    pub(crate) fn cycles_in(&self, folder: &[String]) -> Vec<Vec<&str>> {
         let depth = folder.len();
         let mut uses: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (from, to) in self.edges.keys() {
@@ -110,19 +110,19 @@ impl Graph {
         };
         let reached: BTreeMap<&str, BTreeSet<&str>> =
             uses.keys().map(|name| (*name, reached(name))).collect();
-        let mut circles = BTreeSet::new();
+        let mut cycles = BTreeSet::new();
         for (name, all) in &reached {
             if all.contains(name) {
                 let back =
                     |other: &&&str| reached.get(**other).is_some_and(|all| all.contains(name));
-                circles.insert(all.iter().filter(back).copied().collect::<Vec<_>>());
+                cycles.insert(all.iter().filter(back).copied().collect::<Vec<_>>());
             }
         }
-        circles.into_iter().collect()
+        cycles.into_iter().collect()
     }
 }
 
-/// The source files of a folder, by their names in it, without those of tests.
+/// The source files of a directory, by their paths in it, without those of tests.
 pub(crate) fn texts_of(folder: &Path) -> Vec<(String, String)> {
     let mut texts = Vec::new();
     read(folder, folder, &mut texts);
@@ -167,7 +167,7 @@ fn absolute(module: &Module, path: &[String]) -> Module {
     base
 }
 
-/// The module in which an item is, through the exports of those above it.
+/// The module that defines an item, resolved through re-exports.
 fn resolve(
     mut target: Module,
     exports: &BTreeMap<Module, Module>,

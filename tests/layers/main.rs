@@ -1,6 +1,6 @@
-//! The layers of the packages: each module uses only those below it, and no modules use each other in a circle.
+//! The layers of the packages: a module uses only layers below its own, and modules have no cycles.
 //!
-//! Read from the `use` lines and the paths in the code, as text. Test modules are left out: they may use anything.
+//! Checked on the `use` lines and the paths in the source text. Test modules are ignored: they may use anything.
 
 mod graph;
 mod paths;
@@ -10,10 +10,10 @@ use std::path::Path;
 
 use graph::Graph;
 
-/// A package: the folder of its sources, and its layers.
+/// A package: the directory of its sources, and its layers.
 struct Package {
     sources: &'static str,
-    /// From the bottom up, each with the layers that it may use. `docs/design.md` shows the same.
+    /// From the bottom up, each with the layers that it may use. `docs/design.md` has the same tables.
     layers: &'static [(&'static str, &'static [&'static str])],
 }
 
@@ -64,7 +64,9 @@ impl Package {
             [] => return None,
         };
         let layers = || self.layers.iter().map(|(name, _)| *name);
-        Some(layers().find(|name| *name == layer).unwrap_or_else(|| panic!("{layer} is no layer")))
+        Some(
+            layers().find(|name| *name == layer).unwrap_or_else(|| panic!("unknown layer {layer}")),
+        )
     }
 
     fn uses(&self, layer: &str) -> &'static [&'static str] {
@@ -73,17 +75,17 @@ impl Package {
 }
 
 #[test]
-fn a_layer_uses_only_layers_below_it() {
+fn layer_uses_only_layers_below_it() {
     for (package, least) in [(LIBRARY, 300), (HTTP, 150)] {
         let graph = package.graph();
         let mut wrong = Vec::new();
         for edge in graph.edges() {
             let Some(from) = package.layer_of(edge.from) else { continue };
-            // A module exports what is inside of it.
+            // A module may re-export its submodules.
             if edge.to.starts_with(edge.from) {
                 continue;
             }
-            // A path that ends at the root was not understood: what the root exports is resolved.
+            // A path that still ends at the root could not be resolved.
             let Some(to) = package.layer_of(edge.to) else {
                 wrong.push(edge.to_string());
                 continue;
@@ -99,7 +101,7 @@ fn a_layer_uses_only_layers_below_it() {
 }
 
 #[test]
-fn the_layers_are_in_order() {
+fn layers_are_in_order() {
     for package in [LIBRARY, HTTP] {
         for (at, (name, uses)) in package.layers.iter().enumerate() {
             let below = &package.layers[..at];
@@ -109,7 +111,7 @@ fn the_layers_are_in_order() {
 }
 
 #[test]
-fn the_design_page_has_the_same_layers() {
+fn design_page_has_the_same_layers() {
     let page = include_str!("../../docs/design.md");
     let section =
         page.split("\n## ").find(|section| section.starts_with("Layers\n")).expect("the section");
@@ -132,10 +134,10 @@ fn the_design_page_has_the_same_layers() {
 }
 
 #[test]
-fn nothing_is_imported_through_the_root() {
+fn no_layer_imports_through_the_root() {
     for package in [LIBRARY, HTTP] {
         let graph = package.graph();
-        // What is no module of the root is exported there: also the modules that `lib.rs` holds itself.
+        // Names that are not modules of the root are exports of it, as are the modules in `lib.rs` itself.
         let is_root = |path: &str| {
             let first = path.split("::").next().unwrap_or(path);
             !graph.has_module(first)
@@ -152,28 +154,28 @@ fn nothing_is_imported_through_the_root() {
 }
 
 #[test]
-fn no_modules_use_each_other_in_a_circle() {
-    let mut circles = BTreeSet::new();
+fn modules_have_no_cycles() {
+    let mut cycles = BTreeSet::new();
     for (sources, has_layers) in
         [(LIBRARY.sources, true), (HTTP.sources, true), ("crates/cli/src", false)]
     {
         let graph = Graph::of(sources);
-        // Those at the root are layers, of which `journal` has several.
+        // The modules at the root are layers, checked above; `journal` has several.
         for folder in graph.folders().into_iter().filter(|folder| !folder.is_empty() || !has_layers)
         {
-            circles.extend(
+            cycles.extend(
                 graph
-                    .circles_in(&folder)
+                    .cycles_in(&folder)
                     .into_iter()
                     .map(|names| format!("{sources}/{}: {}", folder.join("/"), names.join(", "))),
             );
         }
     }
-    assert!(circles.is_empty(), "circles:\n{}", circles.into_iter().collect::<Vec<_>>().join("\n"));
+    assert!(cycles.is_empty(), "cycles:\n{}", cycles.into_iter().collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
-fn the_program_uses_the_library_as_any_user() {
+fn program_uses_only_public_names() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/cli/src");
     let texts = graph::texts_of(&sources);
     assert!(texts.len() > 40, "{} files", texts.len());
@@ -183,7 +185,7 @@ fn the_program_uses_the_library_as_any_user() {
 }
 
 #[test]
-fn an_edge_and_a_circle_are_seen() {
+fn graph_finds_edges_and_cycles() {
     let graph = Graph::of_texts([
         ("lib.rs", "mod a;\nmod b;\npub use self::a::One;\npub use self::b::Two as Second;"),
         ("a.rs", "use crate::b::{Two, three};\npub struct One;"),
@@ -197,5 +199,5 @@ fn an_edge_and_a_circle_are_seen() {
     assert!(edges.contains("a uses b/inner (crate::b::Two)"), "{edges:?}");
     assert!(edges.contains("b/inner uses a (crate::One)"), "{edges:?}");
     assert!(!edges.iter().any(|edge| edge.contains("::x::") || edge.contains("::c")), "{edges:?}");
-    assert_eq!(graph.circles_in(&[]), [["a", "b"]]);
+    assert_eq!(graph.cycles_in(&[]), [["a", "b"]]);
 }

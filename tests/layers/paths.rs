@@ -1,6 +1,6 @@
-//! The paths that a source text uses, and those that it exports again.
+//! The paths that a source text uses, and those that it re-exports.
 
-/// A path, as its segments, and whether it is exported again.
+/// The segments of a path, and whether it is re-exported.
 pub(crate) struct Path {
     pub(crate) segments: Vec<String>,
     pub(crate) is_export: bool,

@@ -1,4 +1,4 @@
-//! From turns to events: the filter, batches, progress marks.
+//! Conversion of turns into events: the filter, batches, progress, and the snapshot.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use super::{Event, StartPoint};
 use crate::feed::{Hub, Mark, Turn};
 use crate::model::{Change, Error, Filter, Start};
 
-/// A progress mark comes after this many changes that the filter hid, or this long after one.
+/// A `Progress` event follows after this many changes that the filter hides, or this long after the first of them.
 const HIDDEN_AT_MOST: u64 = 1_024;
 const SILENT_AT_MOST: Duration = Duration::from_secs(5);
 
@@ -23,10 +23,9 @@ pub(super) struct EventReader<T> {
     /// The snapshot, until it is complete.
     walk: Option<SnapshotWalk<T>>,
     ready: VecDeque<Event<T>>,
-    /// The revision that was told last.
+    /// The revision of the last event.
     delivered: u64,
-    /// When to tell of progress, if there has been any.
-    /// Made when it is first waited for: most subscriptions are read in time.
+    /// The timer of `Progress` events. Created on the first wait: a subscription that never waits needs none.
     tick: Option<Pin<Box<Sleep>>>,
 }
 
@@ -37,7 +36,7 @@ impl<T: Clone + Send + Sync + 'static> EventReader<T> {
         let mut walk = None;
         if start == Start::Snapshot {
             if let Filter::Key(key) = &filter {
-                // One key was read together with the head.
+                // The owner has read the entry of the key together with the head.
                 ready.extend(entry.map(|entry| Event::Entry { key: key.clone(), entry }));
                 ready.push_back(Event::SnapshotEnd { revision: head });
             } else {
@@ -60,7 +59,7 @@ impl<T: Clone + Send + Sync + 'static> EventReader<T> {
         Some(event)
     }
 
-    /// The next event. Not cancel safe by itself: the subscription keeps the future.
+    /// Wait for the next event. Not cancel safe by itself: the subscription keeps the future.
     pub(super) async fn next(&mut self) -> Result<Event<T>, Error> {
         loop {
             if let Some(event) = self.take_ready() {
@@ -95,15 +94,15 @@ impl<T: Clone + Send + Sync + 'static> EventReader<T> {
         let news = turn.partition_point(|change| change.revision <= after);
         let mut rest = &turn[news..];
         while !rest.is_empty() {
-            let parts = rest.iter().position(|change| !change.continues);
-            let (batch, others) = rest.split_at(parts.map_or(rest.len(), |last| last + 1));
-            rest = others;
-            let mut seen = batch.iter().filter(|change| self.filter.matches(change)).cloned();
+            let end = rest.iter().position(|change| !change.continues);
+            let (batch, next) = rest.split_at(end.map_or(rest.len(), |last| last + 1));
+            rest = next;
+            let mut matching = batch.iter().filter(|change| self.filter.matches(change)).cloned();
             if batch.len() == 1 {
-                self.ready.extend(seen.next().map(Event::Change));
+                self.ready.extend(matching.next().map(Event::Change));
                 continue;
             }
-            let changes: Vec<Change<T>> = seen.collect();
+            let changes: Vec<Change<T>> = matching.collect();
             if !changes.is_empty() {
                 let revision = batch.last().map_or(after, |last| last.revision);
                 self.ready.push_back(Event::Batch { changes, revision });
@@ -114,7 +113,7 @@ impl<T: Clone + Send + Sync + 'static> EventReader<T> {
         }
     }
 
-    /// If nothing was told for this many changes, say so.
+    /// Push a `Progress` event, if no event was delivered for this many changes.
     fn push_progress(&mut self, at_least: u64) {
         let revision = self.feed.position();
         if self.ready.is_empty() && revision >= self.delivered + at_least {

@@ -1,5 +1,14 @@
-//! Every turn after a revision, in order and without a gap, from wherever it can be had: the journal, the
-//! history, the channel.
+//! The feed of a subscription: every turn after a revision, in order and without a gap, from the journal, the history,
+//! or the live changes.
+//!
+//! The hand-over between the three is by revision. `position` is the last revision that was delivered, and `behind` is
+//! a revision up to which the history has to be read first. While `position < behind`, the feed reads the history; if
+//! that begins after `position`, it reads the journal up to where the history begins, and then the history again.
+//! Otherwise it takes live changes. Each source may overlap with the one before it, because `advance` skips what was
+//! delivered. A gap cannot pass: a live turn that does not follow `position`, a lagged channel, and a full watcher
+//! only set `behind` again, and the missing changes are then in the history, because the publisher writes to the
+//! history before it notifies watchers and the channel. If the changes have left both the history and the journal, the
+//! feed ends with `Compacted`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,21 +20,21 @@ use super::journal_read::JournalRead;
 use crate::feed::{Hub, Mark, News, Turn};
 use crate::model::Error;
 
-/// Turns that are read from the history at once: the owner waits for the lock no longer than that.
+/// How many turns are read from the history under one lock, for which the owner may wait.
 const SLICE: usize = 128;
 
 pub(super) struct Feed<T> {
     pub(super) hub: Arc<Hub<T>>,
     source: LiveSource<T>,
-    /// Everything up to here has been given out, or is of no concern.
+    /// Every change up to this revision has been delivered, or does not match the filter.
     position: u64,
-    /// Says so to others.
+    /// Publishes the position for `stats`.
     mark: Arc<Mark>,
-    /// Read the history up to here before anything else.
+    /// Read the history up to this revision before the live changes.
     behind: u64,
-    /// What was read from it, or from the journal.
+    /// Turns that were read from the history or the journal.
     read: VecDeque<Turn<T>>,
-    /// The history does not reach back to the position, but the journal does.
+    /// The read of the journal, while the history does not reach back to the position.
     reading: Option<JournalRead<T>>,
 }
 
@@ -49,10 +58,10 @@ impl<T: Send + Sync + 'static> Feed<T> {
         &self.hub
     }
 
-    /// The next turn, and the revision after which it is news. Cancel safe.
+    /// Wait for the next turn. Returns it with the revision after which its changes are new. Cancel safe.
     pub(super) async fn next(&mut self) -> Result<(Turn<T>, u64), Error> {
         loop {
-            // Gives way to others now and then, however much there is to read.
+            // Yield to other tasks now and then, however much there is to read.
             tokio::task::coop::consume_budget().await;
             if let Some(turn) = self.try_next().await? {
                 return Ok(turn);
@@ -65,7 +74,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
                         }
                     }
                     Err(RecvError::Lagged(_)) => self.note_lag(),
-                    // Seen again by `try_next`, which reads the rest.
+                    // `try_next` sees this again, and reads the rest.
                     Err(RecvError::Closed) => {}
                 },
                 LiveSource::Watcher { watcher, .. } => {
@@ -78,7 +87,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
         }
     }
 
-    /// The next turn, if it is there: waits for the journal to be read, and not for news. Cancel safe.
+    /// The next turn, if there is one. Waits for a read of the journal, but not for new changes. Cancel safe.
     pub(super) async fn try_next(&mut self) -> Result<Option<(Turn<T>, u64)>, Error> {
         loop {
             if let Some(turn) = self.read.pop_front() {
@@ -127,11 +136,12 @@ impl<T: Send + Sync + 'static> Feed<T> {
         }
     }
 
-    /// A subscription to one key is not woken by others: when it has nothing to read, everything
-    /// published so far was of no concern to it.
+    /// Advance the position of a subscription to one key past the changes of other keys, which do not wake it: if it has
+    /// nothing to read, no change published so far is one of its key.
     pub(super) fn skip_hidden(&mut self) {
         if let LiveSource::Watcher { watcher, .. } = &self.source {
-            // In this order: what is published later sets the watcher before the head.
+            // Read the head before the watcher: the publisher notifies the watcher before it moves the head, so every
+            // change of this key up to that head is in the watcher.
             let head = self.hub.history.head();
             if watcher.is_empty() && self.read.is_empty() && self.position >= self.behind {
                 self.position = self.position.max(head);
@@ -139,7 +149,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
         }
     }
 
-    /// A turn from the channel: given out if it follows, and otherwise the history has it too.
+    /// Accept a turn from the channel if it follows the position. Otherwise read the history first, which has it too.
     fn accept(&mut self, turn: Turn<T>) -> Result<Option<(Turn<T>, u64)>, Error> {
         let Some((first, last)) = turn.first().zip(turn.last()) else { return Ok(None) };
         if first.revision > self.position + 1 {
@@ -158,7 +168,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
         (last > before).then_some((turn, before))
     }
 
-    /// Read on in the history, or where it does not reach back that far, in the journal.
+    /// Read the next turns from the history, or from the journal if the history does not reach back to the position.
     async fn catch_up(&mut self) -> Result<(), Error> {
         if let Some(reading) = &mut self.reading {
             let turn = reading.done(&self.hub).await;

@@ -1,4 +1,4 @@
-//! Changes that have left the history, read from the journal.
+//! Reads of changes that have left the history, from the journal.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::model::{Change, Error};
 
 type ReadResult<T> = Result<Vec<Change<T>>, ReadError>;
 
-/// A read of the journal that is under way. It goes on if the future that waits for it is dropped.
+/// A read of the journal in progress. It is kept if the future that waits for it is dropped.
 pub(super) struct JournalRead<T> {
     after: u64,
     up_to: u64,
@@ -18,13 +18,13 @@ pub(super) struct JournalRead<T> {
 }
 
 impl<T: Send + Sync + 'static> JournalRead<T> {
-    /// Read what follows a revision, up to where the history begins: what is there has been published.
+    /// Read the changes after a revision, up to the one at which the history begins: those have been published.
     pub(super) fn start(past: Arc<dyn Past<T>>, after: u64, up_to: u64) -> Self {
         let future = ReusableBoxFuture::new(async move { past.read(after, up_to).await });
         Self { after, up_to, future }
     }
 
-    /// The changes that were read, at least one. Cancel safe.
+    /// Wait for the changes, at least one. Cancel safe.
     pub(super) async fn done(&mut self, hub: &Hub<T>) -> Result<Turn<T>, Error> {
         let read = std::future::poll_fn(|cx| self.future.poll(cx)).await;
         let mut changes = read.map_err(|error| match error {
@@ -38,7 +38,7 @@ impl<T: Send + Sync + 'static> JournalRead<T> {
         Ok(changes.into())
     }
 
-    /// Nothing that a journal says is told on with a gap, or before it was published.
+    /// Check what the journal returned: no change is delivered after a gap, or before it was published.
     fn check(&self, changes: &[Change<T>]) -> Result<(), Error> {
         let first = changes.first().map_or(0, |change| change.revision);
         if (1..=self.after).contains(&first) {
@@ -46,8 +46,8 @@ impl<T: Send + Sync + 'static> JournalRead<T> {
         }
         let in_order =
             changes.iter().zip(self.after + 1..).all(|(change, at)| change.revision == at);
-        let whole = |last: &Change<T>| last.revision <= self.up_to && !last.continues;
-        if !in_order || !changes.last().is_some_and(whole) {
+        let is_last = |last: &Change<T>| last.revision <= self.up_to && !last.continues;
+        if !in_order || !changes.last().is_some_and(is_last) {
             let (after, up_to) = (self.after, self.up_to);
             let why = format!("it does not have the changes after {after} up to {up_to} in order");
             return Err(Error::JournalFailed(why.into()));
@@ -64,10 +64,10 @@ mod tests {
     use crate::model::{ChangeKind, Key, Timestamp, Weigher};
     use crate::state::State;
 
-    /// Answers the same, whatever it is asked. Negative: the next change belongs to the same batch.
-    struct Given(Vec<i64>);
+    /// Returns the same revisions for every read. Negative: the next change belongs to the same batch.
+    struct FixedPast(Vec<i64>);
 
-    impl Past<u64> for Given {
+    impl Past<u64> for FixedPast {
         fn oldest(&self) -> u64 {
             0
         }
@@ -81,17 +81,17 @@ mod tests {
         }
     }
 
-    /// What a reader that is after 3 and reads up to 6 makes of it.
-    async fn read(given: &[i64]) -> Result<usize, Error> {
+    /// The result of a read after 3 and up to 6 that returns these revisions.
+    async fn read(revisions: &[i64]) -> Result<usize, Error> {
         let weigher = Weigher::built_in();
         let map = Arc::clone(State::new(weigher.clone(), Timestamp::from_nanos(1)).map());
         let hub = Hub::new(map, History::new(0, 0), weigher);
-        let past = Arc::new(Given(given.to_vec()));
+        let past = Arc::new(FixedPast(revisions.to_vec()));
         JournalRead::start(past, 3, 6).done(&hub).await.map(|turn| turn.len())
     }
 
     #[tokio::test]
-    async fn what_a_journal_gets_wrong_is_not_told() {
+    async fn invalid_read_of_a_journal_is_an_error() {
         assert_eq!(read(&[4, 5, 6]).await, Ok(3));
         assert_eq!(read(&[4]).await, Ok(1));
         assert_eq!(read(&[-4, -5, 6]).await, Ok(3));

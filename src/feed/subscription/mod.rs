@@ -1,4 +1,8 @@
-//! Streams of changes: ordered, numbered, never a silent gap.
+//! Subscriptions: ordered streams of changes without a silent gap.
+//!
+//! A `Feed` delivers turns from the journal, the history, and the live changes; an `EventReader` filters them, forms
+//! events, and walks the snapshot. The state of a subscription is kept outside of the future of `recv`, so that
+//! dropping it loses nothing.
 
 mod event_reader;
 mod feed;
@@ -22,15 +26,15 @@ use crate::model::{Error, Event, ResumeToken, Start, StoreId};
 
 /// A stream of the changes of a store, or of some of its keys.
 ///
-/// Made by [`Reader::subscribe`](crate::Reader::subscribe). Every change that the filter lets through
-/// is told once, in the order of the revisions. A subscription that is read too slowly never slows
-/// the store: it catches up from the history, or from the journal if it is further behind, and only if
-/// neither reaches back far enough it ends, with [`Error::Compacted`].
+/// Created by [`Reader::subscribe`](crate::Reader::subscribe). Every change that matches the filter
+/// is delivered once, in the order of the revisions. A slow subscriber never slows the store:
+/// it catches up from the history, or from the journal if it is further behind. Only if
+/// neither reaches back far enough, the subscription ends with [`Error::Compacted`].
 ///
-/// It is a [`Stream`] too, of `Result<Event<T>, Error>`, which ends after an error, and without one
+/// It is also a [`Stream`] of `Result<Event<T>, Error>`, which ends after an error, and without one
 /// when the store is shut down.
 ///
-/// It does not keep the store alive.
+/// A subscription does not keep the store alive.
 ///
 /// # Examples
 ///
@@ -49,7 +53,7 @@ use crate::model::{Error, Event, ResumeToken, Start, StoreId};
 /// assert_eq!(changes.recv().await, Err(Error::Closed)); // after the last change
 /// # Ok(()) }
 /// ```
-#[must_use = "a subscription tells nothing unless it is read"]
+#[must_use = "a subscription delivers nothing unless it is read"]
 pub struct Subscription<T> {
     state: SubscriptionState<T>,
     store: StoreId,
@@ -59,10 +63,10 @@ pub struct Subscription<T> {
 
 enum SubscriptionState<T> {
     Idle(Box<EventReader<T>>),
-    /// Waiting for something to tell. The future has the reader, so that dropping the caller's
+    /// Waiting for the next event. The future owns the reader and is kept here, so that dropping the caller's
     /// future loses nothing.
     Waiting(ReusableBoxFuture<'static, NextEvent<T>>),
-    /// The events come ready. Behind a lock that is never contended, so that a subscription is `Sync`.
+    /// Events of a server. Behind a lock that is never contended, so that a subscription is `Sync`.
     Events(Mutex<Events<T>>),
     Ended(Error),
 }
@@ -85,20 +89,44 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
         }
     }
 
-    /// The next event.
+    /// Waits for the next event.
     ///
     /// # Errors
     ///
     /// [`Error::Closed`] after the last change before a shutdown, [`Error::Failed`] if the store has
     /// stopped because of a fault, and [`Error::Compacted`] if this subscription fell behind further
     /// than the history and the journal reach. [`Error::JournalFailed`] if the journal could not be read, and
-    /// [`Error::InsideBatch`] if it shows that the place to start from was inside a batch. All of them are the
-    /// end: every later call gives the same error. A subscription to a server reconnects where that helps, and ends
-    /// otherwise as is said of its `Client`.
+    /// [`Error::InsideBatch`] if the start revision, which only the journal has, is inside a batch. All errors are
+    /// final: every later call returns the same error. A subscription to a server reconnects after connection errors;
+    /// see `Client` for its other errors.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: if the future is dropped, no event is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::{Error, Event, Store};
+    ///
+    /// let store = Store::<u64>::builder().spawn();
+    /// let mut events = store.subscribe().await?;
+    /// store.set("a", 1).await?;
+    /// store.cancel();
+    ///
+    /// let mut changes = Vec::new();
+    /// let end = loop {
+    ///     match events.recv().await {
+    ///         Ok(Event::Change(change)) => changes.push(change.revision),
+    ///         Ok(_) => {} // batches and progress
+    ///         Err(error) => break error,
+    ///     }
+    /// };
+    /// assert_eq!((changes, end), (vec![1], Error::Closed));
+    /// # Ok(()) }
+    /// ```
     pub async fn recv(&mut self) -> Result<Event<T>, Error> {
         std::future::poll_fn(|cx| self.poll_recv(cx)).await
     }
@@ -116,7 +144,7 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
                     let SubscriptionState::Idle(mut reader) =
                         std::mem::replace(&mut self.state, ended)
                     else {
-                        unreachable!("it was idle");
+                        unreachable!("the state is idle");
                     };
                     self.state = SubscriptionState::Waiting(ReusableBoxFuture::new(async move {
                         let event = reader.next().await;
@@ -155,7 +183,24 @@ impl<T> Subscription<T> {
         self.resume = event.revision().filter(|_| complete).or(self.resume);
     }
 
-    /// Where to resume after the events received so far; `None` while a snapshot is not complete.
+    /// Returns the token with which to resume after the events received so far; `None` while a snapshot is not
+    /// complete.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = mainspring::Store::<u64>::builder().spawn();
+    /// let events = store.subscribe().await?;
+    /// let token = events.resume_token().unwrap();
+    /// drop(events);
+    ///
+    /// store.set("a", 1).await?; // while there is no subscription
+    /// let mut resumed = store.subscribe().after(token).await?;
+    /// assert_eq!(resumed.recv().await?.revision(), Some(1));
+    /// # Ok(()) }
+    /// ```
     pub fn resume_token(&self) -> Option<ResumeToken> {
         self.resume.map(|revision| ResumeToken { store: self.store, revision })
     }

@@ -1,4 +1,4 @@
-//! Where a subscription begins, and what it reads from.
+//! Sources of subscriptions: the change stream of this process, or the events of a server.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,26 +10,27 @@ use tokio::sync::broadcast;
 use crate::feed::{Hub, ListenerGuard, Mark, Turn, Watcher};
 use crate::model::{Entry, Error, Event, Filter, Start, StoreId};
 
-/// Where a subscription begins, and what it reads from: the answer of a backend, of which the handle makes a
+/// The source of a subscription: the response of a backend, from which the handle creates a
 /// [`Subscription`](crate::Subscription).
 pub struct SubscriptionSource<T>(pub(super) SourceKind<T>);
 
 pub(super) enum SourceKind<T> {
     /// The change stream of this process.
     Local { hub: Arc<Hub<T>>, mark: Arc<Mark>, start_point: Box<StartPoint<T>> },
-    /// Events that come ready from somewhere else.
+    /// The events of a server.
     Remote { store: StoreId, resume: Option<u64>, events: Events<T> },
 }
 
-/// Events that come ready from somewhere else. A stream that ends means [`Error::Closed`].
+/// The events of a server. The end of the stream means [`Error::Closed`].
 pub(super) type Events<T> = Pin<Box<dyn Stream<Item = Result<Event<T>, Error>> + Send>>;
 
-/// Where a subscription to the change stream of this process begins, all of it taken at one moment.
+/// The start of a subscription to the change stream of this process. The owner takes all of it between two turns, so
+/// that the source, the revisions and the entry belong together.
 pub(crate) struct StartPoint<T> {
     pub(crate) filter: Filter,
     pub(crate) start: Start,
     pub(crate) source: LiveSource<T>,
-    /// Deliver what comes after this revision.
+    /// Deliver the changes after this revision.
     pub(crate) after: u64,
     /// The newest revision.
     pub(crate) head: u64,
@@ -38,7 +39,7 @@ pub(crate) struct StartPoint<T> {
 }
 
 impl<T> LiveSource<T> {
-    /// The mark of a subscription that begins after this revision, where `head` is the newest one.
+    /// The mark of a subscription that starts after this revision; `head` is the newest one.
     fn mark(&self, after: u64, head: u64) -> Arc<Mark> {
         let mark = match self {
             Self::Channel { .. } => Mark::new(),
@@ -51,22 +52,22 @@ impl<T> LiveSource<T> {
     }
 }
 
-/// Where changes come from.
+/// The source of live changes.
 pub(crate) enum LiveSource<T> {
     Channel { receiver: broadcast::Receiver<Turn<T>>, _guard: ListenerGuard },
     Watcher { watcher: Arc<Watcher<T>>, _guard: ListenerGuard },
 }
 
 impl<T> SubscriptionSource<T> {
-    /// A subscription to the change stream. It counts as one that is behind from now on.
+    /// The source of a subscription to the change stream. Its lag is observed from now on.
     pub(crate) fn new(hub: Arc<Hub<T>>, start_point: StartPoint<T>) -> Self {
         let mark = start_point.source.mark(start_point.after, start_point.head);
         hub.lag.observe(&mark);
         Self(SourceKind::Local { hub, mark, start_point: Box::new(start_point) })
     }
 
-    /// A subscription to the changes of the store with this id that delivers these events. `resume` is the revision
-    /// after which they begin; `None` until a snapshot is complete.
+    /// The source of a subscription that delivers these events of the store with this id. `resume` is the revision
+    /// after which they start; `None` if they start with a snapshot.
     pub fn events(
         store: StoreId,
         resume: Option<u64>,

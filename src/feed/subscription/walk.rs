@@ -1,15 +1,21 @@
-//! A snapshot, walked in slices beside the owner while it goes on changing things.
+//! The walk of a snapshot: reads the map in slices while the owner keeps changing it.
 //!
-//! Part by part, each of some shards, and each part in slices of places. What happens meanwhile comes
-//! from the feed:
-//! - a change in a part that is still to come is skipped: the walk will see it;
-//! - a change in a part that is done is told;
-//! - a change in the current part is kept until the part is done, and then told if the entry was
-//!   told with an older revision. A key that was absent is told of from its next `set` on, because
-//!   anything else was done to it before the walk came by.
+//! Copying the store under a lock would stall the owner, so the snapshot is fuzzy while it is read, and changes from
+//! the feed make it exact. The shards are divided into parts, and a part is read in slices of slots. A change that the
+//! feed delivers during the walk is handled by the part of its key:
 //!
-//! A part is done when the feed has caught up with all that the walk may have seen of it. After the
-//! last one, what was told is exactly the store at the feed's position.
+//! - A later part: the change is skipped, because it is in the map already when the walk reads that part. (A change is
+//!   applied before it is published.)
+//! - A part that is done: the change is delivered.
+//! - The current part: the change is deferred until the part is done, because the walk may or may not have seen it. If
+//!   the key was delivered, the change is delivered if its revision is newer than that of the entry. If the key was not
+//!   delivered, it was absent when the walk read its slot, so the first change to deliver is its next `Set`: any other
+//!   change of it was made before it was removed.
+//!
+//! A part is done when the feed has reached `Map::applied`, read after the last slice of the part. The owner stores that
+//! revision before it applies a change, and the walk reads slots under the locks that the owner writes them under, so
+//! no slot that the walk has read has a newer change. After the last part, the delivered events result in exactly the
+//! store at the position of the feed. A clear restarts the walk, because it empties all parts at once.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -20,18 +26,18 @@ use crate::feed::Turn;
 use crate::model::{Change, ChangeKind, Error, Filter, Key};
 use crate::state::{Map, SHARDS};
 
-/// Places that are looked at in one go, and at most under one lock: some 30 us.
+/// How many slots are read in one step, and at most under one lock: about 30 us.
 const SLICE: u32 = 256;
 
-/// Shards in a part: enough to find the end of a small store soon.
+/// How many shards a part has. With 64 parts, the walk of a small store has few steps.
 const PART: usize = SHARDS / 64;
 
 pub(super) struct SnapshotWalk<T> {
-    /// The next place to look at: its shard, and its number there.
+    /// The next slot to read: its shard, and its index there.
     shard: usize,
     next: u32,
     part: usize,
-    /// The revisions of the entries told from the current part.
+    /// The revisions of the entries delivered from the current part.
     delivered: HashMap<Key, u64, foldhash::fast::RandomState>,
     /// Changes in the current part.
     deferred: Vec<Change<T>>,
@@ -44,7 +50,7 @@ impl<T> Default for SnapshotWalk<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
-    /// One slice. Says whether the snapshot is complete.
+    /// Do one step: a slice, and the changes that the feed has. Returns whether the snapshot is complete.
     pub(super) async fn step(
         &mut self,
         feed: &mut Feed<T>,
@@ -53,20 +59,20 @@ impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
     ) -> Result<bool, Error> {
         tokio::task::coop::consume_budget().await;
         let map = Arc::clone(&feed.hub.map);
-        self.look(&map, filter, ready);
+        self.read_slice(&map, filter, ready);
         if self.shard / PART > self.part {
-            // Nothing that was seen in this part is newer than this.
-            let seen = map.applied();
-            while feed.position() < seen {
+            // No entry that was read in this part is newer than this.
+            let applied = map.applied();
+            while feed.position() < applied {
                 let (turn, after) = feed.next().await?;
-                if self.offer(&map, &turn, after, filter, ready) {
+                if self.handle_turn(&map, &turn, after, filter, ready) {
                     return Ok(false);
                 }
             }
             self.finish_part(ready);
         }
         while let Some((turn, after)) = feed.try_next().await.or_else(unless_ended)? {
-            if self.offer(&map, &turn, after, filter, ready) {
+            if self.handle_turn(&map, &turn, after, filter, ready) {
                 return Ok(false);
             }
         }
@@ -77,19 +83,20 @@ impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
         Ok(true)
     }
 
-    /// Tell the entries of one slice, which ends with the part.
+    /// Deliver the entries of one slice, which ends at the latest with the part.
     ///
-    /// A key that is past its deadline is told like any other: its expiry is a change that follows.
-    /// Or it does not, when the owner, whose time is that of its turn, has just moved the deadline.
-    fn look(&mut self, map: &Map<T>, filter: &Filter, ready: &mut VecDeque<Event<T>>) {
-        let mut left = SLICE;
-        while left > 0 && self.shard / PART == self.part {
+    /// A key that is past its deadline is delivered like any other, and its `Expired` change follows. It must not be
+    /// left out: the time of the owner is that of its turn, so it may have just moved that deadline in time.
+    fn read_slice(&mut self, map: &Map<T>, filter: &Filter, ready: &mut VecDeque<Event<T>>) {
+        let mut budget = SLICE;
+        while budget > 0 && self.shard / PART == self.part {
             let guard = map.read(self.shard);
-            let (slots, next) = guard.walk(self.next, left);
-            let seen = slots.map(|(_, slot)| slot).filter(|slot| filter.matches_key(slot.key()));
-            let entries: Vec<_> = seen.map(|slot| (slot.key().clone(), slot.entry())).collect();
-            // A clear leaves a shard with fewer cells than there were.
-            left -= next.unwrap_or(guard.cells()).saturating_sub(self.next);
+            let (slots, next) = guard.walk(self.next, budget);
+            let matching =
+                slots.map(|(_, slot)| slot).filter(|slot| filter.matches_key(slot.key()));
+            let entries: Vec<_> = matching.map(|slot| (slot.key().clone(), slot.entry())).collect();
+            // After a clear, a shard has fewer cells than before.
+            budget -= next.unwrap_or(guard.cells()).saturating_sub(self.next);
             drop(guard);
             (self.shard, self.next) = match next {
                 Some(next) => (self.shard, next),
@@ -102,8 +109,8 @@ impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
         }
     }
 
-    /// Tell, keep or skip what has changed. A clear starts the walk again, and says so.
-    fn offer(
+    /// Deliver, defer or skip the changes of a turn. Returns whether a clear has restarted the walk.
+    fn handle_turn(
         &mut self,
         map: &Map<T>,
         turn: &Turn<T>,
@@ -130,11 +137,11 @@ impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
 
     fn finish_part(&mut self, ready: &mut VecDeque<Event<T>>) {
         for change in self.deferred.drain(..) {
-            let news = match self.delivered.get(&change.key) {
+            let is_new = match self.delivered.get(&change.key) {
                 Some(delivered) => change.revision > *delivered,
                 None => matches!(change.kind, ChangeKind::Set { .. }),
             };
-            if news {
+            if is_new {
                 if matches!(change.kind, ChangeKind::Removed | ChangeKind::Expired) {
                     self.delivered.remove(&change.key);
                 } else {
@@ -148,7 +155,7 @@ impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
     }
 }
 
-/// A store that has ended can still be walked: there is only nothing more to wait for.
+/// The walk of a store that has ended continues: there are only no more changes.
 fn unless_ended<T>(error: Error) -> Result<Option<T>, Error> {
     match error {
         Error::Closed | Error::Failed(_) => Ok(None),

@@ -1,4 +1,4 @@
-//! Turns without a journal: nothing can go wrong between deciding and applying, so each command is both at once.
+//! Turns without a journal: nothing can fail between deciding and applying, so both are one step for each command.
 
 use std::vec::Drain;
 
@@ -8,18 +8,18 @@ use crate::owner::counters::add;
 use crate::owner::message::{Envelope, Message};
 use crate::owner::response::Response;
 
-/// How many commands share a turn when there are subscribers: publishing them together costs a tenth, and holding
-/// replies back for longer idles the callers.
+/// How many commands share a turn if there are subscribers. Publishing them together costs a tenth; holding
+/// their replies back for longer would idle the callers.
 const SHARED_TURN: usize = 16;
 
-/// Whether a command needs no plan where there is no journal.
+/// Whether a command needs no plan if there is no journal.
 pub(in crate::owner) fn is_direct<T>(envelope: &Envelope<T>) -> bool {
     use Message::{Batch, Clear, Compact};
     !matches!(envelope.message, Batch(_) | Clear | Compact) && !envelope.message.is_sliced()
 }
 
 impl<T: Clone + Send + Sync + 'static> Data<T> {
-    /// Serve commands up to the first that has to be planned.
+    /// Process commands up to the first that needs a plan.
     pub(in crate::owner) fn direct_turns(
         &mut self,
         queue: &mut Drain<'_, Envelope<T>>,
@@ -34,7 +34,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
         }
     }
 
-    /// There is no subscriber: each command is a turn of its own.
+    /// Without subscribers: each command is a turn of its own.
     fn single_turns(&mut self, queue: &mut Drain<'_, Envelope<T>>, now: Timestamp) {
         while queue.as_slice().first().is_some_and(is_direct) {
             let Some(envelope) = queue.next() else { break };
@@ -58,14 +58,14 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
                 message => {
                     self.read(message, envelope.reply, now);
                     if self.publisher.has_subscribers() {
-                        break; // it was a subscription
+                        break; // the command was a subscription
                     }
                 }
             }
         }
     }
 
-    /// There are subscribers: some commands share a turn, and are answered after it is published.
+    /// With subscribers: some commands share a turn, and get their replies after it is published.
     fn shared_turn(&mut self, queue: &mut Drain<'_, Envelope<T>>, now: Timestamp) {
         let before = queue.len();
         for _ in 0..SHARED_TURN {
@@ -78,7 +78,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
             match envelope.message {
                 Message::Write(prepared) => {
                     let written = self.state.commit(prepared, now, &self.rules, &mut emit);
-                    self.answers.push((envelope.reply, written.map(Response::Written)));
+                    self.results.push((envelope.reply, written.map(Response::Written)));
                 }
                 Message::Many(writes) => {
                     let mut commit = |write| self.state.commit(write, now, &self.rules, &mut emit);
@@ -93,9 +93,9 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
         add(&self.counters.turns, 1);
         self.counters.sizes.add(before - queue.len());
         self.publisher.publish(&mut self.changes);
-        self.count();
-        for (reply, answer) in self.answers.drain(..) {
-            reply.send(answer);
+        self.update_counters();
+        for (reply, result) in self.results.drain(..) {
+            reply.send(result);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The data of a store as its owner works on it: decide, apply, publish, read.
+//! The data of a store: decide, apply, publish, read.
 //!
-//! Apart from the journal, so that one can be borrowed while the other is at work.
+//! Separate from the journal, so that one can be borrowed while the other is in use.
 
 mod direct;
 mod planned;
@@ -23,7 +23,7 @@ use crate::state::wheel::TICK;
 /// How many foreign changes are published together, if they are not one batch.
 const FOREIGN_TURN: usize = 256;
 
-/// The state, its limits, and where its changes and answers go.
+/// The state, its limits, the publisher of its changes, and the replies of the current turn.
 pub(crate) struct Data<T> {
     state: State<T>,
     rules: Rules,
@@ -34,8 +34,8 @@ pub(crate) struct Data<T> {
     scans: Vec<(Scan, CommandReply<T>)>,
     /// The changes of the current turn.
     changes: Vec<Change<T>>,
-    /// The answers of the current turn, held back until its changes are published.
-    answers: Vec<(CommandReply<T>, CommandResult<T>)>,
+    /// The results of the current turn, held back until its changes are published.
+    results: Vec<(CommandReply<T>, CommandResult<T>)>,
 }
 
 impl<T> Data<T> {
@@ -47,8 +47,8 @@ impl<T> Data<T> {
     ) -> Self {
         let publisher =
             Publisher::new(Arc::clone(&hub.history), hub.listeners.clone(), hub.watchers.clone());
-        let (scans, changes, answers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { state, rules, publisher, hub, counters, scans, changes, answers }
+        let (scans, changes, results) = (Vec::new(), Vec::new(), Vec::new());
+        Self { state, rules, publisher, hub, counters, scans, changes, results }
     }
 
     /// The newest revision that was applied.
@@ -56,30 +56,30 @@ impl<T> Data<T> {
         self.state.totals().revision
     }
 
-    /// Let `stats` see how much there is.
-    pub(super) fn count(&self) {
+    /// Update the counters for `stats`.
+    pub(super) fn update_counters(&self) {
         let totals = self.state.totals();
         self.counters.entries.store(totals.entries as u64, Ordering::Relaxed);
         self.counters.bytes.store(totals.bytes, Ordering::Relaxed);
         self.counters.expired.store(self.state.expired(), Ordering::Relaxed);
     }
 
-    /// When to look for due keys again.
+    /// When to check for due keys again.
     pub(super) fn next_wake(&self) -> Option<Timestamp> {
         self.state.next_wake()
     }
 
-    /// Whether a key may be overdue: the wheel looks at it when the tick of its deadline is over.
+    /// Whether a key may be overdue: the wheel fires its token only after the tick of its deadline.
     pub(super) fn is_wake_near(&self, now: Timestamp) -> bool {
         self.state.next_wake().is_some_and(|next| next <= now + TICK)
     }
 
-    /// Some keys that are due, at most `limit`, and whether there may be more.
+    /// At most `limit` due keys, and whether there may be more.
     pub(super) fn due(&mut self, now: Timestamp, limit: usize) -> (Vec<Key>, bool) {
         self.state.due(now, limit)
     }
 
-    /// Let [`due_exactly`](Self::due_exactly) find all keys that are due, also those of this tick.
+    /// Let [`due_exactly`](Self::due_exactly) find all due keys, including those of the current tick.
     pub(super) fn fire_current_tick(&mut self) {
         self.state.fire_current_tick();
     }
@@ -98,7 +98,7 @@ impl<T> Data<T> {
         self.state.rearm(key);
     }
 
-    /// Whether these commands may meet a limit, so that keys which are overdue must not count.
+    /// Whether these commands may reach a limit, so that overdue keys have to expire first.
     pub(super) fn may_meet_limit(&self, commands: &[Envelope<T>], now: Timestamp) -> bool {
         let rules = &self.rules;
         let limited = rules.max_entries < usize::MAX || rules.max_bytes < u64::MAX;
@@ -115,32 +115,32 @@ impl<T> Data<T> {
         entries > rules.max_entries || bytes > rules.max_bytes
     }
 
-    /// Whether there is work for a quiet moment.
+    /// Whether there is background work.
     pub(super) fn has_background_work(&self) -> bool {
         self.state.has_background_work()
     }
 
     /// Whether scans wait for the index.
-    pub(super) fn has_scans(&self) -> bool {
+    pub(super) fn has_waiting_scans(&self) -> bool {
         !self.scans.is_empty()
     }
 }
 
 impl<T: Clone + Send + Sync + 'static> Data<T> {
-    /// Do some work that waits for a quiet moment, and answer the scans that waited for it.
+    /// Do a slice of background work, and reply to the scans that waited for it.
     pub(super) fn do_background_work(&mut self, now: Timestamp) {
-        if self.has_background_work() || self.has_scans() {
+        if self.has_background_work() || self.has_waiting_scans() {
             self.state.do_background_work();
-            self.answer_scans(now);
+            self.run_scans(now);
         }
     }
 
-    /// Put an entry of the journal's snapshot in its place.
+    /// Restore an entry of the journal's snapshot.
     pub(super) fn restore(&mut self, key: &Key, entry: Entry<T>) {
         self.state.restore(key, entry);
     }
 
-    /// The snapshot was restored, and is the store at this revision.
+    /// Continue from this revision, after the snapshot was restored.
     pub(super) fn resume_at(&mut self, revision: u64) {
         self.state.resume_at(revision);
         self.hub.history.start_at(revision);
@@ -152,7 +152,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
         self.state.apply(change);
     }
 
-    /// Apply changes that are recorded, and publish them.
+    /// Apply recorded changes, and publish them.
     pub(super) fn apply_turn(&mut self, turn: Turn<T>) {
         for change in turn.iter() {
             self.state.apply(change);
@@ -160,14 +160,13 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
         self.publisher.publish_turn(turn);
     }
 
-    /// Apply and publish what other owners have appended: in turns, so that no subscriber gets too much at once,
-    /// with each batch whole.
+    /// Apply and publish the changes of other owners, in turns of a bounded size that do not split a batch.
     pub(super) fn apply_foreign(
         &mut self,
         changes: Vec<Change<T>>,
         clock: &Clock,
     ) -> Result<(), JournalError> {
-        tracing::debug!(count = changes.len(), "took foreign changes");
+        tracing::debug!(count = changes.len(), "applying the changes of another owner");
         let mut turn = Vec::new();
         let mut result = Ok(());
         for mut change in changes {
@@ -189,7 +188,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
     }
 }
 
-/// Revisions in a journal have no gap.
+/// The error of a gap between the revisions of a journal.
 pub(super) fn gap(before: u64, after: u64) -> JournalError {
-    JournalError::new(format!("the journal goes from revision {before} to {after}"))
+    JournalError::new(format!("the journal has a gap: revision {before} is followed by {after}"))
 }

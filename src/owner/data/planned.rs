@@ -1,4 +1,4 @@
-//! Turns that are decided as a whole, before the journal is asked, and applied after it.
+//! Planned turns: decided completely, then journaled, then applied.
 
 use super::Data;
 use crate::feed::Turn;
@@ -7,14 +7,14 @@ use crate::owner::decision::Decision;
 use crate::owner::message::{Envelope, Message};
 use crate::owner::plan::Plan;
 
-/// What was decided about the commands of a turn, and the changes that it makes.
+/// The decisions on the commands of a turn, and its changes.
 pub(in crate::owner) struct TurnPlan<T> {
     decisions: Vec<Decision>,
     pub(in crate::owner) turn: Turn<T>,
 }
 
 impl<T: Clone + Send + Sync + 'static> Data<T> {
-    /// Decide the commands of a turn, and change nothing.
+    /// Decide the commands of a turn, without changing the state.
     pub(in crate::owner) fn plan(&self, commands: &[Envelope<T>], now: Timestamp) -> TurnPlan<T> {
         let mut plan = Plan::new(&self.state, now, self.rules);
         let decide = |command: &Envelope<T>| Decision::new(&command.message, &mut plan);
@@ -22,7 +22,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
         TurnPlan { decisions, turn: plan.into_changes().into() }
     }
 
-    /// Apply a turn that was recorded, publish it, and answer its commands. Reads are done in their place.
+    /// Apply a recorded turn, publish it, and send its replies. Reads are executed in the order of the commands.
     pub(in crate::owner) fn finish_turn(
         &mut self,
         commands: Vec<Envelope<T>>,
@@ -44,16 +44,16 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
             }
         }
         self.publisher.publish_turn(turn);
-        self.count();
-        // The values of the commands are dropped here, after publishing: their `Drop` may be slow, or panic.
+        self.update_counters();
+        // The values of the commands are dropped here, after the turn is published: their `Drop` may be slow, or panic.
         for (command, decision, start, popped) in replies {
-            command.reply.send(decision.answer(start, popped, now));
+            command.reply.send(decision.into_result(start, popped, now));
         }
     }
 
-    /// Nothing of a turn was recorded. A refusal may have rested on a write of the same turn, so every write gets the
-    /// error; reads are done all the same.
-    pub(in crate::owner) fn refuse(
+    /// Reject the writes of a turn of which nothing was recorded, and execute its reads. Writes that were rejected by
+    /// their own decision get this error too, because that decision may depend on a write of the same turn.
+    pub(in crate::owner) fn reject(
         &mut self,
         commands: Vec<Envelope<T>>,
         error: &Error,

@@ -8,11 +8,11 @@ use crate::model::{Error, Filter, Query, Scan, Subscribe, Timestamp};
 use crate::owner::message::{CommandReply, CommandResult, Message};
 use crate::owner::response::Response;
 
-/// How many turns a subscription to one key may leave unread before it has to read the history.
+/// How many turns the queue of a subscription to one key holds. After that, it reads the history.
 const UNREAD: usize = 64;
 
 impl<T: Clone + Send + Sync + 'static> Data<T> {
-    /// Answer a command in its place in the order.
+    /// Execute a read in the order of the commands.
     pub(in crate::owner) fn read(
         &mut self,
         message: Message<T>,
@@ -25,7 +25,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
             }
             Message::Scan(scan) => {
                 self.scans.push((*scan, reply));
-                self.answer_scans(now);
+                self.run_scans(now);
             }
             Message::Subscribe(subscribe) => {
                 let source = self.subscribe(*subscribe, now);
@@ -39,7 +39,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
             | Message::Many(_)
             | Message::Batch(_)
             | Message::Clear
-            | Message::Compact => unreachable!("{} is no read", message.name()),
+            | Message::Compact => unreachable!("{} is not a read", message.name()),
         }
     }
 
@@ -66,7 +66,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
         })
     }
 
-    /// Take the source of a subscription and the revision that it begins after together.
+    /// Start a subscription: its source, revisions and entry are taken between two turns.
     pub(in crate::owner) fn subscribe(
         &mut self,
         Subscribe { filter, start }: Subscribe,
@@ -91,8 +91,8 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
         Ok(SubscriptionSource::new(Arc::clone(&self.hub), start_point))
     }
 
-    /// Answer the scans that wait, once the index is there.
-    pub(in crate::owner) fn answer_scans(&mut self, now: Timestamp) {
+    /// Reply to the waiting scans, if the index is ready.
+    pub(in crate::owner) fn run_scans(&mut self, now: Timestamp) {
         if !self.scans.is_empty() && self.state.ready_to_scan() {
             for (scan, reply) in std::mem::take(&mut self.scans) {
                 reply.send(Ok(self.scan(&scan, now)));

@@ -1,9 +1,9 @@
-//! What the queue promises.
+//! Tests of the queue.
 
 use super::*;
 use std::pin::pin;
 
-/// What is received, at most `limit` messages.
+/// Receive at most `limit` messages.
 async fn some<M>(receiver: &mut Receiver<M>, limit: usize) -> Vec<M> {
     let mut into = Vec::new();
     receiver.recv(&mut into, limit).await;
@@ -16,7 +16,7 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
 }
 
 #[tokio::test]
-async fn messages_come_in_order_as_many_as_are_asked_for() {
+async fn messages_are_received_in_order_up_to_the_limit() {
     let (sender, mut receiver) = channel(10);
     for n in 0..5 {
         assert!(sender.push(n).unwrap().is_none());
@@ -27,23 +27,23 @@ async fn messages_come_in_order_as_many_as_are_asked_for() {
 }
 
 #[tokio::test]
-async fn who_finds_it_full_stands_in_line() {
+async fn blocked_senders_are_admitted_in_order() {
     let (sender, mut receiver) = channel(2);
     let mut tickets: Vec<_> = (0..6).map(|n| sender.push(n).unwrap()).collect();
     assert_eq!(tickets.iter().flatten().count(), 4);
     assert_eq!(sender.len(), 2, "it is bounded");
     assert_eq!(sender.try_reserve().err(), Some(QueueError::Full));
-    tickets[3] = None; // leaves, and takes its message along
+    tickets[3] = None; // drops its message
     assert_eq!(some(&mut receiver, 10).await, [0, 1]);
     assert_eq!(sender.try_reserve().err(), Some(QueueError::Full), "blocked senders come first");
     assert_eq!(some(&mut receiver, 10).await, [2, 4]);
-    tickets.clear(); // to leave when one is through does nothing
+    tickets.clear(); // their messages are queued already
     assert_eq!(some(&mut receiver, 10).await, [5]);
     assert!(sender.try_reserve().is_ok());
 }
 
 #[tokio::test]
-async fn a_permit_is_room_for_one() {
+async fn permit_reserves_room_for_one_message() {
     let (sender, mut receiver) = channel(1);
     let permit = sender.try_reserve().unwrap_or_else(|_| panic!("it is empty"));
     assert_eq!(sender.try_reserve().err(), Some(QueueError::Full));
@@ -55,11 +55,11 @@ async fn a_permit_is_room_for_one() {
     let permit = sender.try_reserve().unwrap_or_else(|_| panic!("it is empty"));
     permit.send(8);
     assert_eq!(some(&mut receiver, 1).await, [8]);
-    assert!(sender.try_reserve().is_ok(), "a permit that was used is gone");
+    assert!(sender.try_reserve().is_ok(), "a used permit reserves nothing");
 }
 
 #[tokio::test]
-async fn closing_keeps_what_is_queued_and_lets_the_line_go() {
+async fn closed_queue_keeps_queued_messages_and_drops_waiting_ones() {
     let (sender, mut receiver) = channel(1);
     assert!(sender.push(Arc::new(0)).unwrap().is_none());
     let in_line = Arc::new(1);
@@ -76,20 +76,20 @@ async fn closing_keeps_what_is_queued_and_lets_the_line_go() {
 }
 
 #[tokio::test]
-async fn a_ticket_knows_whether_it_was_let_go() {
+async fn ticket_is_abandoned_if_its_message_was_never_queued() {
     let (sender, mut receiver) = channel(1);
     let mut tickets: Vec<_> = (0..4).map(|n| sender.push(n).unwrap()).collect();
-    assert_eq!(some(&mut receiver, 1).await, [0]); // which lets the first of the line in
+    assert_eq!(some(&mut receiver, 1).await, [0]); // admits the first waiting message
     tickets.remove(2);
     receiver.close();
     receiver.close();
     let abandoned: Vec<_> = tickets.iter().flatten().map(Ticket::is_abandoned).collect();
     assert_eq!(abandoned, [false, true]);
-    assert_eq!(some(&mut receiver, 10).await, [1], "what was queued can be received");
+    assert_eq!(some(&mut receiver, 10).await, [1], "a queued message can be received");
 }
 
 #[tokio::test]
-async fn the_last_sender_ends_it() {
+async fn queue_ends_with_its_last_sender() {
     let (sender, mut receiver) = channel::<u8>(1);
     let other = sender.clone();
     let waiting = tokio::spawn(async move { some(&mut receiver, 1).await });
@@ -102,7 +102,7 @@ async fn the_last_sender_ends_it() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_gone_drops_everything() {
+async fn dropped_receiver_drops_all_messages() {
     let (sender, receiver) = channel(1);
     let (queued, in_line) = (Arc::new(0), Arc::new(1));
     assert!(sender.push(Arc::clone(&queued)).unwrap().is_none());
@@ -113,7 +113,7 @@ async fn a_receiver_that_is_gone_drops_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_and_each_sender_keeps_its_order() {
+async fn no_message_is_lost_and_each_sender_keeps_its_order() {
     const SENDERS: u64 = 20;
     const EACH: u64 = 500;
     let (sender, mut receiver) = channel(7);

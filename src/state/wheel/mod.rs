@@ -2,13 +2,13 @@
 //!
 //! After Varghese and Lauck, "Hashed and Hierarchical Timing Wheels" (SOSP 1987), with 64 slots a
 //! level as in the Linux kernel and tokio. It is lazy: the entry owns its deadline, and a token only
-//! says when to look at it again. Moving a deadline later, or taking it away, touches no wheel; the
-//! token fires, the entry is looked at, and the token goes where the entry says. Ticks are 2^20 ns
+//! determines when to check the entry again. Moving a deadline later, or removing it, does not touch the wheel: when
+//! the token fires, the entry is checked, and the token is armed for its current deadline. Ticks are 2^20 ns
 //! (1.05 ms); seven levels reach 146 years.
 //!
-//! A token is four bytes: the number of the place in the map that it is for. When it fires is written
-//! in that place, as [`TokenTick`], and tells where in the wheel the token lies: a token that is
-//! somewhere else was replaced by one that fires earlier, and is dropped when it is met.
+//! A token is four bytes: the id of its slot in the map. The tick in which it fires is stored
+//! in the cell of that slot, as [`TokenTick`], and determines the position of the token in the wheel. A token at another
+//! position is stale: it was replaced by one that fires earlier, and is dropped when it fires or is swept.
 
 mod token_list;
 
@@ -22,16 +22,16 @@ const SLOT_BITS: u32 = 6;
 const SLOTS: usize = 1 << SLOT_BITS;
 const TICK_BITS: u32 = 20;
 
-/// How much later than its deadline, at most, the token of a key fires.
+/// The maximum time from the deadline of a key until its token fires.
 pub(crate) const TICK: Duration = Duration::from_nanos(1 << TICK_BITS);
 
 const LAST_TICK: u64 = (1 << (SLOT_BITS * LEVELS as u32)) - 1;
 
-/// No token fires later than this many ticks from now, 13 days, so that its tick is known from its
-/// low 31 bits. An entry whose deadline is further away is looked at every 13 days.
+/// No token fires later than this many ticks from now, 13 days, so that the low 31 bits of its tick
+/// suffice. An entry whose deadline is further away is checked every 13 days.
 const HORIZON: u64 = 1 << 30;
 
-/// The tick in which the token of a place fires, if it has one.
+/// The tick in which the token of a cell fires, if it has one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TokenTick(u32);
 
@@ -50,9 +50,9 @@ pub(crate) struct Wheel {
     /// Every slot that starts at or before this tick has been emptied.
     elapsed: u64,
     levels: Vec<Level>,
-    /// What fires when the tick `elapsed` is over.
+    /// The tokens that fire when the tick `elapsed` is over.
     soon: TokenList,
-    /// Fired, to be looked at. They are from ticks before `fired_end`.
+    /// The tokens that have fired and are not popped yet. They are from ticks before `fired_end`.
     fired: TokenList,
     fired_end: u64,
     len: usize,
@@ -65,7 +65,7 @@ struct Level {
     slots: [TokenList; SLOTS],
 }
 
-/// Where a sweep is: the chunks of a slot are looked at from the last to the first.
+/// The position of a sweep: the chunks of a slot are swept from the last to the first.
 #[derive(Clone, Copy, Debug)]
 struct Sweep {
     level: usize,
@@ -88,23 +88,23 @@ impl Wheel {
         }
     }
 
-    /// How many tokens there are, stale ones included.
+    /// The number of tokens, including stale ones.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// See that a place is looked at by its deadline, where `armed` is what it has; a token that fires
-    /// earlier will do. Answers what it has then.
+    /// Ensure that a token fires by the deadline of a cell. `token_tick` is the current tick of the cell; a token that
+    /// fires earlier suffices. Returns the new tick of the cell.
     pub(crate) fn arm(&mut self, token_tick: TokenTick, deadline: Timestamp, id: u32) -> TokenTick {
         let tick = self.tick(deadline).clamp(self.elapsed, self.elapsed + HORIZON).min(LAST_TICK);
         let before = self.tick_of(token_tick);
         if before.is_some_and(|before| before <= tick) {
             return token_tick;
         }
-        // A token that lies in the same slot is looked at when that slot is opened.
-        let lies = before.map(|before| self.position(before));
+        // A token in the same slot fires when that slot is opened, so it is kept.
+        let current = before.map(|before| self.position(before));
         let position = self.position(tick);
-        if lies != Some(position) {
+        if current != Some(position) {
             self.len += 1;
             match position {
                 None => self.soon.push(id),
@@ -117,7 +117,7 @@ impl Wheel {
         TokenTick::at(tick)
     }
 
-    /// Whether the token of a place that is `armed` is among those that have fired.
+    /// Whether the token of a cell, which fires in this tick, is among those that have fired.
     pub(crate) fn has_fired(&self, token_tick: TokenTick) -> bool {
         self.tick_of(token_tick).is_some_and(|tick| tick < self.fired_end)
     }
@@ -128,15 +128,15 @@ impl Wheel {
         self.pop_until(now.saturating_sub(1), now)
     }
 
-    /// The next token whose tick has begun, for those who must know to the nanosecond what is due.
-    /// What is looked at too early and armed again is not popped twice, unless by a new
+    /// The next token whose tick has begun, for callers that need all due keys to the nanosecond.
+    /// A token that is popped too early and armed again is not popped twice, until the next
     /// [`fire_current_tick`](Self::fire_current_tick).
     pub(crate) fn pop_early(&mut self, now: Timestamp) -> Option<u32> {
         let now = self.tick(now);
         self.pop_until(now, now)
     }
 
-    /// Let what lies in the current tick be popped once more.
+    /// Fire the tokens of the current tick now, although it is not over.
     pub(crate) fn fire_current_tick(&mut self) {
         if self.fired.is_empty() {
             self.fired_end = self.elapsed + 1;
@@ -155,7 +155,7 @@ impl Wheel {
         Some(id)
     }
 
-    /// When there may be something to pop.
+    /// When there may be a token to pop.
     pub(crate) fn next_wake(&self) -> Option<Timestamp> {
         let tick = if !self.fired.is_empty() {
             0
@@ -168,13 +168,13 @@ impl Wheel {
         Some(self.origin + Duration::from_nanos(tick.saturating_mul(1 << TICK_BITS)))
     }
 
-    /// Forget all tokens.
+    /// Remove all tokens.
     pub(crate) fn clear(&mut self) {
         *self = Self { elapsed: self.elapsed, ..Self::new(self.origin) };
     }
 
-    /// Forget some tokens that are not wanted any more: one chunk of them, so that it takes bounded
-    /// time. Goes through all of the wheel, once, in many calls. `look` says what a place has now.
+    /// Remove stale tokens from one chunk, so that it takes bounded time. Many calls sweep the wheel once. `look`
+    /// returns the current tick of a cell.
     pub(crate) fn sweep_some(&mut self, mut look: impl FnMut(u32) -> TokenTick) {
         let at = self.sweep.unwrap_or(Sweep { level: 0, slot: 0, chunks: usize::MAX });
         let Some(level) = self.levels.get(at.level) else {
@@ -204,12 +204,12 @@ impl Wheel {
         self.sweep = Some(Sweep { chunks: chunk, ..at });
     }
 
-    /// Whether a sweep has begun and is not through.
+    /// Whether a sweep is in progress.
     pub(crate) fn is_sweeping(&self) -> bool {
         self.sweep.is_some()
     }
 
-    /// What is beyond the wheel, which only a journal can bring, waits at its end.
+    /// The tick of a deadline. One beyond the end of the wheel, which only a journal can contain, is in its last tick.
     fn tick(&self, at: Timestamp) -> u64 {
         let since = at.as_nanos().saturating_sub(self.origin.as_nanos());
         (since >> TICK_BITS).min(LAST_TICK)
@@ -222,15 +222,15 @@ impl Wheel {
     }
 
     /// The level and the slot of a tick; `None` if it is the current one. The level is that of the
-    /// highest digit in which the tick differs from now, and that remains so until the slot is opened.
+    /// highest digit in which the tick differs from the current one, and stays the same until the slot is opened.
     fn position(&self, tick: u64) -> Option<(usize, usize)> {
         let differs = (tick ^ self.elapsed).checked_ilog2()?;
         let level = differs / SLOT_BITS;
         Some((level as usize, (tick >> (SLOT_BITS * level)) as usize % SLOTS))
     }
 
-    /// Empty the next slot that starts by the tick `last`, one at a time: the fired tokens of a slot
-    /// are looked at before the next slot is opened.
+    /// Fire the tokens of the next slot that starts by the tick `last`. One slot at a time: its tokens are popped
+    /// before the next slot is opened.
     fn advance(&mut self, last: u64, now: u64) {
         if !self.soon.is_empty() {
             if now > self.elapsed {
@@ -252,7 +252,7 @@ impl Wheel {
         }
     }
 
-    /// The level, the slot and the first tick of the next slot that holds tokens.
+    /// The level, the slot and the first tick of the next slot that has tokens.
     fn next_slot(&self) -> Option<(usize, usize, u64)> {
         let level = self.levels.iter().position(|level| level.occupied != 0)?;
         let slot = self.levels[level].occupied.trailing_zeros() as usize;

@@ -1,4 +1,4 @@
-//! The wheel with places to look at, as the map has them.
+//! Tests of the wheel, with cells as the map has them.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ const NONE: [u32; 0] = [];
 
 const TICK: u64 = 1 << TICK_BITS;
 
-/// The deadline of each place, and what it is armed for.
+/// The tick and the deadline of each cell.
 struct ModelCells {
     wheel: Wheel,
     cells: HashMap<u32, (TokenTick, Option<u64>)>,
@@ -31,7 +31,7 @@ impl ModelCells {
         self.cells.entry(id).or_default().1 = None;
     }
 
-    /// Pops all that has fired by `now` and arms again what is not due yet.
+    /// Pop all tokens that have fired by `now`, and arm those again whose cells are not due yet.
     fn due(&mut self, now: u64) -> Vec<u32> {
         self.pop(now, Wheel::pop)
     }
@@ -66,7 +66,7 @@ impl ModelCells {
 }
 
 #[test]
-fn a_hundred_years_fit() {
+fn deadline_in_a_hundred_years_fires() {
     let mut model = ModelCells::new();
     let century = crate::model::MAX_TTL.as_nanos() as u64;
     model.set(1, century);
@@ -82,20 +82,20 @@ fn a_hundred_years_fit() {
 }
 
 #[test]
-fn what_is_beyond_the_wheel_waits() {
+fn deadline_beyond_the_wheel_does_not_fire() {
     let mut model = ModelCells::new();
-    // A journal can bring deadlines that no command could set.
+    // A journal can have deadlines that no command can set.
     model.set(1, u64::MAX);
     assert_eq!(model.due(1 << 40), NONE);
     assert!(model.wheel.next_wake().unwrap().as_nanos() > 1 << 49);
-    // At the end of the wheel it stays there.
+    // It stays at the end of the wheel.
     assert_eq!(model.due(u64::MAX - 1), NONE);
     assert_eq!(model.due(u64::MAX - 1), NONE);
     assert_eq!(model.wheel.len(), 1);
 }
 
 #[test]
-fn sleeping_until_the_next_wake_is_prompt() {
+fn next_wake_finds_the_deadline_in_few_wakes() {
     let mut model = ModelCells::new();
     let deadline = 123_456_789_012;
     model.set(1, deadline);
@@ -111,7 +111,7 @@ fn sleeping_until_the_next_wake_is_prompt() {
 }
 
 #[test]
-fn what_is_due_in_this_tick_is_known() {
+fn pop_early_finds_keys_due_in_the_current_tick() {
     // Inside a level, and where levels meet.
     for ticks in [5, 63, 64, 65, 4_096, 262_144] {
         let mut model = ModelCells::new();
@@ -129,7 +129,7 @@ fn what_is_due_in_this_tick_is_known() {
 }
 
 #[test]
-fn a_deadline_that_moves_earlier_leaves_one_token_a_slot() {
+fn deadline_that_moves_earlier_leaves_one_token_per_slot() {
     let mut model = ModelCells::new();
     for earlier in 0..1_000 {
         model.set(1, (20_000 - earlier) * TICK);
@@ -140,9 +140,9 @@ fn a_deadline_that_moves_earlier_leaves_one_token_a_slot() {
 }
 
 #[test]
-fn unwanted_tokens_can_be_forgotten() {
+fn sweep_removes_stale_tokens() {
     let mut model = ModelCells::new();
-    // Far tokens that nearer ones have replaced.
+    // Late tokens that were replaced by earlier ones.
     for id in 0..1_000_u32 {
         model.set(id, (1 << 40) + (u64::from(id) << 32));
         model.set(id, (1 << 30) + (u64::from(id) << 22));
@@ -172,7 +172,7 @@ fn unwanted_tokens_can_be_forgotten() {
 
 proptest! {
     #[test]
-    fn fires_once_and_never_early(
+    fn token_fires_once_and_never_early(
         steps in prop::collection::vec(
             (0_u32..12, prop::option::weighted(0.9, 0_u64..46), 0_u64..45, 0_u8..4),
             1..150,
@@ -195,7 +195,7 @@ proptest! {
                 }
             }
             if pause % 3 > 0 {
-                continue; // deadlines move before they are looked at
+                continue; // deadlines move before they are checked
             }
             now += blur(pause);
             let early = early == 0;

@@ -1,9 +1,9 @@
-//! A heap of tokens that costs no more than they do.
+//! An unordered list of tokens, in chunks.
 //!
-//! A `Vec` that doubles holds up to twice what is in it, and moves a million tokens when it does.
-//! Here only the newest few hundred lie in a `Vec` that grows.
+//! A `Vec` that doubles allocates up to twice its content, and moves a million tokens at once when it grows.
+//! Here only the last chunk, of at most 256 tokens, grows.
 
-/// Tokens in a chunk: a kilobyte. A sweep looks at one chunk at a time, which takes some 10 us.
+/// Tokens in a chunk: a kilobyte. A sweep checks one chunk at a time, which takes about 10 us.
 const CHUNK: usize = 256;
 
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ impl TokenList {
         self.0.len()
     }
 
-    /// Keep some tokens of one chunk. Says how many went.
+    /// Keep some tokens of one chunk. Returns how many were removed.
     pub(super) fn retain(&mut self, chunk: usize, keep: impl FnMut(u32) -> bool) -> usize {
         let Some(tokens) = self.0.get_mut(chunk) else { return 0 };
         let before = tokens.len();
@@ -53,17 +53,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_gives_back_what_it_was_given() {
-        let mut bag = TokenList::default();
-        (0..1_000).for_each(|token| bag.push(token));
-        assert_eq!(bag.chunks(), 4);
-        assert_eq!(bag.retain(1, |token| token % 2 == 0), CHUNK / 2);
-        assert_eq!(bag.retain(2, |_| false), CHUNK);
-        assert_eq!((bag.retain(9, |_| false), bag.chunks()), (0, 3));
-        let mut rest: Vec<u32> = std::iter::from_fn(|| bag.pop()).collect();
+    fn list_returns_its_tokens() {
+        let mut list = TokenList::default();
+        (0..1_000).for_each(|token| list.push(token));
+        assert_eq!(list.chunks(), 4);
+        assert_eq!(list.retain(1, |token| token % 2 == 0), CHUNK / 2);
+        assert_eq!(list.retain(2, |_| false), CHUNK);
+        assert_eq!((list.retain(9, |_| false), list.chunks()), (0, 3));
+        let mut rest: Vec<u32> = std::iter::from_fn(|| list.pop()).collect();
         rest.sort_unstable();
         let left = (0..1_000).filter(|n| !(256..768).contains(n) || *n < 512 && n % 2 == 0);
         assert!(rest.into_iter().eq(left));
-        assert!(bag.is_empty());
+        assert!(list.is_empty());
     }
 }

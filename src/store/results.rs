@@ -11,11 +11,11 @@ pub(super) type ResponseReader<T, A, E = Error> = fn(CommandResult<T>) -> Result
 
 /// One function for each kind of response, of the same name.
 macro_rules! readers {
-    ($($name:ident: $variant:ident -> $answer:ty;)+) => {$(
-        pub(super) fn $name<T>(answer: CommandResult<T>) -> Result<$answer, Error> {
-            match answer? {
-                Response::$variant(answer) => Ok(answer),
-                _ => unreachable!(concat!("a backend answers with ", stringify!($variant))),
+    ($($name:ident: $variant:ident -> $result:ty;)+) => {$(
+        pub(super) fn $name<T>(result: CommandResult<T>) -> Result<$result, Error> {
+            match result? {
+                Response::$variant(result) => Ok(result),
+                _ => unreachable!(concat!("the backend must respond with ", stringify!($variant))),
             }
         }
     )+};
@@ -39,34 +39,34 @@ readers! {
 }
 
 pub(super) fn subscription<T: Clone + Send + Sync + 'static>(
-    answer: CommandResult<T>,
+    result: CommandResult<T>,
 ) -> Result<Subscription<T>, Error> {
-    source(answer).map(Subscription::open)
+    source(result).map(Subscription::open)
 }
 
-pub(super) fn batch<T>(answer: CommandResult<T>) -> Result<Vec<Written<T>>, BatchError> {
-    match answer? {
+pub(super) fn batch<T>(result: CommandResult<T>) -> Result<Vec<Written<T>>, BatchError> {
+    match result? {
         Response::Batch(result) => result,
-        _ => unreachable!("a backend answers with Batch"),
+        _ => unreachable!("the backend must respond with Batch"),
     }
 }
 
 /// The result of a push and a trim in one batch.
-pub(super) fn pushed_and_trimmed<T>(answer: CommandResult<T>) -> Result<Pushed, Error> {
-    match batch(answer).map_err(|failed| failed.error)?.pop() {
+pub(super) fn pushed_and_trimmed<T>(result: CommandResult<T>) -> Result<Pushed, Error> {
+    match batch(result).map_err(|failed| failed.error)?.pop() {
         Some(trimmed) => Ok(trimmed.into()),
         None => unreachable!("a batch has a result for each of its writes"),
     }
 }
 
 /// The result of a write, in the type of its method.
-pub(super) fn write<T, A: From<Written<T>>>(answer: CommandResult<T>) -> Result<A, Error> {
-    written(answer).map(A::from)
+pub(super) fn write<T, A: From<Written<T>>>(result: CommandResult<T>) -> Result<A, Error> {
+    written(result).map(A::from)
 }
 
 /// The results of independent writes, in the type of their method.
 pub(super) fn writes<T, A: From<Written<T>>>(
-    answer: CommandResult<T>,
+    result: CommandResult<T>,
 ) -> Result<Vec<Result<A, Error>>, Error> {
-    Ok(many(answer)?.into_iter().map(|written| written.map(A::from)).collect())
+    Ok(many(result)?.into_iter().map(|written| written.map(A::from)).collect())
 }
