@@ -27,7 +27,10 @@ async fn closed(disk: &SimDisk, writes: u64) {
     let store = spawn(disk);
     let from = store.ready().await.map(|()| store.revision()).expect("the store starts");
     for n in from..from + writes {
-        store.set(format!("key/{}", n % 5), format!("value {n}")).await.expect("the write succeeds");
+        store
+            .set(format!("key/{}", n % 5), format!("value {n}"))
+            .await
+            .expect("the write succeeds");
     }
     store.shutdown().await.expect("the store closes");
 }
@@ -201,7 +204,10 @@ fn segment_of_another_history_is_refused() {
         closed(&one, 40).await;
         let store = spawn(&other);
         for n in 30..70 {
-            store.set(format!("key/{}", n % 5), format!("other {n}")).await.expect("the write succeeds");
+            store
+                .set(format!("key/{}", n % 5), format!("other {n}"))
+                .await
+                .expect("the write succeeds");
         }
         store.shutdown().await.expect("the store closes");
 

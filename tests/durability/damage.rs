@@ -85,7 +85,8 @@ async fn truncations(setting: Setting, compacts: bool, closes: bool) -> [u64; 2]
                     let prefix = Ledger { acknowledged: marked, ..ledger.clone() };
                     prefix.check(&found).unwrap_or_else(|error| panic!("{name} {length}: {error}"));
                     counts[1] += 1;
-                    let again = look(setting.journal(&disk)).await.expect("the journal opens again");
+                    let again =
+                        look(setting.journal(&disk)).await.expect("the journal opens again");
                     assert_eq!(again, found, "{name} cut at {length}");
                 }
             }

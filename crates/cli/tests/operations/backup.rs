@@ -184,7 +184,10 @@ async fn restored_backup_is_the_store_at_the_revision_that_it_names() {
 
     let (code, said) = program(texts(["journal", "check", &path])).await;
     assert_eq!(code, 0, "{said}");
-    let well = format!("All is well: {} entries at revision {revision}, 2 accounts", wanted.len());
+    let well = format!(
+        "The backup is intact: {} entries at revision {revision}, 2 accounts",
+        wanted.len()
+    );
     assert!(said.starts_with(&well), "{said}");
     let directory = into.display().to_string();
     let (code, said) =
@@ -257,7 +260,10 @@ fn backup_without_accounts_can_go_to_standard_output() {
     let path = path.display().to_string();
     let (code, said) = run(&["journal", "check", &path]);
     assert_eq!(code, 0, "{said}");
-    assert!(said.starts_with("All is well: 1 entries at revision 1, no accounts"), "{said}");
+    assert!(
+        said.starts_with("The backup is intact: 1 entries at revision 1, no accounts"),
+        "{said}"
+    );
 
     let file = format!("{path}.whole");
     let (code, said) = run(&["backup", &url, &file]);
