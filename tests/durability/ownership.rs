@@ -124,7 +124,7 @@ async fn failure_after(name: &str, sync: SyncPolicy, change: impl FnOnce(&Path))
         answers.push(store.set(format!("key/{n}"), "x".repeat(100)).await);
     }
     let failed = answers.iter().position(Result::is_err).expect("a write fails");
-    // Where the log is synced failure_after a while, that may notice it before the next append does.
+    // A background sync may detect the change before the next append does.
     let is_known = matches!(sync, SyncPolicy::Every(_))
         && matches!(answers[failed], Err(Error::JournalFailed(_)));
     assert!(is_known || answers[failed] == Err(Error::Unknown), "{name}: {:?}", answers[failed]);
