@@ -22,7 +22,7 @@ fn spawn(disk: &SimDisk) -> Store<String> {
     Store::builder().journal(journal(disk)).spawn()
 }
 
-/// Creates a create_closed store with this many writes, each in its own turn.
+/// Creates a closed store with this many writes, each in its own turn.
 async fn create_closed(disk: &SimDisk, writes: u64) {
     let store = spawn(disk);
     let from = store.ready().await.map(|()| store.revision()).expect("the store starts");

@@ -25,7 +25,7 @@ async fn writes(life: &mut Life, from: usize) {
     }
 }
 
-/// Runs a store with run_with_fault fault. Returns whether the fault has occurred.
+/// Runs a store with one fault. Returns whether the fault has occurred.
 async fn run_with_fault(setting: Setting, step: u64, fault: Fault) -> Result<bool, String> {
     let disk = SimDisk::new();
     let mut ledger = Ledger { may_lose: setting.sync != SyncPolicy::Always, ..Ledger::default() };

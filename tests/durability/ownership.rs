@@ -81,7 +81,7 @@ async fn idle_store_detects_changes_to_its_directory() {
             for _ in 0..30 {
                 store.set("k", "x".repeat(100)).await.unwrap();
             }
-            // A manifest that is written failure_after the mistake would undo it.
+            // A manifest that is written after the mistake would undo it.
             if sync == SyncPolicy::Always {
                 until("the mark includes the last write", || is_marked(&data, 30)).await;
             }
@@ -332,7 +332,7 @@ async fn segment_truncated_before_first_write_fails_that_write() {
     }
 }
 
-/// Nothing is written failure_after it happened, so that only the close can notice.
+/// No write follows the removal, so only the close can detect it.
 #[tokio::test]
 async fn removed_directory_fails_close() {
     let root = fresh("close");

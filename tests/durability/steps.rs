@@ -70,7 +70,7 @@ async fn every_step(setting: Setting) -> Result<(u64, u64), String> {
                     let again = read_content(setting.journal(&left)).await;
                     let again = again.map_err(|error| format!("{}: {error}", context(&what)))?;
                     if again != once {
-                        return Err(format!("{}: {again:#?} was {once:#?}", context(&what)));
+                        return Err(format!("{}: {again:#?} expected {once:#?}", context(&what)));
                     }
                     ledger.check(&again).map_err(|error| format!("{}: {error}", context(&what)))?;
                 }

@@ -36,7 +36,7 @@ const NO_TTL: &str = r#"{"command":"set","key":"stays","time":"2025-06-20T16:54:
 
 #[test]
 fn log_of_go_server_is_imported() {
-    let folder = fresh("import-002");
+    let folder = fresh("import-log");
     let done = import_text(LOG, &folder).expect("a log of commands");
     assert_eq!((done.format, done.entries, done.revision), (Format::CommandLog, 1, 3));
     assert_eq!(
@@ -46,13 +46,13 @@ fn log_of_go_server_is_imported() {
         ]
     );
 
-    let folder = fresh("import-002-pop");
+    let folder = fresh("import-log-pop");
     import_text(&format!("{LOG}{POP}{NO_TTL}"), &folder).expect("a log of commands");
     let rows = rows(&folder);
     assert!(rows[0].contains(r#""stays","kind":"string","value":"x","revision":5,"ttl":null"#));
     assert!(rows[1].contains(r#""value":["Test1"],"revision":4"#), "{rows:?}");
 
-    let folder = fresh("import-002-remove");
+    let folder = fresh("import-log-remove");
     let done = import_text(&format!("{LOG}{REMOVE}"), &folder).expect("a log of commands");
     assert_eq!((done.entries, done.revision), (0, 4));
 }
@@ -60,7 +60,7 @@ fn log_of_go_server_is_imported() {
 #[test]
 fn observed_log_of_go_server_is_imported() {
     let log = include_str!("../../../../tests/data/observed-002.jsonl");
-    let folder = fresh("import-002-observed");
+    let folder = fresh("import-log-observed");
     let done = import_text(log, &folder).expect("a log of commands");
     assert_eq!((done.format, done.revision), (Format::CommandLog, 19));
     assert_eq!((done.entries, done.torn), (8, None));
@@ -69,7 +69,7 @@ fn observed_log_of_go_server_is_imported() {
 #[test]
 fn incomplete_last_line_is_reported() {
     for cut in [10, 100, 150] {
-        let folder = fresh("import-002-torn");
+        let folder = fresh("import-log-torn");
         let torn = &LOG.lines().nth(1).expect("a line")[..cut];
         let text = format!("{}\n{torn}", LOG.lines().next().expect("a line"));
         let done = import_text(&text, &folder).expect("a log of commands");
@@ -78,16 +78,16 @@ fn incomplete_last_line_is_reported() {
     }
     // An invalid line that is complete, or in the middle, is an error.
     let odd = r#"{"command":"jump","key":"k","time":"2025-06-20T16:54:21Z"}"#;
-    assert_rejected("import-002-odd", &format!("{LOG}{odd}"), "line 4: unknown command \"jump\"");
-    assert_rejected("import-002-middle", &format!("{}\n{LOG}", &LOG[..60]), "line 1: ");
-    assert_rejected("import-002-absent", POP, "line 1: there is no list at \"test\" at this line");
+    assert_rejected("import-log-odd", &format!("{LOG}{odd}"), "line 4: unknown command \"jump\"");
+    assert_rejected("import-log-middle", &format!("{}\n{LOG}", &LOG[..60]), "line 1: ");
+    assert_rejected("import-log-absent", POP, "line 1: there is no list at \"test\" at this line");
 }
 
 #[tokio::test]
 async fn snapshot_of_go_server_is_imported() {
     // As it was observed from the Go server.
     let text = "{\n\t\"bin\": \"\\ufffd\\ufffd\\u0000\",\n\t\"e\": \"\",\n\t\"h\": \"\\u003chtml\\u003ex\\u003c/html\\u003e\"\n}";
-    let folder = fresh("import-003");
+    let folder = fresh("import-snapshot");
     let done = import_text(text, &folder).expect("a snapshot");
     assert_eq!((done.format, done.entries, done.revision), (Format::SnapshotObject, 3, 3));
     let store = open(&folder);
@@ -104,15 +104,15 @@ async fn snapshot_of_go_server_is_imported() {
     assert_eq!(get("bin").await, "\u{fffd}\u{fffd}\0");
     store.shutdown().await.expect("the store closes");
 
-    let done = import_text("{}", &fresh("import-003-empty")).expect("a snapshot");
+    let done = import_text("{}", &fresh("import-snapshot-empty")).expect("a snapshot");
     assert_eq!((done.format, done.entries), (Format::SnapshotObject, 0));
-    assert_rejected("import-003-torn", &text[..40], "the input: ");
+    assert_rejected("import-snapshot-torn", &text[..40], "the input: ");
     assert_rejected(
-        "import-003-null",
+        "import-snapshot-null",
         "{\"a\": null}",
         "invalid value of the key \"a\": null is not a value",
     );
-    assert_rejected("import-003-nested", "{\"a\": [[1]]}", "a list cannot contain a list");
+    assert_rejected("import-snapshot-nested", "{\"a\": [[1]]}", "a list cannot contain a list");
 }
 
 #[test]
