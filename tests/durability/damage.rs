@@ -6,20 +6,20 @@ use mainspring::journal::file::SyncPolicy;
 
 use crate::figures;
 use crate::ledger::{Content, Ledger, read_content};
-use crate::sim::{Lies, SimDisk};
-use crate::work::{Life, Setting, runtime};
+use crate::sim::{Defects, SimDisk};
+use crate::work::{Setting, StoreRun, runtime};
 
 /// Creates a closed or killed store with a small log. Returns its disk and its ledger.
 pub(crate) async fn small(setting: Setting, compacts: bool, closes: bool) -> (SimDisk, Ledger) {
     let disk = SimDisk::new();
     let mut ledger = Ledger::default();
-    let life = Life::start(&disk, setting.journal(&disk), &mut ledger).await.unwrap();
-    let store = &life.store;
+    let run = StoreRun::start(&disk, setting.journal(&disk), &mut ledger).await.unwrap();
+    let store = &run.store;
     store.set("a", "1").await.unwrap();
     store.set_many([("b", "2"), ("a", "{\"revision\":1")]).await.unwrap();
     store.push("list", "x").await.unwrap();
     if compacts {
-        life.compact(true).await.unwrap();
+        run.compact(true).await.unwrap();
     }
     store
         .batch([mainspring::Write::push("list", "y\n"), mainspring::Write::remove("b")])
@@ -30,7 +30,7 @@ pub(crate) async fn small(setting: Setting, compacts: bool, closes: bool) -> (Si
     if closes {
         store.shutdown().await.unwrap();
     }
-    life.end(&mut ledger);
+    run.end(&mut ledger);
     let copy = disk.copy();
     (copy, ledger)
 }
@@ -113,7 +113,7 @@ fn truncated_file_is_rejected_or_opens_to_prefix_up_to_mark() {
 }
 
 /// Flips every bit of every file. Returns how often a start failed, cut off the last append, and was not affected.
-pub(crate) async fn flips(lies: Lies) -> Result<[u64; 3], String> {
+pub(crate) async fn flips(defects: Defects) -> Result<[u64; 3], String> {
     let mut counts = [0; 3];
     let settings = [
         (one_segment(), false, true),
@@ -142,7 +142,7 @@ pub(crate) async fn flips(lies: Lies) -> Result<[u64; 3], String> {
             for bit in 0..content.len() * 8 {
                 let mut flipped = content.to_vec();
                 flipped[bit / 8] ^= 1 << (bit % 8);
-                let disk = disk.copy().lie(lies);
+                let disk = disk.copy().with_defects(defects);
                 disk.set_content(name, &flipped);
                 let context = format!("setting {n}, closed {closes}, {name}, bit {bit}");
                 match read_content(setting.journal(&disk)).await {
@@ -174,7 +174,7 @@ fn check_cut(ledger: &Ledger, found: &Content) -> Result<(), String> {
 
 #[test]
 fn flipped_bit_never_gives_wrong_state() {
-    let [rejected, cut, harmless] = runtime().block_on(flips(Lies::default())).unwrap();
+    let [rejected, cut, harmless] = runtime().block_on(flips(Defects::default())).unwrap();
     assert!(rejected > 0 && cut > 0 && harmless > 0);
     figures(format_args!(
         "flipped bits: {rejected} rejected, {cut} cut off the last append, {harmless} without effect"

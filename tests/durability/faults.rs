@@ -8,19 +8,19 @@ use mainspring::journal::file::SyncPolicy;
 use crate::figures;
 use crate::ledger::{Ledger, read_content};
 use crate::sim::{CUTS, Fault, SimDisk};
-use crate::work::{Life, Setting, runtime};
+use crate::work::{Setting, StoreRun, runtime};
 
-async fn writes(life: &mut Life, from: usize) {
+async fn writes(run: &mut StoreRun, from: usize) {
     for n in from..from + 4 {
-        let store = life.store.clone();
+        let store = run.store.clone();
         let set = store.set(format!("key/{}", n % 3), "x".repeat(70 * n)).await;
-        life.record(set);
+        run.record(set);
         let sent = [store.push("list", "a"), store.push("list", "b")];
         for pushed in futures_util::future::join_all(sent.map(IntoFuture::into_future)).await {
-            life.record(pushed.map(|pushed| pushed.revision));
+            run.record(pushed.map(|pushed| pushed.revision));
         }
         if n % 4 == 1 {
-            let _ = life.compact(true).await;
+            let _ = run.compact(true).await;
         }
     }
 }
@@ -30,13 +30,13 @@ async fn run_with_fault(setting: Setting, step: u64, fault: Fault) -> Result<boo
     let disk = SimDisk::new();
     let mut ledger = Ledger { may_lose: setting.sync != SyncPolicy::Always, ..Ledger::default() };
     // Writes before the fault, so that it can also occur in a recovery.
-    let mut life = Life::start(&disk, setting.journal(&disk), &mut ledger).await?;
-    writes(&mut life, 0).await;
-    life.end(&mut ledger);
-    drop(life);
+    let mut run = StoreRun::start(&disk, setting.journal(&disk), &mut ledger).await?;
+    writes(&mut run, 0).await;
+    run.end(&mut ledger);
+    drop(run);
     let disk = disk.copy().fail_at(step, fault);
-    let mut life = match Life::start(&disk, setting.journal(&disk), &mut ledger).await {
-        Ok(life) => life,
+    let mut run = match StoreRun::start(&disk, setting.journal(&disk), &mut ledger).await {
+        Ok(run) => run,
         Err(error) if disk.steps() < step => {
             return Err(format!("error before the fault: {error}"));
         }
@@ -51,53 +51,50 @@ async fn run_with_fault(setting: Setting, step: u64, fault: Fault) -> Result<boo
         }
         Err(error) => return Err(error),
     };
-    writes(&mut life, 4).await;
+    writes(&mut run, 4).await;
     if disk.steps() < step {
         // The fault occurs during the shutdown, or not at all.
-        let _ = life.store.shutdown().await;
-        life.end(&mut ledger);
+        let _ = run.store.shutdown().await;
+        run.end(&mut ledger);
         let has_occurred = disk.steps() >= step;
         return check_power_cuts(&disk, setting, &ledger, step).await.map(|()| has_occurred);
     }
-    life.compare(&ledger).await?; // reads continue
-    let full_only = life.errors.iter().all(|error| matches!(error, Error::JournalFull(_)));
+    run.compare(&ledger).await?; // reads continue
+    let full_only = run.errors.iter().all(|error| matches!(error, Error::JournalFull(_)));
     match fault {
         Fault::Short | Fault::Interrupted
-            if disk.step_name(step).starts_with("write") && !life.errors.is_empty() =>
+            if disk.step_name(step).starts_with("write") && !run.errors.is_empty() =>
         {
-            return Err(format!("a {fault:?} write must not fail: {:?}", life.errors));
+            return Err(format!("a {fault:?} write must not fail: {:?}", run.errors));
         }
         Fault::Full | Fault::FullHalf if !full_only => {
-            return Err(format!(
-                "without space every error must be JournalFull: {:?}",
-                life.errors
-            ));
+            return Err(format!("without space every error must be JournalFull: {:?}", run.errors));
         }
         _ => {}
     }
     let is_answer = |error: &Error| {
         matches!(error, Error::JournalFull(_) | Error::Unknown | Error::JournalFailed(_))
     };
-    if !life.errors.iter().all(is_answer) {
-        return Err(format!("unexpected errors: {:?}", life.errors));
+    if !run.errors.iter().all(is_answer) {
+        return Err(format!("unexpected errors: {:?}", run.errors));
     }
     if full_only {
         disk.set_full(false);
         // Writes succeed again without a restart.
-        let set = life.store.set("again", "x").await;
-        if !life.record(set.clone()) {
+        let set = run.store.set("again", "x").await;
+        if !run.record(set.clone()) {
             return Err(format!("there is space again, but a write returns {set:?}"));
         }
     } else {
-        let failed = life.store.set("again", "x").await;
+        let failed = run.store.set("again", "x").await;
         if !matches!(failed, Err(Error::JournalFailed(_))) {
             return Err(format!("the journal has failed, but a write returns {failed:?}"));
         }
     }
-    life.compare(&ledger).await?;
-    life.end(&mut ledger);
+    run.compare(&ledger).await?;
+    run.end(&mut ledger);
     check_power_cuts(&disk, setting, &ledger, step).await?;
-    let closed = life.store.shutdown().await;
+    let closed = run.store.shutdown().await;
     if full_only && closed.is_err() {
         return Err(format!("the store does not close: {closed:?}"));
     }
@@ -167,12 +164,12 @@ fn failed_background_sync_fails_journal() {
         let (disk, mut ledger) = (SimDisk::new(), Ledger { may_lose: true, ..Ledger::default() });
         let setting =
             Setting { sync: SyncPolicy::Every(Duration::from_millis(50)), ..Setting::default() };
-        let life = Life::start(&disk, setting.journal(&disk), &mut ledger).await.unwrap();
-        life.store.set("key/1", "x").await.unwrap();
+        let run = StoreRun::start(&disk, setting.journal(&disk), &mut ledger).await.unwrap();
+        run.store.set("key/1", "x").await.unwrap();
         let disk = disk.clone().fail_at(disk.steps() + 1, Fault::Io);
         let deadline = Instant::now() + Duration::from_secs(10);
         let health = loop {
-            match life.store.health() {
+            match run.store.health() {
                 Err(error) => break error,
                 Ok(()) => assert!(Instant::now() < deadline, "{disk:?}"),
             }
@@ -183,11 +180,11 @@ fn failed_background_sync_fails_journal() {
         assert!(last.any(|step| step.starts_with("sync log-")), "{disk:?}");
         assert!(matches!(&health, Error::JournalFailed(cause) if cause.contains("sync")));
         assert_eq!(
-            life.store.set("key/1", "y").await,
+            run.store.set("key/1", "y").await,
             Err(health.clone()),
             "later writes must fail with a known outcome"
         );
-        assert!(life.store.get("key/1").await.unwrap().is_some(), "reads must continue");
-        assert_eq!(life.store.health(), Err(health), "the failure must be permanent");
+        assert!(run.store.get("key/1").await.unwrap().is_some(), "reads must continue");
+        assert_eq!(run.store.health(), Err(health), "the failure must be permanent");
     });
 }

@@ -143,7 +143,7 @@ impl Ledger {
     }
 
     /// All changes that a recovery may find, and the revisions at which their appends end.
-    fn possible(&self) -> (Vec<Change<String>>, Vec<u64>) {
+    fn possible_changes(&self) -> (Vec<Change<String>>, Vec<u64>) {
         let (mut changes, mut ends) = (self.changes.clone(), self.ends.clone());
         ends.insert(0, 0);
         if let Some(unknown) = &self.unknown {
@@ -155,7 +155,7 @@ impl Ledger {
 
     /// Compares recovered content with the record.
     pub(crate) fn check(&self, found: &Content) -> Result<(), String> {
-        let (changes, ends) = self.possible();
+        let (changes, ends) = self.possible_changes();
         let revision = found.revision;
         if !ends.contains(&revision) {
             return Err(format!(
@@ -200,7 +200,7 @@ impl Ledger {
 
     /// Continues the record from recovered content.
     pub(crate) fn continue_from(&mut self, found: &Content) {
-        let (mut changes, mut ends) = self.possible();
+        let (mut changes, mut ends) = self.possible_changes();
         changes.truncate(found.revision as usize);
         ends.retain(|end| (1..=found.revision).contains(end));
         (self.changes, self.ends, self.unknown) = (changes, ends, None);

@@ -15,7 +15,7 @@ use mainspring::{Error, Store};
 use mainspring_testing::remove_all;
 
 use crate::ledger::read_content;
-use crate::sim::{Lies, SimDisk};
+use crate::sim::{Defects, SimDisk};
 use crate::until;
 
 /// Creates an empty directory for one test.
@@ -413,7 +413,7 @@ fn start(test: &str, folder: &Path) -> Child {
 /// As if `LOCK` was removed from a directory that cannot be locked.
 #[tokio::test]
 async fn segment_lock_alone_locks_out_second_store() {
-    let disk = SimDisk::new().lie(Lies { lock: true, ..Lies::default() });
+    let disk = SimDisk::new().with_defects(Defects { lock: true, ..Defects::default() });
     let store = Store::<String>::builder().journal(FileJournal::open_on(disk.clone())).spawn();
     store.set("k", "x").await.unwrap();
     let before = disk.content("log-00000000000000000000.jsonl");

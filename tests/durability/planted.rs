@@ -9,33 +9,33 @@ use mainspring_testing::journals::{InterceptedJournal, Interceptor};
 
 use crate::damage::flips;
 use crate::ledger::{Ledger, read_content};
-use crate::power::lives;
-use crate::sim::{Cut, Lies, SimDisk};
-use crate::work::{Life, Setting, runtime};
+use crate::power::store_runs;
+use crate::sim::{Cut, Defects, SimDisk};
+use crate::work::{Setting, StoreRun, runtime};
 
 /// Returns the error of the first seed that detects a broken promise of the disk.
-fn detected(lies: Lies) -> String {
+fn detected(defects: Defects) -> String {
     let runtime = runtime();
-    let mut failed =
-        (0..500).filter_map(|seed| runtime.block_on(lives(seed, SyncPolicy::Always, lies)).err());
+    let mut failed = (0..500)
+        .filter_map(|seed| runtime.block_on(store_runs(seed, SyncPolicy::Always, defects)).err());
     failed.next().expect("500 seeds have not detected the bug")
 }
 
 #[test]
 fn skipped_sync_is_detected_by_power_cut() {
-    let error = detected(Lies { sync: true, ..Lies::default() });
+    let error = detected(Defects { sync: true, ..Defects::default() });
     println!("{}", error.lines().next().unwrap_or_default());
 }
 
 #[test]
 fn skipped_directory_sync_is_detected_by_power_cut() {
-    let error = detected(Lies { sync_folder: true, ..Lies::default() });
+    let error = detected(Defects { sync_folder: true, ..Defects::default() });
     println!("{}", error.lines().next().unwrap_or_default());
 }
 
 #[test]
 fn unverified_checksum_is_detected_by_flipped_bits() {
-    let flipped = runtime().block_on(flips(Lies { sums: true, ..Lies::default() }));
+    let flipped = runtime().block_on(flips(Defects { sums: true, ..Defects::default() }));
     let error = flipped.expect_err("every flipped bit was detected by other means");
     assert!(error.contains("a wrong state"), "{error}");
 }
@@ -66,13 +66,13 @@ fn early_acknowledgement_is_detected_by_power_cut() {
         let (disk, mut ledger) = (SimDisk::new(), Ledger::default());
         let journal = Setting::default().journal(&disk);
         let journal = InterceptedJournal::new(journal, EarlyAcknowledgement::default());
-        let mut life = Life::start(&disk, journal, &mut ledger).await.unwrap();
+        let mut run = StoreRun::start(&disk, journal, &mut ledger).await.unwrap();
         for n in 0..5 {
-            let set = life.store.set("k", n.to_string()).await;
-            assert!(life.record(set));
+            let set = run.store.set("k", n.to_string()).await;
+            assert!(run.record(set));
         }
         disk.cut_power();
-        life.end(&mut ledger);
+        run.end(&mut ledger);
         let left = disk.survivor(Cut::Nothing, 1);
         let found = read_content(Setting::default().journal(&left)).await.unwrap();
         let error = ledger.check(&found).unwrap_err();

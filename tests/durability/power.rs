@@ -6,14 +6,18 @@ use mainspring::journal::file::SyncPolicy;
 use mainspring_testing::Random;
 
 use crate::ledger::Ledger;
-use crate::sim::{CUTS, Lies, SimDisk};
-use crate::work::{Life, Setting, runtime};
+use crate::sim::{CUTS, Defects, SimDisk};
+use crate::work::{Setting, StoreRun, runtime};
 use crate::{figures, number};
 
 /// Runs one store several times. Each run ends with a power cut or a clean shutdown.
-pub(crate) async fn lives(seed: u64, sync: SyncPolicy, lies: Lies) -> Result<u64, String> {
+pub(crate) async fn store_runs(
+    seed: u64,
+    sync: SyncPolicy,
+    defects: Defects,
+) -> Result<u64, String> {
     let mut random = Random::new(seed);
-    let mut disk = SimDisk::new().lie(lies);
+    let mut disk = SimDisk::new().with_defects(defects);
     let mut ledger = Ledger { may_lose: sync != SyncPolicy::Always, ..Ledger::default() };
     let mut acknowledged = 0;
     for _ in 0..1 + random.below(2) {
@@ -21,9 +25,9 @@ pub(crate) async fn lives(seed: u64, sync: SyncPolicy, lies: Lies) -> Result<u64
         if random.below(8) == 0 {
             disk.cut_power_in(1 + random.below(30) as u64); // during the start
         }
-        let life = Life::start(&disk, setting.journal(&disk), &mut ledger).await;
-        let mut life = match life {
-            Ok(life) => life,
+        let run = StoreRun::start(&disk, setting.journal(&disk), &mut ledger).await;
+        let mut run = match run {
+            Ok(run) => run,
             Err(_) if disk.is_off() => {
                 disk = disk.survivor(CUTS[random.below(4)], random.below(1 << 30) as u64);
                 continue;
@@ -35,14 +39,14 @@ pub(crate) async fn lives(seed: u64, sync: SyncPolicy, lies: Lies) -> Result<u64
             disk.cut_power_in(random.below(90) as u64);
         }
         for _ in 0..6 {
-            life.step(&mut random).await;
+            run.step(&mut random).await;
             if disk.is_off() {
                 break;
             }
         }
-        life.compare(&ledger).await?;
+        run.compare(&ledger).await?;
         if is_closed {
-            match life.store.shutdown().await {
+            match run.store.shutdown().await {
                 Err(error) if !disk.is_off() => {
                     return Err(format!("the store does not close: {error}"));
                 }
@@ -51,11 +55,11 @@ pub(crate) async fn lives(seed: u64, sync: SyncPolicy, lies: Lies) -> Result<u64
         } else if random.below(2) == 0 {
             disk.cut_power();
         }
-        life.end(&mut ledger);
-        acknowledged += life.acknowledged;
+        run.end(&mut ledger);
+        acknowledged += run.acknowledged;
         let was_closed = is_closed && !disk.is_off();
         let left = disk.survivor(CUTS[random.below(4)], random.below(1 << 30) as u64);
-        drop(life);
+        drop(run);
         disk = left;
         if was_closed {
             // Under every policy a closed store loses nothing and keeps its id.
@@ -64,9 +68,9 @@ pub(crate) async fn lives(seed: u64, sync: SyncPolicy, lies: Lies) -> Result<u64
             strict.check(&found)?;
         }
     }
-    let life =
-        Life::start(&disk, Setting { sync, ..Setting::default() }.journal(&disk), &mut ledger);
-    life.await?.store.shutdown().await.map_err(|error| error.to_string())?;
+    let run =
+        StoreRun::start(&disk, Setting { sync, ..Setting::default() }.journal(&disk), &mut ledger);
+    run.await?.store.shutdown().await.map_err(|error| error.to_string())?;
     Ok(acknowledged)
 }
 
@@ -78,7 +82,7 @@ fn seeds(name: &str, from: u64, count: u64, sync: impl Fn(u64) -> SyncPolicy) {
     let runtime = runtime();
     let mut acknowledged = 0;
     for seed in from..from + count {
-        match runtime.block_on(lives(seed, sync(seed), Lies::default())) {
+        match runtime.block_on(store_runs(seed, sync(seed), Defects::default())) {
             Ok(more) => acknowledged += more,
             Err(error) => panic!("seed {seed}, {:?}: {error}", sync(seed)),
         }

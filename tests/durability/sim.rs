@@ -48,7 +48,7 @@ pub(crate) enum Fault {
 
 /// Broken promises of the disk, which the tests must detect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Lies {
+pub(crate) struct Defects {
     /// A sync of a file does nothing.
     pub(crate) sync: bool,
     /// A sync of the directory does nothing.
@@ -83,7 +83,7 @@ struct Inner {
     /// The handle that has locked each file.
     file_locks: BTreeMap<usize, u64>,
     opened: u64,
-    lies: Lies,
+    defects: Defects,
     chance: Option<Random>,
 }
 
@@ -272,8 +272,8 @@ impl SimDisk {
         self
     }
 
-    pub(crate) fn lie(self, lies: Lies) -> Self {
-        self.inner().lies = lies;
+    pub(crate) fn with_defects(self, defects: Defects) -> Self {
+        self.inner().defects = defects;
         self
     }
 
@@ -327,7 +327,7 @@ impl SimDisk {
                 kept.for_each(|op| op.apply(&mut names));
             }
         }
-        let lies = inner.lies;
+        let defects = inner.defects;
         let mut files = Vec::new();
         for file in names.values_mut() {
             let content = inner.files[*file].after_cut(cut, &mut random);
@@ -336,7 +336,7 @@ impl SimDisk {
         }
         let chance = Some(Random::new(seed ^ 0x5eed));
         let inner =
-            Inner { files, durable: names.clone(), names, lies, chance, ..Inner::default() };
+            Inner { files, durable: names.clone(), names, defects, chance, ..Inner::default() };
         Self(Arc::new(Mutex::new(inner)))
     }
 
@@ -392,7 +392,7 @@ impl Disk for SimDisk {
     fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
         let mut inner = self.inner();
         inner.simple("lock", |_| Ok(()))?;
-        if std::mem::replace(&mut inner.locked, true) && !inner.lies.lock {
+        if std::mem::replace(&mut inner.locked, true) && !inner.defects.lock {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "the directory is locked"));
         }
         struct Unlock(SimDisk);
@@ -471,7 +471,7 @@ impl Disk for SimDisk {
 
     fn sync_folder(&self) -> io::Result<()> {
         self.inner().simple("sync_folder", |inner| {
-            if inner.lies.sync_folder || inner.off && inner.flip() {
+            if inner.defects.sync_folder || inner.off && inner.flip() {
                 return Ok(());
             }
             inner.durable = inner.names.clone();
@@ -525,7 +525,7 @@ impl DiskFile for SimFile {
         }
         let summed;
         let mut content = &inner.files[self.file].live;
-        if inner.lies.sums {
+        if inner.defects.sums {
             summed = with_correct_sums(content);
             content = &summed;
         }
@@ -581,15 +581,15 @@ impl DiskFile for SimFile {
     fn sync(&self) -> io::Result<()> {
         let mut inner = self.disk.inner();
         let step = inner.step(format_args!("sync {}", self.name))?;
-        let lies = inner.lies.sync;
+        let defects = inner.defects.sync;
         match step {
-            Step::Go if lies => Ok(()),
+            Step::Go if defects => Ok(()),
             Step::Go => {
                 inner.files[self.file].sync();
                 Ok(())
             }
             Step::Last => {
-                if !lies && inner.flip() {
+                if !defects && inner.flip() {
                     inner.files[self.file].sync();
                 }
                 Err(power_off())

@@ -5,28 +5,28 @@ use mainspring::journal::file::SyncPolicy;
 use crate::figures;
 use crate::ledger::{Ledger, read_content};
 use crate::sim::{CUTS, Cut, SimDisk};
-use crate::work::{Life, Setting, runtime};
+use crate::work::{Setting, StoreRun, runtime};
 
 /// Creates, rotates, compacts and closes a journal.
 async fn script(disk: &SimDisk, setting: Setting, ledger: &mut Ledger) -> Result<(), String> {
-    let mut life = Life::start(disk, setting.journal(disk), ledger).await?;
+    let mut run = StoreRun::start(disk, setting.journal(disk), ledger).await?;
     for n in 0..8 {
-        let store = life.store.clone();
+        let store = run.store.clone();
         let set = store.set(format!("key/{}", n % 3), "x".repeat(60 * n)).await;
-        life.record(set);
+        run.record(set);
         let pushed = store.push("list", n.to_string()).await;
-        life.record(pushed.map(|pushed| pushed.revision));
+        run.record(pushed.map(|pushed| pushed.revision));
         let pair = [mainspring::Write::set("a", n.to_string()), mainspring::Write::push("b", "x")];
         let batch = store.batch(pair).await;
-        life.record(batch.map(|done| done[1].revision).map_err(|error| error.error));
+        run.record(batch.map(|done| done[1].revision).map_err(|error| error.error));
         if n == 2 || n == 5 {
-            let _ = life.compact(true).await;
+            let _ = run.compact(true).await;
         }
     }
-    let compared = life.compare(ledger).await;
+    let compared = run.compare(ledger).await;
     // Fails if the power is off.
-    let _ = life.store.shutdown().await;
-    life.end(ledger);
+    let _ = run.store.shutdown().await;
+    run.end(ledger);
     compared
 }
 

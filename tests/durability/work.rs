@@ -58,7 +58,7 @@ impl Setting {
 }
 
 /// One run of a store on a simulated disk, from its start to its end.
-pub(crate) struct Life {
+pub(crate) struct StoreRun {
     pub(crate) store: Store<String>,
     journal_record: Arc<Mutex<Record>>,
     /// The newest acknowledged revision.
@@ -66,7 +66,7 @@ pub(crate) struct Life {
     pub(crate) errors: Vec<Error>,
 }
 
-impl Life {
+impl StoreRun {
     /// Starts a store, compares what it recovers with the ledger, and continues the ledger from there.
     pub(crate) async fn start(
         _: &SimDisk,
@@ -83,9 +83,9 @@ impl Life {
         ledger.check(&found)?;
         ledger.continue_from(&found);
         let (acknowledged, errors) = (found.revision, Vec::new());
-        let mut life = Self { store, journal_record: record, acknowledged, errors };
-        life.compare(ledger).await?;
-        Ok(life)
+        let mut run = Self { store, journal_record: record, acknowledged, errors };
+        run.compare(ledger).await?;
+        Ok(run)
     }
 
     /// Verifies that the store has the state that results from its appends, whether or not its disk has failed.

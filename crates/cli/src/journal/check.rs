@@ -10,7 +10,7 @@ use crate::progress::Bar;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The directory of the journal, or a backup
+    /// The directory of the journal, or the file of a backup
     #[arg(value_name = "DIR|FILE")]
     dir: PathBuf,
 

@@ -64,6 +64,7 @@ fn observed_log_of_go_server_is_imported() {
     let done = import_text(log, &folder).expect("a log of commands");
     assert_eq!((done.format, done.revision), (Format::CommandLog, 19));
     assert_eq!((done.entries, done.torn), (8, None));
+    assert_eq!(serde_json::json!(done.format), "log002", "programs read this name");
 }
 
 #[test]
@@ -106,6 +107,7 @@ async fn snapshot_of_go_server_is_imported() {
 
     let done = import_text("{}", &fresh("import-snapshot-empty")).expect("a snapshot");
     assert_eq!((done.format, done.entries), (Format::SnapshotObject, 0));
+    assert_eq!(serde_json::json!(done.format), "snapshot003", "programs read this name");
     assert_rejected("import-snapshot-torn", &text[..40], "the input: ");
     assert_rejected(
         "import-snapshot-null",
