@@ -279,12 +279,15 @@ fn restore_takes_a_file_or_a_directory_with_a_target() {
     assert_eq!(code, 0, "{said}");
     let (code, said) = run(&["journal", "restore", &file, "--to", "1", "--into", &into]);
     assert_eq!(code, 2, "{said}");
-    assert!(said.contains("is restored without --to"), "{said}");
+    assert!(said.contains("omit --to"), "{said}");
     let (code, said) = run(&["journal", "restore", &file, "--into", &into]);
     assert_eq!(code, 0, "{said}");
     let (code, said) = run(&["journal", "restore", &into, "--into", "other"]);
     assert_eq!(code, 2, "{said}");
-    assert!(said.contains("is a directory: say with --to"), "{said}");
+    assert!(
+        said.contains("is a directory: specify the revision or time to restore with --to"),
+        "{said}"
+    );
     let (code, said) = run(&["journal", "restore", &file, "--into", &into, "--json"]);
     assert_eq!(code, 0, "nothing ever happened in it: {said}");
     fs::write(&file, "no backup").expect("it can be written");
