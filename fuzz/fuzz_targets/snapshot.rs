@@ -1,6 +1,6 @@
-//! See `tests/durability/fuzzed.rs`.
+//! Fuzz target; see `tests/durability/fuzzed.rs`.
 #![no_main]
-#![allow(dead_code, reason = "the tests need more of it")]
+#![allow(dead_code, reason = "the tests use the rest")]
 
 #[path = "../../tests/durability/fuzzed.rs"]
 mod fuzzed;

@@ -1,6 +1,6 @@
-//! See `tests/requests/fuzzed.rs`.
+//! Fuzz target; see `tests/requests/fuzzed.rs`.
 #![no_main]
-#![allow(dead_code, reason = "the tests need more of it")]
+#![allow(dead_code, reason = "the tests use the rest")]
 
 #[path = "../../crates/http/tests/requests/fuzzed.rs"]
 mod fuzzed;

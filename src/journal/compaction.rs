@@ -48,7 +48,7 @@ type CompactionResult = Result<CompactionReport, JournalError>;
 /// assert_eq!(compaction.await.unwrap_err().to_string(), "no space left on device");
 /// # }
 /// ```
-#[must_use = "the result says whether the log was report"]
+#[must_use = "the result shows whether the log was compacted"]
 pub struct Compaction(Pin<Box<dyn Future<Output = CompactionResult> + Send>>);
 
 impl Compaction {

@@ -127,6 +127,24 @@ impl<T> MemoryJournal<T> {
     }
 
     /// Injects a fault into an append. Faults are queued: each append takes the oldest one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use mainspring::journal::{Fault, MemoryJournal};
+    /// use mainspring::{Error, Store};
+    ///
+    /// let journal = MemoryJournal::new();
+    /// let store = Store::<String>::builder().journal(journal.clone()).spawn();
+    /// store.set("k", "one").await?;
+    ///
+    /// journal.inject(Fault::Full);
+    /// assert!(matches!(store.set("k", "two").await, Err(Error::JournalFull(_))));
+    /// assert_eq!(journal.head(), 1);
+    /// # Ok(()) }
+    /// ```
     pub fn inject(&self, fault: Fault) {
         self.log.lock().faults.push_back(fault);
     }

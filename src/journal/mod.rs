@@ -15,11 +15,11 @@
 //! nothing. It then reads the changes of the other owner and decides its writes again. A lock with a timeout would not
 //! be enough, because an owner that was suspended for longer than the timeout would still append.
 //!
-//! **An unknown outcome is an outcome.** A sync that failed or a lost reply leaves it open whether the changes are in
-//! the journal. Reporting such an append as failed could make a write visible that its caller was told had failed, and
-//! repeating it could write it twice. The journal therefore returns [`AppendError::Unknown`], the owner appends
-//! nothing more until [`read`](Journal::read) has shown whether the changes are in the log, and callers that cannot
-//! wait get [`Error::Unknown`](crate::Error::Unknown).
+//! **Unknown outcomes.** A sync that failed or a lost reply leaves it open whether the changes are in
+//! the journal. If such an append were reported as failed, a write could become visible after its caller got an error;
+//! if it were repeated, it could be written twice. The journal therefore returns [`AppendError::Unknown`], the owner
+//! appends nothing more until [`read`](Journal::read) has shown whether the changes are in the log, and callers that
+//! cannot wait get [`Error::Unknown`](crate::Error::Unknown).
 
 #[cfg(feature = "wire")]
 #[cfg_attr(

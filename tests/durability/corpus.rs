@@ -1,4 +1,4 @@
-//! The corpus of the fuzz targets.
+//! Runs the corpus of the fuzz targets.
 
 use std::path::Path;
 
@@ -11,21 +11,21 @@ fn run(name: &str, target: impl Fn(&[u8])) {
         target(&std::fs::read(file.unwrap().path()).unwrap());
         count += 1;
     }
-    assert!(count > 0, "the corpus is not there");
+    assert!(count > 0, "the corpus is missing");
 }
 
 #[test]
-fn the_corpus_of_the_fuzz_targets() {
+fn fuzz_corpus_passes() {
     run("lines", lines);
     run("snapshot", snapshot);
     run("manifest", manifest);
     run("import", import);
 }
 
-/// The corpus reaches further than the first line: what is chained and sealed is read.
+/// The corpus must get past the first line: lines with added checksums are decoded.
 #[test]
-fn lines_of_the_corpus_are_read() {
+fn corpus_lines_are_decoded() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/lines/format_2");
-    let found = crate::fuzzed::found(&std::fs::read(corpus).unwrap());
+    let found = crate::fuzzed::content_of_lines(&std::fs::read(corpus).unwrap());
     assert_eq!(found.map(|found| found.revision), Ok(4));
 }

@@ -1,4 +1,4 @@
-//! A process that has no descriptors left: the journal has some in reserve.
+//! A process without free file descriptors: the journal uses its reserve.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use mainspring::Store;
 use mainspring::journal::FileJournal;
 use mainspring::journal::file::SyncPolicy;
 
-use crate::ledger::look;
+use crate::ledger::read_content;
 use crate::until;
 
 const FOLDER: &str = "MAINSPRING_TEST_DESCRIPTORS";
 
-/// In a process of its own: the limit is that of the process.
+/// Runs in its own process, because the limit applies to the whole process.
 #[tokio::test]
 #[ignore = "started by the test below"]
 async fn inside_without_descriptors() {
@@ -35,8 +35,8 @@ async fn inside_without_descriptors() {
             }
             let before = compactions();
             store.compact().await.unwrap();
-            until("the compaction is done", || compactions() > before).await;
-            // As a server does that accepts whatever it can.
+            until("the compaction is complete", || compactions() > before).await;
+            // Takes all free descriptors, like a server that accepts connections.
             while let Ok(file) = File::open("/dev/null") {
                 used.push(file);
             }
@@ -47,9 +47,9 @@ async fn inside_without_descriptors() {
 }
 
 #[tokio::test]
-async fn rotations_and_snapshots_go_on_without_descriptors() {
+async fn rotations_and_snapshots_succeed_without_free_descriptors() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("descriptors");
-    let _ = fs::remove_dir_all(&folder); // of an earlier run
+    let _ = fs::remove_dir_all(&folder); // left by an earlier run
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "descriptors::inside_without_descriptors", "--ignored", "--nocapture"])
         .env(FOLDER, &folder)
@@ -57,7 +57,7 @@ async fn rotations_and_snapshots_go_on_without_descriptors() {
         .unwrap();
     let text = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
-    let found = look(FileJournal::open(&folder)).await.unwrap();
+    let found = read_content(FileJournal::open(&folder)).await.unwrap();
     assert_eq!(found.revision, 2 * 8 * 40);
     fs::remove_dir_all(&folder).unwrap();
 }

@@ -6,101 +6,103 @@ use mainspring::Error;
 use mainspring::journal::file::SyncPolicy;
 
 use crate::figures;
-use crate::ledger::{Ledger, look};
+use crate::ledger::{Ledger, read_content};
 use crate::sim::{CUTS, Fault, SimDisk};
-use crate::work::{Life, Setting, runtime};
+use crate::work::{Setting, StoreRun, runtime};
 
-async fn writes(life: &mut Life, from: usize) {
+async fn writes(run: &mut StoreRun, from: usize) {
     for n in from..from + 4 {
-        let store = life.store.clone();
+        let store = run.store.clone();
         let set = store.set(format!("key/{}", n % 3), "x".repeat(70 * n)).await;
-        life.told(set);
+        run.record(set);
         let sent = [store.push("list", "a"), store.push("list", "b")];
         for pushed in futures_util::future::join_all(sent.map(IntoFuture::into_future)).await {
-            life.told(pushed.map(|pushed| pushed.revision));
+            run.record(pushed.map(|pushed| pushed.revision));
         }
         if n % 4 == 1 {
-            let _ = life.compact(true).await;
+            let _ = run.compact(true).await;
         }
     }
 }
 
-/// One life with one fault in it. Answers whether the fault has come up.
-async fn one(setting: Setting, step: u64, fault: Fault) -> Result<bool, String> {
+/// Runs a store with one fault. Returns whether the fault has occurred.
+async fn run_with_fault(setting: Setting, step: u64, fault: Fault) -> Result<bool, String> {
     let disk = SimDisk::new();
     let mut ledger = Ledger { may_lose: setting.sync != SyncPolicy::Always, ..Ledger::default() };
-    // So that the faults meet a recovery as well.
-    let mut life = Life::start(&disk, setting.journal(&disk), &mut ledger).await?;
-    writes(&mut life, 0).await;
-    life.end(&mut ledger);
-    drop(life);
+    // Writes before the fault, so that it can also occur in a recovery.
+    let mut run = StoreRun::start(&disk, setting.journal(&disk), &mut ledger).await?;
+    writes(&mut run, 0).await;
+    run.end(&mut ledger);
+    drop(run);
     let disk = disk.copy().fail_at(step, fault);
-    let mut life = match Life::start(&disk, setting.journal(&disk), &mut ledger).await {
-        Ok(life) => life,
-        Err(error) if disk.steps() < step => return Err(format!("before the fault: {error}")),
-        Err(error) if error.starts_with("it does not start") => {
-            // It says why, and nothing is lost by it.
+    let mut run = match StoreRun::start(&disk, setting.journal(&disk), &mut ledger).await {
+        Ok(run) => run,
+        Err(error) if disk.steps() < step => {
+            return Err(format!("error before the fault: {error}"));
+        }
+        Err(error) if error.starts_with("the store does not start") => {
+            // The start fails with an error, and nothing is lost.
             for (seed, cut) in CUTS.into_iter().enumerate() {
                 let left = disk.survivor(cut, seed as u64);
-                let found = look(setting.journal(&left)).await?;
+                let found = read_content(setting.journal(&left)).await?;
                 ledger.check(&found)?;
             }
             return Ok(true);
         }
         Err(error) => return Err(error),
     };
-    writes(&mut life, 4).await;
+    writes(&mut run, 4).await;
     if disk.steps() < step {
-        // It meets the end, or nothing.
-        let _ = life.store.shutdown().await;
-        life.end(&mut ledger);
-        let has_met = disk.steps() >= step;
-        return left_is_right(&disk, setting, &ledger, step).await.map(|()| has_met);
+        // The fault occurs during the shutdown, or not at all.
+        let _ = run.store.shutdown().await;
+        run.end(&mut ledger);
+        let has_occurred = disk.steps() >= step;
+        return check_power_cuts(&disk, setting, &ledger, step).await.map(|()| has_occurred);
     }
-    life.compare(&ledger).await?; // reads go on
-    let full_only = life.errors.iter().all(|error| matches!(error, Error::JournalFull(_)));
+    run.compare(&ledger).await?; // reads continue
+    let full_only = run.errors.iter().all(|error| matches!(error, Error::JournalFull(_)));
     match fault {
         Fault::Short | Fault::Interrupted
-            if disk.step_name(step).starts_with("write") && !life.errors.is_empty() =>
+            if disk.step_name(step).starts_with("write") && !run.errors.is_empty() =>
         {
-            return Err(format!("a {fault:?} write is no failure: {:?}", life.errors));
+            return Err(format!("a {fault:?} write must not fail: {:?}", run.errors));
         }
         Fault::Full | Fault::FullHalf if !full_only => {
-            return Err(format!("where there is no room it is full: {:?}", life.errors));
+            return Err(format!("without space every error must be JournalFull: {:?}", run.errors));
         }
         _ => {}
     }
     let is_answer = |error: &Error| {
         matches!(error, Error::JournalFull(_) | Error::Unknown | Error::JournalFailed(_))
     };
-    if !life.errors.iter().all(is_answer) {
-        return Err(format!("what is this? {:?}", life.errors));
+    if !run.errors.iter().all(is_answer) {
+        return Err(format!("unexpected errors: {:?}", run.errors));
     }
     if full_only {
         disk.set_full(false);
-        // By itself, and without a restart.
-        let set = life.store.set("again", "x").await;
-        if !life.told(set.clone()) {
-            return Err(format!("there is room again, and a write gets {set:?}"));
+        // Writes succeed again without a restart.
+        let set = run.store.set("again", "x").await;
+        if !run.record(set.clone()) {
+            return Err(format!("there is space again, but a write returns {set:?}"));
         }
     } else {
-        let failed = life.store.set("again", "x").await;
+        let failed = run.store.set("again", "x").await;
         if !matches!(failed, Err(Error::JournalFailed(_))) {
-            return Err(format!("it has failed, and a write gets {failed:?}"));
+            return Err(format!("the journal has failed, but a write returns {failed:?}"));
         }
     }
-    life.compare(&ledger).await?;
-    life.end(&mut ledger);
-    left_is_right(&disk, setting, &ledger, step).await?;
-    let closed = life.store.shutdown().await;
+    run.compare(&ledger).await?;
+    run.end(&mut ledger);
+    check_power_cuts(&disk, setting, &ledger, step).await?;
+    let closed = run.store.shutdown().await;
     if full_only && closed.is_err() {
-        return Err(format!("it does not close: {closed:?}"));
+        return Err(format!("the store does not close: {closed:?}"));
     }
     Ok(true)
 }
 
-/// Whatever a power cut leaves now has all that was acknowledged.
-async fn left_is_right(
+/// Verifies that a power cut now loses no acknowledged change.
+async fn check_power_cuts(
     disk: &SimDisk,
     setting: Setting,
     ledger: &Ledger,
@@ -108,7 +110,7 @@ async fn left_is_right(
 ) -> Result<(), String> {
     for (seed, cut) in CUTS.into_iter().enumerate() {
         let left = disk.survivor(cut, step * 10 + seed as u64);
-        let found = look(setting.journal(&left)).await;
+        let found = read_content(setting.journal(&left)).await;
         let found = found.map_err(|error| format!("{cut:?}: {error}\n{left:?}"))?;
         ledger.check(&found).map_err(|error| format!("{cut:?}: {error}\n{left:?}"))?;
     }
@@ -120,13 +122,13 @@ fn every_call(setting: Setting, faults: &[Fault]) {
     for fault in faults {
         let mut calls = 0;
         for step in 1.. {
-            match runtime.block_on(one(setting, step, *fault)) {
+            match runtime.block_on(run_with_fault(setting, step, *fault)) {
                 Ok(true) => calls += 1,
                 Ok(false) => break,
                 Err(error) => panic!("{fault:?} at {step}: {error}"),
             }
         }
-        figures(format_args!("{fault:?} at {calls} calls, one at a time: nothing lost"));
+        figures(format_args!("{fault:?} at each of {calls} calls: no acknowledged change lost"));
     }
 }
 
@@ -135,50 +137,54 @@ fn setting() -> Setting {
 }
 
 #[test]
-fn an_error_at_every_call() {
+fn error_at_every_call_loses_no_acknowledged_change() {
     every_call(setting(), &[Fault::Io, Fault::IoHalf]);
 }
 
 #[test]
-fn no_room_from_every_call_on() {
+fn full_disk_from_every_call_on_loses_no_acknowledged_change() {
     every_call(setting(), &[Fault::Full, Fault::FullHalf, Fault::FullOnce]);
 }
 
 #[test]
-fn a_short_or_interrupted_call_is_gone_on_with() {
+fn short_or_interrupted_call_is_continued() {
     every_call(setting(), &[Fault::Short, Fault::Interrupted]);
 }
 
 #[test]
-fn an_error_at_every_call_without_a_sync_each_time() {
+fn error_at_every_call_without_sync_leaves_prefix() {
     let setting = Setting { sync: SyncPolicy::Os, ..setting() };
     every_call(setting, &[Fault::Io, Fault::IoHalf, Fault::Full, Fault::FullOnce]);
 }
 
-/// Under `every` the log is synced when it is time, and no caller waits for that.
+/// Under `every`, the log is synced in the background, and no caller waits for the sync.
 #[test]
-fn a_failed_sync_that_nobody_waited_for_shows() {
+fn failed_background_sync_fails_journal() {
     runtime().block_on(async {
         let (disk, mut ledger) = (SimDisk::new(), Ledger { may_lose: true, ..Ledger::default() });
         let setting =
             Setting { sync: SyncPolicy::Every(Duration::from_millis(50)), ..Setting::default() };
-        let life = Life::start(&disk, setting.journal(&disk), &mut ledger).await.unwrap();
-        life.store.set("key/1", "x").await.unwrap();
+        let run = StoreRun::start(&disk, setting.journal(&disk), &mut ledger).await.unwrap();
+        run.store.set("key/1", "x").await.unwrap();
         let disk = disk.clone().fail_at(disk.steps() + 1, Fault::Io);
         let deadline = Instant::now() + Duration::from_secs(10);
         let health = loop {
-            match life.store.health() {
+            match run.store.health() {
                 Err(error) => break error,
                 Ok(()) => assert!(Instant::now() < deadline, "{disk:?}"),
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         };
-        // After it, the segment was looked at.
+        // The segment may have been verified after the sync.
         let mut last = (disk.steps() - 1..=disk.steps()).map(|step| disk.step_name(step));
         assert!(last.any(|step| step.starts_with("sync log-")), "{disk:?}");
         assert!(matches!(&health, Error::JournalFailed(cause) if cause.contains("sync")));
-        assert_eq!(life.store.set("key/1", "y").await, Err(health.clone()), "known, not unknown");
-        assert!(life.store.get("key/1").await.unwrap().is_some(), "reads go on");
-        assert_eq!(life.store.health(), Err(health), "it is final");
+        assert_eq!(
+            run.store.set("key/1", "y").await,
+            Err(health.clone()),
+            "later writes must fail with a known outcome"
+        );
+        assert!(run.store.get("key/1").await.unwrap().is_some(), "reads must continue");
+        assert_eq!(run.store.health(), Err(health), "the failure must be permanent");
     });
 }

@@ -1,7 +1,7 @@
-//! A small file system that really is full, and has room again.
+//! A small real file system that becomes full and has space again.
 //!
-//! Mounting one takes rights. A test that does not have them starts itself again in a user namespace of its
-//! own, where it may.
+//! Mounting a file system needs privileges. Without them, the test starts itself again in a user namespace, which has
+//! them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::figures;
 
 const INSIDE: &str = "MAINSPRING_TEST_MOUNT";
 
-/// Run one of the tests below with a tmpfs of 2 MiB of its own.
+/// Runs one of the tests below with its own tmpfs of 2 MiB.
 fn with_small_disk(test: &str) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let folder = folder.join(format!("{}-{}", test.replace("::", "-"), std::process::id()));
@@ -29,8 +29,8 @@ fn with_small_disk(test: &str) {
             .env(INSIDE, &folder)
             .output()
     };
-    // As root a mount namespace is enough; everybody else needs a user namespace as well.
-    let mut seen = Vec::new();
+    // For root a mount namespace is enough; other users need a user namespace too.
+    let mut outputs = Vec::new();
     for unshare in [&["-m"][..], &["-rm"]] {
         match run(unshare) {
             Ok(output) => {
@@ -42,15 +42,15 @@ fn with_small_disk(test: &str) {
                     std::fs::remove_dir_all(&folder).unwrap();
                     return;
                 }
-                seen.push(text);
+                outputs.push(text);
             }
-            Err(error) => seen.push(error.to_string()),
+            Err(error) => outputs.push(error.to_string()),
         }
     }
     panic!(
         "this test mounts a small tmpfs: it needs util-linux, and root or `unshare -rm` to be allowed \
          (sysctl kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0): \
-         {seen:#?}"
+         {outputs:#?}"
     );
 }
 
@@ -69,8 +69,8 @@ async fn fill(store: &Store<String>, bytes: usize) -> (u64, Error) {
     unreachable!()
 }
 
-/// The error says which file, and what the system said.
-fn is_out_of_space(error: &Error) {
+/// Verifies that the error has the file and the error of the system.
+fn assert_out_of_space(error: &Error) {
     let Error::JournalFull(cause) = error else { panic!("{error:?}") };
     assert!(cause.contains("/log-") && cause.contains("(os error 28)"), "{cause}");
 }
@@ -87,21 +87,23 @@ async fn inside_fill_and_free() {
     std::fs::write(&ballast, vec![1; 600 << 10]).unwrap();
     let store = Store::builder().journal(journal(&disk)).spawn();
     let (acknowledged, error) = fill(&store, 3_000).await;
-    is_out_of_space(&error);
+    assert_out_of_space(&error);
     assert_eq!(store.get("key/1").await.unwrap().unwrap().item().unwrap().len(), 3_000);
     let big = store.set("k", "y".repeat(20_000)).await;
-    is_out_of_space(&big.unwrap_err());
+    assert_out_of_space(&big.unwrap_err());
     std::fs::remove_file(&ballast).unwrap();
-    let after = store.set("k", "x").await.expect("there is room again");
+    let after = store.set("k", "x").await.expect("there is space again");
     assert_eq!(after, acknowledged + 1);
-    // Full once more, and stopped and started in that state.
+    // Fills the disk again, and restarts the store on the full disk.
     let (acknowledged, error) = fill(&store, 900).await;
-    is_out_of_space(&error);
+    assert_out_of_space(&error);
     assert_eq!(store.shutdown().await, Ok(()));
     let store = Store::builder().journal(journal(&disk)).spawn();
-    store.ready().await.expect("a full disk can be read");
+    store.ready().await.expect("a store can start on a full disk");
     assert_eq!(store.revision(), acknowledged);
-    figures(format_args!("filled, freed, and filled again with {acknowledged} writes: all there"));
+    figures(format_args!(
+        "filled, freed, and filled again with {acknowledged} writes: no write lost"
+    ));
 }
 
 #[tokio::test]
@@ -113,20 +115,20 @@ async fn inside_compaction() {
     for n in 0..250 {
         store.set(format!("key/{n}"), "x".repeat(3_000)).await.unwrap();
     }
-    // The snapshot needs 750 kB, and there are 400.
+    // The snapshot needs 750 kB, and 400 kB are free.
     std::fs::write(&ballast, vec![1; (2 << 20) - (850 << 10) - (400 << 10)]).unwrap();
     let failed = store.compact().await.unwrap_err();
     let Error::CompactionFailed(cause) = &failed else { panic!("{failed:?}") };
-    let where_and_why = "/snapshot.tmp: cannot write: ";
-    assert!(cause.contains(where_and_why) && cause.contains("(os error 28)"), "{cause}");
+    let file_and_action = "/snapshot.tmp: cannot write: ";
+    assert!(cause.contains(file_and_action) && cause.contains("(os error 28)"), "{cause}");
     assert_eq!(store.stats().journal.failed_compactions, 1);
     let journal_folder = disk.join("journal");
     let has = |name: &str| {
         let mut files = std::fs::read_dir(&journal_folder).unwrap();
         files.any(|file| file.unwrap().file_name().to_string_lossy().starts_with(name))
     };
-    assert!(!has("snapshot"), "what it has written is removed");
-    // What it took it has given back, so that the log goes on.
+    assert!(!has("snapshot"), "the incomplete snapshot must be removed");
+    // The space of the snapshot is free again, so appends succeed.
     let before = store.revision();
     assert_eq!(store.set("k", "x").await, Ok(before + 1));
     std::fs::remove_file(&ballast).unwrap();
@@ -139,11 +141,11 @@ async fn inside_compaction() {
 }
 
 #[test]
-fn a_full_disk_that_has_room_again_is_gone_on_with() {
+fn store_continues_when_full_disk_has_space_again() {
     with_small_disk("full::inside_fill_and_free");
 }
 
 #[test]
-fn a_compaction_that_fills_the_disk_gives_back_what_it_took() {
+fn compaction_that_fills_disk_frees_its_space() {
     with_small_disk("full::inside_compaction");
 }

@@ -1,25 +1,24 @@
-//! Files of any content: what the fuzz targets in `fuzz` do with what they are given. The corpus there is run by
-//! the tests.
+//! Functions of the fuzz targets in `fuzz`: files with any content. The tests run the corpus of the targets.
 //!
-//! A line needs no checksum: each that ends in a brace gets the right one, or hardly anything would come
-//! further than that; and each that begins an append gets the checksum of the append before it.
+//! Input lines need no checksums, because almost no random line would have a correct one. Each line that ends with a
+//! brace gets its checksum, and each line that begins an append gets the checksum of the previous append.
 
 use mainspring::journal::FileJournal;
 use mainspring::journal::file::tools;
 
-use crate::ledger::{Found, look};
+use crate::ledger::{Content, read_content};
 use crate::sim::SimDisk;
 
 const LOG: &str = "log-00000000000000000000.jsonl";
 
-/// The lines behind the header of a log.
+/// Opens a log with these lines after its header.
 pub(crate) fn lines(bytes: &[u8]) {
     open(&log_of(bytes));
 }
 
-/// What a start finds in these lines.
-pub(crate) fn found(bytes: &[u8]) -> Result<Found, String> {
-    block_on(look(FileJournal::open_on(log_of(bytes))))
+/// Returns the content of a journal with these lines after its header.
+pub(crate) fn content_of_lines(bytes: &[u8]) -> Result<Content, String> {
+    block_on(read_content(FileJournal::open_on(log_of(bytes))))
 }
 
 fn log_of(bytes: &[u8]) -> SimDisk {
@@ -32,7 +31,7 @@ fn log_of(bytes: &[u8]) -> SimDisk {
     disk
 }
 
-/// The snapshot before an empty log. The manifest says that it is of revision 3.
+/// Opens a journal with this snapshot, at revision 3, and an empty log.
 pub(crate) fn snapshot(bytes: &[u8]) {
     let disk = disk();
     let manifest = disk.content("MANIFEST");
@@ -49,14 +48,14 @@ pub(crate) fn snapshot(bytes: &[u8]) {
     open(&disk);
 }
 
-/// The manifest of a log that is not there, or that is.
+/// Opens a journal with this manifest and an empty log.
 pub(crate) fn manifest(bytes: &[u8]) {
     let disk = disk();
     disk.set_content("MANIFEST", &sealed(bytes));
     open(&disk);
 }
 
-/// What is imported: any bytes. No checksum is needed.
+/// Imports these bytes. They need no checksums.
 pub(crate) fn import(bytes: &[u8]) {
     let folder =
         |name| std::env::temp_dir().join(format!("mainspring-{name}-{}", std::process::id()));
@@ -73,10 +72,10 @@ pub(crate) fn import(bytes: &[u8]) {
         let report = tools::check(&once, &mut |_| {}).expect("a new journal");
         assert_eq!((report.verdict, report.revision), (tools::Verdict::Open, Some(done.revision)));
         let first = rows(&once);
-        // What has no rows is no export.
+        // An export without rows is an empty log.
         if !first.is_empty() {
             tools::import(&first[..], &again, &mut |_| {}).expect("an export");
-            assert!(undated(&rows(&again)) == undated(&first), "an export comes back as it was");
+            assert!(undated(&rows(&again)) == undated(&first), "an export must round trip");
         }
     }
     for folder in [&once, &again] {
@@ -84,7 +83,7 @@ pub(crate) fn import(bytes: &[u8]) {
     }
 }
 
-/// Rows without their deadlines, which an import moves.
+/// Returns rows without their deadlines, which an import changes.
 fn undated(rows: &[u8]) -> Vec<String> {
     let undated = |row: &str| {
         let (start, rest) = row.rsplit_once(",\"ttl\":").expect("a row");
@@ -95,19 +94,19 @@ fn undated(rows: &[u8]) -> Vec<String> {
     std::str::from_utf8(rows).expect("text").lines().map(undated).collect()
 }
 
-/// A journal that was just begun.
+/// Returns a disk with a new journal.
 fn disk() -> SimDisk {
     let disk = SimDisk::new();
-    block_on(look(FileJournal::open_on(disk.clone()))).unwrap();
+    block_on(read_content(FileJournal::open_on(disk.clone()))).unwrap();
     disk
 }
 
-/// It is refused with a reason, or it opens; and then it opens again, and is the same.
+/// Verifies that a journal is rejected, or opens twice with the same content.
 fn open(disk: &SimDisk) {
-    if let Ok(once) = block_on(look(FileJournal::open_on(disk.clone()))) {
-        let again =
-            block_on(look(FileJournal::open_on(disk.clone()))).expect("the journal opens again");
-        assert!(again == once, "{again:#?} was {once:#?}");
+    if let Ok(once) = block_on(read_content(FileJournal::open_on(disk.clone()))) {
+        let again = block_on(read_content(FileJournal::open_on(disk.clone())))
+            .expect("the journal opens again");
+        assert!(again == once, "found {again:#?}, expected {once:#?}");
     }
 }
 
@@ -115,7 +114,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
-/// The same, where each line that begins an append has the checksum of the append before it.
+/// Adds the checksum of the previous append to each line that begins an append.
 fn chained(bytes: &[u8], mut prev: String) -> Vec<u8> {
     let (mut whole, mut append) = (Vec::new(), Vec::new());
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {

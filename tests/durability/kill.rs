@@ -1,5 +1,5 @@
-//! kill -9 under load on the real file system: a child process writes with many tasks and tells its parent,
-//! through a pipe, what was acknowledged.
+//! kill -9 under load on the real file system: a child process writes with many tasks and reports acknowledged writes
+//! to its parent through a pipe.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write as _};
@@ -19,7 +19,7 @@ const FOLDER: &str = "MAINSPRING_TEST_FOLDER";
 const RUN: &str = "MAINSPRING_TEST_RUN";
 
 fn journal(folder: &Path, run: u64) -> FileJournal<String> {
-    // What was acknowledged survives the end of the process whatever the policy.
+    // Acknowledged changes survive the end of the process under every policy.
     let sync = [
         SyncPolicy::Always,
         SyncPolicy::Always,
@@ -33,7 +33,7 @@ fn journal(folder: &Path, run: u64) -> FileJournal<String> {
         .compact_above(96 << 10, 0.0)
 }
 
-/// What the keys of a task are after so many of its writes.
+/// Returns the keys and values of a task after this many of its writes.
 fn expected(run: u64, task: u64, writes: u64) -> BTreeMap<String, Value<String>> {
     let (a, b, list) = keys(run, task);
     let mut state = BTreeMap::new();
@@ -61,7 +61,7 @@ fn keys(run: u64, task: u64) -> (String, String, String) {
     (name("a"), name("b"), name("list"))
 }
 
-/// What the child does, until it is killed.
+/// The child process, until it is killed.
 #[test]
 #[ignore = "started by the test that kills it"]
 fn child() {
@@ -89,22 +89,23 @@ async fn writes(store: Store<String>, run: u64, task: u64) {
             _ if write % 2 == 0 => drop(store.pop_front(&list).await.unwrap()),
             _ => drop(store.push(&list, "more").await.unwrap()),
         }
-        // One call, so that a line is in the pipe or not. What is not read yet is there after the end.
+        // A single system call, so that the pipe never has a part of a line. Unread lines remain after the kill.
         let line = format!("\nacknowledged {task} {}\n", write + 1);
         std::io::stderr().write_all(line.as_bytes()).unwrap();
     }
 }
 
-struct Kill(Child);
+/// Kills the process when it is dropped.
+struct KillOnDrop(Child);
 
-impl Drop for Kill {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Let a child write for some time. Answers how many writes of each task were acknowledged.
+/// Lets a child process write for some time, then kills it. Returns the number of acknowledged writes per task.
 fn run_and_kill(folder: &Path, run: u64, random: &mut Random) -> Vec<u64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "kill::child", "--ignored", "--nocapture", "--test-threads=1"])
@@ -116,7 +117,7 @@ fn run_and_kill(folder: &Path, run: u64, random: &mut Random) -> Vec<u64> {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut child = Kill(child);
+    let mut child = KillOnDrop(child);
     let mut acknowledged = vec![0; TASKS as usize];
     let (started, has_started) = std::sync::mpsc::channel();
     let read = std::thread::spawn(move || {
@@ -132,7 +133,7 @@ fn run_and_kill(folder: &Path, run: u64, random: &mut Random) -> Vec<u64> {
         }
         (acknowledged, other)
     });
-    // Now and then it is killed while it starts.
+    // One run in ten is killed during the start.
     if random.below(10) > 0 {
         let _ = has_started.recv_timeout(Duration::from_secs(20));
     }
@@ -140,7 +141,7 @@ fn run_and_kill(folder: &Path, run: u64, random: &mut Random) -> Vec<u64> {
     let ended = child.0.try_wait().unwrap();
     drop(child);
     let (acknowledged, other) = read.join().unwrap();
-    assert!(ended.is_none(), "it has ended by itself: {other:#?}");
+    assert!(ended.is_none(), "the child ended before it was killed: {other:#?}");
     acknowledged
 }
 
@@ -165,7 +166,7 @@ fn kill_9_loses_nothing_and_invents_nothing() {
         total += acknowledged.iter().sum::<u64>();
         let found = runtime.block_on(async {
             if random.below(2) == 0 {
-                let found = crate::ledger::look(journal(&folder, run)).await;
+                let found = crate::ledger::read_content(journal(&folder, run)).await;
                 return found.unwrap_or_else(|error| panic!("run {run}: {error}")).state.entries;
             }
             let store = Store::builder().journal(journal(&folder, run)).spawn();
@@ -176,29 +177,32 @@ fn kill_9_loses_nothing_and_invents_nothing() {
         });
         let found = found.into_iter().map(|(key, entry)| (key.to_string(), entry.value));
         let found: BTreeMap<_, _> = found.collect();
-        let mut wanted = before;
+        let mut expected_state = before;
         for task in 0..TASKS {
             let writes = acknowledged[task as usize];
             let (from, to) =
                 (format!("run/{run:05}/{task:02}/"), format!("run/{run:05}/{task:02}/~"));
-            let mine: BTreeMap<_, _> =
+            let actual: BTreeMap<_, _> =
                 found.range(from..to).map(|(key, value)| (key.clone(), value.clone())).collect();
-            // The one that was under way may have happened.
-            if mine != expected(run, task, writes) {
+            // The write that was in progress may have been applied.
+            if actual != expected(run, task, writes) {
                 unanswered += 1;
                 assert_eq!(
-                    mine,
+                    actual,
                     expected(run, task, writes + 1),
                     "run {run}, task {task}: {writes} writes were acknowledged; see {folder:?}"
                 );
             }
-            wanted.extend(mine);
+            expected_state.extend(actual);
         }
-        assert!(found == wanted, "run {run}: what earlier runs left has changed; see {folder:?}");
-        before = wanted;
+        assert!(
+            found == expected_state,
+            "run {run}: entries of earlier runs have changed; see {folder:?}"
+        );
+        before = expected_state;
     }
     let _ = std::fs::remove_dir_all(&folder);
     figures(format_args!(
-        "{kills} kills: {total} acknowledged writes, 0 lost, 0 invented; {unanswered} unanswered ones were there"
+        "{kills} kills: {total} acknowledged writes, 0 lost, 0 invented; {unanswered} unacknowledged writes were applied"
     ));
 }

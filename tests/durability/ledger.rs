@@ -1,5 +1,5 @@
-//! What was appended and what was acknowledged, kept outside of the journal; and whether what is recovered
-//! agrees with it.
+//! [`Ledger`]: a record of what was appended and acknowledged, kept outside of the journal and compared with what the
+//! journal recovers.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use mainspring_testing::journals::{InterceptedJournal, Interceptor};
 
 pub(crate) type State = Replica<String>;
 
-/// An append, and what came of it; nothing yet, if it was never answered.
+/// An append and its result; `None` if it has not returned.
 pub(crate) type Attempt = (Arc<[Change<String>]>, Option<Result<(), AppendError>>);
 
 /// Records what a journal recovers, and the appends with their results.
@@ -22,7 +22,7 @@ pub(crate) struct Record {
     pub(crate) attempts: Vec<Attempt>,
 }
 
-/// A journal whose calls are recorded, and the record.
+/// Wraps a journal so that its calls are recorded. Returns it and the record.
 pub(crate) fn recorded(
     journal: impl Journal<String>,
 ) -> (impl Journal<String>, Arc<Mutex<Record>>) {
@@ -36,11 +36,11 @@ impl<J: Journal<String>> Interceptor<String, J> for Recorder {
         journal: &mut J,
         recover: Recover<'_, String>,
     ) -> Result<StoreId, JournalError> {
-        let mut both = |recovered: Recovered<String>| {
+        let mut record = |recovered: Recovered<String>| {
             self.0.lock().unwrap().recovered.push(recovered.clone());
             recover(recovered);
         };
-        journal.open(&mut both).await
+        journal.open(&mut record).await
     }
 
     async fn append(
@@ -50,49 +50,52 @@ impl<J: Journal<String>> Interceptor<String, J> for Recorder {
         changes: Arc<[Change<String>]>,
     ) -> Result<(), AppendError> {
         self.0.lock().unwrap().attempts.push((Arc::clone(&changes), None));
-        let answer = journal.append(after, changes).await;
-        self.0.lock().unwrap().attempts.last_mut().unwrap().1 = Some(answer.clone());
-        answer
+        let result = journal.append(after, changes).await;
+        self.0.lock().unwrap().attempts.last_mut().unwrap().1 = Some(result.clone());
+        result
     }
 }
 
-/// What has to be there.
+/// What a recovery must find.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ledger {
-    /// Every change whose append was answered with `Ok`, from revision 1 on.
+    /// Every change whose append returned `Ok`, from revision 1 on.
     pub(crate) changes: Vec<Change<String>>,
-    /// Where appends end.
+    /// The revisions at which appends end.
     pub(crate) ends: Vec<u64>,
-    /// The append with an unknown outcome, if there is one.
+    /// The append of unknown outcome, if there is one.
     pub(crate) unknown: Option<Arc<[Change<String>]>>,
-    /// The newest revision that a caller was told of.
+    /// The newest revision that was acknowledged to a caller.
     pub(crate) acknowledged: u64,
-    /// The store.
+    /// The id of the store.
     pub(crate) id: Option<StoreId>,
-    /// A power cut may cost what was acknowledged; then the store has a new id.
+    /// Whether a power cut may lose acknowledged changes. If it does, the store must have a new id.
     pub(crate) may_lose: bool,
 }
 
-/// What a journal gave back.
+/// What a journal has recovered.
 #[derive(Debug, Clone)]
-pub(crate) struct Found {
+pub(crate) struct Content {
     pub(crate) id: StoreId,
     pub(crate) revision: u64,
     pub(crate) state: State,
     pub(crate) changes: Vec<Change<String>>,
 }
 
-impl PartialEq for Found {
+impl PartialEq for Content {
     fn eq(&self, other: &Self) -> bool {
         self.revision == other.revision && self.state == other.state
     }
 }
 
-/// What these pieces make.
-pub(crate) fn found(id: StoreId, recovered: Vec<Recovered<String>>) -> Result<Found, String> {
+/// Builds the content from the recovered parts.
+pub(crate) fn content_of(
+    id: StoreId,
+    recovered: Vec<Recovered<String>>,
+) -> Result<Content, String> {
     let (mut state, mut revision, mut changes) = (State::default(), 0, Vec::new());
-    for piece in recovered {
-        match piece {
+    for part in recovered {
+        match part {
             Recovered::Entry(key, entry) => drop(state.entries.insert(key, entry)),
             Recovered::SnapshotEnd(end) => revision = end,
             Recovered::Patch(change) => state.apply(&change),
@@ -104,18 +107,18 @@ pub(crate) fn found(id: StoreId, recovered: Vec<Recovered<String>>) -> Result<Fo
                 state.apply(&change);
                 changes.push(change);
             }
-            other => return Err(format!("what is {other:?}?")),
+            other => return Err(format!("unknown part: {other:?}")),
         }
     }
-    Ok(Found { id, revision, state, changes })
+    Ok(Content { id, revision, state, changes })
 }
 
-/// Open a journal, see what it holds, and let go of it without closing it.
-pub(crate) async fn look(mut journal: FileJournal<String>) -> Result<Found, String> {
-    let mut pieces = Vec::new();
-    let mut recover = |piece| pieces.push(piece);
+/// Opens a journal and returns its content. The journal is dropped without being closed.
+pub(crate) async fn read_content(mut journal: FileJournal<String>) -> Result<Content, String> {
+    let mut parts = Vec::new();
+    let mut recover = |part| parts.push(part);
     let id = journal.open(&mut recover).await.map_err(|error| error.to_string())?;
-    found(id, pieces)
+    content_of(id, parts)
 }
 
 fn same(a: &Change<String>, b: &Change<String>) -> bool {
@@ -124,12 +127,12 @@ fn same(a: &Change<String>, b: &Change<String>) -> bool {
 }
 
 impl Ledger {
-    /// What was asked of a journal since it was opened.
-    pub(crate) fn take(&mut self, attempts: &[Attempt]) {
+    /// Adds the appends since the journal was opened.
+    pub(crate) fn add_attempts(&mut self, attempts: &[Attempt]) {
         for (changes, outcome) in attempts {
             match outcome {
                 Some(Ok(())) => {
-                    assert!(self.unknown.is_none(), "an append after an unknown one");
+                    assert!(self.unknown.is_none(), "no append may follow one of unknown outcome");
                     self.changes.extend(changes.iter().cloned());
                     self.ends.push(self.changes.len() as u64);
                 }
@@ -139,8 +142,8 @@ impl Ledger {
         }
     }
 
-    /// All that could be there, and where its appends end.
-    fn possible(&self) -> (Vec<Change<String>>, Vec<u64>) {
+    /// All changes that a recovery may find, and the revisions at which their appends end.
+    fn possible_changes(&self) -> (Vec<Change<String>>, Vec<u64>) {
         let (mut changes, mut ends) = (self.changes.clone(), self.ends.clone());
         ends.insert(0, 0);
         if let Some(unknown) = &self.unknown {
@@ -150,42 +153,54 @@ impl Ledger {
         (changes, ends)
     }
 
-    /// Compare what was found with what was acknowledged.
-    pub(crate) fn check(&self, found: &Found) -> Result<(), String> {
-        let (changes, ends) = self.possible();
+    /// Compares recovered content with the record.
+    pub(crate) fn check(&self, found: &Content) -> Result<(), String> {
+        let (changes, ends) = self.possible_changes();
         let revision = found.revision;
         if !ends.contains(&revision) {
-            return Err(format!("invented or torn: {revision} ends no append: {ends:?}"));
+            return Err(format!(
+                "invented or incomplete: no append ends at revision {revision}: {ends:?}"
+            ));
         }
         if revision < self.acknowledged {
-            let told = self.acknowledged;
+            let acknowledged = self.acknowledged;
             if !self.may_lose {
-                return Err(format!("lost: {told} was acknowledged, and it ends at {revision}"));
+                return Err(format!(
+                    "lost: revision {acknowledged} was acknowledged, the log ends at {revision}"
+                ));
             }
             if self.id == Some(found.id) {
-                return Err(format!("{told} is lost, {revision} is left, and the id is the same"));
+                return Err(format!(
+                    "revision {acknowledged} is lost, {revision} is the newest, and the store id is unchanged"
+                ));
             }
         }
         if !self.may_lose && self.id.is_some_and(|id| id != found.id) {
-            return Err(format!("{:?} has become {:?}, and nothing was lost", self.id, found.id));
+            return Err(format!(
+                "the store id changed from {:?} to {:?}, although nothing was lost",
+                self.id, found.id
+            ));
         }
         for change in &found.changes {
-            let known = &changes[change.revision as usize - 1];
-            if !same(change, known) {
-                return Err(format!("{change:?} was {known:?}"));
+            let expected = &changes[change.revision as usize - 1];
+            if !same(change, expected) {
+                return Err(format!("found {change:?}, expected {expected:?}"));
             }
         }
         let mut state = State::default();
         changes[..revision as usize].iter().for_each(|change| state.apply(change));
         if state != found.state {
-            return Err(format!("at {revision} it was {state:#?}\nand is {:#?}", found.state));
+            return Err(format!(
+                "at revision {revision} expected {state:#?}\nfound {:#?}",
+                found.state
+            ));
         }
         Ok(())
     }
 
-    /// Go on from what was found.
-    pub(crate) fn go_on(&mut self, found: &Found) {
-        let (mut changes, mut ends) = self.possible();
+    /// Continues the record from recovered content.
+    pub(crate) fn continue_from(&mut self, found: &Content) {
+        let (mut changes, mut ends) = self.possible_changes();
         changes.truncate(found.revision as usize);
         ends.retain(|end| (1..=found.revision).contains(end));
         (self.changes, self.ends, self.unknown) = (changes, ends, None);

@@ -1,16 +1,16 @@
-//! One process at a time.
+//! The lock of a directory, which only one process can have.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use mainspring::journal::FileJournal;
 
-use crate::ledger::look;
+use crate::ledger::read_content;
 use crate::until;
 
 const FOLDER: &str = "MAINSPRING_TEST_FOLDER";
 
-/// What the other process does: it has the folder open until it is killed.
+/// The other process: it has the journal open until it is killed.
 #[tokio::test]
 #[ignore = "started by the test that kills it"]
 async fn holder() {
@@ -21,10 +21,10 @@ async fn holder() {
     std::future::pending::<()>().await;
 }
 
-/// Whichever way the test ends.
-struct Killed(Child);
+/// Kills the process when the test ends, also by a panic.
+struct KillOnDrop(Child);
 
-impl Drop for Killed {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -32,24 +32,21 @@ impl Drop for Killed {
 }
 
 #[tokio::test]
-async fn a_second_process_is_told_of_the_first_and_a_killed_one_has_no_lock() {
+async fn second_process_is_rejected_until_first_is_killed() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let folder = folder.join(format!("lock-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder); // of another process that had this number
+    let _ = std::fs::remove_dir_all(&folder); // left by an earlier process with this id
     let holder = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "lock::holder", "--ignored", "--nocapture"])
         .env(FOLDER, &folder)
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let holder = Killed(holder);
+    let holder = KillOnDrop(holder);
     until("the other process has started", || folder.join("ready").exists()).await;
-    let refused = look(FileJournal::open(&folder)).await.unwrap_err();
-    assert!(
-        refused.contains(&format!("process {} has the journal open", holder.0.id())),
-        "{refused}"
-    );
+    let error = read_content(FileJournal::open(&folder)).await.unwrap_err();
+    assert!(error.contains(&format!("process {} has the journal open", holder.0.id())), "{error}");
     drop(holder);
-    look(FileJournal::open(&folder)).await.unwrap();
+    read_content(FileJournal::open(&folder)).await.unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
 }

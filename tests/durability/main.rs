@@ -1,5 +1,5 @@
-//! What is acknowledged is never lost: the proofs of the file journal. `docs/reliability.md` says what each of
-//! them has shown.
+//! Proofs that the file journal never loses an acknowledged change. `docs/reliability.md` describes the result of
+//! each.
 
 mod chain;
 mod corpus;
@@ -25,21 +25,21 @@ mod steps;
 mod upgrade;
 mod work;
 
-/// A number from the environment, for longer runs than those of every day.
-fn number(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().expect("a number"))
+/// Reads a number from the environment, for longer runs than the default.
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// What a test has measured: with `--no-capture`.
+/// Prints measurements of a test, which `--no-capture` shows.
 fn figures(figures: std::fmt::Arguments<'_>) {
     println!("{figures}");
 }
 
-/// Wait until it is so.
-async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+/// Waits until a condition holds.
+async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while !is_so() {
-        assert!(std::time::Instant::now() < deadline, "after half a minute still not: {what}");
+    while !condition() {
+        assert!(std::time::Instant::now() < deadline, "timeout after 30 s: {what}");
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
 }

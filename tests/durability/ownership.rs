@@ -1,5 +1,5 @@
-//! Mistakes with the directory of a running store: nothing is acknowledged that the next start cannot find, and no
-//! two stores write to one directory.
+//! Changes to the directory of a running store: no write is acknowledged that the next start cannot find, and no two
+//! stores write to one directory.
 
 use std::fs;
 use std::future::IntoFuture;
@@ -14,14 +14,14 @@ use mainspring::journal::file::{FileError, SyncPolicy};
 use mainspring::{Error, Store};
 use mainspring_testing::remove_all;
 
-use crate::ledger::look;
-use crate::sim::{Lies, SimDisk};
+use crate::ledger::read_content;
+use crate::sim::{Defects, SimDisk};
 use crate::until;
 
-/// A directory for one test, with nothing in it yet.
+/// Creates an empty directory for one test.
 fn fresh(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("ownership-{name}"));
-    let _ = fs::remove_dir_all(&path); // of an earlier run
+    let _ = fs::remove_dir_all(&path); // left by an earlier run
     fs::create_dir_all(&path).unwrap();
     path
 }
@@ -31,12 +31,12 @@ fn journal(folder: &Path, sync: SyncPolicy) -> FileJournal<String> {
         .sync(sync)
         .segment_bytes(2_000)
         .compact_above(u64::MAX, 1.0)
-        // What is noticed is noticed by an append.
+        // Only appends verify the directory.
         .check_every(Duration::MAX)
 }
 
 #[tokio::test]
-async fn idle_store_notices_what_happens_to_its_directory() {
+async fn idle_store_detects_changes_to_its_directory() {
     type Mistake = fn(&Path);
     let mistakes: [(&str, Mistake, &str); 8] = [
         (
@@ -68,62 +68,63 @@ async fn idle_store_notices_what_happens_to_its_directory() {
                 fs::rename(data, data.with_extension("away")).unwrap();
                 fs::create_dir(data).unwrap();
             },
-            // Or removed, if it was looked at between the two.
+            // "replaced", or "removed" if the check was between the two calls.
             "/data was re",
         ),
     ];
-    for (name, happens, says) in mistakes {
+    for (name, mistake, expected) in mistakes {
         for sync in [SyncPolicy::Always, SyncPolicy::Os] {
             let data = fresh(name).join("data");
             let journal = journal(&data, sync).check_every(Duration::from_millis(20));
             let store = Store::builder().journal(journal).spawn();
-            // Some segments.
+            // Several segments.
             for _ in 0..30 {
                 store.set("k", "x".repeat(100)).await.unwrap();
             }
-            // A manifest that is written after the change would undo it.
+            // A manifest that is written after the mistake would undo it.
             if sync == SyncPolicy::Always {
-                until("the last write is marked", || is_marked(&data, 30)).await;
+                until("the mark includes the last write", || is_marked(&data, 30)).await;
             }
-            happens(&data);
+            mistake(&data);
             until(name, || store.health().is_err()).await;
             let error = store.set("k", "y").await.unwrap_err();
             let Error::JournalFailed(cause) = error else { panic!("{name}: {error}") };
-            assert!(cause.contains(says), "{name}: {cause}");
-            assert!(store.get("k").await.unwrap().is_some(), "reads go on");
+            assert!(cause.contains(expected), "{name}: {cause}");
+            assert!(store.get("k").await.unwrap().is_some(), "reads must continue");
             assert!(store.shutdown().await.is_err(), "{name}");
         }
     }
 }
 
-/// Whether the manifest says that the log is synced up to this revision.
+/// Returns whether the mark of the manifest is at this revision.
 fn is_marked(folder: &Path, revision: u64) -> bool {
     let mark = format!("\"mark\":{{\"revision\":{revision},");
     fs::read_to_string(folder.join("MANIFEST")).is_ok_and(|manifest| manifest.contains(&mark))
 }
 
-/// The file that appends go to.
+/// Returns the path of the current segment.
 fn segment(folder: &Path) -> PathBuf {
     let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-    let is_one = |file: &PathBuf| file.file_name().unwrap().to_string_lossy().starts_with("log-");
-    files.filter(is_one).max().expect("a segment")
+    let is_segment =
+        |file: &PathBuf| file.file_name().unwrap().to_string_lossy().starts_with("log-");
+    files.filter(is_segment).max().expect("a segment")
 }
 
-/// Do something to `root/data` under a store that has the journal open, and return what the store says from then on. The
-/// store has to fail with that cause, also when it is closed.
-async fn after(name: &str, sync: SyncPolicy, happens: impl FnOnce(&Path)) -> String {
+/// Makes a change to `root/data` while a store has it open, and returns the cause with which the store fails. Verifies
+/// that all later writes and the shutdown fail with the same cause.
+async fn failure_after(name: &str, sync: SyncPolicy, change: impl FnOnce(&Path)) -> String {
     let root = fresh(name);
     let data = root.join("data");
     let store = Store::builder().journal(journal(&data, sync)).spawn();
     store.set("before", "x").await.unwrap();
-    happens(&root);
-    // Enough for a rotation, where nothing else would notice.
+    change(&root);
+    // Enough for a rotation, which detects changes that appends do not.
     let mut answers = Vec::new();
     for n in 0..30 {
         answers.push(store.set(format!("key/{n}"), "x".repeat(100)).await);
     }
-    let failed = answers.iter().position(Result::is_err).expect("a write is refused");
-    // Where the log is synced after a while, that may notice it before the next append does.
+    let failed = answers.iter().position(Result::is_err).expect("a write fails");
+    // A background sync may detect the change before the next append does.
     let is_known = matches!(sync, SyncPolicy::Every(_))
         && matches!(answers[failed], Err(Error::JournalFailed(_)));
     assert!(is_known || answers[failed] == Err(Error::Unknown), "{name}: {:?}", answers[failed]);
@@ -136,7 +137,7 @@ async fn after(name: &str, sync: SyncPolicy, happens: impl FnOnce(&Path)) -> Str
             .all(|later| *later == Err(Error::JournalFailed(cause.clone())))
     );
     assert_eq!(store.health(), Err(Error::JournalFailed(cause.clone())), "{name}");
-    assert!(store.get("before").await.unwrap().is_some(), "reads go on");
+    assert!(store.get("before").await.unwrap().is_some(), "reads must continue");
     let closed = store.shutdown().await;
     assert_eq!(closed, Err(Error::Failed(cause.clone())), "{name}");
     let cause = cause.replace(root.to_str().unwrap(), "");
@@ -153,7 +154,7 @@ async fn removed_directory_fails_the_journal() {
         ("removed-every", SyncPolicy::Every(Duration::from_millis(1))),
         ("removed-os", SyncPolicy::Os),
     ] {
-        let cause = after(name, sync, |root| remove_all(&root.join("data"))).await;
+        let cause = failure_after(name, sync, |root| remove_all(&root.join("data"))).await;
         assert!(cause.starts_with(&format!("/data was removed or moved {RUNNING}")), "{cause}");
     }
 }
@@ -162,7 +163,7 @@ async fn removed_directory_fails_the_journal() {
 async fn removed_segment_fails_the_journal() {
     for (name, sync) in [("segment", SyncPolicy::Always), ("segment-os", SyncPolicy::Os)] {
         let remove = |root: &Path| fs::remove_file(segment(&root.join("data"))).unwrap();
-        let cause = after(name, sync, remove).await;
+        let cause = failure_after(name, sync, remove).await;
         let what =
             format!("/data/log-00000000000000000000.jsonl was removed or replaced {RUNNING}");
         assert!(cause.starts_with(&what), "{cause}");
@@ -176,22 +177,22 @@ async fn replaced_segment_fails_the_journal() {
         fs::copy(&segment, root.join("copy")).unwrap();
         fs::rename(root.join("copy"), segment).unwrap();
     };
-    let cause = after("replaced", SyncPolicy::Always, replace).await;
+    let cause = failure_after("replaced", SyncPolicy::Always, replace).await;
     assert!(cause.contains(&format!("was removed or replaced {RUNNING}")), "{cause}");
-    // The old one has another name still.
+    // The old file still exists under another name.
     let replace = |root: &Path| {
         let segment = segment(&root.join("data"));
         fs::rename(&segment, root.join("old")).unwrap();
         fs::copy(root.join("old"), segment).unwrap();
     };
-    let cause = after("replaced-kept", SyncPolicy::Always, replace).await;
+    let cause = failure_after("replaced-kept", SyncPolicy::Always, replace).await;
     assert!(cause.contains(&format!("was removed or replaced {RUNNING}")), "{cause}");
 }
 
 #[tokio::test]
 async fn truncated_or_overwritten_segment_fails_the_journal() {
     let truncate = |root: &Path| drop(fs::File::create(segment(&root.join("data"))).unwrap());
-    let cause = after("truncated", SyncPolicy::Always, truncate).await;
+    let cause = failure_after("truncated", SyncPolicy::Always, truncate).await;
     assert!(
         cause.contains(" was changed by another program while the store was running: "),
         "{cause}"
@@ -201,7 +202,7 @@ async fn truncated_or_overwritten_segment_fails_the_journal() {
         let text = fs::read(&segment).unwrap();
         fs::write(segment, text.trim_ascii_end()).unwrap();
     };
-    let cause = after("overwritten", SyncPolicy::Always, overwrite).await;
+    let cause = failure_after("overwritten", SyncPolicy::Always, overwrite).await;
     assert!(
         cause.contains(" was changed by another program while the store was running: "),
         "{cause}"
@@ -211,27 +212,27 @@ async fn truncated_or_overwritten_segment_fails_the_journal() {
 #[tokio::test]
 async fn moved_directory_fails_the_journal() {
     let move_away = |root: &Path| fs::rename(root.join("data"), root.join("data2")).unwrap();
-    let cause = after("moved", SyncPolicy::Always, move_away).await;
+    let cause = failure_after("moved", SyncPolicy::Always, move_away).await;
     assert!(cause.starts_with(&format!("/data was removed or moved {RUNNING}")), "{cause}");
     let recreate = |root: &Path| {
         move_away(root);
         fs::create_dir(root.join("data")).unwrap();
     };
-    let cause = after("recreated", SyncPolicy::Always, recreate).await;
+    let cause = failure_after("recreated", SyncPolicy::Always, recreate).await;
     assert!(cause.starts_with(&format!("/data was replaced {RUNNING}")), "{cause}");
     let link = |root: &Path| {
         move_away(root);
         fs::create_dir(root.join("other")).unwrap();
         symlink("other", root.join("data")).unwrap();
     };
-    let cause = after("replaced-by-link", SyncPolicy::Always, link).await;
+    let cause = failure_after("replaced-by-link", SyncPolicy::Always, link).await;
     assert!(cause.starts_with(&format!("/data was replaced {RUNNING}")), "{cause}");
 }
 
 #[tokio::test]
 async fn removed_lock_file_fails_the_journal() {
     let remove = |root: &Path| fs::remove_file(root.join("data/LOCK")).unwrap();
-    let cause = after("lock", SyncPolicy::Always, remove).await;
+    let cause = failure_after("lock", SyncPolicy::Always, remove).await;
     assert!(
         cause.starts_with("/data/LOCK was removed or moved while the store was running"),
         "{cause}"
@@ -239,7 +240,7 @@ async fn removed_lock_file_fails_the_journal() {
 }
 
 #[tokio::test]
-async fn symbolic_link_that_leads_elsewhere_fails_the_journal() {
+async fn changed_symbolic_link_fails_journal() {
     let root = fresh("link");
     fs::create_dir(root.join("first")).unwrap();
     fs::create_dir(root.join("second")).unwrap();
@@ -257,14 +258,17 @@ async fn symbolic_link_that_leads_elsewhere_fails_the_journal() {
     let Err(Error::JournalFailed(cause)) = last else { panic!("{last:?}") };
     assert!(cause.contains("/data was replaced while"), "{cause}");
     assert!(store.shutdown().await.is_err());
-    assert_eq!(fs::read_dir(root.join("second")).unwrap().count(), 0, "nothing is written to it");
+    assert_eq!(
+        fs::read_dir(root.join("second")).unwrap().count(),
+        0,
+        "nothing may be written to the new directory"
+    );
     fs::remove_dir_all(&root).unwrap();
 }
 
-/// A write is acknowledged only if a start finds it. What cannot be found because it was removed is what was
-/// acknowledged before.
+/// Only changes acknowledged before the removal are lost with the segment.
 #[tokio::test]
-async fn no_write_is_acknowledged_after_the_segment_was_removed() {
+async fn no_write_is_acknowledged_after_segment_is_removed() {
     let root = fresh("window");
     let data = root.join("data");
     let store = Store::builder().journal(journal(&data, SyncPolicy::Always)).spawn();
@@ -277,9 +281,9 @@ async fn no_write_is_acknowledged_after_the_segment_was_removed() {
     fs::remove_dir_all(&root).unwrap();
 }
 
-/// A segment that was emptied is not made as long as it should be, with zeros, and closed as if nothing had happened.
+/// A truncated segment must not be extended with zeros and closed without an error.
 #[tokio::test]
-async fn segment_that_was_emptied_fails_the_close_and_a_compaction() {
+async fn emptied_segment_fails_close_and_compaction() {
     let root = fresh("emptied");
     let data = root.join("data");
     for compacts in [false, true] {
@@ -290,16 +294,18 @@ async fn segment_that_was_emptied_fails_the_close_and_a_compaction() {
             let error = store.compact().await.unwrap_err();
             assert!(error.to_string().contains("was changed by another program"), "{error}");
         }
-        let Err(Error::Failed(cause)) = store.shutdown().await else { panic!("it closes") };
+        let Err(Error::Failed(cause)) = store.shutdown().await else {
+            panic!("the close must fail")
+        };
         assert!(cause.contains("was changed by another program"), "{cause}");
-        assert_eq!(fs::read(segment(&data)).unwrap(), b"", "and no other segment is begun");
+        assert_eq!(fs::read(segment(&data)).unwrap(), b"", "no other segment may be created");
         fs::remove_dir_all(&data).unwrap();
     }
 }
 
-/// The first write of a run allocates ahead, behind the end of a file that was cut.
+/// The first write after a start preallocates, which would extend a truncated file.
 #[tokio::test]
-async fn segment_that_was_cut_before_the_first_write_fails_that_write() {
+async fn segment_truncated_before_first_write_fails_that_write() {
     let data = fresh("cut-before").join("data");
     let open = || Store::builder().journal(journal(&data, SyncPolicy::Always)).spawn();
     for starts in [1, 2] {
@@ -319,28 +325,28 @@ async fn segment_that_was_cut_before_the_first_write_fails_that_write() {
         file.set_len(200).unwrap();
         assert_eq!(store.set("k", "y").await, Err(Error::Unknown), "{starts}");
         assert!(store.shutdown().await.is_err(), "{starts}");
-        // What was acknowledged is not taken for an end that was never synced.
-        let error = look(journal(&data, SyncPolicy::Always)).await.unwrap_err();
+        // The next start must not treat the lost changes as an unsynced end.
+        let error = read_content(journal(&data, SyncPolicy::Always)).await.unwrap_err();
         assert!(error.contains("acknowledged"), "{starts}: {error}");
         fs::remove_dir_all(&data).unwrap();
     }
 }
 
-/// Nothing is written after it happened, so that only the close can notice.
+/// No write follows the removal, so only the close can detect it.
 #[tokio::test]
-async fn directory_that_was_removed_fails_the_close() {
+async fn removed_directory_fails_close() {
     let root = fresh("close");
     let data = root.join("data");
     let store = Store::builder().journal(journal(&data, SyncPolicy::Always)).spawn();
     store.set("k", "x").await.unwrap();
     remove_all(&data);
-    let Err(Error::Failed(cause)) = store.shutdown().await else { panic!("it closes") };
+    let Err(Error::Failed(cause)) = store.shutdown().await else { panic!("the close must fail") };
     assert!(cause.contains("was removed or moved"), "{cause}");
     fs::remove_dir_all(&root).unwrap();
 }
 
 #[tokio::test]
-async fn every_opener_is_refused_although_the_lock_file_was_removed() {
+async fn store_and_tools_are_locked_out_after_lock_file_is_removed() {
     let root = fresh("openers");
     let data = root.join("data");
     let store = Store::builder().journal(journal(&data, SyncPolicy::Always)).spawn();
@@ -349,8 +355,8 @@ async fn every_opener_is_refused_although_the_lock_file_was_removed() {
     for holder in [ours.as_str(), "another process has the journal open"] {
         let second = FileJournal::<String>::open(&data).lock();
         assert!(matches!(second, Err(FileError::Locked { .. })), "{second:?}");
-        let refused = look(FileJournal::open(&data)).await.unwrap_err();
-        assert!(refused.contains(holder), "{refused}");
+        let error = read_content(FileJournal::open(&data)).await.unwrap_err();
+        assert!(error.contains(holder), "{error}");
         let tools = [
             repair(&data, RepairOptions::default().write(true), &mut |_| ()).map(drop),
             compact(&data, 0, &mut |_| ()).map(drop),
@@ -358,29 +364,29 @@ async fn every_opener_is_refused_although_the_lock_file_was_removed() {
                 .map(|done| assert_eq!(done.format, Format::SnapshotObject)),
         ];
         for tool in tools {
-            let Err(FileError::Locked { holder: told, .. }) = tool else { panic!("{tool:?}") };
-            assert_eq!(told, holder);
+            let Err(FileError::Locked { holder: reported, .. }) = tool else { panic!("{tool:?}") };
+            assert_eq!(reported, holder);
         }
         let _ = fs::remove_file(data.join("LOCK"));
     }
-    assert!(!root.join("data.backup-1").exists(), "nothing is done before it is refused");
+    assert!(!root.join("data.backup-1").exists(), "a rejected repair must not copy the directory");
     drop(store);
     fs::remove_dir_all(&root).unwrap();
 }
 
 const FOLDER: &str = "MAINSPRING_TEST_OWNED";
 
-/// What the other process does: it opens the directory, and is refused.
+/// The other process: opening the directory must fail.
 #[tokio::test]
 #[ignore = "started by the test below"]
 async fn inside_another_process() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let refused = look(FileJournal::open(folder)).await.unwrap_err();
-    assert!(refused.contains("another process has the journal open"), "{refused}");
+    let error = read_content(FileJournal::open(folder)).await.unwrap_err();
+    assert!(error.contains("another process has the journal open"), "{error}");
 }
 
 #[tokio::test]
-async fn another_process_is_refused_although_the_lock_file_was_removed() {
+async fn other_process_is_locked_out_after_lock_file_is_removed() {
     let root = fresh("process");
     let data = root.join("data");
     let store = Store::builder().journal(journal(&data, SyncPolicy::Always)).spawn();
@@ -404,25 +410,25 @@ fn start(test: &str, folder: &Path) -> Child {
         .unwrap()
 }
 
-/// `LOCK` was removed from a directory that cannot be locked.
+/// As if `LOCK` was removed from a directory that cannot be locked.
 #[tokio::test]
-async fn lock_of_the_segment_is_enough_to_refuse_a_second_store() {
-    let disk = SimDisk::new().lie(Lies { lock: true, ..Lies::default() });
+async fn segment_lock_alone_locks_out_second_store() {
+    let disk = SimDisk::new().with_defects(Defects { lock: true, ..Defects::default() });
     let store = Store::<String>::builder().journal(FileJournal::open_on(disk.clone())).spawn();
     store.set("k", "x").await.unwrap();
     let before = disk.content("log-00000000000000000000.jsonl");
     let second = Store::<String>::builder().journal(FileJournal::open_on(disk.clone())).spawn();
-    let refused = second.ready().await.unwrap_err().to_string();
-    assert!(refused.contains("another process has the journal open"), "{refused}");
+    let error = second.ready().await.unwrap_err().to_string();
+    assert!(error.contains("another process has the journal open"), "{error}");
     assert_eq!(disk.content("log-00000000000000000000.jsonl"), before);
     store.shutdown().await.unwrap();
     let third = Store::<String>::builder().journal(FileJournal::open_on(disk)).spawn();
     assert_eq!(third.get("k").await.unwrap().unwrap().revision, 1);
 }
 
-/// A handle of a store that has ended, and can still read older changes, holds no lock.
+/// A handle of an ended store can still read older changes and must not keep the lock.
 #[tokio::test]
-async fn directory_can_be_opened_again_while_handles_of_the_old_store_exist() {
+async fn directory_can_be_reopened_while_old_handles_exist() {
     let root = fresh("again");
     let mut old = Vec::new();
     for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! Bugs that were planted: each is one that the other tests have to notice, by the very code that they run.
+//! Planted bugs that the other tests must detect. The tests here run the code of the other tests.
 
 use std::sync::Arc;
 
@@ -8,52 +8,52 @@ use mainspring::journal::{AppendError, Journal};
 use mainspring_testing::journals::{InterceptedJournal, Interceptor};
 
 use crate::damage::flips;
-use crate::ledger::{Ledger, look};
-use crate::power::lives;
-use crate::sim::{Cut, Lies, SimDisk};
-use crate::work::{Life, Setting, runtime};
+use crate::ledger::{Ledger, read_content};
+use crate::power::store_runs;
+use crate::sim::{Cut, Defects, SimDisk};
+use crate::work::{Setting, StoreRun, runtime};
 
-/// The first seed that notices, and what it says.
-fn noticed(lies: Lies) -> String {
+/// Returns the error of the first seed that detects a broken promise of the disk.
+fn detected(defects: Defects) -> String {
     let runtime = runtime();
-    let mut failed =
-        (0..500).filter_map(|seed| runtime.block_on(lives(seed, SyncPolicy::Always, lies)).err());
-    failed.next().expect("500 seeds have noticed nothing")
+    let mut failed = (0..500)
+        .filter_map(|seed| runtime.block_on(store_runs(seed, SyncPolicy::Always, defects)).err());
+    failed.next().expect("500 seeds have not detected the bug")
 }
 
 #[test]
-fn a_sync_that_does_nothing_is_noticed_by_the_power_cut() {
-    let error = noticed(Lies { sync: true, ..Lies::default() });
+fn skipped_sync_is_detected_by_power_cut() {
+    let error = detected(Defects { sync: true, ..Defects::default() });
     println!("{}", error.lines().next().unwrap_or_default());
 }
 
 #[test]
-fn a_folder_that_is_not_synced_is_noticed_by_the_power_cut() {
-    let error = noticed(Lies { sync_folder: true, ..Lies::default() });
+fn skipped_directory_sync_is_detected_by_power_cut() {
+    let error = detected(Defects { sync_folder: true, ..Defects::default() });
     println!("{}", error.lines().next().unwrap_or_default());
 }
 
 #[test]
-fn a_checksum_that_is_not_checked_is_noticed_by_the_flipped_bits() {
-    let flipped = runtime().block_on(flips(Lies { sums: true, ..Lies::default() }));
-    let error = flipped.expect_err("every flip was noticed by something else");
+fn unverified_checksum_is_detected_by_flipped_bits() {
+    let flipped = runtime().block_on(flips(Defects { sums: true, ..Defects::default() }));
+    let error = flipped.expect_err("every flipped bit was detected by other means");
     assert!(error.contains("a wrong state"), "{error}");
 }
 
-/// Answers before the changes are written: each append goes to the log with the next one.
+/// Acknowledges an append before it is written: each append is written together with the next one.
 #[derive(Default)]
-struct EarlyAnswer {
-    held: Option<(u64, Arc<[Change<String>]>)>,
+struct EarlyAcknowledgement {
+    delayed: Option<(u64, Arc<[Change<String>]>)>,
 }
 
-impl<J: Journal<String>> Interceptor<String, J> for EarlyAnswer {
+impl<J: Journal<String>> Interceptor<String, J> for EarlyAcknowledgement {
     async fn append(
         &mut self,
         journal: &mut J,
         after: u64,
         changes: Arc<[Change<String>]>,
     ) -> Result<(), AppendError> {
-        match self.held.replace((after, changes)) {
+        match self.delayed.replace((after, changes)) {
             Some((after, changes)) => journal.append(after, changes).await,
             None => Ok(()),
         }
@@ -61,21 +61,24 @@ impl<J: Journal<String>> Interceptor<String, J> for EarlyAnswer {
 }
 
 #[test]
-fn an_early_acknowledgement_is_noticed_by_the_power_cut() {
+fn early_acknowledgement_is_detected_by_power_cut() {
     runtime().block_on(async {
         let (disk, mut ledger) = (SimDisk::new(), Ledger::default());
         let journal = Setting::default().journal(&disk);
-        let journal = InterceptedJournal::new(journal, EarlyAnswer::default());
-        let mut life = Life::start(&disk, journal, &mut ledger).await.unwrap();
+        let journal = InterceptedJournal::new(journal, EarlyAcknowledgement::default());
+        let mut run = StoreRun::start(&disk, journal, &mut ledger).await.unwrap();
         for n in 0..5 {
-            let set = life.store.set("k", n.to_string()).await;
-            assert!(life.told(set));
+            let set = run.store.set("k", n.to_string()).await;
+            assert!(run.record(set));
         }
         disk.cut_power();
-        life.end(&mut ledger);
+        run.end(&mut ledger);
         let left = disk.survivor(Cut::Nothing, 1);
-        let found = look(Setting::default().journal(&left)).await.unwrap();
+        let found = read_content(Setting::default().journal(&left)).await.unwrap();
         let error = ledger.check(&found).unwrap_err();
-        assert!(error.starts_with("lost: 5 was acknowledged, and it ends at 4"), "{error}");
+        assert!(
+            error.starts_with("lost: revision 5 was acknowledged, the log ends at 4"),
+            "{error}"
+        );
     });
 }

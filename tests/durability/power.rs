@@ -1,4 +1,4 @@
-//! The power goes off at a random moment, again and again.
+//! Power cuts at random moments.
 
 use std::time::Duration;
 
@@ -6,69 +6,75 @@ use mainspring::journal::file::SyncPolicy;
 use mainspring_testing::Random;
 
 use crate::ledger::Ledger;
-use crate::sim::{CUTS, Lies, SimDisk};
-use crate::work::{Life, Setting, runtime};
+use crate::sim::{CUTS, Defects, SimDisk};
+use crate::work::{Setting, StoreRun, runtime};
 use crate::{figures, number};
 
-/// Some lives of one store, each of which ends with a power cut, or as it should.
-pub(crate) async fn lives(seed: u64, sync: SyncPolicy, lies: Lies) -> Result<u64, String> {
+/// Runs one store several times. Each run ends with a power cut or a clean shutdown.
+pub(crate) async fn store_runs(
+    seed: u64,
+    sync: SyncPolicy,
+    defects: Defects,
+) -> Result<u64, String> {
     let mut random = Random::new(seed);
-    let mut disk = SimDisk::new().lie(lies);
+    let mut disk = SimDisk::new().with_defects(defects);
     let mut ledger = Ledger { may_lose: sync != SyncPolicy::Always, ..Ledger::default() };
     let mut acknowledged = 0;
     for _ in 0..1 + random.below(2) {
         let setting = Setting { sync, ..Setting::random(&mut random) };
         if random.below(8) == 0 {
-            disk.cut_power_in(1 + random.below(30) as u64); // while it starts
+            disk.cut_power_in(1 + random.below(30) as u64); // during the start
         }
-        let life = Life::start(&disk, setting.journal(&disk), &mut ledger).await;
-        let mut life = match life {
-            Ok(life) => life,
+        let run = StoreRun::start(&disk, setting.journal(&disk), &mut ledger).await;
+        let mut run = match run {
+            Ok(run) => run,
             Err(_) if disk.is_off() => {
                 disk = disk.survivor(CUTS[random.below(4)], random.below(1 << 30) as u64);
                 continue;
             }
             Err(error) => return Err(error),
         };
-        let ends_well = random.below(4) == 0;
-        if !ends_well {
+        let is_closed = random.below(4) == 0;
+        if !is_closed {
             disk.cut_power_in(random.below(90) as u64);
         }
         for _ in 0..6 {
-            life.step(&mut random).await;
+            run.step(&mut random).await;
             if disk.is_off() {
                 break;
             }
         }
-        life.compare(&ledger).await?;
-        if ends_well {
-            match life.store.shutdown().await {
-                Err(error) if !disk.is_off() => return Err(format!("it does not close: {error}")),
+        run.compare(&ledger).await?;
+        if is_closed {
+            match run.store.shutdown().await {
+                Err(error) if !disk.is_off() => {
+                    return Err(format!("the store does not close: {error}"));
+                }
                 _ => {}
             }
         } else if random.below(2) == 0 {
             disk.cut_power();
         }
-        life.end(&mut ledger);
-        acknowledged += life.acknowledged;
-        let was_closed = ends_well && !disk.is_off();
+        run.end(&mut ledger);
+        acknowledged += run.acknowledged;
+        let was_closed = is_closed && !disk.is_off();
         let left = disk.survivor(CUTS[random.below(4)], random.below(1 << 30) as u64);
-        drop(life);
+        drop(run);
         disk = left;
         if was_closed {
-            // Whatever the policy: what was closed is all there, and still the same store.
+            // Under every policy a closed store loses nothing and keeps its id.
             let strict = Ledger { may_lose: false, ..ledger.clone() };
-            let found = crate::ledger::look(setting.journal(&disk.copy())).await?;
+            let found = crate::ledger::read_content(setting.journal(&disk.copy())).await?;
             strict.check(&found)?;
         }
     }
-    let life =
-        Life::start(&disk, Setting { sync, ..Setting::default() }.journal(&disk), &mut ledger);
-    life.await?.store.shutdown().await.map_err(|error| error.to_string())?;
+    let run =
+        StoreRun::start(&disk, Setting { sync, ..Setting::default() }.journal(&disk), &mut ledger);
+    run.await?.store.shutdown().await.map_err(|error| error.to_string())?;
     Ok(acknowledged)
 }
 
-/// So many seeds, each of which has to hold.
+/// Runs this many seeds.
 fn seeds(name: &str, from: u64, count: u64, sync: impl Fn(u64) -> SyncPolicy) {
     let count = number("SEEDS", count);
     let from = from + number("FIRST_SEED", 0);
@@ -76,7 +82,7 @@ fn seeds(name: &str, from: u64, count: u64, sync: impl Fn(u64) -> SyncPolicy) {
     let runtime = runtime();
     let mut acknowledged = 0;
     for seed in from..from + count {
-        match runtime.block_on(lives(seed, sync(seed), Lies::default())) {
+        match runtime.block_on(store_runs(seed, sync(seed), Defects::default())) {
             Ok(more) => acknowledged += more,
             Err(error) => panic!("seed {seed}, {:?}: {error}", sync(seed)),
         }
@@ -88,12 +94,12 @@ fn seeds(name: &str, from: u64, count: u64, sync: impl Fn(u64) -> SyncPolicy) {
 }
 
 #[test]
-fn a_power_cut_costs_nothing_that_was_acknowledged() {
+fn power_cut_loses_no_acknowledged_change() {
     seeds("always", 0, 6_000, |_| SyncPolicy::Always);
 }
 
 #[test]
-fn without_a_sync_each_time_a_power_cut_leaves_a_prefix() {
+fn power_cut_without_sync_leaves_prefix() {
     seeds("every and os", 1_000_000, 4_000, |seed| match seed % 4 {
         0 => SyncPolicy::Every(Duration::ZERO),
         1 => SyncPolicy::Every(Duration::from_micros(300)),

@@ -1,4 +1,4 @@
-//! Many random commands, and the same store from the log alone as from a snapshot and the rest of the log.
+//! Random commands: the log alone gives the same store as a snapshot and the log after it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use mainspring_testing::Random;
 use crate::{figures, number, until};
 
 fn journal(folder: &Path) -> FileJournal<String> {
-    // What is hashed is what is read back, not what survives a power cut.
+    // Power cuts are not tested here, so no sync is needed.
     let sync = mainspring::journal::file::SyncPolicy::Os;
     FileJournal::open(folder).sync(sync).history_bytes(u64::MAX).compact_above(u64::MAX, 1.0)
 }
@@ -32,7 +32,7 @@ fn write(random: &mut Random) -> Write<String> {
     }
 }
 
-/// Of every entry, with its revision and its times.
+/// Hashes every entry with its revision and times. Returns the revision and the hash.
 async fn hash(store: &Store<String>) -> (u64, u64) {
     let mut hasher = DefaultHasher::new();
     let page = store.scan("").limit(usize::MAX).await.unwrap();
@@ -48,7 +48,7 @@ async fn hash(store: &Store<String>) -> (u64, u64) {
     (page.revision, hasher.finish())
 }
 
-async fn opened(folder: &Path) -> (u64, u64) {
+async fn reopened_hash(folder: &Path) -> (u64, u64) {
     let store = Store::builder().journal(journal(folder)).spawn();
     store.ready().await.unwrap();
     let hash = hash(&store).await;
@@ -56,28 +56,28 @@ async fn opened(folder: &Path) -> (u64, u64) {
     hash
 }
 
-/// The snapshot, once it is there.
+/// Waits for the snapshot and returns its path.
 async fn snapshot(folder: &Path) -> PathBuf {
     let find = || {
         let mut files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
         files.find(|path| path.file_name().unwrap().to_string_lossy().starts_with("snapshot-"))
     };
-    until("there is a snapshot", || find().is_some()).await;
+    until("the snapshot exists", || find().is_some()).await;
     find().unwrap()
 }
 
 #[tokio::test]
-async fn a_replay_has_the_hash_of_the_live_store() {
+async fn replay_has_hash_of_live_store() {
     let commands = number("COMMANDS", 30_000) as usize;
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let folder = folder.join(format!("replay-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder); // of another process that had this number
+    let _ = std::fs::remove_dir_all(&folder); // left by an earlier process with this id
     let mut random = Random::new(7);
     let start = Instant::now();
     let store = Store::builder().journal(journal(&folder)).spawn();
     for done in (0..commands).step_by(250) {
         let sent = (0..250).map(|_| mainspring_testing::send(&store, write(&mut random)));
-        // Refusals are commands too.
+        // Rejected commands count too.
         futures_util::future::join_all(sent).await;
         if done == commands / 500 * 250 {
             store.compact().await.unwrap();
@@ -89,17 +89,17 @@ async fn a_replay_has_the_hash_of_the_live_store() {
     let wrote = start.elapsed();
 
     let start = Instant::now();
-    assert_eq!(opened(&folder).await, live, "from the snapshot and the log after it");
+    assert_eq!(reopened_hash(&folder).await, live, "hash from the snapshot and the log after it");
     let both = start.elapsed();
-    // All of the log is kept: without a good snapshot it is read from its start.
+    // The whole log is kept, so without an intact snapshot it is read from the beginning.
     std::fs::write(snapshot, "").unwrap();
     let start = Instant::now();
-    assert_eq!(opened(&folder).await, live, "from the log alone");
+    assert_eq!(reopened_hash(&folder).await, live, "hash from the log alone");
     let log = start.elapsed();
     std::fs::remove_dir_all(&folder).unwrap();
     figures(format_args!(
-        "{commands} commands were {} changes, in {wrote:.1?}; the same hash from the snapshot and the \
-         log in {both:.1?}, from the log alone in {log:.1?}",
+        "{commands} commands made {} changes in {wrote:.1?}; same hash from the snapshot and the \
+                 log in {both:.1?}, from the log alone in {log:.1?}",
         live.0
     ));
 }

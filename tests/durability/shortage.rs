@@ -1,15 +1,15 @@
-//! Files that cannot be opened for a while: the log goes on in the segment that it has.
+//! Temporary failures to open files: the log continues in its current segment.
 
 use std::time::Duration;
 
 use mainspring::journal::FileJournal;
 use mainspring::{Error, Store};
 
-use crate::ledger::look;
+use crate::ledger::read_content;
 use crate::sim::SimDisk;
 use crate::until;
 
-/// What the system says where descriptors, memory, permission, room, quota or size is short, on Linux.
+/// The errors of Linux for a lack of descriptors, memory, permission, space, quota or file size.
 const SHORTAGES: [(i32, &str); 7] = [
     (24, "EMFILE"),
     (23, "ENFILE"),
@@ -32,7 +32,7 @@ fn segments(disk: &SimDisk) -> usize {
 }
 
 #[tokio::test]
-async fn appends_go_on_in_the_segment_until_the_next_one_can_be_begun() {
+async fn appends_continue_in_segment_until_next_one_can_be_created() {
     for (errno, name) in SHORTAGES {
         let disk = SimDisk::new();
         let store: Store<String> = Store::builder().journal(journal(&disk)).spawn();
@@ -45,14 +45,14 @@ async fn appends_go_on_in_the_segment_until_the_next_one_can_be_begun() {
         assert_eq!(segments(&disk), 1, "{name}");
         store.health().unwrap_or_else(|error| panic!("{name}: {error}"));
 
-        // A compaction says why it cannot be done, and leaves the log as it is.
+        // A compaction reports the cause and leaves the log unchanged.
         let error = store.compact().await.expect_err("the compaction fails");
         assert!(matches!(error, Error::CompactionFailed(_)), "{name}: {error}");
         assert!(error.to_string().contains(&format!("os error {errno}")), "{name}: {error}");
         assert_eq!(store.set("after", "x").await.expect("the write succeeds"), 42, "{name}");
 
         disk.set_shortage(None);
-        until("the log goes on in a new segment", || {
+        until("the log continues in a new segment", || {
             segments(&disk) > 1 || {
                 let store = store.clone();
                 tokio::spawn(async move { store.set("more", "x").await });
@@ -63,7 +63,7 @@ async fn appends_go_on_in_the_segment_until_the_next_one_can_be_begun() {
         store.compact().await.unwrap_or_else(|error| panic!("{name}: {error}"));
         let revision = store.revision();
         store.shutdown().await.expect("the store closes");
-        let found = look(journal(&disk)).await.expect("the journal opens");
+        let found = read_content(journal(&disk)).await.expect("the journal opens");
         assert!(found.revision >= revision, "{name}");
         assert_eq!(found.state.entries.len(), 43, "{name}");
     }

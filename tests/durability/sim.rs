@@ -1,4 +1,4 @@
-//! A disk in memory that knows what survives a power cut, and that fails when it is told to.
+//! [`SimDisk`]: a disk in memory that simulates power cuts and injects faults.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,53 +9,54 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use mainspring::journal::file::{Disk, DiskFile};
 use mainspring_testing::Random;
 
-/// What a disk writes whole or not at all.
+/// The unit that a disk writes atomically, in bytes.
 const SECTOR: usize = 512;
 
-/// What a power cut leaves of what was not synced.
+/// What a power cut preserves of unsynced changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cut {
     /// Nothing.
     Nothing,
-    /// Everything: it was the end of the process only.
+    /// Everything, as if only the process had ended.
     Everything,
-    /// What was done up to some moment.
+    /// Everything up to a random moment.
     Prefix,
-    /// Of each sector, of each length and of each name what it was at some moment, each another one.
+    /// Each sector, each length and each name as of its own random moment.
     Torn,
 }
 
 pub(crate) const CUTS: [Cut; 4] = [Cut::Nothing, Cut::Everything, Cut::Prefix, Cut::Torn];
 
-/// How a call fails.
+/// The fault of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// EIO, and nothing is done. A sync that fails like this forgets what it could not write.
+    /// EIO, without any effect. A sync that fails like this drops the data that it could not write.
     Io,
     /// EIO, after half of a write.
     IoHalf,
-    /// A write writes half, and says so.
+    /// A write that writes half of the bytes and returns that number.
     Short,
     /// EINTR.
     Interrupted,
-    /// ENOSPC, this time.
+    /// ENOSPC, once.
     FullOnce,
-    /// From here on there is no room for anything that needs more, until there is room again.
+    /// ENOSPC for everything that needs more space, from this call on until there is space again.
     Full,
     /// The same, after half of a write.
     FullHalf,
 }
 
-/// Promises that the disk does not keep: what the tests have to notice.
+/// Broken promises of the disk, which the tests must detect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Lies {
+pub(crate) struct Defects {
     /// A sync of a file does nothing.
     pub(crate) sync: bool,
-    /// A sync of the folder does nothing.
+    /// A sync of the directory does nothing.
     pub(crate) sync_folder: bool,
-    /// Whatever is read has the right checksums.
+    /// Every line that is read has a correct checksum.
     pub(crate) sums: bool,
-    /// The lock of the folder keeps no other out: it was removed, and the folder cannot be locked.
+    /// The lock of the directory excludes no other process, as if `LOCK` was removed and the directory cannot be
+    /// locked.
     pub(crate) lock: bool,
 }
 
@@ -65,24 +66,24 @@ pub(crate) struct SimDisk(Arc<Mutex<Inner>>);
 #[derive(Default)]
 struct Inner {
     files: Vec<File>,
-    /// As they are, and as they were when the folder was synced last.
+    /// The current names, and those at the last sync of the directory.
     names: Names,
     durable: Names,
     unsynced: Vec<NameOp>,
     steps: u64,
-    /// What each step was: for messages.
+    /// A description of each step, for messages.
     trace: Vec<String>,
     off_at: Option<u64>,
     off: bool,
     fault: Option<(u64, Fault)>,
     full: bool,
-    /// The error of every call that opens or creates a file.
+    /// The error that every call returns that opens or creates a file.
     shortage: Option<i32>,
     locked: bool,
-    /// Which open file has locked which file.
+    /// The handle that has locked each file.
     file_locks: BTreeMap<usize, u64>,
     opened: u64,
-    lies: Lies,
+    defects: Defects,
     chance: Option<Random>,
 }
 
@@ -148,8 +149,8 @@ impl File {
         }
     }
 
-    /// What a power cut leaves.
-    fn left(&self, cut: Cut, random: &mut Random) -> Vec<u8> {
+    /// Returns the content after a power cut.
+    fn after_cut(&self, cut: Cut, random: &mut Random) -> Vec<u8> {
         match cut {
             Cut::Nothing => self.durable.clone(),
             Cut::Everything => self.live.clone(),
@@ -177,12 +178,12 @@ impl File {
     }
 }
 
-/// How a call goes on.
+/// What a call does.
 enum Step {
     Go,
-    /// The power goes off while it is done.
+    /// The power goes off during the call.
     Last,
-    Fails(Fault),
+    Fail(Fault),
 }
 
 fn power_off() -> io::Error {
@@ -213,14 +214,14 @@ impl Inner {
                 self.full |= matches!(fault, Fault::Full | Fault::FullHalf);
                 match fault {
                     Fault::Full | Fault::FullHalf => Ok(Step::Go),
-                    fault => Ok(Step::Fails(fault)),
+                    fault => Ok(Step::Fail(fault)),
                 }
             }
             _ => Ok(Step::Go),
         }
     }
 
-    /// A call that does something or nothing, and needs no more room.
+    /// Runs an atomic call that needs no space.
     fn simple(
         &mut self,
         what: impl fmt::Display,
@@ -229,7 +230,7 @@ impl Inner {
         match self.step(what)? {
             Step::Go => act(self),
             Step::Last => act(self).and(Err(power_off())),
-            Step::Fails(fault) => self.fails(fault),
+            Step::Fail(fault) => self.fails(fault),
         }
     }
 
@@ -259,20 +260,20 @@ impl SimDisk {
         self.0.lock().unwrap()
     }
 
-    /// The power goes off at this call, counted from 1.
+    /// Cuts the power at this call, counted from 1.
     pub(crate) fn cut_power_at(self, step: u64) -> Self {
         self.inner().off_at = Some(step);
         self
     }
 
-    /// This call fails, counted from 1.
+    /// Injects a fault into this call, counted from 1.
     pub(crate) fn fail_at(self, step: u64, fault: Fault) -> Self {
         self.inner().fault = Some((step, fault));
         self
     }
 
-    pub(crate) fn lie(self, lies: Lies) -> Self {
-        self.inner().lies = lies;
+    pub(crate) fn with_defects(self, defects: Defects) -> Self {
+        self.inner().defects = defects;
         self
     }
 
@@ -289,12 +290,12 @@ impl SimDisk {
         self.inner().off
     }
 
-    /// There is room again, or none.
+    /// Sets whether the disk is full.
     pub(crate) fn set_full(&self, full: bool) {
         self.inner().full = full;
     }
 
-    /// Opening a file fails with this error of the system from here on, or no more.
+    /// Sets the system error with which opening a file fails.
     pub(crate) fn set_shortage(&self, error: Option<i32>) {
         self.inner().shortage = error;
     }
@@ -303,13 +304,13 @@ impl SimDisk {
         self.inner().steps
     }
 
-    /// What was called, from 1.
+    /// Returns the description of a step, counted from 1.
     pub(crate) fn step_name(&self, step: u64) -> String {
         let inner = self.inner();
         inner.trace.get(step as usize - 1).cloned().unwrap_or_default()
     }
 
-    /// The disk as it is after a power cut now. What is still written to this one does not matter to it.
+    /// Returns a copy of the disk after a power cut now. Later writes to this disk do not affect it.
     pub(crate) fn survivor(&self, cut: Cut, seed: u64) -> Self {
         let inner = self.inner();
         let mut random = Random::new(seed);
@@ -326,20 +327,20 @@ impl SimDisk {
                 kept.for_each(|op| op.apply(&mut names));
             }
         }
-        let lies = inner.lies;
+        let defects = inner.defects;
         let mut files = Vec::new();
         for file in names.values_mut() {
-            let content = inner.files[*file].left(cut, &mut random);
+            let content = inner.files[*file].after_cut(cut, &mut random);
             *file = files.len();
             files.push(File { durable: content.clone(), live: content, unsynced: Vec::new() });
         }
         let chance = Some(Random::new(seed ^ 0x5eed));
         let inner =
-            Inner { files, durable: names.clone(), names, lies, chance, ..Inner::default() };
+            Inner { files, durable: names.clone(), names, defects, chance, ..Inner::default() };
         Self(Arc::new(Mutex::new(inner)))
     }
 
-    /// The same, in a moment when nothing is lost.
+    /// Returns a copy of the disk that has lost nothing.
     pub(crate) fn copy(&self) -> Self {
         self.survivor(Cut::Everything, 1)
     }
@@ -391,8 +392,8 @@ impl Disk for SimDisk {
     fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
         let mut inner = self.inner();
         inner.simple("lock", |_| Ok(()))?;
-        if std::mem::replace(&mut inner.locked, true) && !inner.lies.lock {
-            return Err(io::Error::new(io::ErrorKind::WouldBlock, "it is locked"));
+        if std::mem::replace(&mut inner.locked, true) && !inner.defects.lock {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "the directory is locked"));
         }
         struct Unlock(SimDisk);
         impl Drop for Unlock {
@@ -403,7 +404,7 @@ impl Disk for SimDisk {
         Ok(Box::new(Unlock(self.clone())))
     }
 
-    /// No step: it changes nothing, and the folder is always there.
+    /// Not counted as a step: it changes nothing, and the directory always exists.
     fn verify(&self) -> io::Result<()> {
         self.inner().shortage()?;
         if self.inner().off { Err(power_off()) } else { Ok(()) }
@@ -470,7 +471,7 @@ impl Disk for SimDisk {
 
     fn sync_folder(&self) -> io::Result<()> {
         self.inner().simple("sync_folder", |inner| {
-            if inner.lies.sync_folder || inner.off && inner.flip() {
+            if inner.defects.sync_folder || inner.off && inner.flip() {
                 return Ok(());
             }
             inner.durable = inner.names.clone();
@@ -492,7 +493,7 @@ impl Disk for SimDisk {
 struct SimFile {
     disk: SimDisk,
     file: usize,
-    /// One for each time that a file is opened.
+    /// A number for each time that a file is opened.
     handle: u64,
     name: String,
 }
@@ -519,13 +520,13 @@ impl DiskFile for SimFile {
         match inner.step(format_args!("read {}", self.name))? {
             Step::Go => {}
             Step::Last => return Err(power_off()),
-            Step::Fails(Fault::Short) => short = true,
-            Step::Fails(fault) => inner.fails(fault)?,
+            Step::Fail(Fault::Short) => short = true,
+            Step::Fail(fault) => inner.fails(fault)?,
         }
         let summed;
         let mut content = &inner.files[self.file].live;
-        if inner.lies.sums {
-            summed = sum_again(content);
+        if inner.defects.sums {
+            summed = with_correct_sums(content);
             content = &summed;
         }
         let rest = content.get(offset as usize..).unwrap_or_default();
@@ -556,9 +557,9 @@ impl DiskFile for SimFile {
                 (most, if most == 0 && !bytes.is_empty() { Err(full()) } else { Ok(most) })
             }
             Step::Last => (bytes.len(), Err(power_off())),
-            Step::Fails(Fault::Short) => (half, Ok(half)),
-            Step::Fails(Fault::IoHalf) => (half, Err(eio())),
-            Step::Fails(fault) => {
+            Step::Fail(Fault::Short) => (half, Ok(half)),
+            Step::Fail(Fault::IoHalf) => (half, Err(eio())),
+            Step::Fail(fault) => {
                 inner.fails(fault)?;
                 (0, Ok(0))
             }
@@ -580,22 +581,22 @@ impl DiskFile for SimFile {
     fn sync(&self) -> io::Result<()> {
         let mut inner = self.disk.inner();
         let step = inner.step(format_args!("sync {}", self.name))?;
-        let lies = inner.lies.sync;
+        let defects = inner.defects.sync;
         match step {
-            Step::Go if lies => Ok(()),
+            Step::Go if defects => Ok(()),
             Step::Go => {
                 inner.files[self.file].sync();
                 Ok(())
             }
             Step::Last => {
-                if !lies && inner.flip() {
+                if !defects && inner.flip() {
                     inner.files[self.file].sync();
                 }
                 Err(power_off())
             }
-            Step::Fails(fault @ Fault::Interrupted) => inner.fails(fault),
-            Step::Fails(fault) => {
-                // It says so once, and what it could not write counts as written.
+            Step::Fail(fault @ Fault::Interrupted) => inner.fails(fault),
+            Step::Fail(fault) => {
+                // As Linux does: the error is reported once, and the pages that could not be written count as clean.
                 let file = &mut inner.files[self.file];
                 file.unsynced.retain(|op| matches!(op, FileOp::Length(_)));
                 inner.fails(fault)
@@ -603,7 +604,7 @@ impl DiskFile for SimFile {
         }
     }
 
-    /// No step, nor is a lock: they change nothing that a power cut could leave in half.
+    /// Not counted as a step, and neither is `lock`: they change nothing that a power cut could leave incomplete.
     fn is_linked(&self) -> io::Result<bool> {
         let inner = self.disk.inner();
         if inner.off {
@@ -625,8 +626,8 @@ impl DiskFile for SimFile {
     }
 }
 
-/// The lines with the sums that they should have.
-fn sum_again(content: &[u8]) -> Vec<u8> {
+/// Returns the lines with correct checksums.
+fn with_correct_sums(content: &[u8]) -> Vec<u8> {
     let mut summed = Vec::with_capacity(content.len());
     for line in content.split_inclusive(|byte| *byte == b'\n') {
         match line.strip_suffix(b"\"}\n").and_then(|rest| rest.len().checked_sub(16)) {

@@ -1,15 +1,15 @@
-//! Journals of format 1, which are written in format 2 from their next start on.
+//! Upgrade of journals of format 1, which continue in format 2 after the next start.
 
 use std::path::Path;
 
 use mainspring::journal::FileJournal;
 
 use crate::figures;
-use crate::ledger::{Found, look};
+use crate::ledger::{Content, read_content};
 use crate::sim::{CUTS, SimDisk};
 use crate::work::runtime;
 
-/// A disk with the pinned journal, as it is or without its last appends.
+/// Creates a disk with the journal of `tests/data/journal-v1`, complete or without the last appends.
 fn pinned(is_empty_at_the_end: bool) -> SimDisk {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/journal-v1");
     let disk = SimDisk::new();
@@ -26,12 +26,12 @@ fn pinned(is_empty_at_the_end: bool) -> SimDisk {
     disk
 }
 
-async fn start(disk: &SimDisk) -> Result<Found, String> {
-    look(FileJournal::open_on(disk.clone())).await
+async fn start(disk: &SimDisk) -> Result<Content, String> {
+    read_content(FileJournal::open_on(disk.clone())).await
 }
 
 #[test]
-fn power_cut_at_every_step_of_an_upgrade_costs_nothing() {
+fn power_cut_at_every_step_of_upgrade_loses_nothing() {
     runtime().block_on(async {
         let mut cuts = 0;
         for is_empty in [false, true] {
@@ -53,20 +53,20 @@ fn power_cut_at_every_step_of_an_upgrade_costs_nothing() {
                 }
             }
         }
-        figures(format_args!("{cuts} power cuts during an upgrade: nothing lost"));
+        figures(format_args!("{cuts} power cuts during an upgrade: no change lost"));
     });
 }
 
 #[test]
-fn upgraded_journal_is_of_format_2() {
+fn upgraded_journal_has_format_2() {
     runtime().block_on(async {
         for is_empty in [false, true] {
             let disk = pinned(is_empty);
             start(&disk).await.expect("the journal opens");
-            let begins = |name: &str| disk.content(name).starts_with(b"{\"format\":2,");
-            assert!(begins("MANIFEST"), "version 0.1 refuses it");
+            let is_format_2 = |name: &str| disk.content(name).starts_with(b"{\"format\":2,");
+            assert!(is_format_2("MANIFEST"), "version 0.1 must reject the directory");
             let last = disk.file_names().into_iter().rfind(|name| name.starts_with("log-"));
-            assert!(begins(&last.expect("a segment")));
+            assert!(is_format_2(&last.expect("a segment")));
         }
     });
 }

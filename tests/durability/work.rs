@@ -1,4 +1,4 @@
-//! Stores that live on a simulated disk, and what they are given to do.
+//! Stores on a simulated disk, and random work for them.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use mainspring::journal::file::{FileJournal, SyncPolicy};
 use mainspring::{Error, Store, TrySendError, Write};
 use mainspring_testing::Random;
 
-use crate::ledger::{Found, Ledger, Record, State, found, recorded};
+use crate::ledger::{Content, Ledger, Record, State, content_of, recorded};
 use crate::sim::SimDisk;
 
-/// How a journal is opened.
+/// Options with which a journal is opened.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
     pub(crate) sync: SyncPolicy,
@@ -30,7 +30,7 @@ impl Default for Setting {
             segment_bytes,
             history_bytes,
             compact: (u64::MAX, 1.0),
-            // So that the steps of the disk are the same each time.
+            // Makes the steps of the disk deterministic.
             check_every: Duration::MAX,
         }
     }
@@ -57,17 +57,17 @@ impl Setting {
     }
 }
 
-/// A store on a simulated disk, from its start to its end.
-pub(crate) struct Life {
+/// One run of a store on a simulated disk, from its start to its end.
+pub(crate) struct StoreRun {
     pub(crate) store: Store<String>,
-    record: Arc<Mutex<Record>>,
-    /// The newest revision that was answered.
+    journal_record: Arc<Mutex<Record>>,
+    /// The newest acknowledged revision.
     pub(crate) acknowledged: u64,
     pub(crate) errors: Vec<Error>,
 }
 
-impl Life {
-    /// Start it, compare what it finds with the ledger, and go on from there.
+impl StoreRun {
+    /// Starts a store, compares what it recovers with the ledger, and continues the ledger from there.
     pub(crate) async fn start(
         _: &SimDisk,
         journal: impl Journal<String>,
@@ -76,43 +76,44 @@ impl Life {
         let (journal, record) = recorded(journal);
         let store = Store::builder().journal(journal).spawn();
         if let Err(error) = store.ready().await {
-            return Err(format!("it does not start: {error}"));
+            return Err(format!("the store does not start: {error}"));
         }
         let recovered = std::mem::take(&mut record.lock().unwrap().recovered);
-        let found: Found = found(store.id(), recovered)?;
+        let found: Content = content_of(store.id(), recovered)?;
         ledger.check(&found)?;
-        ledger.go_on(&found);
+        ledger.continue_from(&found);
         let (acknowledged, errors) = (found.revision, Vec::new());
-        let mut life = Self { store, record, acknowledged, errors };
-        life.compare(ledger).await?;
-        Ok(life)
+        let mut run = Self { store, journal_record: record, acknowledged, errors };
+        run.compare(ledger).await?;
+        Ok(run)
     }
 
-    /// The store has what the appends made of it, whatever became of its disk.
+    /// Verifies that the store has the state that results from its appends, whether or not its disk has failed.
     pub(crate) async fn compare(&mut self, ledger: &Ledger) -> Result<(), String> {
         let page = self.store.scan("").limit(usize::MAX).await;
-        let page = page.map_err(|error| format!("it cannot be read: {error}"))?;
+        let page = page.map_err(|error| format!("the store cannot be read: {error}"))?;
         let mut now = ledger.clone();
-        now.take(&self.record.lock().unwrap().attempts);
+        now.add_attempts(&self.journal_record.lock().unwrap().attempts);
         let mut state = State::default();
         now.changes.iter().for_each(|change| state.apply(change));
-        // What has expired and could not be recorded is absent all the same.
-        let is = |(key, entry): &(_, _)| state.entries.get(key) == Some(entry);
-        if page.revision as usize == now.changes.len() && page.items.iter().all(is) {
+        // An entry whose expiry could not be journaled is absent too, so the store may have fewer entries.
+        let is_expected = |(key, entry): &(_, _)| state.entries.get(key) == Some(entry);
+        if page.revision as usize == now.changes.len() && page.items.iter().all(is_expected) {
             Ok(())
         } else {
-            Err(format!("the store is {page:#?}\nand its appends were {state:#?}"))
+            Err(format!("the store has {page:#?}\nexpected from its appends: {state:#?}"))
         }
     }
 
-    /// What it was given, and what it has answered.
+    /// Adds the appends and acknowledgements of this run to the ledger.
     pub(crate) fn end(&self, ledger: &mut Ledger) {
-        ledger.take(&self.record.lock().unwrap().attempts);
+        ledger.add_attempts(&self.journal_record.lock().unwrap().attempts);
         ledger.acknowledged = ledger.acknowledged.max(self.acknowledged);
     }
 
-    pub(crate) fn told(&mut self, answer: Result<u64, Error>) -> bool {
-        match answer {
+    /// Records the result of a write. Returns whether it succeeded.
+    pub(crate) fn record(&mut self, result: Result<u64, Error>) -> bool {
+        match result {
             Ok(revision) => {
                 self.acknowledged = self.acknowledged.max(revision);
                 true
@@ -124,13 +125,13 @@ impl Life {
         }
     }
 
-    /// Some writes at the same time, or something else.
+    /// Sends concurrent writes, or another random command.
     pub(crate) async fn step(&mut self, random: &mut Random) {
         match random.below(24) {
             0 => {
                 let cleared = self.store.clear().await;
                 let revision = self.store.revision();
-                self.told(cleared.map(|count| if count > 0 { revision } else { 0 }));
+                self.record(cleared.map(|count| if count > 0 { revision } else { 0 }));
             }
             1 | 2 => {
                 let wait = random.below(2) == 0;
@@ -141,7 +142,7 @@ impl Life {
                 let pairs: Vec<_> =
                     (0..random.below(4)).map(|_| (key(random), text(random))).collect();
                 match self.store.set_many(pairs).await {
-                    Ok(answers) => drop(answers.into_iter().map(|one| self.told(one)).count()),
+                    Ok(results) => drop(results.into_iter().map(|one| self.record(one)).count()),
                     Err(error) => self.errors.push(error),
                 }
             }
@@ -150,26 +151,26 @@ impl Life {
                 let batch = self.store.batch(writes).await;
                 let last =
                     |answers: Vec<mainspring::Written<String>>| answers.last().unwrap().revision;
-                self.told(batch.map(last).map_err(|error| error.error));
+                self.record(batch.map(last).map_err(|error| error.error));
             }
             _ => {
                 let writes: Vec<_> = (0..1 + random.below(4)).map(|_| write(random)).collect();
                 let sent =
                     writes.into_iter().map(|write| mainspring_testing::send(&self.store, write));
                 for answer in join_all(sent).await {
-                    self.told(answer.map(|done| done.revision));
+                    self.record(answer.map(|done| done.revision));
                 }
             }
         }
     }
 
-    /// Compact, and wait for the end of the compaction or not.
+    /// Compacts the journal, and waits for the end of the compaction if `wait` is set.
     pub(crate) async fn compact(&self, wait: bool) -> Result<(), Error> {
         let compaction = self.store.compact();
         if wait {
             compaction.await?;
         } else {
-            // It goes on without its caller.
+            // The compaction continues without its caller.
             drop(compaction.try_send().map_err(TrySendError::into_error)?);
         }
         Ok(())
@@ -180,7 +181,7 @@ fn key(random: &mut Random) -> String {
     format!("key/{}", random.below(7))
 }
 
-/// Text that JSON has to escape now and then, short and longer than a sector.
+/// Returns a random text: with and without characters that JSON escapes, shorter and longer than a sector.
 fn text(random: &mut Random) -> String {
     let word = ["x", "\n", "\"", "ü", "{\"revision\":1,", "null"][random.below(6)];
     word.repeat([0, 1, 20, 120, 700][random.below(5)] / word.len())

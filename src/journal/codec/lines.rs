@@ -129,8 +129,7 @@ pub(crate) fn read_exported<T: DeserializeOwned>(
     Ok((key, entry, left.map_err(|error| Unreadable(format!("invalid expires_in: {error}")))?))
 }
 
-/// Encodes an event of a subscription as JSON, in one line: the data that a server sends, and the name of the event
-/// as
+/// Encodes an event of a subscription as JSON, in one line: the data that a server sends, and the name of the event as
 /// `event`.
 ///
 /// # Errors

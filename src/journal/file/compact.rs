@@ -28,7 +28,7 @@ use crate::model::{Error, Event, StoreId, panics};
 const CHUNK: usize = 256;
 const CHUNKS: usize = 4;
 
-/// What a compaction works with.
+/// The parameters of a compaction.
 pub(crate) struct Job {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) meter: Arc<Meter>,

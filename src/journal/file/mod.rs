@@ -54,18 +54,16 @@ type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 /// A journal in a directory of the file system.
 ///
 /// The directory contains a manifest, the log in segments, and snapshots. All of them are lines of JSON that `grep`
-/// and
-/// `jq` can process; `docs/journal.md` describes the format. Only one process at a time can open the directory.
+/// and `jq` can process; `docs/journal.md` describes the format. Only one process at a time can open the directory.
 ///
 /// Every turn of the owner is one append and one sync, in a dedicated thread, so that many callers share a sync. When
 /// the log has grown enough, a compaction replaces it by a snapshot while the store keeps running.
 ///
 /// # Ownership of the directory
 ///
-/// The directory is opened once. The directory, the file `LOCK` in it and the current segment are locked, so
-/// removing
-/// `LOCK` does not admit a second process. The directory is created with mode 0700 and files with mode 0600; a
-/// warning lists existing files that other users can read.
+/// The directory is opened once. The directory, the file `LOCK` in it and the current segment are locked, so removing
+/// `LOCK` does not admit a second process. The directory is created with mode 0700 and files with mode 0600; a warning
+/// lists existing files that other users can read.
 ///
 /// A journal that loses its directory fails permanently. After each sync, and before the changes are acknowledged, the
 /// segment must still have its name and its length. Before a rotation, before a snapshot is installed, and during the

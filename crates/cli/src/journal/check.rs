@@ -10,7 +10,7 @@ use crate::progress::Bar;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The directory of the journal, or a backup
+    /// The directory of the journal, or the file of a backup
     #[arg(value_name = "DIR|FILE")]
     dir: PathBuf,
 
@@ -27,7 +27,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         if args.json {
             say_json(&report)?;
         } else {
-            tell_backup(&report)?;
+            print_backup(&report)?;
         }
         return Ok(Exit::Fine);
     }
@@ -36,7 +36,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     if args.json {
         say_json(&report)?;
     } else {
-        tell(&report)?;
+        print(&report)?;
     }
     Ok(match report.verdict {
         _ if report.is_damaged() => Exit::Failed,
@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     })
 }
 
-fn tell_backup(report: &BackupReport) -> anyhow::Result<()> {
+fn print_backup(report: &BackupReport) -> anyhow::Result<()> {
     let BackupReport { time, data, .. } = report;
     let accounts = match &report.accounts {
         Some(accounts) => {
@@ -54,11 +54,13 @@ fn tell_backup(report: &BackupReport) -> anyhow::Result<()> {
         None => "no accounts".into(),
     };
     let (entries, revision) = (data.entries, data.revision);
-    say(format!("All is well: {entries} entries at revision {revision}, {accounts}, of {time}"))?;
+    say(format!(
+        "The backup is intact: {entries} entries at revision {revision}, {accounts}, made at {time}"
+    ))?;
     Ok(())
 }
 
-fn tell(report: &CheckReport) -> anyhow::Result<()> {
+fn print(report: &CheckReport) -> anyhow::Result<()> {
     match &report.manifest {
         Some(problem) => say(format!("MANIFEST: {}", problem.what))?,
         None => say("MANIFEST: intact")?,
@@ -75,19 +77,24 @@ fn tell(report: &CheckReport) -> anyhow::Result<()> {
     }
     let dir = argument(&report.folder);
     match (&report.verdict, report.revision) {
-        (Verdict::Refuse { why }, _) => say(format!("A start would refuse: {why}"))?,
+        (Verdict::Refuse { why }, _) => {
+            say(format!("A store cannot start from this journal: {why}"))?
+        }
         (Verdict::Cut { file, offset, what }, revision) => say(format!(
-            "A start would cut {file} at byte {offset} ({what}), and go on from revision {}. What is cut off \
-             was never known to be synced; it is kept in {file}.cut-{offset}",
+            "The next start will cut {file} at byte {offset} ({what}) and continue at revision {}. The data that is cut \
+                         off was not known to be synced; it is saved in {file}.cut-{offset}",
             revision.unwrap_or(0)
         ))?,
         (_, revision) if report.is_damaged() => say(format!(
-            "A start would go on from revision {} all the same; `mainspring journal repair {dir}` shows how to \
-             get rid of the damage",
+            "There is damage, but a store can start and continue at revision {}; `mainspring journal repair {dir}` \
+                         shows how to remove the damage",
             revision.unwrap_or(0)
         ))?,
         (_, revision) => {
-            say(format!("All is well: a start goes on from revision {}", revision.unwrap_or(0)))?;
+            say(format!(
+                "The journal is intact: a store continues at revision {}",
+                revision.unwrap_or(0)
+            ))?;
         }
     }
     Ok(())

@@ -10,28 +10,28 @@ use crate::progress::Bar;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder of the journal
+    /// The directory of the journal
     dir: PathBuf,
 
-    /// How many bytes of the newest changes to keep, for those who ask for them
+    /// How many bytes of the newest changes to keep, for subscribers that resume at older revisions
     #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
     history: u64,
 
-    /// Print what was done as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut bar = Bar::new("compacting");
-    let done = compact(&args.dir, args.history, &mut |progress| bar.show(progress))?;
+    let report = compact(&args.dir, args.history, &mut |progress| bar.show(progress))?;
     drop(bar);
     if args.json {
-        say_json(&done)?;
+        say_json(&report)?;
     } else {
         say(format!(
-            "{} entries at revision {}: {} bytes before, {} after",
-            done.entries, done.revision, done.before, done.after
+            "{} entries at revision {}: {} bytes before, {} bytes after",
+            report.entries, report.revision, report.before, report.after
         ))?;
     }
     Ok(Exit::Fine)

@@ -9,15 +9,15 @@ use mainspring::journal::file::tools::Dump;
 
 use crate::exit::Exit;
 
-/// How often to look for more.
+/// How often to check for new changes.
 const POLL: Duration = Duration::from_millis(100);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder of the journal
+    /// The directory of the journal
     dir: PathBuf,
 
-    /// The first revision [default: the oldest that is there]
+    /// The first revision [default: the oldest in the log]
     #[arg(long, value_name = "REVISION")]
     from: Option<u64>,
 
@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(long, value_name = "REVISION")]
     to: Option<u64>,
 
-    /// Wait for more, until the last revision was printed or Ctrl-C is pressed
+    /// Wait for new changes, until the last revision was printed or Ctrl-C is pressed
     #[arg(long)]
     follow: bool,
 }

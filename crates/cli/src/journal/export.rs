@@ -11,7 +11,7 @@ use crate::progress::Bar;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder of the journal
+    /// The directory of the journal
     dir: PathBuf,
 
     /// The file to write to; - is the standard output
@@ -22,12 +22,12 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut bar = Bar::new("exporting");
     let mut show = |progress| bar.show(progress);
-    let done = if is_standard(&args.out) {
+    let report = if is_standard(&args.out) {
         export(&args.dir, stdout().lock(), &mut show)?
     } else {
         write_whole(&args.out, |file| Ok(export(&args.dir, file, &mut show)?))?
     };
     drop(bar);
-    tell(format_args!("{} entries at revision {}", done.entries, done.revision));
+    tell(format_args!("{} entries at revision {}", report.entries, report.revision));
     Ok(Exit::Fine)
 }

@@ -13,14 +13,14 @@ use crate::progress::Bar;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder of the new journal
+    /// The directory of the new journal
     dir: PathBuf,
 
     /// The file to read; - is the standard input
     #[arg(default_value = "-")]
     input: PathBuf,
 
-    /// Print what was done as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }
@@ -28,24 +28,24 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut bar = Bar::new("importing");
     let mut show = |progress| bar.show(progress);
-    let done = if is_standard(&args.input) {
+    let report = if is_standard(&args.input) {
         import(stdin().lock(), &args.dir, &mut show)?
     } else {
-        let cannot = || format!("cannot open {}", args.input.display());
-        import(File::open(&args.input).with_context(cannot)?, &args.dir, &mut show)?
+        let context = || format!("cannot open {}", args.input.display());
+        import(File::open(&args.input).with_context(context)?, &args.dir, &mut show)?
     };
     drop(bar);
     if args.json {
-        say_json(&done)?;
+        say_json(&report)?;
     } else {
-        let what = match done.format {
+        let source = match report.format {
             Format::Export => "an export",
             Format::CommandLog => "a log of commands",
-            _ => "an object of keys",
+            _ => "an object with keys",
         };
-        say(format!("{} entries from {what}, at revision {}", done.entries, done.revision))?;
+        say(format!("{} entries from {source}, at revision {}", report.entries, report.revision))?;
     }
-    let Some(torn) = &done.torn else { return Ok(Exit::Fine) };
-    tell(format_args!("line {} is not complete, and was left out: {}", torn.line, torn.text));
+    let Some(torn) = &report.torn else { return Ok(Exit::Fine) };
+    tell(format_args!("line {} is incomplete and was skipped: {}", torn.line, torn.text));
     Ok(Exit::Incomplete)
 }

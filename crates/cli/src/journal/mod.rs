@@ -1,4 +1,4 @@
-//! `mainspring journal`: a command for each of the library's tools.
+//! `mainspring journal`: a command for each tool of the library.
 
 mod check;
 mod compact;
@@ -21,30 +21,30 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say what is intact, what is damaged, and what a start would do, or whether a backup is whole; works beside a
-    /// running store
+    /// Verify a journal and report what a start would do, or verify a backup; works while the store is running
     #[command(after_help = exit::HELP)]
     Check(check::Args),
-    /// Show revisions, segments, snapshots and bytes; works beside a running store
+    /// Show revisions, segments, snapshots and sizes; works while the store is running
     #[command(after_help = exit::HELP)]
     Stat(stat::Args),
-    /// Print the changes as JSON lines; works beside a running store
+    /// Print the changes as JSON lines; works while the store is running
     #[command(after_help = exit::HELP)]
     Dump(dump::Args),
-    /// Show what can be kept of a damaged journal, and keep it with --write
+    /// Show what can be kept of a damaged journal, and repair it with --write
     #[command(after_help = exit::HELP)]
     Repair(repair::Args),
-    /// Put a snapshot in the place of the log, while no store is running
+    /// Replace the log by a snapshot; no store may be running
     #[command(after_help = exit::HELP)]
     Compact(compact::Args),
-    /// Write the entries as JSON lines; works beside a running store
+    /// Write the entries as JSON lines; works while the store is running
     #[command(after_help = exit::HELP)]
     Export(export::Args),
-    /// Make a journal of an export, or of a log or a snapshot of the Go program; needs two to three times the size of
-    /// the input in memory
+    /// Create a journal from an export, or from a log or a snapshot of the earlier Go server; needs memory for two to
+    /// three times the size of the input
     #[command(after_help = exit::HELP)]
     Import(import::Args),
-    /// Make a journal of a backup, or of what a store was at a revision or a time; works beside a running store
+    /// Create a journal from a backup, or with the content that a store had at a revision or a time; works while the
+    /// store is running
     #[command(after_help = exit::HELP)]
     Restore(restore::Args),
 }

@@ -13,15 +13,15 @@ pub struct Args {
     /// The directory of the journal
     dir: PathBuf,
 
-    /// Repair it, after the directory is copied beside itself
+    /// Repair the journal, after the directory was copied to a directory beside it
     #[arg(long)]
     write: bool,
 
-    /// Keep valid changes behind the damage too. Keys that changed in what is lost get older values
+    /// Keep intact changes behind the damage too. Keys whose changes are lost get older values
     #[arg(long)]
     salvage: bool,
 
-    /// Print the result as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }
@@ -29,50 +29,50 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut bar = Bar::new("reading");
     let options = RepairOptions::default().write(args.write).salvage(args.salvage);
-    let done = repair(&args.dir, options, &mut |progress| bar.show(progress))?;
+    let report = repair(&args.dir, options, &mut |progress| bar.show(progress))?;
     drop(bar);
     if args.json {
-        say_json(&done)?;
+        say_json(&report)?;
     } else {
-        print(&done)?;
+        print(&report)?;
     }
-    let is_damaged = !done.steps.is_empty() && done.backup.is_none();
+    let is_damaged = !report.steps.is_empty() && report.backup.is_none();
     Ok(if is_damaged { Exit::Failed } else { Exit::Fine })
 }
 
-fn print(done: &RepairReport) -> anyhow::Result<()> {
-    if done.steps.is_empty() {
+fn print(report: &RepairReport) -> anyhow::Result<()> {
+    if report.steps.is_empty() {
         say("There is nothing to repair.")?;
         return Ok(());
     }
-    if let Some(backup) = &done.backup {
+    if let Some(backup) = &report.backup {
         say(format!("copied the directory to {}", backup.display()))?;
     }
-    for step in &done.steps {
+    for step in &report.steps {
         say(step)?;
     }
-    let (kept, lost) = match &done.backup {
+    let (kept, lost) = match &report.backup {
         Some(_) => ("Kept", "Lost"),
         None => ("Would keep", "Would lose"),
     };
-    let RepairReport { revision, seen, entries, .. } = *done;
+    let RepairReport { revision, seen, entries, .. } = *report;
     say(format!("{kept}: {entries} entries at revision {revision}."))?;
-    match &done.salvaged {
+    match &report.salvaged {
         Some(SalvageReport { changes, unfit, missing, foreign, .. }) => say(format!(
             "{kept} behind the damage: {changes} changes. {lost}: {missing} revisions that are missing, {unfit} changes \
-             that do not fit what is left of their keys, {foreign} changes of another history."
+                         that do not fit the state of their keys, {foreign} changes of another history."
         ))?,
         None if seen == revision => say(format!("{lost}: no acknowledged change."))?,
         None => say(format!(
-            "{lost}: {} acknowledged changes, revisions {} to {seen}. `--salvage` keeps those of them that are still \
-             whole, if any.",
+            "{lost}: {} acknowledged changes, revisions {} to {seen}. `--salvage` keeps those of them that are intact, \
+                         if there are any.",
             seen - revision,
             revision + 1
         ))?,
     }
-    match &done.store {
+    match &report.store {
         Some(store) => say(format!("The store has a new id: {store}."))?,
-        None => say("Nothing was changed: add --write to repair it.")?,
+        None => say("Nothing was changed: add --write to repair the journal.")?,
     }
     Ok(())
 }

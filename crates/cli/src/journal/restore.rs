@@ -10,19 +10,19 @@ use crate::progress::Bar;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A backup, or with --to the directory of a journal
+    /// A backup, or the directory of a journal together with --to
     #[arg(value_name = "FILE|DIR")]
     from: PathBuf,
 
-    /// Of a journal: a revision, or a time such as 2026-01-31T12:00:00Z
+    /// The revision to restore, or a time such as 2026-01-31T12:00:00Z; only for a journal
     #[arg(long, value_name = "REVISION|TIME")]
     to: Option<RestoreTarget>,
 
-    /// The directory of the new journal; the accounts of a backup are made in `accounts` inside it
+    /// The directory of the new journal; the accounts of a backup are restored to `accounts` inside it
     #[arg(long, value_name = "DIR")]
     into: PathBuf,
 
-    /// Print what was done as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }
@@ -32,50 +32,50 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     match args.to {
         None if args.from.is_dir() => {
             tell(format_args!(
-                "error: {shown} is a directory: say with --to which revision or time of its journal to restore"
+                "error: {shown} is a directory: specify the revision or time to restore with --to"
             ));
             Ok(Exit::Misused)
         }
-        None => of_backup(args),
+        None => restore_from_backup(args),
         Some(_) if args.from.is_file() => {
             tell(format_args!(
-                "error: {shown} is a file: a backup holds one revision, and is restored without --to"
+                "error: {shown} is a file: a backup has a single revision, so omit --to"
             ));
             Ok(Exit::Misused)
         }
-        Some(to) => of_journal(args, to),
+        Some(to) => restore_from_journal(args, to),
     }
 }
 
-fn of_journal(args: &Args, to: RestoreTarget) -> anyhow::Result<Exit> {
+fn restore_from_journal(args: &Args, to: RestoreTarget) -> anyhow::Result<Exit> {
     let mut bar = Bar::new("restoring");
-    let done = restore(&args.from, to, &args.into, &mut |progress| bar.show(progress))?;
+    let report = restore(&args.from, to, &args.into, &mut |progress| bar.show(progress))?;
     drop(bar);
     if args.json {
-        say_json(&done)?;
+        say_json(&report)?;
     } else {
-        say(made("entries", &done, &args.into))?;
+        say(summary("entries", &report, &args.into))?;
     }
     Ok(Exit::Fine)
 }
 
-fn of_backup(args: &Args) -> anyhow::Result<Exit> {
+fn restore_from_backup(args: &Args) -> anyhow::Result<Exit> {
     let mut bar = Bar::new("restoring");
-    let done = restore_backup(&args.from, &args.into, &mut |progress| bar.show(progress))?;
+    let report = restore_backup(&args.from, &args.into, &mut |progress| bar.show(progress))?;
     drop(bar);
     if args.json {
-        say_json(&done)?;
+        say_json(&report)?;
         return Ok(Exit::Fine);
     }
-    say(made("entries", &done.data, &args.into))?;
-    if let Some(accounts) = &done.accounts {
-        say(made("accounts", accounts, &args.into.join("accounts")))?;
+    say(summary("entries", &report.data, &args.into))?;
+    if let Some(accounts) = &report.accounts {
+        say(summary("accounts", accounts, &args.into.join("accounts")))?;
     }
     Ok(Exit::Fine)
 }
 
-fn made(what: &str, done: &RestoreReport, into: &Path) -> String {
-    let (entries, revision, store) = (done.entries, done.revision, &done.store);
+fn summary(what: &str, report: &RestoreReport, into: &Path) -> String {
+    let (entries, revision, store) = (report.entries, report.revision, &report.store);
     let into = argument(into);
     format!("{entries} {what} at revision {revision}, as the new store {store} in {into}")
 }

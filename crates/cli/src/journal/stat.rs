@@ -9,10 +9,10 @@ use crate::output::{say, say_json};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The folder of the journal
+    /// The directory of the journal
     dir: PathBuf,
 
-    /// Print the numbers as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
 }
@@ -22,19 +22,19 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     if args.json {
         say_json(&stat)?;
     } else {
-        tell(&stat)?;
+        print(&stat)?;
     }
     Ok(Exit::Fine)
 }
 
-fn tell(stat: &StatReport) -> anyhow::Result<()> {
+fn print(stat: &StatReport) -> anyhow::Result<()> {
     let StatReport { store, format, sync, revision, oldest, closed, bytes, .. } = stat;
-    let closed = if *closed { "yes" } else { "no: it is running, or was killed" };
+    let closed = if *closed { "yes" } else { "no: the store is running, or was killed" };
     say(format!("store      {store}"))?;
     say(format!("format     {format}"))?;
     say(format!("sync       {sync}"))?;
     say(format!("revision   {revision}"))?;
-    say(format!("oldest     every change after revision {oldest} is there"))?;
+    say(format!("oldest     every change after revision {oldest} is in the log"))?;
     say(format!("closed     {closed}"))?;
     say(format!("bytes      {bytes}"))?;
     for snapshot in &stat.snapshots {
@@ -57,7 +57,7 @@ fn tell(stat: &StatReport) -> anyhow::Result<()> {
         say(format!("segment    {file}: {revisions}, {} bytes", segment.bytes))?;
     }
     for name in &stat.aside {
-        say(format!("put aside  {name}"))?;
+        say(format!("saved end  {name}"))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Backups of one file: what is refused, and what a restore leaves.
+//! Backups: which files are rejected, and what a restore creates.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::folder::{content, exported, files, filled, fresh, open, rows};
 
-/// The backup of a server with these accounts.
+/// Returns the backup of a server with these accounts.
 async fn backup_of(store: &Store<String>, auth: Option<Auth>) -> Vec<u8> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -34,15 +34,15 @@ async fn backup_of(store: &Store<String>, auth: Option<Auth>) -> Vec<u8> {
     let client = client.connect().expect("a URL");
     let mut backup = client.backup().await.expect("the backup starts");
     let mut bytes = Vec::new();
-    while let Some(piece) = backup.next().await.expect("the next chunk") {
-        bytes.extend_from_slice(&piece);
+    while let Some(chunk) = backup.next().await.expect("the next chunk") {
+        bytes.extend_from_slice(&chunk);
     }
     stop.cancel();
     serving.await.expect("the end of the process");
     bytes
 }
 
-/// A small backup with everything that a line may hold, and the accounts `ada` and `bob`.
+/// Returns a small backup with every kind of line, and the accounts `ada` and `bob`.
 async fn small() -> Vec<u8> {
     let store = Store::<String>::builder().spawn();
     store.set("ключ/🔑", "a \"value\"\n").await.expect("the write succeeds");
@@ -73,7 +73,7 @@ fn file(name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 #[track_caller]
-fn refused(path: &Path, into: &Path, what: &str) -> String {
+fn assert_rejected(path: &Path, into: &Path, what: &str) -> String {
     let error = check_backup(path, &mut |_| ()).expect_err(what).to_string();
     let again = restore_backup(path, into, &mut |_| ()).expect_err(what).to_string();
     assert_eq!(error, again, "{what}");
@@ -81,7 +81,7 @@ fn refused(path: &Path, into: &Path, what: &str) -> String {
     error
 }
 
-/// Seal a line as a journal does.
+/// Ends a line with its checksum, as a journal does.
 fn sealed(text: &str) -> String {
     format!("{text},\"crc\":\"{:08x}\"}}\n", crc32c::crc32c(text.as_bytes()))
 }
@@ -98,12 +98,12 @@ async fn restored_backup_has_entries_accounts_revisions_and_new_store_ids() {
 
     let done = restore_backup(&path, &into, &mut |_| ()).expect("an intact backup");
     assert_eq!((done.data.entries, done.data.revision), (2, 4));
-    let of_accounts = done.accounts.clone().expect("accounts");
-    assert_eq!((of_accounts.entries, of_accounts.revision), (2, accounts.revision));
+    let restored_accounts = done.accounts.clone().expect("accounts");
+    assert_eq!((restored_accounts.entries, restored_accounts.revision), (2, accounts.revision));
     assert_ne!(done.data.store, report.data.store);
-    assert_ne!(of_accounts.store, accounts.store);
+    assert_ne!(restored_accounts.store, accounts.store);
     let folder = into.join("accounts");
-    for (folder, done) in [(&into, &done.data), (&folder, &of_accounts)] {
+    for (folder, done) in [(&into, &done.data), (&folder, &restored_accounts)] {
         assert!(!check(folder, &mut |_| ()).expect("a journal").is_damaged());
         let stat = stat(folder).expect("a journal");
         assert_eq!((&stat.store, stat.revision), (&done.store, done.revision));
@@ -133,27 +133,27 @@ async fn restored_backup_has_entries_accounts_revisions_and_new_store_ids() {
 }
 
 #[tokio::test]
-async fn truncation_at_every_byte_is_refused() {
+async fn backup_truncated_at_any_byte_is_rejected() {
     let (bytes, into) = (small().await, fresh("backup-cut-into"));
     let path = file("backup-cut", &bytes);
     let opened = fs::File::options().write(true).open(&path).expect("present");
     for length in (0..bytes.len()).rev() {
         opened.set_len(length as u64).expect("a truncatable file");
-        let error = refused(&path, &into, &format!("{length} of {} bytes", bytes.len()));
+        let error = assert_rejected(&path, &into, &format!("{length} of {} bytes", bytes.len()));
         assert!(error.contains("incomplete or damaged"), "{length}: {error}");
     }
 }
 
 #[tokio::test]
-async fn every_flipped_bit_is_refused() {
+async fn backup_with_any_flipped_bit_is_rejected() {
     let (bytes, into) = (small().await, fresh("backup-flip-into"));
     let path = file("backup-flip", &bytes);
     let opened = fs::File::options().write(true).open(&path).expect("present");
     for (at, byte) in bytes.iter().enumerate() {
         for bit in 0..8 {
             opened.write_all_at(&[byte ^ (1 << bit)], at as u64).expect("a writable file");
-            let refused = restore_backup(&path, &into, &mut |_| ());
-            assert!(refused.is_err(), "bit {bit} of byte {at}");
+            let result = restore_backup(&path, &into, &mut |_| ());
+            assert!(result.is_err(), "bit {bit} of byte {at}");
             assert!(!into.exists(), "bit {bit} of byte {at}: the directory was created");
         }
         opened.write_all_at(&[*byte], at as u64).expect("a writable file");
@@ -161,7 +161,7 @@ async fn every_flipped_bit_is_refused() {
 }
 
 #[tokio::test]
-async fn backup_that_is_not_one_file_of_its_parts_is_refused() {
+async fn backup_with_wrong_parts_is_rejected() {
     let bytes = small().await;
     let text = String::from_utf8(bytes).expect("text");
     let at = text.rfind("{\"format\"").expect("two headers");
@@ -179,15 +179,15 @@ async fn backup_that_is_not_one_file_of_its_parts_is_refused() {
         fs::read_to_string(&files(&journal, "snapshot-")[0]).expect("text")
     };
     let into = fresh("backup-other-into");
-    for (what, content, says) in [
-        ("empty", String::new(), "does not begin with the header of a backup"),
-        ("another file", "mainspring\n".repeat(1_000), "does not begin with the header"),
-        ("a snapshot", snapshot, "is that of a journal, and not of a backup"),
-        ("bytes follow", format!("{text}{{"), "1 bytes follow its end"),
-        ("a part follows", format!("{text}{accounts}"), "bytes follow its end"),
+    for (what, content, expected) in [
+        ("empty", String::new(), "the header of a backup is missing"),
+        ("another file", "mainspring\n".repeat(1_000), "the header of a backup is missing"),
+        ("a snapshot", snapshot, "belongs to a journal, not to a backup"),
+        ("bytes follow", format!("{text}{{"), "1 bytes follow the end"),
+        ("a part follows", format!("{text}{accounts}"), "bytes follow the end"),
         ("a part is missing", data.to_owned(), "the header is missing"),
         ("the same part twice", format!("{data}{data}"), "expected the part \"accounts\""),
-        ("the wrong order", format!("{accounts}{data}"), "does not list its parts"),
+        ("the wrong order", format!("{accounts}{data}"), "does not list the parts"),
         (
             "an unknown part",
             with("\"part\":\"data\"", "\"part\":\"keys\""),
@@ -198,27 +198,27 @@ async fn backup_that_is_not_one_file_of_its_parts_is_refused() {
             with("[\"data\",\"accounts\"]", "[\"data\",\"keys\"]"),
             "unknown part \"keys\"",
         ),
-        ("no parts", with(",\"parts\":[\"data\",\"accounts\"]", ""), "does not list its parts"),
+        ("no parts", with(",\"parts\":[\"data\",\"accounts\"]", ""), "does not list the parts"),
         (
             "fewer parts",
             with("[\"data\",\"accounts\"]", "[\"data\"]"),
-            "lines are missing or differ",
+            "lines are missing or changed",
         ),
-        ("a later format", with("\"format\":2", "\"format\":3"), "it is of format 3"),
+        ("a later format", with("\"format\":2", "\"format\":3"), "unknown format 3"),
         ("an older format", with("\"format\":2", "\"format\":1"), "is of format 1"),
         ("an unknown member", with("\"part\"", "\"secret\":1,\"part\""), "unknown field `secret`"),
     ] {
         let path = file("backup-other", content.as_bytes());
-        let error = refused(&path, &into, what);
-        assert!(error.contains(says), "{what}: {error}");
+        let error = assert_rejected(&path, &into, what);
+        assert!(error.contains(expected), "{what}: {error}");
     }
-    let error = refused(&journal, &into, "a directory");
-    assert!(error.contains("expected a backup, which is a file"), "{error}");
-    refused(&fresh("backup-nowhere"), &into, "no file");
+    let error = assert_rejected(&journal, &into, "a directory");
+    assert!(error.contains("expected the file of a backup"), "{error}");
+    assert_rejected(&fresh("backup-nowhere"), &into, "no file");
 }
 
 #[tokio::test]
-async fn entry_line_with_a_member_of_headers_is_refused() {
+async fn entry_line_with_header_member_is_rejected() {
     let store = Store::<String>::builder().spawn();
     store.set("k", "v").await.expect("the write succeeds");
     let text = String::from_utf8(backup_of(&store, None).await).expect("text");
@@ -226,17 +226,17 @@ async fn entry_line_with_a_member_of_headers_is_refused() {
     let entry = lines[1].rsplit_once(",\"crc\"").expect("a seal").0.to_owned();
     lines[1] = sealed(&format!("{entry},\"part\":\"data\""));
     let path = file("backup-member", lines.concat().as_bytes());
-    let error = refused(&path, &fresh("backup-member-into"), "a member of headers");
+    let error = assert_rejected(&path, &fresh("backup-member-into"), "a member of headers");
     assert!(error.contains("later version"), "{error}");
 }
 
 #[tokio::test]
-async fn directory_with_a_journal_is_not_restored_into() {
+async fn restore_into_directory_with_journal_is_rejected() {
     let path = file("backup-into", &small().await);
     let into = filled("backup-into-journal", 3).await;
     let before = content(&into);
     let error = restore_backup(&path, &into, &mut |_| ()).expect_err("an existing journal");
-    assert!(error.to_string().contains("there is a journal in this folder already"), "{error}");
+    assert!(error.to_string().contains("there is already a journal in this directory"), "{error}");
     assert!(!into.join("accounts").exists());
     assert_eq!(content(&into), before);
 
@@ -248,11 +248,15 @@ async fn directory_with_a_journal_is_not_restored_into() {
     let before = content(&into.join("accounts"));
     restore_backup(&path, &into, &mut |_| ()).expect_err("existing accounts");
     assert_eq!(content(&into.join("accounts")), before);
-    assert_eq!(files(&into, ""), [into.join("LOCK"), into.join("accounts")], "nothing is left");
+    assert_eq!(
+        files(&into, ""),
+        [into.join("LOCK"), into.join("accounts")],
+        "no other file may remain"
+    );
 }
 
 #[tokio::test]
-async fn directory_that_is_in_use_is_not_restored_into() {
+async fn restore_into_open_directory_is_rejected() {
     let path = file("backup-locked", &small().await);
     let into = fresh("backup-locked-into");
     let store = open(&into);
@@ -260,7 +264,7 @@ async fn directory_that_is_in_use_is_not_restored_into() {
     let error = restore_backup(&path, &into, &mut |_| ()).expect_err("the journal is open");
     assert!(matches!(error, FileError::Locked { .. }), "{error}");
     store.shutdown().await.expect("the store closes");
-    // Nothing ever happened in it.
+    // The journal has no changes.
     restore_backup(&path, &into, &mut |_| ()).expect("an empty journal");
     assert_eq!(rows(&into).len(), 2);
 }
@@ -281,7 +285,7 @@ async fn backup_without_accounts_restores_without_accounts() {
 }
 
 #[tokio::test]
-async fn restore_that_cannot_write_the_accounts_leaves_no_journal() {
+async fn failed_restore_of_accounts_leaves_no_journal() {
     let (path, into) = (file("backup-failed", &small().await), fresh("backup-failed-into"));
     fs::create_dir_all(&into).expect("a new directory");
     fs::write(into.join("accounts"), "in the way").expect("a writable file");

@@ -1,4 +1,4 @@
-//! The command, as a script would call it.
+//! The command `mainspring journal`, called like from a script.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -26,15 +26,18 @@ fn ended(output: Output) -> (i32, String, String) {
 }
 
 #[tokio::test]
-async fn each_exit_code() {
+async fn commands_return_documented_exit_codes() {
     let folder = filled("exit", 30).await;
-    let (code, said, _) = run(&["check"], &[&folder]);
+    let (code, stdout, _) = run(&["check"], &[&folder]);
     assert_eq!(code, 0);
-    assert!(said.ends_with("All is well: a start goes on from revision 30\n"), "{said}");
+    assert!(
+        stdout.ends_with("The journal is intact: a store continues at revision 30\n"),
+        "{stdout}"
+    );
 
     let (code, _, error) = run(&["check"], &[&fresh("exit-nowhere")]);
     assert_eq!(code, 1);
-    assert!(error.contains("there is no journal in this folder"), "{error}");
+    assert!(error.contains("there is no journal in this directory"), "{error}");
 
     assert_eq!(run(&["check", "--no-such-flag"], &[&folder]).0, 2);
     assert_eq!(run(&["restore", "--to", "yesterday", "--into", "x"], &[&folder]).0, 2);
@@ -49,123 +52,126 @@ async fn each_exit_code() {
         assert!(error.contains(&pid), "{error}");
     }
     for command in ["check", "stat", "dump", "export"] {
-        assert_eq!(run(&[command], &[&folder]).0, 0, "{command} beside a store");
+        assert_eq!(run(&[command], &[&folder]).0, 0, "{command} while a store is running");
     }
     store.shutdown().await.expect("the store closes");
 
     let last = files(&folder, "log-").pop().expect("a segment");
     let whole = fs::read(&last).expect("a readable file");
     fs::write(&last, [&whole[..], b"{\"revision\""].concat()).expect("a writable file");
-    let (code, said, _) = run(&["check"], &[&folder]);
+    let (code, stdout, _) = run(&["check"], &[&folder]);
     assert_eq!(code, 4);
-    assert!(said.contains("A start would cut log-"), "{said}");
+    assert!(stdout.contains("The next start will cut log-"), "{stdout}");
     fs::write(&last, whole).expect("a writable file");
 
     flip(&files(&folder, "log-")[0], "value 3");
-    let (code, said, _) = run(&["check"], &[&folder]);
+    let (code, stdout, _) = run(&["check"], &[&folder]);
     assert_eq!(code, 1);
-    assert!(said.contains("A start would refuse: "), "{said}");
-    let (code, said, _) = run(&["repair"], &[&folder]);
+    assert!(stdout.contains("A store cannot start from this journal: "), "{stdout}");
+    let (code, stdout, _) = run(&["repair"], &[&folder]);
     assert_eq!(code, 1);
-    assert!(said.contains("Would keep: 3 entries at revision 3."), "{said}");
-    assert!(said.contains("Would lose: 27 acknowledged changes, revisions 4 to 30."), "{said}");
-    assert!(said.ends_with("Nothing was changed: add --write to repair it.\n"), "{said}");
-    let (code, said, _) = run(&["repair", "--salvage"], &[&folder]);
+    assert!(stdout.contains("Would keep: 3 entries at revision 3."), "{stdout}");
+    assert!(stdout.contains("Would lose: 27 acknowledged changes, revisions 4 to 30."), "{stdout}");
+    assert!(
+        stdout.ends_with("Nothing was changed: add --write to repair the journal.\n"),
+        "{stdout}"
+    );
+    let (code, stdout, _) = run(&["repair", "--salvage"], &[&folder]);
     assert_eq!(code, 1);
-    assert!(said.contains("Would keep: 29 entries at revision 30."), "{said}");
-    assert!(said.contains("Would lose: 1 revisions that are missing"), "{said}");
-    let (code, said, _) = run(&["repair", "--write"], &[&folder]);
-    assert_eq!(code, 0, "{said}");
-    assert!(said.contains("copied the directory to "), "{said}");
+    assert!(stdout.contains("Would keep: 29 entries at revision 30."), "{stdout}");
+    assert!(stdout.contains("Would lose: 1 revisions that are missing"), "{stdout}");
+    let (code, stdout, _) = run(&["repair", "--write"], &[&folder]);
+    assert_eq!(code, 0, "{stdout}");
+    assert!(stdout.contains("copied the directory to "), "{stdout}");
     assert_eq!(run(&["check"], &[&folder]).0, 0);
-    let (code, said, _) = run(&["repair"], &[&folder]);
-    assert_eq!((code, &*said), (0, "There is nothing to repair.\n"));
+    let (code, stdout, _) = run(&["repair"], &[&folder]);
+    assert_eq!((code, &*stdout), (0, "There is nothing to repair.\n"));
 }
 
 #[test]
-fn help_tells_the_exit_codes() {
+fn help_lists_exit_codes() {
     for command in ["check", "stat", "dump", "repair", "compact", "export", "import", "restore"] {
-        let (code, said, _) = run(&[command, "--help"], &[]);
+        let (code, stdout, _) = run(&[command, "--help"], &[]);
         assert_eq!(code, 0);
-        assert!(said.contains("Exit codes:\n  0    done"), "{said}");
+        assert!(stdout.contains("Exit codes:\n  0    done"), "{stdout}");
     }
 }
 
 #[test]
-fn numbers_are_shown_and_can_be_read_by_a_program() {
+fn reports_are_printed_as_text_and_json() {
     let folder = pinned("stat", "journal-v1");
-    let (_, said, _) = run(&["stat"], &[&folder]);
-    assert!(said.contains("store      daa7b2f5b16def49\n"), "{said}");
-    assert!(said.contains("revision 8, 4 entries, 1080 bytes\n"), "{said}");
+    let (_, stdout, _) = run(&["stat"], &[&folder]);
+    assert!(stdout.contains("store      daa7b2f5b16def49\n"), "{stdout}");
+    assert!(stdout.contains("revision 8, 4 entries, 1080 bytes\n"), "{stdout}");
     for (command, field, value) in [
         ("stat", "revision", serde_json::json!(24)),
         ("check", "verdict", serde_json::json!("open")),
         ("repair", "steps", serde_json::json!([])),
         ("compact", "entries", serde_json::json!(7)),
     ] {
-        let (code, said, error) = run(&[command, "--json"], &[&folder]);
+        let (code, stdout, error) = run(&[command, "--json"], &[&folder]);
         assert_eq!(code, 0, "{error}");
-        let json: serde_json::Value = serde_json::from_str(&said).expect(&said);
-        assert_eq!(json[field], value, "{said}");
+        let json: serde_json::Value = serde_json::from_str(&stdout).expect(&stdout);
+        assert_eq!(json[field], value, "{stdout}");
     }
 }
 
 #[test]
-fn what_is_exported_can_be_imported() {
+fn export_can_be_imported() {
     let (folder, new) = (pinned("pipe", "journal-v1"), fresh("pipe-new"));
     let mut export = mainspring(&["export"], &[&folder]);
     let mut export =
         export.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command runs");
     let pipe = export.stdout.take().expect("a pipe");
     let mut import = mainspring(&["import", "--json"], &[&new, Path::new("-")]);
-    let (code, said, error) = ended(import.stdin(pipe).output().expect("the command runs"));
+    let (code, stdout, error) = ended(import.stdin(pipe).output().expect("the command runs"));
     assert!(export.wait().expect("the end of the process").success());
     assert_eq!(code, 0, "{error}");
-    assert!(said.contains("\"format\": \"export\""), "{said}");
+    assert!(stdout.contains("\"format\": \"export\""), "{stdout}");
     let undated =
         |rows: Vec<String>| rows.iter().map(|row| without_deadline(row)).collect::<Vec<_>>();
     assert_eq!(undated(rows(&new)), undated(rows(&folder)));
 
     let file = fresh("pipe-file").with_extension("jsonl");
-    let (code, said, error) = run(&["export"], &[&folder, &file]);
-    assert_eq!((code, &*said, &*error), (0, "", "7 entries at revision 24\n"));
+    let (code, stdout, error) = run(&["export"], &[&folder, &file]);
+    assert_eq!((code, &*stdout, &*error), (0, "", "7 entries at revision 24\n"));
     let (code, _, error) = run(&["import"], &[&new, &file]);
     assert_eq!(code, 1);
-    assert!(error.contains("there is a journal in this folder already"), "{error}");
+    assert!(error.contains("there is already a journal in this directory"), "{error}");
 }
 
 #[test]
-fn a_torn_log_is_imported_and_told_of() {
+fn incomplete_log_is_imported_and_reported() {
     let file = fresh("torn-log").with_extension("log");
     let log = "{\"command\":\"set\",\"key\":\"k\",\"time\":\"2025-06-20T16:54:21Z\",\"value\":\"v\",\"kind\":0}\n";
     fs::write(&file, [log, "{\"command\":\"se"].concat()).expect("a writable file");
-    let (code, said, error) = run(&["import"], &[&fresh("torn-log-new"), &file]);
-    assert_eq!((code, &*said), (4, "1 entries from a log of commands, at revision 1\n"));
-    assert_eq!(error, "line 2 is not complete, and was left out: {\"command\":\"se\n");
+    let (code, stdout, error) = run(&["import"], &[&fresh("torn-log-new"), &file]);
+    assert_eq!((code, &*stdout), (4, "1 entries from a log of commands, at revision 1\n"));
+    assert_eq!(error, "line 2 is incomplete and was skipped: {\"command\":\"se\n");
 }
 
 #[test]
-fn a_store_can_be_restored() {
+fn store_is_restored_to_revision() {
     let (folder, new) = (pinned("restore-command", "journal-v1"), fresh("restore-command-new"));
     let into = new.to_str().expect("text");
-    let (code, said, error) = run(&["restore", "--to", "4", "--into", into], &[&folder]);
+    let (code, stdout, error) = run(&["restore", "--to", "4", "--into", into], &[&folder]);
     assert_eq!(code, 0, "{error}");
-    assert!(said.starts_with("2 entries at revision 4, as the new store "), "{said}");
+    assert!(stdout.starts_with("2 entries at revision 4, as the new store "), "{stdout}");
     assert_eq!(rows(&new).len(), 2);
     let (code, _, error) = run(&["restore", "--to", "99", "--into", into], &[&folder]);
     assert_eq!(code, 1);
-    assert!(error.contains("still to come"), "{error}");
+    assert!(error.contains("does not exist yet"), "{error}");
 }
 
 #[tokio::test]
-async fn a_dump_follows() {
+async fn dump_follows_new_changes() {
     let folder = fresh("follow-command");
     let store = open(&folder);
     store.set("k", "0").await.expect("the write succeeds");
     let mut dump = mainspring(&["dump", "--follow", "--to", "30"], &[&folder]);
     let mut dump = dump.stdout(Stdio::piped()).spawn().expect("the command runs");
     let mut lines = BufReader::new(dump.stdout.take().expect("a pipe")).lines();
-    // If it says nothing, or the test has failed.
+    // Stops the command if it prints nothing or the test fails.
     let (ended, has_ended) = mpsc::channel();
     let killer = thread::spawn(move || {
         if has_ended.recv_timeout(Duration::from_secs(30)).is_err() {
@@ -180,18 +186,18 @@ async fn a_dump_follows() {
             store.set("k", "x".repeat(100)).await.expect("the write succeeds");
         }
     }
-    assert!(lines.next().is_none(), "it ends");
+    assert!(lines.next().is_none(), "the dump must end");
     ended.send(()).expect("the killer thread is running");
     assert!(killer.join().expect("no panic").expect("the end of the process").success());
     store.shutdown().await.expect("the store closes");
 
-    let (code, said, _) = run(&["dump", "--from", "29"], &[&folder]);
-    assert_eq!((code, said.lines().count()), (0, 2));
+    let (code, stdout, _) = run(&["dump", "--from", "29"], &[&folder]);
+    assert_eq!((code, stdout.lines().count()), (0, 2));
 }
 
-/// What was found out is the same whether anybody listens to it.
+/// The exit code must not depend on whether the output can be written.
 #[tokio::test]
-async fn damage_is_damage_when_the_reader_leaves() {
+async fn closed_output_does_not_change_exit_code() {
     let folder = filled("leaves-damage", 30).await;
     flip(&files(&folder, "log-")[1], "value");
     let torn = fresh("leaves-torn-log").with_extension("log");
@@ -218,7 +224,7 @@ async fn damage_is_damage_when_the_reader_leaves() {
 }
 
 #[tokio::test]
-async fn an_export_that_fails_leaves_nothing() {
+async fn failed_export_leaves_no_file() {
     let folder = filled("export-fails", 3).await;
     let out = fresh("export-fails-out");
     fs::create_dir_all(&out).expect("a folder where the file should be");
@@ -230,16 +236,16 @@ async fn an_export_that_fails_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_hint_can_be_pasted() {
+async fn suggested_command_is_quoted_for_shell() {
     let folder = filled("hint's folder", 30).await;
     flip(&files(&folder, "log-")[1], "value");
-    let (code, said, _) = run(&["check"], &[&folder]);
+    let (code, stdout, _) = run(&["check"], &[&folder]);
     assert_eq!(code, 1);
-    assert!(said.contains("/journal-tools-hint's folder\"`"), "{said}");
+    assert!(stdout.contains("/journal-tools-hint's folder\"`"), "{stdout}");
 }
 
 #[tokio::test]
-async fn a_reader_that_leaves_is_no_failure() {
+async fn closed_output_is_not_an_error() {
     let folder = filled("leaves", 1_000).await;
     for command in ["dump", "export"] {
         let mut child = mainspring(&[command], &[&folder]);

@@ -1,4 +1,4 @@
-//! Folders for tests, and what they hold.
+//! Directories for tests, and access to their content.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use mainspring::Store;
 use mainspring::journal::FileJournal;
 use mainspring::journal::file::tools::export;
 
-/// A folder for this test alone, with nothing there yet.
+/// Returns the path of a directory for one test, which does not exist yet.
 pub(crate) fn fresh(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("journal-tools-{name}"));
     for copy in [path.clone(), path.with_extension("backup-1")] {
@@ -17,13 +17,13 @@ pub(crate) fn fresh(name: &str) -> PathBuf {
     path
 }
 
-/// Where a repair copies it to.
+/// The directory to which a repair copies this one.
 pub(crate) fn backup_of(path: &Path) -> PathBuf {
     let name = path.file_name().expect("a file name").to_string_lossy();
     path.with_file_name(format!("{name}.backup-1"))
 }
 
-/// A journal with so many keys, of which each was set in a turn of its own, in small segments.
+/// Creates a journal with this many keys, each set in its own turn, in small segments.
 pub(crate) async fn filled(name: &str, keys: usize) -> PathBuf {
     let path = fresh(name);
     let store = open(&path);
@@ -39,14 +39,14 @@ pub(crate) fn open(path: &Path) -> Store<String> {
     Store::builder().journal(journal).spawn()
 }
 
-/// What an export of a journal writes.
+/// Returns the export of a journal.
 pub(crate) fn exported(path: &Path) -> String {
     let mut out = Vec::new();
     export(path, &mut out, &mut |_| {}).expect("a readable file");
     String::from_utf8(out).expect("text")
 }
 
-/// Everything that a journal holds, as rows: without how long each entry has left.
+/// Returns the entries of a journal as rows, without their remaining time to live.
 pub(crate) fn rows(path: &Path) -> Vec<String> {
     let row = |line: &str| match line.rsplit_once(",\"expires_in\":") {
         Some((row, left)) if !left.contains('{') => format!("{row}}}"),
@@ -55,32 +55,32 @@ pub(crate) fn rows(path: &Path) -> Vec<String> {
     exported(path).lines().map(row).collect()
 }
 
-/// A row of [`rows`] without its deadline, which an import moves.
+/// Returns a row of [`rows`] without its deadline, which an import changes.
 pub(crate) fn without_deadline(row: &str) -> String {
     let (start, rest) = row.rsplit_once(",\"ttl\":").expect("a row");
     let (_, end) = rest.split_once(",\"created_at\":").expect("a row");
     format!("{start},\"created_at\":{end}")
 }
 
-/// Its files whose names begin so, sorted.
+/// Returns the files whose names begin with a prefix, sorted.
 pub(crate) fn files(path: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(path).expect("a directory").map(|entry| entry.expect("a file").path());
-    let is_one = |file: &PathBuf| {
+    let has_prefix = |file: &PathBuf| {
         file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
     };
-    let mut files: Vec<_> = entries.filter(is_one).collect();
+    let mut files: Vec<_> = entries.filter(has_prefix).collect();
     files.sort();
     files
 }
 
-/// All files and what is in them, but for the lock.
+/// Returns all files and their content, except for the lock file.
 pub(crate) fn content(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let files = files(path, "").into_iter().filter(|file| !file.ends_with("LOCK"));
     files.map(|file| (file.clone(), fs::read(file).expect("a readable file"))).collect()
 }
 
-/// Change one bit of the first place where this text is.
+/// Flips one bit in the first occurrence of a text. Returns its offset.
 pub(crate) fn flip(file: &Path, text: &str) -> u64 {
     let mut bytes = fs::read(file).expect("a readable file");
     let at = bytes.windows(text.len()).position(|part| part == text.as_bytes()).expect(text);
@@ -89,11 +89,11 @@ pub(crate) fn flip(file: &Path, text: &str) -> u64 {
     at as u64
 }
 
-/// A copy of a pinned journal.
-pub(crate) fn pinned(name: &str, of: &str) -> PathBuf {
+/// Copies a journal of `tests/data` to a new directory.
+pub(crate) fn pinned(name: &str, source: &str) -> PathBuf {
     let path = fresh(name);
     fs::create_dir_all(&path).expect("a new directory");
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data").join(of);
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data").join(source);
     for file in files(&from, "") {
         fs::copy(&file, path.join(file.file_name().expect("a file name"))).expect("a copy");
     }

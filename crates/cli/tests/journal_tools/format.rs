@@ -1,4 +1,4 @@
-//! Journals of every version of the format can be opened for ever.
+//! Compatibility: journals of every version of the format can be opened.
 
 use std::time::SystemTime;
 
@@ -8,7 +8,7 @@ use mainspring::journal::file::tools::{
 
 use crate::folder::{content, files, filled, fresh, open, pinned, rows};
 
-/// What the pinned journal of format 1 holds.
+/// The entries of the journal in `tests/data/journal-v1`.
 const V1: [&str; 7] = [
     r##"{"key":"a key with\na newline and \"quotes\"","kind":"string","value":"","revision":23,"ttl":null,"created_at":"2026-11-21T22:29:20.103209734Z","updated_at":"2026-11-21T22:29:20.103209734Z"}"##,
     r##"{"key":"batch/1","kind":"string","value":"one","revision":19,"ttl":"2123-10-29T22:29:20.101971889Z","created_at":"2026-11-21T22:29:20.101625565Z","updated_at":"2026-11-21T22:29:20.101971889Z"}"##,
@@ -19,7 +19,7 @@ const V1: [&str; 7] = [
     r##"{"key":"日本/🚗","kind":"string","value":"速い","revision":20,"ttl":null,"created_at":"2026-11-21T22:29:19.689925162Z","updated_at":"2026-11-21T22:29:20.102244713Z"}"##,
 ];
 
-/// What the pinned journal of format 2 holds.
+/// The entries of the journal in `tests/data/journal-v2`.
 const V2: [&str; 7] = [
     r##"{"key":"a key with\na newline and \"quotes\"","kind":"string","value":"","revision":22,"ttl":null,"created_at":"2026-11-27T16:01:50.053700169Z","updated_at":"2026-11-27T16:01:50.053700169Z"}"##,
     r##"{"key":"batch/1","kind":"string","value":"one","revision":17,"ttl":"2124-11-03T16:01:50.022294618Z","created_at":"2026-11-27T16:01:50.01890358Z","updated_at":"2026-11-27T16:01:50.022294618Z"}"##,
@@ -31,12 +31,12 @@ const V2: [&str; 7] = [
 ];
 
 #[test]
-fn format_2_is_read() {
+fn format_2_can_be_read() {
     let folder = pinned("v2-read", "journal-v2");
     assert_eq!(rows(&folder), V2);
     let report = check(&folder, &mut |_| {}).expect("a journal");
     assert_eq!((report.verdict, report.revision), (Verdict::Open, Some(23)));
-    // From the log alone, through every change.
+    // From the log without the snapshot, with every kind of change.
     let into = fresh("v2-log-restored");
     restore(&folder, RestoreTarget::Revision(7), &into, &mut |_| {}).expect("present");
     let _ = std::fs::remove_dir_all(&into);
@@ -44,7 +44,7 @@ fn format_2_is_read() {
     assert_eq!(rows(&into), V2);
 }
 
-/// The format that a file is of.
+/// Returns the version of the format of a file.
 fn format_of(file: &std::path::Path) -> u64 {
     let text = std::fs::read_to_string(file).expect("text");
     let line = text.lines().next().expect("a line");
@@ -53,7 +53,7 @@ fn format_of(file: &std::path::Path) -> u64 {
 }
 
 #[tokio::test]
-async fn format_1_is_rewritten_by_a_compaction() {
+async fn format_1_is_converted_by_compaction() {
     let folder = pinned("v1-rewritten", "journal-v1");
     let store = open(&folder);
     assert_eq!(store.set("new", "x").await.expect("the write succeeds"), 25);
@@ -65,9 +65,9 @@ async fn format_1_is_rewritten_by_a_compaction() {
             .map(|file| format_of(file))
             .collect()
     };
-    // The manifest, so that version 0.1 refuses it, and the segment that was begun.
+    // The manifest, so that version 0.1 rejects it, and the new segment.
     assert_eq!(format_of(&folder.join("MANIFEST")), 2);
-    assert!(formats(&folder).contains(&1), "the log so far is as it was");
+    assert!(formats(&folder).contains(&1), "the old segments must not change");
     let before = rows(&folder);
     compact(&folder, 0, &mut |_| {}).expect("a closed journal");
     assert!(formats(&folder).iter().all(|format| *format == 2), "{:?}", files(&folder, ""));
@@ -75,13 +75,13 @@ async fn format_1_is_rewritten_by_a_compaction() {
     assert_eq!(rows(&folder)[1..].len(), V1.len());
 }
 
-/// A journal with one line more, with the right checksums.
+/// Creates a journal with an additional line that has correct checksums.
 async fn with_line(name: &str, line: &str) -> std::path::PathBuf {
     let folder = filled(name, 2).await;
     let log = files(&folder, "log-").pop().expect("a segment");
     let text = std::fs::read_to_string(&log).expect("text");
     let lines: Vec<_> = text.split_inclusive('\n').collect();
-    // In the place of the close mark.
+    // Replaces the close mark.
     let last = lines[lines.len() - 2];
     let before: usize = lines[..lines.len() - 1].iter().map(|line| line.len()).sum();
     let prev = crc32c::crc32c(last.as_bytes());
@@ -93,12 +93,12 @@ async fn with_line(name: &str, line: &str) -> std::path::PathBuf {
 }
 
 #[tokio::test]
-async fn unknown_record_or_member_refuses_to_start() {
+async fn unknown_record_or_member_prevents_start() {
     let time = "\"time\":\"2026-11-21T22:29:20Z\"";
     let known = format!(r#"{{"revision":3,{time},"key":"k","change":"removed"}}"#);
     let folder = with_line("known-record", &known).await;
     assert_eq!(check(&folder, &mut |_| {}).expect("a journal").revision, Some(3));
-    for (n, (members, says)) in [
+    for (n, (members, expected)) in [
         (r#""change":"jumped""#, "unknown record \"jumped\""),
         (r#""change":"moved","from":0,"length":1"#, "a later version of mainspring"),
         (r#""change":"incremented","value":7"#, "a later version of mainspring"),
@@ -116,31 +116,31 @@ async fn unknown_record_or_member_refuses_to_start() {
         let before = content(&folder);
         let report = check(&folder, &mut |_| {}).expect("a journal");
         assert!(
-            matches!(&report.verdict, Verdict::Refuse { why } if why.contains(says)),
+            matches!(&report.verdict, Verdict::Refuse { why } if why.contains(expected)),
             "{report:?}"
         );
         let store = open(&folder);
         let error = store.ready().await.expect_err("rejected").to_string();
-        assert!(error.contains(says), "{members}: {error}");
+        assert!(error.contains(expected), "{members}: {error}");
         drop(store);
         let error = repair(&folder, RepairOptions::default().write(true), &mut |_| {});
         let error = error.expect_err("not damage").to_string();
-        assert!(error.contains("use the version that wrote it"), "{error}");
-        assert_eq!(content(&folder), before, "nothing was changed");
+        assert!(error.contains("use the version of mainspring that wrote it"), "{error}");
+        assert_eq!(content(&folder), before, "the directory must not change");
     }
 }
 
 #[test]
-fn format_1_is_read() {
+fn format_1_can_be_read() {
     let folder = pinned("v1-read", "journal-v1");
     assert_eq!(rows(&folder), V1);
     let report = check(&folder, &mut |_| {}).expect("a journal");
     assert_eq!((report.verdict, report.revision), (Verdict::Open, Some(24)));
 }
 
-/// From the log alone, through every command.
+/// From the log without the snapshot, with every command.
 #[test]
-fn format_1_is_read_without_its_snapshot() {
+fn format_1_can_be_read_without_snapshot() {
     let folder = pinned("v1-log", "journal-v1");
     let into = fresh("v1-log-restored");
     let mut counts = Vec::new();
@@ -149,13 +149,13 @@ fn format_1_is_read_without_its_snapshot() {
         restore(&folder, RestoreTarget::Revision(revision), &into, &mut |_| {}).expect("present");
         counts.push((revision, rows(&into).len()));
     }
-    // The twelfth has a deadline, which has passed long since.
+    // The deadline of the twelfth change has passed.
     assert_eq!(counts, [(1, 1), (2, 0), (7, 4), (11, 4), (12, 4), (13, 4), (18, 5), (24, 7)],);
     assert_eq!(rows(&into), V1);
 }
 
 #[tokio::test]
-async fn format_1_is_served() {
+async fn store_starts_from_format_1() {
     let folder = pinned("v1-served", "journal-v1");
     let store = open(&folder);
     let page = store.scan("").limit(100).await.expect("the store starts");

@@ -1,4 +1,4 @@
-//! The tools for journals, as functions and as the command.
+//! Tests of the journal tools, as functions and as commands.
 
 #[cfg(unix)]
 mod backup;
@@ -6,7 +6,7 @@ mod command;
 mod folder;
 mod format;
 mod import;
-mod look;
+mod inspect;
 mod repair;
 mod restore;
 mod salvage;

@@ -1,4 +1,4 @@
-//! Repairing damaged journals.
+//! Repair of damaged journals.
 
 use std::fs;
 use std::path::Path;
@@ -15,14 +15,14 @@ fn repair(folder: &Path, write: bool) -> Result<RepairReport, FileError> {
     mainspring::journal::file::tools::repair(folder, options, &mut |_| {})
 }
 
-/// The repair keeps everything up to a revision, and everything that was there is in the backup.
-async fn repairs(folder: &Path, revision: u64, seen: u64) -> Vec<RepairStep> {
+/// Repairs a directory and verifies that the changes up to a revision are kept and that the backup is complete.
+async fn assert_repaired(folder: &Path, revision: u64, seen: u64) -> Vec<RepairStep> {
     let before = content(folder);
     let old = stat(folder).ok().map(|stat| stat.store);
     let planned = repair(folder, false).expect("a repairable journal");
     assert_eq!((planned.revision, planned.seen), (revision, seen));
     assert_eq!((&planned.backup, &planned.store), (&None, &None));
-    assert_eq!(content(folder), before, "nothing was changed");
+    assert_eq!(content(folder), before, "the directory must not change");
 
     let done = repair(folder, true).expect("a repairable journal");
     let steps = |steps: &[RepairStep]| steps.len();
@@ -49,16 +49,16 @@ async fn repairs(folder: &Path, revision: u64, seen: u64) -> Vec<RepairStep> {
 }
 
 #[tokio::test]
-async fn the_changes_before_the_damage_are_kept() {
+async fn changes_before_damage_are_kept() {
     let folder = filled("repair-prefix", 40).await;
     let segments = files(&folder, "log-");
-    // In the third change of the second segment.
+    // Damage the third change of the second segment.
     let text = fs::read_to_string(&segments[1]).expect("text");
     let third = text.lines().nth(3).expect("a line").to_owned();
     let revision: u64 =
         third[12..].split(',').next().and_then(|n| n.parse().ok()).expect("a number");
     flip(&segments[1], &third[20..]);
-    let steps = repairs(&folder, revision - 1, 40).await;
+    let steps = assert_repaired(&folder, revision - 1, 40).await;
     assert!(matches!(&steps[0], RepairStep::Cut { .. }), "{steps:?}");
     let cut =
         files(&folder, "log-").into_iter().find(|file| file.to_string_lossy().contains(".cut-"));
@@ -68,7 +68,7 @@ async fn the_changes_before_the_damage_are_kept() {
 }
 
 #[tokio::test]
-async fn a_snapshot_after_the_damage_saves_everything() {
+async fn snapshot_after_damage_keeps_everything() {
     let folder = filled("repair-snapshot", 40).await;
     let store = open(&folder);
     let done = {
@@ -78,15 +78,15 @@ async fn a_snapshot_after_the_damage_saves_everything() {
     assert_eq!(done.revision, 40);
     flip(&files(&folder, "log-")[0], "value 3");
     let report = check(&folder, &mut |_| {}).expect("a journal");
-    // A start does not read it: only those who ask for old changes would.
+    // A start does not read it; only subscribers that resume at old revisions do.
     assert_eq!(report.verdict, Verdict::Open);
     assert!(report.is_damaged());
-    repairs(&folder, 40, 40).await;
+    assert_repaired(&folder, 40, 40).await;
     assert_eq!(rows(&folder).len(), 41);
 }
 
 #[tokio::test]
-async fn a_missing_manifest_is_rebuilt() {
+async fn missing_manifest_is_rebuilt() {
     for (name, damage) in [("missing", None), ("damaged", Some("\"sync\""))] {
         let folder = filled(&format!("repair-{name}"), 40).await;
         compact(&folder, 3_000, &mut |_| {}).expect("a closed journal");
@@ -103,18 +103,18 @@ async fn a_missing_manifest_is_rebuilt() {
         }
         let report = check(&folder, &mut |_| {}).expect("a journal");
         assert!(matches!(report.verdict, Verdict::Refuse { .. }), "{report:?}");
-        repairs(&folder, 60, 60).await;
+        assert_repaired(&folder, 60, 60).await;
         assert_eq!(rows(&folder)[1..], expected[..]);
     }
 }
 
 #[tokio::test]
-async fn a_damaged_snapshot_is_left_if_the_log_reaches_back() {
+async fn damaged_snapshot_is_dropped_if_log_is_complete() {
     let folder = filled("repair-log", 40).await;
     compact(&folder, u64::MAX, &mut |_| {}).expect("a closed journal");
     flip(&files(&folder, "snapshot-")[0], "value 7");
-    assert_eq!(rows(&folder).len(), 40, "a start does without");
-    let steps = repairs(&folder, 40, 40).await;
+    assert_eq!(rows(&folder).len(), 40, "a start does not need the snapshot");
+    let steps = assert_repaired(&folder, 40, 40).await;
     assert!(
         matches!(&steps[0], RepairStep::Drop { file } if file.starts_with("snapshot-")),
         "{steps:?}"
@@ -123,7 +123,7 @@ async fn a_damaged_snapshot_is_left_if_the_log_reaches_back() {
 }
 
 #[tokio::test]
-async fn where_nothing_can_be_kept_that_is_said() {
+async fn repair_without_intact_prefix_is_rejected() {
     let folder = filled("repair-nothing", 40).await;
     compact(&folder, 0, &mut |_| {}).expect("a closed journal");
     flip(&files(&folder, "snapshot-")[0], "value 7");
@@ -134,7 +134,7 @@ async fn where_nothing_can_be_kept_that_is_said() {
 }
 
 #[tokio::test]
-async fn what_a_start_puts_right_is_left_to_it() {
+async fn incomplete_end_needs_no_repair() {
     let folder = filled("repair-torn", 4).await;
     let last = files(&folder, "log-").pop().expect("a segment");
     let mut bytes = fs::read(&last).expect("a readable file");
@@ -146,7 +146,7 @@ async fn what_a_start_puts_right_is_left_to_it() {
 }
 
 #[tokio::test]
-async fn a_running_store_is_not_repaired() {
+async fn repair_of_running_store_is_rejected() {
     let folder = filled("repair-running", 4).await;
     let store = open(&folder);
     store.ready().await.expect("the store starts");
@@ -156,7 +156,7 @@ async fn a_running_store_is_not_repaired() {
 }
 
 #[tokio::test]
-async fn damage_of_every_byte_of_a_segment_can_be_repaired() {
+async fn damage_at_any_byte_of_segment_is_repaired() {
     let folder = filled("repair-every", 12).await;
     let whole = content(&folder);
     let first = files(&folder, "log-")[0].clone();
@@ -176,7 +176,7 @@ async fn damage_of_every_byte_of_a_segment_can_be_repaired() {
         fs::write(&first, bytes).expect("a writable file");
         let done = repair(&folder, true).expect("a repairable journal");
         if at < header {
-            assert_eq!(done.revision, 12, "byte {at}: all of it is there but for the header");
+            assert_eq!(done.revision, 12, "byte {at}: everything except the header is intact");
         }
         assert!(!done.steps.is_empty(), "byte {at}");
         let report = check(&folder, &mut |_| {}).expect("a journal");
@@ -190,12 +190,12 @@ async fn damage_of_every_byte_of_a_segment_can_be_repaired() {
 }
 
 #[tokio::test]
-async fn a_damaged_header_costs_nothing() {
-    // Of the first, of one in the middle, and of the last; with the manifest and without.
-    for (lost, which) in [(false, 0), (false, 2), (false, 9), (true, 0), (true, 2), (true, 9)] {
-        let folder = filled(&format!("repair-header-{lost}-{which}"), 40).await;
+async fn damaged_header_is_restored_without_loss() {
+    // The first segment, one in the middle, and the last one; with and without the manifest.
+    for (lost, index) in [(false, 0), (false, 2), (false, 9), (true, 0), (true, 2), (true, 9)] {
+        let folder = filled(&format!("repair-header-{lost}-{index}"), 40).await;
         let segments = files(&folder, "log-");
-        let segment = &segments[which.min(segments.len() - 1)];
+        let segment = &segments[index.min(segments.len() - 1)];
         flip(segment, "store");
         if lost {
             fs::remove_file(folder.join("MANIFEST")).expect("present");
@@ -207,7 +207,7 @@ async fn a_damaged_header_costs_nothing() {
             checked.problem.as_ref().map(|problem| problem.kind),
             Some(ProblemKind::Damaged)
         );
-        let steps = repairs(&folder, 40, 40).await;
+        let steps = assert_repaired(&folder, 40, 40).await;
         let header =
             |step: &&RepairStep| matches!(step, RepairStep::Header { file } if *file == name);
         assert_eq!(steps.iter().filter(header).count(), 1, "{steps:?}");
@@ -217,7 +217,7 @@ async fn a_damaged_header_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_segment_whose_beginning_is_gone_ends_the_prefix() {
+async fn overwritten_segment_ends_prefix() {
     let folder = filled("repair-beginning", 40).await;
     let segment = files(&folder, "log-").swap_remove(2);
     let bytes = fs::read(&segment).expect("a readable file");
@@ -225,7 +225,7 @@ async fn a_segment_whose_beginning_is_gone_ends_the_prefix() {
     fs::remove_file(folder.join("MANIFEST")).expect("present");
     let base: u64 =
         segment.file_stem().expect("a file name").to_string_lossy()[4..].parse().expect("n");
-    repairs(&folder, base, 40).await;
+    assert_repaired(&folder, base, 40).await;
 
     let folder = filled("repair-no-beginning", 40).await;
     let segment = files(&folder, "log-").swap_remove(0);
@@ -234,8 +234,8 @@ async fn a_segment_whose_beginning_is_gone_ends_the_prefix() {
     assert!(error.contains("nothing can be kept"), "{error}");
 }
 
-/// The first line says that it is of the next version of the format.
-fn of_next_format(file: &Path) {
+/// Changes the first line of a file to the next version of the format.
+fn set_next_format(file: &Path) {
     let bytes = fs::read(file).expect("a readable file");
     let end = bytes.iter().position(|byte| *byte == b'\n').expect("a line");
     let line = std::str::from_utf8(&bytes[..end]).expect("text");
@@ -247,7 +247,7 @@ fn of_next_format(file: &Path) {
 }
 
 #[tokio::test]
-async fn another_format_is_left_to_the_version_that_knows_it() {
+async fn unknown_format_is_not_repaired() {
     for (name, prefix, lost) in [
         ("manifest", "MANIFEST", false),
         ("segment", "log-", false),
@@ -260,9 +260,10 @@ async fn another_format_is_left_to_the_version_that_knows_it() {
         if prefix == "snapshot-" {
             compact(&folder, u64::MAX, &mut |_| {}).expect("a closed journal");
         }
-        let mut of_these = files(&folder, prefix);
-        let file = if name == "last" { of_these.pop().expect("one") } else { of_these.remove(0) };
-        of_next_format(&file);
+        let mut candidates = files(&folder, prefix);
+        let file =
+            if name == "last" { candidates.pop().expect("one") } else { candidates.remove(0) };
+        set_next_format(&file);
         if lost {
             fs::remove_file(folder.join("MANIFEST")).expect("present");
         }
@@ -271,25 +272,25 @@ async fn another_format_is_left_to_the_version_that_knows_it() {
         let report = check(&folder, &mut |_| {}).expect("a journal");
         assert!(report.is_damaged(), "{name}: {report:?}");
         let problems = report.files.iter().filter_map(|file| file.problem.as_ref());
-        let is_it = |problem: &mainspring::journal::file::tools::Problem| {
+        let is_expected = |problem: &mainspring::journal::file::tools::Problem| {
             problem.kind == ProblemKind::Unreadable
-                && problem.what.contains("it is of format 3")
-                && problem.what.contains("use a version of mainspring that reads it")
+                && problem.what.contains("unknown format 3")
+                && problem.what.contains("use a version that reads format 3")
         };
-        assert!(problems.chain(&report.manifest).any(is_it), "{name}: {report:?}");
+        assert!(problems.chain(&report.manifest).any(is_expected), "{name}: {report:?}");
 
         let error = repair(&folder, true).expect_err("not damage").to_string();
-        assert!(error.contains("it is of format 3"), "{name}: {error}");
+        assert!(error.contains("unknown format 3"), "{name}: {error}");
         let store = open(&folder);
         let error = store.ready().await.expect_err("unreadable").to_string();
         match lost {
             true => assert!(error.contains("the MANIFEST is missing"), "{name}: {error}"),
-            false => assert!(error.contains("it is of format 3"), "{name}: {error}"),
+            false => assert!(error.contains("unknown format 3"), "{name}: {error}"),
         }
         drop(store);
         let error = import(&b"{}"[..], &folder, &mut |_| {}).expect_err("an existing journal");
         assert!(!matches!(error, FileError::Damaged { .. }), "{name}: {error}");
-        assert_eq!(content(&folder), before, "{name}: nothing was changed");
+        assert_eq!(content(&folder), before, "{name}: the directory must not change");
         assert!(!backup_of(&folder).exists(), "{name}");
     }
 }

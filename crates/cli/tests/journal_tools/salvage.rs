@@ -1,4 +1,4 @@
-//! Repairs of every kind of damage that a start refuses, and what a salvage keeps behind it.
+//! Repair of every kind of damage that a start rejects, and what a salvage keeps behind the damage.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,17 +25,17 @@ fn salvage(folder: &Path) -> RepairReport {
     repair(folder, options, &mut |_| {}).expect("a repairable journal")
 }
 
-/// The directory as it was.
-fn put_back(folder: &Path, whole: &[(PathBuf, Vec<u8>)]) {
+/// Restores the content of a directory.
+fn restore_content(folder: &Path, original: &[(PathBuf, Vec<u8>)]) {
     for file in files(folder, "") {
         fs::remove_file(file).expect("a removable file");
     }
-    for (path, bytes) in whole {
+    for (path, bytes) in original {
         fs::write(path, bytes).expect("a writable file");
     }
 }
 
-async fn starts_at(folder: &Path, revision: u64) {
+async fn assert_starts_at(folder: &Path, revision: u64) {
     let report = check(folder, &mut |_| {}).expect("a journal");
     assert_eq!((&report.verdict, report.revision), (&Verdict::Open, Some(revision)));
     let store = open(folder);
@@ -44,17 +44,17 @@ async fn starts_at(folder: &Path, revision: u64) {
 }
 
 #[tokio::test]
-async fn log_that_ends_before_its_snapshot_is_repaired() {
+async fn log_ending_before_snapshot_is_repaired() {
     let folder = filled("repair-ends-early", 40).await;
     compact(&folder, 1 << 20, &mut |_| {}).expect("a closed journal");
-    let whole = content(&folder);
+    let original = content(&folder);
     let last = files(&folder, "log-").pop().expect("a segment");
     let segments = files(&folder, "log-");
     for (name, damage) in
         [("emptied", Some(Vec::new())), ("newlines", Some(vec![b'\n'; 200])), ("removed", None)]
     {
         for victims in [vec![last.clone()], segments.clone()] {
-            put_back(&folder, &whole);
+            restore_content(&folder, &original);
             for victim in &victims {
                 match &damage {
                     Some(bytes) => fs::write(victim, bytes).expect("a writable file"),
@@ -67,19 +67,19 @@ async fn log_that_ends_before_its_snapshot_is_repaired() {
             assert_eq!((planned.revision, planned.seen, planned.entries), (40, 40, 40), "{name}");
             let done = write(&folder).expect("a repairable journal");
             assert_eq!((done.revision, done.entries), (40, 40), "{name}");
-            starts_at(&folder, 40).await;
+            assert_starts_at(&folder, 40).await;
         }
     }
 }
 
 #[tokio::test]
-async fn log_cut_at_a_line_is_repaired_and_the_loss_is_counted() {
+async fn truncated_log_is_repaired_and_loss_is_counted() {
     let folder = filled("repair-cut", 8).await;
     let old = check(&folder, &mut |_| {}).expect("a journal").store;
     let last = files(&folder, "log-").pop().expect("a segment");
     let text = fs::read_to_string(&last).expect("text");
     let lines: Vec<_> = text.split_inclusive('\n').collect();
-    // The close mark, and two changes.
+    // Cut off the close mark and two changes.
     fs::write(&last, lines[..lines.len() - 3].concat()).expect("a writable file");
     let report = check(&folder, &mut |_| {}).expect("a journal");
     let Verdict::Refuse { why } = &report.verdict else { panic!("{report:?}") };
@@ -88,11 +88,11 @@ async fn log_cut_at_a_line_is_repaired_and_the_loss_is_counted() {
     assert_eq!((planned.revision, planned.seen, planned.entries), (6, 8, 6), "{planned:?}");
     let done = write(&folder).expect("a repairable journal");
     assert_ne!(done.store, old);
-    starts_at(&folder, 6).await;
+    assert_starts_at(&folder, 6).await;
 }
 
 #[tokio::test]
-async fn segments_of_two_histories_are_not_joined() {
+async fn segments_of_different_histories_are_not_joined() {
     let folder = filled("repair-histories", 20).await;
     let other = fresh("repair-other-history");
     fs::create_dir_all(&other).expect("a new directory");
@@ -112,7 +112,7 @@ async fn segments_of_two_histories_are_not_joined() {
     fs::copy(other.join(name), &last).expect("the segment of the other history");
     let report = check(&folder, &mut |_| {}).expect("a journal");
     assert!(matches!(report.verdict, Verdict::Refuse { .. }), "{report:?}");
-    // Also without the manifest, which would have told.
+    // Also without the manifest, whose mark would show it.
     for lost in [false, true] {
         if lost {
             fs::remove_file(folder.join("MANIFEST")).expect("present");
@@ -128,7 +128,7 @@ async fn segments_of_two_histories_are_not_joined() {
 }
 
 #[tokio::test]
-async fn every_truncation_that_a_start_refuses_is_repaired_or_salvaged() {
+async fn every_rejected_truncation_is_repaired_or_salvaged() {
     let folder = filled("repair-truncations", 24).await;
     compact(&folder, 1 << 20, &mut |_| {}).expect("a closed journal");
     let store = open(&folder);
@@ -136,13 +136,13 @@ async fn every_truncation_that_a_start_refuses_is_repaired_or_salvaged() {
         store.set(format!("later/{n}"), "x").await.expect("the write succeeds");
     }
     store.shutdown().await.expect("the store closes");
-    let whole = content(&folder);
+    let original = content(&folder);
     let mut counts = [0; 4];
-    for (path, bytes) in &whole {
+    for (path, bytes) in &original {
         for length in (0..bytes.len()).step_by(41) {
-            put_back(&folder, &whole);
+            restore_content(&folder, &original);
             fs::write(path, &bytes[..length]).expect("a writable file");
-            let place = format!("{} {length}", path.display());
+            let context = format!("{} {length}", path.display());
             let report = check(&folder, &mut |_| {}).expect("a journal");
             if !matches!(report.verdict, Verdict::Refuse { .. }) {
                 counts[0] += 1;
@@ -151,17 +151,17 @@ async fn every_truncation_that_a_start_refuses_is_repaired_or_salvaged() {
             let done = match write(&folder) {
                 Ok(done) => done,
                 Err(error) => {
-                    assert!(error.to_string().contains("--salvage"), "{place}: {error}");
+                    assert!(error.to_string().contains("--salvage"), "{context}: {error}");
                     counts[2] += 1;
                     salvage(&folder)
                 }
             };
-            assert!(!done.steps.is_empty(), "{place}");
+            assert!(!done.steps.is_empty(), "{context}");
             counts[1] += 1;
             let report = check(&folder, &mut |_| {}).expect("a journal");
-            let is = (report.verdict, report.revision);
-            assert_eq!(is, (Verdict::Open, Some(done.revision)), "{place}");
-            assert_eq!(rows(&folder).len() as u64, done.entries, "{place}");
+            let result = (report.verdict, report.revision);
+            assert_eq!(result, (Verdict::Open, Some(done.revision)), "{context}");
+            assert_eq!(rows(&folder).len() as u64, done.entries, "{context}");
             counts[3] += 1;
         }
     }
@@ -169,7 +169,7 @@ async fn every_truncation_that_a_start_refuses_is_repaired_or_salvaged() {
 }
 
 #[tokio::test]
-async fn salvage_keeps_the_changes_behind_the_damage() {
+async fn salvage_keeps_changes_behind_damage() {
     let folder = filled("salvage-behind", 40).await;
     let before = rows(&folder);
     let segments = files(&folder, "log-");
@@ -185,11 +185,11 @@ async fn salvage_keeps_the_changes_behind_the_damage() {
     assert!(matches!(&done.steps[0], RepairStep::Snapshot { .. }), "{:?}", done.steps);
     let after = rows(&folder);
     assert_eq!(before.iter().filter(|row| after.contains(row)).count(), 39);
-    starts_at(&folder, 40).await;
+    assert_starts_at(&folder, 40).await;
 }
 
 #[tokio::test]
-async fn salvage_without_snapshot_and_beginning_keeps_what_is_whole() {
+async fn salvage_without_snapshot_keeps_intact_entries() {
     let folder = filled("salvage-nothing", 40).await;
     compact(&folder, 0, &mut |_| {}).expect("a closed journal");
     let snapshot = &files(&folder, "snapshot-")[0];
@@ -198,11 +198,11 @@ async fn salvage_without_snapshot_and_beginning_keeps_what_is_whole() {
     assert!(error.contains("nothing can be kept") && error.contains("--salvage"), "{error}");
     let done = salvage(&folder);
     assert_eq!((done.revision, done.entries), (40, 39), "{done:?}");
-    starts_at(&folder, 40).await;
+    assert_starts_at(&folder, 40).await;
 }
 
 #[tokio::test]
-async fn salvage_leaves_out_what_does_not_fit() {
+async fn salvage_skips_changes_that_do_not_fit() {
     let folder = fresh("salvage-unfit");
     let store = open(&folder);
     store.set("list", vec!["a".to_owned()]).await.expect("the write succeeds");
@@ -212,17 +212,17 @@ async fn salvage_leaves_out_what_does_not_fit() {
     store.pop("list").await.expect("the write succeeds");
     store.pop("list").await.expect("the write succeeds");
     store.shutdown().await.expect("the store closes");
-    // The push of b is lost: that of c would make a list of three, and its pop one of two.
+    // The push of b is lost, so the lengths that the push of c and the pops record do not fit.
     flip(&files(&folder, "log-")[0], "\"element\":\"b\"");
     let done = salvage(&folder);
     let salvaged = done.salvaged.expect("a salvage");
     assert_eq!((salvaged.missing, salvaged.unfit), (1, 3), "{done:?}");
     let list = rows(&folder).into_iter().find(|row| row.contains("\"key\":\"list\""));
     assert!(list.expect("kept").contains("\"value\":[\"a\"]"));
-    starts_at(&folder, 6).await;
+    assert_starts_at(&folder, 6).await;
 }
 
-/// Another directory with the same content.
+/// Copies a directory.
 fn copy_of(folder: &Path, name: &str) -> PathBuf {
     let other = fresh(name);
     fs::create_dir_all(&other).expect("a new directory");
@@ -233,7 +233,7 @@ fn copy_of(folder: &Path, name: &str) -> PathBuf {
 }
 
 #[tokio::test]
-async fn older_manifest_is_repaired_from_the_files_beside_it() {
+async fn older_manifest_is_rebuilt_from_newer_files() {
     for compacts in [false, true] {
         let folder = filled(&format!("repair-older-manifest-{compacts}"), 20).await;
         if compacts {
@@ -248,19 +248,19 @@ async fn older_manifest_is_repaired_from_the_files_beside_it() {
         if compacts {
             compact(&folder, 0, &mut |_| {}).expect("a closed journal");
         }
-        let whole = rows(&folder);
+        let original = rows(&folder);
         fs::write(folder.join("MANIFEST"), older).expect("a writable file");
         let report = check(&folder, &mut |_| {}).expect("a journal");
         assert!(matches!(report.verdict, Verdict::Refuse { .. }), "{report:?}");
         let done = write(&folder).expect("a repairable journal");
         assert_eq!((done.revision, done.seen, done.entries), (40, 40, 40), "{done:?}");
-        assert_eq!(rows(&folder), whole);
-        starts_at(&folder, 40).await;
+        assert_eq!(rows(&folder), original);
+        assert_starts_at(&folder, 40).await;
     }
 }
 
 #[tokio::test]
-async fn salvage_takes_nothing_of_another_store() {
+async fn salvage_skips_changes_of_another_store() {
     let folder = filled("salvage-foreign", 3).await;
     let other = filled("salvage-foreign-other", 6).await;
     let log = |folder: &Path| files(folder, "log-").pop().expect("a segment");
@@ -272,7 +272,7 @@ async fn salvage_takes_nothing_of_another_store() {
     let salvaged = done.salvaged.expect("a salvage");
     assert_eq!((done.entries, salvaged.foreign, salvaged.missing), (0, 6, 3), "{done:?}");
 
-    // Appends of another copy in the same segment, whose header is the same.
+    // Appends of a diverged copy in the same segment, with an identical header.
     let folder = filled("salvage-copy", 3).await;
     let other = copy_of(&folder, "salvage-copy-other");
     for (folder, value) in [(&folder, "one"), (&other, "two")] {
@@ -290,13 +290,13 @@ async fn salvage_takes_nothing_of_another_store() {
     fs::write(log(&folder), mixed).expect("a writable file");
     let done = salvage(&folder);
     let salvaged = done.salvaged.expect("a salvage");
-    // Where the lines before it are not as long, it is not even an append.
+    // If the lines before it have other lengths, it is not even an intact append.
     assert!(salvaged.foreign <= 1 && salvaged.missing == 1, "{done:?}");
     assert!(!rows(&folder).iter().any(|row| row.contains("\"two\"")));
 }
 
 #[tokio::test]
-async fn salvage_keeps_entries_of_a_damaged_snapshot_that_are_newer_than_a_clear() {
+async fn salvage_keeps_snapshot_entries_newer_than_clear() {
     let folder = fresh("salvage-clear");
     let store = open(&folder);
     store.set("old", "x").await.expect("the write succeeds");
@@ -306,7 +306,7 @@ async fn salvage_keeps_entries_of_a_damaged_snapshot_that_are_newer_than_a_clear
     store.shutdown().await.expect("the store closes");
     compact(&folder, 1 << 20, &mut |_| {}).expect("a closed journal");
     flip(&files(&folder, "snapshot-")[0], "\"key\":\"lost\"");
-    // The log has only the clear left.
+    // Only the clear remains intact in the log.
     let log = &files(&folder, "log-")[0];
     for key in ["old", "kept", "lost"] {
         flip(log, &format!("\"key\":\"{key}\""));
@@ -317,7 +317,7 @@ async fn salvage_keeps_entries_of_a_damaged_snapshot_that_are_newer_than_a_clear
 }
 
 #[tokio::test]
-async fn header_of_a_later_version_is_neither_damage_nor_rewritten() {
+async fn header_of_later_version_is_not_repaired() {
     let folder = filled("header-later", 3).await;
     let log = files(&folder, "log-").pop().expect("a segment");
     let text = fs::read_to_string(&log).expect("text");
@@ -335,7 +335,7 @@ async fn header_of_a_later_version_is_neither_damage_nor_rewritten() {
             fs::remove_file(folder.join("MANIFEST")).expect("present");
         }
         let error = plan(&folder).expect_err("not damage").to_string();
-        assert!(error.contains("use the version that wrote it"), "{error}");
+        assert!(error.contains("use the version of mainspring that wrote it"), "{error}");
     }
     assert_eq!(content(&folder).len(), before.len() - 1);
 }

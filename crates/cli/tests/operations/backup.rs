@@ -194,8 +194,10 @@ async fn restored_backup_equals_the_store_at_its_revision() {
 
     let (code, output) = program(texts(["journal", "check", &path])).await;
     assert_eq!(code, 0, "{output}");
-    let summary =
-        format!("All is well: {} entries at revision {revision}, 2 accounts", expected.len());
+    let summary = format!(
+        "The backup is intact: {} entries at revision {revision}, 2 accounts",
+        expected.len()
+    );
     assert!(output.starts_with(&summary), "{output}");
     let directory = into.display().to_string();
     let (code, output) =
@@ -272,7 +274,10 @@ fn backup_without_accounts_can_go_to_standard_output() {
     let path = path.display().to_string();
     let (code, output) = run(&["journal", "check", &path]);
     assert_eq!(code, 0, "{output}");
-    assert!(output.starts_with("All is well: 1 entries at revision 1, no accounts"), "{output}");
+    assert!(
+        output.starts_with("The backup is intact: 1 entries at revision 1, no accounts"),
+        "{output}"
+    );
 
     let file = format!("{path}.whole");
     let (code, output) = run(&["backup", &url, &file]);
@@ -288,12 +293,15 @@ fn restore_takes_a_file_or_a_directory_with_a_target() {
     assert_eq!(code, 0, "{output}");
     let (code, output) = run(&["journal", "restore", &file, "--to", "1", "--into", &into]);
     assert_eq!(code, 2, "{output}");
-    assert!(output.contains("is restored without --to"), "{output}");
+    assert!(output.contains("omit --to"), "{output}");
     let (code, output) = run(&["journal", "restore", &file, "--into", &into]);
     assert_eq!(code, 0, "{output}");
     let (code, output) = run(&["journal", "restore", &into, "--into", "other"]);
     assert_eq!(code, 2, "{output}");
-    assert!(output.contains("is a directory: say with --to"), "{output}");
+    assert!(
+        output.contains("is a directory: specify the revision or time to restore with --to"),
+        "{output}"
+    );
     let (code, output) = run(&["journal", "restore", &file, "--into", &into, "--json"]);
     assert_eq!(code, 0, "an empty backup can be restored again: {output}");
     fs::write(&file, "no backup").expect("the file is writable");

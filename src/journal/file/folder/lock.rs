@@ -31,7 +31,7 @@ pub(super) struct Locks {
 /// # Errors
 ///
 /// [`WouldBlock`](io::ErrorKind::WouldBlock) if another process has the lock.
-pub(super) fn take(directory: &File) -> io::Result<Locks> {
+pub(super) fn acquire(directory: &File) -> io::Result<Locks> {
     // Opened again, because the lock belongs to the open file, and `directory` may live longer than the lock.
     let locked = open_directory(directory, Path::new("."))?;
     let locked = match lock(&locked) {

@@ -36,9 +36,8 @@ fn create_all(path: &Path) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)?;
     // A new name is an entry in the parent directory, so the parents are synced. The parent of `path` is synced even
-    // if
-    // `path` exists, because an earlier start may have been interrupted before its sync. If it exists and its parent
-    // must not be read, another user has created it, and there is nothing to sync.
+    // if `path` exists, because an earlier start may have been interrupted before its sync. If it exists and its
+    // parent must not be read, another user has created it, and there is nothing to sync.
     for directory in missing.iter().filter(|directory| !directory.as_os_str().is_empty()) {
         sync_directory(parent(directory))?;
     }

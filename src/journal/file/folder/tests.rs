@@ -123,7 +123,7 @@ fn lock_excludes_other_folders_after_lock_file_is_removed() {
     let error = other.lock().err().unwrap();
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
     assert_eq!(error.to_string(), "another process has the journal open");
-    assert!(!scratch.join("data").join(LOCK).exists(), "it is not create_folder anew");
+    assert!(!scratch.join("data").join(LOCK).exists(), "LOCK must not be created again");
 }
 
 /// The situation of version 0.1, and of file systems that cannot lock a directory.

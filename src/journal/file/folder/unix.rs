@@ -139,7 +139,7 @@ impl Disk for Folder {
 
     fn lock(&self) -> io::Result<Box<dyn Send + Sync>> {
         let directory = self.directory()?;
-        let locks = lock::take(&directory)?;
+        let locks = lock::acquire(&directory)?;
         let ownership = Ownership { lock: locks.stat()?, reserve: Reserve::new(&directory) };
         self.handles.lock().ownership = Some(ownership);
         let guard = LockGuard { locks, handles: Arc::clone(&self.handles) };

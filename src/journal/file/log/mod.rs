@@ -199,7 +199,7 @@ impl Log {
         format!("{}: cannot {action}: {error}", path.display()).into()
     }
 
-    /// Enters the permanent failure: nothing is written any more. Predecessor a failed write or sync it is unknown which
+    /// Enters the permanent failure: nothing is written any more. After a failed write or sync it is unknown which
     /// data is on the disk, and the system reports such an error only once.
     fn fail(&mut self, action: &str, error: &io::Error) -> AppendError {
         AppendError::Unknown(self.failure(action, error))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::load::Loaded;
-use super::new::cannot_write;
+use super::new_journal::cannot_write;
 use super::{disk, manifest};
 use crate::journal::Meter;
 use crate::journal::file::SyncPolicy;

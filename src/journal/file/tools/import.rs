@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disk;
 use super::legacy::Entries;
-use super::new::NewJournal;
+use super::new_journal::NewJournal;
 use crate::journal::codec::{Unreadable, read_exported};
 use crate::journal::file::error::FileError;
 use crate::journal::file::replay::Progress;

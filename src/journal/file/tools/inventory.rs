@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use super::Raw;
-use super::headless::with_header;
+use super::damaged_header::with_header;
 use crate::journal::file::disk::Disk;
 use crate::journal::file::error::{FileError, unknown_format};
 use crate::journal::file::line::{Line, Sum, unseal};

@@ -17,14 +17,14 @@
 mod backup;
 mod check;
 mod compact;
+mod damaged_header;
 mod dump;
 mod export;
-mod headless;
 mod import;
 mod inventory;
 mod legacy;
 mod load;
-mod new;
+mod new_journal;
 mod plan;
 mod repair;
 mod restore;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::check::bytes_in;
 use super::load::Loaded;
-use super::new::NewJournal;
+use super::new_journal::NewJournal;
 use super::{Raw, disk, manifest, retry_read};
 use crate::journal::Recovered;
 use crate::journal::codec::{format_time, parse_time};
@@ -74,6 +74,28 @@ pub struct RestoreReport {
 ///
 /// If the target is too old (the message states the oldest possible one) or not reached yet, or if the new directory
 /// contains a journal already.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let base = std::env::temp_dir().join(format!("mainspring-restore-{}", std::process::id()));
+/// # let (old, new) = (base.join("old"), base.join("new"));
+/// use mainspring::Store;
+/// use mainspring::journal::FileJournal;
+/// use mainspring::journal::file::tools::{RestoreTarget, restore};
+///
+/// let store = Store::<u32>::builder().journal(FileJournal::open(&old)).spawn();
+/// let revision = store.set("k", 7).await?;
+/// store.clear().await?; // a mistake
+/// store.shutdown().await?;
+///
+/// let report = restore(&old, RestoreTarget::Revision(revision), &new, &mut |_| {})?;
+/// assert_eq!((report.revision, report.entries), (1, 1));
+/// # std::fs::remove_dir_all(&base)?;
+/// # Ok(()) }
+/// ```
 pub fn restore(
     folder: impl AsRef<Path>,
     to: RestoreTarget,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::new::NewJournal;
+use super::new_journal::NewJournal;
 use super::{Raw, RestoreReport, disk};
 use crate::journal::Recovered;
 use crate::journal::codec::format_time;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::Raw;
 use super::inventory::Inventory;
 use super::load::Loaded;
-use super::new::{begin_segment, cannot_write};
+use super::new_journal::{begin_segment, cannot_write};
 use super::plan::{RepairPlan, RepairStep, drop_files, last_steps};
 use crate::journal::Recovered;
 use crate::journal::codec::{Decoder, Unreadable};

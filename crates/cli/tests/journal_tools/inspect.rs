@@ -1,4 +1,4 @@
-//! Looking into a journal, beside a store and without one.
+//! Inspection of a journal, with and without a running store.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ fn lines(dump: &mut Dump) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn what_is_intact_is_said_to_be_and_nothing_is_changed() {
+async fn intact_journal_is_reported_and_not_changed() {
     let folder = filled("intact", 40).await;
     let before = content(&folder);
     let report = check(&folder, &mut |_| {}).expect("a journal");
@@ -35,7 +35,7 @@ async fn what_is_intact_is_said_to_be_and_nothing_is_changed() {
 }
 
 #[tokio::test]
-async fn what_only_reads_works_beside_a_running_store() {
+async fn reading_tools_work_while_store_is_running() {
     let folder = fresh("beside");
     let store = open(&folder);
     let mut progress = 0;
@@ -54,7 +54,7 @@ async fn what_only_reads_works_beside_a_running_store() {
 }
 
 #[tokio::test]
-async fn a_torn_end_would_be_cut() {
+async fn incomplete_end_is_reported_as_cut() {
     let folder = filled("torn", 3).await;
     let last = files(&folder, "log-").pop().expect("a segment");
     let mut bytes = fs::read(&last).expect("a readable file");
@@ -69,7 +69,7 @@ async fn a_torn_end_would_be_cut() {
 }
 
 #[tokio::test]
-async fn damage_is_found_where_it_is() {
+async fn damage_is_reported_with_its_file() {
     let folder = filled("damage", 40).await;
     let segment = files(&folder, "log-").swap_remove(1);
     flip(&segment, "value 1");
@@ -90,7 +90,7 @@ async fn damage_is_found_where_it_is() {
 }
 
 #[test]
-fn what_is_no_journal_is_said_to_be_none() {
+fn missing_journal_is_reported() {
     for folder in [fresh("nowhere"), fresh("empty")] {
         if folder.ends_with("journal-tools-empty") {
             fs::create_dir_all(&folder).expect("a directory");
@@ -103,7 +103,7 @@ fn what_is_no_journal_is_said_to_be_none() {
 }
 
 #[test]
-fn a_dump_has_the_lines_of_the_log() {
+fn dump_returns_lines_of_log() {
     let folder = pinned("dump", "journal-v1");
     let all: Vec<_> = files(&folder, "log-")
         .iter()
@@ -113,12 +113,12 @@ fn a_dump_has_the_lines_of_the_log() {
         .filter(|line| line.starts_with("{\"revision\"") && !line.contains("\"close\""))
         .collect();
     let mut dump = Dump::open(&folder, None, None).expect("a journal");
-    let told: Vec<_> = std::iter::from_fn(|| dump.next_line().expect("an intact line"))
+    let dumped: Vec<_> = std::iter::from_fn(|| dump.next_line().expect("an intact line"))
         .map(|line| line.text)
         .collect();
-    assert_eq!(told, all);
+    assert_eq!(dumped, all);
 
-    // A batch is one line, whichever of its revisions are asked for.
+    // A batch is one line, for every requested revision in it.
     let dump = |from, to| lines(&mut Dump::open(&folder, from, to).expect("a journal"));
     assert_eq!(dump(Some(15), Some(17)), [15, 18]);
     assert_eq!(dump(Some(23), None), [23, 24]);
@@ -126,24 +126,24 @@ fn a_dump_has_the_lines_of_the_log() {
 }
 
 #[tokio::test]
-async fn a_dump_follows_a_store_through_its_segments() {
+async fn dump_follows_store_across_segments() {
     let folder = fresh("follow");
     let store = open(&folder);
     store.set("first", "x").await.expect("the write succeeds");
     let mut dump = Dump::open(&folder, None, Some(50)).expect("a journal");
-    let mut told = lines(&mut dump);
+    let mut dumped = lines(&mut dump);
     for _ in 1..50 {
         store.set("key", "x".repeat(100)).await.expect("the write succeeds");
-        told.extend(lines(&mut dump));
+        dumped.extend(lines(&mut dump));
     }
-    assert_eq!(told, (1..=50).collect::<Vec<_>>());
+    assert_eq!(dumped, (1..=50).collect::<Vec<_>>());
     assert!(dump.is_done());
     store.shutdown().await.expect("the store closes");
     assert!(files(&folder, "log-").len() > 3);
 }
 
 #[tokio::test]
-async fn a_dump_says_what_was_compacted_away() {
+async fn dump_of_compacted_revision_is_rejected() {
     let folder = filled("compacted", 40).await;
     let store = open(&folder);
     for n in 0..20 {
@@ -158,7 +158,7 @@ async fn a_dump_says_what_was_compacted_away() {
     assert!(error.contains("its oldest change is revision 61"), "{error}");
     assert_eq!(lines(&mut Dump::open(&folder, None, None).expect("a journal")), NONE);
 
-    // Again, and the store goes on.
+    // Compacts again, and the store continues.
     compact(&folder, 0, &mut |_| {}).expect("a closed journal");
     let store = open(&folder);
     assert_eq!(store.set("key/0000", "y").await.expect("the write succeeds"), 61);
@@ -167,7 +167,7 @@ async fn a_dump_says_what_was_compacted_away() {
 }
 
 #[tokio::test]
-async fn a_dump_that_has_told_everything_outlives_a_compaction() {
+async fn dump_at_end_of_log_survives_compaction() {
     let folder = filled("dump-compacted", 40).await;
     let mut all = Dump::open(&folder, None, None).expect("a journal");
     assert_eq!(lines(&mut all), (1..=40).collect::<Vec<_>>());
@@ -185,9 +185,9 @@ async fn a_dump_that_has_told_everything_outlives_a_compaction() {
 }
 
 #[tokio::test]
-async fn a_compaction_that_fails_closes_the_log() {
+async fn failed_compaction_closes_log() {
     let folder = filled("compact-fails", 10).await;
-    // A folder where its file should be.
+    // A directory that has the name of the file.
     fs::create_dir(folder.join("snapshot.tmp")).expect("a directory");
     compact(&folder, 0, &mut |_| {}).expect_err("not writable");
     fs::remove_dir(folder.join("snapshot.tmp")).expect("present");
@@ -196,9 +196,9 @@ async fn a_compaction_that_fails_closes_the_log() {
     assert_eq!(rows(&folder).len(), 10);
 }
 
-/// Elements that are JSON of their own, of many lines, are written as one.
+/// Elements that serialize as JSON on several lines are written on one line.
 #[tokio::test]
-async fn a_newline_in_an_element_does_not_end_its_line() {
+async fn newline_in_element_does_not_end_line() {
     let folder = fresh("raw");
     let start = || Store::<Box<RawValue>>::builder().journal(FileJournal::open(&folder)).spawn();
     let store = start();
