@@ -37,7 +37,7 @@ fn all_or_nothing() {
     let ended =
         server.run_with(&["batch"], &format!("{SETS}{{\"command\":\"jump\",\"key\":\"k\"}}"));
     assert_eq!(ended.code, 2);
-    assert!(ended.err.starts_with("error: line 5: \"jump\" is no command"), "{}", ended.err);
+    assert!(ended.err.starts_with("error: line 5: unknown command \"jump\""), "{}", ended.err);
     let ended = server.run_with(&["batch"], "[1");
     assert_eq!(ended.code, 2, "{}", ended.err);
     assert_eq!(server.said(&["keys"]), "");

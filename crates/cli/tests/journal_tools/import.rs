@@ -78,7 +78,7 @@ fn a_torn_last_line_is_told_of() {
     }
     // One that is complete, and wrong, is not torn. Nor is one in the middle.
     let odd = r#"{"command":"jump","key":"k","time":"2025-06-20T16:54:21Z"}"#;
-    refused("import-002-odd", &format!("{LOG}{odd}"), "line 4: \"jump\" is no command");
+    refused("import-002-odd", &format!("{LOG}{odd}"), "line 4: unknown command \"jump\"");
     refused("import-002-middle", &format!("{}\n{LOG}", &LOG[..60]), "line 1: ");
     refused("import-002-absent", POP, "line 1: there is no list at \"test\" by then");
 }

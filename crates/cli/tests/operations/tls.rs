@@ -67,7 +67,7 @@ fn the_commands_talk_to_it_and_trust_only_who_they_should() {
     let (code, said) = run(&["get", "k", "--url", &url, "--cacert", &files.path("key")]);
     assert_eq!(code, 2, "{said}");
     let (code, said) = run(&["get", "k", "--url", &format!("http://{}", server.api)]);
-    assert!(code != 0 && said.contains("with https:// in the URL"), "{said}");
+    assert!(code != 0 && said.contains("use https:// in the URL"), "{said}");
 
     assert_eq!(ask(&server.api, "GET", "/stats", "", "").status, 400);
     let metrics = server.check("/metrics").body;
@@ -121,7 +121,7 @@ fn a_key_that_everybody_can_read_is_warned_of() {
         fs::set_permissions(files.path("key"), fs::Permissions::from_mode(mode)).expect("ours");
         let server = files.start("tls-mode", &[]);
         let log = server.log();
-        assert_eq!(log.contains("everybody on this machine can reach the key"), is_open, "{log}");
+        assert_eq!(log.contains("all users of this machine can access the key"), is_open, "{log}");
     }
 }
 
