@@ -1,4 +1,4 @@
-//! What of a client is `Send`, `Sync`, `Unpin`, `Clone` and `Debug`.
+//! Auto traits of the types of a client: `Send`, `Sync`, `Unpin`, and `Clone` and `Debug`.
 
 use std::fmt::Debug;
 use std::future::IntoFuture;
@@ -9,14 +9,14 @@ use mainspring::{
 use mainspring_http::Client;
 use mainspring_http::client::{Backup, ClientBuilder, Remote};
 
-/// Can be stored, and nothing else: no `Debug`, no `Eq`, no `Default`, nothing of serde.
+/// An element type with only the required traits: no `Debug`, no `Eq`, no `Default`, no serde.
 #[derive(Clone)]
 struct Bare;
 
-/// Not even `Clone`.
+/// An element type without `Clone`.
 struct Rigid;
 
-/// Neither `Unpin` nor cheap.
+/// An element type without `Unpin`.
 #[derive(Clone)]
 struct Pinned(#[allow(dead_code, reason = "a marker")] std::marker::PhantomPinned);
 
@@ -33,8 +33,8 @@ macro_rules! all {
     ($bounds:tt $($type:ty),+ $(,)?) => { $(all!(@ $bounds $type);)+ };
 }
 
-/// A store in a server: the same types over another backend.
-#[allow(dead_code, reason = "it has only to compile")]
+/// The types of a store in a server.
+#[allow(dead_code, reason = "only needs to compile")]
 fn client(store: &Client<String>) {
     fn backend<T, B: Backend<T>>() {}
     backend::<String, Remote>();
@@ -58,14 +58,14 @@ fn client(store: &Client<String>) {
     send_value(async move {
         let _ = store.set("k", "v").if_absent().await;
         let _ = store.push_many("k", ["v"]).await;
-        let mut told = store.subscribe().from_snapshot().await?;
-        told.recv().await.map(drop)
+        let mut events = store.subscribe().from_snapshot().await?;
+        events.recv().await.map(drop)
     });
 }
 
-/// Code that is generic over the backend takes a store of this process and a client alike.
+/// Code that is generic over the backend works with a local store and with a client.
 #[tokio::test]
-async fn generic_code_takes_a_store_and_a_client() {
+async fn generic_code_works_with_a_store_and_a_client() {
     async fn count<B: Backend<u64>>(store: &Store<u64, B>) -> Result<u64> {
         store.set("k", 1).await
     }

@@ -1,4 +1,4 @@
-//! The contract suite over a client that talks to a server over a socket.
+//! The contract suite, run over a client that sends its commands to a server over a socket.
 
 use std::net::Ipv4Addr;
 
@@ -15,7 +15,7 @@ struct RemoteStore;
 impl Fixture for RemoteStore {
     type Backend = Remote;
 
-    /// Concurrent requests may use different connections.
+    /// Each request may use a connection of its own, so concurrent commands have no order.
     const IS_ORDERED: bool = false;
 
     async fn start(builder: Builder<String>) -> TestStore<Remote> {

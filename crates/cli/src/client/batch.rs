@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(read(lines).unwrap()[1].0, "line 4");
         let error =
             read("{\"command\":\"remove\",\"key\":\"a\"}\n{\"command\":\"jump\",\"key\":\"a\"}");
-        assert!(error.unwrap_err().to_string().starts_with("line 2: \"jump\" is no command"));
+        assert!(error.unwrap_err().to_string().starts_with("line 2: unknown command \"jump\""));
         assert!(read("").unwrap().is_empty());
     }
 }

@@ -169,7 +169,11 @@ fn accounts_and_tokens_are_created_and_removed() {
     server.login();
     let add = ["user", "add", "grace", "--role", "writer", "--prefix", "car/"];
     assert_eq!(server.run_ok(&add, "nanoseconds\n"), "grace\twriter\tcar/\n");
-    server.fails(&server.run_with(&add, "nanoseconds\n"), 7, "there is an account of this name");
+    server.fails(
+        &server.run_with(&add, "nanoseconds\n"),
+        7,
+        "an account with this name already exists",
+    );
     let short = server.run_with(&["user", "add", "eve", "--role", "reader"], "short\n");
     server.fails(&short, 7, "8 to 1024 bytes");
     let role = server.run_with(&["user", "add", "eve", "--role", "king"], "nanoseconds\n");

@@ -37,7 +37,7 @@ fn rejected_batch_changes_nothing() {
     let result =
         server.run_with(&["batch"], &format!("{SETS}{{\"command\":\"jump\",\"key\":\"k\"}}"));
     assert_eq!(result.code, 2);
-    assert!(result.err.starts_with("error: line 5: \"jump\" is no command"), "{}", result.err);
+    assert!(result.err.starts_with("error: line 5: unknown command \"jump\""), "{}", result.err);
     let result = server.run_with(&["batch"], "[1");
     assert_eq!(result.code, 2, "{}", result.err);
     assert_eq!(server.run_ok(&["keys"]), "");

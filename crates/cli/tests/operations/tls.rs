@@ -67,7 +67,7 @@ fn commands_connect_only_to_trusted_servers() {
     let (code, output) = run(&["get", "k", "--url", &url, "--cacert", &files.path("key")]);
     assert_eq!(code, 2, "{output}");
     let (code, output) = run(&["get", "k", "--url", &format!("http://{}", server.api)]);
-    assert!(code != 0 && output.contains("with https:// in the URL"), "{output}");
+    assert!(code != 0 && output.contains("use https:// in the URL"), "{output}");
 
     assert_eq!(request(&server.api, "GET", "/stats", "", "").status, 400);
     let metrics = server.check("/metrics").body;
@@ -122,7 +122,7 @@ fn readable_key_causes_a_warning() {
             .expect("this user owns it");
         let server = files.start("tls-mode", &[]);
         let log = server.log();
-        assert_eq!(log.contains("everybody on this machine can reach the key"), is_open, "{log}");
+        assert_eq!(log.contains("all users of this machine can access the key"), is_open, "{log}");
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
-use crate::protocol::{CompactionResult, Problem, StoreStats, answers};
+use crate::protocol::{CompactionResult, Problem, StoreStats, responses};
 
 type Read<A> = Result<A, String>;
 
@@ -39,7 +39,7 @@ pub(super) fn written<T: DeserializeOwned>(
     body: &[u8],
     required: RequiredMember,
 ) -> Read<Written<T>> {
-    let answers::Written { revision, updated_at, length, popped, removed } =
+    let responses::Written { revision, updated_at, length, popped, removed } =
         serde_json::from_slice(body).map_err(text)?;
     match required {
         RequiredMember::Element if popped.is_none() => return Err("`popped` is missing".into()),
@@ -92,7 +92,7 @@ pub(super) fn entry<T: DeserializeOwned>(body: &[u8]) -> Read<Entry<T>> {
 
 /// A range of a list.
 pub(super) fn slice<T: DeserializeOwned>(body: &[u8]) -> Read<Slice<T>> {
-    let answers::ListRange { elements, length, revision } =
+    let responses::ListRange { elements, length, revision } =
         serde_json::from_slice(body).map_err(text)?;
     Ok(Slice { elements, length, revision })
 }

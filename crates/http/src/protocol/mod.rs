@@ -2,9 +2,6 @@
 
 pub(crate) mod accounts;
 #[cfg(feature = "server")]
-mod answer_schemas;
-pub(crate) mod answers;
-#[cfg(feature = "server")]
 mod bodies;
 mod command;
 mod compacted;
@@ -16,6 +13,9 @@ mod operation;
 #[cfg(feature = "server")]
 pub(crate) mod parameters;
 mod problem;
+#[cfg(feature = "server")]
+mod response_schemas;
+pub(crate) mod responses;
 #[cfg(feature = "server")]
 mod schemas;
 mod stats;

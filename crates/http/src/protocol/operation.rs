@@ -42,7 +42,7 @@ macro_rules! operations {
             $(parameters: $($parameters:expr),+;)?
             $(errors: $($error:literal),+;)?
             $(body: $body_media:ident $body:tt = $body_example:tt;)?
-            $(answer: $status:literal $description:literal $([$($header:literal),+])?
+            $(response: $status:literal $description:literal $([$($header:literal),+])?
                 $($media:ident $schema:tt = $example:tt),*;)?
         }
     )+) => {

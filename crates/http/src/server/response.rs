@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::auth::AuthError;
 use crate::protocol::Problem;
-use crate::protocol::answers::{Done, Popped};
+use crate::protocol::responses::{Done, Popped};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");

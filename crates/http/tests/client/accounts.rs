@@ -1,4 +1,4 @@
-//! Clients that are somebody: tokens, logins that last, and what a server says of accounts.
+//! Authenticated clients: tokens, renewed logins, and the management of accounts.
 
 use std::io;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ struct Server {
 }
 
 impl Server {
-    /// With an admin who is called ada.
+    /// Starts a server with the administrator ada.
     async fn start(access_ttl: Duration) -> Self {
         let mut options = auth::AuthOptions::default();
         options.access_ttl = access_ttl;
@@ -55,7 +55,7 @@ impl Drop for Server {
     }
 }
 
-/// The same, as if it were time to renew them.
+/// The same tokens, with a renewal that is due.
 fn due(mut tokens: Tokens) -> Tokens {
     tokens.renew_at = UNIX_EPOCH.into();
     tokens
@@ -66,7 +66,7 @@ fn minutes(n: u64) -> Duration {
 }
 
 #[tokio::test]
-async fn a_login_lasts() {
+async fn login_is_renewed_before_it_ends() {
     let server = Server::start(Duration::from_secs(1)).await;
     let login = Login::from(server.tokens().await);
     let first = login.tokens();
@@ -90,10 +90,10 @@ async fn a_login_lasts() {
 }
 
 #[tokio::test]
-async fn what_the_server_does_not_take_any_more_is_renewed_and_sent_once_more() {
+async fn rejected_token_is_renewed_and_the_request_repeated_once() {
     let server = Server::start(Duration::from_secs(1)).await;
     let mut tokens = server.tokens().await;
-    // A clock that is wrong.
+    // As with a clock that is wrong.
     tokens.renew_at = tokens.renew_at + minutes(60);
     let store = server.client(tokens);
     sleep(Duration::from_millis(2_100)).await;
@@ -102,10 +102,10 @@ async fn what_the_server_does_not_take_any_more_is_renewed_and_sent_once_more() 
 }
 
 #[tokio::test]
-async fn a_subscription_goes_on_over_the_end_of_its_token() {
+async fn subscription_continues_after_its_token_has_ended() {
     let server = Server::start(Duration::from_secs(1)).await;
     let store = server.client(server.tokens().await);
-    let mut told = store.subscribe().prefix("car/").await.unwrap();
+    let mut events = store.subscribe().prefix("car/").await.unwrap();
     let writer = server.store.clone();
     let writes = tokio::spawn(async move {
         let end = Instant::now() + Duration::from_secs(6);
@@ -119,37 +119,37 @@ async fn a_subscription_goes_on_over_the_end_of_its_token() {
     });
     let mut next = 1;
     loop {
-        let Ok(event) = timeout(Duration::from_secs(3), told.recv()).await else { break };
+        let Ok(event) = timeout(Duration::from_secs(3), events.recv()).await else { break };
         let Event::Change(change) = event.unwrap() else { continue };
-        assert_eq!(change.revision, next, "no gap and no double");
+        assert_eq!(change.revision, next, "no gap and no duplicate");
         next += 1;
     }
     assert_eq!(next - 1, writes.await.unwrap());
 }
 
 #[tokio::test]
-async fn a_login_that_has_ended_is_the_end() {
+async fn ended_login_ends_commands_and_subscriptions() {
     let server = Server::start(minutes(10)).await;
     let store = server.client(server.tokens().await);
     let other = server.client(server.tokens().await);
-    let mut told = store.subscribe().await.unwrap();
+    let mut events = store.subscribe().await.unwrap();
     store.accounts().logout(false).await.unwrap();
-    let ended = timeout(Duration::from_secs(5), told.recv()).await.unwrap();
+    let ended = timeout(Duration::from_secs(5), events.recv()).await.unwrap();
     assert_eq!(ended.unwrap_err(), Error::Unauthorized);
     assert_eq!(store.set("k", 1).await.unwrap_err(), Error::Unauthorized);
     assert_eq!(store.accounts().me().await.unwrap_err(), AuthError::Denied);
     other.set("k", 1).await.unwrap();
     other.accounts().logout(true).await.unwrap();
     assert_eq!(other.get("k").await.unwrap_err(), Error::Unauthorized);
-    // And nobody at all.
-    let nobody = Client::<u64>::connect(&server.url).unwrap();
-    assert_eq!(nobody.get("k").await.unwrap_err(), Error::Unauthorized);
-    assert_eq!(nobody.ready().await.unwrap_err(), Error::Unauthorized);
-    assert_eq!(nobody.subscribe().await.unwrap_err(), Error::Unauthorized);
+    // The same without a login.
+    let anonymous = Client::<u64>::connect(&server.url).unwrap();
+    assert_eq!(anonymous.get("k").await.unwrap_err(), Error::Unauthorized);
+    assert_eq!(anonymous.ready().await.unwrap_err(), Error::Unauthorized);
+    assert_eq!(anonymous.subscribe().await.unwrap_err(), Error::Unauthorized);
 }
 
 #[tokio::test]
-async fn a_renewal_that_nobody_waits_for_is_finished() {
+async fn renewal_continues_after_its_future_is_dropped() {
     let server = Server::start(minutes(10)).await;
     let mut login = Login::from(server.tokens().await);
     for n in 0..60 {
@@ -162,7 +162,7 @@ async fn a_renewal_that_nobody_waits_for_is_finished() {
 }
 
 #[tokio::test]
-async fn while_a_server_is_away_a_login_is_not_lost() {
+async fn login_survives_an_unreachable_server() {
     let server = Server::start(minutes(10)).await;
     let tokens = due(server.tokens().await);
     let away = Client::<u64>::builder("http://127.0.0.1:9").tries(1).login(tokens.clone());
@@ -171,19 +171,19 @@ async fn while_a_server_is_away_a_login_is_not_lost() {
     server.client(tokens).set("k", 1).await.unwrap();
 }
 
-/// A place that several share, and how often something else was put there.
+/// Storage that several logins share, with the number of renewals.
 #[derive(Clone, Default)]
-struct Shelf(Arc<Mutex<(Option<Tokens>, u64)>>);
+struct SharedStorage(Arc<Mutex<(Option<Tokens>, u64)>>);
 
-struct Held(OwnedMutexGuard<(Option<Tokens>, u64)>);
+struct LockedStorage(OwnedMutexGuard<(Option<Tokens>, u64)>);
 
-impl TokenStorage for Shelf {
+impl TokenStorage for SharedStorage {
     fn take(&self) -> io::Result<Box<dyn LockedTokens>> {
-        Ok(Box::new(Held(Arc::clone(&self.0).blocking_lock_owned())))
+        Ok(Box::new(LockedStorage(Arc::clone(&self.0).blocking_lock_owned())))
     }
 }
 
-impl LockedTokens for Held {
+impl LockedTokens for LockedStorage {
     fn tokens(&self) -> Option<Tokens> {
         self.0.0.clone()
     }
@@ -196,73 +196,74 @@ impl LockedTokens for Held {
 }
 
 #[tokio::test]
-async fn those_who_share_a_place_share_a_login() {
+async fn logins_with_shared_storage_renew_once() {
     let server = Server::start(minutes(10)).await;
-    let shelf = Shelf::default();
+    let storage = SharedStorage::default();
     let mut tokens = server.tokens().await;
     for round in 1..=20 {
         tokens = due(tokens);
-        shelf.0.lock().await.0 = Some(tokens.clone());
-        let both = [(); 2].map(|()| server.client(Login::kept(tokens.clone(), shelf.clone())));
+        storage.0.lock().await.0 = Some(tokens.clone());
+        let both = [(); 2].map(|()| server.client(Login::kept(tokens.clone(), storage.clone())));
         let (one, other) = tokio::join!(both[0].set("k", round), both[1].set("k", round));
         one.unwrap();
         other.unwrap();
-        let (kept, renewals) = shelf.0.lock().await.clone();
-        assert_eq!(renewals, round, "by one of them");
-        tokens = kept.unwrap();
+        let (stored, renewals) = storage.0.lock().await.clone();
+        assert_eq!(renewals, round, "one renewal per round");
+        tokens = stored.unwrap();
     }
-    // Who has logged out elsewhere has logged out here.
-    let store = server.client(Login::kept(due(tokens), shelf.clone()));
-    shelf.0.lock().await.0 = None;
+    // A logout through the storage ends this login too.
+    let store = server.client(Login::kept(due(tokens), storage.clone()));
+    storage.0.lock().await.0 = None;
     assert_eq!(store.get("k").await.unwrap_err(), Error::Unauthorized);
 }
 
 #[tokio::test]
-async fn a_program_has_a_token() {
+async fn api_token_has_its_access_until_it_is_removed() {
     let server = Server::start(minutes(10)).await;
     let admin = server.client(server.tokens().await).accounts();
     let access = Access::new(Role::Writer).within("car/");
     admin.register("robot", "springs and wheels", access).await.unwrap();
     let reads = Access::new(Role::Reader).within("car/");
-    let made =
+    let token =
         admin.add_token("robot", "dash", Some(reads.clone()), Some(minutes(1))).await.unwrap();
-    assert_eq!((made.info.label.as_str(), &made.info.access), ("dash", &reads));
+    assert_eq!((token.info.label.as_str(), &token.info.access), ("dash", &reads));
 
-    let robot = Client::<u64>::builder(&server.url).token(made.token.clone()).connect().unwrap();
+    let robot = Client::<u64>::builder(&server.url).token(token.token.clone()).connect().unwrap();
     assert_eq!(robot.get("car/speed").await.unwrap(), None);
     assert_eq!(robot.set("car/speed", 1).await.unwrap_err(), Error::Forbidden);
     assert_eq!(robot.get("plane").await.unwrap_err(), Error::Forbidden);
-    let mut told = robot.subscribe().prefix("car/").await.unwrap();
+    let mut events = robot.subscribe().prefix("car/").await.unwrap();
     assert_eq!(robot.accounts().list().await.unwrap_err(), AuthError::Forbidden);
     assert_eq!(robot.accounts().me().await.unwrap().access, reads);
 
-    admin.remove_token("robot", &made.info.id).await.unwrap();
+    admin.remove_token("robot", &token.info.id).await.unwrap();
     assert_eq!(robot.get("car/speed").await.unwrap_err(), Error::Unauthorized);
-    let ended = timeout(Duration::from_secs(5), told.recv()).await.unwrap();
+    let ended = timeout(Duration::from_secs(5), events.recv()).await.unwrap();
     assert_eq!(ended.unwrap_err(), Error::Unauthorized);
 }
 
 #[tokio::test]
-async fn what_is_done_with_accounts() {
+async fn account_management_over_http() {
     let server = Server::start(minutes(10)).await;
     let admin = server.client(server.tokens().await).accounts();
     let reader = Access::new(Role::Reader);
-    let made = admin.register("grace.h", "nanoseconds", reader.clone()).await.unwrap();
-    assert_eq!((made.name.as_str(), &made.access), ("grace.h", &reader));
+    let account = admin.register("grace.h", "nanoseconds", reader.clone()).await.unwrap();
+    assert_eq!((account.name.as_str(), &account.access), ("grace.h", &reader));
     let again = admin.register("grace.h", "nanoseconds", reader.clone()).await;
     assert_eq!(again.unwrap_err(), AuthError::Exists);
     let short = admin.register("eve", "short", reader.clone()).await.unwrap_err();
     let AuthError::Store(Error::Rejected(why)) = short else { panic!("{short:?}") };
     assert!(why.contains("8 to 1024 bytes"), "{why}");
-    assert_eq!(admin.remove("nobody").await.unwrap_err(), AuthError::NotFound);
+    assert_eq!(admin.remove("unknown").await.unwrap_err(), AuthError::NotFound);
     for name in ["", ".", "..", "a/b", "?"] {
         assert!(admin.remove(name).await.is_err(), "{name:?}");
     }
-    let names: Vec<_> = admin.list().await.unwrap().into_iter().map(|one| one.name).collect();
+    let names: Vec<_> =
+        admin.list().await.unwrap().into_iter().map(|account| account.name).collect();
     assert_eq!(names, ["ada", "grace.h"]);
 
-    let anybody = Accounts::connect(&server.url).unwrap();
-    let tokens = anybody.login("grace.h", "nanoseconds").await.unwrap();
+    let anonymous = Accounts::connect(&server.url).unwrap();
+    let tokens = anonymous.login("grace.h", "nanoseconds").await.unwrap();
     let grace = server.client(tokens);
     assert_eq!(grace.set("k", 1).await.unwrap_err(), Error::Forbidden);
     admin.set_access("grace.h", Access::new(Role::Writer)).await.unwrap();
@@ -271,7 +272,7 @@ async fn what_is_done_with_accounts() {
     assert_eq!(wrong.unwrap_err(), AuthError::Denied);
     grace.accounts().change_password("nanoseconds", "picoseconds").await.unwrap();
     assert_eq!(grace.get("k").await.unwrap_err(), Error::Unauthorized, "every login has ended");
-    anybody.login("grace.h", "picoseconds").await.unwrap();
+    anonymous.login("grace.h", "picoseconds").await.unwrap();
     admin.set_password("grace.h", "femtoseconds").await.unwrap();
     admin.remove("grace.h").await.unwrap();
     assert_eq!(admin.rotate_keys().await.unwrap().len(), 2);
@@ -281,16 +282,16 @@ async fn what_is_done_with_accounts() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let options = server::ServerOptions::default();
     tokio::spawn(server::serve(listener, without, options, server.stop.clone()));
-    let told = Accounts::connect(&url).unwrap().login("ada", PASSWORD).await.unwrap_err();
-    assert!(told.to_string().contains("has no accounts"), "{told}");
+    let error = Accounts::connect(&url).unwrap().login("ada", PASSWORD).await.unwrap_err();
+    assert!(error.to_string().contains("has no accounts"), "{error}");
 }
 
 #[tokio::test]
-async fn who_guesses_has_to_wait() {
+async fn repeated_failed_logins_are_delayed() {
     let server = Server::start(minutes(10)).await;
-    let anybody = Accounts::connect(&server.url).unwrap();
+    let anonymous = Accounts::connect(&server.url).unwrap();
     for _ in 0..100 {
-        match anybody.login("ada", "a guess of mine").await.unwrap_err() {
+        match anonymous.login("ada", "a guess of mine").await.unwrap_err() {
             AuthError::Denied => {}
             AuthError::TooManyAttempts { wait } => {
                 assert!(wait >= Duration::from_secs(1), "{wait:?}");
@@ -299,11 +300,11 @@ async fn who_guesses_has_to_wait() {
             other => panic!("{other:?}"),
         }
     }
-    panic!("nobody is held back");
+    panic!("no attempt was delayed");
 }
 
 #[tokio::test]
-async fn nothing_shows_a_secret() {
+async fn debug_output_and_errors_hide_secrets() {
     let server = Server::start(minutes(10)).await;
     let tokens = server.tokens().await;
     let login = Login::from(tokens.clone());
@@ -317,7 +318,7 @@ async fn nothing_shows_a_secret() {
     }
     let error = Client::<u64>::builder(&server.url).token("mst_secret\n").connect().unwrap_err();
     assert!(matches!(error, Error::Rejected(_)) && !error.to_string().contains("mst"), "{error}");
-    let refused = Client::<u64>::builder(&server.url).token("mst_secret").connect().unwrap();
-    let error = refused.get("k").await.unwrap_err();
+    let rejected = Client::<u64>::builder(&server.url).token("mst_secret").connect().unwrap();
+    let error = rejected.get("k").await.unwrap_err();
     assert!(!format!("{error:?} {error}").contains("mst_secret"));
 }

@@ -1,4 +1,4 @@
-//! Elements of any type, from a store through its journal and its stream to a client.
+//! Elements of various types, from a store through its journal and its stream to a client.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
@@ -33,7 +33,7 @@ fn open(folder: &Path) -> Store<Readings> {
 
 type Entries = HashMap<Key, Entry<Readings>>;
 
-/// A copy of the store, as a subscriber sees it.
+/// A copy of the store, built from the events of a subscription.
 async fn copy_up_to(revision: u64, events: &mut Subscription<Readings>) -> Entries {
     let mut copy = Entries::new();
     let mut seen = 0;

@@ -1,4 +1,4 @@
-//! More than a server takes: long bodies, and connections; and more than a client takes: long answers.
+//! Limits of the server for bodies and connections, and limits of the client for responses.
 
 use std::net::Ipv4Addr;
 
@@ -8,9 +8,9 @@ use mainspring_http::{Client, server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::liar::{Liar, Say, TIME, json, problem};
+use crate::faulty_server::{Behavior, FaultyServer, TIME, json, problem};
 
-/// A server with these limits, which ends with the test.
+/// Starts a server with these limits, which ends with the test.
 async fn serve(set: impl FnOnce(&mut server::Limits)) -> String {
     serve_store(Store::builder().spawn(), set).await
 }
@@ -25,7 +25,7 @@ async fn serve_store(store: Store<String>, set: impl FnOnce(&mut server::Limits)
 }
 
 #[tokio::test]
-async fn many_writes_are_as_many_requests_as_it_takes() {
+async fn many_writes_are_split_into_several_requests() {
     for max_body_bytes in [1 << 20, 300 << 10] {
         let store = Client::<String>::connect(
             &serve(|limits| limits.max_body_bytes = max_body_bytes).await,
@@ -41,7 +41,7 @@ async fn many_writes_are_as_many_requests_as_it_takes() {
 }
 
 #[tokio::test]
-async fn only_the_one_that_is_too_large_is_refused() {
+async fn only_the_write_that_is_too_large_is_rejected() {
     let store = Client::<String>::connect(&serve(|_| {}).await).unwrap();
     let large = "x".repeat(5 << 20);
     let done =
@@ -59,77 +59,78 @@ async fn only_the_one_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn what_comes_after_a_lost_answer_is_not_sent() {
+async fn writes_after_a_lost_response_are_not_sent() {
     let large = || "x".repeat(400 << 10);
     let first = json("200 OK", &format!(r#"[{{"revision":1,"updated_at":"{TIME}"}}]"#));
     let writes = || ["a", "b", "c"].map(|key| Write::set(key, large()));
-    let liar = Liar::new([Say::Bytes(first.clone()), Say::Nothing]).await;
-    let done = liar.client_with(3).write_many(writes()).await.unwrap();
+    let faulty = FaultyServer::new([Behavior::Send(first.clone()), Behavior::Close]).await;
+    let done = faulty.client_with(3).write_many(writes()).await.unwrap();
     assert_eq!(done[0].as_ref().unwrap().revision, 1);
     assert_eq!(done[1], Err(Error::Unknown));
     assert!(matches!(done[2], Err(Error::Unreachable(_))), "{:?}", done[2]);
-    assert_eq!(liar.requests().len(), 2);
+    assert_eq!(faulty.requests().len(), 2);
 
     let closing = problem("503 Service Unavailable", "shutting_down");
-    let liar = Liar::new([Say::Bytes(first), Say::Bytes(closing.clone())]).await;
-    let done = liar.client_with(3).write_many(writes()).await.unwrap();
+    let faulty = FaultyServer::new([Behavior::Send(first), Behavior::Send(closing.clone())]).await;
+    let done = faulty.client_with(3).write_many(writes()).await.unwrap();
     assert_eq!(done[1..], [Err(Error::Closed), Err(Error::Closed)]);
-    let liar = Liar::new([Say::Bytes(closing)]).await;
-    assert_eq!(liar.client().write_many(writes()).await, Err(Error::Closed), "of all of them");
+    let faulty = FaultyServer::new([Behavior::Send(closing)]).await;
+    assert_eq!(faulty.client().write_many(writes()).await, Err(Error::Closed), "for all writes");
 }
 
 #[tokio::test]
 async fn compaction_may_take_longer_than_the_timeout() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
     let mut pieces = vec![head.to_vec()];
-    // Twice as long as the client waits for other answers.
+    // Twice the timeout of the client.
     pieces.extend((0..500).map(|_| vec![b' ']));
     pieces.push(br#"{"revision":7,"bytes_before":900,"bytes_after":100}"#.to_vec());
-    let liar = Liar::new([Say::Pieces(pieces)]).await;
-    assert!(liar.client().clear().await.is_err());
-    assert_eq!(liar.client().compact().await, Ok(CompactionReport::new(7, 900, 100)));
+    let faulty = FaultyServer::new([Behavior::SendInPieces(pieces)]).await;
+    assert!(faulty.client().clear().await.is_err());
+    assert_eq!(faulty.client().compact().await, Ok(CompactionReport::new(7, 900, 100)));
 }
 
 #[tokio::test]
-async fn compaction_whose_answer_is_lost_is_unknown_and_not_repeated() {
-    let liar = Liar::new([Say::Nothing]).await;
-    assert_eq!(liar.client_with(3).compact().await, Err(Error::Unknown));
-    assert_eq!(liar.requests().len(), 1);
+async fn compaction_whose_response_is_lost_is_unknown_and_not_repeated() {
+    let faulty = FaultyServer::new([Behavior::Close]).await;
+    assert_eq!(faulty.client_with(3).compact().await, Err(Error::Unknown));
+    assert_eq!(faulty.requests().len(), 1);
     let failed = problem("500 Internal Server Error", "compaction_failed");
-    let liar = Liar::new([Say::Bytes(failed)]).await;
-    let failed = liar.client_with(3).compact().await;
+    let faulty = FaultyServer::new([Behavior::Send(failed)]).await;
+    let failed = faulty.client_with(3).compact().await;
     assert!(matches!(failed, Err(Error::CompactionFailed(_))), "{failed:?}");
-    assert_eq!(liar.requests().len(), 1);
+    assert_eq!(faulty.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn an_answer_has_a_limit() {
+async fn response_beyond_the_limit_is_an_error() {
     let endless = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
     let mut pieces = vec![endless.to_vec()];
     pieces.extend((0..200).map(|_| vec![b' '; 1_000]));
-    let liar = Liar::new([Say::Pieces(pieces)]).await;
-    let client = Client::<String>::builder(&liar.url).max_answer_bytes(100_000).connect().unwrap();
+    let faulty = FaultyServer::new([Behavior::SendInPieces(pieces)]).await;
+    let client =
+        Client::<String>::builder(&faulty.url).max_answer_bytes(100_000).connect().unwrap();
     let error = client.get("k").await.unwrap_err();
     assert!(matches!(&error, Error::Rejected(why) if why.contains("100000 bytes")), "{error:?}");
-    assert_eq!(client.set("k", "v").await, Err(Error::Unknown), "it may have been done");
-    assert_eq!(liar.requests().len(), 2, "it would be as long again");
+    assert_eq!(client.set("k", "v").await, Err(Error::Unknown), "it may have been applied");
+    assert_eq!(faulty.requests().len(), 2, "no retries");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_gets_no_connection_is_not_unknown() {
+async fn write_without_a_connection_is_not_unknown() {
     let url = serve(|limits| limits.max_connections = 1).await;
-    let held = Client::<String>::connect(&url).unwrap();
-    held.set("k", "v").await.unwrap();
+    let first = Client::<String>::connect(&url).unwrap();
+    first.set("k", "v").await.unwrap();
     for n in 0..100 {
         let other = Client::<String>::builder(&url).tries(1).connect().unwrap();
-        let refused = if n % 2 == 0 {
+        let rejected = if n % 2 == 0 {
             other.set("k", "w").await
         } else {
             other.set("k", "w".repeat(500_000)).await
         };
-        assert!(matches!(refused, Err(Error::Busy | Error::Unreachable(_))), "{n}: {refused:?}");
+        assert!(matches!(rejected, Err(Error::Busy | Error::Unreachable(_))), "{n}: {rejected:?}");
     }
-    assert_eq!(held.get("k").await.unwrap().unwrap().revision, 1);
+    assert_eq!(first.get("k").await.unwrap().unwrap().revision, 1);
 }
 
 /// The entries of a snapshot, sorted by key.
@@ -150,8 +151,8 @@ async fn snapshot(client: &Client<String>) -> Result<Vec<(String, usize)>, Error
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_reader_reads_what_can_be_written() {
-    // Neither a history nor a request is as large as what is written.
+async fn everything_that_can_be_written_can_be_read() {
+    // The writes exceed the history and the size of a request.
     let store = Store::<String>::builder().history_bytes(1_000).spawn();
     let client = Client::<String>::connect(&serve_store(store.clone(), |_| {}).await).unwrap();
     let mut watch = client.subscribe().await.unwrap();
@@ -185,17 +186,17 @@ async fn every_reader_reads_what_can_be_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn client_has_no_limit_unless_it_is_set() {
+async fn client_has_no_limit_by_default() {
     let store = Store::<String>::builder().spawn();
     let client = Client::<String>::connect(&serve_store(store.clone(), |_| {}).await).unwrap();
-    // More than a client took before.
+    // More than the limit of earlier versions.
     let length = (64 << 20) + 1;
     store.set("k", "x".repeat(length)).await.unwrap();
     assert_eq!(client.get("k").await.unwrap().unwrap().item().map(String::len), Some(length));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entry_beyond_the_limit_of_a_client_is_named_and_the_others_are_read() {
+async fn entry_beyond_the_limit_of_a_client_is_named_and_others_are_read() {
     let store = Store::<String>::builder().spawn();
     let url = serve_store(store.clone(), |_| {}).await;
     for n in 0..50 {
@@ -218,7 +219,7 @@ async fn entry_beyond_the_limit_of_a_client_is_named_and_the_others_are_read() {
     assert_named(&client.range("k \"1\"", 0, usize::MAX).await.unwrap_err(), "max_answer_bytes");
     assert_eq!(client.range("k \"1\"", 7, 2).await.unwrap().unwrap().len(), 2);
 
-    // A page that is too long only as a whole is made of shorter ones, up to the entry, and from there on.
+    // A page that exceeds the limit is replaced by shorter ones before and after the entry.
     let (mut before, mut next) = (0, None);
     let error = loop {
         let page = client.scan("").limit(10_000);
@@ -239,7 +240,7 @@ async fn entry_beyond_the_limit_of_a_client_is_named_and_the_others_are_read() {
     assert_named(&snapshot(&client).await.unwrap_err(), "max_event_bytes");
     let mut events = client.subscribe().prefix("z/").from_snapshot().await.unwrap();
     while !matches!(events.recv().await.unwrap(), Event::SnapshotEnd { .. }) {}
-    // And it is in no other reader's way.
+    // It does not affect a reader without the limit.
     assert_eq!(snapshot(&Client::connect(&url).unwrap()).await.unwrap().len(), 51);
 
     let mut watch = client.subscribe().await.unwrap();

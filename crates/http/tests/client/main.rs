@@ -1,10 +1,10 @@
-//! The client, and servers that answer badly, or not at all.
+//! The client, with servers that respond incorrectly or not at all.
 
 mod accounts;
-mod answers;
 mod backups;
 mod elements;
-mod liar;
+mod faulty_server;
 mod limits;
+mod responses;
 mod streams;
 mod tls;

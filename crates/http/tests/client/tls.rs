@@ -1,4 +1,4 @@
-//! Encrypted: who is trusted, and what is said of those who are not.
+//! A client with TLS: trusted certificates, and errors about others.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// A server with this certificate, or with none.
+/// Starts a server with this certificate, or without TLS.
 async fn serve(name: &str, pair: Option<&Pair>) -> (u16, DropGuard) {
     let mut options = server::ServerOptions::default();
     options.tls = pair.map(|pair| {
@@ -39,7 +39,7 @@ fn client(url: &str, authority: &Authority) -> Client<String> {
 }
 
 #[tokio::test]
-async fn everything_works_with_an_authority_of_ones_own() {
+async fn custom_authority_is_trusted() {
     let authority = Authority::new();
     let (port, _server) = serve("works", Some(&authority.sign())).await;
     for host in ["localhost", "127.0.0.1"] {
@@ -52,62 +52,62 @@ async fn everything_works_with_an_authority_of_ones_own() {
 }
 
 #[tokio::test]
-async fn who_is_not_trusted_is_sent_nothing() {
+async fn untrusted_server_receives_no_requests() {
     let (authority, other) = (Authority::new(), Authority::new());
-    let good = authority.sign();
+    let valid = authority.sign();
     let expired = authority.sign_for(&["localhost"], 2_020);
     let elsewhere = authority.sign_for(&["store.example"], 2_040);
     let itself = authority.itself();
-    for (name, pair, trusted, says) in [
-        ("unknown", &good, &other, "root_certificates, --cacert"),
-        ("expired", &expired, &authority, "it has to be renewed"),
-        ("elsewhere", &elsewhere, &authority, "use a name that it is for"),
+    for (name, pair, trusted, advice) in [
+        ("unknown", &valid, &other, "root_certificates, --cacert"),
+        ("expired", &expired, &authority, "renew it"),
+        ("elsewhere", &elsewhere, &authority, "use a name of the certificate"),
         ("itself", &itself, &authority, "basicConstraints CA:FALSE"),
     ] {
         let (port, _server) = serve(name, Some(pair)).await;
         let store = client(&format!("https://localhost:{port}"), trusted);
         for error in [store.get("k").await.err(), store.set("k", "v").await.err()] {
             let Some(Error::Unreachable(why)) = error else { panic!("{name}: {error:?}") };
-            assert!(why.contains("is not trusted") && why.contains(says), "{name}: {why}");
+            assert!(why.contains("is not trusted") && why.contains(advice), "{name}: {why}");
         }
     }
 }
 
 #[tokio::test]
-async fn who_encrypts_and_who_does_not_find_out() {
+async fn mismatch_of_http_and_https_is_reported() {
     let authority = Authority::new();
     let (plain, _one) = serve("", None).await;
     let error = client(&format!("https://localhost:{plain}"), &authority).get("k").await;
     let Err(Error::Unreachable(why)) = error else { panic!("{error:?}") };
-    assert!(why.contains("does not speak TLS here: write http://"), "{why}");
+    assert!(why.contains("does not use TLS on this port; use http://"), "{why}");
 
     let (port, _other) = serve("plain", Some(&authority.sign())).await;
     let error = client(&format!("http://localhost:{port}"), &authority).get("k").await;
     let Err(Error::Rejected(why)) = error else { panic!("{error:?}") };
-    assert!(why.contains("with https:// in the URL"), "{why}");
+    assert!(why.contains("use https:// in the URL"), "{why}");
 }
 
 #[tokio::test]
-async fn authorities_that_are_none_are_refused() {
+async fn invalid_root_certificates_are_rejected() {
     let authority = Authority::new();
     let cut = &authority.pem()[..100];
-    for (pem, says) in [
+    for (pem, reason) in [
         ("", "no certificate in PEM form"),
         (&*authority.sign().key, "no certificate in PEM form"),
-        (cut, "cannot be read to its end"),
+        (cut, "a certificate is incomplete"),
     ] {
-        let refused =
+        let rejected =
             Client::<String>::builder("https://localhost").root_certificates(pem).connect();
-        let Err(Error::Rejected(why)) = refused else { panic!("{refused:?}") };
-        assert!(why.contains(says), "{why}");
-        // Nobody is asked to be trusted.
+        let Err(Error::Rejected(why)) = rejected else { panic!("{rejected:?}") };
+        assert!(why.contains(reason), "{why}");
+        // Without TLS they are not used.
         Client::<String>::builder("http://localhost").root_certificates(pem).connect().unwrap();
     }
 }
 
-/// What comes after the handshake says nothing of who is trusted: the write may have happened.
+/// Garbage after the handshake is not a failure of trust: the write may have been applied.
 #[tokio::test]
-async fn garbage_after_a_request_leaves_open_what_became_of_it() {
+async fn write_with_garbage_as_the_response_is_unknown() {
     let authority = Authority::new();
     let pair = authority.sign();
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();

@@ -1,18 +1,18 @@
-//! `docs/http.md`: every command in it is run, in its order, against one server, and answers what is shown.
+//! `docs/http.md`: every command is run, in its order, against one server, and its output compared with the page.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
 use super::Server;
 
-/// A command, and the lines that are shown after it.
-struct Shown {
+/// A command, and the lines that the page shows after it.
+struct Example {
     command: &'static str,
     lines: Vec<&'static str>,
 }
 
-fn shown() -> Vec<Shown> {
-    let mut all: Vec<Shown> = Vec::new();
+fn examples() -> Vec<Example> {
+    let mut all: Vec<Example> = Vec::new();
     let mut inside = false;
     for line in include_str!("../../../../docs/http.md").lines() {
         match line {
@@ -20,17 +20,17 @@ fn shown() -> Vec<Shown> {
             "```" => inside = false,
             _ if !inside => {}
             _ => match line.strip_prefix("$ ") {
-                Some(command) => all.push(Shown { command, lines: Vec::new() }),
-                None => all.last_mut().expect("a command first").lines.push(line),
+                Some(command) => all.push(Example { command, lines: Vec::new() }),
+                None => all.last_mut().expect("the first line is a command").lines.push(line),
             },
         }
     }
     all
 }
 
-/// Without what is different in every run: times, and the id of the store.
-fn alike(line: &str) -> String {
-    // The last zeros of a time are not written.
+/// Replaces what differs between runs: times, and the id of the store.
+fn normalized(line: &str) -> String {
+    // The length depends on the time, whose trailing zeros are omitted.
     if line.starts_with("content-length: ") {
         return "LENGTH".to_owned();
     }
@@ -57,30 +57,33 @@ fn alike(line: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_command_of_the_page_answers_what_is_shown() {
+async fn documented_commands_have_the_documented_output() {
     let curl = Command::new("curl").arg("--version").stdout(Stdio::null()).status();
-    assert!(curl.is_ok_and(|status| status.success()), "curl is needed: apt-get install curl");
+    assert!(
+        curl.is_ok_and(|status| status.success()),
+        "this test needs curl (apt-get install curl)"
+    );
     let server = Server::start().await;
-    let commands = shown();
+    let commands = examples();
     assert!(commands.len() > 20, "{} commands", commands.len());
-    for Shown { command, lines } in commands {
+    for Example { command, lines } in commands {
         let here = command.replace("localhost:8080", &server.address.to_string());
         let shell = move || Command::new("sh").args(["-c", &here]).stdin(Stdio::null()).output();
         let output = tokio::task::spawn_blocking(shell).await.unwrap().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        // The date is of no interest.
-        let said = said.lines().map(str::trim_end).filter(|line| !line.starts_with("date: "));
-        let said: Vec<String> = said.map(alike).collect();
-        let lines: Vec<String> = lines.into_iter().map(alike).collect();
-        assert_eq!(said, lines, "{command}\n{}", String::from_utf8_lossy(&output.stderr));
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        // Without the date.
+        let stdout = stdout.lines().map(str::trim_end).filter(|line| !line.starts_with("date: "));
+        let stdout: Vec<String> = stdout.map(normalized).collect();
+        let lines: Vec<String> = lines.into_iter().map(normalized).collect();
+        assert_eq!(stdout, lines, "{command}\n{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
-/// What the description says of headers is what is sent.
+/// The headers in the OpenAPI document are those that the server sends.
 #[tokio::test]
-async fn headers_are_as_they_are_described() {
+async fn headers_are_those_of_the_openapi_document() {
     let server = Server::start().await;
-    let described = server.ask("GET", "/openapi.json", "").await.json();
+    let described = server.send("GET", "/openapi.json", "").await.json();
     for (method, path, body, status) in [
         ("POST", "/api/v1/set", r#"{"key":"k","value":"x","ttl":"1h"}"#, 200),
         ("PUT", "/api/v1/{key}", r#"{"value":["a"]}"#, 200),
@@ -107,15 +110,15 @@ async fn headers_are_as_they_are_described() {
         ("DELETE", "/batch", "", 405),
         ("DELETE", "/flush", "", 200),
     ] {
-        let told = server.ask(method, &path.replace("{key}", "k"), body).await;
-        assert_eq!(told.status, status, "{method} {path}: {told:?}");
+        let response = server.send(method, &path.replace("{key}", "k"), body).await;
+        assert_eq!(response.status, status, "{method} {path}: {response:?}");
         let operation = &described["paths"][path][method.to_ascii_lowercase()];
         let Some(operation) = operation.as_object() else { continue };
-        let said = operation["responses"][status.to_string()]["headers"].as_object().unwrap();
-        let said = said.keys().map(|name| name.to_ascii_lowercase());
-        let sent = told.headers.keys().map(|name| name.as_str().to_owned());
-        // What HTTP itself says needs no description, and what all answers tell browsers has one on the page.
-        let known = [
+        let documented = operation["responses"][status.to_string()]["headers"].as_object().unwrap();
+        let documented = documented.keys().map(|name| name.to_ascii_lowercase());
+        let sent = response.headers.keys().map(|name| name.as_str().to_owned());
+        // Headers of HTTP itself are not described; those for browsers are described in docs/http.md.
+        let general = [
             "content-length",
             "content-security-policy",
             "content-type",
@@ -126,20 +129,20 @@ async fn headers_are_as_they_are_described() {
             "vary",
             "x-content-type-options",
         ];
-        let sent = sent.filter(|name| !known.contains(&&**name));
-        let said = said.filter(|name| !known.contains(&&**name));
-        assert_eq!(said.collect::<BTreeSet<_>>(), sent.collect(), "{method} {path}");
+        let sent = sent.filter(|name| !general.contains(&&**name));
+        let documented = documented.filter(|name| !general.contains(&&**name));
+        assert_eq!(documented.collect::<BTreeSet<_>>(), sent.collect(), "{method} {path}");
     }
 }
 
-/// What is served is on the page: every path of the description.
+/// The page has every path of the OpenAPI document.
 #[tokio::test]
-async fn every_path_is_on_the_page() {
+async fn every_path_is_in_the_documentation() {
     let server = Server::start().await;
-    let described = server.ask("GET", "/openapi.json", "").await.json();
+    let described = server.send("GET", "/openapi.json", "").await.json();
     let page = include_str!("../../../../docs/http.md");
     for path in described["paths"].as_object().unwrap().keys() {
-        let is_there = page.contains(&format!("{path}`"));
-        assert!(is_there, "{path} is not in docs/http.md");
+        let is_documented = page.contains(&format!("{path}`"));
+        assert!(is_documented, "{path} is not in docs/http.md");
     }
 }

@@ -1,10 +1,10 @@
-//! The interface over HTTP, through a real socket: what 002 and 003 answered, and what neither had.
+//! The HTTP interface over a real socket, compared with the earlier Go server and beyond it.
 
+mod compatibility;
 mod conditions;
 mod documented;
 mod keys;
-mod replay;
-mod running;
+mod service;
 mod tls;
 mod watch;
 
@@ -20,7 +20,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// A server of one test.
+/// The server of a test.
 struct Server {
     address: SocketAddr,
     store: Store<Json>,
@@ -28,9 +28,9 @@ struct Server {
     client: Client,
 }
 
-/// What a request was answered.
+/// The response to a request.
 #[derive(Debug)]
-struct Answer {
+struct Response {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
@@ -38,15 +38,15 @@ struct Answer {
 
 impl Server {
     async fn start() -> Self {
-        Self::of(Store::<Json>::builder().spawn(), server::ServerOptions::default()).await
+        Self::with_options(Store::<Json>::builder().spawn(), server::ServerOptions::default()).await
     }
 
-    async fn of(store: Store<Json>, options: server::ServerOptions) -> Self {
+    async fn with_options(store: Store<Json>, options: server::ServerOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         tokio::spawn(server::serve(listener, store.clone(), options, shutdown.clone()));
-        // It would look for a provider of its own, even where nothing is encrypted.
+        // reqwest would otherwise look for a crypto provider, even without TLS.
         let client = Client::builder().tls_backend_preconfigured(client_without_roots());
         let client = client.timeout(Duration::from_secs(30)).build().unwrap();
         Self { address, store, shutdown, client }
@@ -57,9 +57,9 @@ impl Server {
         self.client.request(method, format!("http://{}{path}", self.address))
     }
 
-    /// A request without headers of its own.
-    async fn ask(&self, method: &str, path: &str, body: impl Into<reqwest::Body>) -> Answer {
-        answer(self.request(method, path).body(body)).await
+    /// Sends a request without further headers.
+    async fn send(&self, method: &str, path: &str, body: impl Into<reqwest::Body>) -> Response {
+        execute(self.request(method, path).body(body)).await
     }
 }
 
@@ -69,13 +69,13 @@ impl Drop for Server {
     }
 }
 
-async fn answer(request: RequestBuilder) -> Answer {
+async fn execute(request: RequestBuilder) -> Response {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
-    Answer { status, headers, body: response.bytes().await.unwrap().to_vec() }
+    Response { status, headers, body: response.bytes().await.unwrap().to_vec() }
 }
 
-impl Answer {
+impl Response {
     fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
@@ -84,8 +84,8 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The status, and the code of an error.
-    fn refusal(&self) -> (u16, String) {
+    /// The status and the error code.
+    fn error(&self) -> (u16, String) {
         (self.status.as_u16(), self.json()["code"].as_str().unwrap_or_default().to_owned())
     }
 
@@ -95,6 +95,6 @@ impl Answer {
 }
 
 #[track_caller]
-fn assert_refused(answer: &Answer, status: u16, code: &str) {
-    assert_eq!(answer.refusal(), (status, code.to_owned()), "{answer:?}");
+fn assert_error(response: &Response, status: u16, code: &str) {
+    assert_eq!(response.error(), (status, code.to_owned()), "{response:?}");
 }

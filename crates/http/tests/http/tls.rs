@@ -1,4 +1,4 @@
-//! The same interface, encrypted: a certificate that is replaced while clients connect.
+//! The interface over TLS, with a certificate that is replaced while clients connect.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,14 +21,14 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server whose certificate can be replaced.
-struct Secret {
+struct TlsServer {
     authority: Authority,
     folder: PathBuf,
     port: u16,
     shutdown: CancellationToken,
 }
 
-impl Secret {
+impl TlsServer {
     async fn start(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("http-tls-{name}"));
         fs::create_dir_all(&folder).unwrap();
@@ -56,8 +56,8 @@ impl Secret {
         format!("https://localhost:{}{path}", self.port)
     }
 
-    /// What a client is shown.
-    async fn shown(&self) -> Vec<u8> {
+    /// The certificate that a client receives.
+    async fn certificate(&self) -> Vec<u8> {
         let connector = TlsConnector::from(Arc::new(self.authority.client(&[])));
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
@@ -65,58 +65,58 @@ impl Secret {
         stream.get_ref().1.peer_certificates().unwrap()[0].to_vec()
     }
 
-    async fn until_shown(&self, pair: &Pair) {
-        let shown = async {
-            while self.shown().await != pair.der().to_vec() {
+    async fn wait_for_certificate(&self, pair: &Pair) {
+        let replaced = async {
+            while self.certificate().await != pair.der().to_vec() {
                 sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(PATIENCE, shown).await.expect("the new certificate is shown");
+        timeout(PATIENCE, replaced).await.expect("the new certificate was not used in time");
     }
 }
 
-impl Drop for Secret {
+impl Drop for TlsServer {
     fn drop(&mut self) {
         self.shutdown.cancel();
     }
 }
 
-/// One file after the other, as a script does it.
+/// Writes one file after the other, as a script does.
 fn write(folder: &Path, pair: &Pair) {
     fs::write(folder.join("pem"), &pair.certificate).unwrap();
     fs::write(folder.join("key"), &pair.key).unwrap();
 }
 
 #[tokio::test]
-async fn both_versions_of_http_are_spoken() {
-    let secret = Secret::start("versions").await;
+async fn tls_serves_http1_and_http2() {
+    let server = TlsServer::start("versions").await;
     for (protocol, version) in [("http/1.1", Version::HTTP_11), ("h2", Version::HTTP_2)] {
-        let client = secret.client(protocol);
-        let url = secret.url("/api/v1/k");
+        let client = server.client(protocol);
+        let url = server.url("/api/v1/k");
         let put = client.put(&url).body(r#"{"value":"v"}"#).send().await.unwrap();
         assert_eq!((put.status().as_u16(), put.version()), (200, version));
         let hsts = put.headers().get("strict-transport-security").unwrap();
         assert_eq!(hsts, "max-age=31536000");
         let row = client.get(&url).send().await.unwrap().text().await.unwrap();
         assert!(row.contains(r#""value":"v""#), "{row}");
-        let mut stream = client.get(secret.url("/watch?from=snapshot")).send().await.unwrap();
+        let mut stream = client.get(server.url("/watch?from=snapshot")).send().await.unwrap();
         let first = stream.chunk().await.unwrap().unwrap();
         assert!(first.starts_with(b"event: entry"), "{first:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_is_replaced_while_clients_connect() {
-    let secret = Secret::start("load").await;
+async fn certificate_is_replaced_without_failed_requests() {
+    let server = TlsServer::start("load").await;
     let (done, stop) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
     let clients: Vec<_> = (0..8)
         .map(|n| {
-            let client = secret.client(if n % 2 == 0 { "http/1.1" } else { "h2" });
-            let (url, done, stop) = (secret.url("/stats"), done.clone(), stop.clone());
+            let client = server.client(if n % 2 == 0 { "http/1.1" } else { "h2" });
+            let (url, done, stop) = (server.url("/stats"), done.clone(), stop.clone());
             tokio::spawn(async move {
                 while !stop.is_cancelled() {
-                    let answer = client.get(&url).send().await.expect("no request fails");
-                    assert_eq!(answer.status(), 200);
+                    let response = client.get(&url).send().await.expect("a request failed");
+                    assert_eq!(response.status(), 200);
                     done.fetch_add(1, Relaxed);
                 }
             })
@@ -124,9 +124,9 @@ async fn a_certificate_is_replaced_while_clients_connect() {
         .collect();
     for _ in 0..5 {
         let begun = done.load(Relaxed);
-        let pair = secret.authority.sign();
-        write(&secret.folder, &pair);
-        secret.until_shown(&pair).await;
+        let pair = server.authority.sign();
+        write(&server.folder, &pair);
+        server.wait_for_certificate(&pair).await;
         while done.load(Relaxed) < begun + 20 {
             sleep(Duration::from_millis(5)).await;
         }
@@ -138,19 +138,19 @@ async fn a_certificate_is_replaced_while_clients_connect() {
 }
 
 #[tokio::test]
-async fn a_bad_certificate_is_not_taken() {
-    let secret = Secret::start("bad").await;
-    let before = secret.shown().await;
-    let (one, other) = (secret.authority.sign(), secret.authority.sign());
+async fn invalid_certificate_is_not_used() {
+    let server = TlsServer::start("bad").await;
+    let before = server.certificate().await;
+    let (one, other) = (server.authority.sign(), server.authority.sign());
     for (pem, key) in [(&*one.certificate, &*other.key), ("", &*one.key), ("nonsense", "")] {
-        fs::write(secret.folder.join("pem"), pem).unwrap();
-        fs::write(secret.folder.join("key"), key).unwrap();
+        fs::write(server.folder.join("pem"), pem).unwrap();
+        fs::write(server.folder.join("key"), key).unwrap();
         sleep(Duration::from_millis(100)).await;
-        assert_eq!(secret.shown().await, before);
+        assert_eq!(server.certificate().await, before);
     }
-    fs::remove_file(secret.folder.join("pem")).unwrap();
+    fs::remove_file(server.folder.join("pem")).unwrap();
     sleep(Duration::from_millis(100)).await;
-    assert_eq!(secret.shown().await, before);
-    write(&secret.folder, &one);
-    secret.until_shown(&one).await;
+    assert_eq!(server.certificate().await, before);
+    write(&server.folder, &one);
+    server.wait_for_certificate(&one).await;
 }

@@ -1,4 +1,4 @@
-//! Server-sent events: places to resume, batches, signs of life, the end.
+//! Server-sent events: positions to resume from, batches, heartbeats, the end.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use mainspring::wire::Json;
 use mainspring::{Store, Write};
 use mainspring_http::server;
 
-use super::{Server, answer, assert_refused};
+use super::{Server, assert_error, execute};
 
 /// A stream that is read event by event.
 struct Stream {
@@ -14,9 +14,9 @@ struct Stream {
     read: String,
 }
 
-/// An event, with nothing where a field is absent.
+/// A server-sent event. Absent fields are empty.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Told {
+struct SentEvent {
     event: String,
     id: String,
     data: String,
@@ -36,19 +36,19 @@ impl Stream {
         Self { response, read: String::new() }
     }
 
-    /// The next block; `None` at the end.
-    async fn block(&mut self) -> Option<Told> {
+    /// Reads the next block; `None` at the end.
+    async fn block(&mut self) -> Option<SentEvent> {
         loop {
             if let Some((block, rest)) = self.read.split_once("\n\n") {
-                let mut told = Told::default();
+                let mut event = SentEvent::default();
                 for line in block.lines() {
                     let (name, value) = line.split_once(':').unwrap();
                     let field = match name {
-                        "event" => &mut told.event,
-                        "id" => &mut told.id,
-                        "data" => &mut told.data,
-                        "" => &mut told.comment,
-                        other => panic!("{other} is no field"),
+                        "event" => &mut event.event,
+                        "id" => &mut event.id,
+                        "data" => &mut event.data,
+                        "" => &mut event.comment,
+                        other => panic!("unknown field {other}"),
                     };
                     field.push_str(value.strip_prefix(' ').unwrap_or(value));
                     if name.is_empty() {
@@ -56,32 +56,32 @@ impl Stream {
                     }
                 }
                 self.read = rest.to_owned();
-                return Some(told);
+                return Some(event);
             }
             let chunk = self.response.chunk().await.unwrap()?;
             self.read.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
 
-    /// The next event that says something.
-    async fn next(&mut self) -> Told {
+    /// Reads the next event that has a name.
+    async fn next(&mut self) -> SentEvent {
         loop {
-            let told = self.block().await.expect("another event");
-            if !told.event.is_empty() {
-                return told;
+            let event = self.block().await.expect("the stream has ended");
+            if !event.event.is_empty() {
+                return event;
             }
         }
     }
 }
 
-impl Told {
+impl SentEvent {
     fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.data).unwrap()
     }
 }
 
 #[tokio::test]
-async fn a_watch_is_resumed_after_the_last_event_that_was_read() {
+async fn watch_resumes_after_the_last_event() {
     let server = Server::start().await;
     let mut first = Stream::open(&server, "", None).await;
     let began = first.block().await.unwrap();
@@ -90,8 +90,8 @@ async fn a_watch_is_resumed_after_the_last_event_that_was_read() {
     for n in 1..=5 {
         server.store.set("k", Json::text(&n.to_string())).await.unwrap();
     }
-    let told = first.next().await;
-    assert_eq!((&*told.event, &told.json()["value"]), ("change", &"1".into()));
+    let event = first.next().await;
+    assert_eq!((&*event.event, &event.json()["value"]), ("change", &"1".into()));
     drop(first);
 
     let rest = async |query: &str, last: Option<&str>| {
@@ -102,27 +102,27 @@ async fn a_watch_is_resumed_after_the_last_event_that_was_read() {
         }
         values.len()
     };
-    assert_eq!(rest("", Some(&told.id)).await, 4);
-    assert_eq!(rest("?from=now", Some(&told.id)).await, 4, "Last-Event-ID wins");
+    assert_eq!(rest("", Some(&event.id)).await, 4);
+    assert_eq!(rest("?from=now", Some(&event.id)).await, 4, "Last-Event-ID takes precedence");
     assert_eq!(rest("?from=3", None).await, 2);
     assert_eq!(rest("?from=0&prefix=k", None).await, 5);
-    assert_eq!(rest(&format!("?from={}&key=k", told.id), None).await, 4);
+    assert_eq!(rest(&format!("?from={}&key=k", event.id), None).await, 4);
     assert_eq!(rest("?from=snapshot", None).await, 1);
 }
 
 #[tokio::test]
-async fn a_snapshot_has_no_place_to_resume_before_its_end() {
+async fn snapshot_has_no_resume_position_before_its_end() {
     let server = Server::start().await;
     for key in ["a", "b", "c"] {
-        server.ask("PUT", &format!("/api/v1/{key}"), r#"{"value":1}"#).await;
+        server.send("PUT", &format!("/api/v1/{key}"), r#"{"value":1}"#).await;
     }
     let mut stream = Stream::open(&server, "?from=snapshot", None).await;
     assert!(!stream.response.headers().contains_key("mainspring-resume"));
     let mut keys = Vec::new();
     for _ in 0..3 {
-        let told = stream.next().await;
-        assert_eq!((&*told.event, &*told.id), ("entry", ""));
-        keys.push(told.json()["key"].as_str().unwrap().to_owned());
+        let event = stream.next().await;
+        assert_eq!((&*event.event, &*event.id), ("entry", ""));
+        keys.push(event.json()["key"].as_str().unwrap().to_owned());
     }
     keys.sort();
     assert_eq!(keys, ["a", "b", "c"]);
@@ -132,66 +132,70 @@ async fn a_snapshot_has_no_place_to_resume_before_its_end() {
 }
 
 #[tokio::test]
-async fn a_batch_is_one_event() {
+async fn batch_is_one_event() {
     let server = Server::start().await;
     let mut stream = Stream::open(&server, "", None).await;
     stream.block().await.unwrap();
     let body = r#"[{"command":"set","key":"a","value":1},{"command":"push","key":"b","value":"x"},
         {"command":"remove","key":"a"}]"#;
-    assert_eq!(server.ask("POST", "/batch", body).await.status, 200);
-    let told = stream.next().await;
-    assert_eq!((&*told.event, told.json()["changes"].as_array().unwrap().len()), ("batch", 3));
+    assert_eq!(server.send("POST", "/batch", body).await.status, 200);
+    let event = stream.next().await;
+    assert_eq!((&*event.event, event.json()["changes"].as_array().unwrap().len()), ("batch", 3));
     assert_eq!(
-        (&told.json()["revision"], told.id),
+        (&event.json()["revision"], event.id),
         (&3.into(), format!("{}-3", server.store.id()))
     );
 
-    let inside = server.ask("GET", "/watch?from=2", "").await;
-    assert_refused(&inside, 400, "invalid_request");
+    let inside = server.send("GET", "/watch?from=2", "").await;
+    assert_error(&inside, 400, "invalid_request");
     assert_eq!((&inside.json()["asked"], &inside.json()["before"]), (&2.into(), &0.into()));
 }
 
 #[tokio::test]
-async fn what_cannot_be_told_is_refused_before_the_stream() {
+async fn invalid_start_is_rejected_before_the_stream() {
     let store = Store::<Json>::builder().history_changes(2).spawn();
-    let server = Server::of(store, server::ServerOptions::default()).await;
+    let server = Server::with_options(store, server::ServerOptions::default()).await;
     for n in 0..10_000 {
         server.store.set("k", Json::text(&n.to_string())).await.unwrap();
     }
-    let gone = server.ask("GET", "/watch?from=1", "").await;
-    assert_refused(&gone, 410, "compacted");
+    let gone = server.send("GET", "/watch?from=1", "").await;
+    assert_error(&gone, 410, "compacted");
     assert!(gone.json()["oldest"].as_u64().unwrap() > 1, "{gone:?}");
     let foreign = server.request("GET", "/watch").header("last-event-id", "00000000000000ff-9");
-    assert_refused(&answer(foreign).await, 409, "wrong_store");
-    let ahead = server.ask("GET", "/watch?from=99999", "").await;
-    assert_refused(&ahead, 400, "invalid_request");
+    assert_error(&execute(foreign).await, 409, "wrong_store");
+    let ahead = server.send("GET", "/watch?from=99999", "").await;
+    assert_error(&ahead, 400, "invalid_request");
     assert_eq!((&ahead.json()["asked"], &ahead.json()["head"]), (&99_999.into(), &10_000.into()));
     for query in ["?key=a&prefix=b", "?from=yesterday", "?from=-1", "?key="] {
-        assert_refused(
-            &server.ask("GET", &format!("/watch{query}"), "").await,
+        assert_error(
+            &server.send("GET", &format!("/watch{query}"), "").await,
             400,
             "invalid_request",
         );
     }
     let wrong = server.request("GET", "/watch").header("last-event-id", "7");
-    assert_refused(&answer(wrong).await, 400, "invalid_request");
+    assert_error(&execute(wrong).await, 400, "invalid_request");
 }
 
 #[tokio::test]
-async fn a_stream_without_news_says_that_it_is_alive() {
+async fn quiet_stream_has_heartbeats() {
     let mut options = server::ServerOptions::default();
     options.heartbeat = Duration::from_millis(20);
-    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
+    let server = Server::with_options(Store::<Json>::builder().spawn(), options).await;
     let mut stream = Stream::open(&server, "?key=k", None).await;
     stream.block().await.unwrap();
     for _ in 0..3 {
-        let told = stream.block().await.unwrap();
-        assert_eq!((told.comment.is_empty(), &*told.event, &*told.id), (false, "", ""), "{told:?}");
+        let event = stream.block().await.unwrap();
+        assert_eq!(
+            (event.comment.is_empty(), &*event.event, &*event.id),
+            (false, "", ""),
+            "{event:?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn the_last_event_says_why_it_is_the_last() {
+async fn last_event_has_the_reason() {
     let server = Server::start().await;
     let mut stream = Stream::open(&server, "", None).await;
     server.store.write(Write::set("k", "v")).await.unwrap();

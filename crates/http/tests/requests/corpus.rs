@@ -1,10 +1,10 @@
-//! The corpus of the fuzz targets.
+//! Runs the corpus of the fuzz targets.
 
 use std::path::Path;
 
 use crate::fuzzed::{bodies, keys, resumes, tokens, ttls};
 
-fn each(name: &str, run: fn(&[u8])) {
+fn run_each(name: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
     let mut files: Vec<_> =
         std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
@@ -16,10 +16,10 @@ fn each(name: &str, run: fn(&[u8])) {
 }
 
 #[test]
-fn the_corpus_of_the_fuzz_targets() {
-    each("bodies", bodies);
-    each("ttls", ttls);
-    each("keys", keys);
-    each("resumes", resumes);
-    each("tokens", tokens);
+fn corpus_of_the_fuzz_targets_passes() {
+    run_each("bodies", bodies);
+    run_each("ttls", ttls);
+    run_each("keys", keys);
+    run_each("resumes", resumes);
+    run_each("tokens", tokens);
 }

@@ -1,5 +1,5 @@
-//! Requests of any content: what the fuzz targets in `fuzz` do with what they are given. The corpus there is run by
-//! the tests.
+//! Requests with arbitrary content: the bodies of the fuzz targets in `fuzz`. The tests run them with random input and
+//! with the corpus.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 const LONGEST: Duration = Duration::from_secs(100 * 36_525 * 864);
 
-/// A body for one of the routes, which its first byte chooses.
+/// A request body for one of the routes, selected by the first byte.
 pub(crate) fn bodies(bytes: &[u8]) {
     let Some((route, body)) = bytes.split_first() else { return };
     let routes = [
@@ -35,30 +35,30 @@ pub(crate) fn bodies(bytes: &[u8]) {
     run(async {
         let (store, router) = server().await;
         let before = store.revision();
-        let (status, _) = ask(&router, request(method, path, body)).await;
+        let (status, _) = send(&router, request(method, path, body)).await;
         if !status.is_success() {
-            assert_eq!(store.revision(), before, "what is refused changes nothing");
+            assert_eq!(store.revision(), before, "a rejected request changes nothing");
         }
-        // Whatever is there now can be read, in every form.
+        // The current value can be read in every form.
         for path in ["/api/v1/k", "/v1/k", "/keys?entries=true", "/api/v1/k/range"] {
-            ask(&router, request("GET", path, b"")).await;
+            send(&router, request("GET", path, b"")).await;
         }
         store.scan("").await.unwrap();
     });
 }
 
-/// A time to live, in a body.
+/// A time to live in a body.
 pub(crate) fn ttls(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     run(async {
         let (store, router) = server().await;
         let body = serde_json::json!({ "value": "v", "ttl": text }).to_string();
-        let (status, _) = ask(&router, request("PUT", "/api/v1/t", body.as_bytes())).await;
+        let (status, _) = send(&router, request("PUT", "/api/v1/t", body.as_bytes())).await;
         let entry = store.get("t").await.unwrap();
         match parse_duration(text) {
             Ok(ttl) if !ttl.is_zero() && ttl <= LONGEST => {
                 assert_eq!(status, StatusCode::OK, "{text:?}");
-                // A very short one may be over already.
+                // A very short one may have expired already.
                 if let Some(entry) = entry {
                     let left = entry.expires_at.unwrap().saturating_since(entry.updated_at);
                     assert_eq!(left, ttl, "{text:?}");
@@ -73,12 +73,12 @@ pub(crate) fn ttls(bytes: &[u8]) {
     });
 }
 
-/// A token: any text, and what comes of a good one when a few of its bytes are others.
+/// A token: arbitrary text, and a valid token with modified bytes.
 pub(crate) fn tokens(bytes: &[u8]) {
-    static KNOWN: OnceLock<(Runtime, Auth, [String; 3])> = OnceLock::new();
-    let (runtime, auth, good) = KNOWN.get_or_init(|| {
+    static SETUP: OnceLock<(Runtime, Auth, [String; 3])> = OnceLock::new();
+    let (runtime, auth, valid) = SETUP.get_or_init(|| {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let (auth, good) = runtime.block_on(async {
+        let (auth, valid) = runtime.block_on(async {
             let keys = Keys::in_memory().unwrap();
             let auth = Auth::new(Store::builder().spawn(), keys, AuthOptions::default()).unwrap();
             auth.register("ada", "wheels within wheels".into(), Access::new(Role::Admin))
@@ -86,10 +86,10 @@ pub(crate) fn tokens(bytes: &[u8]) {
                 .unwrap();
             let login = auth.login("ada", "wheels within wheels".into(), [127, 0, 0, 1].into());
             let login = login.await.unwrap();
-            let made = auth.add_token("ada", "", None, None).await.unwrap();
-            (auth, [login.access, made.token, login.refresh].map(|token| token.expose().to_owned()))
+            let api = auth.add_token("ada", "", None, None).await.unwrap();
+            (auth, [login.access, api.token, login.refresh].map(|token| token.expose().to_owned()))
         });
-        (runtime, auth, good)
+        (runtime, auth, valid)
     });
     let is_denied = |token: &str| {
         let by_header = auth.authenticate(Some(&format!("Bearer {token}"))).is_err();
@@ -101,52 +101,52 @@ pub(crate) fn tokens(bytes: &[u8]) {
         assert!(is_denied(text), "{text:?}");
     }
     let Some((which, edits)) = bytes.split_first() else { return };
-    // Not the refresh token: one that is wrong ends the login, as it should.
-    let token = &good[usize::from(*which) % 2];
+    // Not the refresh token, because a modified one may end the login.
+    let token = &valid[usize::from(*which) % 2];
     let mut changed = token.clone().into_bytes();
     for edit in edits.chunks_exact(3) {
         let at = usize::from(u16::from_le_bytes([edit[0], edit[1]])) % changed.len();
         changed[at] = edit[2] & 0x7f;
     }
-    let changed = String::from_utf8(changed).expect("ASCII");
+    let changed = String::from_utf8(changed).expect("the token is ASCII");
     assert_eq!(is_denied(&changed), changed.trim() != token, "{changed:?}");
     assert!(auth.authenticate(Some(&format!("Bearer {token}"))).is_ok());
 }
 
-/// A key, in the path and in a body.
+/// A key in the path and in a body.
 pub(crate) fn keys(bytes: &[u8]) {
     let encoded: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
     run(async {
         let (store, router) = server().await;
         let path = format!("/api/v1/{encoded}");
         let put = request("PUT", &path, br#"{"value":"new"}"#);
-        let (status, _) = ask(&router, put).await;
+        let (status, _) = send(&router, put).await;
         match std::str::from_utf8(bytes) {
             Ok(key) if (1..=1024).contains(&key.len()) => {
                 assert_eq!(status, StatusCode::OK, "{key:?}");
                 let entry = store.get(key).await.unwrap().unwrap();
                 assert_eq!(entry.item(), Some(&Json::text("new")));
-                let (_, row) = ask(&router, request("GET", &path, b"")).await;
+                let (_, row) = send(&router, request("GET", &path, b"")).await;
                 let row: serde_json::Value = serde_json::from_slice(&row).unwrap();
                 assert_eq!(row["key"], *key);
                 let body = serde_json::json!({ "key": key, "value": 1 }).to_string();
                 let (status, _) =
-                    ask(&router, request("POST", "/api/v1/set", body.as_bytes())).await;
+                    send(&router, request("POST", "/api/v1/set", body.as_bytes())).await;
                 assert_eq!(status, StatusCode::OK, "{key:?}");
             }
-            // Nothing is at "/api/v1/".
+            // No route matches "/api/v1/".
             _ if bytes.is_empty() => assert_eq!(status, StatusCode::NOT_FOUND),
             _ => assert_eq!(status, StatusCode::BAD_REQUEST, "{bytes:?}"),
         }
-        // As it is, without the percent signs, which may be anything.
+        // The raw bytes without percent-encoding.
         let raw = Request::put(format!("/api/v1/{}", String::from_utf8_lossy(bytes)));
         if let Ok(request) = raw.body(Body::from(r#"{"value":"new"}"#)) {
-            ask(&router, request).await;
+            send(&router, request).await;
         }
     });
 }
 
-/// A `Last-Event-ID`, and the same as `from`.
+/// A `Last-Event-ID`, and the same text as `from`.
 pub(crate) fn resumes(bytes: &[u8]) {
     let Ok(id) = HeaderValue::from_bytes(bytes) else { return };
     run(async {
@@ -173,7 +173,7 @@ fn run(test: impl Future<Output = ()>) {
     runtime.block_on(test);
 }
 
-/// A list, at a revision that is not 0.
+/// A server with a list at revision 2.
 async fn server() -> (Store<Json>, Router) {
     let store = Store::<Json>::builder().spawn();
     store.push("k", "v").await.unwrap();
@@ -183,11 +183,11 @@ async fn server() -> (Store<Json>, Router) {
 
 fn request(method: &str, path: &str, body: &[u8]) -> Request<Body> {
     let body = Body::from(body.to_vec());
-    Request::builder().method(method).uri(path).body(body).expect("it is a request")
+    Request::builder().method(method).uri(path).body(body).expect("the request is valid")
 }
 
-/// The answer: never a failure of the server, and an error says what it is.
-async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, Bytes) {
+/// Sends a request. The response must not be a server error, and an error must have a code and a message.
+async fn send(router: &Router, request: Request<Body>) -> (StatusCode, Bytes) {
     let what = format!("{request:?}");
     let path = request.uri().path().to_owned();
     let response: Response<Body> = router.clone().oneshot(request).await.unwrap();
@@ -201,7 +201,7 @@ async fn ask(router: &Router, request: Request<Body>) -> (StatusCode, Bytes) {
     (status, body)
 }
 
-/// Whether a stream begins.
+/// Sends a request for a stream, and returns the status.
 async fn begin(router: &Router, request: Request<Body>) -> StatusCode {
     let status = router.clone().oneshot(request).await.unwrap().status();
     assert!(!status.is_server_error(), "{status}");

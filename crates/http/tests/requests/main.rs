@@ -1,4 +1,4 @@
-//! Requests of any content: nothing that is sent makes the server fail.
+//! Requests with arbitrary content, none of which makes the server fail.
 
 mod corpus;
 mod fuzzed;
@@ -9,37 +9,37 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn bodies_that_are_nearly_right(body in body()) {
+    fn almost_valid_bodies_do_not_fail_the_server(body in body()) {
         fuzzed::bodies(body.as_bytes());
     }
 
     #[test]
-    fn times_to_live(text in "[0-9.+-]{0,6}(ns|us|µs|ms|s|m|h|d|none|)([0-9]{1,3}[smh])?|\\PC{0,20}") {
+    fn ttls_are_accepted_or_rejected(text in "[0-9.+-]{0,6}(ns|us|µs|ms|s|m|h|d|none|)([0-9]{1,3}[smh])?|\\PC{0,20}") {
         fuzzed::ttls(text.as_bytes());
     }
 
     #[test]
-    fn keys(key in prop::collection::vec(any::<u8>(), 0..1100)) {
+    fn any_bytes_as_a_key_are_accepted_or_rejected(key in prop::collection::vec(any::<u8>(), 0..1100)) {
         fuzzed::keys(&key);
     }
 
     #[test]
-    fn places_to_resume(id in "[0-9a-f]{14,18}-[0-9]{0,21}|\\PC{0,40}") {
+    fn resume_positions_are_accepted_or_rejected(id in "[0-9a-f]{14,18}-[0-9]{0,21}|\\PC{0,40}") {
         fuzzed::resumes(id.as_bytes());
     }
 
     #[test]
-    fn tokens(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+    fn modified_tokens_are_denied(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
         fuzzed::tokens(&bytes);
     }
 
     #[test]
-    fn what_looks_like_a_token(text in "(Bearer )?(mst_|msr_)?[a-zA-Z0-9._-]{0,40}[.][A-Za-z0-9_-]{0,43}([.][A-Za-z0-9_-]{0,43})?") {
+    fn token_like_texts_are_denied(text in "(Bearer )?(mst_|msr_)?[a-zA-Z0-9._-]{0,40}[.][A-Za-z0-9_-]{0,43}([.][A-Za-z0-9_-]{0,43})?") {
         fuzzed::tokens(text.as_bytes());
     }
 }
 
-/// JSON with the members that the routes know, and values of all kinds.
+/// JSON with the members of the API, and values of all kinds.
 fn body() -> impl Strategy<Value = String> {
     let value = prop_oneof![
         Just("null".to_owned()),
@@ -71,7 +71,7 @@ fn body() -> impl Strategy<Value = String> {
                 1 => format!("[{}]", many.join(",")),
                 _ => one.chars().take(one.chars().count() / 2).collect(),
             };
-            // The first byte says to which route it goes.
+            // The first byte selects the route.
             format!("{}{body}", char::from(b'a' + route % 26))
         },
     )

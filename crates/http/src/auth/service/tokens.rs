@@ -31,7 +31,7 @@ impl Auth {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, a token may have been created that is lost. [`Profile`](super::profile::Profile) lists it.
+    /// If the future is dropped, a token may have been created that is lost. [`Profile`](crate::auth::Profile) lists it.
     pub async fn add_token(
         &self,
         account: &str,

@@ -3,8 +3,8 @@
 use axum::response::Response;
 use mainspring::{Write, Written};
 
-use crate::protocol::answers::BatchResult;
 use crate::protocol::parameters::BatchQuery;
+use crate::protocol::responses::BatchResult;
 use crate::protocol::{Command, Problem};
 use crate::server::app::{App, Element, send};
 use crate::server::auth::{AuditRecord, Context};

@@ -7,8 +7,8 @@ use mainspring::{End, Error, Key, Write, Written};
 
 use super::entry::{apply, row_after};
 use crate::protocol::Command;
-use crate::protocol::answers::ListRange;
 use crate::protocol::parameters::{ListEnd, TrimQuery, Window};
+use crate::protocol::responses::ListRange;
 use crate::server::app::{App, Element, send};
 use crate::server::auth::{Caller, Context, PathKey};
 use crate::server::extract::{FullBody, Query, WriteCondition};

@@ -1,12 +1,12 @@
 //! Schemas of responses that no struct of this module encodes: rows, changes and events.
 
 use super::schemas::{AnyValue, Element, Kind, schemas, to};
-use super::{Problem, answers};
+use super::{Problem, responses};
 
-pub(crate) type Part = answers::ListRange<Element>;
-pub(crate) type Popped = answers::Popped<Element>;
-type Done = answers::Done;
-type Written = answers::Written<Element>;
+pub(crate) type Part = responses::ListRange<Element>;
+pub(crate) type Popped = responses::Popped<Element>;
+type Done = responses::Done;
+type Written = responses::Written<Element>;
 
 schemas! {
     /// An entry.

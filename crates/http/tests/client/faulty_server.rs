@@ -1,4 +1,4 @@
-//! A server that says what a test wants it to say.
+//! A server that responds to requests as a test specifies.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -10,39 +10,39 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-/// What is done to one request.
+/// What the server does after a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Say {
-    /// These bytes, and the connection is closed.
-    Bytes(Vec<u8>),
-    /// These pieces, with a pause after each, and the connection is closed.
-    Pieces(Vec<Vec<u8>>),
-    /// Nothing, and the connection is closed.
-    Nothing,
-    /// Nothing, and the connection stays.
+pub(crate) enum Behavior {
+    /// Sends these bytes, and closes the connection.
+    Send(Vec<u8>),
+    /// Sends these pieces, with a pause after each, and closes the connection.
+    SendInPieces(Vec<Vec<u8>>),
+    /// Closes the connection.
+    Close,
+    /// Sends nothing, and keeps the connection open.
     Hang,
-    /// These bytes, and the connection stays.
-    Stay(Vec<u8>),
+    /// Sends these bytes, and keeps the connection open.
+    SendAndHang(Vec<u8>),
 }
 
-/// A server that answers each request with the next of what it was given, and the last again and again.
-pub(crate) struct Liar {
+/// A server with one behavior per request. The last one is repeated.
+pub(crate) struct FaultyServer {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
     task: AbortHandle,
 }
 
-impl Liar {
-    pub(crate) async fn new(says: impl IntoIterator<Item = Say>) -> Self {
+impl FaultyServer {
+    pub(crate) async fn new(behaviors: impl IntoIterator<Item = Behavior>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::default();
-        let says: Vec<Say> = says.into_iter().collect();
-        let task = tokio::spawn(answer_all(listener, says, Arc::clone(&requests)));
+        let behaviors: Vec<Behavior> = behaviors.into_iter().collect();
+        let task = tokio::spawn(serve(listener, behaviors, Arc::clone(&requests)));
         Self { url, requests, task: task.abort_handle() }
     }
 
-    /// One try, unless a test is about tries; and nobody waits for long.
+    /// A client with one try and a short timeout.
     pub(crate) fn client(&self) -> Client<String> {
         self.client_with(1)
     }
@@ -51,43 +51,43 @@ impl Liar {
         self.client_within(Duration::from_millis(500), tries)
     }
 
-    /// A client that waits this long for an answer, and for the next bytes of a stream.
+    /// A client with this timeout for a response, and for the next bytes of a stream.
     pub(crate) fn client_within(&self, limit: Duration, tries: usize) -> Client<String> {
         Client::builder(&self.url).tries(tries).timeout(limit).silence(limit).connect().unwrap()
     }
 
-    /// What was asked so far.
+    /// The requests received so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 }
 
-impl Drop for Liar {
+impl Drop for FaultyServer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn answer_all(listener: TcpListener, says: Vec<Say>, requests: Arc<Mutex<Vec<String>>>) {
+async fn serve(listener: TcpListener, behaviors: Vec<Behavior>, requests: Arc<Mutex<Vec<String>>>) {
     loop {
         let (mut socket, _) = listener.accept().await.unwrap();
         let request = request(&mut socket).await;
-        let say = {
+        let behavior = {
             let mut requests = requests.lock().unwrap();
             requests.push(request);
-            says[(requests.len() - 1).min(says.len() - 1)].clone()
+            behaviors[(requests.len() - 1).min(behaviors.len() - 1)].clone()
         };
         tokio::spawn(async move {
-            match say {
-                Say::Nothing => {}
-                Say::Hang => sleep(Duration::from_secs(60)).await,
-                // A client that has left is no matter.
-                Say::Bytes(bytes) => drop(socket.write_all(&bytes).await),
-                Say::Stay(bytes) => {
+            match behavior {
+                Behavior::Close => {}
+                Behavior::Hang => sleep(Duration::from_secs(60)).await,
+                // The client may have disconnected.
+                Behavior::Send(bytes) => drop(socket.write_all(&bytes).await),
+                Behavior::SendAndHang(bytes) => {
                     let _ = socket.write_all(&bytes).await;
                     sleep(Duration::from_secs(60)).await;
                 }
-                Say::Pieces(pieces) => {
+                Behavior::SendInPieces(pieces) => {
                     for piece in pieces {
                         let _ = socket.write_all(&piece).await;
                         sleep(Duration::from_millis(2)).await;
@@ -98,7 +98,7 @@ async fn answer_all(listener: TcpListener, says: Vec<Say>, requests: Arc<Mutex<V
     }
 }
 
-/// The head of a request, and as much of its body as its length says.
+/// Reads the head of a request, and its body by its content-length.
 async fn request(socket: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     loop {
@@ -117,8 +117,8 @@ async fn request(socket: &mut TcpStream) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// A whole answer.
-pub(crate) fn answer(status: &str, content_type: &str, body: &str) -> Vec<u8> {
+/// A complete response.
+pub(crate) fn response(status: &str, content_type: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -127,14 +127,14 @@ pub(crate) fn answer(status: &str, content_type: &str, body: &str) -> Vec<u8> {
 }
 
 pub(crate) fn json(status: &str, body: &str) -> Vec<u8> {
-    answer(status, "application/json", body)
+    response(status, "application/json", body)
 }
 
 pub(crate) fn problem(status: &str, code: &str) -> Vec<u8> {
     json(status, &format!(r#"{{"code":"{code}","message":"because"}}"#))
 }
 
-/// The beginning of a stream of events, which ends with the connection.
+/// The beginning of a stream of events. The stream ends with the connection.
 pub(crate) fn stream(resume: Option<u64>, events: &str) -> Vec<u8> {
     let resume = resume
         .map_or(String::new(), |revision| format!("mainspring-resume: {STORE}-{revision}\r\n"));
@@ -147,7 +147,7 @@ pub(crate) fn stream(resume: Option<u64>, events: &str) -> Vec<u8> {
 pub(crate) const STORE: &str = "0123456789abcdef";
 pub(crate) const TIME: &str = "2026-01-01T00:00:00Z";
 
-/// A change, as it is told.
+/// A change as a server-sent event.
 pub(crate) fn change(revision: u64, value: &str) -> String {
     format!(
         "id: {STORE}-{revision}\nevent: change\ndata: {{\"revision\":{revision},\"time\":\"{TIME}\",\"key\":\"k\",\

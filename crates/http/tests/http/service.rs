@@ -1,4 +1,4 @@
-//! What the server does around the routes: compression, CORS, a full queue, the description.
+//! The server around the routes: compression, CORS, host names, a full queue, the API description.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::{Server, answer, assert_refused};
+use super::{Server, assert_error, execute};
 
 #[tokio::test]
-async fn long_answers_are_compressed_for_those_who_ask_and_streams_never() {
+async fn long_responses_are_compressed_on_request_and_streams_never() {
     let server = Server::start().await;
     let long = format!(r#"{{"value":"{}"}}"#, "abc".repeat(2_000));
-    server.ask("PUT", "/api/v1/long", long).await;
-    server.ask("PUT", "/api/v1/short", r#"{"value":"abc"}"#).await;
+    server.send("PUT", "/api/v1/long", long).await;
+    server.send("PUT", "/api/v1/short", r#"{"value":"abc"}"#).await;
     let get = |path: &'static str| server.request("GET", path).header("accept-encoding", "gzip");
 
-    let row = answer(get("/api/v1/long")).await;
+    let row = execute(get("/api/v1/long")).await;
     assert_eq!(row.header("content-encoding"), "gzip");
     assert!(
         row.body.starts_with(&[0x1f, 0x8b]) && row.body.len() < 1_000,
@@ -32,12 +32,12 @@ async fn long_answers_are_compressed_for_those_who_ask_and_streams_never() {
         row.body.len()
     );
     assert_eq!(row.header("vary"), "accept-encoding");
-    let short = answer(get("/api/v1/short")).await;
+    let short = execute(get("/api/v1/short")).await;
     assert_eq!((short.header("content-encoding"), short.header("vary")), ("", ""));
-    let plain = server.ask("GET", "/api/v1/long", "").await;
+    let plain = server.send("GET", "/api/v1/long", "").await;
     assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "accept-encoding"));
     let identity = server.request("GET", "/api/v1/long").header("accept-encoding", "identity");
-    let identity = answer(identity).await;
+    let identity = execute(identity).await;
     assert_eq!(identity.headers.get_all("vary").iter().count(), 1, "{identity:?}");
 
     let mut stream = get("/watch?from=snapshot").send().await.unwrap();
@@ -47,36 +47,39 @@ async fn long_answers_are_compressed_for_those_who_ask_and_streams_never() {
 }
 
 #[tokio::test]
-async fn pages_of_others_may_use_it_only_if_they_are_named() {
-    let asked = |server: &Server| {
+async fn other_origins_may_read_only_if_they_are_allowed() {
+    let get = |server: &Server| {
         server.request("GET", "/stats").header("origin", "https://app.example.org")
     };
     let name = "access-control-allow-origin";
     let server = Server::start().await;
-    assert_eq!(answer(asked(&server)).await.header(name), "");
+    assert_eq!(execute(get(&server)).await.header(name), "");
     let preflight =
         server.request("OPTIONS", "/api/v1/k").header("origin", "https://app.example.org");
-    assert_refused(&answer(preflight).await, 405, "method_not_allowed");
+    assert_error(&execute(preflight).await, 405, "method_not_allowed");
 
     let mut options = server::ServerOptions::default();
     options.cors_origins = vec!["https://app.example.org".into()];
-    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
-    let told = answer(asked(&server)).await;
-    assert_eq!(told.header(name), "https://app.example.org");
-    assert_eq!(told.header("access-control-expose-headers"), "*");
+    let server = Server::with_options(Store::<Json>::builder().spawn(), options).await;
+    let response = execute(get(&server)).await;
+    assert_eq!(response.header(name), "https://app.example.org");
+    assert_eq!(response.header("access-control-expose-headers"), "*");
     let other = server.request("GET", "/stats").header("origin", "https://other.example.org");
-    assert_eq!(answer(other).await.header(name), "");
+    assert_eq!(execute(other).await.header(name), "");
     let preflight =
         server.request("OPTIONS", "/api/v1/k").header("origin", "https://app.example.org");
-    let told = answer(preflight.header("access-control-request-method", "PATCH")).await;
-    assert_eq!((told.status.as_u16(), told.header("access-control-allow-methods")), (200, "*"));
+    let response = execute(preflight.header("access-control-request-method", "PATCH")).await;
+    assert_eq!(
+        (response.status.as_u16(), response.header("access-control-allow-methods")),
+        (200, "*")
+    );
 }
 
-/// A type with a value that cannot be written.
+/// An element type with a value that cannot be serialized.
 #[derive(Clone, serde::Deserialize)]
-struct Odd(String);
+struct Unserializable(String);
 
-impl serde::Serialize for Odd {
+impl serde::Serialize for Unserializable {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match &*self.0 {
             "odd" => Err(serde::ser::Error::custom("odd")),
@@ -86,10 +89,10 @@ impl serde::Serialize for Odd {
 }
 
 #[tokio::test]
-async fn a_write_whose_answer_cannot_be_written_was_done() {
+async fn write_whose_result_cannot_be_encoded_is_applied() {
     use tower::ServiceExt as _;
 
-    let store = Store::<Odd>::builder().spawn();
+    let store = Store::<Unserializable>::builder().spawn();
     let service = server::router(store.clone());
     let mut revision = 0;
     for (method, path, body) in [
@@ -104,11 +107,11 @@ async fn a_write_whose_answer_cannot_be_written_was_done() {
         revision += 1;
         let request = axum::http::Request::builder().method(method).uri(path);
         let request = request.body(axum::body::Body::from(body)).unwrap();
-        let told = service.clone().oneshot(request).await.unwrap();
+        let response = service.clone().oneshot(request).await.unwrap();
         assert_eq!(store.revision(), revision, "{method} {path}");
-        if told.status() != 200 {
-            assert_eq!(told.status(), 500);
-            let body = axum::body::to_bytes(told.into_body(), 1 << 20).await.unwrap();
+        if response.status() != 200 {
+            assert_eq!(response.status(), 500);
+            let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
             let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(
                 (&problem["code"], &problem["revision"]),
@@ -121,70 +124,70 @@ async fn a_write_whose_answer_cannot_be_written_was_done() {
 }
 
 #[tokio::test]
-async fn a_page_may_read_what_the_limits_answer_too() {
+async fn allowed_origin_may_read_errors_of_the_limits() {
     let mut options = server::ServerOptions::default();
     options.cors_origins = vec!["https://app.example.org".into()];
     options.limits.max_body_bytes = 100;
-    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
+    let server = Server::with_options(Store::<Json>::builder().spawn(), options).await;
     let put = |origin: &str| {
-        answer(server.request("PUT", "/api/v1/k").header("origin", origin).body("x".repeat(200)))
+        execute(server.request("PUT", "/api/v1/k").header("origin", origin).body("x".repeat(200)))
     };
-    let told = put("https://app.example.org").await;
-    assert_refused(&told, 413, "too_large");
-    assert_eq!(told.header("access-control-allow-origin"), "https://app.example.org");
+    let response = put("https://app.example.org").await;
+    assert_error(&response, 413, "too_large");
+    assert_eq!(response.header("access-control-allow-origin"), "https://app.example.org");
     assert_eq!(
-        (told.header("access-control-expose-headers"), told.header("vary")),
+        (response.header("access-control-expose-headers"), response.header("vary")),
         ("*", "origin")
     );
-    let told = put("https://other.example.org").await;
-    assert_eq!(told.header("access-control-allow-origin"), "");
+    let response = put("https://other.example.org").await;
+    assert_eq!(response.header("access-control-allow-origin"), "");
 }
 
 #[tokio::test]
-async fn pages_of_others_write_only_if_they_are_named() {
+async fn other_origins_may_write_only_if_they_are_allowed() {
     let mut options = server::ServerOptions::default();
     options.cors_origins = vec!["https://app.example.org".into()];
-    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
-    let asked = |method, origin: &str| {
+    let server = Server::with_options(Store::<Json>::builder().spawn(), options).await;
+    let write = |method, origin: &str| {
         let path = if method == "POST" { "/batch" } else { "/v1/k" };
         let body = if method == "POST" { "[]" } else { "x" };
-        answer(server.request(method, path).header("origin", origin).body(body))
+        execute(server.request(method, path).header("origin", origin).body(body))
     };
     for method in ["POST", "PUT", "DELETE"] {
-        let refused = asked(method, "https://other.example.org").await;
-        assert_refused(&refused, 403, "forbidden");
-        assert!(refused.text().contains("--cors-origins"), "{}", refused.text());
+        let rejected = write(method, "https://other.example.org").await;
+        assert_error(&rejected, 403, "forbidden");
+        assert!(rejected.text().contains("--cors-origins"), "{}", rejected.text());
         for origin in ["https://app.example.org", &format!("http://{}", server.address)] {
-            assert!(asked(method, origin).await.status.is_success(), "{method} of {origin}");
+            assert!(write(method, origin).await.status.is_success(), "{method} of {origin}");
         }
     }
-    assert_eq!(asked("GET", "https://other.example.org").await.status, 404);
+    assert_eq!(write("GET", "https://other.example.org").await.status, 404);
     let other = server.request("DELETE", "/v1/k").header("sec-fetch-site", "cross-site");
-    assert_refused(&answer(other).await, 403, "forbidden");
+    assert_error(&execute(other).await, 403, "forbidden");
 }
 
 #[tokio::test]
-async fn a_name_of_others_does_not_lead_here() {
-    let get = |server: &Server, host| answer(server.request("GET", "/stats").header("host", host));
+async fn foreign_host_names_are_rejected() {
+    let get = |server: &Server, host| execute(server.request("GET", "/stats").header("host", host));
     let server = Server::start().await;
-    let refused = get(&server, "evil.example.org").await;
-    assert_refused(&refused, 421, "misdirected");
-    assert!(refused.text().contains("--allowed-hosts"), "{}", refused.text());
+    let rejected = get(&server, "evil.example.org").await;
+    assert_error(&rejected, 421, "misdirected");
+    assert!(rejected.text().contains("--allowed-hosts"), "{}", rejected.text());
     assert_eq!(get(&server, "localhost:1").await.status, 200);
 
     let mut options = server::ServerOptions::default();
     options.allowed_hosts = vec!["db.example.org".into()];
-    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
+    let server = Server::with_options(Store::<Json>::builder().spawn(), options).await;
     assert_eq!(get(&server, "db.example.org").await.status, 200);
-    assert_refused(&get(&server, "evil.example.org").await, 421, "misdirected");
+    assert_error(&get(&server, "evil.example.org").await, 421, "misdirected");
 }
 
-/// Routes, what is not there, refusals and streams.
+/// On routes, unknown paths, errors and streams.
 #[tokio::test]
-async fn every_answer_says_what_browsers_may_make_of_it() {
+async fn every_response_has_security_headers() {
     let mut options = server::ServerOptions::default();
     options.limits.max_body_bytes = 100;
-    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
+    let server = Server::with_options(Store::<Json>::builder().spawn(), options).await;
     let nothing = "default-src 'none'; frame-ancestors 'none'";
     for (method, path, body, status) in [
         ("PUT", "/api/v1/k", r#"{"value":"v"}"#, 200),
@@ -198,79 +201,81 @@ async fn every_answer_says_what_browsers_may_make_of_it() {
         ("PUT", "/api/v1/k", &"v".repeat(200), 413),
         ("GET", "/watch?from=snapshot", "", 200),
     ] {
-        let asked = server.request(method, path).body(body.to_owned()).send().await.unwrap();
-        assert_eq!(asked.status(), status, "{method} {path}");
-        let header = |name: &str| asked.headers().get(name).map(|value| value.to_str().unwrap());
+        let response = server.request(method, path).body(body.to_owned()).send().await.unwrap();
+        assert_eq!(response.status(), status, "{method} {path}");
+        let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap());
         assert_eq!(header("x-content-type-options"), Some("nosniff"), "{method} {path}");
         assert_eq!(header("referrer-policy"), Some("no-referrer"), "{method} {path}");
         assert_eq!(header("content-security-policy"), Some(nothing), "{method} {path}");
         assert_eq!(header("cross-origin-resource-policy"), Some("same-origin"), "{method} {path}");
-        assert_eq!(header("strict-transport-security"), None, "nothing is encrypted");
+        assert_eq!(header("strict-transport-security"), None, "the connection has no TLS");
     }
-    // The pages show what is theirs, and run no script but those that are files here.
+    // The documentation pages may load their own files, and run only scripts from files.
     for path in ["/docs", "/docs/swagger-ui.css", "/api/v1/docs/swagger/index.html"] {
-        let page = server.ask("GET", path, "").await;
+        let page = server.send("GET", path, "").await;
         let policy = page.header("content-security-policy");
         assert!(policy.contains("script-src 'self';"), "{policy}");
         assert!(policy.contains("img-src 'self' data:;"), "{policy}");
         assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
         assert_eq!(page.header("x-content-type-options"), "nosniff");
         let text = String::from_utf8_lossy(&page.body);
-        assert!(!text.contains("<style>") && !text.contains("<script>"), "nothing in line: {path}");
+        assert!(!text.contains("<style>") && !text.contains("<script>"), "nothing inline: {path}");
     }
 
     let mut options = server::ServerOptions::default();
     options.cors_origins = vec!["*".into()];
     options.limits.max_requests = 0;
-    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
-    let shed = server.ask("GET", "/stats", "").await;
-    assert_refused(&shed, 503, "busy");
+    let server = Server::with_options(Store::<Json>::builder().spawn(), options).await;
+    let shed = server.send("GET", "/stats", "").await;
+    assert_error(&shed, 503, "busy");
     assert_eq!(shed.header("x-content-type-options"), "nosniff");
-    assert_eq!(shed.header("cross-origin-resource-policy"), "", "pages of others may use it");
+    assert_eq!(shed.header("cross-origin-resource-policy"), "", "other origins may use it");
 }
 
 #[tokio::test]
-async fn a_full_queue_says_so_at_once() {
+async fn full_queue_is_reported_at_once() {
     let slow = InterceptedJournal::new(MemoryJournal::new(), SlowAppends(Duration::from_secs(2)));
     let store = Store::<Json>::builder().queue_capacity(1).journal(slow).spawn();
     store.ready().await.unwrap();
-    let server = Server::of(store, server::ServerOptions::default()).await;
-    // One is with the journal, one waits: those beyond are told to come back.
-    let asks = (0..8).map(|n| {
+    let server = Server::with_options(store, server::ServerOptions::default()).await;
+    // One command is being appended, one is queued, and further ones are rejected.
+    let requests = (0..8).map(|n| {
         let path = format!("/api/v1/{n}");
         let request = server.request("PUT", &path).body(r#"{"value":"x"}"#);
-        answer(request)
+        execute(request)
     });
-    let answers = futures_util::future::join_all(asks).await;
-    let (busy, done): (Vec<_>, Vec<_>) = answers.iter().partition(|told| told.status == 503);
-    assert!(!done.is_empty() && !busy.is_empty(), "{answers:?}");
-    for told in busy {
-        assert_refused(told, 503, "busy");
-        assert_eq!(told.header("retry-after"), "1");
+    let responses = futures_util::future::join_all(requests).await;
+    let (busy, done): (Vec<_>, Vec<_>) =
+        responses.iter().partition(|response| response.status == 503);
+    assert!(!done.is_empty() && !busy.is_empty(), "{responses:?}");
+    for response in busy {
+        assert_error(response, 503, "busy");
+        assert_eq!(response.header("retry-after"), "1");
     }
-    assert!(done.iter().all(|told| told.status == 200), "{done:?}");
+    assert!(done.iter().all(|response| response.status == 200), "{done:?}");
 
-    // What speaks in texts does so here too, but to those who accept JSON.
+    // The plain text interface responds with text, unless the client accepts JSON.
     let clears = (0..8).map(|n| {
         let request = server.request("DELETE", "/flush");
         let accept = if n % 2 == 0 { "application/json" } else { "*/*" };
-        answer(request.header("accept", accept))
+        execute(request.header("accept", accept))
     });
-    let answers = futures_util::future::join_all(clears).await;
-    for (n, told) in answers.iter().enumerate().filter(|(_, told)| told.status == 503) {
-        assert_eq!(told.header("retry-after"), "1");
+    let responses = futures_util::future::join_all(clears).await;
+    for (n, response) in responses.iter().enumerate().filter(|(_, response)| response.status == 503)
+    {
+        assert_eq!(response.header("retry-after"), "1");
         if n % 2 == 0 {
-            assert_refused(told, 503, "busy");
+            assert_error(response, 503, "busy");
         } else {
-            assert!(told.text().starts_with("busy: "), "{told:?}");
+            assert!(response.text().starts_with("busy: "), "{response:?}");
         }
     }
-    let busy = |rest| answers.iter().skip(rest).step_by(2).any(|told| told.status == 503);
-    assert!(busy(0) && busy(1), "{answers:?}");
+    let busy = |rest| responses.iter().skip(rest).step_by(2).any(|response| response.status == 503);
+    assert!(busy(0) && busy(1), "{responses:?}");
 }
 
 #[tokio::test]
-async fn a_page_of_entries_is_not_endless() {
+async fn page_of_entries_has_a_maximum_size() {
     let server = Server::start().await;
     let megabytes = |count: usize| Json::from(&*"x".repeat(count << 20));
     for n in 0..7 {
@@ -279,7 +284,7 @@ async fn a_page_of_entries_is_not_endless() {
     server.store.set("l", megabytes(5)).await.unwrap();
     let (mut sizes, mut after, mut last) = (Vec::new(), String::new(), false);
     while !last {
-        let page = server.ask("GET", &format!("/keys?entries=true&after={after}"), "").await;
+        let page = server.send("GET", &format!("/keys?entries=true&after={after}"), "").await;
         assert!(page.body.len() < (9 << 20), "{} bytes", page.body.len());
         let page = page.json();
         sizes.push(page["entries"].as_array().unwrap().len());
@@ -292,50 +297,50 @@ async fn a_page_of_entries_is_not_endless() {
 }
 
 #[tokio::test]
-async fn a_store_is_ready_when_it_has_recovered_and_not_before() {
+async fn store_is_ready_only_after_recovery() {
     let journal = MemoryJournal::new();
     let before = Store::<Json>::builder().journal(journal.clone()).spawn();
     before.set("k", Json::from("one")).await.unwrap();
     before.shutdown().await.unwrap();
 
-    let go_on = Arc::new(Semaphore::new(0));
-    let held = InterceptedJournal::new(journal, BlockedOpen(Arc::clone(&go_on)));
-    let store = Store::<Json>::builder().journal(held).spawn();
+    let opened = Arc::new(Semaphore::new(0));
+    let blocked = InterceptedJournal::new(journal, BlockedOpen(Arc::clone(&opened)));
+    let store = Store::<Json>::builder().journal(blocked).spawn();
     let options = server::ServerOptions::default();
     let health = server::health(store.reader(), &options, CancellationToken::new());
-    let ask = async |path: &str| {
+    let get = async |path: &str| {
         let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
-        let told = health.clone().oneshot(request).await.unwrap();
-        let status = told.status().as_u16();
-        let body = axum::body::to_bytes(told.into_body(), 1 << 20).await.unwrap();
+        let response = health.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
         (status, String::from_utf8(body.to_vec()).unwrap())
     };
-    let server = Server::of(store.clone(), options.clone()).await;
-    let mut early = pin!(server.ask("GET", "/api/v1/k", ""));
+    let server = Server::with_options(store.clone(), options.clone()).await;
+    let mut early = pin!(server.send("GET", "/api/v1/k", ""));
     for _ in 0..3 {
-        let (status, body) = ask("/readyz").await;
+        let (status, body) = get("/readyz").await;
         assert_eq!(status, 503);
         assert!(body.contains(r#""status":"recovering""#), "{body}");
-        assert_eq!(ask("/started").await.0, 503);
-        assert_eq!(ask("/healthz").await.0, 200);
-        assert!(ask("/metrics").await.1.contains("\nmainspring_ready 0\n"));
-        // Who asks already waits.
+        assert_eq!(get("/started").await.0, 503);
+        assert_eq!(get("/healthz").await.0, 200);
+        assert!(get("/metrics").await.1.contains("\nmainspring_ready 0\n"));
+        // An early request waits.
         assert!(timeout(Duration::from_millis(20), &mut early).await.is_err());
     }
-    go_on.add_permits(1);
+    opened.add_permits(1);
     store.ready().await.unwrap();
-    assert_eq!(early.await.json()["value"], "one", "what was recovered");
-    assert_eq!(ask("/readyz").await, (200, r#"{"status":"ready"}"#.into()));
-    assert_eq!(ask("/started").await.0, 200);
-    assert!(ask("/metrics").await.1.contains("\nmainspring_ready 1\n"));
+    assert_eq!(early.await.json()["value"], "one", "the recovered value");
+    assert_eq!(get("/readyz").await, (200, r#"{"status":"ready"}"#.into()));
+    assert_eq!(get("/started").await.0, 200);
+    assert!(get("/metrics").await.1.contains("\nmainspring_ready 1\n"));
 
     store.shutdown().await.unwrap();
-    assert_eq!(ask("/readyz").await.0, 503);
-    assert_eq!(ask("/started").await.0, 200, "it has been");
+    assert_eq!(get("/readyz").await.0, 503);
+    assert_eq!(get("/started").await.0, 200, "it stays started");
 }
 
 #[tokio::test]
-async fn another_method_is_told_which_there_are() {
+async fn unsupported_method_lists_the_supported_ones() {
     let server = Server::start().await;
     for (method, path, allowed) in [
         ("POST", "/api/v1/k", "GET,HEAD,PUT,PATCH,DELETE"),
@@ -343,24 +348,24 @@ async fn another_method_is_told_which_there_are() {
         ("DELETE", "/batch", "POST"),
         ("TRACE", "/v1/k", "GET,HEAD,PUT,DELETE"),
     ] {
-        let told = server.ask(method, path, "").await;
-        assert_refused(&told, 405, "method_not_allowed");
-        assert_eq!(told.header("allow"), allowed, "{method} {path}");
+        let response = server.send(method, path, "").await;
+        assert_error(&response, 405, "method_not_allowed");
+        assert_eq!(response.header("allow"), allowed, "{method} {path}");
     }
-    assert_refused(&server.ask("GET", "/nothing", "").await, 404, "not_found");
+    assert_error(&server.send("GET", "/nothing", "").await, 404, "not_found");
 }
 
 #[tokio::test]
-async fn the_description_and_its_pages_need_nothing_from_elsewhere() {
+async fn documentation_pages_need_no_other_server() {
     let mut options = server::ServerOptions::default();
     options.api_version = "v9.8.7".into();
-    let server = Server::of(Store::<Json>::builder().spawn(), options).await;
-    let json = server.ask("GET", "/openapi.json", "").await;
+    let server = Server::with_options(Store::<Json>::builder().spawn(), options).await;
+    let json = server.send("GET", "/openapi.json", "").await;
     assert_eq!(
         (&json.json()["openapi"], &json.json()["info"]["version"]),
         (&"3.1.0".into(), &"v9.8.7".into())
     );
-    let yaml = server.ask("GET", "/api/v1/docs/swagger.yaml", "").await;
+    let yaml = server.send("GET", "/api/v1/docs/swagger.yaml", "").await;
     assert!(yaml.text().starts_with("openapi: 3.1.0\n") && yaml.text().contains("version: v9.8.7"));
 
     for (page, folder, description) in [
@@ -368,31 +373,35 @@ async fn the_description_and_its_pages_need_nothing_from_elsewhere() {
         ("/docs/index.html", "/docs/", "../openapi.json"),
         ("/api/v1/docs/swagger/index.html", "/api/v1/docs/swagger/", "../swagger.yaml"),
     ] {
-        let told = server.ask("GET", page, "").await;
+        let response = server.send("GET", page, "").await;
         assert_eq!(
-            (told.status.as_u16(), told.header("content-type").split(';').next()),
+            (response.status.as_u16(), response.header("content-type").split(';').next()),
             (200, Some("text/html"))
         );
-        assert!(!told.text().contains("//"), "{page} names another place: {}", told.text());
-        for file in told
+        assert!(
+            !response.text().contains("//"),
+            "{page} refers to another server: {}",
+            response.text()
+        );
+        for file in response
             .text()
             .split(['"', '\''])
             .filter(|part| part.ends_with(".js") || part.ends_with(".css"))
         {
             let name = file.trim_start_matches("./");
-            let found = server.ask("GET", &format!("{folder}{name}"), "").await;
+            let found = server.send("GET", &format!("{folder}{name}"), "").await;
             assert_eq!(found.status, 200, "{page} needs {folder}{name}");
             if name == "swagger-initializer.js" {
                 assert!(found.text().contains(description), "{}", found.text());
             }
         }
     }
-    assert_refused(&server.ask("GET", "/docs/nothing", "").await, 404, "not_found");
-    assert_refused(&server.ask("GET", "/docs/%ff", "").await, 400, "invalid_request");
+    assert_error(&server.send("GET", "/docs/nothing", "").await, 404, "not_found");
+    assert_error(&server.send("GET", "/docs/%ff", "").await, 400, "invalid_request");
 }
 
 #[tokio::test]
-async fn parameters_of_the_path_they_are_mounted_at_are_not_theirs() {
+async fn parameters_of_the_mount_path_are_ignored() {
     use tower::ServiceExt as _;
 
     let store = Store::<Json>::builder().spawn();
@@ -402,12 +411,12 @@ async fn parameters_of_the_path_they_are_mounted_at_are_not_theirs() {
         let send = async |method: &str, path: &str, body: &'static str| {
             let uri = format!("/tenant/seven{path}");
             let request = axum::http::Request::builder().method(method).uri(uri);
-            let told = service
+            let response = service
                 .clone()
                 .oneshot(request.body(axum::body::Body::from(body)).unwrap())
                 .await
                 .unwrap();
-            assert!(told.status().is_success(), "{at}: {method} {path}: {told:?}");
+            assert!(response.status().is_success(), "{at}: {method} {path}: {response:?}");
         };
         send("PUT", "/api/v1/k", r#"{"value":["x"]}"#).await;
         send("POST", "/api/v1/k/push", r#"{"value":"y"}"#).await;
@@ -421,7 +430,7 @@ async fn parameters_of_the_path_they_are_mounted_at_are_not_theirs() {
 }
 
 #[tokio::test]
-async fn the_pages_work_wherever_the_routes_are_mounted() {
+async fn documentation_pages_work_at_any_mount_path() {
     let mounted = server::router(Store::<Json>::builder().spawn());
     let service = axum::Router::new().nest("/car", mounted);
     for path in [
@@ -432,11 +441,11 @@ async fn the_pages_work_wherever_the_routes_are_mounted() {
         "/car/api/v1/docs/swagger.yaml",
     ] {
         let request = axum::http::Request::builder().uri(path).body(axum::body::Body::empty());
-        let told = service.clone().oneshot(request.unwrap()).await.unwrap();
-        assert_eq!(told.status(), 200, "{path}");
-        let body = axum::body::to_bytes(told.into_body(), 1 << 20).await.unwrap();
+        let response = service.clone().oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
         let text = std::str::from_utf8(&body).unwrap();
-        // From there on everything is relative.
+        // All links are relative.
         match path {
             "/car/docs" => assert!(text.contains("<base href=\"docs/\">"), "{text}"),
             "/car/docs/swagger-initializer.js" => assert!(text.contains("\"../openapi.json\"")),
