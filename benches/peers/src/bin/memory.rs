@@ -1,4 +1,4 @@
-//! How much memory a store takes: run by the main program, with the kind of value and a number of entries.
+//! The memory of a store: a child process of the main program, with the type of value and a number of entries.
 
 use std::alloc::System;
 use std::env;
@@ -15,22 +15,22 @@ static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 fn main() -> Result<()> {
     let args: Vec<String> = env::args().collect();
-    let [_, kind, entries] = &args[..] else { bail!("usage: memory <kind of value> <entries>") };
-    let entries = entries.parse().context("the number of entries")?;
+    let [_, kind, entries] = &args[..] else { bail!("usage: memory <type of value> <entries>") };
+    let entries = entries.parse().context("invalid number of entries")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let taken = runtime.block_on(async {
         match kind.as_str() {
             "Box<str>" => measure::<Box<str>>(entries).await,
             "Arc<str>" => measure::<Arc<str>>(entries).await,
             "String" => measure::<String>(entries).await,
-            _ => bail!("no such kind of value: {kind}"),
+            _ => bail!("unknown type of value: {kind}"),
         }
     });
     println!("{}", serde_json::to_string(&taken?)?);
     Ok(())
 }
 
-/// All that is allocated for the store, history and channels included.
+/// All bytes allocated for the store, including history and channels.
 async fn measure<T: Text>(entries: usize) -> Result<Taken> {
     let region = Region::new(COUNTING);
     let held = || {

@@ -1,4 +1,4 @@
-//! The way through the channel, against the plainest actor.
+//! Commands to the owner, compared with the plain actor.
 
 use std::sync::Arc;
 
@@ -74,40 +74,40 @@ fn of_the_plain_actor<T: Text>(
         let ratio = measured[0].ratio(&measured[1], Sample::per_second);
         let figures = measured.iter().map(Measured::figures);
         let row = Row::at_least(goal(job, callers, subscriber), what, ratio).figures(figures);
-        // A lone caller mostly waits for the machine to wake somebody, and is counted in instructions.
+        // With one caller, most of the time is wake-ups of the machine, so instructions are counted.
         if callers == 1 { row } else { row.recorded() }
     })
 }
 
-/// A subscription that reads everything; answers the revision before the first, how many changes there
-/// were from then on, and the last one. Where the machine stops it for longer than the history reaches, it
-/// subscribes again, and says what it has missed.
+/// Read all changes, and return the revision before the first one, the number of changes, and the last revision. If
+/// the machine stops the task for longer than the history reaches, it subscribes again and prints what it
+/// missed.
 async fn listen<T: Text>(store: &Reader<T>) -> (u64, JoinHandle<(u64, u64)>) {
-    let mut changes = store.subscribe().await.expect("the store is there");
+    let mut changes = store.subscribe().await.expect("the store is open");
     let before = store.revision();
     let store = store.clone();
     let listener = tokio::spawn(async move {
-        let (mut told, mut missed, mut last) = (0, 0, before);
+        let (mut received, mut missed, mut last) = (0, 0, before);
         loop {
             match changes.recv().await {
                 Ok(event) => {
                     let first = event.changes().first().map_or(0, |change| change.revision);
                     missed += first - last - 1;
-                    told += event.changes().len() as u64;
-                    last = event.revision().expect("a change has one");
+                    received += event.changes().len() as u64;
+                    last = event.revision().expect("changes have a revision");
                 }
                 Err(Error::Closed) => break,
                 Err(Error::Compacted { .. }) => match store.subscribe().await {
                     Ok(again) => changes = again,
                     Err(_) => break,
                 },
-                Err(error) => panic!("a subscription fell: {error}"),
+                Err(error) => panic!("the subscription failed: {error}"),
             }
         }
         if missed > 0 {
-            eprintln!("the subscriber was told of {told} changes and missed {missed}");
+            eprintln!("the subscriber received {received} changes and missed {missed}");
         }
-        (told + missed, last)
+        (received + missed, last)
     });
     (before, listener)
 }
@@ -116,7 +116,7 @@ async fn heard_everything<T: Text>(
     store: &Store<T>,
     (before, listener): (u64, JoinHandle<(u64, u64)>),
 ) {
-    store.shutdown().await.expect("it ends in order");
-    let (told, last) = listener.await.expect("it reads to the end");
-    assert_eq!((told, last), (store.revision() - before, store.revision()));
+    store.shutdown().await.expect("graceful shutdown");
+    let (received, last) = listener.await.expect("no panic");
+    assert_eq!((received, last), (store.revision() - before, store.revision()));
 }

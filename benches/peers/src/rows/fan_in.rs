@@ -1,4 +1,4 @@
-//! Many tasks that add to one list, against a `Vec` in a lock of the standard library.
+//! Many tasks that add to one list, compared with a `Vec` in a lock of the standard library.
 
 use std::sync::{Arc, Mutex};
 
@@ -23,7 +23,7 @@ fn case<T: Text>() -> Case {
     Case::new(format!("fan-in {}", T::NAME), |settings| pushes::<T>(settings))
 }
 
-/// Run the tasks on a new list, and see that nothing was lost.
+/// Run the tasks on a new list, and check that nothing was lost.
 async fn race<L, F>(list: L, add: fn(L) -> F, length: impl AsyncFnOnce(L) -> u64) -> Sample
 where
     L: Clone,
@@ -52,26 +52,27 @@ fn pushes<T: Text>(settings: &Settings) -> [Row; 2] {
             Side::new("push", |_| {
                 in_store::<T, _>(|store| async move {
                     for _ in 0..EACH {
-                        store.push("list", T::make()).await.expect("there is room");
+                        store.push("list", T::make()).await.expect("no limit is reached");
                     }
                 })
             }),
             Side::new("push_many of 100", |_| {
                 in_store::<T, _>(|store| async move {
                     let elements = (0..EACH).map(|_| T::make());
-                    let pushed = store.push_many("list", elements).await.expect("it is there");
-                    assert!(pushed.iter().all(Result::is_ok), "there is room");
+                    let pushed =
+                        store.push_many("list", elements).await.expect("the store is open");
+                    assert!(pushed.iter().all(Result::is_ok), "no limit is reached");
                 })
             }),
             Side::new("Mutex<Vec>", |_| {
                 let add = |list: Arc<Mutex<Vec<T>>>| async move {
                     for _ in 0..EACH {
                         let element = T::make();
-                        list.lock().expect("nobody panicked").push(element);
+                        list.lock().expect("the lock is not poisoned").push(element);
                     }
                 };
                 race(Arc::default(), add, async |list| {
-                    list.lock().expect("nobody panicked").len() as u64
+                    list.lock().expect("the lock is not poisoned").len() as u64
                 })
             }),
         ];

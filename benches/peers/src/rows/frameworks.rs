@@ -1,4 +1,4 @@
-//! The way through the channel, against the actors of frameworks.
+//! Commands to the owner, compared with actor frameworks.
 
 use std::sync::Arc;
 
@@ -47,9 +47,9 @@ fn of_the_best<T: Text + Unpin>(settings: &Settings, job: Job) -> Row {
     })
 }
 
-/// The throughput of the first, of that of the best of the others.
+/// The throughput of the first side relative to the best of the others.
 pub(super) fn of_the_best_of(measured: &[Measured]) -> f64 {
-    let (first, others) = measured.split_first().expect("there are sides");
+    let (first, others) = measured.split_first().expect("at least one side");
     let ratios = others.iter().map(|other| first.ratio(other, Sample::per_second));
-    ratios.min_by(f64::total_cmp).expect("there are others")
+    ratios.min_by(f64::total_cmp).expect("at least two sides")
 }

@@ -1,4 +1,4 @@
-//! How costs grow with keys, callers, subscribers and the size of values. Only in the long form.
+//! Scaling with keys, callers, subscribers and the size of values. Only in the long form.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use crate::plot::{Curve, Curves, Plot};
 use crate::report::Row;
 use crate::settings::Settings;
 
-/// What noise may add to a step.
+/// The tolerated noise of a step.
 const STEP: f64 = 1.25;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -31,7 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.map(Case::long).into()
 }
 
-/// One curve for each side, named after it, from what was measured at each x.
+/// One curve per side, from the results at each x.
 fn curves(measured: &[(usize, Vec<Measured>)], of: fn(&Sample) -> f64) -> Vec<Curve> {
     let sides = 0..measured[0].1.len();
     let curve = |side: usize| Curve {
@@ -44,7 +44,7 @@ fn curves(measured: &[(usize, Vec<Measured>)], of: fn(&Sample) -> f64) -> Vec<Cu
     sides.map(curve).collect()
 }
 
-/// The largest step from one point to the next, of the step that the other curve makes there.
+/// The largest step between adjacent points, relative to the step of the other curve.
 fn largest_step(curve: &Curve, other: &Curve) -> f64 {
     let steps = |curve: &Curve| -> Vec<f64> {
         curve.points.windows(2).map(|points| points[1].1 / points[0].1).collect()
@@ -53,7 +53,7 @@ fn largest_step(curve: &Curve, other: &Curve) -> f64 {
     steps.map(|(ours, theirs)| ours / theirs).fold(0.0, f64::max)
 }
 
-/// Something that this thread does over and over.
+/// Work that this thread repeats.
 fn alone(time: Duration, mut step: impl FnMut(usize)) -> Sample {
     let watch = Stopwatch::start(Cpu::Thread);
     let end = Instant::now() + time;
@@ -63,7 +63,7 @@ fn alone(time: Duration, mut step: impl FnMut(usize)) -> Sample {
             return watch.stop(first as u64 + 64);
         }
     }
-    unreachable!("it ends in time");
+    unreachable!("the loop ends with the time");
 }
 
 fn keys(settings: &Settings) -> Outcome {
@@ -108,7 +108,7 @@ fn keys(settings: &Settings) -> Outcome {
         });
         (keys, measured)
     };
-    // Between powers of ten as well: maps double in between.
+    // Also between powers of ten, where maps grow.
     let sizes = (6..=14).map(|half| 10_f64.powf(half as f64 / 2.0) as usize);
     let curves = curves(&sizes.map(at).collect::<Vec<_>>(), Sample::cost);
     let rows = [("a get through View", 1, 0), ("set_many", 3, 2)].map(|(what, ours, theirs)| {
@@ -117,9 +117,9 @@ fn keys(settings: &Settings) -> Outcome {
     });
     let plot = Curves {
         file: "keys".into(),
-        title: "Cost and number of keys (drawn evenly)".into(),
+        title: "Cost and number of keys (uniform distribution)".into(),
         x: "keys",
-        y: "us an operation",
+        y: "us per operation",
         curves,
     };
     Outcome { rows: rows.into(), plots: vec![Plot::Curves(plot)] }
@@ -147,7 +147,7 @@ fn callers(settings: &Settings) -> Outcome {
         file: "callers".into(),
         title: "Cost and number of callers, String".into(),
         x: "callers",
-        y: "us an operation",
+        y: "us per operation",
         curves: curves(&measured, Sample::cost),
     };
     Outcome { rows: Vec::new(), plots: vec![Plot::Curves(plot)] }
@@ -162,8 +162,8 @@ fn subscribers(settings: &Settings) -> Outcome {
             let own = &Watched::<String>::new(&listeners, subscribers, true).await;
             let sides = [
                 Side::new("none", |_| none.bursts(1_000)),
-                Side::new("to everything", |_| all.bursts(10)),
-                Side::new("each to a key of its own", |_| own.bursts(1_000)),
+                Side::new("to all keys", |_| all.bursts(10)),
+                Side::new("each to its own key", |_| own.bursts(1_000)),
             ];
             let measured = interleave(&settings.few(), &sides).await;
             for watched in [none, all, own] {
@@ -178,7 +178,7 @@ fn subscribers(settings: &Settings) -> Outcome {
         file: "subscribers".into(),
         title: "The owner's cost of a write and the number of subscribers, String".into(),
         x: "subscribers",
-        y: "us a write",
+        y: "us per write",
         curves: curves(&measured, Sample::cpu_cost),
     };
     Outcome { rows: Vec::new(), plots: vec![Plot::Curves(plot)] }
@@ -209,7 +209,7 @@ fn values<T: Text>(settings: &Settings, file: &str) -> Outcome {
         file: file.into(),
         title: format!("Cost and size of values, 64 callers, {}", T::NAME),
         x: "bytes",
-        y: "us an operation",
+        y: "us per operation",
         curves: curves(&measured, Sample::cost),
     };
     Outcome { rows: Vec::new(), plots: vec![Plot::Curves(plot)] }

@@ -1,4 +1,4 @@
-//! Sets in messages of 64, against the plain actor's sets one by one.
+//! Sets in messages of 64, compared with single sets of the plain actor.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn case<T: Text>() -> Case {
     Case::new(format!("set_many {}", T::NAME), |settings| of_the_plain_actor::<T>(settings))
 }
 
-/// Sets of the keys of a load, so many in one message.
+/// Sets of the keys of a load, several per message.
 #[derive(Clone, Debug)]
 pub(super) struct SetMany<T> {
     pub(super) store: Store<T>,
@@ -32,8 +32,8 @@ impl<T: Text> Work for SetMany<T> {
     async fn step(&self, n: usize) -> u64 {
         let first = n * self.size;
         let pairs = (first..first + self.size).map(|n| (self.load.key(n), T::make()));
-        let results = self.store.set_many(pairs).await.expect("the store is there");
-        assert!(results.iter().all(Result::is_ok), "there is room");
+        let results = self.store.set_many(pairs).await.expect("the store is open");
+        assert!(results.iter().all(Result::is_ok), "no limit is reached");
         results.len() as u64
     }
 }
@@ -46,7 +46,7 @@ fn of_the_plain_actor<T: Text>(settings: &Settings) -> Row {
         drive::fill(&store, &load).await;
         let many = SetMany { store, load: Arc::clone(&load), size: 64 };
         let sides = [
-            drive::side("store, 64 a message", many, 64),
+            drive::side("store, 64 per message", many, 64),
             drive::side("plain, one by one", Keyed::new(&plain, &load, Job::Set), 64),
         ];
         let measured = interleave(settings, &sides).await;

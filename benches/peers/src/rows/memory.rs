@@ -1,5 +1,5 @@
-//! What an entry takes: measured by a program of its own, whose allocator counts, because counting
-//! slows everything else.
+//! The memory of an entry, measured by a separate program with a counting allocator, because counting slows down other
+//! measurements.
 
 use std::process::Command;
 
@@ -17,10 +17,10 @@ pub(super) fn cases() -> Vec<Case> {
     vec![case("Box<str>", 1.70), case("Arc<str>", 1.85)]
 }
 
-/// What the program answers.
+/// The output of the program.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Taken {
-    /// Bytes asked of malloc and not given back, for each entry.
+    /// Allocated bytes per entry.
     pub store: f64,
     /// The same after the first scan.
     pub with_index: f64,
@@ -43,7 +43,7 @@ fn rows(kind: &str, goal: f64) -> Result<[Row; 2]> {
     ])
 }
 
-/// What each entry takes, of its raw bytes, in a store of so many.
+/// The memory per entry relative to its raw bytes, in a store of a given size.
 fn of_raw(kind: &str, entries: usize) -> Result<Taken> {
     let program = crate::children::path("memory")?;
     let output = Command::new(program).args([kind, &entries.to_string()]).output()?;

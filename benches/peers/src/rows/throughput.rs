@@ -1,4 +1,4 @@
-//! Everybody beside everybody else: 64 callers who get, get and set, and set. Only in the long form.
+//! All implementations under the same load: 64 callers that get, get and set, and set. Only in the long form.
 
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -21,8 +21,10 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn case<T: Text + Unpin>(file: &'static str) -> Case {
-    Case::new(format!("throughput {}", T::NAME), move |settings| everybody::<T>(settings, file))
-        .long()
+    Case::new(format!("throughput {}", T::NAME), move |settings| {
+        all_implementations::<T>(settings, file)
+    })
+    .long()
 }
 
 /// Sides under the same load.
@@ -59,7 +61,7 @@ async fn measure<T: Text + Unpin>(settings: &Settings, job: Job) -> Vec<Measured
     interleave(settings, &field.sides).await
 }
 
-fn everybody<T: Text + Unpin>(settings: &Settings, file: &str) -> Outcome {
+fn all_implementations<T: Text + Unpin>(settings: &Settings, file: &str) -> Outcome {
     let (mut rows, mut peers) = (Vec::new(), Vec::<(String, Vec<f64>)>::new());
     for job in Job::ALL {
         let measured = two_workers().block_on(measure::<T>(settings, job));
@@ -78,7 +80,7 @@ fn everybody<T: Text + Unpin>(settings: &Settings, file: &str) -> Outcome {
     }
     let bars = Bars {
         file: file.to_owned(),
-        title: format!("64 callers, 2 cores, {}: million operations a second", T::NAME),
+        title: format!("64 callers, 2 cores, {}: million operations per second", T::NAME),
         jobs: Job::ALL.map(|job| job.name().to_owned()).into(),
         peers,
     };

@@ -1,4 +1,4 @@
-//! Reads that skip the channel, against concurrent maps.
+//! Reads without the owner, compared with concurrent maps.
 
 use std::hash::RandomState;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ fn cases_of<T: Text>() -> Vec<Case> {
     ]
 }
 
-/// Each map with the hash function that it comes with, and with the one that the store has inside.
+/// Each map with its default hash function, and with that of the store.
 fn get<T: Text>(settings: &Settings) -> Row {
     two_workers().block_on(async {
         let load = Load::zipf(KEYS);
