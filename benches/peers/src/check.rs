@@ -16,11 +16,11 @@ const TOLERATED: f64 = 0.85;
 pub const ATTEMPTS: usize = 5;
 
 #[derive(Debug, Default, Deserialize, Serialize)]
-pub struct Recorded {
+pub struct RecordedRatios {
     ratios: BTreeMap<String, f64>,
 }
 
-impl Recorded {
+impl RecordedRatios {
     pub fn read(path: &Path) -> Result<Self> {
         let file = File::open(path).with_context(|| format!("{}: see --record", path.display()))?;
         Ok(serde_json::from_reader(file)?)
@@ -38,7 +38,7 @@ impl Recorded {
     }
 
     /// The problem of a row, if any.
-    pub fn complaint(&self, row: &Row) -> Option<String> {
+    pub fn problem(&self, row: &Row) -> Option<String> {
         if !row.recorded {
             return None;
         }

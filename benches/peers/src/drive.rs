@@ -51,7 +51,7 @@ impl Job {
 }
 
 /// The number of callers in words.
-pub fn who(callers: usize) -> String {
+pub fn callers_text(callers: usize) -> String {
     if callers == 1 { "one caller".into() } else { format!("{callers} callers") }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 use clap::Parser;
-use peers::check::{ATTEMPTS, Recorded};
+use peers::check::{ATTEMPTS, RecordedRatios};
 use peers::instructions::Operations;
 use peers::plot::Plot;
 use peers::report::{self, Row};
@@ -81,9 +81,9 @@ fn main() -> Result<()> {
 fn measure(args: &Args, cases: &[&Case]) -> Result<()> {
     let settings = Settings::new(args.short, args.rounds);
     let mut recorded = if args.check || (args.record && args.recorded.exists()) {
-        Recorded::read(&args.recorded)?
+        RecordedRatios::read(&args.recorded)?
     } else {
-        Recorded::default()
+        RecordedRatios::default()
     };
     let (mut rows, mut plots) = (Vec::new(), Vec::new());
     for case in cases {
@@ -112,7 +112,7 @@ fn measure(args: &Args, cases: &[&Case]) -> Result<()> {
         recorded.insert(&rows);
         recorded.write(&args.recorded)?;
     }
-    let complaints: Vec<_> = rows.iter().filter_map(|row| recorded.complaint(row)).collect();
+    let complaints: Vec<_> = rows.iter().filter_map(|row| recorded.problem(row)).collect();
     if args.check && !complaints.is_empty() {
         bail!("{}", complaints.join("\n"));
     }
@@ -124,10 +124,10 @@ fn settled(
     case: &Case,
     settings: &Settings,
     mut rows: Vec<Row>,
-    recorded: &Recorded,
+    recorded: &RecordedRatios,
 ) -> Result<Vec<Row>> {
     for _ in 1..ATTEMPTS {
-        if rows.iter().all(|row| recorded.complaint(row).is_none()) {
+        if rows.iter().all(|row| recorded.problem(row).is_none()) {
             break;
         }
         eprintln!("{} again", case.name);

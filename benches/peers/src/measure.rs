@@ -113,13 +113,13 @@ impl<'a> Side<'a> {
 
 /// The results of a side in all rounds.
 #[derive(Debug)]
-pub struct Measured {
+pub struct SideResult {
     pub name: String,
     pub samples: Vec<Sample>,
     pub latencies: Option<Histogram<u64>>,
 }
 
-impl Measured {
+impl SideResult {
     pub fn new(name: impl Into<String>, samples: Vec<Sample>) -> Self {
         Self { name: name.into(), samples, latencies: None }
     }
@@ -179,7 +179,7 @@ fn as_map<S: Serializer>(values: &[(String, f64)], serializer: S) -> Result<S::O
 }
 
 /// Run the sides alternately.
-pub async fn interleave(settings: &Settings, sides: &[Side<'_>]) -> Vec<Measured> {
+pub async fn interleave(settings: &Settings, sides: &[Side<'_>]) -> Vec<SideResult> {
     let mut samples = vec![Vec::new(); sides.len()];
     for (counts, side) in turns(settings.rounds, sides.len()) {
         let sample = (sides[side].part)(settings.part).await;
@@ -198,7 +198,7 @@ pub async fn interleave(settings: &Settings, sides: &[Side<'_>]) -> Vec<Measured
     }
     let names = sides.iter().map(|side| side.name.clone());
     let measured = names.zip(samples).zip(latencies);
-    measured.map(|((name, samples), latencies)| Measured { name, samples, latencies }).collect()
+    measured.map(|((name, samples), latencies)| SideResult { name, samples, latencies }).collect()
 }
 
 /// The order of the sides, reversed every other round, and whether the result counts: the first round is a

@@ -77,7 +77,7 @@ impl Row {
     }
 
     /// Without a goal.
-    pub fn for_the_record(better: Better, what: impl Into<String>, ratio: f64) -> Self {
+    pub fn without_goal(better: Better, what: impl Into<String>, ratio: f64) -> Self {
         Self::new(what.into(), ratio, None, better)
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use peers::load::{Text, key};
-use peers::peers::everything_on;
-use peers::rows::Taken;
+use peers::peers::store_with_all_features;
+use peers::rows::MemoryUse;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -31,13 +31,13 @@ fn main() -> Result<()> {
 }
 
 /// All bytes allocated for the store, including history and channels.
-async fn measure<T: Text>(entries: usize) -> Result<Taken> {
+async fn measure<T: Text>(entries: usize) -> Result<MemoryUse> {
     let region = Region::new(COUNTING);
     let held = || {
         let change = region.change();
         (change.bytes_allocated as f64 - change.bytes_deallocated as f64) / entries as f64
     };
-    let store = everything_on::<T>();
+    let store = store_with_all_features::<T>();
     for first in (0..entries).step_by(100) {
         let pairs = (first..entries.min(first + 100)).map(|n| (key(n), T::make()));
         for set in store.set_many(pairs).await? {
@@ -48,5 +48,5 @@ async fn measure<T: Text>(entries: usize) -> Result<Taken> {
     let without = held();
     let page = store.keys("").await?;
     assert_eq!(page.items.len(), 100);
-    Ok(Taken { store: without, with_index: held() })
+    Ok(MemoryUse { store: without, with_index: held() })
 }

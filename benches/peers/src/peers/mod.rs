@@ -18,7 +18,7 @@ pub use self::kameo::Kameo;
 pub use self::locked::{InMutex, InRwLock};
 pub use self::plain::Plain;
 pub use self::ractor::Ractor;
-pub use self::store::{Beside, HOUR, builder, everything_on, without_deadlines};
+pub use self::store::{Beside, HOUR, builder, store_with_all_features, without_deadlines};
 use crate::load::Text;
 
 /// A map with an async interface.

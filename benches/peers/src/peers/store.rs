@@ -21,7 +21,7 @@ pub fn builder<T: Text>() -> Builder<T> {
 }
 
 /// A store with all features.
-pub fn everything_on<T: Text>() -> Store<T> {
+pub fn store_with_all_features<T: Text>() -> Store<T> {
     builder().spawn()
 }
 

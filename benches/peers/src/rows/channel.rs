@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use super::{Case, two_workers};
 use crate::drive::{self, Job, Keyed};
 use crate::load::{KEYS, Load, Text};
-use crate::measure::{Measured, Sample, interleave};
-use crate::peers::{Plain, everything_on};
+use crate::measure::{Sample, SideResult, interleave};
+use crate::peers::{Plain, store_with_all_features};
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -56,7 +56,7 @@ fn of_the_plain_actor<T: Text>(
 ) -> Row {
     two_workers().block_on(async {
         let load = Load::zipf(KEYS);
-        let (plain, store) = (Plain::<T>::spawn(), everything_on::<T>());
+        let (plain, store) = (Plain::<T>::spawn(), store_with_all_features::<T>());
         drive::fill(&plain, &load).await;
         drive::fill(&store, &load).await;
         let listening = if subscriber { Some(listen(&store).await) } else { None };
@@ -66,13 +66,13 @@ fn of_the_plain_actor<T: Text>(
         ];
         let measured = interleave(settings, &sides).await;
         if let Some(listening) = listening {
-            heard_everything(&store, listening).await;
+            check_received(&store, listening).await;
         }
         let listener = if subscriber { ", one subscriber" } else { "" };
-        let who = drive::who(callers);
+        let who = drive::callers_text(callers);
         let what = format!("{}, {who}{listener}, of the plain actor, {}", job.name(), T::NAME);
         let ratio = measured[0].ratio(&measured[1], Sample::per_second);
-        let figures = measured.iter().map(Measured::figures);
+        let figures = measured.iter().map(SideResult::figures);
         let row = Row::at_least(goal(job, callers, subscriber), what, ratio).figures(figures);
         // With one caller, most of the time is wake-ups of the machine, so instructions are counted.
         if callers == 1 { row } else { row.recorded() }
@@ -112,7 +112,7 @@ async fn listen<T: Text>(store: &Reader<T>) -> (u64, JoinHandle<(u64, u64)>) {
     (before, listener)
 }
 
-async fn heard_everything<T: Text>(
+async fn check_received<T: Text>(
     store: &Store<T>,
     (before, listener): (u64, JoinHandle<(u64, u64)>),
 ) {

@@ -19,7 +19,7 @@ use tokio_util::time::DelayQueue;
 use super::{Case, one_thread};
 use crate::load::{KEYS, Load, Text};
 use crate::measure::{Cpu, Figures, Sample, Side, Stopwatch, interleave};
-use crate::peers::{HOUR, everything_on};
+use crate::peers::{HOUR, store_with_all_features};
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -37,7 +37,7 @@ fn time_to_live(n: usize) -> Duration {
 
 /// Advance a store by the hour. If `moved`, all deadlines were moved beyond it.
 async fn in_store(load: &Load, moved: bool) -> Sample {
-    let store = everything_on::<String>();
+    let store = store_with_all_features::<String>();
     let write = async |write: &dyn Fn(usize) -> Write<String>| {
         for first in (0..KEYS).step_by(256) {
             let writes = (first..KEYS.min(first + 256)).map(write);

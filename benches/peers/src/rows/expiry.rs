@@ -18,7 +18,7 @@ use super::{Case, one_thread};
 use crate::drive::{self, Work};
 use crate::load::{KEYS, Load, Text};
 use crate::measure::{Cpu, Figures, Sample, Side, Stopwatch, interleave};
-use crate::peers::{HOUR, everything_on};
+use crate::peers::{HOUR, store_with_all_features};
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -28,12 +28,12 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// A `HashMap` with a `DelayQueue`, the usual hand-written solution.
 #[derive(Default)]
-struct Queued {
+struct MapWithQueue {
     map: HashMap<String, (String, delay_queue::Key)>,
     queue: DelayQueue<String>,
 }
 
-impl Queued {
+impl MapWithQueue {
     fn filled(load: &Load, ttl: Duration) -> Self {
         let mut queued = Self::default();
         for key in &load.keys {
@@ -85,7 +85,7 @@ impl Work for Batches {
 fn overwriting(settings: &Settings) -> Row {
     one_thread().block_on(async {
         let (load, others) = (&Load::zipf(KEYS), &Load::zipf_of(KEYS..2 * KEYS));
-        let store = everything_on();
+        let store = store_with_all_features();
         for (with, without) in load.keys.iter().zip(&others.keys) {
             let writes =
                 [Write::set(with, String::make()), Write::set(without, String::make()).no_ttl()];
@@ -95,7 +95,7 @@ fn overwriting(settings: &Settings) -> Row {
             let work = Batches { store: store.clone(), load: Arc::clone(load), ttl };
             move |time| drive::drive(work.clone(), 1, time)
         };
-        let queued = RefCell::new(Queued::filled(load, HOUR));
+        let queued = RefCell::new(MapWithQueue::filled(load, HOUR));
         let side = |name, ttl| {
             let queued = &queued;
             Side::new(

@@ -7,8 +7,8 @@ use tokio::task::JoinSet;
 
 use super::{Case, two_workers};
 use crate::load::Text;
-use crate::measure::{Cpu, Measured, Sample, Side, Stopwatch, interleave};
-use crate::peers::everything_on;
+use crate::measure::{Cpu, Sample, Side, SideResult, Stopwatch, interleave};
+use crate::peers::store_with_all_features;
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -43,7 +43,7 @@ where
 {
     let length =
         async |store: Store<T>| store.len("list").await.expect("a list").unwrap_or(0) as u64;
-    race(everything_on(), add, length).await
+    race(store_with_all_features(), add, length).await
 }
 
 fn pushes<T: Text>(settings: &Settings) -> [Row; 2] {
@@ -79,7 +79,7 @@ fn pushes<T: Text>(settings: &Settings) -> [Row; 2] {
         let measured = interleave(settings, &sides).await;
         let row = |goal, how, side: usize| {
             let what = format!("5,000 tasks x 100 {how}, time of Mutex<Vec>, {}", T::NAME);
-            let figures = [&measured[side], &measured[2]].map(Measured::figures);
+            let figures = [&measured[side], &measured[2]].map(SideResult::figures);
             Row::at_most(goal, what, measured[side].ratio(&measured[2], Sample::cost))
                 .figures(figures)
         };

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::large::{MILLION, Prober, Waits, fill, median_worst, worst};
 use super::{Case, one_thread};
 use crate::load::{Text, key};
-use crate::peers::everything_on;
+use crate::peers::store_with_all_features;
 use crate::report::{Row, Unit};
 use crate::settings::Settings;
 
@@ -30,7 +30,7 @@ fn doubling(settings: &Settings) -> Row {
     let (mut growing, mut steady) = (Vec::new(), Vec::new());
     for _ in 0..settings.few().rounds {
         one_thread().block_on(async {
-            let store = everything_on::<String>();
+            let store = store_with_all_features::<String>();
             store.set("probe", String::make()).await.expect("no limit is reached");
             // First the map grows from empty, then keys are overwritten.
             for (rounds, keys) in [(&mut growing, 2 * MILLION), (&mut steady, MILLION / 2)] {
@@ -61,7 +61,7 @@ fn due_together(settings: &Settings) -> Row {
     let (mut due, mut idle) = (Vec::new(), Vec::new());
     for _ in 0..settings.few().rounds {
         one_thread().block_on(async {
-            let store = everything_on();
+            let store = store_with_all_features();
             store.set("probe", String::make()).await.expect("no limit is reached");
             let moment = Instant::now() + SOON;
             fill_until(&store, moment).await;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::large::fill;
 use super::many::SetMany;
-use super::publishing::{Watched, listeners};
+use super::publishing::{SubscribedStore, listeners};
 use super::{Case, Outcome, one_thread, two_workers};
 use crate::drive::{self, Job, Keyed};
 use crate::load::{KEYS, Load, Text};
-use crate::measure::{Cpu, Measured, Sample, Side, Stopwatch, interleave};
-use crate::peers::{Direct, Plain, everything_on};
+use crate::measure::{Cpu, Sample, Side, SideResult, Stopwatch, interleave};
+use crate::peers::{Direct, Plain, store_with_all_features};
 use crate::plot::{Curve, Curves, Plot};
 use crate::report::Row;
 use crate::settings::Settings;
@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// One curve per side, from the results at each x.
-fn curves(measured: &[(usize, Vec<Measured>)], of: fn(&Sample) -> f64) -> Vec<Curve> {
+fn curves(measured: &[(usize, Vec<SideResult>)], of: fn(&Sample) -> f64) -> Vec<Curve> {
     let sides = 0..measured[0].1.len();
     let curve = |side: usize| Curve {
         name: measured[0].1[side].name.clone(),
@@ -70,7 +70,7 @@ fn keys(settings: &Settings) -> Outcome {
     let at = |keys: usize| {
         let measured = two_workers().block_on(async {
             let load = &Load::uniform(keys);
-            let store = everything_on::<String>();
+            let store = store_with_all_features::<String>();
             fill(&store, 0..keys).await;
             let map: HashMap<_, String> =
                 load.keys.iter().map(|key| (key.clone(), load.value())).collect();
@@ -129,7 +129,7 @@ fn callers(settings: &Settings) -> Outcome {
     let at = |callers: usize| {
         let measured = two_workers().block_on(async {
             let load = Load::zipf(KEYS);
-            let (plain, store) = (Plain::<String>::spawn(), everything_on::<String>());
+            let (plain, store) = (Plain::<String>::spawn(), store_with_all_features::<String>());
             drive::fill(&plain, &load).await;
             drive::fill(&store, &load).await;
             let sides = [
@@ -157,9 +157,9 @@ fn subscribers(settings: &Settings) -> Outcome {
     let listeners = listeners();
     let at = |subscribers: usize| {
         let measured = one_thread().block_on(async {
-            let none = &Watched::<String>::new(&listeners, 0, false).await;
-            let all = &Watched::<String>::new(&listeners, subscribers, false).await;
-            let own = &Watched::<String>::new(&listeners, subscribers, true).await;
+            let none = &SubscribedStore::<String>::new(&listeners, 0, false).await;
+            let all = &SubscribedStore::<String>::new(&listeners, subscribers, false).await;
+            let own = &SubscribedStore::<String>::new(&listeners, subscribers, true).await;
             let sides = [
                 Side::new("none", |_| none.bursts(1_000)),
                 Side::new("to all keys", |_| all.bursts(10)),
@@ -189,7 +189,7 @@ fn values<T: Text>(settings: &Settings, file: &str) -> Outcome {
         let measured = two_workers().block_on(async {
             let keys = ((64 << 20) / bytes).clamp(64, 10_000);
             let load = Load::uniform_with_values_of(keys, bytes);
-            let (plain, store) = (Plain::<T>::spawn(), everything_on::<T>());
+            let (plain, store) = (Plain::<T>::spawn(), store_with_all_features::<T>());
             let view = Direct::new(store.view());
             drive::fill(&plain, &load).await;
             drive::fill(&store, &load).await;

@@ -5,8 +5,8 @@ use mainspring::Store;
 use super::{Case, two_workers};
 use crate::drive::{self, Work};
 use crate::load::Text;
-use crate::measure::{Measured, Sample, interleave};
-use crate::peers::everything_on;
+use crate::measure::{Sample, SideResult, interleave};
+use crate::peers::store_with_all_features;
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -33,7 +33,7 @@ impl Work for PushAndPop {
 /// visible.
 fn long_and_short(settings: &Settings) -> Row {
     two_workers().block_on(async {
-        let store = everything_on::<String>();
+        let store = store_with_all_features::<String>();
         for (list, length) in [("long", 100_000), ("short", 10)] {
             let elements = (0..length).map(|_| String::make());
             store.push_many(list, elements).await.expect("no limit is reached");
@@ -47,6 +47,6 @@ fn long_and_short(settings: &Settings) -> Row {
         assert_eq!(store.len("long").await, Ok(Some(100_000)));
         let ratio = measured[0].ratio(&measured[1], Sample::cost);
         Row::at_most(1.1, "push and pop on a list of 100,000, cost on a list of 10", ratio)
-            .figures(measured.iter().map(Measured::figures))
+            .figures(measured.iter().map(SideResult::figures))
     })
 }

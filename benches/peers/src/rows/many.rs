@@ -7,8 +7,8 @@ use mainspring::Store;
 use super::{Case, two_workers};
 use crate::drive::{self, Job, Keyed, Work};
 use crate::load::{KEYS, Load, Text};
-use crate::measure::{Measured, Sample, interleave};
-use crate::peers::{Plain, everything_on};
+use crate::measure::{Sample, SideResult, interleave};
+use crate::peers::{Plain, store_with_all_features};
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -41,7 +41,7 @@ impl<T: Text> Work for SetMany<T> {
 fn of_the_plain_actor<T: Text>(settings: &Settings) -> Row {
     two_workers().block_on(async {
         let load = Load::zipf(KEYS);
-        let (plain, store) = (Plain::<T>::spawn(), everything_on::<T>());
+        let (plain, store) = (Plain::<T>::spawn(), store_with_all_features::<T>());
         drive::fill(&plain, &load).await;
         drive::fill(&store, &load).await;
         let many = SetMany { store, load: Arc::clone(&load), size: 64 };
@@ -52,6 +52,6 @@ fn of_the_plain_actor<T: Text>(settings: &Settings) -> Row {
         let measured = interleave(settings, &sides).await;
         let what = format!("set_many of 64, elements, of the plain actor's sets, {}", T::NAME);
         let ratio = measured[0].ratio(&measured[1], Sample::per_second);
-        Row::at_least(2.2, what, ratio).figures(measured.iter().map(Measured::figures)).recorded()
+        Row::at_least(2.2, what, ratio).figures(measured.iter().map(SideResult::figures)).recorded()
     })
 }

@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// The output of the program.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct Taken {
+pub struct MemoryUse {
     /// Allocated bytes per entry.
     pub store: f64,
     /// The same after the first scan.
@@ -44,11 +44,11 @@ fn rows(kind: &str, goal: f64) -> Result<[Row; 2]> {
 }
 
 /// The memory per entry relative to its raw bytes, in a store of a given size.
-fn of_raw(kind: &str, entries: usize) -> Result<Taken> {
+fn of_raw(kind: &str, entries: usize) -> Result<MemoryUse> {
     let program = crate::children::path("memory")?;
     let output = Command::new(program).args([kind, &entries.to_string()]).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let Taken { store, with_index } = serde_json::from_slice(&output.stdout)?;
+    let MemoryUse { store, with_index } = serde_json::from_slice(&output.stdout)?;
     let raw = ENTRY_BYTES as f64;
-    Ok(Taken { store: store / raw, with_index: with_index / raw })
+    Ok(MemoryUse { store: store / raw, with_index: with_index / raw })
 }

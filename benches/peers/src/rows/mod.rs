@@ -21,7 +21,7 @@ mod view;
 use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};
 
-pub use self::memory::Taken;
+pub use self::memory::MemoryUse;
 use crate::instructions;
 use crate::plot::Plot;
 use crate::report::Row;

@@ -17,8 +17,8 @@ use tokio::runtime::{self, Runtime};
 use super::{Case, one_thread, two_workers};
 use crate::drive::{self, Job, Keyed};
 use crate::load::{KEYS, Load, Text, key};
-use crate::measure::{Cpu, Figures, Measured, Sample, Side, Stopwatch, interleave};
-use crate::peers::{builder, everything_on};
+use crate::measure::{Cpu, Figures, Sample, Side, SideResult, Stopwatch, interleave};
+use crate::peers::{builder, store_with_all_features};
 use crate::report::{Row, Unit};
 use crate::settings::Settings;
 
@@ -36,7 +36,8 @@ pub(super) fn cases() -> Vec<Case> {
 fn without_subscribers<T: Text>(settings: &Settings) -> Row {
     two_workers().block_on(async {
         let load = Load::zipf(KEYS);
-        let (with, without) = (everything_on::<T>(), builder::<T>().history_changes(0).spawn());
+        let (with, without) =
+            (store_with_all_features::<T>(), builder::<T>().history_changes(0).spawn());
         drive::fill(&with, &load).await;
         drive::fill(&without, &load).await;
         let sides = [
@@ -46,21 +47,21 @@ fn without_subscribers<T: Text>(settings: &Settings) -> Row {
         let measured = interleave(settings, &sides).await;
         let what = format!("publishing without subscribers, CPU of a set, {}", T::NAME);
         Row::at_most(1.05, what, measured[0].ratio(&measured[1], Sample::cpu_cost))
-            .figures(measured.iter().map(Measured::figures))
+            .figures(measured.iter().map(SideResult::figures))
     })
 }
 
 /// A store, and the number of events that its subscribers received.
-pub(super) struct Watched<T> {
+pub(super) struct SubscribedStore<T> {
     store: Store<T>,
     received: Arc<AtomicU64>,
     /// The number of subscribers that receive each write.
     listeners: u64,
 }
 
-impl<T: Text> Watched<T> {
+impl<T: Text> SubscribedStore<T> {
     pub(super) async fn new(listeners: &Runtime, count: usize, each_to_its_own: bool) -> Self {
-        let (store, received) = (everything_on::<T>(), Arc::new(AtomicU64::new(0)));
+        let (store, received) = (store_with_all_features::<T>(), Arc::new(AtomicU64::new(0)));
         for n in 0..count {
             let subscribe = store.subscribe();
             let subscribe =
@@ -116,17 +117,17 @@ fn to_subscribers<T: Text>(settings: &Settings) -> Vec<Row> {
     let listeners = listeners();
     one_thread().block_on(async {
         let watched = [
-            Watched::<T>::new(&listeners, 0, false).await,
-            Watched::new(&listeners, 100, false).await,
-            Watched::new(&listeners, 1_000, false).await,
-            Watched::new(&listeners, 1_000, true).await,
+            SubscribedStore::<T>::new(&listeners, 0, false).await,
+            SubscribedStore::new(&listeners, 100, false).await,
+            SubscribedStore::new(&listeners, 1_000, false).await,
+            SubscribedStore::new(&listeners, 1_000, true).await,
         ];
         let names = ["none", "100", "1,000", "1,000 to keys of their own"];
         let bursts = if settings.short { 16 } else { 40 };
         // A burst that wakes no subscriber takes no time.
         let bursts = |listeners| if listeners == 0 { 50 * bursts } else { bursts };
         let side = |(watched, name)| {
-            Side::new(name, move |_| Watched::bursts(watched, bursts(watched.listeners)))
+            Side::new(name, move |_| SubscribedStore::bursts(watched, bursts(watched.listeners)))
         };
         let sides: Vec<_> = watched.iter().zip(names).map(side).collect();
         let measured = interleave(settings, &sides).await;

@@ -7,7 +7,7 @@ use super::{Case, two_workers};
 use crate::drive::{self, Work};
 use crate::load::{Load, key};
 use crate::measure::{Figures, Sample, interleave};
-use crate::peers::everything_on;
+use crate::peers::store_with_all_features;
 use crate::report::{Row, Unit};
 use crate::settings::Settings;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl Work for Entries {
 fn page(settings: &Settings) -> Row {
     two_workers().block_on(async {
         let pages = async |keys| {
-            let (store, load) = (everything_on(), Load::uniform(keys));
+            let (store, load) = (store_with_all_features(), Load::uniform(keys));
             fill(&store, 0..keys).await;
             // The first one builds the index.
             assert_eq!(store.keys("").await.expect("the store is open").items[0], key(0));

@@ -12,8 +12,8 @@ use super::many::SetMany;
 use super::{Case, one_thread};
 use crate::drive;
 use crate::load::{KEYS, Load, Text, VALUE_BYTES};
-use crate::measure::{Cpu, Figures, Measured, Sample, Stopwatch, turns};
-use crate::peers::{Map, everything_on};
+use crate::measure::{Cpu, Figures, Sample, SideResult, Stopwatch, turns};
+use crate::peers::{Map, store_with_all_features};
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -38,7 +38,7 @@ fn two_cores() -> [CpuSet; 2] {
     [cores.next(), cores.next()].map(|core| core.expect("two cores"))
 }
 
-fn stay_on(core: &CpuSet) {
+fn pin_to(core: &CpuSet) {
     sched_setaffinity(None, core).expect("CPU affinity");
 }
 
@@ -71,10 +71,11 @@ enum Reads {
 
 fn rows(settings: &Settings) -> [Row; 2] {
     let [readers_core, writers_core] = two_cores();
-    stay_on(&writers_core);
+    pin_to(&writers_core);
     one_thread().block_on(async {
         let load = Load::zipf(KEYS);
-        let (store, other) = (everything_on::<String>(), everything_on::<String>());
+        let (store, other) =
+            (store_with_all_features::<String>(), store_with_all_features::<String>());
         drive::fill(&store, &load).await;
         drive::fill(&other, &load).await;
         let writer = SetMany { store: store.clone(), load: Arc::clone(&load), size: 64 };
@@ -89,7 +90,7 @@ fn rows(settings: &Settings) -> [Row; 2] {
             let (load, part) = (Arc::clone(&load), settings.part);
             let reader = view.map(|view| {
                 thread::spawn(move || {
-                    stay_on(&readers_core);
+                    pin_to(&readers_core);
                     read(&view, &load, part)
                 })
             });
@@ -108,7 +109,7 @@ fn rows(settings: &Settings) -> [Row; 2] {
 }
 
 fn row(who: &str, samples: [Vec<Sample>; 4], alone: usize) -> Row {
-    let measured = samples.map(|samples| Measured::new(who, samples));
+    let measured = samples.map(|samples| SideResult::new(who, samples));
     let what = format!("a {who} at full speed beside the other, cost on a private map");
     let ns = |side: usize| measured[side].median(Sample::cost) * 1e9;
     let figures = Figures::named("ns per operation")

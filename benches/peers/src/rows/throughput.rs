@@ -7,10 +7,10 @@ use dashmap::DashMap;
 use super::{Case, Outcome, two_workers};
 use crate::drive::{self, Job, Keyed};
 use crate::load::{KEYS, Load, Text};
-use crate::measure::{Measured, Sample, Side, interleave};
+use crate::measure::{Sample, Side, SideResult, interleave};
 use crate::peers::{
     Actix, Actor, Beside, Dash, Direct, InMutex, InRwLock, Kameo, Moka, Papaya, Plain, QuickCache,
-    Ractor, Scc, everything_on,
+    Ractor, Scc, store_with_all_features,
 };
 use crate::plot::{Bars, Plot};
 use crate::report::{Better, Row};
@@ -41,9 +41,9 @@ impl Field {
     }
 }
 
-async fn measure<T: Text + Unpin>(settings: &Settings, job: Job) -> Vec<Measured> {
+async fn measure<T: Text + Unpin>(settings: &Settings, job: Job) -> Vec<SideResult> {
     let mut field = Field { load: Load::zipf(KEYS), job, sides: Vec::new() };
-    let store = everything_on::<T>();
+    let store = store_with_all_features::<T>();
     let beside = Beside { view: store.view(), store: store.clone() };
     field.enter("Mainspring", store).await;
     field.enter("Mainspring, reads through View", beside).await;
@@ -73,7 +73,7 @@ fn all_implementations<T: Text + Unpin>(settings: &Settings, file: &str) -> Outc
             if n > 0 {
                 let what = format!("{}, {}, of {}", job.name(), T::NAME, side.name);
                 let ratio = measured[0].ratio(side, Sample::per_second);
-                let row = Row::for_the_record(Better::More, what, ratio);
+                let row = Row::without_goal(Better::More, what, ratio);
                 rows.push(row.figures([measured[0].figures(), side.figures()]));
             }
         }

@@ -12,7 +12,7 @@ use anyhow::{Result, ensure};
 use clap::Parser;
 use mainspring::Store;
 use mainspring::journal::file::SyncPolicy;
-use peers::measure::{Cpu, Figures, Measured, Sample, Side, Stopwatch, interleave};
+use peers::measure::{Cpu, Figures, Sample, Side, SideResult, Stopwatch, interleave};
 use peers::report::{self, Row};
 use peers::settings::Settings;
 
@@ -164,7 +164,7 @@ async fn writes(settings: &Settings, directory: &Path) -> Result<Vec<Row>> {
         let [ours, lone, unsynced, others @ ..] = &*measured else {
             unreachable!("there are seven sides")
         };
-        let both = |other: &Measured| [ours.figures(), other.figures()];
+        let both = |other: &SideResult| [ours.figures(), other.figures()];
         let name = format!("durable sets, {callers} callers");
         if callers == 64 {
             let what = format!("{name}, of those of one caller");
@@ -226,8 +226,8 @@ async fn starts(settings: &Settings, directory: &Path, entries: usize) -> Result
             redis.stop()?;
             redis_took.push(Sample { done: entries as u64, wall, cpu: wall });
         }
-        let ours = Measured::new("store", store_took);
-        let theirs = Measured::new("redis", redis_took);
+        let ours = SideResult::new("store", store_took);
+        let theirs = SideResult::new("redis", redis_took);
         let what = format!("a start with {entries} entries from a {form}, time of Redis");
         let seconds = |sample: &Sample| sample.wall.as_secs_f64();
         let figures = Figures::named("seconds")

@@ -15,14 +15,14 @@ use crate::wrk::{KEYS, key};
 
 /// The type of a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum What {
+pub(crate) enum RequestKind {
     GetJson,
     PutJson,
     GetText,
     PutText,
 }
 
-impl What {
+impl RequestKind {
     pub(crate) const ALL: [Self; 4] = [Self::GetJson, Self::PutJson, Self::GetText, Self::PutText];
 
     pub(crate) fn name(self) -> &'static str {
@@ -156,8 +156,8 @@ impl Contender {
     }
 
     /// The request of this type, if the server supports it.
-    pub(crate) fn request(self, what: What) -> Option<Request> {
-        use What::{GetJson, GetText, PutJson, PutText};
+    pub(crate) fn request(self, what: RequestKind) -> Option<Request> {
+        use RequestKind::{GetJson, GetText, PutJson, PutText};
         let json = || format!("{{\"value\":\"{}\"}}", value());
         Some(match (self, what) {
             (Self::Bare, GetJson) => Request::get("/json"),
@@ -292,7 +292,7 @@ impl Contender {
 
     /// Write all keys, and check that the server responds to the requests.
     fn fill(self, server: &Server) -> Result<()> {
-        for what in What::ALL {
+        for what in RequestKind::ALL {
             let Some(request) = self.request(what) else { continue };
             if let Some(put) = what.before().and_then(|put| self.request(put)) {
                 (0..KEYS).try_for_each(|n| {
@@ -300,14 +300,14 @@ impl Contender {
                 })?;
             }
             let length = send_request(server.port, &request.to(server).text(&key(KEYS - 1)))?.len();
-            let reads = matches!(what, What::GetJson | What::GetText);
+            let reads = matches!(what, RequestKind::GetJson | RequestKind::GetText);
             ensure!(!reads || length >= 100, "{} answers {length} bytes", self.name());
         }
         Ok(())
     }
 
     /// The length of a response to this request.
-    pub(crate) fn length(self, server: &Server, what: What) -> Result<usize> {
+    pub(crate) fn length(self, server: &Server, what: RequestKind) -> Result<usize> {
         let request = self.request(what).context("request not supported")?;
         Ok(send_request(server.port, &request.to(server).text(&key(0)))?.len())
     }

@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use clap::Parser;
-use peers::check::{ATTEMPTS, Recorded};
+use peers::check::{ATTEMPTS, RecordedRatios};
 use peers::report::{self, Row};
 use peers::settings::Settings;
 
-use self::contenders::{Contender, What};
+use self::contenders::{Contender, RequestKind};
 use self::own::Own;
 use self::process::{Placement, exists};
 use self::turns::{Run, Side};
@@ -71,7 +71,7 @@ fn main() -> Result<()> {
     }
     wrk::require()?;
     if let Some(program) = &args.beside {
-        programs::put_beside(program.clone());
+        programs::set_other_build(program.clone());
     }
     // With two cores, so that load and server share only the work of the kernel.
     let apart = exists("taskset") && std::thread::available_parallelism()?.get() > 1;
@@ -91,7 +91,7 @@ fn main() -> Result<()> {
         let few: Vec<_> = contenders.iter().filter(own).copied().collect();
         let who = if placement == Placement::Separate || !apart { &contenders } else { &few };
         let run = Run::start(placement, who)?;
-        for what in What::ALL.into_iter().filter(|what| args.wants(what.name())) {
+        for what in RequestKind::ALL.into_iter().filter(|what| args.wants(what.name())) {
             let sides = run.measure(&settings, what)?;
             rows.extend(turns::rows(placement, what, &sides));
             all.push((format!("{}{}", what.name(), placement.words()), sides));
@@ -151,10 +151,10 @@ fn present(args: &Args) -> Result<Vec<Contender>> {
 /// Compare the ratios to the bare handler, each the best of several attempts, with the recorded ones.
 fn check(args: &Args, settings: &Settings, placement: Placement) -> Result<()> {
     let mut recorded =
-        if args.check { Recorded::read(&args.recorded)? } else { Recorded::default() };
+        if args.check { RecordedRatios::read(&args.recorded)? } else { RecordedRatios::default() };
     let run = Run::start(placement, &[Contender::Bare, Contender::Mainspring])?;
     let mut rows = Vec::new();
-    for what in What::ALL.into_iter().filter(|what| args.wants(what.name())) {
+    for what in RequestKind::ALL.into_iter().filter(|what| args.wants(what.name())) {
         let mut best: Option<Row> = None;
         for attempt in 0..if args.check { ATTEMPTS } else { 1 } {
             if attempt > 0 {
@@ -165,7 +165,7 @@ fn check(args: &Args, settings: &Settings, placement: Placement) -> Result<()> {
             if best.as_ref().is_none_or(|best| row.is_better_than(best)) {
                 best = Some(row);
             }
-            if best.as_ref().is_some_and(|best| recorded.complaint(best).is_none()) {
+            if best.as_ref().is_some_and(|best| recorded.problem(best).is_none()) {
                 break;
             }
         }
@@ -176,6 +176,6 @@ fn check(args: &Args, settings: &Settings, placement: Placement) -> Result<()> {
         recorded.insert(&rows);
         return recorded.write(&args.recorded);
     }
-    let complaints: Vec<_> = rows.iter().filter_map(|row| recorded.complaint(row)).collect();
+    let complaints: Vec<_> = rows.iter().filter_map(|row| recorded.problem(row)).collect();
     if complaints.is_empty() { Ok(()) } else { bail!("{}", complaints.join("\n")) }
 }

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Own {
     #[arg(value_enum)]
-    what: What,
+    what: RequestKind,
     #[arg(long)]
     port: u16,
     /// Lengths of the constant responses: of a read as JSON, of a write as JSON, of a read as text
@@ -28,7 +28,7 @@ pub(crate) struct Own {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
-pub(crate) enum What {
+pub(crate) enum RequestKind {
     Bare,
     Map,
 }
@@ -39,8 +39,8 @@ impl Own {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
             let app = match self.what {
-                What::Bare => bare(&self.lengths),
-                What::Map => map(),
+                RequestKind::Bare => bare(&self.lengths),
+                RequestKind::Map => map(),
             };
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await?;
             Ok(axum::serve(listener, app).await?)

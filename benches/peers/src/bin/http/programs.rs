@@ -29,7 +29,7 @@ pub(crate) fn mainspring() -> Result<String> {
 static BESIDE: OnceLock<String> = OnceLock::new();
 
 /// Also measure this build of `mainspring`.
-pub(crate) fn put_beside(program: String) {
+pub(crate) fn set_other_build(program: String) {
     let _ = BESIDE.set(program);
 }
 

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use peers::measure::{Figures, Measured, Sample, median, turns};
+use peers::measure::{Figures, Sample, SideResult, median, turns};
 use peers::report::{Better, Row};
 use peers::settings::Settings;
 use tempfile::TempDir;
 
-use crate::contenders::{Contender, What};
+use crate::contenders::{Contender, RequestKind};
 use crate::process::{Placement, Server};
 use crate::wrk::{self, Part};
 
 /// The results of a side in all rounds.
 pub(crate) struct Side {
     contender: Contender,
-    measured: Measured,
+    measured: SideResult,
     parts: Vec<Part>,
     /// In bytes, at the end.
     resident: u64,
@@ -53,7 +53,7 @@ impl Run {
     }
 
     /// Measure all servers that support this request, alternating. The first is the bare handler.
-    pub(crate) fn measure(&self, settings: &Settings, what: What) -> Result<Vec<Side>> {
+    pub(crate) fn measure(&self, settings: &Settings, what: RequestKind) -> Result<Vec<Side>> {
         let mut selected = Vec::new();
         for (contender, server) in &self.servers {
             if let Some(request) = contender.request(what) {
@@ -72,7 +72,7 @@ impl Run {
         }
         let side = |((contender, server, _), parts): ((Contender, &Server, _), Vec<Part>)| {
             let samples = parts.iter().map(|part| part.sample).collect();
-            let measured = Measured::new(contender.name(), samples);
+            let measured = SideResult::new(contender.name(), samples);
             Ok(Side { contender, measured, parts, resident: server.resident()? })
         };
         selected.into_iter().zip(parts).map(side).collect()
@@ -83,12 +83,13 @@ impl Run {
 fn lengths(placement: Placement) -> Result<[usize; 3]> {
     let ours = Contender::Mainspring;
     let server = ours.start(placement, [0; 3])?;
-    let [row, done] = [What::GetJson, What::PutJson].map(|what| ours.length(&server, what));
-    Ok([row?, done?, ours.length(&server, What::GetText)?])
+    let [row, done] =
+        [RequestKind::GetJson, RequestKind::PutJson].map(|what| ours.length(&server, what));
+    Ok([row?, done?, ours.length(&server, RequestKind::GetText)?])
 }
 
 /// The ratios of `mainspring` to the other servers, the bare handler first.
-pub(crate) fn rows(placement: Placement, what: What, sides: &[Side]) -> Vec<Row> {
+pub(crate) fn rows(placement: Placement, what: RequestKind, sides: &[Side]) -> Vec<Row> {
     let Some(ours) = sides.iter().find(|side| side.contender == Contender::Mainspring) else {
         return Vec::new();
     };
@@ -112,7 +113,7 @@ pub(crate) fn rows(placement: Placement, what: What, sides: &[Side]) -> Vec<Row>
                 }
                 Contender::Bare => Row::at_least(0.9, name(other), ratio),
                 Contender::Beside | Contender::Journaled | Contender::Nginx => {
-                    Row::for_the_record(Better::More, name(other), ratio)
+                    Row::without_goal(Better::More, name(other), ratio)
                 }
                 _ => Row::at_least(1.0, name(other), ratio),
             };

@@ -40,7 +40,7 @@ pub(crate) fn rows(watchers: usize, contenders: &[Contender]) -> Result<Vec<Row>
         let bytes = each(&server, &request, watchers)?;
         let what = format!("memory of {what}, {}, one of {watchers}", contender.name());
         let figures = Figures::named("total, MiB").with("resident", mebibytes(&server)?);
-        let row = Row::for_the_record(Better::Less, what, bytes / 1024.0);
+        let row = Row::without_goal(Better::Less, what, bytes / 1024.0);
         rows.push(row.unit(Unit::Kilobytes).figures([figures]));
     }
     Ok(rows)
