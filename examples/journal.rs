@@ -1,7 +1,7 @@
-//! Kill it, start it, everything is there.
+//! A store that survives a crash.
 //!
-//! Each run says what it found in its journal and adds to it. With `--crash` it aborts as soon as its writes
-//! are acknowledged: nothing is closed, nothing is flushed, and the next run finds all of it.
+//! Each run prints what it recovered from its journal, and adds to it. With `--crash` it aborts as soon as its writes
+//! are acknowledged, without closing or flushing anything; the next run recovers all of them.
 //!
 //! ```sh
 //! cargo run --features file --example journal -- --crash
@@ -23,15 +23,15 @@ use mainspring::journal::file::Progress;
 
 #[derive(Debug, Parser)]
 struct Args {
-    /// The folder of the journal
+    /// The directory of the journal
     #[arg(default_value_os_t = env::temp_dir().join("mainspring-example-journal"))]
-    folder: PathBuf,
+    directory: PathBuf,
 
-    /// How many writes to add
+    /// Number of writes to add
     #[arg(long, default_value_t = 1_000)]
     writes: u32,
 
-    /// Abort when they are acknowledged, instead of closing the journal
+    /// Abort after the writes are acknowledged, instead of closing the journal
     #[arg(long)]
     crash: bool,
 }
@@ -39,26 +39,26 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    let journal = FileJournal::open(&args.folder).on_progress(bar());
+    let journal = FileJournal::open(&args.directory).on_progress(progress_bar());
     let store = Store::<String>::builder().journal(journal).spawn();
 
-    let runs = match store.get("runs").await.context("the journal")? {
+    let runs = match store.get("runs").await.context("cannot read the journal")? {
         Some(entry) => entry.list().unwrap_or_default().len(),
         None => 0,
     };
     let found = store.stats().entries;
-    println!("found {found} entries of {runs} runs in {}", args.folder.display());
+    println!("found {found} entries of {runs} runs in {}", args.directory.display());
 
-    // All at once: whatever is queued shares an append and a sync.
-    let began = Instant::now();
+    // In one call: queued writes share an append and a sync.
+    let started = Instant::now();
     let keys = (0..args.writes).map(|n| (format!("run/{runs}/{n}"), format!("value {n}")));
     for outcome in store.set_many(keys).await? {
         outcome?;
     }
     store.push("runs", format!("{} writes", args.writes)).await?;
-    println!("added {} entries in {:?}, all of them synced", args.writes, began.elapsed());
+    println!("added {} entries in {:?}, all synced", args.writes, started.elapsed());
     if args.crash {
-        println!("and now it crashes");
+        println!("aborting");
         abort();
     }
     store.shutdown().await?;
@@ -66,11 +66,11 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A bar on a terminal, if the journal is so long that reading it takes more than a second.
-fn bar() -> impl FnMut(Progress) + Send {
-    let (began, mut bar) = (Instant::now(), None);
+/// Show a progress bar on a terminal, if recovery takes longer than a second.
+fn progress_bar() -> impl FnMut(Progress) + Send {
+    let (started, mut bar) = (Instant::now(), None);
     move |Progress { done, total, .. }| {
-        if !stderr().is_terminal() || began.elapsed() < Duration::from_secs(1) {
+        if !stderr().is_terminal() || started.elapsed() < Duration::from_secs(1) {
             return;
         }
         let bar = bar.get_or_insert_with(|| {

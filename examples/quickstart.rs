@@ -1,4 +1,4 @@
-//! The five-minute tour: from the first `set` to the shutdown.
+//! A five-minute tour, from the first `set` to the shutdown.
 
 use std::time::Duration;
 
@@ -9,34 +9,34 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    // One task owns the data. This handle sends it commands; clone it for whoever needs one.
+    // One task owns the data. This handle sends it commands, and can be cloned for other tasks.
     let store = Store::<String>::builder().max_bytes(1 << 20).spawn();
 
-    // An item that will not stay for ever. Every change takes the next revision of the store.
+    // An item with a time to live. Each change takes the next revision of the store.
     let revision = store.set("session/1", "ada").ttl(MINUTE).await?;
-    let entry = store.get("session/1").await?.context("set a moment ago")?;
+    let entry = store.get("session/1").await?.context("the key was set above")?;
     println!("revision {revision}: session/1 = {:?}", entry.value);
 
-    // A list, made by the first push.
+    // A list, created by the first push.
     store.push("visitors", "ada").await?;
     let pushed = store.push("visitors", "grace").await?;
     let popped = store.pop_front("visitors").await?;
-    println!("{} visitors, {} left first", pushed.length, popped.element);
+    println!("{} visitors, popped {}", pushed.length, popped.element);
 
-    // A condition: a write that does not hold is refused, with what to do about it.
-    let refused = store.set("session/1", "grace").if_absent().await;
-    println!("refused: {}", refused.err().context("session/1 is there")?);
+    // A condition: a write whose condition does not hold is rejected.
+    let rejected = store.set("session/1", "grace").if_absent().await;
+    println!("rejected: {}", rejected.err().context("session/1 exists")?);
 
-    // From here on this reader is told of every change, in order.
+    // A subscription delivers all changes from here on, in order.
     let mut changes = store.subscribe().await?;
 
-    // A batch is all or nothing, and travels whole.
+    // A batch is atomic and is delivered as one event.
     store.batch([Write::set("from", "10"), Write::set("to", "20")]).await?;
     if let Event::Batch { changes, revision } = changes.recv().await? {
-        println!("a batch of {} changes, up to revision {revision}", changes.len());
+        println!("batch of {} changes up to revision {revision}", changes.len());
     }
 
-    // An expiry is a change like any other.
+    // An expiry is a change too.
     store.expire("session/1", Duration::from_millis(20)).await?;
     while let Event::Change(change) = changes.recv().await? {
         if change.kind == ChangeKind::Expired {
@@ -45,10 +45,10 @@ async fn main() -> Result<()> {
         }
     }
 
-    // What was queued is finished; what comes later is refused. A view can still be read.
+    // Queued commands finish, later ones are rejected. A view can still be read.
     let view = store.view();
     store.shutdown().await?;
     println!("after the shutdown: {}", store.set("late", "x").await.err().context("closed")?);
-    println!("{} entries to the end", view.entries());
+    println!("the view has {} entries", view.entries());
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! A small service: one store shared by many tasks, and a shutdown that loses nothing.
+//! A small service: one store shared by many tasks, and a shutdown without loss.
 //!
-//! Clients push jobs, workers take them, a periodic job keeps a heartbeat alive and a reporter watches.
-//! One token stops them: the tasks first, then the store.
+//! Clients push jobs, workers pop them, a heartbeat renews its key, and a reporter prints counts. One token stops the
+//! tasks; then the store shuts down.
 
 use std::time::Duration;
 
@@ -14,43 +14,43 @@ use tokio_util::sync::CancellationToken;
 #[tokio::main]
 async fn main() -> Result<()> {
     let stop = CancellationToken::new();
-    // Not `cancel_with(&stop)`: the store would refuse the tasks that still have a job in hand.
+    // Without `cancel_with(&stop)`: the store would reject the writes of workers that are processing a job.
     let store = Store::<u64>::builder().spawn();
 
-    let (mut clients, mut workers, mut others) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+    let (mut clients, mut workers, mut background) =
+        (JoinSet::new(), JoinSet::new(), JoinSet::new());
     for id in 0..4 {
         clients.spawn(client(store.clone(), id, stop.clone()));
         workers.spawn(worker(store.clone(), stop.clone()));
     }
-    others.spawn(heartbeat(store.clone(), stop.clone()));
-    others.spawn(reporter(store.view(), stop.clone()));
+    background.spawn(heartbeat(store.clone(), stop.clone()));
+    background.spawn(reporter(store.view(), stop.clone()));
 
-    // In a service of your own: `tokio::signal::ctrl_c().await?`.
+    // In a real service: `tokio::signal::ctrl_c().await?`.
     sleep(Duration::from_millis(300)).await;
     println!("stopping");
     stop.cancel();
 
-    // Every task ends by itself, with what it has begun finished and acknowledged.
+    // Each task completes its current operation and ends.
     let accepted: u64 = clients.join_all().await.into_iter().sum::<Result<_>>()?;
     let done: u64 = workers.join_all().await.into_iter().sum::<Result<_>>()?;
-    others.join_all().await.into_iter().collect::<Result<()>>()?;
+    background.join_all().await.into_iter().collect::<Result<()>>()?;
     println!("the tasks have ended");
 
-    // Nobody needs the store any more.
     store.shutdown().await?;
     ensure!(store.push("jobs", 0).await == Err(Error::Closed), "the store is shut down");
     println!("the store has ended");
 
-    // A view outlives the owner, which makes it the place to count.
+    // A view can be read after the shutdown.
     let view = store.view();
     let (stored, waiting) = (length(&view, "done")?, length(&view, "jobs")?);
-    ensure!(stored == done, "{done} jobs were acknowledged as done, {stored} are stored");
+    ensure!(stored == done, "{done} jobs were acknowledged, {stored} are stored");
     ensure!(accepted == done + waiting, "{accepted} accepted, {done} done, {waiting} waiting");
-    println!("accepted {accepted} = done {done} + waiting {waiting}: nothing is lost");
+    println!("accepted {accepted} = done {done} + waiting {waiting}: no job was lost");
     Ok(())
 }
 
-/// Hands in jobs, and counts those that were acknowledged.
+/// Push jobs, and return the number of acknowledged ones.
 async fn client(store: Store<u64>, id: u64, stop: CancellationToken) -> Result<u64> {
     let mut accepted = 0;
     while !stop.is_cancelled() {
@@ -61,19 +61,19 @@ async fn client(store: Store<u64>, id: u64, stop: CancellationToken) -> Result<u
     Ok(accepted)
 }
 
-/// Takes jobs, and counts those that it has done.
+/// Process jobs, and return their number.
 async fn worker(store: Store<u64>, stop: CancellationToken) -> Result<u64> {
     let mut jobs = store.latest("jobs").await?;
     let mut done = 0;
     while !stop.is_cancelled() {
-        // Not inside the `select!`: a pop that is dropped half-way takes its job along.
+        // Not inside the `select!`: dropping the future of a queued pop would lose the job.
         match store.pop_front("jobs").await {
             Ok(job) => {
                 sleep(Duration::from_millis(1)).await; // the work
                 store.push("done", job.element).await?;
                 done += 1;
             }
-            // Whatever was pushed after the pop was refused counts as changed, so no job is missed.
+            // `changed` also returns for a push between the failed pop and this call, so no job is missed.
             Err(Error::NotFound | Error::ListEmpty) => tokio::select! {
                 () = stop.cancelled() => {}
                 changed = jobs.changed() => drop(changed?),
@@ -84,7 +84,7 @@ async fn worker(store: Store<u64>, stop: CancellationToken) -> Result<u64> {
     Ok(done)
 }
 
-/// Says again and again that the service lives. When it stops, the key expires by itself.
+/// Renew a key with a time to live. When the service stops, the key expires.
 async fn heartbeat(store: Store<u64>, stop: CancellationToken) -> Result<()> {
     let mut ticks = interval(Duration::from_millis(50));
     for beat in 1.. {
@@ -97,7 +97,7 @@ async fn heartbeat(store: Store<u64>, stop: CancellationToken) -> Result<()> {
     Ok(())
 }
 
-/// Only looks, and so needs a view and no more: it never waits for the owner, or makes it wait.
+/// Print counts. A view is enough: reads neither wait for the owner nor slow it down.
 async fn reporter(view: View<u64>, stop: CancellationToken) -> Result<()> {
     let mut ticks = interval(Duration::from_millis(100));
     loop {

@@ -1,29 +1,31 @@
-//! The library of a made-up manufacturer of cars, as far as we use it.
+//! The interface of a fictitious car library.
 
 use jiff::civil::DateTime;
 
-/// A car, as its manufacturer lets us see it.
+/// The interface to a car.
 ///
-/// It is not made to be shared: one task has it, and everybody else asks the store.
+/// A device cannot be shared: one task owns it, and all other tasks use the store.
 pub trait Device: Send + 'static {
-    /// Wait until it is worth looking again. `false`: it never will be.
+    /// Wait for new data. Returns `false` at the end of the data.
     ///
-    /// Dropping the future loses nothing: a wish may come in between.
+    /// # Cancel safety
+    ///
+    /// Must be cancel safe: the driver drops the future to handle a speed request.
     fn wait(&mut self) -> impl Future<Output = anyhow::Result<bool>> + Send;
 
-    /// Whether the car can be reached. While it cannot, the other answers are worth nothing.
+    /// Whether the car is reachable. If not, the other values are meaningless.
     fn is_connected(&self) -> bool;
 
-    /// How fast it goes.
+    /// The current speed.
     fn get_speed(&self) -> f64;
 
-    /// Ask for another speed. The car may refuse, and says why.
+    /// Request another speed. An error contains the reason of the rejection.
     fn set_speed(&mut self, speed: f64) -> Result<(), String>;
 
-    /// How far it has come.
+    /// The distance driven.
     fn get_location(&self) -> f64;
 
-    /// The date of all this, if the car has a calendar of its own.
+    /// The date of these values, if the device has a clock.
     fn get_date(&self) -> Option<DateTime> {
         None
     }

@@ -1,4 +1,4 @@
-//! The task that has the device to itself: it polls, and is the only writer of what is.
+//! The task that owns the device: it polls the device, and is the only writer of its actual state.
 
 use std::path::PathBuf;
 
@@ -7,84 +7,83 @@ use tokio::sync::mpsc;
 
 use crate::device::Device;
 use crate::reading::{Reading, TARGET_SPEED};
+use crate::speed_gate::{SpeedGate, SpeedRequest};
 use crate::tasks::{GRACE, Tasks};
-use crate::wheel::{Wheel, Wish};
 
-/// Start the store, its gate and the driver. Hands out the store when the car has been looked at for
-/// the first time, so that whoever gets it finds something in it.
-pub async fn fire_up(
+/// Start the store, its gate and the driver. The returned store contains the first readings.
+pub async fn start(
     tasks: &mut Tasks,
     device: impl Device,
     journal: Option<PathBuf>,
 ) -> anyhow::Result<Store<Reading>> {
-    let (wheel, wishes) = Wheel::new();
+    let (gate, requests) = SpeedGate::new();
     let car = Store::builder()
-        .gate(TARGET_SPEED, wheel)
+        .gate(TARGET_SPEED, gate)
         .cancel_with(tasks.token())
         .shutdown_deadline(GRACE / 2);
     let car = match journal {
         #[cfg(feature = "file")]
-        Some(folder) => car.journal(mainspring::journal::FileJournal::open(folder)).spawn(),
+        Some(directory) => car.journal(mainspring::journal::FileJournal::open(directory)).spawn(),
         _ => car.spawn(),
     };
-    let mut driver = Driver { device, wishes, car: car.clone(), told: Vec::new() };
-    driver.tell().await?;
+    let mut driver = Driver { device, requests, car: car.clone(), published: Vec::new() };
+    driver.publish().await?;
     tasks.start("driver", driver.drive());
     Ok(car)
 }
 
 struct Driver<D> {
     device: D,
-    wishes: mpsc::Receiver<Wish>,
+    requests: mpsc::Receiver<SpeedRequest>,
     car: Store<Reading>,
-    /// What the store has been told last.
-    told: Vec<Reading>,
+    /// The last readings written to the store.
+    published: Vec<Reading>,
 }
 
 impl<D: Device> Driver<D> {
-    /// Until there is nothing more to see.
+    /// Run until the end of the data.
     async fn drive(mut self) -> anyhow::Result<()> {
         loop {
             tokio::select! {
                 more = self.device.wait() => if !more? {
                     return Ok(());
                 },
-                Some(wish) = self.wishes.recv() => self.pass_on(wish),
+                Some(request) = self.requests.recv() => self.forward(request),
             }
-            self.tell().await?;
+            self.publish().await?;
         }
     }
 
-    fn pass_on(&mut self, Wish { speed, answer }: Wish) {
-        if !answer.is_closed() {
-            // If the one who asked has just left, the car drives at the new speed all the same.
-            let _ = answer.send(self.device.set_speed(speed));
+    fn forward(&mut self, SpeedRequest { speed, reply }: SpeedRequest) {
+        if !reply.is_closed() {
+            // The new speed applies even if the caller has disappeared in the meantime.
+            let _ = reply.send(self.device.set_speed(speed));
         }
     }
 
-    /// Tell the store what is new, as one batch, so that nobody sees a speed with the location of
-    /// another moment. What has not changed is not told again: that would be a change, too.
-    async fn tell(&mut self) -> mainspring::Result<()> {
-        let seen = self.look();
-        let news = seen.iter().filter(|reading| !self.told.contains(reading));
-        let news: Vec<_> = news.copied().map(Reading::write).collect();
-        if !news.is_empty() {
-            self.car.batch(news).await.map_err(|failed| failed.error)?;
-            self.told.retain(|old| seen.iter().all(|new| new.key() != old.key()));
-            self.told.extend(seen);
+    /// Write new readings as one batch, so that no reader sees a speed and a location of different moments. Unchanged
+    /// readings are not written: each write is a change.
+    async fn publish(&mut self) -> mainspring::Result<()> {
+        let readings = self.read_device();
+        let changed = readings.iter().filter(|reading| !self.published.contains(reading));
+        let writes: Vec<_> = changed.copied().map(Reading::write).collect();
+        if !writes.is_empty() {
+            self.car.batch(writes).await.map_err(|failed| failed.error)?;
+            self.published.retain(|old| readings.iter().all(|new| new.key() != old.key()));
+            self.published.extend(readings);
         }
         Ok(())
     }
 
-    /// While the car is away, all we know is that it is: speed and location stay as they were last.
-    fn look(&self) -> Vec<Reading> {
+    /// Read the device. While the car is not connected, speed and location keep their last values in the store.
+    fn read_device(&self) -> Vec<Reading> {
         let device = &self.device;
-        let mut seen = vec![Reading::Connected(device.is_connected())];
+        let mut readings = vec![Reading::Connected(device.is_connected())];
         if device.is_connected() {
-            seen.push(Reading::Speed(device.get_speed()));
-            seen.push(Reading::Location(device.get_location()));
+            readings.push(Reading::Speed(device.get_speed()));
+            readings.push(Reading::Location(device.get_location()));
         }
-        seen.extend(device.get_date().map(Reading::Date));
-        seen
+        readings.extend(device.get_date().map(Reading::Date));
+        readings
     }
 }

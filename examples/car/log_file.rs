@@ -1,4 +1,4 @@
-//! The file of the log, and what its lines look like.
+//! The log file and its format.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use crate::args::Format;
 use crate::terminal::SECONDS;
 
-/// The file, which grows by whole lines.
+/// A log file to which complete lines are appended.
 #[derive(Debug)]
 pub struct LogFile {
     file: File,
@@ -19,7 +19,7 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// Open it for more lines: what is there already is never lost.
+    /// Open the file for appending. Existing lines are kept.
     pub async fn open(path: &Path, format: Format) -> anyhow::Result<Self> {
         let name = path.display().to_string();
         let file = File::options().append(true).create(true).open(path).await;
@@ -27,7 +27,7 @@ impl LogFile {
         Ok(Self { file, name, format })
     }
 
-    /// Add a line, and wait until the system has it.
+    /// Append a line, and wait until it is written.
     pub async fn add_line(
         &mut self,
         date: DateTime,

@@ -1,13 +1,13 @@
-//! A car, the tasks around it, and one token that ends them all.
+//! Car telemetry with several tasks, a gate, and one cancellation token.
 //!
 //! ```text
-//!  device ── driver ──▶ car/connected  car/speed  car/location ──▶ printer, log     what is
+//!  device ── driver ──▶ car/connected  car/speed  car/location ──▶ printer, log     actual state
 //!               ▲
-//!               └───── gate ◀── car/target_speed ◀── wisher                         what is wanted
+//!               └───── gate ◀── car/target_speed ◀── accelerator                    desired state
 //! ```
 //!
-//! The driver has the device to itself and is the only one who writes what *is*. Whoever wants another
-//! speed sets `car/target_speed`; a gate asks the device, and a refusal goes back to the one who asked.
+//! The driver owns the device and is the only writer of its actual state. To change the speed, a task sets
+//! `car/target_speed`. A gate forwards the request to the device, and a rejection is returned to the caller.
 //!
 //! ```sh
 //! cargo run --release --example car
@@ -16,8 +16,9 @@
 //! cargo run --release --features file --example car -- --journal target/car-journal
 //! ```
 
-#![allow(unreachable_pub)] // Nothing in a program can be reached from outside: `pub` is shorter.
+#![allow(unreachable_pub)] // A binary has no external users: `pub` is shorter.
 
+mod accelerator;
 mod args;
 mod clock;
 mod device;
@@ -30,10 +31,9 @@ mod reading;
 mod recording;
 mod sentence;
 mod simulated;
+mod speed_gate;
 mod tasks;
 mod terminal;
-mod wheel;
-mod wisher;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,8 +53,8 @@ use self::recording::Recording;
 use self::simulated::SimulatedCar;
 use self::tasks::Tasks;
 
-/// What falls due just when the time is up, a line of the log or a wish, still happens.
-const MOMENT: Duration = Duration::from_millis(100);
+/// Extra time, so that ticks at the exact end of the drive are still handled.
+const MARGIN: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         .init();
     match Runtime::new().context("cannot start the runtime").and_then(|runtime| {
         let outcome = runtime.block_on(run(args));
-        // Without waiting for its threads: one may be stuck in a write that nobody will ever take.
+        // Do not wait for threads: one may be blocked in a write to a full pipe.
         runtime.shutdown_background();
         outcome
     }) {
@@ -76,52 +76,52 @@ fn main() -> ExitCode {
     }
 }
 
-/// Until somebody presses Ctrl-C, the time is up, or a task ends: whichever is first ends all.
+/// Run until Ctrl-C, the end of the duration, or the end of a task, and then stop all tasks.
 async fn run(args: Args) -> anyhow::Result<()> {
     let mut tasks = Tasks::new();
     let outcome = tokio::select! {
         outcome = drive(args, &mut tasks) => outcome,
-        pressed = ctrl_c() => pressed.context("cannot listen for Ctrl-C"),
+        result = ctrl_c() => result.context("cannot listen for Ctrl-C"),
     };
-    let report = tasks.end().await;
-    // Even if nobody reads our output any more, the end is the end.
-    let _ = timeout(Duration::from_millis(200), terminal::say(&report.to_string())).await;
+    let report = tasks.stop().await;
+    // Do not hang if the standard output is blocked.
+    let _ = timeout(Duration::from_millis(200), terminal::print_line(&report.to_string())).await;
     outcome.and(report.into_result())
 }
 
-/// Open what the user has named; only then begin to drive.
+/// Open the files, and then start the tasks.
 async fn drive(args: Args, tasks: &mut Tasks) -> anyhow::Result<()> {
     let recording = match &args.nmea {
         Some(file) => Some(Recording::open(file, args.speedup).await?),
         None => None,
     };
     let log = LogFile::open(&args.log, args.format).await?;
-    terminal::say(&args.greeting()).await?;
+    terminal::print_line(&args.greeting()).await?;
 
     let clock = Clock::start(args.speedup);
     let journal = args.journal();
     match recording {
-        Some(recording) => fire_up(recording, journal, log, tasks, &clock).await?,
-        None => fire_up(SimulatedCar::new(&clock), journal, log, tasks, &clock).await?,
+        Some(recording) => start_tasks(recording, journal, log, tasks, &clock).await?,
+        None => start_tasks(SimulatedCar::new(&clock), journal, log, tasks, &clock).await?,
     }
     tokio::select! {
-        () = tasks.first_to_end() => {}
-        () = clock.sleep(args.limit().saturating_add(MOMENT)) => {}
+        () = tasks.first_ended() => {}
+        () = clock.sleep(args.limit().saturating_add(MARGIN)) => {}
     }
     Ok(())
 }
 
-/// Start every task, and give each no more than it needs: two can only look on.
-async fn fire_up(
+/// Start all tasks. Each gets only the access that it needs: two can only read.
+async fn start_tasks(
     device: impl Device,
     journal: Option<PathBuf>,
     log: LogFile,
     tasks: &mut Tasks,
     clock: &Clock,
 ) -> anyhow::Result<()> {
-    let car = driver::fire_up(tasks, device, journal).await?;
-    log::fire_up(tasks, &car.reader(), log, clock).await?;
-    printer::fire_up(tasks, &car.reader(), clock);
-    wisher::fire_up(tasks, car, clock);
+    let car = driver::start(tasks, device, journal).await?;
+    log::start(tasks, &car.reader(), log, clock).await?;
+    printer::start(tasks, &car.reader(), clock);
+    accelerator::start(tasks, car, clock);
     Ok(())
 }

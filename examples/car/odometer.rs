@@ -1,6 +1,6 @@
-//! How far a car has driven, by where it was.
+//! The distance driven, computed from positions.
 
-/// A place on earth, in degrees.
+/// A position on earth, in degrees.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Position {
     pub latitude: f64,
@@ -11,9 +11,9 @@ pub struct Position {
 const EARTH: f64 = 6_371_008.8;
 
 impl Position {
-    /// The metres to another place, on a great circle: the haversine formula, as in R. W. Sinnott,
+    /// The great-circle distance to another position in metres, by the haversine formula: R. W. Sinnott,
     /// "Virtues of the Haversine", Sky and Telescope 68 (1984), p. 159. Unlike the law of cosines it
-    /// is exact for the few metres between two fixes.
+    /// is accurate for the few metres between two fixes.
     fn distance(self, other: Self) -> f64 {
         let (here, there) = (self.latitude.to_radians(), other.latitude.to_radians());
         let (up, over) = (there - here, (other.longitude - self.longitude).to_radians());
@@ -22,7 +22,7 @@ impl Position {
     }
 }
 
-/// Counts metres.
+/// The distance driven, in metres.
 #[derive(Debug, Default)]
 pub struct Odometer {
     metres: f64,
@@ -30,13 +30,13 @@ pub struct Odometer {
 }
 
 impl Odometer {
-    /// The car has driven here.
+    /// Move to a position, and count the distance.
     pub fn drive_to(&mut self, position: Position) {
         self.metres += self.last.map_or(0.0, |last| last.distance(position));
         self.last = Some(position);
     }
 
-    /// The car is here, however it came there.
+    /// Move to a position without counting the distance.
     pub fn start_at(&mut self, position: Position) {
         self.last = Some(position);
     }

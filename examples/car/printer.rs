@@ -1,46 +1,46 @@
-//! A consumer that shows every two seconds how the car is doing.
+//! A task that prints the state of the car every two seconds.
 
 use std::time::Duration;
 
 use mainspring::{Reader, View};
 
 use crate::clock::Clock;
-use crate::reading::{Picture, Reading};
+use crate::reading::{CarState, Reading};
 use crate::tasks::Tasks;
-use crate::terminal::{SECONDS, say};
+use crate::terminal::{SECONDS, print_line};
 
 const PAUSE: Duration = Duration::from_secs(2);
 
 const KEYS: [&str; 4] = ["car/connected", "car/speed", "car/location", "car/date"];
 
-/// It looks at the newest values only, whatever was there in between: a view is enough.
-pub fn fire_up(tasks: &mut Tasks, car: &Reader<Reading>, clock: &Clock) {
+/// Start the task. It reads only the current values, so a view is enough.
+pub fn start(tasks: &mut Tasks, car: &Reader<Reading>, clock: &Clock) {
     tasks.start("printer", print(car.view(), clock.clone()));
 }
 
 async fn print(car: View<Reading>, clock: Clock) -> anyhow::Result<()> {
     let mut pauses = clock.every(PAUSE);
     loop {
-        say(&describe(&look(&car), &clock)).await?;
+        print_line(&describe(&read_state(&car), &clock)).await?;
         pauses.tick().await;
     }
 }
 
-fn look(car: &View<Reading>) -> Picture {
-    let mut picture = Picture::default();
+fn read_state(car: &View<Reading>) -> CarState {
+    let mut state = CarState::default();
     for entry in KEYS.iter().filter_map(|key| car.get(key)) {
-        picture.add(entry.value.elements());
+        state.add(entry.value.elements());
     }
-    picture
+    state
 }
 
-fn describe(picture: &Picture, clock: &Clock) -> String {
-    let date = picture.date.unwrap_or_else(|| clock.now()).strftime(SECONDS);
-    let state = if picture.connected { "connected" } else { "not connected" };
-    match (picture.speed, picture.location) {
+fn describe(state: &CarState, clock: &Clock) -> String {
+    let date = state.date.unwrap_or_else(|| clock.now()).strftime(SECONDS);
+    let connection = if state.connected { "connected" } else { "not connected" };
+    match (state.speed, state.location) {
         (Some(speed), Some(location)) => {
-            format!("{date}  {state:<13}  speed {speed:5.1}  location {location:7.1}")
+            format!("{date}  {connection:<13}  speed {speed:5.1}  location {location:7.1}")
         }
-        _ => format!("{date}  {state:<13}  nothing known yet"),
+        _ => format!("{date}  {connection:<13}  no data yet"),
     }
 }

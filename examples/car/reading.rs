@@ -1,21 +1,21 @@
-//! What the store holds: readings, which know their keys.
+//! The element type of the store: readings, each with its key.
 
 use jiff::civil::DateTime;
 use mainspring::{Event, Write};
 
-/// The key that has a gate in front of it.
+/// The gated key.
 pub const TARGET_SPEED: &str = "car/target_speed";
 
-/// One thing that is known about the car, or wanted of it.
+/// One value of the actual or the desired state of the car.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "file", derive(serde::Serialize, serde::Deserialize))]
 pub enum Reading {
     Connected(bool),
     Speed(f64),
     Location(f64),
-    /// The date of the others, if the car has told it.
+    /// The date of the other readings, if the device has a clock.
     Date(DateTime),
-    /// What somebody wants. Everything else is what is.
+    /// The desired speed. All other readings are actual values.
     TargetSpeed(f64),
 }
 
@@ -30,31 +30,31 @@ impl Reading {
         }
     }
 
-    /// The write that puts it into its place.
+    /// The write that stores the reading under its key.
     pub fn write(self) -> Write<Self> {
         Write::set(self.key(), self)
     }
 }
 
-/// All that is known about the car at a moment.
+/// The state of the car at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Picture {
+pub struct CarState {
     pub connected: bool,
     pub speed: Option<f64>,
     pub location: Option<f64>,
     pub date: Option<DateTime>,
 }
 
-impl Picture {
-    /// Bring the picture up to date. A batch is one moment, however much is in it.
-    pub fn follow(&mut self, event: &Event<Reading>) {
+impl CarState {
+    /// Apply an event. The changes of a batch are of the same moment.
+    pub fn apply(&mut self, event: &Event<Reading>) {
         match event {
             Event::Entry { entry, .. } => self.add(entry.value.elements()),
             event => event.changes().iter().for_each(|change| self.add(change.elements())),
         }
     }
 
-    /// Whether the speed or the location is another.
+    /// Whether the speed or the location has changed.
     pub fn has_moved_since(&self, before: &Self) -> bool {
         (self.speed, self.location) != (before.speed, before.location)
     }
@@ -69,7 +69,7 @@ impl Picture {
             Reading::Speed(speed) => self.speed = Some(speed),
             Reading::Location(location) => self.location = Some(location),
             Reading::Date(date) => self.date = Some(date),
-            Reading::TargetSpeed(_) => {} // a wish is nothing that is known about the car
+            Reading::TargetSpeed(_) => {} // desired, not actual
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A car that drove long ago: plays the recording of its GPS receiver.
+//! A device that plays the recording of a GPS receiver.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,35 +13,35 @@ use crate::clock::Speedup;
 use crate::device::Device;
 use crate::odometer::Odometer;
 use crate::sentence::Sentence;
-use crate::terminal::say;
+use crate::terminal::print_line;
 
-/// How long a sentence is shown when the recording does not say: receivers send one a second.
-const USUAL: Duration = Duration::from_secs(1);
+/// The default interval between sentences: receivers send one per second.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// No recording is silent for longer.
+/// A longer gap is a cut between two recordings.
 const LONGEST_GAP: Duration = Duration::from_secs(60 * 60);
 
-/// Nothing longer is a line: a sentence has 82 characters.
-const LONGEST: usize = 4_096;
+/// The longest line: a sentence has 82 characters.
+const MAX_LINE: usize = 4_096;
 
-/// Shows each position at its time.
+/// A recording that shows each position at its time.
 #[derive(Debug)]
 pub struct Recording {
     speedup: Speedup,
     file: BufReader<File>,
     name: String,
-    /// What has been read of the current line.
+    /// The part of the current line that was read.
     line: Vec<u8>,
-    /// What comes next, and when.
+    /// The next sentence and its time.
     next: Option<(Instant, Sentence)>,
-    /// What is shown now, and since when.
+    /// The current sentence and its time.
     shown: Option<(Instant, Sentence)>,
-    /// The last date that was shown.
+    /// The last date.
     date: Option<DateTime>,
     odometer: Odometer,
     positions: usize,
     without_fix: usize,
-    garbage: usize,
+    invalid: usize,
 }
 
 impl Recording {
@@ -59,15 +59,15 @@ impl Recording {
             odometer: Odometer::default(),
             positions: 0,
             without_fix: 0,
-            garbage: 0,
+            invalid: 0,
         })
     }
 
     /// The next sentence with or without a fix; `None` at the end of the file.
     async fn read(&mut self) -> anyhow::Result<Option<Sentence>> {
         loop {
-            // If this is dropped half-way, what was read stays in the line.
-            let room = LONGEST.saturating_sub(self.line.len()) as u64;
+            // Cancel safe: a partly read line stays in `self.line`.
+            let room = MAX_LINE.saturating_sub(self.line.len()) as u64;
             let read = (&mut self.file).take(room).read_until(b'\n', &mut self.line).await;
             read.with_context(|| format!("cannot read {}", self.name))?;
             if self.line.is_empty() {
@@ -77,24 +77,25 @@ impl Recording {
             self.line.clear();
             match sentence {
                 Sentence::Fix { .. } | Sentence::NoFix { .. } => return Ok(Some(sentence)),
-                Sentence::Garbage => self.garbage += 1,
+                Sentence::Invalid => self.invalid += 1,
                 Sentence::Other => {}
             }
         }
     }
 
-    /// How long after the sentence that is shown now this one was recorded. `None` if that is not
-    /// known, or at a cut: where time goes back, or far ahead, another recording was appended, or the
-    /// receiver has found out what day it is.
+    /// The time between the current sentence and this one. `None` if unknown, or at a cut: if time goes back or far
+    /// ahead, another recording was appended, or the receiver has obtained the date.
     fn gap(&self, sentence: &Sentence) -> Option<Duration> {
         let (before, date) = self.date.zip(sentence.date())?;
         Duration::try_from(date.duration_since(before)).ok().filter(|gap| *gap <= LONGEST_GAP)
     }
 
-    /// When to show a sentence.
+    /// The time at which a sentence is shown.
     fn due(&self, sentence: &Sentence) -> Instant {
         match self.shown {
-            Some((since, _)) => since + self.speedup.ours(self.gap(sentence).unwrap_or(USUAL)),
+            Some((since, _)) => {
+                since + self.speedup.to_real(self.gap(sentence).unwrap_or(DEFAULT_INTERVAL))
+            }
             None => Instant::now(),
         }
     }
@@ -102,7 +103,7 @@ impl Recording {
     fn show(&mut self, due: Instant, sentence: Sentence) {
         if let Sentence::Fix { position, .. } = sentence {
             self.positions += 1;
-            // How the car came over a cut is not known, so nothing is counted as driven.
+            // The distance over a cut is unknown and not counted.
             match self.gap(&sentence) {
                 Some(_) => self.odometer.drive_to(position),
                 None => self.odometer.start_at(position),
@@ -115,15 +116,16 @@ impl Recording {
     }
 
     async fn finish(&self) -> anyhow::Result<()> {
-        let Self { name, positions, without_fix, garbage, .. } = self;
+        let Self { name, positions, without_fix, invalid, .. } = self;
         if positions + without_fix == 0 {
             bail!(
-                "{name} is no recording of a GPS: it has no RMC sentence, and {garbage} bad lines"
+                "{name} is not a GPS recording: it has no RMC sentence and {invalid} invalid lines"
             );
         }
-        let count =
-            format!("{positions} positions, {without_fix} times no fix, {garbage} bad lines");
-        say(&format!("The recording has ended: {count}.")).await?;
+        let count = format!(
+            "{positions} positions, {without_fix} sentences without a fix, {invalid} invalid lines"
+        );
+        print_line(&format!("End of the recording: {count}.")).await?;
         Ok(())
     }
 }
@@ -157,7 +159,7 @@ impl Device for Recording {
     }
 
     fn set_speed(&mut self, _speed: f64) -> Result<(), String> {
-        Err(String::from("this is a recording"))
+        Err(String::from("a recording has a fixed speed"))
     }
 
     fn get_location(&self) -> f64 {

@@ -1,4 +1,4 @@
-//! What a line of a GPS recording says.
+//! Parses the lines of a GPS recording.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -10,31 +10,30 @@ use crate::odometer::Position;
 /// A knot is a nautical mile, 1852 metres, an hour.
 const KMH_PER_KNOT: f64 = 1.852;
 
-/// What a line says, as far as it concerns us.
+/// The relevant content of a line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Sentence {
-    /// Where the car was.
+    /// A position.
     Fix { date: DateTime, position: Position, speed: f64 },
-    /// The receiver did not know where it was, but perhaps when.
+    /// No position, but possibly a date.
     NoFix { date: Option<DateTime> },
-    /// Sound, but about something else; or a comment, or empty.
+    /// Another valid sentence, a comment, or an empty line.
     Other,
-    /// Damaged, or no NMEA at all.
-    Garbage,
+    /// Not valid NMEA.
+    Invalid,
 }
 
 impl Sentence {
-    /// Read a line. Of the many sentences of a receiver one has all that we need: `RMC`, the
-    /// "recommended minimum".
+    /// Parse a line. Only `RMC` sentences ("recommended minimum") are used: they contain all necessary values.
     pub fn parse(line: &[u8]) -> Self {
         let line = line.trim_ascii();
         if line.is_empty() || line.starts_with(b"#") {
-            return Self::Other; // gpsd, from where the recordings come, writes comments like this
+            return Self::Other; // comments of gpsd, the source of the recordings
         }
         let rmc = match parse_bytes(line) {
             Ok(ParseResult::RMC(rmc)) => rmc,
             Ok(_) | Err(Error::DisabledSentence | Error::Unsupported(_)) => return Self::Other,
-            Err(_) => return Self::Garbage,
+            Err(_) => return Self::Invalid,
         };
         let date = rmc.fix_date.zip(rmc.fix_time).and_then(|(date, time)| {
             let millis = date.and_time(time).and_utc().timestamp_millis();
@@ -55,13 +54,13 @@ impl Sentence {
         match self {
             Self::Fix { date, .. } => Some(*date),
             Self::NoFix { date } => *date,
-            Self::Other | Self::Garbage => None,
+            Self::Other | Self::Invalid => None,
         }
     }
 }
 
-/// Receivers tell thousandths of a knot, the parser gives an `f32`: what is beyond is noise, which would
-/// show in the sixth decimal.
+/// Receivers report thousandths of a knot, but the parser returns an `f32`. Round away its error, which would appear in
+/// the sixth decimal.
 fn kmh(knots: f32) -> f64 {
     (f64::from(knots) * 1_000.0).round() / 1_000.0 * KMH_PER_KNOT
 }

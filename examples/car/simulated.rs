@@ -1,4 +1,4 @@
-//! A car that is not there.
+//! A simulated car.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -8,18 +8,18 @@ use tokio::time::Interval;
 use crate::clock::Clock;
 use crate::device::Device;
 
-/// How often it is worth asking.
+/// The polling interval.
 const POLL: Duration = Duration::from_millis(250);
 
-/// Every so often the car drives through a tunnel, in which it cannot be reached. By the clock rather
-/// than by chance, so that everybody sees the same drive: the wish of the 15th second is refused.
-const ROUND: f64 = 20.0;
+/// The car periodically passes a tunnel, in which it is not reachable. Deterministic, so that all drives are alike: the
+/// speed request at 15 seconds is rejected.
+const PERIOD: f64 = 20.0;
 const TUNNEL: Range<f64> = 11.5..15.5;
 
-/// What the engine can do.
+/// The highest speed.
 const TOP_SPEED: f64 = 130.0;
 
-/// Does as it is told, and is away at times.
+/// A car that accepts all valid speeds and is unreachable in the tunnel.
 #[derive(Debug)]
 pub struct SimulatedCar {
     clock: Clock,
@@ -41,21 +41,20 @@ impl Device for SimulatedCar {
     }
 
     fn is_connected(&self) -> bool {
-        !TUNNEL.contains(&(self.clock.elapsed().as_secs_f64() % ROUND))
+        !TUNNEL.contains(&(self.clock.elapsed().as_secs_f64() % PERIOD))
     }
 
     fn get_speed(&self) -> f64 {
         self.speed
     }
 
-    /// The car of document 004 was observed to move on by two with each new speed, and to stand
-    /// still in between. So does this one: its log can be compared with the observed one.
+    /// Each new speed moves the car by two, as in the earlier program whose log the tests compare.
     fn set_speed(&mut self, speed: f64) -> Result<(), String> {
         if !self.is_connected() {
             return Err(String::from("the car is not connected"));
         }
         if !(0.0..=TOP_SPEED).contains(&speed) {
-            return Err(format!("the car drives at 0 to {TOP_SPEED}"));
+            return Err(format!("expected a speed of 0 to {TOP_SPEED}"));
         }
         self.speed = speed;
         self.location += 2.0;

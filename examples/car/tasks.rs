@@ -1,4 +1,4 @@
-//! The tasks of this program: counted, named, and ended by one token.
+//! The tasks of this program, with names and one cancellation token.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,10 +11,10 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How long a task may take to finish its work, after the token was cancelled.
+/// How long a task may take to finish after the cancellation.
 pub const GRACE: Duration = Duration::from_millis(400);
 
-/// All tasks, and the token that ends them.
+/// All tasks, and the token that stops them.
 #[derive(Debug, Default)]
 pub struct Tasks {
     token: CancellationToken,
@@ -28,26 +28,25 @@ impl Tasks {
         Self::default()
     }
 
-    /// The one token. The store has a child of it.
+    /// The cancellation token. The store has a child of it.
     pub fn token(&self) -> &CancellationToken {
         &self.token
     }
 
-    /// Start a task that is dropped wherever it waits, as soon as the token is cancelled: also if it
-    /// is stuck there for good.
+    /// Start a task that is dropped at its next await point after the cancellation, even if it hangs there.
     pub fn start<F>(&mut self, name: &'static str, task: F)
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let token = self.token.clone();
-        self.start_to_finish(name, async move {
+        self.start_graceful(name, async move {
             token.run_until_cancelled(task).await.unwrap_or(Ok(()))
         });
     }
 
-    /// Start a task that sees the end by itself, and has work to finish then. If that takes too long
-    /// it is dropped all the same, and that is a failure.
-    pub fn start_to_finish<F>(&mut self, name: &'static str, task: F)
+    /// Start a task that detects the shutdown and has work to finish. If that takes too long, the task is dropped,
+    /// which is a failure.
+    pub fn start_graceful<F>(&mut self, name: &'static str, task: F)
     where
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
@@ -55,54 +54,54 @@ impl Tasks {
         self.names.insert(id, name);
     }
 
-    /// Wait until one of them has ended, of whatever cause.
-    pub async fn first_to_end(&mut self) {
-        self.one_ended().await;
+    /// Wait until one task has ended, for any reason.
+    pub async fn first_ended(&mut self) {
+        self.join_one().await;
     }
 
-    /// End all, and say how it went.
-    pub async fn end(mut self) -> Report {
+    /// Stop all tasks, and return a report.
+    pub async fn stop(mut self) -> Report {
         self.token.cancel();
-        if timeout(GRACE, self.all_ended()).await.is_err() {
+        if timeout(GRACE, self.join_all()).await.is_err() {
             self.running.abort_all();
-            // What does not even wait somewhere cannot be dropped: then the count will tell.
-            let _ = timeout(GRACE, self.all_ended()).await;
+            // A task that never reaches an await point cannot be dropped; the report shows it.
+            let _ = timeout(GRACE, self.join_all()).await;
         }
         let started = self.names.len();
         let ended = started - self.running.len();
-        Report { started, ended, left: left_in_the_runtime().await, failures: self.failures }
+        Report { started, ended, left: alive_tasks().await, failures: self.failures }
     }
 
-    async fn all_ended(&mut self) {
-        while self.one_ended().await {}
+    async fn join_all(&mut self) {
+        while self.join_one().await {}
     }
 
-    async fn one_ended(&mut self) -> bool {
+    async fn join_one(&mut self) -> bool {
         let Some(ended) = self.running.join_next_with_id().await else { return false };
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let outcome = match ended {
             Ok((_, outcome)) => outcome,
             Err(error) if error.is_cancelled() => {
-                Err(anyhow!("it was stuck, and had to be dropped"))
+                Err(anyhow!("it did not finish in time and was dropped"))
             }
             Err(error) => Err(error.into()),
         };
         match outcome {
             Ok(()) => {}
-            // How the end looks to a task that is just talking to the store.
+            // Expected for a task that used the store during the shutdown.
             Err(error) if error.downcast_ref() == Some(&Error::Closed) => {}
             Err(error) => {
                 let name = self.names.get(&id).copied().unwrap_or_default();
-                self.failures.push(error.context(format!("the task `{name}` has failed")));
+                self.failures.push(error.context(format!("task `{name}` failed")));
             }
         }
         true
     }
 }
 
-/// The owner and the gates of the store are tasks, too, that nobody joins; the runtime knows them. They
-/// are through with their work by now, but perhaps not yet gone.
-async fn left_in_the_runtime() -> usize {
+/// The number of tasks in the runtime. The owner and the gates of the store are tasks too, and may take a moment to
+/// end.
+async fn alive_tasks() -> usize {
     let alive = || Handle::current().metrics().num_alive_tasks();
     for _ in 0..GRACE.as_millis() {
         if alive() == 0 {
@@ -113,7 +112,7 @@ async fn left_in_the_runtime() -> usize {
     alive()
 }
 
-/// How it went.
+/// The outcome of all tasks.
 #[derive(Debug)]
 pub struct Report {
     started: usize,
@@ -123,7 +122,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// The first failure, if any, is that of the program: those after it may be its consequences.
+    /// Return the first failure: later ones may be its consequences.
     pub fn into_result(self) -> anyhow::Result<()> {
         match self.failures.into_iter().next() {
             Some(failure) => Err(failure),
@@ -136,6 +135,6 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { started, ended, left, .. } = self;
-        write!(f, "{started} tasks started, {ended} ended; the runtime has {left} left")
+        write!(f, "{started} tasks started, {ended} ended, {left} left in the runtime")
     }
 }

@@ -1,4 +1,4 @@
-//! The chat store, over a Mainspring store: the only implementation there needs to be.
+//! The implementation of [`ChatStore`] over a Mainspring store.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use crate::model::{Conversation, Message, User};
 use crate::record::Record;
 use crate::watch::Watch;
 
-/// How much memory the chat may take. What goes over a limit is refused.
+/// Memory limits. Writes over a limit are rejected.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Everything together.
+    /// The total.
     pub(crate) bytes: u64,
     /// One user, one conversation, one key, or all messages of one conversation.
     pub(crate) entry_bytes: u64,
 }
 
 impl Limits {
-    /// A store with these limits; give the builder a journal, and the chat is durable.
+    /// A builder with these limits. Add a journal to make the chat durable.
     pub(crate) fn builder(self) -> Builder<Record> {
         let builder = Store::builder().weigher(Record::weight);
         builder.max_bytes(self.bytes).max_entry_bytes(self.entry_bytes)
@@ -33,16 +33,16 @@ pub(crate) struct Chat {
 }
 
 impl Chat {
-    pub(crate) fn over(store: Store<Record>) -> Self {
+    pub(crate) fn new(store: Store<Record>) -> Self {
         Self { store }
     }
 
-    /// Follow a conversation: the messages that are there, and then each that is sent.
+    /// Follow a conversation: existing messages, then new ones.
     pub(crate) async fn watch(&self, conv_id: &str) -> Result<Watch> {
         Ok(Watch::start(self.store.reader(), messages_key(conv_id).into()).await?)
     }
 
-    /// Store what is queued, and stop. Watches end after the last message.
+    /// Complete queued writes, and stop. Watches end after the last message.
     pub(crate) async fn shutdown(&self) -> Result<()> {
         Ok(self.store.shutdown().await?)
     }
@@ -52,7 +52,7 @@ impl Chat {
     }
 }
 
-/// Each kind of record has a prefix of its own, so no id can name what it should not.
+/// Each type of record has its own prefix, so ids of different types cannot collide.
 fn user_key(user_id: &str) -> String {
     format!("user/{user_id}")
 }
@@ -124,7 +124,7 @@ impl ChatStore for Chat {
             let entry = |entry: Entry<Record>| entry.value.into_item().and_then(Record::user);
             let users = page.items.into_iter().filter_map(|(_, found)| entry(found));
             available.extend(users.filter(|user| user.available));
-            // A page at a time: the owner serves others in between.
+            // One page at a time: other commands run in between.
             let Some(next) = page.next else { return Ok(available) };
             page = self.store.scan(user_key("")).after(next).await?;
         }

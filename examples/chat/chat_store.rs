@@ -1,17 +1,16 @@
-//! What a chat needs from whatever keeps its data.
+//! The storage interface of the chat.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use crate::model::{Conversation, Message, User};
 
-/// Keeps users, conversations, messages and public keys.
+/// Storage of users, conversations, messages and public keys.
 ///
-/// Nothing here says where a change is recorded: in nothing but memory, in a file, in a database.
-/// That is the business of a journal. The data itself lives in memory whatever the journal is, which is why
-/// there are limits.
+/// Durability is independent of this interface: it depends on the journal of the implementation. The data is always in
+/// memory, which is why there are limits.
 pub(crate) trait ChatStore: Clone + Send + Sync + 'static {
-    /// Add a user, or replace the one with the same id: that is how somebody becomes available.
+    /// Add a user, or replace the one with the same id, for example to change its availability.
     fn add_user(&self, user: User) -> impl Future<Output = Result<()>> + Send;
 
     /// Store a conversation under its id.
@@ -23,8 +22,7 @@ pub(crate) trait ChatStore: Clone + Send + Sync + 'static {
 
     /// The conversation with this id, or [`ChatError::UnknownConversation`].
     ///
-    /// By the id of the conversation, not of a user: it is stored under that, and a user may take part
-    /// in many.
+    /// The id is that of the conversation, not of a user, who can be a member of many.
     fn get_conversation(
         &self,
         conv_id: &str,
@@ -34,19 +32,18 @@ pub(crate) trait ChatStore: Clone + Send + Sync + 'static {
     fn get_messages(&self, conv_id: &str)
     -> impl Future<Output = Result<Vec<Arc<Message>>>> + Send;
 
-    /// The newest message of a conversation, or [`ChatError::NoMessages`]. Costs the same however
-    /// long the conversation is.
+    /// The last message of a conversation, or [`ChatError::NoMessages`]. The cost does not depend on the length of the
+    /// conversation.
     fn get_last_message(&self, conv_id: &str) -> impl Future<Output = Result<Arc<Message>>> + Send;
 
-    /// Add a message to a conversation. The conversation need not have been set: a message may arrive
-    /// before it.
+    /// Add a message to a conversation. The conversation does not need to exist: a message may arrive first.
     fn send_message(
         &self,
         message: Message,
         conv_id: &str,
     ) -> impl Future<Output = Result<()>> + Send;
 
-    /// Store the public key of a user, who need not have been added yet.
+    /// Store the public key of a user, who does not need to exist yet.
     fn set_public_key(
         &self,
         user_id: &str,
@@ -60,7 +57,7 @@ pub(crate) trait ChatStore: Clone + Send + Sync + 'static {
     fn get_available_users(&self) -> impl Future<Output = Result<Vec<Arc<User>>>> + Send;
 }
 
-/// Why there is no answer, or why nothing was stored.
+/// The error of an operation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ChatError {
@@ -70,10 +67,10 @@ pub(crate) enum ChatError {
     UnknownConversation(String),
     #[error("conversation {0} does not have messages")]
     NoMessages(String),
-    /// Nothing was stored, and nothing was thrown away to make room.
+    /// Nothing was stored, and nothing was evicted.
     #[error("over the memory limit: {0}")]
     OverMemoryLimit(String),
-    /// Everything else that a backend can say.
+    /// Another error of the backend.
     #[error("the chat store: {0}")]
     Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -1,4 +1,4 @@
-//! A chat whose data lives in a store: several people talk, everybody sees the same conversation.
+//! A chat over a store: several people send messages, and all of them see the same conversation.
 
 mod chat;
 mod chat_store;
@@ -21,7 +21,7 @@ const LINES: usize = 5;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let chat = Chat::over(Limits { bytes: 64 << 10, entry_bytes: 8 << 10 }.builder().spawn());
+    let chat = Chat::new(Limits { bytes: 64 << 10, entry_bytes: 8 << 10 }.builder().spawn());
 
     let members = PEOPLE.map(String::from).to_vec();
     chat.set_conversation("7", Conversation { topic: "lunch".into(), members }).await?;
@@ -34,7 +34,7 @@ async fn main() -> Result<()> {
 
     let all = chat.get_messages("7").await?;
     ensure!(all.len() == PEOPLE.len() * LINES, "{} messages", all.len());
-    ensure!(seen.iter().all(|seen| *seen == all), "somebody saw another conversation");
+    ensure!(seen.iter().all(|seen| *seen == all), "the conversations differ");
     let topic = &chat.get_conversation("7").await?.topic;
     println!("{topic}: {} people saw the same {} messages in order", seen.len(), all.len());
 
@@ -46,17 +46,17 @@ async fn main() -> Result<()> {
     let names: Vec<_> = available.iter().map(|user| user.name.as_str()).collect();
     println!("available: {}", names.join(", "));
 
-    println!("refused: {}", chat.get_public_key("alan").await.err().context("no key")?);
-    println!("refused: {}", chat.get_conversation("8").await.err().context("no conversation")?);
-    println!("refused: {}", chat.get_messages("8").await.err().context("no messages")?);
-    println!("refused: {}", talk_too_much(&chat, "7").await?);
+    println!("rejected: {}", chat.get_public_key("alan").await.err().context("no key")?);
+    println!("rejected: {}", chat.get_conversation("8").await.err().context("no conversation")?);
+    println!("rejected: {}", chat.get_messages("8").await.err().context("no messages")?);
+    println!("rejected: {}", exceed_limit(&chat, "7").await?);
 
     chat.shutdown().await?;
     println!("the chat is closed");
     Ok(())
 }
 
-/// Come in, say some lines and listen until everybody has said theirs. Answers what was seen.
+/// Send some messages, read until all people have sent theirs, and return the messages seen.
 async fn take_part(chat: impl ChatStore, mut watch: Watch, id: &str) -> Result<Vec<Arc<Message>>> {
     chat.add_user(user(id, true)).await?;
     chat.set_public_key(id, &format!("the public key of {id}")).await?;
@@ -64,21 +64,20 @@ async fn take_part(chat: impl ChatStore, mut watch: Watch, id: &str) -> Result<V
     let mut seen = Vec::new();
     for line in 1..=LINES {
         chat.send_message(message(id, &format!("line {line}")), "7").await?;
-        // Speak, then listen.
         seen.push(watch.next().await?.context("the chat is open")?);
     }
     while seen.len() < PEOPLE.len() * LINES {
         seen.push(watch.next().await?.context("the chat is open")?);
     }
-    // Whoever was heard can be written to in private.
-    for somebody in PEOPLE {
-        chat.get_public_key(somebody).await?;
+    // All members have public keys for private messages.
+    for id in PEOPLE {
+        chat.get_public_key(id).await?;
     }
     Ok(seen)
 }
 
-/// Send until the memory limit says no, and answer how it says so.
-async fn talk_too_much(chat: &impl ChatStore, conv_id: &str) -> Result<ChatError> {
+/// Send messages until the memory limit rejects one, and return the error.
+async fn exceed_limit(chat: &impl ChatStore, conv_id: &str) -> Result<ChatError> {
     let text = "and another thing: ".repeat(20);
     loop {
         match chat.send_message(message("linus", &text), conv_id).await {

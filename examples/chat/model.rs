@@ -1,6 +1,6 @@
-//! What a chat is about: users, conversations, messages.
+//! The data model: users, conversations, messages.
 
-/// Somebody who can be talked to.
+/// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct User {
     pub(crate) id: String,
@@ -8,14 +8,14 @@ pub(crate) struct User {
     pub(crate) available: bool,
 }
 
-/// Who takes part.
+/// A conversation and its members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Conversation {
     pub(crate) topic: String,
     pub(crate) members: Vec<String>,
 }
 
-/// What somebody has said. The text may well be encrypted for whoever has the public keys.
+/// A message. The text can be encrypted with the public keys of the members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {
     pub(crate) from: String,

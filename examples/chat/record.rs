@@ -1,10 +1,10 @@
-//! What the keys of the chat hold, and what it weighs.
+//! The element type of the store, and its weight.
 
 use std::sync::Arc;
 
 use crate::model::{Conversation, Message, User};
 
-/// Anything that the chat stores. Every read clones an element, so they are all cheap to clone.
+/// A record of the chat. Each read clones an element, so all variants are cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Record {
     User(Arc<User>),
@@ -14,9 +14,9 @@ pub(crate) enum Record {
 }
 
 impl Record {
-    /// Its memory in bytes, near enough for a limit: itself, what it points to and all text.
+    /// The approximate memory in bytes: the record, the data behind pointers, and all text.
     pub(crate) fn weight(&self) -> usize {
-        let beside = match self {
+        let heap = match self {
             Self::User(user) => size_of::<User>() + user.id.len() + user.name.len(),
             Self::Conversation(conversation) => {
                 let members = conversation.members.iter().map(|id| size_of::<String>() + id.len());
@@ -27,7 +27,7 @@ impl Record {
             }
             Self::PublicKey(key) => key.len(),
         };
-        size_of::<Self>() + beside
+        size_of::<Self>() + heap
     }
 
     pub(crate) fn user(self) -> Option<Arc<User>> {

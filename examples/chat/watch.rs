@@ -1,4 +1,4 @@
-//! Following one conversation.
+//! A subscription to one conversation.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use crate::chat_store::Result;
 use crate::model::Message;
 use crate::record::Record;
 
-/// Every message of a conversation, in order: those that were there, and then each that is sent.
+/// All messages of a conversation in order: existing ones, then new ones.
 ///
-/// However slowly it is read, nobody else waits for it, and no message is missing or told twice. It
-/// keeps the store alive, as every reader does.
+/// A slow reader blocks no one else, and gets each message exactly once. The watch keeps the store alive, as each
+/// `Reader` does.
 #[derive(Debug)]
 pub(crate) struct Watch {
     reader: Reader<Record>,
     key: Key,
     changes: Subscription<Record>,
     ready: VecDeque<Arc<Message>>,
-    /// How many messages were made ready. They are only ever added at the end, so this is also how
-    /// many to skip when it all starts over.
+    /// The number of messages delivered to `ready`. Messages are only appended, so this is the number to skip after a
+    /// new snapshot.
     seen: usize,
 }
 
@@ -38,12 +38,12 @@ impl Watch {
             }
             match self.changes.recv().await {
                 Ok(Event::Entry { entry, .. }) => {
-                    self.make_ready(entry.value.elements(), self.seen);
+                    self.enqueue(entry.value.elements(), self.seen);
                 }
                 Ok(Event::Change(change)) => self.apply(&change),
                 Ok(Event::Batch { changes, .. }) => changes.iter().for_each(|c| self.apply(c)),
                 Ok(_) => {}
-                // Fell behind further than the history reaches: what was missed is in the list.
+                // Lagged beyond the history: the list contains the missed messages.
                 Err(Error::Compacted { .. }) => {
                     self.changes = self.reader.subscribe().key(&self.key).from_snapshot().await?;
                 }
@@ -56,13 +56,13 @@ impl Watch {
     fn apply(&mut self, change: &Change<Record>) {
         match change.kind {
             ChangeKind::Set { .. } | ChangeKind::Pushed { .. } => {
-                self.make_ready(change.elements(), 0);
+                self.enqueue(change.elements(), 0);
             }
             _ => {}
         }
     }
 
-    fn make_ready(&mut self, records: &[Record], skip: usize) {
+    fn enqueue(&mut self, records: &[Record], skip: usize) {
         let messages = records.iter().skip(skip).cloned().filter_map(Record::message);
         let before = self.ready.len();
         self.ready.extend(messages);

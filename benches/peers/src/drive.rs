@@ -1,4 +1,4 @@
-//! Callers at full speed: what they do, and how it is counted.
+//! Callers at full speed, and how their operations are counted.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use crate::load::{Load, Text};
 use crate::measure::{Cpu, Sample, Side, Stopwatch};
 use crate::peers::Actor;
 
-/// What a caller does, over and over.
+/// The work of a caller.
 pub trait Work: Clone + Send + Sync + 'static {
-    /// Whether a step waits for somebody. One that does not has to let other callers in now and then.
+    /// Whether a step waits for another task. If not, callers yield from time to time.
     const WAITS: bool = true;
 
-    /// How many steps between two looks at the clock, which must not be a part of what is measured.
+    /// Steps between two reads of the clock, so that they do not affect the measurement.
     const STEPS: usize = if Self::WAITS { 16 } else { 256 };
 
-    /// The nth step; answers how many operations that was.
+    /// Run the nth step, and return its number of operations.
     fn step(&self, n: usize) -> impl Future<Output = u64> + Send;
 }
 
@@ -50,8 +50,8 @@ impl Job {
     }
 }
 
-/// So many callers, in words.
-pub fn who(callers: usize) -> String {
+/// The number of callers in words.
+pub fn callers_text(callers: usize) -> String {
     if callers == 1 { "one caller".into() } else { format!("{callers} callers") }
 }
 
@@ -84,7 +84,7 @@ impl<T: Text, A: Actor<T>> Work for Keyed<T, A> {
     }
 }
 
-/// Give every key of a load its first value.
+/// Set all keys of a load.
 pub async fn fill<T: Text, A: Actor<T>>(actor: &A, load: &Arc<Load>) {
     const FILLERS: usize = 16;
     let start = |filler: usize| {
@@ -98,20 +98,20 @@ pub async fn fill<T: Text, A: Actor<T>>(actor: &A, load: &Arc<Load>) {
     (0..FILLERS).map(start).collect::<JoinSet<()>>().join_all().await;
 }
 
-/// Let so many callers work until the time is over.
+/// Run callers until the time is over.
 pub async fn drive(work: impl Work, callers: usize, time: Duration) -> Sample {
     let watch = Stopwatch::start(Cpu::Process);
     let done = call_all::<_, false>(&work, callers, time).await;
     watch.stop(done.iter().map(|(done, _)| done).sum())
 }
 
-/// As `drive`, and answer how long each step took, in nanoseconds.
+/// Like `drive`, but returns the duration of each step in nanoseconds.
 pub async fn latencies(work: &impl Work, callers: usize, time: Duration) -> Vec<u64> {
     let done = call_all::<_, true>(work, callers, time).await;
     done.into_iter().flat_map(|(_, waits)| waits).collect()
 }
 
-/// Callers as a side: throughput, and latencies in parts of their own.
+/// A side of callers: throughput, and latencies in separate slices.
 pub fn side<'a, W: Work>(name: &str, work: W, callers: usize) -> Side<'a> {
     let timed = work.clone();
     Side::new(name, move |time| {
@@ -134,7 +134,7 @@ async fn call_all<W: Work, const TIMED: bool>(
     let tasks: Vec<_> = (0..callers).map(start).collect();
     let mut done = Vec::with_capacity(callers);
     for task in tasks {
-        done.push(task.await.expect("a caller finishes"));
+        done.push(task.await.expect("no panic"));
     }
     done
 }

@@ -1,7 +1,7 @@
-//! Instructions for each operation, counted by callgrind: where a clock is too noisy, this is not.
+//! Instructions per operation, counted by callgrind, which has less noise than a clock.
 //!
-//! This program runs itself under valgrind: one thread, so many callers, so many operations. The difference
-//! between two runs of different length, divided by that of their operations, leaves out how it starts.
+//! This program runs itself under valgrind with one thread. The difference between two runs of different length,
+//! divided by the difference of their operations, excludes the startup.
 
 use std::io::ErrorKind;
 use std::process::Command;
@@ -11,10 +11,10 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use tokio::task::JoinSet;
 
-use crate::drive::{self, Job, Keyed, Work, who};
+use crate::drive::{self, Job, Keyed, Work, callers_text};
 use crate::load::Load;
 use crate::measure::Figures;
-use crate::peers::{Actor, Plain, everything_on};
+use crate::peers::{Actor, Plain, store_with_all_features};
 use crate::report::{Better, Row};
 use crate::rows::{Case, one_thread};
 
@@ -22,7 +22,7 @@ const KEYS: usize = 1_000;
 const SHORT: usize = 4_096;
 const LONG: usize = 5 * SHORT;
 
-/// What runs under valgrind.
+/// The program under valgrind.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Operations {
     side: Side,
@@ -51,7 +51,7 @@ impl Operations {
         one_thread().block_on(async {
             match self.side {
                 Side::Plain => self.with(Plain::<String>::spawn()).await,
-                Side::Store => self.with(everything_on::<String>()).await,
+                Side::Store => self.with(store_with_all_features::<String>()).await,
             }
         });
     }
@@ -72,7 +72,7 @@ impl Operations {
         (0..self.callers).map(call).collect::<JoinSet<()>>().join_all().await;
     }
 
-    /// How many instructions the whole program takes.
+    /// The instructions of the complete program.
     fn count(self) -> Result<u64> {
         let Self { side, job, callers, count } = self;
         let mut valgrind = Command::new("valgrind");
@@ -80,18 +80,16 @@ impl Operations {
         valgrind.arg(env::current_exe()?).args(["operations", side.name(), job.name()]);
         let output = valgrind.args([callers.to_string(), count.to_string()]).output();
         let output = output.map_err(|error| match error.kind() {
-            ErrorKind::NotFound => anyhow::anyhow!(
-                "valgrind, which counts instructions, is not installed: apt-get install valgrind"
-            ),
+            ErrorKind::NotFound => anyhow::anyhow!("valgrind is missing: apt-get install valgrind"),
             _ => error.into(),
         })?;
-        let told = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "valgrind: {told}");
-        let collected = told.lines().find_map(|line| line.split_once("Collected : "));
-        Ok(collected.context("callgrind tells")?.1.trim().parse()?)
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "valgrind: {stderr}");
+        let collected = stderr.lines().find_map(|line| line.split_once("Collected : "));
+        Ok(collected.context("no total in the output of callgrind")?.1.trim().parse()?)
     }
 
-    /// How many instructions each operation takes.
+    /// The instructions per operation.
     fn each(self) -> Result<f64> {
         let [short, long] = [SHORT, LONG].map(|count| Self { count, ..self }.count());
         Ok((long? - short?) as f64 / (LONG - SHORT) as f64)
@@ -106,15 +104,19 @@ pub(crate) fn cases() -> Vec<Case> {
     [(Job::Get, 1), (Job::Get, 64), (Job::Set, 1), (Job::Set, 64)].map(case).into()
 }
 
-/// The store's instructions for an operation, of the plain actor's.
+/// The instructions of an operation of the store, relative to the plain actor.
 fn row(job: Job, callers: usize) -> Result<Row> {
     let each = |side| Operations { side, job, callers, count: 0 }.each();
     let (plain, store) = thread::scope(|scope| {
         let store = scope.spawn(|| each(Side::Store));
-        (each(Side::Plain), store.join().expect("it counts"))
+        (each(Side::Plain), store.join().expect("no panic"))
     });
     let (plain, store) = (plain?, store?);
     let figures = Figures::named("instructions").with("store", store).with("plain", plain);
-    let what = format!("instructions of a {}, {}, of the plain actor's", job.name(), who(callers));
-    Ok(Row::for_the_record(Better::Less, what, store / plain).figures([figures]).recorded())
+    let what = format!(
+        "instructions of a {}, {}, of the plain actor's",
+        job.name(),
+        callers_text(callers)
+    );
+    Ok(Row::without_goal(Better::Less, what, store / plain).figures([figures]).recorded())
 }

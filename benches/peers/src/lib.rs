@@ -1,5 +1,5 @@
-//! Mainspring measured against what people would pick instead: ratios, each of them taken in one
-//! interleaved run, because machines speed up and slow down and take both sides along.
+//! Compares Mainspring with alternatives. Each ratio is measured in one interleaved run, because changes in the speed
+//! of the machine then affect both sides.
 
 pub mod check;
 pub mod children;

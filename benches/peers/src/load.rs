@@ -1,4 +1,4 @@
-//! What is asked: keys of 16 bytes, values of 100, and which key comes next.
+//! The load: keys of 16 bytes, values of 100 bytes, and the order of keys.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use rand_distr::{Distribution, Zipf};
 pub const KEYS: usize = 100_000;
 pub const VALUE_BYTES: usize = 100;
 
-/// What a key and its value have between them.
+/// The bytes of a key and its value.
 pub const ENTRY_BYTES: usize = 16 + VALUE_BYTES;
 
-/// An element: the kinds of text that a service would hold.
+/// An element: the types of text that a service would store.
 pub trait Text:
     Clone + Send + Sync + AsRef<str> + for<'a> From<&'a str> + Into<Value<Self>> + 'static
 {
     const NAME: &'static str;
 
-    /// A value of the usual size.
+    /// A value of 100 bytes.
     fn make() -> Self {
         const BYTES: [u8; VALUE_BYTES] = [b'v'; VALUE_BYTES];
-        Self::from(std::str::from_utf8(&BYTES).expect("it is ASCII"))
+        Self::from(std::str::from_utf8(&BYTES).expect("ASCII"))
     }
 
     fn bytes(&self) -> usize {
@@ -49,7 +49,7 @@ pub fn key(n: usize) -> String {
     format!("key-{n:012}")
 }
 
-/// Keys, and an endless order in which they are asked for: the same in every run.
+/// Keys and an infinite order of accesses, the same in each run.
 #[derive(Debug)]
 pub struct Load {
     pub keys: Vec<String>,
@@ -58,12 +58,12 @@ pub struct Load {
 }
 
 impl Load {
-    /// The usual one: some keys are asked for much more often than others.
+    /// The default: a Zipf distribution.
     pub fn zipf(keys: usize) -> Arc<Self> {
         Self::zipf_of(0..keys)
     }
 
-    /// The same of other keys.
+    /// The same order of other keys.
     pub fn zipf_of(range: Range<usize>) -> Arc<Self> {
         let keys = range.len();
         let mut random = StdRng::seed_from_u64(1);
@@ -75,7 +75,7 @@ impl Load {
         })
     }
 
-    /// Every key equally often: the hardest for caches.
+    /// A uniform distribution, the worst case for caches.
     pub fn uniform(keys: usize) -> Arc<Self> {
         Self::uniform_with_values_of(keys, VALUE_BYTES)
     }
@@ -99,7 +99,7 @@ impl Load {
         self.value.len()
     }
 
-    /// A value, made anew, as a service would.
+    /// Create a new value, like a service would.
     pub fn value<T: Text>(&self) -> T {
         T::from(self.value.as_str())
     }

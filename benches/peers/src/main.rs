@@ -1,58 +1,58 @@
-//! Runs what is chosen, prints a table, and writes what else was asked for.
+//! Runs the selected rows, prints a table, and writes further output.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 use clap::Parser;
-use peers::check::{ATTEMPTS, Recorded};
+use peers::check::{ATTEMPTS, RecordedRatios};
 use peers::instructions::Operations;
 use peers::plot::Plot;
 use peers::report::{self, Row};
 use peers::rows::{self, Case};
 use peers::settings::Settings;
 
-/// Measures Mainspring against what people would pick instead.
+/// Compare Mainspring with alternatives.
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Args {
-    /// Only what has one of these words in its name; see --list
+    /// Run only rows whose name contains one of these words; see --list
     words: Vec<String>,
-    /// Less of each, in under three minutes, and without the plots
+    /// Run a shorter measurement, in under three minutes, without plots
     #[arg(long)]
     short: bool,
-    /// How often the sides take turns
+    /// Number of rounds
     #[arg(long)]
     rounds: Option<usize>,
-    /// Print the names of what can be measured, and nothing else
+    /// Print the names of all rows, and exit
     #[arg(long)]
     list: bool,
-    /// Write the rows that have a goal
+    /// Write the rows with a goal as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Print the tables as Markdown too
+    /// Also print the tables as Markdown
     #[arg(long)]
     markdown: bool,
-    /// Where plots are drawn
+    /// The directory of the plots
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/plots"))]
     plots: PathBuf,
-    /// Fail if a ratio to the plain actor is worse than it was when it was recorded
+    /// Fail if a ratio to the plain actor is worse than the recorded one
     #[arg(long)]
     check: bool,
     /// Record the ratios to the plain actor
     #[arg(long, conflicts_with = "check")]
     record: bool,
-    /// Where they are recorded
+    /// The file of the recorded ratios
     #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/recorded.json"))]
     recorded: PathBuf,
     #[command(subcommand)]
     own: Option<Own>,
 }
 
-/// What this program asks of itself.
+/// For child processes of this program.
 #[derive(Debug, clap::Subcommand)]
 enum Own {
-    /// Do so many operations: for callgrind
+    /// Run this many operations, for callgrind
     #[command(hide = true)]
     Operations(Operations),
 }
@@ -70,7 +70,7 @@ fn main() -> Result<()> {
         has_time && is_asked && case.is_chosen(&args.words)
     };
     let chosen: Vec<_> = cases.iter().filter(is_wanted).collect();
-    ensure!(!chosen.is_empty(), "nothing has {:?} in its name; see --list", args.words);
+    ensure!(!chosen.is_empty(), "no row has {:?} in its name; see --list", args.words);
     if args.list {
         chosen.iter().for_each(|case| println!("{}", case.name));
         return Ok(());
@@ -81,9 +81,9 @@ fn main() -> Result<()> {
 fn measure(args: &Args, cases: &[&Case]) -> Result<()> {
     let settings = Settings::new(args.short, args.rounds);
     let mut recorded = if args.check || (args.record && args.recorded.exists()) {
-        Recorded::read(&args.recorded)?
+        RecordedRatios::read(&args.recorded)?
     } else {
-        Recorded::default()
+        RecordedRatios::default()
     };
     let (mut rows, mut plots) = (Vec::new(), Vec::new());
     for case in cases {
@@ -112,22 +112,22 @@ fn measure(args: &Args, cases: &[&Case]) -> Result<()> {
         recorded.insert(&rows);
         recorded.write(&args.recorded)?;
     }
-    let complaints: Vec<_> = rows.iter().filter_map(|row| recorded.complaint(row)).collect();
+    let complaints: Vec<_> = rows.iter().filter_map(|row| recorded.problem(row)).collect();
     if args.check && !complaints.is_empty() {
         bail!("{}", complaints.join("\n"));
     }
     Ok(())
 }
 
-/// The best of a few attempts, if the first is worse than what was recorded.
+/// Return the best of several attempts, if the first is worse than the recorded ratio.
 fn settled(
     case: &Case,
     settings: &Settings,
     mut rows: Vec<Row>,
-    recorded: &Recorded,
+    recorded: &RecordedRatios,
 ) -> Result<Vec<Row>> {
     for _ in 1..ATTEMPTS {
-        if rows.iter().all(|row| recorded.complaint(row).is_none()) {
+        if rows.iter().all(|row| recorded.problem(row).is_none()) {
             break;
         }
         eprintln!("{} again", case.name);

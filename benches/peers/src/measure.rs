@@ -1,4 +1,4 @@
-//! Sides that take turns, and the medians of what they did.
+//! Sides that alternate, and the medians of their results.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use serde::Serializer;
 
 use crate::settings::Settings;
 
-/// What was done in one part, and what it took.
+/// Operations, wall time and CPU time of one slice.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
     pub done: u64,
@@ -22,7 +22,7 @@ impl Sample {
         self.done as f64 / self.wall.as_secs_f64()
     }
 
-    /// Both together.
+    /// The sum of both.
     pub fn and(self, other: Self) -> Self {
         Self {
             done: self.done + other.done,
@@ -31,22 +31,22 @@ impl Sample {
         }
     }
 
-    /// Seconds of wall time for each operation.
+    /// Seconds of wall time per operation.
     pub fn cost(&self) -> f64 {
         self.wall.as_secs_f64() / self.done as f64
     }
 
-    /// Seconds of CPU time, of all threads, for each operation.
+    /// Seconds of CPU time of all threads per operation.
     pub fn cpu_cost(&self) -> f64 {
         self.cpu.as_secs_f64() / self.done as f64
     }
 }
 
-/// Whose CPU time counts.
+/// The source of the CPU time.
 #[derive(Clone, Copy, Debug)]
 pub enum Cpu {
     Process,
-    /// The thread that asks.
+    /// The current thread.
     Thread,
 }
 
@@ -74,15 +74,15 @@ impl Stopwatch {
 
     pub fn stop(&self, done: u64) -> Sample {
         let wall = self.start.elapsed();
-        assert!(done > 0, "nothing was done");
+        assert!(done > 0, "no operation was completed");
         Sample { done, wall, cpu: self.whose.now() - self.cpu }
     }
 }
 
-/// What is done for some time.
+/// Work for a given time.
 type Part<'a, S> = Box<dyn Fn(Duration) -> LocalBoxFuture<'a, S> + 'a>;
 
-/// Something that takes turns with others.
+/// A side that alternates with others.
 pub struct Side<'a> {
     name: String,
     part: Part<'a, Sample>,
@@ -101,7 +101,7 @@ impl<'a> Side<'a> {
         }
     }
 
-    /// With parts of their own in which every wait is looked at, in nanoseconds.
+    /// Add separate slices in which each latency is recorded, in nanoseconds.
     pub fn with_latencies<F>(mut self, part: impl Fn(Duration) -> F + 'a) -> Self
     where
         F: Future<Output = Vec<u64>> + 'a,
@@ -111,15 +111,15 @@ impl<'a> Side<'a> {
     }
 }
 
-/// What a side did in all rounds.
+/// The results of a side in all rounds.
 #[derive(Debug)]
-pub struct Measured {
+pub struct SideResult {
     pub name: String,
     pub samples: Vec<Sample>,
     pub latencies: Option<Histogram<u64>>,
 }
 
-impl Measured {
+impl SideResult {
     pub fn new(name: impl Into<String>, samples: Vec<Sample>) -> Self {
         Self { name: name.into(), samples, latencies: None }
     }
@@ -128,17 +128,17 @@ impl Measured {
         median(self.samples.iter().map(of))
     }
 
-    /// The median over the rounds of `of` here, divided by `of` there in the same round.
+    /// The median over the rounds of `of(self) / of(other)`.
     pub fn ratio(&self, other: &Self, of: impl Fn(&Sample) -> f64) -> f64 {
         median(self.samples.iter().zip(&other.samples).map(|(ours, theirs)| of(ours) / of(theirs)))
     }
 
-    /// The median over the rounds of `of` here, less `of` there in the same round.
+    /// The median over the rounds of `of(self) - of(other)`.
     pub fn less(&self, other: &Self, of: impl Fn(&Sample) -> f64) -> f64 {
         median(self.samples.iter().zip(&other.samples).map(|(ours, theirs)| of(ours) - of(theirs)))
     }
 
-    /// What a reader of the table wants to know besides.
+    /// Further figures for the table.
     pub fn figures(&self) -> Figures {
         let mut figures = Figures::named(&self.name)
             .with("per_second", self.median(Sample::per_second))
@@ -155,7 +155,7 @@ impl Measured {
     }
 }
 
-/// Numbers that stand beside a ratio.
+/// Further numbers of a row.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Figures {
     pub of: String,
@@ -178,8 +178,8 @@ fn as_map<S: Serializer>(values: &[(String, f64)], serializer: S) -> Result<S::O
     serializer.collect_map(values.iter().map(|(name, value)| (name, value)))
 }
 
-/// Let the sides take turns.
-pub async fn interleave(settings: &Settings, sides: &[Side<'_>]) -> Vec<Measured> {
+/// Run the sides alternately.
+pub async fn interleave(settings: &Settings, sides: &[Side<'_>]) -> Vec<SideResult> {
     let mut samples = vec![Vec::new(); sides.len()];
     for (counts, side) in turns(settings.rounds, sides.len()) {
         let sample = (sides[side].part)(settings.part).await;
@@ -198,11 +198,11 @@ pub async fn interleave(settings: &Settings, sides: &[Side<'_>]) -> Vec<Measured
     }
     let names = sides.iter().map(|side| side.name.clone());
     let measured = names.zip(samples).zip(latencies);
-    measured.map(|((name, samples), latencies)| Measured { name, samples, latencies }).collect()
+    measured.map(|((name, samples), latencies)| SideResult { name, samples, latencies }).collect()
 }
 
-/// Whose turn it is, the other way round every other round, and whether it counts: the first round is
-/// there to get warm.
+/// The order of the sides, reversed every other round, and whether the result counts: the first round is a
+/// warm-up.
 pub fn turns(rounds: usize, sides: usize) -> impl Iterator<Item = (bool, usize)> {
     (0..=rounds).flat_map(move |round| {
         let side = move |n| if round.is_multiple_of(2) { n } else { sides - 1 - n };
@@ -210,7 +210,7 @@ pub fn turns(rounds: usize, sides: usize) -> impl Iterator<Item = (bool, usize)>
     })
 }
 
-/// Of waits in nanoseconds, up to a minute.
+/// A histogram of latencies in nanoseconds, up to a minute.
 pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_max(60_000_000_000, 3).expect("valid bounds")
 }

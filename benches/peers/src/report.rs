@@ -17,7 +17,7 @@ pub enum Better {
     Less,
 }
 
-/// What the number of a row is.
+/// The unit of the number of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub enum Unit {
     #[serde(rename = "x")]
@@ -44,14 +44,14 @@ impl Unit {
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
     pub what: String,
-    /// A ratio, or an amount if `unit` says so.
+    /// A ratio, or an amount, depending on `unit`.
     pub ratio: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goal: Option<f64>,
     pub met: bool,
     pub better: Better,
     pub unit: Unit,
-    /// Whether it is held against what was recorded.
+    /// Whether the ratio is compared with the recorded one.
     #[serde(skip)]
     pub recorded: bool,
     pub figures: Vec<Figures>,
@@ -77,11 +77,11 @@ impl Row {
     }
 
     /// Without a goal.
-    pub fn for_the_record(better: Better, what: impl Into<String>, ratio: f64) -> Self {
+    pub fn without_goal(better: Better, what: impl Into<String>, ratio: f64) -> Self {
         Self::new(what.into(), ratio, None, better)
     }
 
-    /// Whether this is the better one of two for the same thing.
+    /// Whether this row is better than another one of the same measurement.
     pub fn is_better_than(&self, other: &Self) -> bool {
         match self.better {
             Better::More => self.ratio > other.ratio,
@@ -128,7 +128,7 @@ impl Row {
     }
 }
 
-/// A number as people read it.
+/// Format a number.
 fn amount(value: f64) -> String {
     match value.abs() {
         1e6.. => format!("{:.2} M", value / 1e6),
@@ -139,12 +139,12 @@ fn amount(value: f64) -> String {
     }
 }
 
-/// For the terminal, with the figures that stand beside each ratio.
+/// Format the rows for a terminal, with further figures.
 pub fn table(rows: &[Row]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["what", "ratio", "goal", "met", "beside it"]);
+    table.set_header(["row", "ratio", "goal", "met", "figures"]);
     for row in rows {
         let [what, ratio, goal, met] = row.cells();
         table.add_row([what, ratio, goal, met, row.details()]);
@@ -157,7 +157,7 @@ pub fn table(rows: &[Row]) -> String {
     table.to_string()
 }
 
-/// For `docs/benchmarks.md`.
+/// Format the rows for `docs/benchmarks.md`.
 pub fn markdown(rows: &[Row]) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN).set_header(["what", "ratio", "goal", "met"]);
@@ -165,11 +165,10 @@ pub fn markdown(rows: &[Row]) -> String {
     table.to_string()
 }
 
-/// The rows that have a goal.
+/// Write the rows with a goal.
 pub fn write_json(path: &Path, rows: &[Row]) -> Result<()> {
     let rows: Vec<_> = rows.iter().filter(|row| row.goal.is_some()).collect();
-    let file =
-        File::create(path).with_context(|| format!("{} cannot be written", path.display()))?;
+    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     serde_json::to_writer_pretty(file, &rows)?;
     Ok(())
 }

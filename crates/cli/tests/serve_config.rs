@@ -419,7 +419,7 @@ impl ServerProcess {
         assert!(sent.success());
         let mut status = None;
         wait_until(|| {
-            status = self.0.try_wait().expect("it exists and this user owns it");
+            status = self.0.try_wait().expect("the file exists");
             status.is_some()
         });
         status.expect("the process ends").code()
@@ -452,7 +452,7 @@ fn signal_stops_the_server_with_a_valid_journal() {
         let (code, output, error) = run(&["journal", "check", directory], &[]);
         assert_eq!(code, 0, "{output}{error}");
     }
-    fs::remove_dir_all(directory).expect("it exists and this user owns it");
+    fs::remove_dir_all(directory).expect("the file exists");
 }
 
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! An actix actor with a map inside, on the thread that actix gives it, with a mailbox as large as the
+//! An actix actor with a map, on the thread of its actix system, with a mailbox of the same capacity as that of the
 //! plain actor's.
 
 use std::collections::HashMap;
@@ -51,7 +51,7 @@ impl<T: Text + Unpin> Handler<Set<T>> for Holder<T> {
     }
 }
 
-/// Ends the actor's thread with the last handle.
+/// Stops the thread of the actor with the last handle.
 #[derive(Debug)]
 struct Running(System);
 
@@ -70,8 +70,8 @@ impl<T: Text + Unpin> Actix<T> {
         thread::spawn(move || {
             let runner = System::new();
             let address = runner.block_on(async { actix::Actor::start(Holder(HashMap::new())) });
-            started.send((address, System::current())).expect("somebody waits for it");
-            runner.run().expect("it runs to its end");
+            started.send((address, System::current())).expect("the receiver waits");
+            runner.run().expect("the actix system runs");
         });
         let (address, system) = ready.recv().expect("the actor starts");
         Self(address, Arc::new(Running(system)))
@@ -87,10 +87,10 @@ impl<T: Text + Unpin> Clone for Actix<T> {
 impl<T: Text + Unpin> Actor<T> for Actix<T> {
     async fn get(&self, key: &str) -> T {
         let value = self.0.send(Get(key.to_owned(), std::marker::PhantomData)).await;
-        value.expect("it answers").expect("the key is there")
+        value.expect("the actor replies").expect("the key exists")
     }
 
     async fn set(&self, key: &str, value: T) {
-        self.0.send(Set(key.to_owned(), value)).await.expect("it answers");
+        self.0.send(Set(key.to_owned(), value)).await.expect("the actor replies");
     }
 }

@@ -1,4 +1,4 @@
-//! Caches, with room for everything: no eviction and no expiry.
+//! Caches with sufficient capacity: no eviction and no expiry.
 
 use super::Map;
 use crate::load::{KEYS, Text};
@@ -13,7 +13,7 @@ impl<T: Text> Default for Moka<T> {
 
 impl<T: Text> Map<T> for Moka<T> {
     fn get(&self, key: &str) -> T {
-        self.0.get(key).expect("the key is there")
+        self.0.get(key).expect("the key exists")
     }
 
     fn set(&self, key: &str, value: T) {
@@ -31,7 +31,7 @@ impl<T: Text> Default for QuickCache<T> {
 
 impl<T: Text> Map<T> for QuickCache<T> {
     fn get(&self, key: &str) -> T {
-        self.0.get(key).expect("the key is there")
+        self.0.get(key).expect("the key exists")
     }
 
     fn set(&self, key: &str, value: T) {

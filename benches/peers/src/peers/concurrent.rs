@@ -1,5 +1,5 @@
-//! Concurrent maps. The hash function is a parameter: `RandomState` is what one gets, and foldhash is
-//! what the store has inside.
+//! Concurrent maps. The hash function is a parameter: `RandomState` is the default, and foldhash is that of the
+//! store.
 
 use std::hash::BuildHasher;
 
@@ -18,7 +18,7 @@ pub struct Dash<T, S>(pub DashMap<String, T, S>);
 
 impl<T: Text, S: Hash> Map<T> for Dash<T, S> {
     fn get(&self, key: &str) -> T {
-        self.0.get(key).expect("the key is there").clone()
+        self.0.get(key).expect("the key exists").clone()
     }
 
     fn set(&self, key: &str, value: T) {
@@ -31,7 +31,7 @@ pub struct Papaya<T, S>(pub HashMap<String, T, S>);
 
 impl<T: Text, S: Hash> Map<T> for Papaya<T, S> {
     fn get(&self, key: &str) -> T {
-        self.0.pin().get(key).expect("the key is there").clone()
+        self.0.pin().get(key).expect("the key exists").clone()
     }
 
     fn set(&self, key: &str, value: T) {
@@ -43,7 +43,7 @@ pub struct Scc<T, S: BuildHasher>(pub scc::HashMap<String, T, S>);
 
 impl<T: Text, S: Hash> Map<T> for Scc<T, S> {
     fn get(&self, key: &str) -> T {
-        self.0.read_sync(key, |_, value| value.clone()).expect("the key is there")
+        self.0.read_sync(key, |_, value| value.clone()).expect("the key exists")
     }
 
     fn set(&self, key: &str, value: T) {

@@ -1,4 +1,4 @@
-//! A kameo actor with a map inside, with a mailbox as large as the plain actor's.
+//! A kameo actor with a map, with a mailbox of the same capacity as that of the plain actor.
 
 use std::collections::HashMap;
 
@@ -52,10 +52,10 @@ impl<T: Text> Clone for Kameo<T> {
 impl<T: Text> Actor<T> for Kameo<T> {
     async fn get(&self, key: &str) -> T {
         let value = self.0.ask(Get(key.to_owned())).await;
-        value.ok().flatten().expect("the key is there")
+        value.ok().flatten().expect("the key exists")
     }
 
     async fn set(&self, key: &str, value: T) {
-        assert!(self.0.ask(Set(key.to_owned(), value)).await.is_ok(), "it answers");
+        assert!(self.0.ask(Set(key.to_owned(), value)).await.is_ok(), "the actor replies");
     }
 }

@@ -6,18 +6,18 @@ use std::sync::{Mutex, RwLock};
 use super::Map;
 use crate::load::Text;
 
-const POISONED: &str = "nobody panicked with the lock";
+const POISONED: &str = "the lock is not poisoned";
 
 #[derive(Debug)]
 pub struct InMutex<T>(pub Mutex<HashMap<String, T>>);
 
 impl<T: Text> Map<T> for InMutex<T> {
     fn get(&self, key: &str) -> T {
-        self.0.lock().expect(POISONED).get(key).expect("the key is there").clone()
+        self.0.lock().expect(POISONED).get(key).expect("the key exists").clone()
     }
 
     fn set(&self, key: &str, value: T) {
-        // What was there is freed outside the lock.
+        // The old value is freed outside of the lock.
         let before = self.0.lock().expect(POISONED).insert(key.to_owned(), value);
         drop(before);
     }
@@ -28,7 +28,7 @@ pub struct InRwLock<T>(pub RwLock<HashMap<String, T>>);
 
 impl<T: Text> Map<T> for InRwLock<T> {
     fn get(&self, key: &str) -> T {
-        self.0.read().expect(POISONED).get(key).expect("the key is there").clone()
+        self.0.read().expect(POISONED).get(key).expect("the key exists").clone()
     }
 
     fn set(&self, key: &str, value: T) {

@@ -1,4 +1,4 @@
-//! What is measured: everything that holds values under keys and can be asked for them.
+//! The implementations that are compared: all of them map keys to values.
 
 mod actix;
 mod caches;
@@ -18,29 +18,29 @@ pub use self::kameo::Kameo;
 pub use self::locked::{InMutex, InRwLock};
 pub use self::plain::Plain;
 pub use self::ractor::Ractor;
-pub use self::store::{Beside, HOUR, builder, everything_on, without_deadlines};
+pub use self::store::{Beside, HOUR, builder, store_with_all_features, without_deadlines};
 use crate::load::Text;
 
-/// Holds values, and is asked with messages, or in a way that looks the same.
+/// A map with an async interface.
 pub trait Actor<T>: Clone + Send + Sync + 'static {
-    /// Whether an operation hands over to another task.
+    /// Whether an operation waits for another task.
     const WAITS: bool = true;
 
-    /// The value of a key that is there.
+    /// The value of an existing key.
     fn get(&self, key: &str) -> impl Future<Output = T> + Send;
 
     fn set(&self, key: &str, value: T) -> impl Future<Output = ()> + Send;
 }
 
-/// Holds values that every thread reads and writes itself.
+/// A map with a synchronous interface.
 pub trait Map<T>: Send + Sync + 'static {
-    /// The value of a key that is there.
+    /// The value of an existing key.
     fn get(&self, key: &str) -> T;
 
     fn set(&self, key: &str, value: T);
 }
 
-/// A map, asked in the way of an actor; nobody waits.
+/// A synchronous map behind the async interface, which never waits.
 #[derive(Debug)]
 pub struct Direct<M>(Arc<M>);
 

@@ -1,5 +1,4 @@
-//! The plainest actor that anyone writes by hand: an `mpsc`, a `oneshot` for each reply, a `HashMap`,
-//! and nothing else.
+//! A minimal hand-written actor: an `mpsc`, a `oneshot` per reply, and a `HashMap`.
 
 use std::collections::HashMap;
 
@@ -9,23 +8,23 @@ use super::Actor;
 use crate::load::Text;
 
 #[derive(Debug)]
-enum Ask<T> {
+enum Request<T> {
     Get(String, oneshot::Sender<Option<T>>),
     Set(String, T, oneshot::Sender<()>),
 }
 
 #[derive(Debug)]
-pub struct Plain<T>(mpsc::Sender<Ask<T>>);
+pub struct Plain<T>(mpsc::Sender<Request<T>>);
 
 impl<T: Text> Plain<T> {
     pub fn spawn() -> Self {
         let (sender, mut receiver) = mpsc::channel(1_024);
         tokio::spawn(async move {
             let mut map = HashMap::new();
-            while let Some(ask) = receiver.recv().await {
-                match ask {
-                    Ask::Get(key, reply) => drop(reply.send(map.get(&key).cloned())),
-                    Ask::Set(key, value, reply) => {
+            while let Some(request) = receiver.recv().await {
+                match request {
+                    Request::Get(key, reply) => drop(reply.send(map.get(&key).cloned())),
+                    Request::Set(key, value, reply) => {
                         map.insert(key, value);
                         let _ = reply.send(());
                     }
@@ -45,14 +44,14 @@ impl<T> Clone for Plain<T> {
 impl<T: Text> Actor<T> for Plain<T> {
     async fn get(&self, key: &str) -> T {
         let (reply, answer) = oneshot::channel();
-        assert!(self.0.send(Ask::Get(key.to_owned(), reply)).await.is_ok(), "the actor is there");
-        answer.await.expect("it answers").expect("the key is there")
+        assert!(self.0.send(Request::Get(key.to_owned(), reply)).await.is_ok(), "the actor runs");
+        answer.await.expect("the actor replies").expect("the key exists")
     }
 
     async fn set(&self, key: &str, value: T) {
         let (reply, answer) = oneshot::channel();
-        let ask = Ask::Set(key.to_owned(), value, reply);
-        assert!(self.0.send(ask).await.is_ok(), "the actor is there");
-        answer.await.expect("it answers");
+        let request = Request::Set(key.to_owned(), value, reply);
+        assert!(self.0.send(request).await.is_ok(), "the actor runs");
+        answer.await.expect("the actor replies");
     }
 }

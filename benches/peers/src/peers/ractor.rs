@@ -1,4 +1,4 @@
-//! A ractor actor with a map inside. Its mailboxes have no bound; a reply comes through its own port.
+//! A ractor actor with a map. Its mailbox is unbounded; each reply has its own port.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -9,7 +9,7 @@ use super::Actor;
 use crate::load::Text;
 
 #[derive(Debug)]
-enum Ask<T> {
+enum Request<T> {
     Get(String, RpcReplyPort<Option<T>>),
     Set(String, T, RpcReplyPort<()>),
 }
@@ -18,13 +18,13 @@ enum Ask<T> {
 struct Holder<T>(PhantomData<fn() -> T>);
 
 impl<T: Text> ractor::Actor for Holder<T> {
-    type Msg = Ask<T>;
+    type Msg = Request<T>;
     type State = HashMap<String, T>;
     type Arguments = ();
 
     async fn pre_start(
         &self,
-        _: ActorRef<Ask<T>>,
+        _: ActorRef<Request<T>>,
         (): (),
     ) -> Result<HashMap<String, T>, ActorProcessingErr> {
         Ok(HashMap::new())
@@ -32,13 +32,13 @@ impl<T: Text> ractor::Actor for Holder<T> {
 
     async fn handle(
         &self,
-        _: ActorRef<Ask<T>>,
-        ask: Ask<T>,
+        _: ActorRef<Request<T>>,
+        request: Request<T>,
         map: &mut HashMap<String, T>,
     ) -> Result<(), ActorProcessingErr> {
-        match ask {
-            Ask::Get(key, reply) => reply.send(map.get(&key).cloned())?,
-            Ask::Set(key, value, reply) => {
+        match request {
+            Request::Get(key, reply) => reply.send(map.get(&key).cloned())?,
+            Request::Set(key, value, reply) => {
                 map.insert(key, value);
                 reply.send(())?;
             }
@@ -48,7 +48,7 @@ impl<T: Text> ractor::Actor for Holder<T> {
 }
 
 #[derive(Debug)]
-pub struct Ractor<T>(ActorRef<Ask<T>>);
+pub struct Ractor<T>(ActorRef<Request<T>>);
 
 impl<T: Text> Ractor<T> {
     pub async fn spawn() -> Self {
@@ -65,11 +65,11 @@ impl<T> Clone for Ractor<T> {
 
 impl<T: Text> Actor<T> for Ractor<T> {
     async fn get(&self, key: &str) -> T {
-        let value = ractor::call!(self.0, Ask::Get, key.to_owned());
-        value.expect("it answers").expect("the key is there")
+        let value = ractor::call!(self.0, Request::Get, key.to_owned());
+        value.expect("the actor replies").expect("the key exists")
     }
 
     async fn set(&self, key: &str, value: T) {
-        ractor::call!(self.0, Ask::Set, key.to_owned(), value).expect("it answers");
+        ractor::call!(self.0, Request::Set, key.to_owned(), value).expect("the actor replies");
     }
 }

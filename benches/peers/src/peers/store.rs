@@ -1,5 +1,5 @@
-//! Mainspring itself, with everything on: revisions, limits, history, and a default time to live, so
-//! that every entry has a deadline.
+//! Mainspring with all features: revisions, limits, history, and a default time to live, so that all entries have a
+//! deadline.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use mainspring::{Builder, Store, View};
 use super::{Actor, Map};
 use crate::load::Text;
 
-/// How long a key lives, unless said otherwise.
+/// The default time to live.
 pub const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Everything but deadlines.
+/// All features except deadlines.
 pub fn without_deadlines<T: Text>() -> Builder<T> {
     Store::builder().max_entries(100_000_000).max_bytes(64 << 30)
 }
@@ -20,24 +20,24 @@ pub fn builder<T: Text>() -> Builder<T> {
     without_deadlines().default_ttl(HOUR)
 }
 
-/// A store with everything on.
-pub fn everything_on<T: Text>() -> Store<T> {
+/// A store with all features.
+pub fn store_with_all_features<T: Text>() -> Store<T> {
     builder().spawn()
 }
 
 impl<T: Text> Actor<T> for Store<T> {
     async fn get(&self, key: &str) -> T {
-        let entry = (**self).get(key).await.expect("the store is there");
-        entry.and_then(mainspring::Entry::into_item).expect("the key is there")
+        let entry = (**self).get(key).await.expect("the store is open");
+        entry.and_then(mainspring::Entry::into_item).expect("the key exists")
     }
 
     async fn set(&self, key: &str, value: T) {
-        Store::set(self, key, value).await.expect("the store is there");
+        Store::set(self, key, value).await.expect("the store is open");
     }
 }
 
 fn read<T: Text>(view: &View<T>, key: &str) -> T {
-    view.get(key).and_then(mainspring::Entry::into_item).expect("the key is there")
+    view.get(key).and_then(mainspring::Entry::into_item).expect("the key exists")
 }
 
 /// Reads through a view, writes through the owner.
@@ -57,7 +57,7 @@ impl<T: Text> Actor<T> for Beside<T> {
     }
 }
 
-/// Reads through a view, and nothing else.
+/// Reads through a view only.
 impl<T: Text> Map<T> for View<T> {
     fn get(&self, key: &str) -> T {
         read(self, key)

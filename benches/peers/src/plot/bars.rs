@@ -1,4 +1,4 @@
-//! Bars: something of each peer, for each of a few jobs.
+//! Bar charts: one value per implementation and job.
 
 use anyhow::{Result, anyhow};
 use comfy_table::Table;
@@ -11,12 +11,12 @@ pub struct Bars {
     pub file: String,
     pub title: String,
     pub jobs: Vec<String>,
-    /// The name of each peer, and its number for each job.
+    /// The name of each implementation, and its value for each job.
     pub peers: Vec<(String, Vec<f64>)>,
 }
 
 impl Bars {
-    /// How many lines of a fixed height they take: one a bar, and one between the peers.
+    /// The height in lines: one per bar, and one between implementations.
     pub(super) fn lines(&self) -> usize {
         self.peers.len() * (self.jobs.len() + 1)
     }
@@ -34,7 +34,7 @@ impl Bars {
             .map_err(|error| anyhow!("{error}"))?;
         let each = self.jobs.len() as i32 + 1;
         let name = |line: &i32| {
-            // In the middle of its bars, top down.
+            // Centered on its bars, from the top.
             let peer = (lines - 1 - line) / each;
             let middle = lines - 1 - peer * each - each / 2;
             if *line == middle { self.peers[peer as usize].0.clone() } else { String::new() }
@@ -65,7 +65,7 @@ impl Bars {
         Ok(())
     }
 
-    /// Answers the title.
+    /// Draw, and return the title.
     pub(super) fn fill(&self, table: &mut Table) -> &str {
         table.set_header([String::new()].iter().chain(&self.jobs));
         for (name, numbers) in &self.peers {

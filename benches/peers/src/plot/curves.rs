@@ -1,4 +1,4 @@
-//! Curves: how costs grow. Both axes are logarithmic.
+//! Line charts with logarithmic axes.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub struct Curves {
 #[derive(Clone, Debug)]
 pub struct Curve {
     pub name: String,
-    /// In the order of x.
+    /// Sorted by x.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -72,10 +72,10 @@ impl Curves {
         Ok(())
     }
 
-    /// Answers the title.
+    /// Draw, and return the title.
     pub(super) fn fill(&self, table: &mut Table) -> String {
         table.set_header([self.x].into_iter().chain(self.curves.iter().map(|curve| &*curve.name)));
-        // What is on the x axis are whole numbers.
+        // The x axis has integers.
         let all: BTreeSet<u64> = self.points().map(|point| point.0 as u64).collect();
         for x in all {
             let at = |curve: &Curve| {
@@ -88,7 +88,7 @@ impl Curves {
     }
 }
 
-/// A number in few letters.
+/// A short format of a number.
 fn short(value: f64) -> String {
     match value {
         1e6.. => format!("{}M", round(value / 1e6)),

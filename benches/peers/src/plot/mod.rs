@@ -1,4 +1,4 @@
-//! Pictures: drawn as SVG, and written as a table beside it.
+//! Plots, drawn as SVG.
 
 mod bars;
 mod curves;
@@ -22,7 +22,7 @@ pub enum Plot {
 type Area<'a> = plotters::drawing::DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 impl Plot {
-    /// The name of its file, without the ending.
+    /// The file name without its extension.
     fn file(&self) -> &str {
         match self {
             Self::Bars(bars) => &bars.file,
@@ -30,13 +30,13 @@ impl Plot {
         }
     }
 
-    /// Draw it into a folder.
-    pub fn draw(&self, folder: &Path) -> Result<()> {
-        let path = folder.join(self.file()).with_extension("svg");
+    /// Draw the plot into a directory.
+    pub fn draw(&self, directory: &Path) -> Result<()> {
+        let path = directory.join(self.file()).with_extension("svg");
         let drawn = || -> Result<()> {
-            std::fs::create_dir_all(folder)?;
+            std::fs::create_dir_all(directory)?;
             let area = SVGBackend::new(&path, self.size()).into_drawing_area();
-            // White, because pages are dark too.
+            // White, for pages with a dark background.
             area.fill(&WHITE).map_err(|error| anyhow!("{error}"))?;
             match self {
                 Self::Bars(bars) => bars.draw(&area)?,
@@ -44,7 +44,7 @@ impl Plot {
             }
             area.present().map_err(|error| anyhow!("{error}"))
         };
-        drawn().with_context(|| format!("{} cannot be drawn", path.display()))
+        drawn().with_context(|| format!("cannot draw {}", path.display()))
     }
 
     fn size(&self) -> (u32, u32) {
@@ -65,7 +65,7 @@ impl Plot {
     }
 }
 
-/// Colours that can be told apart, also by the colour-blind (Okabe and Ito).
+/// Colors that are distinguishable with color blindness (Okabe and Ito).
 fn colour(n: usize) -> RGBColor {
     const COLOURS: [RGBColor; 7] = [
         RGBColor(0, 114, 178),

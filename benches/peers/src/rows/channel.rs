@@ -1,4 +1,4 @@
-//! The way through the channel, against the plainest actor.
+//! Commands to the owner, compared with the plain actor.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use super::{Case, two_workers};
 use crate::drive::{self, Job, Keyed};
 use crate::load::{KEYS, Load, Text};
-use crate::measure::{Measured, Sample, interleave};
-use crate::peers::{Plain, everything_on};
+use crate::measure::{Sample, SideResult, interleave};
+use crate::peers::{Plain, store_with_all_features};
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -56,7 +56,7 @@ fn of_the_plain_actor<T: Text>(
 ) -> Row {
     two_workers().block_on(async {
         let load = Load::zipf(KEYS);
-        let (plain, store) = (Plain::<T>::spawn(), everything_on::<T>());
+        let (plain, store) = (Plain::<T>::spawn(), store_with_all_features::<T>());
         drive::fill(&plain, &load).await;
         drive::fill(&store, &load).await;
         let listening = if subscriber { Some(listen(&store).await) } else { None };
@@ -66,57 +66,57 @@ fn of_the_plain_actor<T: Text>(
         ];
         let measured = interleave(settings, &sides).await;
         if let Some(listening) = listening {
-            heard_everything(&store, listening).await;
+            check_received(&store, listening).await;
         }
         let listener = if subscriber { ", one subscriber" } else { "" };
-        let who = drive::who(callers);
+        let who = drive::callers_text(callers);
         let what = format!("{}, {who}{listener}, of the plain actor, {}", job.name(), T::NAME);
         let ratio = measured[0].ratio(&measured[1], Sample::per_second);
-        let figures = measured.iter().map(Measured::figures);
+        let figures = measured.iter().map(SideResult::figures);
         let row = Row::at_least(goal(job, callers, subscriber), what, ratio).figures(figures);
-        // A lone caller mostly waits for the machine to wake somebody, and is counted in instructions.
+        // With one caller, most of the time is wake-ups of the machine, so instructions are counted.
         if callers == 1 { row } else { row.recorded() }
     })
 }
 
-/// A subscription that reads everything; answers the revision before the first, how many changes there
-/// were from then on, and the last one. Where the machine stops it for longer than the history reaches, it
-/// subscribes again, and says what it has missed.
+/// Read all changes, and return the revision before the first one, the number of changes, and the last revision. If
+/// the machine stops the task for longer than the history reaches, it subscribes again and prints what it
+/// missed.
 async fn listen<T: Text>(store: &Reader<T>) -> (u64, JoinHandle<(u64, u64)>) {
-    let mut changes = store.subscribe().await.expect("the store is there");
+    let mut changes = store.subscribe().await.expect("the store is open");
     let before = store.revision();
     let store = store.clone();
     let listener = tokio::spawn(async move {
-        let (mut told, mut missed, mut last) = (0, 0, before);
+        let (mut received, mut missed, mut last) = (0, 0, before);
         loop {
             match changes.recv().await {
                 Ok(event) => {
                     let first = event.changes().first().map_or(0, |change| change.revision);
                     missed += first - last - 1;
-                    told += event.changes().len() as u64;
-                    last = event.revision().expect("a change has one");
+                    received += event.changes().len() as u64;
+                    last = event.revision().expect("changes have a revision");
                 }
                 Err(Error::Closed) => break,
                 Err(Error::Compacted { .. }) => match store.subscribe().await {
                     Ok(again) => changes = again,
                     Err(_) => break,
                 },
-                Err(error) => panic!("a subscription fell: {error}"),
+                Err(error) => panic!("the subscription failed: {error}"),
             }
         }
         if missed > 0 {
-            eprintln!("the subscriber was told of {told} changes and missed {missed}");
+            eprintln!("the subscriber received {received} changes and missed {missed}");
         }
-        (told + missed, last)
+        (received + missed, last)
     });
     (before, listener)
 }
 
-async fn heard_everything<T: Text>(
+async fn check_received<T: Text>(
     store: &Store<T>,
     (before, listener): (u64, JoinHandle<(u64, u64)>),
 ) {
-    store.shutdown().await.expect("it ends in order");
-    let (told, last) = listener.await.expect("it reads to the end");
-    assert_eq!((told, last), (store.revision() - before, store.revision()));
+    store.shutdown().await.expect("graceful shutdown");
+    let (received, last) = listener.await.expect("no panic");
+    assert_eq!((received, last), (store.revision() - before, store.revision()));
 }

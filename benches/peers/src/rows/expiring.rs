@@ -1,10 +1,10 @@
-//! Keys that become due, against tokio-util's `DelayQueue`. All of it on one thread, whose clock is moved
-//! by hand over the hour in which the keys are due; its CPU time counts.
+//! Keys that become due, compared with `DelayQueue` of tokio-util. On one thread, whose clock is advanced manually over
+//! the hour in which the keys are due; its CPU time is measured.
 //!
-//! Compared is the timer: what it does until somebody knows that a key is due, without taking the key out
-//! of its map, which costs what any removal costs. The queue answers the key. The store's wheel is lazy, so
-//! its part can be seen alone: keys whose deadline was moved are looked at when the old one comes, and
-//! stay. Whole expiries, with the removal and in the store with the change, stand beside it.
+//! Only the timer is compared: the work until a due key is known, without the removal from the map, which costs the
+//! same as any removal. The queue returns the key. The wheel of the store is lazy, so its part can be measured alone:
+//! keys whose deadline was moved are checked at the old deadline, and stay. Complete expiries, with the removal and in
+//! the store with the change, are further figures.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -19,7 +19,7 @@ use tokio_util::time::DelayQueue;
 use super::{Case, one_thread};
 use crate::load::{KEYS, Load, Text};
 use crate::measure::{Cpu, Figures, Sample, Side, Stopwatch, interleave};
-use crate::peers::{HOUR, everything_on};
+use crate::peers::{HOUR, store_with_all_features};
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -30,18 +30,18 @@ pub(super) fn cases() -> Vec<Case> {
 const STEP: Duration = Duration::from_secs(10);
 const STEPS: u32 = (HOUR.as_secs() / STEP.as_secs()) as u32 + 1;
 
-/// Somewhere in the next hour.
+/// A random time in the next hour.
 fn time_to_live(n: usize) -> Duration {
     Duration::from_millis(1 + n.wrapping_mul(2_654_435_761) as u64 % HOUR.as_millis() as u64)
 }
 
-/// Let the hour pass in a store, whose deadlines were all moved beyond it if `moved` says so.
+/// Advance a store by the hour. If `moved`, all deadlines were moved beyond it.
 async fn in_store(load: &Load, moved: bool) -> Sample {
-    let store = everything_on::<String>();
+    let store = store_with_all_features::<String>();
     let write = async |write: &dyn Fn(usize) -> Write<String>| {
         for first in (0..KEYS).step_by(256) {
             let writes = (first..KEYS.min(first + 256)).map(write);
-            store.batch(writes).await.expect("there is room");
+            store.batch(writes).await.expect("no limit is reached");
         }
     };
     write(&|n| Write::set(&load.keys[n], String::make()).ttl(time_to_live(n))).await;
@@ -51,7 +51,7 @@ async fn in_store(load: &Load, moved: bool) -> Sample {
     let watch = Stopwatch::start(Cpu::Process);
     for _ in 0..STEPS {
         advance(STEP).await;
-        // What is due comes before what is asked.
+        // Due expiries run before commands.
         assert_eq!(store.get("none").await, Ok(None));
     }
     let sample = watch.stop(KEYS as u64);
@@ -61,7 +61,7 @@ async fn in_store(load: &Load, moved: bool) -> Sample {
     sample
 }
 
-/// Let the hour pass in a queue, with a map if keys are to be taken out of one.
+/// Advance a queue by the hour, with a map if keys are removed from one.
 async fn in_queue(load: &Load, remove: bool) -> Sample {
     let (mut queue, mut map) = (DelayQueue::new(), HashMap::new());
     for (n, key) in load.keys.iter().enumerate() {
@@ -73,7 +73,7 @@ async fn in_queue(load: &Load, remove: bool) -> Sample {
     let (watch, mut done) = (Stopwatch::start(Cpu::Process), 0);
     for _ in 0..STEPS {
         advance(STEP).await;
-        // Without tokio's budget, which would end each step after some keys.
+        // Without the cooperative budget of tokio, which would end each step early.
         done += unconstrained(poll_fn(|context| {
             let mut done = 0;
             while let Poll::Ready(Some(expired)) = queue.poll_expired(context) {
@@ -96,17 +96,17 @@ fn expiring(settings: &Settings) -> Row {
             Side::new("store, timer", |_| in_store(load, true)),
             Side::new("store, whole", |_| in_store(load, false)),
             Side::new("DelayQueue, timer", |_| in_queue(load, false)),
-            Side::new("DelayQueue, whole with HashMap", |_| in_queue(load, true)),
+            Side::new("DelayQueue, complete with HashMap", |_| in_queue(load, true)),
         ];
         let measured = interleave(&settings.few(), &sides).await;
         let ns = |side: usize| measured[side].median(Sample::cpu_cost) * 1e9;
         let ratio = measured[2].ratio(&measured[0], Sample::cpu_cost);
-        let mut figures = Figures::named("ns a key");
+        let mut figures = Figures::named("ns per key");
         for (side, measured) in measured.iter().enumerate() {
             figures = figures.with(&measured.name, ns(side));
         }
         let figures =
-            figures.with("ratio of whole", measured[3].ratio(&measured[1], Sample::cpu_cost));
+            figures.with("ratio of complete", measured[3].ratio(&measured[1], Sample::cpu_cost));
         Row::at_least(10.0, "expiring, DelayQueue's cost", ratio).figures([figures])
     })
 }

@@ -1,9 +1,9 @@
-//! Deadlines that are overwritten, against tokio-util's `DelayQueue`: what it costs more to set a key
-//! that has a deadline, and gets a new one, than a key without, in a store, and in a `HashMap` beside a
-//! queue. All of it on one thread; its CPU time counts.
+//! Overwritten deadlines, compared with `DelayQueue` of tokio-util: the additional cost of a set that replaces a
+//! deadline over a set of a key without one, in a store, and in a `HashMap` with a queue. On one thread, whose CPU time
+//! is measured.
 //!
-//! The keys with deadlines and those without are in one store, and set in batches, which is how many
-//! writes can say whether they have one: two stores differ by more than a deadline costs.
+//! Keys with and without deadlines are in one store and set in batches, in which each write states its time to live:
+//! two stores would differ by more than the cost of a deadline.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use super::{Case, one_thread};
 use crate::drive::{self, Work};
 use crate::load::{KEYS, Load, Text};
 use crate::measure::{Cpu, Figures, Sample, Side, Stopwatch, interleave};
-use crate::peers::{HOUR, everything_on};
+use crate::peers::{HOUR, store_with_all_features};
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -26,14 +26,14 @@ pub(super) fn cases() -> Vec<Case> {
     vec![Case::new("expiry overwriting", overwriting)]
 }
 
-/// A `HashMap` beside a `DelayQueue`: what one writes by hand.
+/// A `HashMap` with a `DelayQueue`, the usual hand-written solution.
 #[derive(Default)]
-struct Queued {
+struct MapWithQueue {
     map: HashMap<String, (String, delay_queue::Key)>,
     queue: DelayQueue<String>,
 }
 
-impl Queued {
+impl MapWithQueue {
     fn filled(load: &Load, ttl: Duration) -> Self {
         let mut queued = Self::default();
         for key in &load.keys {
@@ -43,7 +43,7 @@ impl Queued {
         queued
     }
 
-    /// Give keys new values, and new deadlines unless there is no `ttl`.
+    /// Set new values, and new deadlines if there is a `ttl`.
     fn overwrite(&mut self, load: &Load, ttl: Option<Duration>, time: Duration) -> Sample {
         let watch = Stopwatch::start(Cpu::Process);
         let end = Instant::now() + time;
@@ -53,18 +53,18 @@ impl Queued {
                 return watch.stop(first as u64);
             }
             for n in first..first + 64 {
-                let (value, deadline) = self.map.get_mut(load.key(n)).expect("the key is there");
+                let (value, deadline) = self.map.get_mut(load.key(n)).expect("the key exists");
                 *value = String::make();
                 if let Some(ttl) = ttl {
                     self.queue.reset_at(deadline, now + ttl);
                 }
             }
         }
-        unreachable!("it ends in time");
+        unreachable!("the loop ends with the time");
     }
 }
 
-/// Sets of the keys of a load, 64 in a batch.
+/// Sets of the keys of a load, 64 per batch.
 #[derive(Clone, Debug)]
 struct Batches {
     store: Store<String>,
@@ -78,24 +78,24 @@ impl Work for Batches {
             let write = Write::set(self.load.key(n), self.load.value::<String>());
             if let Some(ttl) = self.ttl { write.ttl(ttl) } else { write.no_ttl() }
         });
-        self.store.batch(writes).await.expect("there is room").len() as u64
+        self.store.batch(writes).await.expect("no limit is reached").len() as u64
     }
 }
 
 fn overwriting(settings: &Settings) -> Row {
     one_thread().block_on(async {
         let (load, others) = (&Load::zipf(KEYS), &Load::zipf_of(KEYS..2 * KEYS));
-        let store = everything_on();
+        let store = store_with_all_features();
         for (with, without) in load.keys.iter().zip(&others.keys) {
             let writes =
                 [Write::set(with, String::make()), Write::set(without, String::make()).no_ttl()];
-            store.batch(writes).await.expect("there is room");
+            store.batch(writes).await.expect("no limit is reached");
         }
         let batches = |load: &Arc<Load>, ttl| {
             let work = Batches { store: store.clone(), load: Arc::clone(load), ttl };
             move |time| drive::drive(work.clone(), 1, time)
         };
-        let queued = RefCell::new(Queued::filled(load, HOUR));
+        let queued = RefCell::new(MapWithQueue::filled(load, HOUR));
         let side = |name, ttl| {
             let queued = &queued;
             Side::new(
@@ -120,7 +120,7 @@ fn overwriting(settings: &Settings) -> Row {
             .with("HashMap and DelayQueue", ns(2))
             .with("HashMap alone", ns(3))
             .with("DelayQueue, difference", queue);
-        // What cannot be told from nothing beside a set counts as a hundredth of it.
+        // A cost within the noise counts as a hundredth of a set.
         let seen = store.max(ns(1) / 100.0);
         Row::at_least(20.0, "overwriting a deadline, DelayQueue's cost", queue / seen)
             .figures([figures])

@@ -1,4 +1,4 @@
-//! Many tasks that add to one list, against a `Vec` in a lock of the standard library.
+//! Many tasks that add to one list, compared with a `Vec` in a lock of the standard library.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +7,8 @@ use tokio::task::JoinSet;
 
 use super::{Case, two_workers};
 use crate::load::Text;
-use crate::measure::{Cpu, Measured, Sample, Side, Stopwatch, interleave};
-use crate::peers::everything_on;
+use crate::measure::{Cpu, Sample, Side, SideResult, Stopwatch, interleave};
+use crate::peers::store_with_all_features;
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -23,7 +23,7 @@ fn case<T: Text>() -> Case {
     Case::new(format!("fan-in {}", T::NAME), |settings| pushes::<T>(settings))
 }
 
-/// Run the tasks on a new list, and see that nothing was lost.
+/// Run the tasks on a new list, and check that nothing was lost.
 async fn race<L, F>(list: L, add: fn(L) -> F, length: impl AsyncFnOnce(L) -> u64) -> Sample
 where
     L: Clone,
@@ -43,7 +43,7 @@ where
 {
     let length =
         async |store: Store<T>| store.len("list").await.expect("a list").unwrap_or(0) as u64;
-    race(everything_on(), add, length).await
+    race(store_with_all_features(), add, length).await
 }
 
 fn pushes<T: Text>(settings: &Settings) -> [Row; 2] {
@@ -52,33 +52,34 @@ fn pushes<T: Text>(settings: &Settings) -> [Row; 2] {
             Side::new("push", |_| {
                 in_store::<T, _>(|store| async move {
                     for _ in 0..EACH {
-                        store.push("list", T::make()).await.expect("there is room");
+                        store.push("list", T::make()).await.expect("no limit is reached");
                     }
                 })
             }),
             Side::new("push_many of 100", |_| {
                 in_store::<T, _>(|store| async move {
                     let elements = (0..EACH).map(|_| T::make());
-                    let pushed = store.push_many("list", elements).await.expect("it is there");
-                    assert!(pushed.iter().all(Result::is_ok), "there is room");
+                    let pushed =
+                        store.push_many("list", elements).await.expect("the store is open");
+                    assert!(pushed.iter().all(Result::is_ok), "no limit is reached");
                 })
             }),
             Side::new("Mutex<Vec>", |_| {
                 let add = |list: Arc<Mutex<Vec<T>>>| async move {
                     for _ in 0..EACH {
                         let element = T::make();
-                        list.lock().expect("nobody panicked").push(element);
+                        list.lock().expect("the lock is not poisoned").push(element);
                     }
                 };
                 race(Arc::default(), add, async |list| {
-                    list.lock().expect("nobody panicked").len() as u64
+                    list.lock().expect("the lock is not poisoned").len() as u64
                 })
             }),
         ];
         let measured = interleave(settings, &sides).await;
         let row = |goal, how, side: usize| {
             let what = format!("5,000 tasks x 100 {how}, time of Mutex<Vec>, {}", T::NAME);
-            let figures = [&measured[side], &measured[2]].map(Measured::figures);
+            let figures = [&measured[side], &measured[2]].map(SideResult::figures);
             Row::at_most(goal, what, measured[side].ratio(&measured[2], Sample::cost))
                 .figures(figures)
         };

@@ -1,12 +1,12 @@
-//! The way through the channel, against the actors of frameworks.
+//! Commands to the owner, compared with actor frameworks.
 
 use std::sync::Arc;
 
 use super::{Case, two_workers};
 use crate::drive::{self, Job, Keyed};
 use crate::load::{KEYS, Load, Text};
-use crate::measure::{Measured, Sample, interleave};
-use crate::peers::{Actix, Kameo, Ractor, everything_on};
+use crate::measure::{Sample, SideResult, interleave};
+use crate::peers::{Actix, Kameo, Ractor, store_with_all_features};
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -27,7 +27,7 @@ fn cases_of<T: Text + Unpin>() -> Vec<Case> {
 fn of_the_best<T: Text + Unpin>(settings: &Settings, job: Job) -> Row {
     two_workers().block_on(async {
         let load = Load::zipf(KEYS);
-        let store = everything_on::<T>();
+        let store = store_with_all_features::<T>();
         let ractor = Ractor::<T>::spawn().await;
         let (kameo, actix) = (Kameo::<T>::spawn(), Actix::<T>::spawn());
         drive::fill(&store, &load).await;
@@ -43,13 +43,13 @@ fn of_the_best<T: Text + Unpin>(settings: &Settings, job: Job) -> Row {
         let measured = interleave(settings, &sides).await;
         let what = format!("{}, of the best of ractor, kameo, actix, {}", job.name(), T::NAME);
         Row::at_least(1.8, what, of_the_best_of(&measured))
-            .figures(measured.iter().map(Measured::figures))
+            .figures(measured.iter().map(SideResult::figures))
     })
 }
 
-/// The throughput of the first, of that of the best of the others.
-pub(super) fn of_the_best_of(measured: &[Measured]) -> f64 {
-    let (first, others) = measured.split_first().expect("there are sides");
+/// The throughput of the first side relative to the best of the others.
+pub(super) fn of_the_best_of(measured: &[SideResult]) -> f64 {
+    let (first, others) = measured.split_first().expect("at least one side");
     let ratios = others.iter().map(|other| first.ratio(other, Sample::per_second));
-    ratios.min_by(f64::total_cmp).expect("there are others")
+    ratios.min_by(f64::total_cmp).expect("at least two sides")
 }

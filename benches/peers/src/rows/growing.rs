@@ -1,9 +1,8 @@
-//! A map that doubles, and a million keys that expire in the same second: nobody waits for either.
+//! The longest waits while the map grows, and while a million keys expire in the same second.
 //!
-//! A caller gets a key over and over, and notes the longest wait. The same caller beside the same work
-//! on a store that does not grow, or in which nothing expires, shows what the machine does by itself.
-//! All of it is on one thread: with more threads than idle cores, what one would see is how long the
-//! kernel lets a thread wait for its turn, which is milliseconds.
+//! A caller gets a key repeatedly, and records the longest wait. The same caller and the same work on a store that does
+//! not grow, or in which no key expires, shows the noise of the machine. On one thread: with more threads than idle
+//! cores, the result would be the scheduling delay of the kernel, which is milliseconds.
 
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::large::{MILLION, Prober, Waits, fill, median_worst, worst};
 use super::{Case, one_thread};
 use crate::load::{Text, key};
-use crate::peers::everything_on;
+use crate::peers::store_with_all_features;
 use crate::report::{Row, Unit};
 use crate::settings::Settings;
 
@@ -31,9 +30,9 @@ fn doubling(settings: &Settings) -> Row {
     let (mut growing, mut steady) = (Vec::new(), Vec::new());
     for _ in 0..settings.few().rounds {
         one_thread().block_on(async {
-            let store = everything_on::<String>();
-            store.set("probe", String::make()).await.expect("there is room");
-            // First it grows from nothing through every doubling, then keys are overwritten.
+            let store = store_with_all_features::<String>();
+            store.set("probe", String::make()).await.expect("no limit is reached");
+            // First the map grows from empty, then keys are overwritten.
             for (rounds, keys) in [(&mut growing, 2 * MILLION), (&mut steady, MILLION / 2)] {
                 let prober = Prober::start(&store, "probe");
                 fill(&store, 0..keys).await;
@@ -45,16 +44,16 @@ fn doubling(settings: &Settings) -> Row {
     row("growing from 0 to 2 M keys, longest wait", 2.0, &growing, ("overwriting", &steady))
 }
 
-/// More than filling takes, so that no key expires before all are there.
+/// Longer than filling takes, so that no key expires before all are set.
 const SOON: Duration = Duration::from_secs(4);
 
-/// Set the keys so that all of them are due at the same moment: the hardest second that there is.
+/// Set keys that are all due at the same moment, the worst case.
 async fn fill_until(store: &Store<String>, due: Instant) {
     for first in (0..MILLION).step_by(256) {
         let ttl = due - Instant::now();
         let keys = first..MILLION.min(first + 256);
         let writes = keys.map(|n| Write::set(key(n), String::make()).ttl(ttl));
-        store.batch(writes).await.expect("there is room");
+        store.batch(writes).await.expect("no limit is reached");
     }
 }
 
@@ -62,12 +61,12 @@ fn due_together(settings: &Settings) -> Row {
     let (mut due, mut idle) = (Vec::new(), Vec::new());
     for _ in 0..settings.few().rounds {
         one_thread().block_on(async {
-            let store = everything_on();
-            store.set("probe", String::make()).await.expect("there is room");
+            let store = store_with_all_features();
+            store.set("probe", String::make()).await.expect("no limit is reached");
             let moment = Instant::now() + SOON;
             fill_until(&store, moment).await;
-            assert_eq!(store.stats().expired, 0, "none is due yet");
-            // From here on, because a timer may have work to do before the moment, too.
+            assert_eq!(store.stats().expired, 0, "a key has expired too early");
+            // Start before the deadline, because a timer may have work before it.
             let (prober, start) = (Prober::start(&store, "probe"), Instant::now());
             while store.stats().expired < MILLION as u64 {
                 sleep(Duration::from_millis(5)).await;
@@ -83,6 +82,6 @@ fn due_together(settings: &Settings) -> Row {
         "a million keys due at the same moment, longest wait",
         2.0,
         &due,
-        ("as long afterwards", &idle),
+        ("equally long afterwards", &idle),
     )
 }

@@ -1,4 +1,4 @@
-//! How costs grow with keys, callers, subscribers and the size of values. Only in the long form.
+//! Scaling with keys, callers, subscribers and the size of values. Only in the long form.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use super::large::fill;
 use super::many::SetMany;
-use super::publishing::{Watched, listeners};
+use super::publishing::{SubscribedStore, listeners};
 use super::{Case, Outcome, one_thread, two_workers};
 use crate::drive::{self, Job, Keyed};
 use crate::load::{KEYS, Load, Text};
-use crate::measure::{Cpu, Measured, Sample, Side, Stopwatch, interleave};
-use crate::peers::{Direct, Plain, everything_on};
+use crate::measure::{Cpu, Sample, Side, SideResult, Stopwatch, interleave};
+use crate::peers::{Direct, Plain, store_with_all_features};
 use crate::plot::{Curve, Curves, Plot};
 use crate::report::Row;
 use crate::settings::Settings;
 
-/// What noise may add to a step.
+/// The tolerated noise of a step.
 const STEP: f64 = 1.25;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -31,8 +31,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases.map(Case::long).into()
 }
 
-/// One curve for each side, named after it, from what was measured at each x.
-fn curves(measured: &[(usize, Vec<Measured>)], of: fn(&Sample) -> f64) -> Vec<Curve> {
+/// One curve per side, from the results at each x.
+fn curves(measured: &[(usize, Vec<SideResult>)], of: fn(&Sample) -> f64) -> Vec<Curve> {
     let sides = 0..measured[0].1.len();
     let curve = |side: usize| Curve {
         name: measured[0].1[side].name.clone(),
@@ -44,7 +44,7 @@ fn curves(measured: &[(usize, Vec<Measured>)], of: fn(&Sample) -> f64) -> Vec<Cu
     sides.map(curve).collect()
 }
 
-/// The largest step from one point to the next, of the step that the other curve makes there.
+/// The largest step between adjacent points, relative to the step of the other curve.
 fn largest_step(curve: &Curve, other: &Curve) -> f64 {
     let steps = |curve: &Curve| -> Vec<f64> {
         curve.points.windows(2).map(|points| points[1].1 / points[0].1).collect()
@@ -53,7 +53,7 @@ fn largest_step(curve: &Curve, other: &Curve) -> f64 {
     steps.map(|(ours, theirs)| ours / theirs).fold(0.0, f64::max)
 }
 
-/// Something that this thread does over and over.
+/// Work that this thread repeats.
 fn alone(time: Duration, mut step: impl FnMut(usize)) -> Sample {
     let watch = Stopwatch::start(Cpu::Thread);
     let end = Instant::now() + time;
@@ -63,14 +63,14 @@ fn alone(time: Duration, mut step: impl FnMut(usize)) -> Sample {
             return watch.stop(first as u64 + 64);
         }
     }
-    unreachable!("it ends in time");
+    unreachable!("the loop ends with the time");
 }
 
 fn keys(settings: &Settings) -> Outcome {
     let at = |keys: usize| {
         let measured = two_workers().block_on(async {
             let load = &Load::uniform(keys);
-            let store = everything_on::<String>();
+            let store = store_with_all_features::<String>();
             fill(&store, 0..keys).await;
             let map: HashMap<_, String> =
                 load.keys.iter().map(|key| (key.clone(), load.value())).collect();
@@ -108,7 +108,7 @@ fn keys(settings: &Settings) -> Outcome {
         });
         (keys, measured)
     };
-    // Between powers of ten as well: maps double in between.
+    // Also between powers of ten, where maps grow.
     let sizes = (6..=14).map(|half| 10_f64.powf(half as f64 / 2.0) as usize);
     let curves = curves(&sizes.map(at).collect::<Vec<_>>(), Sample::cost);
     let rows = [("a get through View", 1, 0), ("set_many", 3, 2)].map(|(what, ours, theirs)| {
@@ -117,9 +117,9 @@ fn keys(settings: &Settings) -> Outcome {
     });
     let plot = Curves {
         file: "keys".into(),
-        title: "Cost and number of keys (drawn evenly)".into(),
+        title: "Cost and number of keys (uniform distribution)".into(),
         x: "keys",
-        y: "us an operation",
+        y: "us per operation",
         curves,
     };
     Outcome { rows: rows.into(), plots: vec![Plot::Curves(plot)] }
@@ -129,7 +129,7 @@ fn callers(settings: &Settings) -> Outcome {
     let at = |callers: usize| {
         let measured = two_workers().block_on(async {
             let load = Load::zipf(KEYS);
-            let (plain, store) = (Plain::<String>::spawn(), everything_on::<String>());
+            let (plain, store) = (Plain::<String>::spawn(), store_with_all_features::<String>());
             drive::fill(&plain, &load).await;
             drive::fill(&store, &load).await;
             let sides = [
@@ -147,7 +147,7 @@ fn callers(settings: &Settings) -> Outcome {
         file: "callers".into(),
         title: "Cost and number of callers, String".into(),
         x: "callers",
-        y: "us an operation",
+        y: "us per operation",
         curves: curves(&measured, Sample::cost),
     };
     Outcome { rows: Vec::new(), plots: vec![Plot::Curves(plot)] }
@@ -157,13 +157,13 @@ fn subscribers(settings: &Settings) -> Outcome {
     let listeners = listeners();
     let at = |subscribers: usize| {
         let measured = one_thread().block_on(async {
-            let none = &Watched::<String>::new(&listeners, 0, false).await;
-            let all = &Watched::<String>::new(&listeners, subscribers, false).await;
-            let own = &Watched::<String>::new(&listeners, subscribers, true).await;
+            let none = &SubscribedStore::<String>::new(&listeners, 0, false).await;
+            let all = &SubscribedStore::<String>::new(&listeners, subscribers, false).await;
+            let own = &SubscribedStore::<String>::new(&listeners, subscribers, true).await;
             let sides = [
                 Side::new("none", |_| none.bursts(1_000)),
-                Side::new("to everything", |_| all.bursts(10)),
-                Side::new("each to a key of its own", |_| own.bursts(1_000)),
+                Side::new("to all keys", |_| all.bursts(10)),
+                Side::new("each to its own key", |_| own.bursts(1_000)),
             ];
             let measured = interleave(&settings.few(), &sides).await;
             for watched in [none, all, own] {
@@ -178,7 +178,7 @@ fn subscribers(settings: &Settings) -> Outcome {
         file: "subscribers".into(),
         title: "The owner's cost of a write and the number of subscribers, String".into(),
         x: "subscribers",
-        y: "us a write",
+        y: "us per write",
         curves: curves(&measured, Sample::cpu_cost),
     };
     Outcome { rows: Vec::new(), plots: vec![Plot::Curves(plot)] }
@@ -189,7 +189,7 @@ fn values<T: Text>(settings: &Settings, file: &str) -> Outcome {
         let measured = two_workers().block_on(async {
             let keys = ((64 << 20) / bytes).clamp(64, 10_000);
             let load = Load::uniform_with_values_of(keys, bytes);
-            let (plain, store) = (Plain::<T>::spawn(), everything_on::<T>());
+            let (plain, store) = (Plain::<T>::spawn(), store_with_all_features::<T>());
             let view = Direct::new(store.view());
             drive::fill(&plain, &load).await;
             drive::fill(&store, &load).await;
@@ -209,7 +209,7 @@ fn values<T: Text>(settings: &Settings, file: &str) -> Outcome {
         file: file.into(),
         title: format!("Cost and size of values, 64 callers, {}", T::NAME),
         x: "bytes",
-        y: "us an operation",
+        y: "us per operation",
         curves: curves(&measured, Sample::cost),
     };
     Outcome { rows: Vec::new(), plots: vec![Plot::Curves(plot)] }

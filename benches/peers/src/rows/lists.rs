@@ -1,12 +1,12 @@
-//! Lists: a push and a pop cost the same on a long list and on a short one.
+//! Lists: the cost of a push and a pop does not depend on the length.
 
 use mainspring::Store;
 
 use super::{Case, two_workers};
 use crate::drive::{self, Work};
 use crate::load::Text;
-use crate::measure::{Measured, Sample, interleave};
-use crate::peers::everything_on;
+use crate::measure::{Sample, SideResult, interleave};
+use crate::peers::store_with_all_features;
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -22,21 +22,21 @@ struct PushAndPop {
 
 impl Work for PushAndPop {
     async fn step(&self, _: usize) -> u64 {
-        self.store.push(self.list, String::make()).await.expect("there is room");
-        let popped = self.store.pop(self.list).await.expect("it was pushed");
+        self.store.push(self.list, String::make()).await.expect("no limit is reached");
+        let popped = self.store.pop(self.list).await.expect("the list is not empty");
         assert_eq!(popped.element.len(), crate::load::VALUE_BYTES);
         2
     }
 }
 
-/// With 64 callers both go through the channel as fast as it goes, which is where a copy of the list
-/// would show.
+/// With 64 callers the owner is saturated, so a copy of the list would be
+/// visible.
 fn long_and_short(settings: &Settings) -> Row {
     two_workers().block_on(async {
-        let store = everything_on::<String>();
+        let store = store_with_all_features::<String>();
         for (list, length) in [("long", 100_000), ("short", 10)] {
             let elements = (0..length).map(|_| String::make());
-            store.push_many(list, elements).await.expect("there is room");
+            store.push_many(list, elements).await.expect("no limit is reached");
         }
         let work = |list| PushAndPop { store: store.clone(), list };
         let sides = [
@@ -47,6 +47,6 @@ fn long_and_short(settings: &Settings) -> Row {
         assert_eq!(store.len("long").await, Ok(Some(100_000)));
         let ratio = measured[0].ratio(&measured[1], Sample::cost);
         Row::at_most(1.1, "push and pop on a list of 100,000, cost on a list of 10", ratio)
-            .figures(measured.iter().map(Measured::figures))
+            .figures(measured.iter().map(SideResult::figures))
     })
 }

@@ -1,5 +1,5 @@
-//! What an entry takes: measured by a program of its own, whose allocator counts, because counting
-//! slows everything else.
+//! The memory of an entry, measured by a separate program with a counting allocator, because counting slows down other
+//! measurements.
 
 use std::process::Command;
 
@@ -17,10 +17,10 @@ pub(super) fn cases() -> Vec<Case> {
     vec![case("Box<str>", 1.70), case("Arc<str>", 1.85)]
 }
 
-/// What the program answers.
+/// The output of the program.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct Taken {
-    /// Bytes asked of malloc and not given back, for each entry.
+pub struct MemoryUse {
+    /// Allocated bytes per entry.
     pub store: f64,
     /// The same after the first scan.
     pub with_index: f64,
@@ -43,12 +43,12 @@ fn rows(kind: &str, goal: f64) -> Result<[Row; 2]> {
     ])
 }
 
-/// What each entry takes, of its raw bytes, in a store of so many.
-fn of_raw(kind: &str, entries: usize) -> Result<Taken> {
+/// The memory per entry relative to its raw bytes, in a store of a given size.
+fn of_raw(kind: &str, entries: usize) -> Result<MemoryUse> {
     let program = crate::children::path("memory")?;
     let output = Command::new(program).args([kind, &entries.to_string()]).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let Taken { store, with_index } = serde_json::from_slice(&output.stdout)?;
+    let MemoryUse { store, with_index } = serde_json::from_slice(&output.stdout)?;
     let raw = ENTRY_BYTES as f64;
-    Ok(Taken { store: store / raw, with_index: with_index / raw })
+    Ok(MemoryUse { store: store / raw, with_index: with_index / raw })
 }

@@ -1,4 +1,4 @@
-//! What is measured: one file for each group of goals.
+//! The rows: one file per group of goals.
 
 mod channel;
 mod expiring;
@@ -21,13 +21,13 @@ mod view;
 use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};
 
-pub use self::memory::Taken;
+pub use self::memory::MemoryUse;
 use crate::instructions;
 use crate::plot::Plot;
 use crate::report::Row;
 use crate::settings::Settings;
 
-/// What came out.
+/// The result of a case.
 pub struct Outcome {
     pub rows: Vec<Row>,
     pub plots: Vec<Plot>,
@@ -51,13 +51,13 @@ impl From<Row> for Outcome {
     }
 }
 
-/// Something that is measured by itself, from a fresh start: it can be chosen by name, and repeated.
+/// A measurement that starts from new state. It can be selected by name and repeated.
 pub struct Case {
-    /// Words by which it is chosen.
+    /// The name, for the selection.
     pub name: String,
-    /// Whether it is left out when time is short.
+    /// Whether the short form skips it.
     pub long: bool,
-    /// Whether it counts instructions, which takes valgrind.
+    /// Whether it counts instructions, which requires valgrind.
     pub counts: bool,
     run: Run,
 }
@@ -72,7 +72,7 @@ impl Case {
         Self::fallible(name, move |settings| Ok(run(settings)))
     }
 
-    /// One that needs something of the machine that may not be there.
+    /// A case with requirements that the machine may not fulfill.
     pub(crate) fn fallible<O: Into<Outcome>>(
         name: impl Into<String>,
         run: impl Fn(&Settings) -> Result<O> + 'static,
@@ -93,13 +93,13 @@ impl Case {
         Self { counts: true, ..self }
     }
 
-    /// Whether one of these words is in its name. No words choose everything.
+    /// Whether its name contains one of these words. Without words, all cases are selected.
     pub fn is_chosen(&self, words: &[String]) -> bool {
         words.is_empty() || words.iter().any(|word| self.name.contains(word.as_str()))
     }
 }
 
-/// Everything that can be measured: what has a goal, in the order of the goals, and then the rest.
+/// All cases: those with a goal in the order of the goals, then the others.
 pub fn all() -> Vec<Case> {
     let groups = [
         channel::cases(),
@@ -126,10 +126,10 @@ pub fn all() -> Vec<Case> {
 /// The runtime of a service on two cores.
 fn two_workers() -> Runtime {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    runtime.expect("a runtime")
+    runtime.expect("the runtime starts")
 }
 
-/// For what has to happen on one thread.
+/// A runtime on the current thread.
 pub fn one_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().expect("a runtime")
+    Builder::new_current_thread().enable_all().build().expect("the runtime starts")
 }

@@ -1,4 +1,4 @@
-//! A page of 100 keys: what it costs in a store of a million, and in a small one.
+//! The cost of a page of 100 keys in a store of a million keys, and in a small one.
 
 use mainspring::Store;
 
@@ -7,7 +7,7 @@ use super::{Case, two_workers};
 use crate::drive::{self, Work};
 use crate::load::{Load, key};
 use crate::measure::{Figures, Sample, interleave};
-use crate::peers::everything_on;
+use crate::peers::store_with_all_features;
 use crate::report::{Row, Unit};
 use crate::settings::Settings;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 const PAGE: usize = 100;
 
-/// Pages that begin anywhere.
+/// Pages from random keys.
 #[derive(Clone, Debug)]
 struct Pages {
     store: Store<String>,
@@ -28,21 +28,23 @@ struct Pages {
 impl Work for Pages {
     async fn step(&self, n: usize) -> u64 {
         let after = self.load.key(n);
-        let page = self.store.keys("key-").after(after).limit(PAGE).await.expect("it is there");
+        let page =
+            self.store.keys("key-").after(after).limit(PAGE).await.expect("the store is open");
         assert!(page.items.len() == PAGE || page.next.is_none());
         assert!(page.items.iter().all(|key| **key > *after));
         1
     }
 }
 
-/// The same pages, with what they hold.
+/// The same pages with entries.
 #[derive(Clone, Debug)]
 struct Entries(Pages);
 
 impl Work for Entries {
     async fn step(&self, n: usize) -> u64 {
         let Pages { store, load } = &self.0;
-        let page = store.scan("key-").after(load.key(n)).limit(PAGE).await.expect("it is there");
+        let page =
+            store.scan("key-").after(load.key(n)).limit(PAGE).await.expect("the store is open");
         assert!(page.items.len() == PAGE || page.next.is_none());
         1
     }
@@ -51,10 +53,10 @@ impl Work for Entries {
 fn page(settings: &Settings) -> Row {
     two_workers().block_on(async {
         let pages = async |keys| {
-            let (store, load) = (everything_on(), Load::uniform(keys));
+            let (store, load) = (store_with_all_features(), Load::uniform(keys));
             fill(&store, 0..keys).await;
             // The first one builds the index.
-            assert_eq!(store.keys("").await.expect("it is there").items[0], key(0));
+            assert_eq!(store.keys("").await.expect("the store is open").items[0], key(0));
             Pages { store, load }
         };
         let (large, small) = (pages(MILLION).await, pages(10_000).await);
@@ -65,8 +67,9 @@ fn page(settings: &Settings) -> Row {
         ];
         let measured = interleave(settings, &sides).await;
         let us = |side: usize| measured[side].median(Sample::cost) * 1e6;
-        let figures =
-            Figures::named("us a page").with("among 10,000", us(1)).with("with the entries", us(2));
+        let figures = Figures::named("us per page")
+            .with("among 10,000", us(1))
+            .with("with the entries", us(2));
         Row::at_most(60.0, "scan of 100 keys among a million", us(0))
             .unit(Unit::Micros)
             .figures([figures])

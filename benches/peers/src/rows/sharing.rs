@@ -1,5 +1,5 @@
-//! A reader and a writer of one map, both at full speed, each on a core of its own: what they cost each
-//! other, beside a reader and a writer of maps that nobody else touches.
+//! A reader and a writer of one map, both at full speed on separate cores, compared with a reader and a writer of
+//! private maps.
 
 use std::sync::Arc;
 use std::thread;
@@ -12,34 +12,34 @@ use super::many::SetMany;
 use super::{Case, one_thread};
 use crate::drive;
 use crate::load::{KEYS, Load, Text, VALUE_BYTES};
-use crate::measure::{Cpu, Figures, Measured, Sample, Stopwatch, turns};
-use crate::peers::{Map, everything_on};
+use crate::measure::{Cpu, Figures, Sample, SideResult, Stopwatch, turns};
+use crate::peers::{Map, store_with_all_features};
 use crate::report::Row;
 use crate::settings::Settings;
 
 pub(super) fn cases() -> Vec<Case> {
     vec![Case::new("sharing", |settings| {
-        // In a thread of its own, because it stays on its core.
+        // In a separate thread, because it stays pinned to its core.
         thread::scope(|scope| {
             let rows = scope.spawn(|| rows(settings)).join();
-            rows.expect("it measures")
+            rows.expect("no panic")
         })
     })]
 }
 
-/// Two cores that this process may use.
+/// Two cores of this process.
 fn two_cores() -> [CpuSet; 2] {
-    let ours = sched_getaffinity(None).expect("Linux tells");
+    let ours = sched_getaffinity(None).expect("CPU affinity");
     let mut cores = (0..CpuSet::MAX_CPU).filter(|core| ours.is_set(*core)).map(|core| {
         let mut set = CpuSet::new();
         set.set(core);
         set
     });
-    [cores.next(), cores.next()].map(|core| core.expect("this takes two cores"))
+    [cores.next(), cores.next()].map(|core| core.expect("two cores"))
 }
 
-fn stay_on(core: &CpuSet) {
-    sched_setaffinity(None, core).expect("the core is ours");
+fn pin_to(core: &CpuSet) {
+    sched_setaffinity(None, core).expect("CPU affinity");
 }
 
 /// Read at full speed until the time is over.
@@ -56,25 +56,26 @@ fn read(view: &View<String>, load: &Load, time: Duration) -> Sample {
     watch.stop(done as u64)
 }
 
-/// Who is at work in a part.
+/// The active sides of a slice.
 #[derive(Clone, Copy)]
 enum Reads {
-    /// What is written at the same time.
+    /// The concurrent writes.
     TheSame,
-    /// A store that nobody writes to, while another is written.
+    /// To another store.
     Another,
-    /// Nobody writes.
+    /// None.
     Alone,
-    /// Nobody reads.
+    /// Without a reader.
     Nothing,
 }
 
 fn rows(settings: &Settings) -> [Row; 2] {
     let [readers_core, writers_core] = two_cores();
-    stay_on(&writers_core);
+    pin_to(&writers_core);
     one_thread().block_on(async {
         let load = Load::zipf(KEYS);
-        let (store, other) = (everything_on::<String>(), everything_on::<String>());
+        let (store, other) =
+            (store_with_all_features::<String>(), store_with_all_features::<String>());
         drive::fill(&store, &load).await;
         drive::fill(&other, &load).await;
         let writer = SetMany { store: store.clone(), load: Arc::clone(&load), size: 64 };
@@ -89,7 +90,7 @@ fn rows(settings: &Settings) -> [Row; 2] {
             let (load, part) = (Arc::clone(&load), settings.part);
             let reader = view.map(|view| {
                 thread::spawn(move || {
-                    stay_on(&readers_core);
+                    pin_to(&readers_core);
                     read(&view, &load, part)
                 })
             });
@@ -97,7 +98,7 @@ fn rows(settings: &Settings) -> [Row; 2] {
                 Reads::Alone => None,
                 _ => Some(drive::drive(writer.clone(), 1, part).await),
             };
-            let read = reader.map(|reader| reader.join().expect("it reads"));
+            let read = reader.map(|reader| reader.join().expect("no panic"));
             if counts {
                 reads[side].extend(read);
                 writes[side].extend(written);
@@ -108,10 +109,10 @@ fn rows(settings: &Settings) -> [Row; 2] {
 }
 
 fn row(who: &str, samples: [Vec<Sample>; 4], alone: usize) -> Row {
-    let measured = samples.map(|samples| Measured::new(who, samples));
+    let measured = samples.map(|samples| SideResult::new(who, samples));
     let what = format!("a {who} at full speed beside the other, cost on a private map");
     let ns = |side: usize| measured[side].median(Sample::cost) * 1e9;
-    let figures = Figures::named("ns an operation")
+    let figures = Figures::named("ns per operation")
         .with("shared", ns(0))
         .with("private", ns(1))
         .with("alone", ns(alone));

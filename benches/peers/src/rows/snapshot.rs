@@ -1,9 +1,9 @@
-//! A subscriber that is told a million entries, while 64 callers get and set: how much longer the
+//! A snapshot of a million entries for a subscriber while 64 callers get and set: how much longer the
 //! longest wait is.
 //!
-//! First with the owner and the callers on one thread and the subscriber on another, so that what one sees
-//! is what the snapshot does to the owner. Then with all of them on the two workers of one runtime, where
-//! callers also wait for a worker that the subscriber keeps busy.
+//! First with the owner and the callers on one thread and the subscriber on another, to measure the effect of the
+//! snapshot on the owner. Then with all of them on the two workers of one runtime, where callers also wait for a worker
+//! that the subscriber occupies.
 
 use std::time::Duration;
 
@@ -25,15 +25,15 @@ pub(super) fn cases() -> Vec<Case> {
     vec![Case::new("snapshot", while_serving)]
 }
 
-/// How long the callers are looked at in one go.
+/// The duration of one slice.
 const WINDOW: Duration = Duration::from_millis(200);
 
-/// Be told all entries; answers how many there were.
+/// Read a snapshot, and return the number of entries.
 async fn read(store: Store<String>) -> usize {
-    let mut told = store.subscribe().from_snapshot().await.expect("the store is there");
+    let mut events = store.subscribe().from_snapshot().await.expect("the store is open");
     let mut entries = 0;
     loop {
-        match told.recv().await.expect("the history reaches back far enough") {
+        match events.recv().await.expect("the history is long enough") {
             Event::Entry { .. } => entries += 1,
             Event::SnapshotEnd { .. } => return entries,
             _ => {}
@@ -47,9 +47,9 @@ async fn record(work: &Keyed<String, Store<String>>, waits: &mut Histogram<u64>)
     }
 }
 
-/// The longest waits with a snapshot, and without: callers on this runtime, the reader on that one.
+/// The longest waits with and without a snapshot, with callers and reader on the given runtimes.
 async fn measure(settings: &Settings, reader: &Handle) -> [Vec<Waits>; 2] {
-    // Changes wait in the history while the snapshot is told.
+    // Changes stay in the history during the snapshot.
     let store = builder().history_changes(1 << 20).history_bytes(1 << 30).spawn();
     fill(&store, 0..MILLION).await;
     let work = Keyed::new(&store, &Load::zipf(MILLION), Job::Mixed);
@@ -61,7 +61,7 @@ async fn measure(settings: &Settings, reader: &Handle) -> [Vec<Waits>; 2] {
             record(&work, &mut waits).await;
             windows += 1;
         }
-        assert!(reader.await.expect("it reads") >= MILLION);
+        assert!(reader.await.expect("no panic") >= MILLION);
         with.push(Waits::of(&waits));
         let mut waits = histogram();
         for _ in 0..windows {
@@ -69,7 +69,7 @@ async fn measure(settings: &Settings, reader: &Handle) -> [Vec<Waits>; 2] {
         }
         without.push(Waits::of(&waits));
     }
-    store.shutdown().await.expect("it ends in order");
+    store.shutdown().await.expect("graceful shutdown");
     [with, without]
 }
 

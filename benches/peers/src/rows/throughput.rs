@@ -1,4 +1,4 @@
-//! Everybody beside everybody else: 64 callers who get, get and set, and set. Only in the long form.
+//! All implementations under the same load: 64 callers that get, get and set, and set. Only in the long form.
 
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -7,10 +7,10 @@ use dashmap::DashMap;
 use super::{Case, Outcome, two_workers};
 use crate::drive::{self, Job, Keyed};
 use crate::load::{KEYS, Load, Text};
-use crate::measure::{Measured, Sample, Side, interleave};
+use crate::measure::{Sample, Side, SideResult, interleave};
 use crate::peers::{
     Actix, Actor, Beside, Dash, Direct, InMutex, InRwLock, Kameo, Moka, Papaya, Plain, QuickCache,
-    Ractor, Scc, everything_on,
+    Ractor, Scc, store_with_all_features,
 };
 use crate::plot::{Bars, Plot};
 use crate::report::{Better, Row};
@@ -21,8 +21,10 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn case<T: Text + Unpin>(file: &'static str) -> Case {
-    Case::new(format!("throughput {}", T::NAME), move |settings| everybody::<T>(settings, file))
-        .long()
+    Case::new(format!("throughput {}", T::NAME), move |settings| {
+        all_implementations::<T>(settings, file)
+    })
+    .long()
 }
 
 /// Sides under the same load.
@@ -39,9 +41,9 @@ impl Field {
     }
 }
 
-async fn measure<T: Text + Unpin>(settings: &Settings, job: Job) -> Vec<Measured> {
+async fn measure<T: Text + Unpin>(settings: &Settings, job: Job) -> Vec<SideResult> {
     let mut field = Field { load: Load::zipf(KEYS), job, sides: Vec::new() };
-    let store = everything_on::<T>();
+    let store = store_with_all_features::<T>();
     let beside = Beside { view: store.view(), store: store.clone() };
     field.enter("Mainspring", store).await;
     field.enter("Mainspring, reads through View", beside).await;
@@ -59,7 +61,7 @@ async fn measure<T: Text + Unpin>(settings: &Settings, job: Job) -> Vec<Measured
     interleave(settings, &field.sides).await
 }
 
-fn everybody<T: Text + Unpin>(settings: &Settings, file: &str) -> Outcome {
+fn all_implementations<T: Text + Unpin>(settings: &Settings, file: &str) -> Outcome {
     let (mut rows, mut peers) = (Vec::new(), Vec::<(String, Vec<f64>)>::new());
     for job in Job::ALL {
         let measured = two_workers().block_on(measure::<T>(settings, job));
@@ -71,14 +73,14 @@ fn everybody<T: Text + Unpin>(settings: &Settings, file: &str) -> Outcome {
             if n > 0 {
                 let what = format!("{}, {}, of {}", job.name(), T::NAME, side.name);
                 let ratio = measured[0].ratio(side, Sample::per_second);
-                let row = Row::for_the_record(Better::More, what, ratio);
+                let row = Row::without_goal(Better::More, what, ratio);
                 rows.push(row.figures([measured[0].figures(), side.figures()]));
             }
         }
     }
     let bars = Bars {
         file: file.to_owned(),
-        title: format!("64 callers, 2 cores, {}: million operations a second", T::NAME),
+        title: format!("64 callers, 2 cores, {}: million operations per second", T::NAME),
         jobs: Job::ALL.map(|job| job.name().to_owned()).into(),
         peers,
     };

@@ -1,4 +1,4 @@
-//! Reads that skip the channel, against concurrent maps.
+//! Reads without the owner, compared with concurrent maps.
 
 use std::hash::RandomState;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use super::frameworks::of_the_best_of;
 use super::{Case, two_workers};
 use crate::drive::{self, Job, Keyed};
 use crate::load::{KEYS, Load, Text};
-use crate::measure::{Measured, interleave};
-use crate::peers::{Beside, Dash, Direct, Papaya, everything_on};
+use crate::measure::{SideResult, interleave};
+use crate::peers::{Beside, Dash, Direct, Papaya, store_with_all_features};
 use crate::report::Row;
 use crate::settings::Settings;
 
@@ -28,11 +28,11 @@ fn cases_of<T: Text>() -> Vec<Case> {
     ]
 }
 
-/// Each map with the hash function that it comes with, and with the one that the store has inside.
+/// Each map with its default hash function, and with that of the store.
 fn get<T: Text>(settings: &Settings) -> Row {
     two_workers().block_on(async {
         let load = Load::zipf(KEYS);
-        let store = everything_on::<T>();
+        let store = store_with_all_features::<T>();
         drive::fill(&store, &load).await;
         let view = Direct::new(store.view());
         let dash = Direct::new(Dash(DashMap::<_, T>::new()));
@@ -54,14 +54,14 @@ fn get<T: Text>(settings: &Settings) -> Row {
         let measured = interleave(settings, &sides).await;
         let what = format!("get through View, of the best of DashMap and papaya, {}", T::NAME);
         Row::at_least(1.0, what, of_the_best_of(&measured))
-            .figures(measured.iter().map(Measured::figures))
+            .figures(measured.iter().map(SideResult::figures))
     })
 }
 
 fn mixed<T: Text>(settings: &Settings) -> Row {
     two_workers().block_on(async {
         let load = Load::zipf(KEYS);
-        let store = everything_on::<T>();
+        let store = store_with_all_features::<T>();
         drive::fill(&store, &load).await;
         let dash = Direct::new(Dash(DashMap::<_, T>::new()));
         drive::fill::<T, _>(&dash, &load).await;
@@ -73,6 +73,6 @@ fn mixed<T: Text>(settings: &Settings) -> Row {
         let measured = interleave(settings, &sides).await;
         let what = format!("90/10 with reads through View, of DashMap, {}", T::NAME);
         Row::at_least(0.8, what, of_the_best_of(&measured))
-            .figures(measured.iter().map(Measured::figures))
+            .figures(measured.iter().map(SideResult::figures))
     })
 }

@@ -73,7 +73,7 @@ fn transfer_error(error: &Error) -> anyhow::Error {
         Error::Unreachable(why) => why.to_string(),
         error => reason(error),
     };
-    Failure::new(Exit::from_error(error), why)
+    Failure::with_exit(Exit::from_error(error), why)
 }
 
 /// A closed standard output leaves an incomplete backup, so it is a failure here.
@@ -81,7 +81,7 @@ fn incomplete_if_closed(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<io::Error>() {
         Some(closed) if closed.kind() == io::ErrorKind::BrokenPipe => {
             let why = "the backup is incomplete: the standard output was closed";
-            Failure::new(Exit::Failed, why)
+            Failure::with_exit(Exit::Failed, why)
         }
         _ => error,
     }

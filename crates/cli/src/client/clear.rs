@@ -22,7 +22,7 @@ pub async fn run<B: Backend<Json>>(
     printer: Printer,
 ) -> anyhow::Result<Exit> {
     if !args.yes && !is_confirmed()? {
-        return Err(Failure::new(Exit::Failed, "nothing was removed"));
+        return Err(Failure::with_exit(Exit::Failed, "nothing was removed"));
     }
     let count = store.clear().await?;
     if printer.json {

@@ -26,7 +26,7 @@ pub async fn run<B: Backend<Json>>(
         Ok(compacted) => compacted,
         Err(Error::Unknown) => {
             let text = "the answer was lost, and the compaction may still run: \"mainspring stats\" counts completed ones";
-            return Err(Failure::new(Exit::Unknown, text));
+            return Err(Failure::with_exit(Exit::Unknown, text));
         }
         Err(error) => return Err(error.into()),
     };

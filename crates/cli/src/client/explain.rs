@@ -13,7 +13,7 @@ pub fn explain(error: anyhow::Error, identity: &Identity, url: &str) -> anyhow::
     let cause = match error.downcast_ref::<AuthError>() {
         Some(AuthError::Store(Error::Unknown)) => {
             let text = "the answer was lost, and the change may or may not be done: check with \"mainspring user list\"";
-            return Failure::new(Exit::Unknown, text);
+            return Failure::with_exit(Exit::Unknown, text);
         }
         Some(AuthError::Store(error)) => Some(error),
         Some(AuthError::Denied) => Some(&Error::Unauthorized),
@@ -27,7 +27,7 @@ pub fn explain(error: anyhow::Error, identity: &Identity, url: &str) -> anyhow::
         Error::Unreachable(why) => {
             let why = why.strip_prefix(url).unwrap_or(why).trim_start_matches([':', ' ', '/']);
             if url.trim().starts_with("https:") {
-                return Failure::new(
+                return Failure::with_exit(
                     Exit::from_error(cause),
                     format!("cannot connect to the server at {url}: {why}"),
                 );
@@ -54,5 +54,5 @@ pub fn explain(error: anyhow::Error, identity: &Identity, url: &str) -> anyhow::
         }
         cause => cause.to_string(),
     };
-    Failure::new(Exit::from_error(cause), text)
+    Failure::with_exit(Exit::from_error(cause), text)
 }

@@ -15,30 +15,31 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn new(exit: Exit, text: impl Into<String>) -> anyhow::Error {
+    pub fn with_exit(exit: Exit, text: impl Into<String>) -> anyhow::Error {
         Self { text: text.into(), exit }.into()
     }
 
     /// An error for invalid input.
     pub fn usage(text: String) -> anyhow::Error {
-        Self::new(Exit::Misused, text)
+        Self::with_exit(Exit::Misused, text)
     }
 
     /// The error of a command on one key.
     pub fn of_key(error: &Error, key: &str) -> anyhow::Error {
         let exit = Exit::from_error(error);
         match error {
-            Error::NotFound => Self::new(exit, format!("key {key:?} not found")),
+            Error::NotFound => Self::with_exit(exit, format!("key {key:?} not found")),
             Error::ConditionFailed { current: None } => {
-                Self::new(exit, format!("condition failed: key {key:?} not found"))
+                Self::with_exit(exit, format!("condition failed: key {key:?} not found"))
             }
-            Error::ConditionFailed { current: Some(revision) } => {
-                Self::new(exit, format!("condition failed: key {key:?} has revision {revision}"))
-            }
+            Error::ConditionFailed { current: Some(revision) } => Self::with_exit(
+                exit,
+                format!("condition failed: key {key:?} has revision {revision}"),
+            ),
             Error::WrongKind => {
-                Self::new(exit, format!("key {key:?} holds an item; expected a list"))
+                Self::with_exit(exit, format!("key {key:?} holds an item; expected a list"))
             }
-            Error::ListEmpty => Self::new(exit, format!("list {key:?} is empty")),
+            Error::ListEmpty => Self::with_exit(exit, format!("list {key:?} is empty")),
             error => error.clone().into(),
         }
     }
@@ -57,7 +58,7 @@ impl Failure {
                 | Error::TooLarge { .. }
                 | Error::OverLimit { .. }
                 | Error::Refused(_)),
-            ) => Self::new(
+            ) => Self::with_exit(
                 Exit::from_error(error),
                 format!("{position}{}; nothing was done", Self::of_key(error, key)),
             ),
@@ -76,7 +77,7 @@ impl Failure {
             AuthError::Store(error) => Exit::from_error(error),
             _ => Exit::Rejected,
         };
-        Self::new(exit, error.to_string())
+        Self::with_exit(exit, error.to_string())
     }
 
     pub fn exit(&self) -> Exit {

@@ -78,7 +78,7 @@ impl Identity {
             ))),
             Self::Anonymous => {
                 let text = format!("not logged in at {url}");
-                Err(Failure::new(Exit::Unauthorized, text))
+                Err(Failure::with_exit(Exit::Unauthorized, text))
             }
         }
     }

@@ -65,10 +65,7 @@ fn export_of_a_prefix_to_a_file_imports() {
     let path = file.to_str().expect("UTF-8");
     let result = server.run(&["export", path, "--prefix", "a/"]);
     assert_eq!((result.code, result.out.as_str()), (0, ""));
-    assert_eq!(
-        preserved(&fs::read_to_string(&file).expect("it exists and this user owns it")).len(),
-        2
-    );
+    assert_eq!(preserved(&fs::read_to_string(&file).expect("the file exists")).len(), 2);
     server.run_ok(&["clear", "--yes"]);
     assert_eq!(server.run_ok(&["import", path]), "2 entries set\n");
     assert_eq!(server.run_ok(&["keys"]), "a/1\na/2\n");

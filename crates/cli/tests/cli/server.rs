@@ -70,7 +70,7 @@ impl Server {
 
     /// Kill the process without a shutdown.
     pub(crate) fn kill(mut self) {
-        self.child.kill().expect("it exists and this user owns it");
+        self.child.kill().expect("the file exists");
         self.child.wait().expect("the process ends");
     }
 }

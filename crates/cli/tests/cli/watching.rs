@@ -209,11 +209,11 @@ fn watch_with_a_blocked_reader_ends_on_a_signal() {
     assert!(sent.expect("sh runs").success());
     let begin = Instant::now();
     let status = loop {
-        if let Some(status) = child.try_wait().expect("it exists and this user owns it") {
+        if let Some(status) = child.try_wait().expect("the file exists") {
             break status;
         }
         if begin.elapsed() > TIMEOUT {
-            child.kill().expect("it exists and this user owns it");
+            child.kill().expect("the file exists");
         }
         thread::sleep(Duration::from_millis(10));
     };

@@ -32,8 +32,7 @@ async fn token(server: &Server, name: &str) -> std::path::PathBuf {
         accounts.add_token("ada", "nightly", None, None).await.expect("ada is an administrator");
     let path = fresh(name);
     fs::write(&path, token.token.expose()).expect("the file is writable");
-    fs::set_permissions(&path, PermissionsExt::from_mode(0o600))
-        .expect("it exists and this user owns it");
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("the file exists");
     path
 }
 
@@ -164,10 +163,7 @@ async fn restored_backup_equals_the_store_at_its_revision() {
     assert_eq!(report["data"]["entries"], expected.len());
     assert_eq!(report["data"]["store"], store.id().await.expect("the server responds").to_string());
     assert_eq!(report["accounts"]["entries"], 2);
-    assert_eq!(
-        fs::metadata(&file).expect("it exists and this user owns it").permissions().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(fs::metadata(&file).expect("the file exists").permissions().mode() & 0o777, 0o600);
     assert!(!Path::new(&format!("{path}.part")).exists());
     let text = fs::read_to_string(&file).expect("UTF-8");
     let keys = fs::read_to_string(data.join("accounts/signing-keys.json")).expect("UTF-8");
@@ -324,8 +320,7 @@ fn killed_restore_leaves_a_directory_that_does_not_start() {
     let token = fresh("backup-killed.token");
     fs::write(&token, tokens["access_token"].as_str().expect("a text"))
         .expect("the file is writable");
-    fs::set_permissions(&token, PermissionsExt::from_mode(0o600))
-        .expect("it exists and this user owns it");
+    fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).expect("the file exists");
     let file = fresh("backup-killed.file").display().to_string();
     let (url, secret) =
         (format!("--url=http://{}", server.api), format!("--token-file={}", token.display()));
@@ -347,7 +342,7 @@ fn killed_restore_leaves_a_directory_that_does_not_start() {
     let (code, output) = run(&["journal", "restore", &file, "--into", &into]);
     assert_eq!(code, 1, "{output}");
     assert!(output.contains("delete the folder and run the command again"), "{output}");
-    fs::remove_dir_all(&into).expect("it exists and this user owns it");
+    fs::remove_dir_all(&into).expect("the file exists");
     let (code, output) = run(&["journal", "restore", &file, "--into", &into]);
     assert_eq!(code, 0, "{output}");
     assert!(output.contains("1 entries at revision 1, as the new store "), "{output}");

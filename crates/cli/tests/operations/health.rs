@@ -98,7 +98,7 @@ fn server_with_a_failed_journal_is_not_ready_and_exits_with_a_failure() {
     let (directory, away) = (fresh("health-failed"), fresh("health-failed-away"));
     let server =
         Server::start("health-failed", &[&format!("--journal=file:{}", directory.display())]);
-    fs::rename(&directory, &away).expect("it exists and this user owns it");
+    fs::rename(&directory, &away).expect("the file exists");
     let body = format!("{{\"value\":\"{}\"}}", "x".repeat(1_000_000));
     let mut failed = None;
     for _ in 0..20 {

@@ -51,8 +51,7 @@ fn removed_segment_fails_the_server() {
     fails_after(
         "ownership-segment",
         |data| {
-            fs::remove_file(data.join("log-00000000000000000000.jsonl"))
-                .expect("it exists and this user owns it")
+            fs::remove_file(data.join("log-00000000000000000000.jsonl")).expect("the file exists");
         },
         "log-00000000000000000000.jsonl was removed or replaced while the store was running; writes are rejected",
     );
@@ -108,7 +107,7 @@ fn second_server_is_rejected_after_the_lock_file_was_removed() {
     let journal = format!("--journal=file:{}", data.display());
     let first = Server::start("ownership-lock", &[&journal]);
     assert_eq!(put(&first).0, 200);
-    fs::remove_file(data.join("LOCK")).expect("it exists and this user owns it");
+    fs::remove_file(data.join("LOCK")).expect("the file exists");
     let path = data.to_str().expect("UTF-8");
     for command in [
         &["serve", "--port=0", "--health-port=0", &journal][..],
@@ -132,7 +131,7 @@ fn second_server_is_rejected_after_the_lock_file_was_removed() {
 }
 
 fn mode(path: &Path) -> u32 {
-    fs::metadata(path).expect("it exists and this user owns it").permissions().mode() & 0o777
+    fs::metadata(path).expect("the file exists").permissions().mode() & 0o777
 }
 
 #[test]
@@ -145,8 +144,7 @@ fn journals_and_exports_are_private() {
     // A leftover of an earlier export is not reused: other processes may have it open.
     let part = root.join("online.jsonl.part");
     fs::write(&part, "").expect("the file is writable");
-    fs::set_permissions(&part, PermissionsExt::from_mode(0o644))
-        .expect("it exists and this user owns it");
+    fs::set_permissions(&part, PermissionsExt::from_mode(0o644)).expect("the file exists");
     let (code, output) = run(&["export", &url, online.to_str().expect("UTF-8")]);
     assert_eq!(code, 0, "{output}");
     server.signal("TERM");
@@ -176,8 +174,7 @@ fn readable_journal_causes_a_warning_at_startup() {
     server.signal("TERM");
     assert_eq!(server.end().0, 0);
     let open = |path: &Path, mode| {
-        fs::set_permissions(path, PermissionsExt::from_mode(mode))
-            .expect("it exists and this user owns it");
+        fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("the file exists");
     };
     open(&data.join("MANIFEST"), 0o644);
     let warning = |expected: bool| {

@@ -138,7 +138,7 @@ impl Server {
     pub(crate) fn end(mut self) -> (i32, String) {
         let mut status = None;
         wait_until("the process ends", || {
-            status = self.child.try_wait().expect("it exists and this user owns it");
+            status = self.child.try_wait().expect("the file exists");
             status.is_some()
         });
         (status.and_then(|status| status.code()).expect("not ended by a signal"), self.log())

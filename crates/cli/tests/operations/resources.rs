@@ -6,7 +6,7 @@ use std::path::Path;
 use super::process::{Client, Server, fresh, run, wait_until};
 
 fn bytes_in(directory: &Path) -> u64 {
-    let files = fs::read_dir(directory).expect("it exists and this user owns it");
+    let files = fs::read_dir(directory).expect("the file exists");
     let length = |file: std::io::Result<fs::DirEntry>| {
         let metadata = file.and_then(|file| file.metadata()).expect("readable");
         if metadata.is_file() { metadata.len() } else { 0 }

@@ -17,10 +17,14 @@ pub(crate) async fn compact(store: &Store<String>) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-/// The longest waits of somebody who reads or writes, one after another, in a store of so many entries: while
-/// it is compacted, and for as long afterwards.
-pub(crate) async fn waits(settings: &Settings, folder: &Path, entries: usize) -> Result<Vec<Row>> {
-    let store = super::mainspring(folder, SyncPolicy::Always).await?;
+/// The longest waits of a caller that reads or writes sequentially, in a store with this many entries: during a
+/// compaction, and in an equally long time afterwards.
+pub(crate) async fn waits(
+    settings: &Settings,
+    directory: &Path,
+    entries: usize,
+) -> Result<Vec<Row>> {
+    let store = super::mainspring(directory, SyncPolicy::Always).await?;
     super::fill(&store, entries).await?;
     let mut rows = Vec::new();
     for what in ["get", "set"] {
@@ -29,7 +33,7 @@ pub(crate) async fn waits(settings: &Settings, folder: &Path, entries: usize) ->
             let caller = tokio::spawn(call(store.clone(), what == "set", entries, None));
             let took = compact(&store).await?;
             caller.abort();
-            // What it has seen so far is in the cell; see `call`.
+            // The longest wait is in `WORST`; see `call`.
             drop(caller.await);
             with.push(WORST.swap(0, std::sync::atomic::Ordering::Relaxed));
             call(store.clone(), what == "set", entries, Some(took)).await;
@@ -41,8 +45,8 @@ pub(crate) async fn waits(settings: &Settings, folder: &Path, entries: usize) ->
         };
         let (with, without) = (millis(&mut with), millis(&mut without));
         let figures = Figures::named("median of the worst, ms")
-            .with("while it is compacted", with)
-            .with("as long afterwards", without);
+            .with("during the compaction", with)
+            .with("equally long afterwards", without);
         let what =
             format!("compaction of {entries} entries, longest wait of a {what}, more than without");
         let more = (with - without).max(0.0);
@@ -62,9 +66,9 @@ async fn call(store: Store<String>, writes: bool, entries: usize, time: Option<D
         n = (n + 7_919) % entries;
         let (key, asked) = (format!("key-{n:012}"), Instant::now());
         if writes {
-            store.set(key, "v").await.expect("it is written");
+            store.set(key, "v").await.expect("the store accepts writes");
         } else {
-            store.get(key).await.expect("it is read");
+            store.get(key).await.expect("the store accepts reads");
         }
         let wait = u64::try_from(asked.elapsed().as_nanos()).unwrap_or(u64::MAX);
         WORST.fetch_max(wait, std::sync::atomic::Ordering::Relaxed);

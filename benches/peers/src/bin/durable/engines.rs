@@ -1,4 +1,4 @@
-//! Stores that keep what they acknowledge, each in the mode that syncs before it answers.
+//! Durable stores, each in the mode that syncs before it acknowledges a write.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use mainspring::journal::FileJournal;
 use mainspring::journal::file::SyncPolicy;
 use redb::{Database, TableDefinition};
 
-/// How a write is waited for.
+/// A durable store.
 pub(crate) trait Engine: Clone + Send + 'static {
-    /// Whether a write waits on a thread of its own.
+    /// Whether a write blocks its thread.
     const BLOCKS: bool;
 
     /// Write, and return when it is durable.
@@ -27,9 +27,9 @@ impl Engine for Store<String> {
     }
 }
 
-/// A store over a journal in this folder.
-pub(crate) async fn mainspring(folder: &Path, sync: SyncPolicy) -> Result<Store<String>> {
-    let journal = FileJournal::open(folder).sync(sync).compact_above(u64::MAX, 1.0);
+/// A store over a journal in this directory.
+pub(crate) async fn mainspring(directory: &Path, sync: SyncPolicy) -> Result<Store<String>> {
+    let journal = FileJournal::open(directory).sync(sync).compact_above(u64::MAX, 1.0);
     let store = Store::builder().journal(journal).spawn();
     store.ready().await?;
     Ok(store)
@@ -37,14 +37,14 @@ pub(crate) async fn mainspring(folder: &Path, sync: SyncPolicy) -> Result<Store<
 
 const TABLE: TableDefinition<'_, &str, &str> = TableDefinition::new("table");
 
-/// One transaction a write.
+/// One transaction per write.
 #[derive(Clone)]
 pub(crate) struct Redb(Arc<Database>);
 
 impl Redb {
-    pub(crate) fn open(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder)?;
-        Ok(Self(Arc::new(Database::create(folder.join("redb"))?)))
+    pub(crate) fn open(directory: &Path) -> Result<Self> {
+        std::fs::create_dir_all(directory)?;
+        Ok(Self(Arc::new(Database::create(directory.join("redb"))?)))
     }
 }
 
@@ -59,13 +59,13 @@ impl Engine for Redb {
     }
 }
 
-/// An insert and a sync of its journal a write.
+/// An insert and a sync of the journal per write.
 #[derive(Clone)]
 pub(crate) struct Fjall(fjall::Database, fjall::Keyspace);
 
 impl Fjall {
-    pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let database = fjall::Database::builder(folder).open()?;
+    pub(crate) fn open(directory: &Path) -> Result<Self> {
+        let database = fjall::Database::builder(directory).open()?;
         let keyspace = database.keyspace("table", fjall::KeyspaceCreateOptions::default)?;
         Ok(Self(database, keyspace))
     }
@@ -81,13 +81,13 @@ impl Engine for Fjall {
     }
 }
 
-/// An insert and a flush a write; flushes are shared.
+/// An insert and a flush per write; concurrent writes share flushes.
 #[derive(Clone)]
 pub(crate) struct Sled(sled::Db);
 
 impl Sled {
-    pub(crate) fn open(folder: &Path) -> Result<Self> {
-        sled::open(folder).map(Self).context("sled")
+    pub(crate) fn open(directory: &Path) -> Result<Self> {
+        sled::open(directory).map(Self).context("sled")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Mainspring with a journal beside other stores that sync what they acknowledge, on the same disk, in one
+//! Mainspring with a journal compared with other stores that sync before they acknowledge, on the same disk, in one
 //! interleaved run.
 
 mod compaction;
@@ -12,37 +12,37 @@ use anyhow::{Result, ensure};
 use clap::Parser;
 use mainspring::Store;
 use mainspring::journal::file::SyncPolicy;
-use peers::measure::{Cpu, Figures, Measured, Sample, Side, Stopwatch, interleave};
+use peers::measure::{Cpu, Figures, Sample, Side, SideResult, Stopwatch, interleave};
 use peers::report::{self, Row};
 use peers::settings::Settings;
 
 use self::engines::{Engine, Fjall, Redb, Sled, mainspring};
 use self::redis::Redis;
 
-/// Measures durable writes, and how long a start takes.
+/// Measure durable writes and startup times.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Less of each
+    /// Run a shorter measurement
     #[arg(long)]
     short: bool,
-    /// Where everybody writes
-    #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/durable"))]
-    folder: PathBuf,
-    /// Write the rows
+    /// The directory for all data
+    #[arg(long = "folder", value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/target/durable"))]
+    directory: PathBuf,
+    /// Write the rows as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Print the table as Markdown too
+    /// Also print the table as Markdown
     #[arg(long)]
     markdown: bool,
-    /// Only this
+    /// Run only this part
     #[arg(long, value_enum)]
     only: Option<Only>,
-    /// How many entries a start reads
+    /// The number of entries that a start reads
     #[arg(long)]
     entries: Option<usize>,
 }
 
-/// A part of what is measured.
+/// A part of the measurements.
 #[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
 enum Only {
     Writes,
@@ -52,8 +52,8 @@ enum Only {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    std::fs::create_dir_all(&args.folder)?;
-    let folder = tempfile::tempdir_in(&args.folder)?;
+    std::fs::create_dir_all(&args.directory)?;
+    let directory = tempfile::tempdir_in(&args.directory)?;
     let settings = Settings {
         rounds: if args.short { 5 } else { 9 },
         part: Duration::from_millis(if args.short { 150 } else { 500 }),
@@ -65,14 +65,18 @@ fn main() -> Result<()> {
     let wants = |part| args.only.is_none_or(|only| only == part);
     let mut rows = Vec::new();
     if wants(Only::Writes) {
-        rows.extend(runtime.block_on(writes(&settings, folder.path()))?);
+        rows.extend(runtime.block_on(writes(&settings, directory.path()))?);
     }
     if wants(Only::Starts) {
-        rows.extend(runtime.block_on(starts(&settings, &folder.path().join("starts"), entries))?);
+        rows.extend(runtime.block_on(starts(
+            &settings,
+            &directory.path().join("starts"),
+            entries,
+        ))?);
     }
     if wants(Only::Compaction) {
-        let folder = folder.path().join("compaction");
-        rows.extend(runtime.block_on(compaction::waits(&settings, &folder, entries))?);
+        let directory = directory.path().join("compaction");
+        rows.extend(runtime.block_on(compaction::waits(&settings, &directory, entries))?);
     }
     println!("{}", report::table(&rows));
     if args.markdown {
@@ -84,7 +88,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// So many callers who each write, and wait, for some time.
+/// Run callers that write sequentially until the time is over.
 async fn drive<E: Engine>(engine: &E, callers: usize, time: Duration) -> Sample {
     let watch = Stopwatch::start(Cpu::Process);
     let end = Instant::now() + time;
@@ -95,7 +99,10 @@ async fn drive<E: Engine>(engine: &E, callers: usize, time: Duration) -> Sample 
             let mut done = 0_u64;
             while Instant::now() < end {
                 let key = (caller as u64 * 7_919 + done * 104_729) % 100_000;
-                engine.write(format!("key-{key:012}"), &value).await.expect("it can be written");
+                engine
+                    .write(format!("key-{key:012}"), &value)
+                    .await
+                    .expect("the engine accepts writes");
                 done += 1;
             }
             done
@@ -109,12 +116,13 @@ async fn drive<E: Engine>(engine: &E, callers: usize, time: Duration) -> Sample 
                 std::thread::spawn(move || runtime.block_on(task))
             })
             .collect();
-        let all = || threads.into_iter().map(|thread| thread.join().expect("it ends")).sum::<u64>();
+        let all =
+            || threads.into_iter().map(|thread| thread.join().expect("no panic")).sum::<u64>();
         done += tokio::task::block_in_place(all);
     } else {
         let tasks: Vec<_> = (0..callers).map(|n| tokio::spawn(caller(n))).collect();
         for task in tasks {
-            done += task.await.expect("it ends");
+            done += task.await.expect("no panic");
         }
     }
     watch.stop(done)
@@ -124,17 +132,17 @@ fn side<'a, E: Engine>(name: &str, engine: &'a E, callers: usize) -> Side<'a> {
     Side::new(name, move |time| drive(engine, callers, time))
 }
 
-async fn writes(settings: &Settings, folder: &Path) -> Result<Vec<Row>> {
-    let store = mainspring(&folder.join("always"), SyncPolicy::Always).await?;
-    let unsynced = mainspring(&folder.join("os"), SyncPolicy::Os).await?;
-    let redb = Redb::open(&folder.join("redb"))?;
-    let fjall = Fjall::open(&folder.join("fjall"))?;
-    let sled = Sled::open(&folder.join("sled"))?;
-    let redis = Redis::start(&folder.join("redis"))?;
+async fn writes(settings: &Settings, directory: &Path) -> Result<Vec<Row>> {
+    let store = mainspring(&directory.join("always"), SyncPolicy::Always).await?;
+    let unsynced = mainspring(&directory.join("os"), SyncPolicy::Os).await?;
+    let redb = Redb::open(&directory.join("redb"))?;
+    let fjall = Fjall::open(&directory.join("fjall"))?;
+    let sled = Sled::open(&directory.join("sled"))?;
+    let redis = Redis::start(&directory.join("redis"))?;
     let redis = &redis;
     let redis_side = |callers: usize| {
         Side::new("redis", move |time| async move {
-            // As many as fit the time, by what it did last time on machines of this kind.
+            // About as many as fit into the time on this kind of machine.
             let requests = (time.as_secs_f64() * 300.0 * callers as f64) as usize + 200;
             let sets = || redis.sets(callers, requests);
             tokio::task::block_in_place(sets).expect("redis-benchmark runs")
@@ -153,8 +161,10 @@ async fn writes(settings: &Settings, folder: &Path) -> Result<Vec<Row>> {
             redis_side(callers),
         ];
         let measured = interleave(settings, &sides).await;
-        let [ours, lone, unsynced, others @ ..] = &*measured else { unreachable!("seven sides") };
-        let both = |other: &Measured| [ours.figures(), other.figures()];
+        let [ours, lone, unsynced, others @ ..] = &*measured else {
+            unreachable!("there are seven sides")
+        };
+        let both = |other: &SideResult| [ours.figures(), other.figures()];
         let name = format!("durable sets, {callers} callers");
         if callers == 64 {
             let what = format!("{name}, of those of one caller");
@@ -173,7 +183,7 @@ async fn writes(settings: &Settings, folder: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// So many entries of 16-byte keys and 100-byte values.
+/// Write entries with 16-byte keys and 100-byte values.
 async fn fill(store: &Store<String>, entries: usize) -> Result<()> {
     let value = "v".repeat(100);
     for first in (0..entries).step_by(1_000) {
@@ -186,10 +196,10 @@ async fn fill(store: &Store<String>, entries: usize) -> Result<()> {
     Ok(())
 }
 
-/// How long it takes until a store with so many entries serves again, of the time that Redis says it took to
-/// load the same from its log.
-async fn starts(settings: &Settings, folder: &Path, entries: usize) -> Result<Vec<Row>> {
-    let (ours, theirs) = (folder.join("mainspring"), folder.join("redis"));
+/// The startup time of a store with this many entries, relative to the time that Redis logs for loading the same
+/// entries from its log.
+async fn starts(settings: &Settings, directory: &Path, entries: usize) -> Result<Vec<Row>> {
+    let (ours, theirs) = (directory.join("mainspring"), directory.join("redis"));
     let store = mainspring(&ours, SyncPolicy::Os).await?;
     fill(&store, entries).await?;
     store.shutdown().await?;
@@ -216,8 +226,8 @@ async fn starts(settings: &Settings, folder: &Path, entries: usize) -> Result<Ve
             redis.stop()?;
             redis_took.push(Sample { done: entries as u64, wall, cpu: wall });
         }
-        let ours = Measured::new("store", store_took);
-        let theirs = Measured::new("redis", redis_took);
+        let ours = SideResult::new("store", store_took);
+        let theirs = SideResult::new("redis", redis_took);
         let what = format!("a start with {entries} entries from a {form}, time of Redis");
         let seconds = |sample: &Sample| sample.wall.as_secs_f64();
         let figures = Figures::named("seconds")

@@ -17,17 +17,17 @@ pub(crate) struct Redis {
 const INSTALL: &str = "redis-server is missing: apt-get install -y redis-server";
 
 impl Redis {
-    /// Start a server in this folder, with what is there already.
-    pub(crate) fn start(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder)?;
-        let (socket, log) = (folder.join("socket"), folder.join("log"));
+    /// Start a server with the data in this directory.
+    pub(crate) fn start(directory: &Path) -> Result<Self> {
+        std::fs::create_dir_all(directory)?;
+        let (socket, log) = (directory.join("socket"), directory.join("log"));
         if log.exists() {
             std::fs::remove_file(&log)?;
         }
         let server = Command::new("redis-server")
             .args(["--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always"])
             .args(["--auto-aof-rewrite-percentage", "0", "--aof-use-rdb-preamble", "no"])
-            .args(["--dir".as_ref(), folder.as_os_str()])
+            .args(["--dir".as_ref(), directory.as_os_str()])
             .args(["--logfile".as_ref(), log.as_os_str()])
             .args(["--unixsocket".as_ref(), socket.as_os_str()])
             .stdout(Stdio::null())
@@ -46,26 +46,29 @@ impl Redis {
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
-    /// It has loaded its log by then.
+    /// Wait until the server responds, after it has loaded its log.
     fn until_ready(&self) -> Result<()> {
         let start = Instant::now();
         while self.cli(&["ping"])? != "PONG" {
-            ensure!(start.elapsed() < Duration::from_secs(120), "redis-server does not answer");
+            ensure!(
+                start.elapsed() < Duration::from_secs(120),
+                "timeout: redis-server does not respond"
+            );
             std::thread::sleep(Duration::from_millis(2));
         }
         Ok(())
     }
 
-    /// How long the server says that loading took.
+    /// The loading time in the log of the server.
     pub(crate) fn loading_took(&self) -> Result<Duration> {
         let log = std::fs::read_to_string(&self.log)?;
         let line = log.lines().rev().find(|line| line.contains("DB loaded from append only file"));
         let seconds = line.and_then(|line| line.rsplit(": ").next());
         let seconds = seconds.and_then(|text| text.trim_end_matches(" seconds").parse().ok());
-        Ok(Duration::from_secs_f64(seconds.context("redis-server did not say")?))
+        Ok(Duration::from_secs_f64(seconds.context("no loading time in the log of redis-server")?))
     }
 
-    /// So many sets of 100 bytes to 100,000 keys, by so many clients.
+    /// Send sets of 100 bytes to 100,000 keys from several clients.
     pub(crate) fn sets(&self, clients: usize, requests: usize) -> Result<Sample> {
         let start = Instant::now();
         let output = Command::new("redis-benchmark")
@@ -74,17 +77,18 @@ impl Redis {
             .args(["-t", "set", "-d", "100", "-r", "100000", "--csv"])
             .args(["-c", &clients.to_string(), "-n", &requests.to_string()])
             .output()
-            .context("redis-benchmark comes with redis-server, or with redis-tools")?;
+            .context("redis-benchmark is missing: install redis-server or redis-tools")?;
         let text = String::from_utf8(output.stdout)?;
         // "SET","12345.67",...
         let rate = text.lines().find_map(|line| line.strip_prefix("\"SET\",\""));
         let rate = rate.and_then(|rest| rest.split('"').next());
-        let rate: f64 = rate.with_context(|| format!("redis-benchmark said {text}"))?.parse()?;
+        let rate: f64 =
+            rate.with_context(|| format!("invalid output of redis-benchmark: {text}"))?.parse()?;
         let wall = Duration::from_secs_f64(requests as f64 / rate);
         Ok(Sample { done: requests as u64, wall, cpu: start.elapsed() })
     }
 
-    /// So many entries of 16-byte keys and 100-byte values.
+    /// Write entries with 16-byte keys and 100-byte values.
     pub(crate) fn fill(&self, entries: usize) -> Result<()> {
         use std::io::Write;
         let mut pipe = Command::new("redis-cli")
@@ -104,7 +108,7 @@ impl Redis {
         Ok(())
     }
 
-    /// Stop it, and leave what it has written.
+    /// Stop the server and keep its data.
     pub(crate) fn stop(mut self) -> Result<()> {
         self.cli(&["shutdown"])?;
         self.server.wait()?;

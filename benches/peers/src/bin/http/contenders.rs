@@ -1,4 +1,4 @@
-//! Who is measured: how each is started, and what it is asked.
+//! The servers that are compared: how to start them, and their requests.
 
 use std::env;
 use std::path::Path;
@@ -9,20 +9,20 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use tempfile::TempDir;
 
-use crate::process::{Place, Server, ask, exists, free_port};
+use crate::process::{Placement, Server, exists, free_port, send_request};
 use crate::programs;
 use crate::wrk::{KEYS, key};
 
-/// What is read or written.
+/// The type of a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum What {
+pub(crate) enum RequestKind {
     GetJson,
     PutJson,
     GetText,
     PutText,
 }
 
-impl What {
+impl RequestKind {
     pub(crate) const ALL: [Self; 4] = [Self::GetJson, Self::PutJson, Self::GetText, Self::PutText];
 
     pub(crate) fn name(self) -> &'static str {
@@ -34,7 +34,7 @@ impl What {
         }
     }
 
-    /// What has to be written before this is asked.
+    /// The request that writes the data for this one.
     fn before(self) -> Option<Self> {
         match self {
             Self::GetJson => Some(Self::PutJson),
@@ -44,13 +44,13 @@ impl What {
     }
 }
 
-/// A request, but for its key: `{key}` stands for it, and `{key64}` for it in base 64.
+/// A request template: `{key}` stands for the key, `{key64}` for the key in base 64.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: &'static str,
     path: &'static str,
     body: Option<String>,
-    /// Headers that it has besides.
+    /// Additional headers.
     headers: String,
 }
 
@@ -67,7 +67,7 @@ impl Request {
         Self { method: "POST", path, body: Some(body.into()), headers: String::new() }
     }
 
-    /// The same, as this server wants it.
+    /// Adapt the request to a server.
     pub(crate) fn to(self, server: &Server) -> Self {
         let headers = match &server.token {
             Some(token) => format!("Authorization: Bearer {token}\r\n"),
@@ -92,15 +92,15 @@ fn value() -> String {
     "v".repeat(100)
 }
 
-/// Somebody who is measured.
+/// A server that is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Contender {
     Bare,
     Mainspring,
-    /// Another build of it.
+    /// Another build of `mainspring`.
     Beside,
-    /// It asks everybody who they are.
-    Asking,
+    /// With authentication.
+    WithAuthentication,
     Journaled,
     LockedMap,
     LockedMapInGo,
@@ -114,7 +114,7 @@ impl Contender {
         Self::Bare,
         Self::Mainspring,
         Self::Beside,
-        Self::Asking,
+        Self::WithAuthentication,
         Self::Journaled,
         Self::LockedMap,
         Self::LockedMapInGo,
@@ -128,7 +128,7 @@ impl Contender {
             Self::Bare => "a bare axum handler",
             Self::Mainspring => "mainspring",
             Self::Beside => "the build beside it",
-            Self::Asking => "mainspring, with a token",
+            Self::WithAuthentication => "mainspring, with a token",
             Self::Journaled => "mainspring, journal, synced",
             Self::LockedMap => "a locked map, axum",
             Self::LockedMapInGo => "a locked map, Go's net/http",
@@ -138,7 +138,7 @@ impl Contender {
         }
     }
 
-    /// The Debian packages that it needs, and a program of each.
+    /// The Debian packages that it requires, and a program of each.
     fn packages(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::LockedMapInGo => &[("golang-go", "go")],
@@ -149,27 +149,27 @@ impl Contender {
         }
     }
 
-    /// What has to be installed for it.
+    /// The missing packages.
     pub(crate) fn missing(self) -> Vec<&'static str> {
         let missing = self.packages().iter().filter(|(_, program)| !exists(program));
         missing.map(|(package, _)| *package).collect()
     }
 
-    /// What it is asked for this, if it can do it.
-    pub(crate) fn request(self, what: What) -> Option<Request> {
-        use What::{GetJson, GetText, PutJson, PutText};
+    /// The request of this type, if the server supports it.
+    pub(crate) fn request(self, what: RequestKind) -> Option<Request> {
+        use RequestKind::{GetJson, GetText, PutJson, PutText};
         let json = || format!("{{\"value\":\"{}\"}}", value());
         Some(match (self, what) {
             (Self::Bare, GetJson) => Request::get("/json"),
             (Self::Bare, PutJson) => Request::put("/json", json()),
             (Self::Bare, GetText) => Request::get("/text"),
             (Self::Bare, PutText) => Request::put("/text", value()),
-            // Reads do not know of the journal.
+            // Reads do not use the journal.
             (Self::Journaled, GetJson | GetText) => return None,
             (
                 Self::Mainspring
                 | Self::Beside
-                | Self::Asking
+                | Self::WithAuthentication
                 | Self::Journaled
                 | Self::LockedMap
                 | Self::LockedMapInGo,
@@ -194,41 +194,41 @@ impl Contender {
         })
     }
 
-    /// Start it, with a value for each key. `lengths` are those of the constants.
-    pub(crate) fn start(self, place: Place, lengths: [usize; 3]) -> Result<Server> {
+    /// Start the server with a value for each key. `lengths` are those of the constant responses.
+    pub(crate) fn start(self, placement: Placement, lengths: [usize; 3]) -> Result<Server> {
         let port = free_port()?;
-        let folder = folder(self == Self::Journaled)?;
-        let path = folder.path();
+        let directory = directory(self == Self::Journaled)?;
+        let path = directory.path();
         let own = env::current_exe()?;
-        let own = own.to_str().context("a path of UTF-8")?;
+        let own = own.to_str().context("the path is not UTF-8")?;
         let address = format!("127.0.0.1:{port}");
         let mut server = match self {
             Self::Bare => {
-                let mut command = place.server(own);
+                let mut command = placement.server(own);
                 command.args(["own", "bare", "--port", &port.to_string(), "--lengths"]);
                 Server::start(port, command.args(lengths.map(|length| length.to_string())))?
             }
             Self::LockedMap => {
-                let mut command = place.server(own);
+                let mut command = placement.server(own);
                 Server::start(port, command.args(["own", "map", "--port", &port.to_string()]))?
             }
             Self::LockedMapInGo => {
-                let mut command = place.server(&programs::locked_map_in_go()?);
+                let mut command = placement.server(&programs::locked_map_in_go()?);
                 Server::start(port, command.arg(port.to_string()))?
             }
-            Self::Mainspring | Self::Asking | Self::Journaled | Self::Beside => {
+            Self::Mainspring | Self::WithAuthentication | Self::Journaled | Self::Beside => {
                 let program = match programs::beside() {
                     Some(other) if self == Self::Beside => other.to_owned(),
                     _ => programs::mainspring()?,
                 };
-                let mut command = place.server(&program);
+                let mut command = placement.server(&program);
                 clear(&mut command);
                 command.args(["serve", "--log-level", "warn", "--health-port", "0"]);
                 command.args(["--port", &port.to_string()]);
                 if self == Self::Journaled {
                     command.arg("--journal").arg(format!("file:{}", path.display()));
                 }
-                if self == Self::Asking {
+                if self == Self::WithAuthentication {
                     command.args([
                         "--auth-enabled",
                         "--admin-user",
@@ -238,14 +238,14 @@ impl Contender {
                     ]);
                 }
                 let mut server = Server::start(port, &mut command)?;
-                if self == Self::Asking {
+                if self == Self::WithAuthentication {
                     server.token = Some(log_in(port)?);
                 }
                 server
             }
             Self::Webdis => {
                 let redis = free_port()?;
-                let mut command = place.server("redis-server");
+                let mut command = placement.server("redis-server");
                 command.args(["--port", &redis.to_string(), "--save", "", "--appendonly", "no"]);
                 let mut server = Server::start(redis, &mut command)?;
                 let settings = serde_json::json!({
@@ -255,12 +255,12 @@ impl Contender {
                 });
                 let file = path.join("webdis.json");
                 std::fs::write(&file, settings.to_string())?;
-                server.add(port, place.server("webdis").arg(&file))?;
+                server.add(port, placement.server("webdis").arg(&file))?;
                 server.port = port;
                 server
             }
             Self::Etcd => {
-                let mut command = place.server("etcd");
+                let mut command = placement.server("etcd");
                 let url = format!("http://{address}");
                 command.args(["--listen-client-urls", &url, "--advertise-client-urls", &url]);
                 let peers = format!("http://127.0.0.1:{}", free_port()?);
@@ -281,35 +281,35 @@ impl Contender {
                     path.display()
                 );
                 std::fs::write(&file, settings)?;
-                let mut command = place.server("nginx");
+                let mut command = placement.server("nginx");
                 Server::start(port, command.arg("-c").arg(&file).arg("-p").arg(path))?
             }
         };
-        server = server.with(folder);
+        server = server.with(directory);
         self.fill(&server)?;
         Ok(server)
     }
 
-    /// Write all keys, and see that it answers what it will be asked.
+    /// Write all keys, and check that the server responds to the requests.
     fn fill(self, server: &Server) -> Result<()> {
-        for what in What::ALL {
+        for what in RequestKind::ALL {
             let Some(request) = self.request(what) else { continue };
             if let Some(put) = what.before().and_then(|put| self.request(put)) {
                 (0..KEYS).try_for_each(|n| {
-                    ask(server.port, &put.clone().to(server).text(&key(n))).map(drop)
+                    send_request(server.port, &put.clone().to(server).text(&key(n))).map(drop)
                 })?;
             }
-            let length = ask(server.port, &request.to(server).text(&key(KEYS - 1)))?.len();
-            let reads = matches!(what, What::GetJson | What::GetText);
+            let length = send_request(server.port, &request.to(server).text(&key(KEYS - 1)))?.len();
+            let reads = matches!(what, RequestKind::GetJson | RequestKind::GetText);
             ensure!(!reads || length >= 100, "{} answers {length} bytes", self.name());
         }
         Ok(())
     }
 
-    /// How long an answer to this is.
-    pub(crate) fn length(self, server: &Server, what: What) -> Result<usize> {
-        let request = self.request(what).context("it can do this")?;
-        Ok(ask(server.port, &request.to(server).text(&key(0)))?.len())
+    /// The length of a response to this request.
+    pub(crate) fn length(self, server: &Server, what: RequestKind) -> Result<usize> {
+        let request = self.request(what).context("request not supported")?;
+        Ok(send_request(server.port, &request.to(server).text(&key(0)))?.len())
     }
 }
 
@@ -319,14 +319,14 @@ const NAME: &str = "benchmark";
 /// An access token.
 fn log_in(port: u16) -> Result<String> {
     let body = format!("{{\"name\":\"{NAME}\",\"password\":\"{NAME}\"}}");
-    let told = ask(port, &Request::post("/auth/login", body).text(""))?;
-    let told: serde_json::Value = serde_json::from_slice(told.as_ref())?;
-    Ok(told["access_token"].as_str().context("a token")?.to_owned())
+    let tokens = send_request(port, &Request::post("/auth/login", body).text(""))?;
+    let tokens: serde_json::Value = serde_json::from_slice(tokens.as_ref())?;
+    Ok(tokens["access_token"].as_str().context("no access token")?.to_owned())
 }
 
-/// A folder for what a server writes: in memory if possible, so that etcd, which cannot do without, does not
-/// wait for a disk.
-fn folder(on_disk: bool) -> Result<TempDir> {
+/// A directory for the data of a server: in memory if possible, so that etcd, which always syncs, does not wait for a
+/// disk.
+fn directory(on_disk: bool) -> Result<TempDir> {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() && !on_disk {
         return Ok(tempfile::tempdir_in(memory)?);
@@ -336,7 +336,7 @@ fn folder(on_disk: bool) -> Result<TempDir> {
     Ok(tempfile::tempdir_in(disk)?)
 }
 
-/// Without the settings of whoever runs this.
+/// Without variables of the environment that configure `mainspring`.
 fn clear(command: &mut Command) {
     for (name, _) in env::vars().filter(|(name, _)| name.starts_with("MAINSPRING_")) {
         command.env_remove(name);

@@ -1,4 +1,4 @@
-//! The HTTP server beside others, on loopback, in one interleaved run.
+//! The HTTP server compared with others, on loopback, in one interleaved run.
 
 mod contenders;
 mod own;
@@ -13,53 +13,53 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use clap::Parser;
-use peers::check::{ATTEMPTS, Recorded};
+use peers::check::{ATTEMPTS, RecordedRatios};
 use peers::report::{self, Row};
 use peers::settings::Settings;
 
-use self::contenders::{Contender, What};
+use self::contenders::{Contender, RequestKind};
 use self::own::Own;
-use self::process::{Place, exists};
+use self::process::{Placement, exists};
 use self::turns::{Run, Side};
 
-/// Measures requests over HTTP, and the memory of those who watch.
+/// Measure requests over HTTP, and the memory of watches.
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Args {
-    /// Less of each
+    /// Run a shorter measurement
     #[arg(long)]
     short: bool,
-    /// How often the sides take turns
+    /// Number of rounds
     #[arg(long)]
     rounds: Option<usize>,
-    /// Only requests whose name has one of these words in it, or `watchers`
+    /// Run only requests whose name contains one of these words, or `watchers`
     words: Vec<String>,
-    /// Only these, and the bare handler
+    /// Measure only these servers and the bare handler
     #[arg(long, value_name = "NAME")]
     among: Vec<String>,
-    /// Measure another build of `mainspring` too: for before and after
+    /// Also measure another build of `mainspring`, for example that before a change
     #[arg(long, value_name = "PROGRAM")]
     beside: Option<String>,
-    /// Print the tables as Markdown too
+    /// Also print the tables as Markdown
     #[arg(long)]
     markdown: bool,
-    /// Fail if a ratio to the bare handler is worse than it was when it was recorded
+    /// Fail if a ratio to the bare handler is worse than the recorded one
     #[arg(long)]
     check: bool,
     /// Record the ratios to the bare handler
     #[arg(long, conflicts_with = "check")]
     record: bool,
-    /// Where they are recorded
+    /// The file of the recorded ratios
     #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/recorded-http.json"))]
     recorded: PathBuf,
     #[command(subcommand)]
     own: Option<Program>,
 }
 
-/// What this program asks of itself.
+/// For child processes of this program.
 #[derive(Debug, clap::Subcommand)]
 enum Program {
-    /// Be one of the servers
+    /// Run one of the servers
     #[command(hide = true)]
     Own(Own),
 }
@@ -71,28 +71,30 @@ fn main() -> Result<()> {
     }
     wrk::require()?;
     if let Some(program) = &args.beside {
-        programs::put_beside(program.clone());
+        programs::set_other_build(program.clone());
     }
-    // Where there are two, so that the load takes nothing from the server but what the kernel does for both.
+    // With two cores, so that load and server share only the work of the kernel.
     let apart = exists("taskset") && std::thread::available_parallelism()?.get() > 1;
-    let place = if apart { Place::Apart } else { Place::Anywhere };
+    let placement = if apart { Placement::Separate } else { Placement::Shared };
     let settings = settings(&args);
     if args.check || args.record {
-        return check(&args, &settings, place);
+        return check(&args, &settings, placement);
     }
     let contenders = present(&args)?;
     let (mut rows, mut all) = (Vec::new(), Vec::new());
-    for place in if apart { vec![Place::Apart, Place::Anywhere] } else { vec![place] } {
-        // What is the scheduler's is only shown for the two that are compared.
+    for placement in
+        if apart { vec![Placement::Separate, Placement::Shared] } else { vec![placement] }
+    {
+        // On shared cores, the scheduler has a large effect, so only the two main servers are measured.
         let ours = [Contender::Bare, Contender::Mainspring, Contender::Beside];
         let own = |contender: &&Contender| ours.contains(contender);
         let few: Vec<_> = contenders.iter().filter(own).copied().collect();
-        let who = if place == Place::Apart || !apart { &contenders } else { &few };
-        let run = Run::start(place, who)?;
-        for what in What::ALL.into_iter().filter(|what| args.wants(what.name())) {
+        let who = if placement == Placement::Separate || !apart { &contenders } else { &few };
+        let run = Run::start(placement, who)?;
+        for what in RequestKind::ALL.into_iter().filter(|what| args.wants(what.name())) {
             let sides = run.measure(&settings, what)?;
-            rows.extend(turns::rows(place, what, &sides));
-            all.push((format!("{}{}", what.name(), place.words()), sides));
+            rows.extend(turns::rows(placement, what, &sides));
+            all.push((format!("{}{}", what.name(), placement.words()), sides));
         }
     }
     for (name, sides) in &all {
@@ -121,7 +123,7 @@ fn settings(args: &Args) -> Settings {
     Settings { short, rounds, part: Duration::from_secs(if short { 1 } else { 2 }) }
 }
 
-/// Those who can be measured here.
+/// The servers that are installed.
 fn present(args: &Args) -> Result<Vec<Contender>> {
     let is_among = |contender: &Contender| {
         let named = |name: &String| contender.name().contains(name.as_str());
@@ -137,31 +139,33 @@ fn present(args: &Args) -> Result<Vec<Contender>> {
             present.push(contender);
         } else {
             let (name, packages) = (contender.name(), missing.join(" "));
-            eprintln!("{name} is left out; to have it: apt-get install -y {packages}");
+            eprintln!(
+                "{name} is skipped because it is not installed: apt-get install -y {packages}"
+            );
         }
     }
-    ensure!(present.len() > 1, "there is nobody to compare with; see --among");
+    ensure!(present.len() > 1, "no server to compare with; see --among");
     Ok(present)
 }
 
-/// The ratios to the bare handler, each in the best of a few attempts, against those that were recorded.
-fn check(args: &Args, settings: &Settings, place: Place) -> Result<()> {
+/// Compare the ratios to the bare handler, each the best of several attempts, with the recorded ones.
+fn check(args: &Args, settings: &Settings, placement: Placement) -> Result<()> {
     let mut recorded =
-        if args.check { Recorded::read(&args.recorded)? } else { Recorded::default() };
-    let run = Run::start(place, &[Contender::Bare, Contender::Mainspring])?;
+        if args.check { RecordedRatios::read(&args.recorded)? } else { RecordedRatios::default() };
+    let run = Run::start(placement, &[Contender::Bare, Contender::Mainspring])?;
     let mut rows = Vec::new();
-    for what in What::ALL.into_iter().filter(|what| args.wants(what.name())) {
+    for what in RequestKind::ALL.into_iter().filter(|what| args.wants(what.name())) {
         let mut best: Option<Row> = None;
         for attempt in 0..if args.check { ATTEMPTS } else { 1 } {
             if attempt > 0 {
                 eprintln!("{} again", what.name());
             }
             let sides: Vec<Side> = run.measure(settings, what)?;
-            let row = turns::rows(place, what, &sides).swap_remove(0);
+            let row = turns::rows(placement, what, &sides).swap_remove(0);
             if best.as_ref().is_none_or(|best| row.is_better_than(best)) {
                 best = Some(row);
             }
-            if best.as_ref().is_some_and(|best| recorded.complaint(best).is_none()) {
+            if best.as_ref().is_some_and(|best| recorded.problem(best).is_none()) {
                 break;
             }
         }
@@ -172,6 +176,6 @@ fn check(args: &Args, settings: &Settings, place: Place) -> Result<()> {
         recorded.insert(&rows);
         return recorded.write(&args.recorded);
     }
-    let complaints: Vec<_> = rows.iter().filter_map(|row| recorded.complaint(row)).collect();
+    let complaints: Vec<_> = rows.iter().filter_map(|row| recorded.problem(row)).collect();
     if complaints.is_empty() { Ok(()) } else { bail!("{}", complaints.join("\n")) }
 }

@@ -1,5 +1,5 @@
-//! Servers that this program is itself, when it is started again: a handler that does nothing, and one map
-//! behind one lock, as documents 002 and 003 have it.
+//! Servers in child processes of this program: a handler that returns a constant, and one map behind one lock, the
+//! design of the earlier Go server.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -15,32 +15,32 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-/// Serve, until the process is ended.
+/// Serve until the process is killed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Own {
     #[arg(value_enum)]
-    what: What,
+    what: RequestKind,
     #[arg(long)]
     port: u16,
-    /// How long the constant answers are: of a read as JSON, of a write as JSON, of a read as text
+    /// Lengths of the constant responses: of a read as JSON, of a write as JSON, of a read as text
     #[arg(long, num_args = 3, default_values_t = [0, 0, 0])]
     lengths: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
-pub(crate) enum What {
+pub(crate) enum RequestKind {
     Bare,
     Map,
 }
 
 impl Own {
     pub(crate) fn run(&self) -> Result<()> {
-        // As many workers as there are cores to run on, as `mainspring serve` has.
+        // One worker per core, like `mainspring serve`.
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
             let app = match self.what {
-                What::Bare => bare(&self.lengths),
-                What::Map => map(),
+                RequestKind::Bare => bare(&self.lengths),
+                RequestKind::Map => map(),
             };
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await?;
             Ok(axum::serve(listener, app).await?)
@@ -48,7 +48,7 @@ impl Own {
     }
 }
 
-/// Constants: what is written is read and forgotten.
+/// Constant responses: written bodies are read and dropped.
 fn bare(lengths: &[usize]) -> Router {
     let constant = |n: usize| Bytes::from("v".repeat(lengths[n]));
     let (row, done, text) = (constant(0), constant(1), constant(2));
@@ -72,7 +72,7 @@ enum Value {
     Slice(Vec<String>),
 }
 
-/// A row as document 002 keeps it.
+/// An entry of the earlier Go server.
 #[derive(Clone, Debug, Serialize)]
 struct Item {
     key: String,
@@ -105,7 +105,7 @@ async fn read(
     State(maps): State<Arc<Maps>>,
     Path(key): Path<String>,
 ) -> Result<Json<Item>, StatusCode> {
-    let items = maps.items.read().expect("nobody panics");
+    let items = maps.items.read().expect("the lock is not poisoned");
     items.get(&key).cloned().map(Json).ok_or(StatusCode::NOT_FOUND)
 }
 
@@ -120,7 +120,8 @@ async fn write(
     Json(Command { value }): Json<Command>,
 ) -> Json<Done> {
     let kind = if let Value::String(_) = value { "string" } else { "string_slice" };
-    let (now, mut items) = (Timestamp::now(), maps.items.write().expect("nobody panics"));
+    let (now, mut items) =
+        (Timestamp::now(), maps.items.write().expect("the lock is not poisoned"));
     let created_at = items.get(&key).map_or(now, |item| item.created_at);
     let item = Item { key: key.clone(), kind, value, ttl: None, created_at, updated_at: now };
     items.insert(key, item);
@@ -131,7 +132,7 @@ async fn read_text(
     State(maps): State<Arc<Maps>>,
     Path(key): Path<String>,
 ) -> Result<String, StatusCode> {
-    let texts = maps.texts.read().expect("nobody panics");
+    let texts = maps.texts.read().expect("the lock is not poisoned");
     texts.get(&key).cloned().ok_or(StatusCode::NOT_FOUND)
 }
 
@@ -140,6 +141,6 @@ async fn write_text(
     Path(key): Path<String>,
     body: String,
 ) -> StatusCode {
-    maps.texts.write().expect("nobody panics").insert(key, body);
+    maps.texts.write().expect("the lock is not poisoned").insert(key, body);
     StatusCode::CREATED
 }

@@ -1,4 +1,4 @@
-//! A server in processes of its own: where they run, what they took of the processor and hold of memory.
+//! The processes of a server: their cores, CPU time and memory.
 
 use std::env;
 use std::io::{Read, Write};
@@ -9,22 +9,22 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
-/// The core of servers and that of the load, where they are kept apart.
+/// The core of servers and that of the load, if separate.
 const CORES: (&str, &str) = ("0", "1");
 
-/// Where programs run.
+/// The placement of programs on cores.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Place {
+pub(crate) enum Placement {
     /// Servers on one core and the load on another.
-    Apart,
-    /// Wherever the system puts them.
-    Anywhere,
+    Separate,
+    /// All cores, shared.
+    Shared,
 }
 
-impl Place {
-    /// For the name of a row.
+impl Placement {
+    /// The suffix of a row name.
     pub(crate) fn words(self) -> &'static str {
-        if self == Self::Apart { "" } else { ", on shared cores" }
+        if self == Self::Separate { "" } else { ", on shared cores" }
     }
 
     pub(crate) fn server(self, program: &str) -> Command {
@@ -36,35 +36,35 @@ impl Place {
     }
 
     fn on(self, core: &str, program: &str) -> Command {
-        if self == Self::Anywhere {
+        if self == Self::Shared {
             return Command::new(program);
         }
-        // It becomes the program: the process is the same.
+        // `taskset` replaces itself with the program, so the process id is that of the program.
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", core, program]);
         command
     }
 }
 
-/// A server that is ready.
+/// A running server.
 pub(crate) struct Server {
     pub(crate) port: u16,
-    /// What it wants to see with each request.
+    /// The headers that each request needs.
     pub(crate) token: Option<String>,
-    /// One, or two where a front has a store behind it.
+    /// One process, or two for a gateway and its store.
     processes: Vec<Child>,
     _folder: Option<TempDir>,
 }
 
 impl Server {
-    /// Start the command, and wait until the port takes connections.
+    /// Start a command, and wait until it listens on the port.
     pub(crate) fn start(port: u16, command: &mut Command) -> Result<Self> {
         let mut server = Self { port, token: None, processes: Vec::new(), _folder: None };
         server.add(port, command)?;
         Ok(server)
     }
 
-    /// Start one more process that belongs to it.
+    /// Start another process of the server.
     pub(crate) fn add(&mut self, port: u16, command: &mut Command) -> Result<()> {
         let started = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         self.processes.push(started.spawn().with_context(|| format!("{command:?}"))?);
@@ -73,27 +73,30 @@ impl Server {
             let ended =
                 self.processes.last_mut().and_then(|process| process.try_wait().transpose());
             if let Some(status) = ended {
-                bail!("{command:?} has ended: {}", status?);
+                bail!("{command:?} has exited: {}", status?);
             }
-            ensure!(start.elapsed() < Duration::from_secs(20), "{command:?} does not listen");
+            ensure!(
+                start.elapsed() < Duration::from_secs(20),
+                "timeout: {command:?} does not listen"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(())
     }
 
-    /// Remove this folder when it has ended.
-    pub(crate) fn with(mut self, folder: TempDir) -> Self {
-        self._folder = Some(folder);
+    /// Remove this directory at the end.
+    pub(crate) fn with(mut self, directory: TempDir) -> Self {
+        self._folder = Some(directory);
         self
     }
 
-    /// What its processes took so far, in the kernel too.
+    /// The user and system time of its processes.
     pub(crate) fn cpu(&self) -> Result<Duration> {
         let times = self.processes.iter().map(|process| times(&process.id().to_string(), 14));
         times.sum()
     }
 
-    /// The memory that its processes hold, in bytes.
+    /// The resident memory of its processes in bytes.
     pub(crate) fn resident(&self) -> Result<u64> {
         let of = |process: &Child| {
             let status = std::fs::read_to_string(format!("/proc/{}/status", process.id()))?;
@@ -115,15 +118,15 @@ impl Drop for Server {
     }
 }
 
-/// What the programs that were run and waited for took so far.
+/// The CPU time of finished child processes.
 pub(crate) fn cpu_of_children() -> Result<Duration> {
     times("self", 16)
 }
 
-/// User and system time of a process, which are the field of this number and the next of its `stat`.
+/// User and system time of a process: this field of its `stat` and the next.
 fn times(process: &str, field: usize) -> Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The second field is a name in brackets, which may have spaces in it.
+    // The second field is a name in brackets, which can contain spaces.
     let (_, rest) = stat.rsplit_once(')').context("no stat")?;
     let ticks = rest.split_whitespace().skip(field - 3).take(2).map(str::parse::<u64>);
     let ticks: u64 = ticks.sum::<Result<_, _>>()?;
@@ -134,25 +137,25 @@ pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// Whether there is such a program. Not all say what version they are instead of starting.
+/// Whether a program exists. Not all support `--version`.
 pub(crate) fn exists(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
-/// Send a request on a connection of its own, and read the body of the answer, which has to be a success.
-pub(crate) fn ask(port: u16, request: &str) -> Result<String> {
+/// Send a request on a new connection, and return the body of the response, which must be a success.
+pub(crate) fn send_request(port: u16, request: &str) -> Result<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     stream.write_all(request.replacen("\r\n", "\r\nConnection: close\r\n", 1).as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("no answer")?;
-    ensure!(head.starts_with("HTTP/1.1 2"), "to {request} it said {answer}");
+    let (head, body) = answer.split_once("\r\n\r\n").context("no response")?;
+    ensure!(head.starts_with("HTTP/1.1 2"), "{request}: unexpected response {answer}");
     Ok(body.to_owned())
 }
 
-/// Let this process, and those that it starts, open as many files as the system allows.
+/// Raise the limit of open files of this process and its children as far as possible.
 pub(crate) fn raise_limit() -> Result<u64> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

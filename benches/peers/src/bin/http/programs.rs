@@ -1,4 +1,4 @@
-//! Programs that are built the first time they are needed.
+//! Programs that are built on first use.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,28 +8,28 @@ use anyhow::{Context, Result, ensure};
 
 const MANIFEST: &str = env!("CARGO_MANIFEST_DIR");
 
-/// `mainspring`, built with the profile that everything else here is built with.
+/// `mainspring`, built with the profile of this workspace.
 pub(crate) fn mainspring() -> Result<String> {
     static BUILT: OnceLock<String> = OnceLock::new();
     once(&BUILT, || {
-        let folder = format!("{MANIFEST}/target/program");
+        let directory = format!("{MANIFEST}/target/program");
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         build.args(["build", "--quiet", "--locked", "--release", "--package", "mainspring-cli"]);
-        build.args(["--bin", "mainspring", "--target-dir", &folder]);
+        build.args(["--bin", "mainspring", "--target-dir", &directory]);
         build.arg("--manifest-path").arg(format!("{MANIFEST}/../../Cargo.toml"));
         build.envs([
             ("CARGO_PROFILE_RELEASE_LTO", "thin"),
             ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
         ]);
         run(build)?;
-        Ok(format!("{folder}/release/mainspring"))
+        Ok(format!("{directory}/release/mainspring"))
     })
 }
 
 static BESIDE: OnceLock<String> = OnceLock::new();
 
-/// Measure this build of `mainspring` too.
-pub(crate) fn put_beside(program: String) {
+/// Also measure this build of `mainspring`.
+pub(crate) fn set_other_build(program: String) {
     let _ = BESIDE.set(program);
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn locked_map_in_go() -> Result<String> {
         build
             .args(["build", "-o", &program, "."])
             .current_dir(format!("{MANIFEST}/src/bin/http/map"));
-        // Nothing of it is to be fetched.
+        // It has no dependencies to download.
         build.envs([("GOPROXY", "off"), ("GOFLAGS", "")]);
         build.env("GOCACHE", format!("{MANIFEST}/target/go"));
         run(build)?;
@@ -59,7 +59,7 @@ fn once(built: &OnceLock<String>, build: impl FnOnce() -> Result<String>) -> Res
         return Ok(program.clone());
     }
     let program = build()?;
-    ensure!(Path::new(&program).exists(), "{program} is not there");
+    ensure!(Path::new(&program).exists(), "{program} does not exist");
     Ok(built.get_or_init(|| program).clone())
 }
 

@@ -1,24 +1,24 @@
-//! Servers that take turns under the same load, and what is said of it.
+//! Servers that alternate under the same load, and the report.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use peers::measure::{Figures, Measured, Sample, median, turns};
+use peers::measure::{Figures, Sample, SideResult, median, turns};
 use peers::report::{Better, Row};
 use peers::settings::Settings;
 use tempfile::TempDir;
 
-use crate::contenders::{Contender, What};
-use crate::process::{Place, Server};
+use crate::contenders::{Contender, RequestKind};
+use crate::process::{Placement, Server};
 use crate::wrk::{self, Part};
 
-/// What a side did in all rounds.
+/// The results of a side in all rounds.
 pub(crate) struct Side {
     contender: Contender,
-    measured: Measured,
+    measured: SideResult,
     parts: Vec<Part>,
-    /// In bytes, when it had done all.
+    /// In bytes, at the end.
     resident: u64,
 }
 
@@ -37,80 +37,83 @@ impl Side {
     }
 }
 
-/// Servers that run.
+/// Running servers.
 pub(crate) struct Run {
-    place: Place,
+    placement: Placement,
     servers: Vec<(Contender, Server)>,
     scripts: TempDir,
 }
 
 impl Run {
-    pub(crate) fn start(place: Place, contenders: &[Contender]) -> Result<Self> {
-        let lengths = lengths(place)?;
-        let start = |contender: &Contender| Ok((*contender, contender.start(place, lengths)?));
+    pub(crate) fn start(placement: Placement, contenders: &[Contender]) -> Result<Self> {
+        let lengths = lengths(placement)?;
+        let start = |contender: &Contender| Ok((*contender, contender.start(placement, lengths)?));
         let servers = contenders.iter().map(start).collect::<Result<_>>()?;
-        Ok(Self { place, servers, scripts: tempfile::tempdir()? })
+        Ok(Self { placement, servers, scripts: tempfile::tempdir()? })
     }
 
-    /// Ask all who can do this in turns. The first is the bare handler.
-    pub(crate) fn measure(&self, settings: &Settings, what: What) -> Result<Vec<Side>> {
-        let mut asked = Vec::new();
+    /// Measure all servers that support this request, alternating. The first is the bare handler.
+    pub(crate) fn measure(&self, settings: &Settings, what: RequestKind) -> Result<Vec<Side>> {
+        let mut selected = Vec::new();
         for (contender, server) in &self.servers {
             if let Some(request) = contender.request(what) {
-                let script = self.scripts.path().join(format!("{}.lua", asked.len()));
+                let script = self.scripts.path().join(format!("{}.lua", selected.len()));
                 wrk::write_script(&script, &request.to(server))?;
-                asked.push((*contender, server, script));
+                selected.push((*contender, server, script));
             }
         }
-        let mut parts = vec![Vec::new(); asked.len()];
-        for (counts, side) in turns(settings.rounds, asked.len()) {
-            let (_, server, script) = &asked[side];
-            let part = wrk::drive(self.place, server, script, settings.part)?;
+        let mut parts = vec![Vec::new(); selected.len()];
+        for (counts, side) in turns(settings.rounds, selected.len()) {
+            let (_, server, script) = &selected[side];
+            let part = wrk::drive(self.placement, server, script, settings.part)?;
             if counts {
                 parts[side].push(part);
             }
         }
         let side = |((contender, server, _), parts): ((Contender, &Server, _), Vec<Part>)| {
             let samples = parts.iter().map(|part| part.sample).collect();
-            let measured = Measured::new(contender.name(), samples);
+            let measured = SideResult::new(contender.name(), samples);
             Ok(Side { contender, measured, parts, resident: server.resident()? })
         };
-        asked.into_iter().zip(parts).map(side).collect()
+        selected.into_iter().zip(parts).map(side).collect()
     }
 }
 
-/// How long our answers are, so that the constants are as long.
-fn lengths(place: Place) -> Result<[usize; 3]> {
+/// The lengths of the responses of `mainspring`, for the constants.
+fn lengths(placement: Placement) -> Result<[usize; 3]> {
     let ours = Contender::Mainspring;
-    let server = ours.start(place, [0; 3])?;
-    let [row, done] = [What::GetJson, What::PutJson].map(|what| ours.length(&server, what));
-    Ok([row?, done?, ours.length(&server, What::GetText)?])
+    let server = ours.start(placement, [0; 3])?;
+    let [row, done] =
+        [RequestKind::GetJson, RequestKind::PutJson].map(|what| ours.length(&server, what));
+    Ok([row?, done?, ours.length(&server, RequestKind::GetText)?])
 }
 
-/// Ours beside each of the others: the bare handler first.
-pub(crate) fn rows(place: Place, what: What, sides: &[Side]) -> Vec<Row> {
+/// The ratios of `mainspring` to the other servers, the bare handler first.
+pub(crate) fn rows(placement: Placement, what: RequestKind, sides: &[Side]) -> Vec<Row> {
     let Some(ours) = sides.iter().find(|side| side.contender == Contender::Mainspring) else {
         return Vec::new();
     };
     let rate = Sample::per_second;
-    let name =
-        |other: &Side| format!("{}{}, of {}", what.name(), place.words(), other.contender.name());
+    let name = |other: &Side| {
+        format!("{}{}, of {}", what.name(), placement.words(), other.contender.name())
+    };
     let others = sides.iter().filter(|side| side.contender != Contender::Mainspring);
     others
         .map(|other| {
-            if other.contender == Contender::Asking {
-                let name = format!("{}{}, with a token, of without", what.name(), place.words());
+            if other.contender == Contender::WithAuthentication {
+                let name =
+                    format!("{}{}, with a token, of without", what.name(), placement.words());
                 let row = Row::at_least(0.9, name, other.measured.ratio(&ours.measured, rate));
                 return row.figures([other.figures(), ours.figures()]);
             }
             let ratio = ours.measured.ratio(&other.measured, rate);
             let row = match other.contender {
-                Contender::Bare if place == Place::Apart => {
+                Contender::Bare if placement == Placement::Separate => {
                     Row::at_least(0.9, name(other), ratio).recorded()
                 }
                 Contender::Bare => Row::at_least(0.9, name(other), ratio),
                 Contender::Beside | Contender::Journaled | Contender::Nginx => {
-                    Row::for_the_record(Better::More, name(other), ratio)
+                    Row::without_goal(Better::More, name(other), ratio)
                 }
                 _ => Row::at_least(1.0, name(other), ratio),
             };
@@ -119,7 +122,7 @@ pub(crate) fn rows(place: Place, what: What, sides: &[Side]) -> Vec<Row> {
         .collect()
 }
 
-/// Everybody, and their ratio to the bare handler.
+/// All servers, and their ratio to the bare handler.
 pub(crate) fn table(sides: &[Side], markdown: bool) -> String {
     let mut table = Table::new();
     let preset = if markdown { presets::ASCII_MARKDOWN } else { presets::UTF8_FULL_CONDENSED };
@@ -130,7 +133,7 @@ pub(crate) fn table(sides: &[Side], markdown: bool) -> String {
         "of bare",
         "p50",
         "p99",
-        "CPU a request",
+        "CPU per request",
         "resident",
         "load",
     ]);

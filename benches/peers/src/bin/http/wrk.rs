@@ -1,4 +1,4 @@
-//! Load by `wrk`: so many connections, each of which asks again when it has been answered.
+//! Load by `wrk`: several connections, each of which sends a request as soon as the previous one completes.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,22 +8,22 @@ use anyhow::{Context, Result, bail, ensure};
 use peers::measure::Sample;
 
 use crate::contenders::Request;
-use crate::process::{Place, Server, cpu_of_children, exists};
+use crate::process::{Placement, Server, cpu_of_children, exists};
 
-/// How many keys there are.
+/// The number of keys.
 pub(crate) const KEYS: usize = 1_000;
 
-/// How many connections ask at once.
+/// The number of connections.
 const CONNECTIONS: &str = "64";
 
-/// What one part came to.
+/// The result of one slice.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
-    /// With the time that the server took of the processor.
+    /// Includes the CPU time of the server.
     pub(crate) sample: Sample,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
-    /// How busy the load was, of one core.
+    /// The utilization of one core by the load.
     pub(crate) load: f64,
 }
 
@@ -36,11 +36,11 @@ pub(crate) fn key(n: usize) -> String {
     format!("key-{n:012}")
 }
 
-/// Write what `wrk` runs: the requests for all keys, ready to be sent, and a report that can be read.
+/// Write the script of `wrk`: prepared requests for all keys, and a report that can be parsed.
 pub(crate) fn write_script(path: &Path, request: &Request) -> Result<()> {
     let mut script = "requests = {\n".to_owned();
     for n in 0..KEYS {
-        // Rust escapes as Lua does, but for braces of `\u{..}`, of which there are none in ASCII.
+        // Rust escapes ASCII like Lua. Only `\u{..}` differs, which ASCII does not need.
         writeln!(script, "{:?},", request.text(&key(n)))?;
     }
     script.push_str(
@@ -61,10 +61,15 @@ end
     Ok(std::fs::write(path, script)?)
 }
 
-/// Ask for some time, in whole seconds.
-pub(crate) fn drive(place: Place, server: &Server, script: &Path, time: Duration) -> Result<Part> {
+/// Run for a number of seconds.
+pub(crate) fn drive(
+    placement: Placement,
+    server: &Server,
+    script: &Path,
+    time: Duration,
+) -> Result<Part> {
     let (cpu, load) = (server.cpu()?, cpu_of_children()?);
-    let output = place
+    let output = placement
         .load("wrk")
         .args(["--threads", "1", "--connections", CONNECTIONS])
         .arg("--duration")
@@ -76,9 +81,9 @@ pub(crate) fn drive(place: Place, server: &Server, script: &Path, time: Duration
     let (cpu, load) = (server.cpu()? - cpu, cpu_of_children()? - load);
     let text = String::from_utf8(output.stdout)?;
     let report = text.lines().find_map(|line| line.strip_prefix("report "));
-    let report = report.with_context(|| format!("wrk said {text}"))?;
+    let report = report.with_context(|| format!("invalid output of wrk: {text}"))?;
     let numbers: Vec<u64> = report.split(' ').map(str::parse).collect::<Result<_, _>>()?;
-    let &[done, wall, failed, p50, p99] = &*numbers else { bail!("wrk said {text}") };
+    let &[done, wall, failed, p50, p99] = &*numbers else { bail!("invalid output of wrk: {text}") };
     ensure!(failed == 0 && done > 0, "of {done} requests {failed} failed");
     let wall = Duration::from_micros(wall);
     Ok(Part {

@@ -79,7 +79,7 @@ pub async fn begin(
     let tokens = match accounts.login(name, password).await {
         Err(AuthError::Denied) => {
             let text = "wrong name or password";
-            return Err(Failure::new(Exit::Unauthorized, text));
+            return Err(Failure::with_exit(Exit::Unauthorized, text));
         }
         done => done?,
     };

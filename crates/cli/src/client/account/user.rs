@@ -246,7 +246,7 @@ async fn own_password(
     match accounts.change_password(current, new.clone()).await {
         Err(AuthError::Denied) => {
             let text = "wrong current password, or the login has ended";
-            return Err(Failure::new(Exit::Unauthorized, text));
+            return Err(Failure::with_exit(Exit::Unauthorized, text));
         }
         done => done?,
     }

@@ -80,7 +80,7 @@ pub async fn run(args: Args, client: &Client<Json>, printer: Printer) -> anyhow:
     };
     let measurement = tokio::select! {
         measurement = measurement => measurement,
-        _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted")),
+        _ = tokio::signal::ctrl_c() => Err(Failure::with_exit(Exit::Interrupted, "interrupted")),
     };
     if !args.keep {
         let removed = keys.remove(client).await;

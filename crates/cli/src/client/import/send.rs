@@ -202,11 +202,11 @@ impl<'a, B: Backend<Json>> Import<'a, B> {
             Ok(()) => self.counts.set += 1,
             // It was set, and has been changed by another client since.
             Err(Error::ConditionFailed { .. }) if queued.set_revision.is_some() => {
-                self.counts.set += 1
+                self.counts.set += 1;
             }
             Err(Error::ConditionFailed { .. }) => self.counts.present += 1,
             Err(error) => {
-                self.record_failure(&queued.entry, &error, &failure_text(&queued.entry, &error))
+                self.record_failure(&queued.entry, &error, &failure_text(&queued.entry, &error));
             }
         }
     }

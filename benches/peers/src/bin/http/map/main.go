@@ -1,4 +1,4 @@
-// One map behind one lock, served by net/http: the design of documents 002 and 003.
+// One map behind one lock, served by net/http: the design of the earlier Go server.
 package main
 
 import (
