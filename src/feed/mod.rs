@@ -20,4 +20,4 @@ pub(crate) use self::publisher::{Listeners, Publisher};
 pub(crate) use self::status::Status;
 pub(crate) use self::subscription::{LiveSource, StartPoint};
 pub use self::subscription::{Subscription, SubscriptionSource};
-pub(crate) use self::watcher::{News, Watcher};
+pub(crate) use self::watcher::{Watcher, WatcherItem};

@@ -11,20 +11,20 @@ use crate::feed::{Mark, Turn};
 /// A short queue of the turns that change one key. When it is full, it stores the first revision that did not fit, so
 /// the subscription knows from which revision to read the history, however long it has not read.
 pub(crate) struct Watcher<T> {
-    unread: Mutex<Unread<T>>,
+    unread: Mutex<UnreadTurns<T>>,
     notify: Notify,
     capacity: usize,
     /// Set under the lock, except while the subscription reads the history, which then sets it.
     mark: Arc<Mark>,
 }
 
-struct Unread<T> {
+struct UnreadTurns<T> {
     turns: VecDeque<Turn<T>>,
     missed_from: Option<u64>,
 }
 
 /// The next item of a watcher.
-pub(crate) enum News<T> {
+pub(crate) enum WatcherItem<T> {
     Turn(Turn<T>),
     /// Read the history from this revision on.
     MissedFrom(u64),
@@ -33,7 +33,7 @@ pub(crate) enum News<T> {
 impl<T> Watcher<T> {
     /// A watcher with a queue of this many turns. With zero it only signals that the key has changed.
     pub(crate) fn new(capacity: usize) -> Arc<Self> {
-        let unread = Unread { turns: VecDeque::new(), missed_from: None };
+        let unread = UnreadTurns { turns: VecDeque::new(), missed_from: None };
         let (unread, notify, mark) = (Mutex::new(unread), Notify::new(), Mark::new());
         Arc::new(Self { unread, notify, capacity, mark })
     }
@@ -52,24 +52,24 @@ impl<T> Watcher<T> {
         if unread.missed_from.is_none() && unread.turns.len() < self.capacity {
             unread.turns.push_back(Arc::clone(turn));
         } else if unread.missed_from.is_none() {
-            unread.missed_from = first_of(turn);
+            unread.missed_from = first_revision(turn);
         }
         if !self.mark.is_set() {
-            self.mark.set(first_of(turn));
+            self.mark.set(first_revision(turn));
         }
         drop(unread);
         self.notify.notify_one();
     }
 
-    pub(crate) fn take(&self) -> Option<News<T>> {
+    pub(crate) fn take(&self) -> Option<WatcherItem<T>> {
         let mut unread = self.unread.lock();
         if let Some(turn) = unread.turns.pop_front() {
-            self.mark.set(unread.turns.front().map_or(unread.missed_from, first_of));
-            return Some(News::Turn(turn));
+            self.mark.set(unread.turns.front().map_or(unread.missed_from, first_revision));
+            return Some(WatcherItem::Turn(turn));
         }
         let missed = unread.missed_from.take();
         self.mark.set(missed);
-        missed.map(News::MissedFrom)
+        missed.map(WatcherItem::MissedFrom)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -88,7 +88,7 @@ impl<T> Watcher<T> {
     }
 }
 
-fn first_of<T>(turn: &Turn<T>) -> Option<u64> {
+fn first_revision<T>(turn: &Turn<T>) -> Option<u64> {
     turn.first().map(|change| change.revision)
 }
 
@@ -105,13 +105,14 @@ mod tests {
     }
 
     /// The first revisions of queued turns, and of the turns that were missed (`true`).
-    fn news(watcher: &Watcher<u64>) -> Vec<(u64, bool)> {
-        let news = std::iter::from_fn(|| watcher.take());
-        news.map(|news| match news {
-            News::Turn(turn) => (turn[0].revision, false),
-            News::MissedFrom(revision) => (revision, true),
-        })
-        .collect()
+    fn items(watcher: &Watcher<u64>) -> Vec<(u64, bool)> {
+        let items = std::iter::from_fn(|| watcher.take());
+        items
+            .map(|item| match item {
+                WatcherItem::Turn(turn) => (turn[0].revision, false),
+                WatcherItem::MissedFrom(revision) => (revision, true),
+            })
+            .collect()
     }
 
     #[test]
@@ -121,10 +122,10 @@ mod tests {
             watcher.notify(&turn(revision));
         }
         assert!(!watcher.is_empty());
-        assert_eq!(news(&watcher), [(1, false), (3, false), (5, true)]);
+        assert_eq!(items(&watcher), [(1, false), (3, false), (5, true)]);
         assert!(watcher.is_empty());
         watcher.notify(&turn(9));
-        assert_eq!(news(&watcher), [(9, false)], "turns are queued again");
+        assert_eq!(items(&watcher), [(9, false)], "turns are queued again");
     }
 
     #[test]
@@ -132,9 +133,9 @@ mod tests {
         let watcher = Watcher::new(1);
         watcher.notify(&turn(1));
         watcher.notify(&turn(3));
-        assert!(matches!(watcher.take(), Some(News::Turn(_))));
+        assert!(matches!(watcher.take(), Some(WatcherItem::Turn(_))));
         watcher.notify(&turn(5)); // there is room, but the third was missed
-        assert_eq!(news(&watcher), [(3, true)]);
+        assert_eq!(items(&watcher), [(3, true)]);
     }
 
     #[test]
@@ -144,7 +145,7 @@ mod tests {
         for turn in [&first, &first, &second, &second] {
             watcher.notify(turn);
         }
-        assert_eq!(news(&watcher), [(1, false), (3, false)]);
+        assert_eq!(items(&watcher), [(1, false), (3, false)]);
     }
 
     #[test]
@@ -152,6 +153,6 @@ mod tests {
         let watcher = Watcher::new(0);
         watcher.notify(&turn(1));
         watcher.notify(&turn(3));
-        assert_eq!(news(&watcher), [(1, true)]);
+        assert_eq!(items(&watcher), [(1, true)]);
     }
 }

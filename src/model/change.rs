@@ -130,7 +130,7 @@ impl<T> Change<T> {
     }
 
     /// Whether the change affects this key: it is its key, or all keys were removed.
-    pub(crate) fn concerns(&self, key: &str) -> bool {
+    pub(crate) fn affects(&self, key: &str) -> bool {
         self.key == *key || matches!(self.kind, ChangeKind::Cleared { .. })
     }
 

@@ -17,8 +17,8 @@ impl Filter {
     pub(crate) fn matches<T>(&self, change: &Change<T>) -> bool {
         match self {
             Self::All => true,
-            Self::Key(key) => change.concerns(key),
-            Self::Prefix(prefix) => change.key.starts_with(&**prefix) || change.concerns(""),
+            Self::Key(key) => change.affects(key),
+            Self::Prefix(prefix) => change.key.starts_with(&**prefix) || change.affects(""),
         }
     }
 

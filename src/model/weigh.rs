@@ -38,7 +38,7 @@ impl<T> Weigher<T> {
     }
 
     /// Whether the weight depends on the element. A limit in bytes requires that.
-    pub(crate) fn is_real(&self) -> bool {
+    pub(crate) fn weighs_values(&self) -> bool {
         self.weigh.is_some()
     }
 
@@ -62,7 +62,7 @@ impl<T> Clone for Weigher<T> {
 
 impl<T> fmt::Debug for Weigher<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Weigher").field("real", &self.is_real()).finish()
+        f.debug_struct("Weigher").field("weighs_values", &self.weighs_values()).finish()
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(Weigher::<String>::built_in().weigh(&["ab".into(), "c".into()]), Ok(3));
         assert_eq!(Weigher::<Arc<str>>::built_in().weigh(&["abc".into()]), Ok(3));
         assert_eq!(Weigher::<f64>::built_in().weigh(&[1.0, 2.0]), Ok(16));
-        assert!(!Weigher::<f64>::built_in().is_real());
+        assert!(!Weigher::<f64>::built_in().weighs_values());
     }
 
     #[test]

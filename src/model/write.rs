@@ -119,11 +119,11 @@ pub struct Write<T> {
     pub(crate) key: Key,
     pub(crate) action: Action<T>,
     /// Boxed, because most writes have none, and a small command is cheaper to move through the queue.
-    options: Option<Box<Options>>,
+    options: Option<Box<WriteOptions>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Options {
+struct WriteOptions {
     condition: Condition,
     ttl: Ttl,
     /// For a push: the list must be present.
@@ -248,7 +248,7 @@ impl<T> Write<T> {
         self.options().ttl = ttl;
     }
 
-    fn options(&mut self) -> &mut Options {
+    fn options(&mut self) -> &mut WriteOptions {
         self.options.get_or_insert_default()
     }
 

@@ -20,7 +20,7 @@ pub(super) type CompactionResult = Result<Result<CompactionReport, JournalError>
 
 /// The running compaction, the callers of the next one, and the pause of automatic ones.
 pub(super) struct Compactions<T> {
-    running: Option<Running<T>>,
+    running: Option<RunningCompaction<T>>,
     /// Callers that have requested a compaction since the running one began. Its snapshot may be older than their
     /// request, so they share the next one.
     waiting: Vec<CommandReply<T>>,
@@ -28,7 +28,7 @@ pub(super) struct Compactions<T> {
     pause: Option<CompactionPause>,
 }
 
-struct Running<T> {
+struct RunningCompaction<T> {
     compaction: Pin<Box<dyn Future<Output = CompactionResult> + Send>>,
     /// Empty if the compaction is automatic.
     replies: Vec<CommandReply<T>>,
@@ -83,7 +83,7 @@ where
     }
 
     /// Compact automatically, if the journal requests it.
-    pub(super) async fn compact_if_wanted(&mut self) {
+    pub(super) async fn compact_if_requested(&mut self) {
         let now = self.clock.now();
         let is_retry_due = self.compactions.retry_at().is_some_and(|at| at <= now);
         if !self.log.take_appended() && !is_retry_due {
@@ -122,7 +122,7 @@ where
         match self.log.compact(snapshot).await {
             Some(Ok(compaction)) => {
                 let compaction = Box::pin(panics::catch(compaction));
-                self.compactions.running = Some(Running { compaction, replies });
+                self.compactions.running = Some(RunningCompaction { compaction, replies });
             }
             Some(Err(error)) => self.compaction_failed(replies, error),
             None => {}
@@ -131,7 +131,9 @@ where
 
     /// Reply to the callers of the compaction that has ended, and start the next one if callers wait for it.
     pub(super) async fn end_compaction(&mut self, result: CompactionResult) {
-        let Some(Running { replies, .. }) = self.compactions.running.take() else { return };
+        let Some(RunningCompaction { replies, .. }) = self.compactions.running.take() else {
+            return;
+        };
         match result {
             Ok(Ok(compacted)) => {
                 self.log.meter().compaction_ended(true);

@@ -81,7 +81,7 @@ impl<T> Message<T> {
     }
 
     /// The maximum number of entries and bytes that its writes add.
-    pub(crate) fn demand(&self) -> (usize, u64) {
+    pub(crate) fn max_growth(&self) -> (usize, u64) {
         let all = |writes: &mut dyn Iterator<Item = &PreparedWrite<T>>| {
             let add = |(n, sum): (usize, u64), write: &PreparedWrite<T>| {
                 (n + 1, sum.saturating_add(write.bytes()))

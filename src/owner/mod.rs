@@ -271,7 +271,7 @@ where
             self.serve(&mut queue, now).await;
         }
         if self.log.has_appended() || self.compactions.retry_at().is_some() {
-            self.compact_if_wanted().await;
+            self.compact_if_requested().await;
         }
         self.data.update_counters();
     }

@@ -3,7 +3,7 @@
 use tracing::Instrument;
 
 use super::Owner;
-use super::data::gap;
+use super::data::gap_error;
 use super::log::AppendOutcome;
 use crate::feed::Turn;
 use crate::journal::{Journal, JournalError, Recovered};
@@ -33,7 +33,7 @@ where
             }
             Recovered::Change(_) if broken.is_some() => {}
             Recovered::Change(change) if change.revision != data.revision() + 1 => {
-                broken = Some(gap(data.revision(), change.revision));
+                broken = Some(gap_error(data.revision(), change.revision));
             }
             Recovered::Change(mut change) => {
                 count += 1;

@@ -32,7 +32,7 @@ where
             if matches!(first.message, Message::Compact) {
                 self.compact(queue.next(), now).await;
             } else if first.message.is_sliced() {
-                now = self.sliced(queue.next(), now).await;
+                now = self.process_in_slices(queue.next(), now).await;
             } else {
                 let is_planned = self.log.has_journal() || !is_direct(first);
                 let length = self.length_of_turn(queue.as_slice());
@@ -58,7 +58,7 @@ where
             let limit = self.log.turn_limit();
             let mut bytes = 0_u64;
             let fits = |(n, command): &(usize, &Envelope<T>)| {
-                bytes = bytes.saturating_add(command.message.demand().1);
+                bytes = bytes.saturating_add(command.message.max_growth().1);
                 *n == 0 || (bytes <= limit.bytes && !begins_turn(command))
             };
             queue.iter().take(limit.commands.max(1)).enumerate().take_while(fits).count()
@@ -71,7 +71,11 @@ where
 
     /// Process a command of many independent writes in several turns, so that due keys expire in between. Returns the
     /// time after it.
-    async fn sliced(&mut self, command: Option<Envelope<T>>, mut now: Timestamp) -> Timestamp {
+    async fn process_in_slices(
+        &mut self,
+        command: Option<Envelope<T>>,
+        mut now: Timestamp,
+    ) -> Timestamp {
         let Some(Envelope { message: Message::Many(writes), reply, .. }) = command else {
             return now;
         };

@@ -100,7 +100,7 @@ impl<T> Map<T> {
         self.applied.load(Ordering::Acquire)
     }
 
-    pub(super) fn announce(&self, revision: u64) {
+    pub(super) fn set_applied(&self, revision: u64) {
         self.applied.store(revision, Ordering::Release);
     }
 

@@ -206,7 +206,7 @@ impl<T> State<T> {
 
     /// Remove all entries. They are dropped later, in slices.
     fn clear(&mut self, revision: u64) {
-        self.map.announce(revision);
+        self.map.set_applied(revision);
         for shard in 0..SHARDS {
             let old = std::mem::take(&mut *self.map.write(shard));
             if old.cells() > 0 {
@@ -253,7 +253,7 @@ impl<T: Clone> State<T> {
 
     /// Continue from this revision, after a snapshot was restored.
     pub(crate) fn resume_at(&mut self, revision: u64) {
-        self.map.announce(revision);
+        self.map.set_applied(revision);
         self.ledger.totals.revision = revision;
     }
 

@@ -38,7 +38,7 @@ impl<T: Clone> State<T> {
         }
         let effect = decide(&prepared, facts, now, &self.ledger.totals, rules)?;
         let revision = self.ledger.totals.revision + 1;
-        self.map.announce(revision);
+        self.map.set_applied(revision);
         let (wheel, stamp) = (&mut self.ledger.wheel, Stamp { revision, at: now });
         let at = (hash, shard, index);
         let (displaced, id) = put(&mut guard, wheel, at, key, effect, stamp, payload);
@@ -75,7 +75,7 @@ impl<T: Clone> State<T> {
         now: Timestamp,
     ) -> (Change<T>, DisplacedValue<T>) {
         let revision = self.ledger.totals.revision + 1;
-        self.map.announce(revision);
+        self.map.set_applied(revision);
         let removed = self.map.write(shard).remove(hash, index);
         self.ledger.record_removal(key, SlotId::new(shard, index), over);
         self.ledger.totals.revision = revision;
@@ -95,7 +95,7 @@ impl<T: Clone> State<T> {
         let hash = self.map.hash(key);
         let shard = Map::<T>::shard_of(hash);
         let stamp = Stamp { revision: change.revision, at: change.at };
-        self.map.announce(change.revision);
+        self.map.set_applied(change.revision);
         let mut guard = self.map.write(shard);
         let index = guard.find(hash, key);
         let facts = index.and_then(|index| guard.slot(index)).map(Slot::facts);

@@ -256,7 +256,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
     pub fn spawn(mut self) -> Store<T> {
         let limited = self.rules.max_bytes.min(self.rules.max_entry_bytes) < u64::MAX;
         assert!(
-            !limited || self.weigher.is_real(),
+            !limited || self.weigher.weighs_values(),
             "a limit in bytes needs a weigher for {}: see Builder::weigher",
             std::any::type_name::<T>()
         );

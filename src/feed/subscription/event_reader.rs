@@ -91,8 +91,8 @@ impl<T: Clone + Send + Sync + 'static> EventReader<T> {
     }
 
     fn push_events(&mut self, turn: &Turn<T>, after: u64) {
-        let news = turn.partition_point(|change| change.revision <= after);
-        let mut rest = &turn[news..];
+        let new_changes = turn.partition_point(|change| change.revision <= after);
+        let mut rest = &turn[new_changes..];
         while !rest.is_empty() {
             let end = rest.iter().position(|change| !change.continues);
             let (batch, next) = rest.split_at(end.map_or(rest.len(), |last| last + 1));

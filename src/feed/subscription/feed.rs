@@ -17,7 +17,7 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
 use super::LiveSource;
 use super::journal_read::JournalRead;
-use crate::feed::{Hub, Mark, News, Turn};
+use crate::feed::{Hub, Mark, Turn, WatcherItem};
 use crate::model::Error;
 
 /// How many turns are read from the history under one lock, for which the owner may wait.
@@ -121,12 +121,12 @@ impl<T: Send + Sync + 'static> Feed<T> {
                 },
                 LiveSource::Watcher { watcher, .. } => match watcher.take() {
                     None => return Ok(None),
-                    Some(News::Turn(turn)) => {
+                    Some(WatcherItem::Turn(turn)) => {
                         if let Some(turn) = self.advance(turn) {
                             return Ok(Some(turn));
                         }
                     }
-                    Some(News::MissedFrom(first)) => {
+                    Some(WatcherItem::MissedFrom(first)) => {
                         self.note_lag();
                         self.position = self.position.max(first - 1);
                         self.behind = self.hub.history.newest().max(first);

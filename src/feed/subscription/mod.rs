@@ -137,7 +137,7 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
                 SubscriptionState::Ended(error) => return Poll::Ready(Err(error.clone())),
                 SubscriptionState::Idle(reader) => {
                     if let Some(event) = reader.take_ready() {
-                        self.note(&event);
+                        self.update_resume(&event);
                         return Poll::Ready(Ok(event));
                     }
                     let ended = SubscriptionState::Ended(Error::Closed);
@@ -156,7 +156,7 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
                     match event {
                         Ok(event) => {
                             self.state = SubscriptionState::Idle(reader);
-                            self.note(&event);
+                            self.update_resume(&event);
                             return Poll::Ready(Ok(event));
                         }
                         Err(error) => self.state = SubscriptionState::Ended(error),
@@ -165,7 +165,7 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
                 SubscriptionState::Events(events) => {
                     match ready!(events.get_mut().as_mut().poll_next(cx)) {
                         Some(Ok(event)) => {
-                            self.note(&event);
+                            self.update_resume(&event);
                             return Poll::Ready(Ok(event));
                         }
                         Some(Err(error)) => self.state = SubscriptionState::Ended(error),
@@ -178,7 +178,7 @@ impl<T: Clone + Send + Sync + 'static> Subscription<T> {
 }
 
 impl<T> Subscription<T> {
-    fn note(&mut self, event: &Event<T>) {
+    fn update_resume(&mut self, event: &Event<T>) {
         let complete = self.resume.is_some() || matches!(event, Event::SnapshotEnd { .. });
         self.resume = event.revision().filter(|_| complete).or(self.resume);
     }

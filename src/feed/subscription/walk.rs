@@ -71,7 +71,7 @@ impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
             }
             self.finish_part(ready);
         }
-        while let Some((turn, after)) = feed.try_next().await.or_else(unless_ended)? {
+        while let Some((turn, after)) = feed.try_next().await.or_else(ignore_end)? {
             if self.handle_turn(&map, &turn, after, filter, ready) {
                 return Ok(false);
             }
@@ -156,7 +156,7 @@ impl<T: Clone + Send + Sync + 'static> SnapshotWalk<T> {
 }
 
 /// The walk of a store that has ended continues: there are only no more changes.
-fn unless_ended<T>(error: Error) -> Result<Option<T>, Error> {
+fn ignore_end<T>(error: Error) -> Result<Option<T>, Error> {
     match error {
         Error::Closed | Error::Failed(_) => Ok(None),
         error => Err(error),

@@ -108,7 +108,7 @@ impl<T> Data<T> {
         let totals = self.state.totals();
         let (mut entries, mut bytes) = (totals.entries, totals.bytes);
         for envelope in commands {
-            let (more, weight) = envelope.message.demand();
+            let (more, weight) = envelope.message.max_growth();
             entries = entries.saturating_add(more);
             bytes = bytes.saturating_add(weight);
         }
@@ -172,7 +172,7 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
         for mut change in changes {
             let revision = self.revision();
             if change.revision != revision + 1 {
-                result = Err(gap(revision, change.revision));
+                result = Err(gap_error(revision, change.revision));
                 break;
             }
             clock.not_before(change.at);
@@ -189,6 +189,6 @@ impl<T: Clone + Send + Sync + 'static> Data<T> {
 }
 
 /// The error of a gap between the revisions of a journal.
-pub(super) fn gap(before: u64, after: u64) -> JournalError {
+pub(super) fn gap_error(before: u64, after: u64) -> JournalError {
     JournalError::new(format!("the journal has a gap: revision {before} is followed by {after}"))
 }
