@@ -330,7 +330,7 @@ fn restore_that_is_killed_leaves_a_directory_that_does_not_start() {
     assert!(said.contains("MANIFEST is missing"), "{said}");
     let (code, said) = run(&["journal", "restore", &file, "--into", &into]);
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("delete the folder and run the command again"), "{said}");
+    assert!(said.contains("delete the directory and run the command again"), "{said}");
     fs::remove_dir_all(&into).expect("it is there");
     let (code, said) = run(&["journal", "restore", &file, "--into", &into]);
     assert_eq!(code, 0, "{said}");
