@@ -67,7 +67,7 @@ fn maintain(catalog: &Catalog, save: bool) -> io::Result<bool> {
             return Ok(false);
         }
         Err(Unverified::Unknown(cause)) => {
-            tracing::warn!(%cause, "cannot verify the directory of the journal; retrying")
+            tracing::warn!(%cause, "cannot verify the directory of the journal; retrying");
         }
     }
     if save {

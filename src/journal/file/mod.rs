@@ -94,10 +94,10 @@ type OnProgress = Option<Box<dyn FnMut(Progress) + Send>>;
 ///   as soon as there is space.
 /// - **Any other failed write or sync** is permanent until the store is started again. The writes of that turn fail
 ///   with
-/// [`Unknown`](crate::Error::Unknown), later ones with [`JournalFailed`](crate::Error::JournalFailed) and the
-/// cause.
-/// Reads continue. A sync is never retried, because the system may have dropped the pages that it could not write,
-/// and
+///   [`Unknown`](crate::Error::Unknown), later ones with [`JournalFailed`](crate::Error::JournalFailed) and the
+///   cause.
+///   Reads continue. A sync is never retried, because the system may have dropped the pages that it could not write,
+///   and
 ///   the second sync would succeed without them.
 /// - **A power cut** may leave the last append incomplete. Under [`SyncPolicy::Always`] such an append was not
 ///   acknowledged; the other policies state what they can lose. The next start moves it to a separate file, with a

@@ -174,7 +174,7 @@ fn newest_intact<'a>(
         match snapshot::verify(disk, snapshot) {
             Ok(()) => return Ok(Some(snapshot)),
             Err(error) => {
-                tracing::warn!(%error, "the newest snapshot is damaged; starting from an older state and replaying the log")
+                tracing::warn!(%error, "the newest snapshot is damaged; starting from an older state");
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Two rules distinguish damage from an incomplete append that a crash has left at the end:
 //!
 //! - An append is written only after the sync policy is satisfied for the previous one, and records the offset up to
-//! which the file was synced. Everything below the highest recorded offset, or below the [mark](Mark) in the manifest,
+//!   which the file was synced. Everything below the highest recorded offset, or below the [mark](Mark) in the manifest,
 //!   may have been acknowledged: it must be intact, and is never cut off.
 //! - Each append records the checksum of the previous append, across files. A log that was reset to an older copy,
 //!   lost

@@ -78,7 +78,7 @@ fn print(report: &CheckReport) -> anyhow::Result<()> {
     let dir = argument(&report.folder);
     match (&report.verdict, report.revision) {
         (Verdict::Refuse { why }, _) => {
-            say(format!("A store cannot start from this journal: {why}"))?
+            say(format!("A store cannot start from this journal: {why}"))?;
         }
         (Verdict::Cut { file, offset, what }, revision) => say(format!(
             "The next start will cut {file} at byte {offset} ({what}) and continue at revision {}. The data that is cut \

@@ -341,7 +341,7 @@ fn killed_restore_leaves_a_directory_that_does_not_start() {
     assert!(output.contains("MANIFEST is missing"), "{output}");
     let (code, output) = run(&["journal", "restore", &file, "--into", &into]);
     assert_eq!(code, 1, "{output}");
-    assert!(output.contains("delete the folder and run the command again"), "{output}");
+    assert!(output.contains("delete the directory and run the command again"), "{output}");
     fs::remove_dir_all(&into).expect("the file exists");
     let (code, output) = run(&["journal", "restore", &file, "--into", &into]);
     assert_eq!(code, 0, "{output}");
