@@ -24,12 +24,12 @@ Exit codes:
   10   authentication is required (\"mainspring login\"), or the account lacks the permission
   130  interrupted by Ctrl-C (143: by SIGTERM)";
 
-/// The exit code of the program. clap exits with the code of `Misused` by itself.
+/// The exit code of the program. clap exits with the code of `Usage` by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    Fine = 0,
+    Success = 0,
     Failed = 1,
-    Misused = 2,
+    Usage = 2,
     Locked = 3,
     Incomplete = 4,
     NotFound = 5,
@@ -48,7 +48,7 @@ impl Exit {
         match error {
             Error::NotFound | Error::ListEmpty => Self::NotFound,
             Error::ConditionFailed { .. } => Self::ConditionFailed,
-            Error::InvalidKey { .. } | Error::InvalidTtl => Self::Misused,
+            Error::InvalidKey { .. } | Error::InvalidTtl => Self::Usage,
             Error::Unreachable(_) | Error::Closed | Error::Busy | Error::Recovering => {
                 Self::Unreachable
             }
@@ -63,7 +63,7 @@ impl Exit {
 /// Treat a closed standard output, as in `| head`, as success. For commands that print.
 pub fn unless_left(done: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
     match done {
-        Err(error) if is_broken_pipe(&error) => Ok(Exit::Fine),
+        Err(error) if is_broken_pipe(&error) => Ok(Exit::Success),
         other => other,
     }
 }

@@ -60,7 +60,7 @@ fn main() -> ExitCode {
             print_status(format_args!(
                 "error: {option} applies only to commands that connect to a server"
             ));
-            Ok(Exit::Misused)
+            Ok(Exit::Usage)
         }
         (Command::Journal(args), _) => {
             print_warnings();

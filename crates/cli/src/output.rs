@@ -26,11 +26,6 @@ pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     Ok(print_line(serde_json::to_string_pretty(value)?)?)
 }
 
-// The names that the journal commands use.
-pub use self::{
-    print_json as say_json, print_line as say, print_status as tell, write_atomic as write_whole,
-};
-
 /// Whether a terminal would interpret the character: control characters, and those that change the direction of text.
 fn is_unsafe(c: char) -> bool {
     c.is_control()

@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     match runtime.block_on(check(args)) {
         Ok(status) => {
             print_line(status)?;
-            Ok(Exit::Fine)
+            Ok(Exit::Success)
         }
         Err(reason) => {
             print_status(format_args!("not ready: {reason:#}"));

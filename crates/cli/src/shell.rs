@@ -52,7 +52,7 @@ pub fn run(command: &Command) -> anyhow::Result<Exit> {
             print_status(format_args!("read it with: man -l {}/mainspring.1", dir.display()));
         }
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 /// Write the page of a command and those of its subcommands.

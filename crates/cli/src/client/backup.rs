@@ -38,7 +38,7 @@ pub async fn run(args: Args, client: &Client<Json>, printer: Printer) -> anyhow:
                 "{bytes} bytes, not verified: run \"mainspring journal check FILE\""
             ));
         }
-        return Ok(Exit::Fine);
+        return Ok(Exit::Success);
     }
     let written = write(client, &args.file).await;
     let report = written.map_err(|error| cannot_write(&args.file, error))?;
@@ -90,7 +90,7 @@ fn incomplete_if_closed(error: anyhow::Error) -> anyhow::Error {
 fn print_report(report: &BackupReport, file: &Path, printer: Printer) -> anyhow::Result<Exit> {
     if printer.json {
         print_status(serde_json::to_string(report)?);
-        return Ok(Exit::Fine);
+        return Ok(Exit::Success);
     }
     let (entries, revision) = (report.data.entries, report.data.revision);
     let accounts = match &report.accounts {
@@ -101,5 +101,5 @@ fn print_report(report: &BackupReport, file: &Path, printer: Printer) -> anyhow:
         "{entries} entries at revision {revision}, {accounts}: {}",
         argument(file)
     ));
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

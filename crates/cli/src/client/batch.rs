@@ -56,7 +56,7 @@ pub async fn run<B: Backend<Json>>(
     let (positions, writes): (Vec<String>, Vec<_>) = read(&input)?.into_iter().unzip();
     let keys: Vec<_> = writes.iter().map(|write: &Write<Json>| write.key().clone()).collect();
     if writes.is_empty() {
-        return Ok(Exit::Fine);
+        return Ok(Exit::Success);
     }
     if args.independent {
         let done = store.write_many(writes).await?;
@@ -77,7 +77,7 @@ pub async fn run<B: Backend<Json>>(
     })?;
     let done: Vec<_> = done.into_iter().map(Ok).collect();
     print(printer, &keys, &done)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 /// Parse the writes, each with its position in the input.

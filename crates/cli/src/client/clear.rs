@@ -32,7 +32,7 @@ pub async fn run<B: Backend<Json>>(
     } else {
         printer.print_line(count)?;
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 /// Ask for confirmation on the terminal.

@@ -41,5 +41,5 @@ pub async fn run<B: Backend<Json>>(
             "snapshot at revision {revision}: {before} bytes before, {after} after"
         ))?;
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

@@ -55,7 +55,7 @@ pub async fn run<B: Backend<Json>>(
     } else {
         print_status(format_args!("{} entries at revision {revision}", entries.len()));
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 /// Read a consistent copy of the store and its revision.

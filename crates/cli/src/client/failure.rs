@@ -21,7 +21,7 @@ impl Failure {
 
     /// An error for invalid input.
     pub fn usage(text: String) -> anyhow::Error {
-        Self::with_exit(Exit::Misused, text)
+        Self::with_exit(Exit::Usage, text)
     }
 
     /// The error of a command on one key.

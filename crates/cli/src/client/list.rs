@@ -55,7 +55,7 @@ pub async fn keys<B: Backend<Json>>(
             break;
         }
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 /// Print keys and values. In a pipe, a line is a key, a tab and the value; a list is a JSON array.
@@ -90,7 +90,7 @@ pub async fn scan<B: Backend<Json>>(
             break;
         }
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 fn table(page: &[(Key, Entry<Json>)], printer: Printer, has_header: bool) -> String {

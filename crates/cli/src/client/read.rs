@@ -22,7 +22,7 @@ pub async fn get<B: Backend<Json>>(
     let entry = store.get(&key).await?.ok_or_else(|| Failure::of_key(&Error::NotFound, &key))?;
     if printer.json {
         printer.print_line(row_line(&key, &entry)?)?;
-        return Ok(Exit::Fine);
+        return Ok(Exit::Success);
     }
     for element in entry.value.elements() {
         printer.print_line(printer.lines(&plain(element)))?;
@@ -30,7 +30,7 @@ pub async fn get<B: Backend<Json>>(
     if printer.terminal {
         printer.print_line(printer.paint(Style::Dim, printer.describe(&entry)))?;
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 #[derive(Debug, clap::Args)]
@@ -54,8 +54,8 @@ pub async fn range<B: Backend<Json>>(
     let elements = elements.ok_or_else(|| Failure::of_key(&Error::NotFound, &key))?;
     if printer.json {
         printer.print_line(serde_json::to_string(&elements)?)?;
-        return Ok(Exit::Fine);
+        return Ok(Exit::Success);
     }
     elements.iter().try_for_each(|element| printer.print_line(printer.lines(&plain(element))))?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

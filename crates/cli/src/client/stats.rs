@@ -25,7 +25,7 @@ pub async fn run(args: Args, client: &Client<Json>, printer: Printer) -> anyhow:
     let mut before = None;
     if !args.watch {
         show(client, printer, &mut before).await?;
-        return Ok(Exit::Fine);
+        return Ok(Exit::Success);
     }
     let mut signals = Signals::new()?;
     let mut ticks = interval(Duration::from_secs(1));

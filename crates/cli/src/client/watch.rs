@@ -112,7 +112,7 @@ async fn follow(
         if args.count.is_some_and(|count| changes >= count)
             || args.until_revision.is_some_and(is_printed)
         {
-            return Ok(Exit::Fine);
+            return Ok(Exit::Success);
         }
         let event = events.recv().await?;
         changes += event.changes().len() as u64;

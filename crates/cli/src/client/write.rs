@@ -171,7 +171,7 @@ pub async fn run<B: Backend<Json>>(
     };
     if printer.json {
         done.iter().try_for_each(|written| printer.print_line(line(written)))?;
-        return Ok(Exit::Fine);
+        return Ok(Exit::Success);
     }
     for written in &done {
         if let Some(popped) = &written.popped {
@@ -198,7 +198,7 @@ pub async fn run<B: Backend<Json>>(
         Some(written) => printer.print_line(written.revision)?,
         None => {}
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 /// The result of a write in the JSON of the server.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mainspring::journal::file::tools::{BackupReport, CheckReport, Verdict, check, check_backup};
 
 use crate::exit::Exit;
-use crate::output::{argument, say, say_json};
+use crate::output::{argument, print_json, print_line};
 use crate::progress::Bar;
 
 #[derive(Debug, clap::Args)]
@@ -25,23 +25,23 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         let report = check_backup(&args.dir, &mut |progress| bar.show(progress))?;
         drop(bar);
         if args.json {
-            say_json(&report)?;
+            print_json(&report)?;
         } else {
             print_backup(&report)?;
         }
-        return Ok(Exit::Fine);
+        return Ok(Exit::Success);
     }
     let report = check(&args.dir, &mut |progress| bar.show(progress))?;
     drop(bar);
     if args.json {
-        say_json(&report)?;
+        print_json(&report)?;
     } else {
         print(&report)?;
     }
     Ok(match report.verdict {
         _ if report.is_damaged() => Exit::Failed,
         Verdict::Cut { .. } => Exit::Incomplete,
-        _ => Exit::Fine,
+        _ => Exit::Success,
     })
 }
 
@@ -54,7 +54,7 @@ fn print_backup(report: &BackupReport) -> anyhow::Result<()> {
         None => "no accounts".into(),
     };
     let (entries, revision) = (data.entries, data.revision);
-    say(format!(
+    print_line(format!(
         "The backup is intact: {entries} entries at revision {revision}, {accounts}, made at {time}"
     ))?;
     Ok(())
@@ -62,36 +62,38 @@ fn print_backup(report: &BackupReport) -> anyhow::Result<()> {
 
 fn print(report: &CheckReport) -> anyhow::Result<()> {
     match &report.manifest {
-        Some(problem) => say(format!("MANIFEST: {}", problem.what))?,
-        None => say("MANIFEST: intact")?,
+        Some(problem) => print_line(format!("MANIFEST: {}", problem.what))?,
+        None => print_line("MANIFEST: intact")?,
     }
     for file in &report.files {
         let name = &file.name;
         match &file.problem {
-            Some(problem) => say(format!("{name}: byte {}: {}", problem.offset, problem.what))?,
-            None => say(format!("{name}: intact, up to revision {}", file.revision))?,
+            Some(problem) => {
+                print_line(format!("{name}: byte {}: {}", problem.offset, problem.what))?
+            }
+            None => print_line(format!("{name}: intact, up to revision {}", file.revision))?,
         }
     }
     for name in &report.others {
-        say(format!("{name}: does not belong to the journal"))?;
+        print_line(format!("{name}: does not belong to the journal"))?;
     }
     let dir = argument(&report.folder);
     match (&report.verdict, report.revision) {
         (Verdict::Refuse { why }, _) => {
-            say(format!("A store cannot start from this journal: {why}"))?;
+            print_line(format!("A store cannot start from this journal: {why}"))?;
         }
-        (Verdict::Cut { file, offset, what }, revision) => say(format!(
+        (Verdict::Cut { file, offset, what }, revision) => print_line(format!(
             "The next start will cut {file} at byte {offset} ({what}) and continue at revision {}. The data that is cut \
                          off was not known to be synced; it is saved in {file}.cut-{offset}",
             revision.unwrap_or(0)
         ))?,
-        (_, revision) if report.is_damaged() => say(format!(
+        (_, revision) if report.is_damaged() => print_line(format!(
             "There is damage, but a store can start and continue at revision {}; `mainspring journal repair {dir}` \
                          shows how to remove the damage",
             revision.unwrap_or(0)
         ))?,
         (_, revision) => {
-            say(format!(
+            print_line(format!(
                 "The journal is intact: a store continues at revision {}",
                 revision.unwrap_or(0)
             ))?;

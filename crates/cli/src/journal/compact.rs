@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mainspring::journal::file::tools::compact;
 
 use crate::exit::Exit;
-use crate::output::{say, say_json};
+use crate::output::{print_json, print_line};
 use crate::progress::Bar;
 
 #[derive(Debug, clap::Args)]
@@ -27,12 +27,12 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let report = compact(&args.dir, args.history, &mut |progress| bar.show(progress))?;
     drop(bar);
     if args.json {
-        say_json(&report)?;
+        print_json(&report)?;
     } else {
-        say(format!(
+        print_line(format!(
             "{} entries at revision {}: {} bytes before, {} bytes after",
             report.entries, report.revision, report.before, report.after
         ))?;
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

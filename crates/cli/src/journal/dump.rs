@@ -44,5 +44,5 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         }
     }
     out.flush()?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use mainspring::journal::file::tools::export;
 
 use crate::exit::Exit;
-use crate::output::{is_standard, tell, write_whole};
+use crate::output::{is_standard, print_status, write_atomic};
 use crate::progress::Bar;
 
 #[derive(Debug, clap::Args)]
@@ -25,9 +25,9 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let report = if is_standard(&args.out) {
         export(&args.dir, stdout().lock(), &mut show)?
     } else {
-        write_whole(&args.out, |file| Ok(export(&args.dir, file, &mut show)?))?
+        write_atomic(&args.out, |file| Ok(export(&args.dir, file, &mut show)?))?
     };
     drop(bar);
-    tell(format_args!("{} entries at revision {}", report.entries, report.revision));
-    Ok(Exit::Fine)
+    print_status(format_args!("{} entries at revision {}", report.entries, report.revision));
+    Ok(Exit::Success)
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use mainspring::journal::file::tools::{Format, import};
 
 use crate::exit::Exit;
-use crate::output::{is_standard, say, say_json, tell};
+use crate::output::{is_standard, print_json, print_line, print_status};
 use crate::progress::Bar;
 
 #[derive(Debug, clap::Args)]
@@ -36,16 +36,19 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     drop(bar);
     if args.json {
-        say_json(&report)?;
+        print_json(&report)?;
     } else {
         let source = match report.format {
             Format::Export => "an export",
             Format::CommandLog => "a log of commands",
             _ => "an object with keys",
         };
-        say(format!("{} entries from {source}, at revision {}", report.entries, report.revision))?;
+        print_line(format!(
+            "{} entries from {source}, at revision {}",
+            report.entries, report.revision
+        ))?;
     }
-    let Some(torn) = &report.torn else { return Ok(Exit::Fine) };
-    tell(format_args!("line {} is incomplete and was skipped: {}", torn.line, torn.text));
+    let Some(torn) = &report.torn else { return Ok(Exit::Success) };
+    print_status(format_args!("line {} is incomplete and was skipped: {}", torn.line, torn.text));
     Ok(Exit::Incomplete)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mainspring::journal::file::tools::{RepairOptions, RepairReport, SalvageReport, repair};
 
 use crate::exit::Exit;
-use crate::output::{say, say_json};
+use crate::output::{print_json, print_line};
 use crate::progress::Bar;
 
 #[derive(Debug, clap::Args)]
@@ -32,38 +32,38 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let report = repair(&args.dir, options, &mut |progress| bar.show(progress))?;
     drop(bar);
     if args.json {
-        say_json(&report)?;
+        print_json(&report)?;
     } else {
         print(&report)?;
     }
     let is_damaged = !report.steps.is_empty() && report.backup.is_none();
-    Ok(if is_damaged { Exit::Failed } else { Exit::Fine })
+    Ok(if is_damaged { Exit::Failed } else { Exit::Success })
 }
 
 fn print(report: &RepairReport) -> anyhow::Result<()> {
     if report.steps.is_empty() {
-        say("There is nothing to repair.")?;
+        print_line("There is nothing to repair.")?;
         return Ok(());
     }
     if let Some(backup) = &report.backup {
-        say(format!("copied the directory to {}", backup.display()))?;
+        print_line(format!("copied the directory to {}", backup.display()))?;
     }
     for step in &report.steps {
-        say(step)?;
+        print_line(step)?;
     }
     let (kept, lost) = match &report.backup {
         Some(_) => ("Kept", "Lost"),
         None => ("Would keep", "Would lose"),
     };
     let RepairReport { revision, seen, entries, .. } = *report;
-    say(format!("{kept}: {entries} entries at revision {revision}."))?;
+    print_line(format!("{kept}: {entries} entries at revision {revision}."))?;
     match &report.salvaged {
-        Some(SalvageReport { changes, unfit, missing, foreign, .. }) => say(format!(
+        Some(SalvageReport { changes, unfit, missing, foreign, .. }) => print_line(format!(
             "{kept} behind the damage: {changes} changes. {lost}: {missing} revisions that are missing, {unfit} changes \
                          that do not fit the state of their keys, {foreign} changes of another history."
         ))?,
-        None if seen == revision => say(format!("{lost}: no acknowledged change."))?,
-        None => say(format!(
+        None if seen == revision => print_line(format!("{lost}: no acknowledged change."))?,
+        None => print_line(format!(
             "{lost}: {} acknowledged changes, revisions {} to {seen}. `--salvage` keeps those of them that are intact, \
                          if there are any.",
             seen - revision,
@@ -71,8 +71,8 @@ fn print(report: &RepairReport) -> anyhow::Result<()> {
         ))?,
     }
     match &report.store {
-        Some(store) => say(format!("The store has a new id: {store}."))?,
-        None => say("Nothing was changed: add --write to repair the journal.")?,
+        Some(store) => print_line(format!("The store has a new id: {store}."))?,
+        None => print_line("Nothing was changed: add --write to repair the journal.")?,
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use mainspring::journal::file::tools::{RestoreReport, RestoreTarget, restore, restore_backup};
 
 use crate::exit::Exit;
-use crate::output::{argument, say, say_json, tell};
+use crate::output::{argument, print_json, print_line, print_status};
 use crate::progress::Bar;
 
 #[derive(Debug, clap::Args)]
@@ -31,17 +31,17 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let shown = argument(&args.from);
     match args.to {
         None if args.from.is_dir() => {
-            tell(format_args!(
+            print_status(format_args!(
                 "error: {shown} is a directory: specify the revision or time to restore with --to"
             ));
-            Ok(Exit::Misused)
+            Ok(Exit::Usage)
         }
         None => restore_from_backup(args),
         Some(_) if args.from.is_file() => {
-            tell(format_args!(
+            print_status(format_args!(
                 "error: {shown} is a file: a backup has a single revision, so omit --to"
             ));
-            Ok(Exit::Misused)
+            Ok(Exit::Usage)
         }
         Some(to) => restore_from_journal(args, to),
     }
@@ -52,11 +52,11 @@ fn restore_from_journal(args: &Args, to: RestoreTarget) -> anyhow::Result<Exit> 
     let report = restore(&args.from, to, &args.into, &mut |progress| bar.show(progress))?;
     drop(bar);
     if args.json {
-        say_json(&report)?;
+        print_json(&report)?;
     } else {
-        say(summary("entries", &report, &args.into))?;
+        print_line(summary("entries", &report, &args.into))?;
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 fn restore_from_backup(args: &Args) -> anyhow::Result<Exit> {
@@ -64,14 +64,14 @@ fn restore_from_backup(args: &Args) -> anyhow::Result<Exit> {
     let report = restore_backup(&args.from, &args.into, &mut |progress| bar.show(progress))?;
     drop(bar);
     if args.json {
-        say_json(&report)?;
-        return Ok(Exit::Fine);
+        print_json(&report)?;
+        return Ok(Exit::Success);
     }
-    say(summary("entries", &report.data, &args.into))?;
+    print_line(summary("entries", &report.data, &args.into))?;
     if let Some(accounts) = &report.accounts {
-        say(summary("accounts", accounts, &args.into.join("accounts")))?;
+        print_line(summary("accounts", accounts, &args.into.join("accounts")))?;
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 fn summary(what: &str, report: &RestoreReport, into: &Path) -> String {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mainspring::journal::file::tools::{StatReport, stat};
 
 use crate::exit::Exit;
-use crate::output::{say, say_json};
+use crate::output::{print_json, print_line};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -20,26 +20,26 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let stat = stat(&args.dir)?;
     if args.json {
-        say_json(&stat)?;
+        print_json(&stat)?;
     } else {
         print(&stat)?;
     }
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 fn print(stat: &StatReport) -> anyhow::Result<()> {
     let StatReport { store, format, sync, revision, oldest, closed, bytes, .. } = stat;
     let closed = if *closed { "yes" } else { "no: the store is running, or was killed" };
-    say(format!("store      {store}"))?;
-    say(format!("format     {format}"))?;
-    say(format!("sync       {sync}"))?;
-    say(format!("revision   {revision}"))?;
-    say(format!("oldest     every change after revision {oldest} is in the log"))?;
-    say(format!("closed     {closed}"))?;
-    say(format!("bytes      {bytes}"))?;
+    print_line(format!("store      {store}"))?;
+    print_line(format!("format     {format}"))?;
+    print_line(format!("sync       {sync}"))?;
+    print_line(format!("revision   {revision}"))?;
+    print_line(format!("oldest     every change after revision {oldest} is in the log"))?;
+    print_line(format!("closed     {closed}"))?;
+    print_line(format!("bytes      {bytes}"))?;
     for snapshot in &stat.snapshots {
         let entries = snapshot.entries.map(|entries| format!(", {entries} entries"));
-        say(format!(
+        print_line(format!(
             "snapshot   {}: revision {}{}, {} bytes",
             snapshot.file,
             snapshot.revision,
@@ -54,10 +54,10 @@ fn print(stat: &StatReport) -> anyhow::Result<()> {
         } else {
             String::from("no revisions yet")
         };
-        say(format!("segment    {file}: {revisions}, {} bytes", segment.bytes))?;
+        print_line(format!("segment    {file}: {revisions}, {} bytes", segment.bytes))?;
     }
     for name in &stat.aside {
-        say(format!("saved end  {name}"))?;
+        print_line(format!("saved end  {name}"))?;
     }
     Ok(())
 }

@@ -59,12 +59,12 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         Ok(configuration) => configuration,
         Err(problems) => {
             problems.iter().for_each(|problem| print_status(format_args!("error: {problem}")));
-            return Ok(Exit::Misused);
+            return Ok(Exit::Usage);
         }
     };
     if args.print_config {
         print::print(&configuration)?;
-        return Ok(Exit::Fine);
+        return Ok(Exit::Success);
     }
     let Settings { log_level, log_format, audit_log, .. } = &configuration.settings;
     logs::start(log_level, *log_format, audit_log.as_deref())?;
@@ -113,7 +113,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<Exit> {
     closed.context("cannot close the journal")?;
     accounts.context("cannot close the journal of the accounts")?;
     tracing::info!(revision = store.revision(), "stopped");
-    Ok(if cut == 0 { Exit::Fine } else { Exit::Incomplete })
+    Ok(if cut == 0 { Exit::Success } else { Exit::Incomplete })
 }
 
 /// Return the failure of the journal, if it has failed.

@@ -58,7 +58,7 @@ pub async fn login(
     let password = password::read(&format!("Password of {}", printer.text(&name)))?;
     begin(accounts, &store, &name, password).await?;
     print::confirm(&format!("logged in at {url} as {name}"), printer)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 /// Whether requests to the URL leave this machine without TLS.
@@ -102,7 +102,7 @@ pub async fn logout(
     }
     store.lock()?.save(None).context("the login has ended, but its tokens could not be deleted")?;
     print::confirm(&format!("logged out {} at {url}", login.name), printer)?;
-    Ok(Exit::Fine)
+    Ok(Exit::Success)
 }
 
 #[cfg(test)]

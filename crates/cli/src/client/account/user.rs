@@ -155,7 +155,7 @@ impl Command {
         let Self::Add(CommandArgs { command: Add { name, access, accounts: Some(url) }, .. }) =
             self
         else {
-            return Ok(Exit::Misused);
+            return Ok(Exit::Usage);
         };
         let auth = accounts::open(&url, AuthOptions::default()).await?;
         let registered = match password::read_new("Password of the account") {
@@ -170,7 +170,7 @@ impl Command {
         if let Some(account) = auth.profile(&name) {
             print::account(&account, printer)?;
         }
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 
     pub async fn run(
@@ -229,7 +229,7 @@ impl Command {
                 }
             }
         }
-        Ok(Exit::Fine)
+        Ok(Exit::Success)
     }
 }
 

@@ -93,5 +93,5 @@ pub async fn run(args: Args, client: &Client<Json>, printer: Printer) -> anyhow:
     }
     let measurement: load::Measurement = measurement?;
     report::print(&args, &measurement, printer)?;
-    Ok(if measurement.errors.is_empty() { Exit::Fine } else { Exit::Incomplete })
+    Ok(if measurement.errors.is_empty() { Exit::Success } else { Exit::Incomplete })
 }
