@@ -69,7 +69,7 @@ fn print(report: &CheckReport) -> anyhow::Result<()> {
         let name = &file.name;
         match &file.problem {
             Some(problem) => {
-                print_line(format!("{name}: byte {}: {}", problem.offset, problem.what))?
+                print_line(format!("{name}: byte {}: {}", problem.offset, problem.what))?;
             }
             None => print_line(format!("{name}: intact, up to revision {}", file.revision))?,
         }
