@@ -77,7 +77,9 @@ impl Fixture for FileJournalStore {
     const HAS_PAST: bool = true;
 
     async fn start(builder: Builder<String>) -> TestStore {
-        let directory = TempDir::with_prefix("mainspring-contract-").unwrap();
+        // Beside the test program: the temporary directory of the system may be in memory.
+        let program = std::env::current_exe().unwrap();
+        let directory = TempDir::with_prefix_in("contract-", program.parent().unwrap()).unwrap();
         let journal = FileJournal::open(directory.path());
         let real_time = RealTime { _directory: directory };
         recovered(builder.journal(InterceptedJournal::new(journal, real_time)).spawn()).await
