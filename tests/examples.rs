@@ -104,7 +104,7 @@ fn subscribe_has_no_gap() {
             "too slow: started again with 10 entries at revision 2000",
             "too slow: continued to revision 2005",
             "resuming: after revision 4: revisions 5 to 10",
-            "resuming: the resume token is of another store: subscribe from a snapshot instead",
+            "resuming: the resume token is from another store: subscribe from a snapshot instead",
         ]
     );
 }

@@ -321,7 +321,7 @@ async fn owner_behind_a_foreign_compaction_ends() {
     sleep(Duration::from_millis(1)).await;
     assert!(journal.changes().is_empty());
     let refused = behind.set("k", "v").await.unwrap_err();
-    let cause = "this owner is at 0: compacted: the oldest place to resume is 10";
+    let cause = "this owner is at 0: compacted: the oldest revision to resume after is 10";
     assert!(refused.to_string().contains(cause), "{refused}");
     let end = timeout(Duration::from_secs(1), behind.closed()).await.expect("it ends");
     assert!(matches!(&end, Err(Error::Failed(why)) if why.starts_with(cause)), "{end:?}");
@@ -344,7 +344,7 @@ async fn owner_that_retries_behind_a_foreign_compaction_ends() {
     assert_eq!((behind.revision(), behind.is_closed()), (0, false), "it retries");
     journal.fail_reads(0);
     let end = timeout(Duration::from_secs(60), behind.closed()).await.expect("it ends");
-    let why = "this owner is at 0: compacted: the oldest place to resume is 10";
+    let why = "this owner is at 0: compacted: the oldest revision to resume after is 10";
     assert!(matches!(&end, Err(Error::Failed(cause)) if cause.starts_with(why)), "{end:?}");
     assert_eq!(subscription.recv().await.err(), end.err());
     assert!(errors.reads() < 20, "{} reads", errors.reads());

@@ -167,9 +167,9 @@ async fn panic_in_a_journal_fails_the_store() {
     store.set("calm", Bomb::new()).await.unwrap();
     journal.inject(Fault::Panic);
     let (one, two) = join!(store.set("a", Bomb::new()), store.set("b", Bomb::new()));
-    assert!(failed(&one.unwrap_err(), "told to panic"));
-    assert!(failed(&two.unwrap_err(), "told to panic"));
-    assert_failed(&store, "told to panic").await;
+    assert!(failed(&one.unwrap_err(), "injected panic"));
+    assert!(failed(&two.unwrap_err(), "injected panic"));
+    assert_failed(&store, "injected panic").await;
 }
 
 /// Panics when it is cloned, if it is bad; its drop is slow.
