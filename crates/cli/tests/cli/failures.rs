@@ -54,7 +54,7 @@ fn invalid_command_line_is_exit_code_2() {
         (&["set", "k"][..], "missing VALUE"),
         (&["push", "k"], "missing VALUE"),
         (&["set", "k", "v", "--ttl", "1d"], "units are ns, us, ms, s, m, h"),
-        (&["set", "k", "v", "--ttl", "0"], "more than zero"),
+        (&["set", "k", "v", "--ttl", "0"], "above zero"),
         (&["set", "k", "--type", "json", "nul"], "invalid JSON"),
         (&["set", "k", "--type", "json", "[[]]"], "a list cannot contain a list"),
         (&["set", "", "v"], "a key is 1 to 1024 bytes"),

@@ -93,7 +93,7 @@ fn help_lists_exit_codes() {
     for command in ["check", "stat", "dump", "repair", "compact", "export", "import", "restore"] {
         let (code, stdout, _) = run(&[command, "--help"], &[]);
         assert_eq!(code, 0);
-        assert!(stdout.contains("Exit codes:\n  0    done"), "{stdout}");
+        assert!(stdout.contains("Exit codes:\n  0    success"), "{stdout}");
     }
 }
 
