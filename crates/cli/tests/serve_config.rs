@@ -169,7 +169,7 @@ fn invalid_value_is_reported_with_its_source() {
         ("queue-capacity", "0", "an integer of at least 1"),
         ("history-changes", "0", "an integer of at least 1"),
         ("history-bytes", "0", "a size of at least one byte"),
-        ("shutdown-deadline", "soon", "it is written as 1h30m, 250ms or 1.5h"),
+        ("shutdown-deadline", "soon", "expected a form like 1h30m, 250ms or 1.5h"),
         ("max-connections", "0", "an integer of at least 1"),
         ("max-connections-per-address", "x", "an integer or none"),
         ("max-requests", "0", "an integer of at least 1"),

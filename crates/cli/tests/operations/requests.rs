@@ -35,7 +35,7 @@ fn debug_log_has_one_line_per_request() {
         let of_request =
             log.lines().filter(|line| line.contains("\"id\":\"here\"")).collect::<Vec<_>>();
         let responses: Vec<_> =
-            of_request.iter().filter(|line| line.contains("\"answered\"")).collect();
+            of_request.iter().filter(|line| line.contains("\"request finished\"")).collect();
         assert_eq!(responses.len(), lines, "{log}");
         for line in responses {
             let line: serde_json::Value = serde_json::from_str(line).expect("valid JSON");

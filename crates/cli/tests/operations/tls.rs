@@ -92,7 +92,7 @@ fn renewed_certificate_is_used_without_a_restart() {
     };
     wait_until("the first certificate", || expiry(&server) == "2208988800");
     fs::write(files.path("pem"), "nonsense").expect("the file is writable");
-    wait_until("the error is logged", || server.log().contains("the last one stays"));
+    wait_until("the error is logged", || server.log().contains("the last one remains in use"));
     assert_eq!(expiry(&server), "2208988800");
     files.write(&files.authority.sign_for(&["127.0.0.1"], 2_060));
     wait_until("the new certificate", || expiry(&server) == "2840140800");
@@ -107,7 +107,7 @@ fn invalid_certificate_files_are_reported_at_startup() {
     let [certificate, key] = files.args();
     let (code, output) = run(&["serve", "--port=0", "--health-port=0", &certificate, &key]);
     assert_eq!(code, 1, "{output}");
-    let error = format!("cannot enable TLS: {}: is not the key of", files.path("key"));
+    let error = format!("cannot enable TLS: {}: does not match the first certificate in", files.path("key"));
     assert!(output.contains(&error), "{output}");
     assert!(!output.contains("PRIVATE"), "{output}");
 }

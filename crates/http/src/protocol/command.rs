@@ -336,7 +336,7 @@ mod tests {
             (r#"{"command":"set","key":1,"value":1}"#, "invalid_request", "string"),
             (r#"{"command":"set","key":"k","value":null}"#, "invalid_json", "null"),
             (r#"{"command":"set","key":"k","value":["a",null]}"#, "invalid_json", "null"),
-            (r#"{"command":"set","key":"k","value":[[]]}"#, "invalid_json", "inside"),
+            (r#"{"command":"set","key":"k","value":[[]]}"#, "invalid_json", "contain a list"),
             (r#"{"command":"push","key":"k","value":["a"]}"#, "invalid_json", "list"),
             (r#"{"command":"set","key":"k","value":1,"ttl":60}"#, "invalid_ttl", "60"),
             (r#"{"command":"set","key":"k","value":1,"ttl":"1d"}"#, "invalid_ttl", "units"),
