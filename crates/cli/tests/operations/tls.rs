@@ -107,7 +107,10 @@ fn invalid_certificate_files_are_reported_at_startup() {
     let [certificate, key] = files.args();
     let (code, output) = run(&["serve", "--port=0", "--health-port=0", &certificate, &key]);
     assert_eq!(code, 1, "{output}");
-    let error = format!("cannot enable TLS: {}: does not match the first certificate in", files.path("key"));
+    let error = format!(
+        "cannot enable TLS: {}: does not match the first certificate in",
+        files.path("key")
+    );
     assert!(output.contains(&error), "{output}");
     assert!(!output.contains("PRIVATE"), "{output}");
 }
