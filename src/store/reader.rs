@@ -167,8 +167,8 @@ impl<T, B> Reader<T, B> {
         self.page(prefix, false, results::keys)
     }
 
-    /// Returns a sorted page of the entries whose keys have a prefix (`""`: all). The limit and the order of the pages
-    /// are those of [`keys`](Self::keys).
+    /// Returns a sorted page of the entries whose keys have a prefix (`""`: all). The options and the index are
+    /// those of [`keys`](Self::keys).
     ///
     /// # Examples
     ///
