@@ -53,8 +53,9 @@
 //! # Guarantees
 //!
 //! - Commands take effect one after another, in one order that agrees with real time (linearizability).
-//! - A write is acknowledged, or rejected with an error that means that it had no effect, or, if a journal
-//!   did not answer, [`Error::Unknown`]. An acknowledged write is visible to every later read.
+//! - A write has one of three results: it is acknowledged; it fails with an error that guarantees no effect; or it
+//!   fails with [`Error::Unknown`], if the journal did not report a result. An acknowledged write is visible to every
+//!   later read.
 //! - Changes are numbered from 1, without duplicates or gaps. A subscription delivers them in order, each once, and
 //!   never skips one silently.
 //! - A batch is atomic, and no read through the owner observes a part of it.

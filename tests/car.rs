@@ -12,8 +12,8 @@ const RECORDING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/gps-dri
 
 const ALL_ENDED: &str = "4 tasks started, 4 ended, 0 left in the runtime";
 
-/// The example. Cargo has no variable for its path, but builds it next to the tests with `cargo test`, not with `cargo
-/// test --test car`.
+/// Returns a command that runs the example. Cargo has no variable for its path. `cargo test` builds the example next to
+/// the tests, but `cargo test --test car` does not.
 fn car() -> Command {
     let test = std::env::current_exe().expect("a test has a path");
     let program =
@@ -31,7 +31,7 @@ fn car() -> Command {
     Command::new(program)
 }
 
-/// A path for one test, at which no file exists.
+/// Returns a path for one test, at which no file exists.
 fn fresh(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("car-{name}"));
     let _ = fs::remove_file(&path);
@@ -58,7 +58,7 @@ fn fail(args: &[&str], log: &Path) -> String {
     String::from_utf8(output.stderr).expect("UTF-8")
 }
 
-/// Parse date, speed and location of a line of the log, and check its format.
+/// Parses the date, speed and location of a line of the log, and checks the format of the line.
 fn parse_line(line: &str) -> (DateTime, f64, f64) {
     let parts = line.strip_prefix("Date: ").and_then(|rest| rest.split_once(", Speed: "));
     let (date, rest) = parts.expect(line);
@@ -84,14 +84,14 @@ fn log_has_the_lines_of_the_earlier_program() {
     let log = fs::read_to_string(log).unwrap();
     let lines: Vec<_> = log.lines().map(parse_line).collect();
 
-    // A line every two seconds, and at the two changes: at 5 and 10 seconds.
+    // The log has a line every two seconds, and one for each of the two changes, at 5 and 10 seconds.
     let moments: Vec<_> = lines.iter().map(|line| (line.1, line.2)).collect();
     assert_eq!(moments.len(), 9 + 2, "{log}");
     assert_eq!(moments[..3], [(0.0, 0.0), (0.0, 0.0), (1.0, 2.0)]);
     assert_eq!(moments[3..6], [(1.0, 2.0); 3]);
     assert_eq!(moments[7..], [(2.0, 4.0); 4]);
 
-    // In simulated time: the test takes four seconds.
+    // The dates are in simulated time: the test takes four seconds.
     let took = lines[10].0.duration_since(lines[0].0).as_secs();
     assert!((15..=17).contains(&took), "{log}");
 }
@@ -146,7 +146,7 @@ const DRIVE: [&str; 13] = [
     "Date: 2009-12-09 14:33:08, Speed: 59.769596, Location: 33.781601",
 ];
 
-/// The log without the lines of ticks, which repeat the previous line.
+/// Returns the lines of the log, without those of ticks, which repeat the previous line.
 fn moves(log: &Path) -> Vec<String> {
     let mut lines: Vec<_> =
         fs::read_to_string(log).expect("a log").lines().map(String::from).collect();
@@ -161,7 +161,8 @@ fn recording_is_played_to_its_end() {
     let stdout = succeed(&["--nmea", RECORDING, "--speedup", "10"], &log);
     assert_eq!(moves(&log), DRIVE);
 
-    // 10 seconds: 4 without a date, 3.5 of the first drive, 1 in between, 2 of the second.
+    // The recording takes about 10 seconds: 4 without a date, 3.5 of the first drive, 1 between the drives, and 2 of
+    // the second drive.
     assert!(started.elapsed() > Duration::from_secs(1), "the recording is played in its own time");
     assert!(stdout.contains("  not connected  no data yet\n"), "{stdout}");
     assert!(
@@ -198,7 +199,7 @@ fn invalid_lines_are_skipped_and_counted() {
     assert_eq!(moves(&log).len(), 12);
 }
 
-/// An `RMC` sentence at this minute of latitude on the prime meridian.
+/// Returns an `RMC` sentence at this minute of latitude on the prime meridian.
 fn rmc(time: &str, status: char, minute: u32, date: &str) -> String {
     let body = format!("GPRMC,{time}.00,{status},00{minute:02}.0,N,00000.0,E,10.0,,{date},,,A");
     let checksum = body.bytes().fold(0, |sum, byte| sum ^ byte);
@@ -286,7 +287,7 @@ fn full_disk_is_an_error() {
     assert!(String::from_utf8_lossy(&output.stdout).contains(ALL_ENDED));
 }
 
-/// Send SIGINT after the program has printed a text `times` times, and wait for its end.
+/// Sends SIGINT after the program has printed a text `times` times, and waits for its end.
 #[cfg(unix)]
 fn interrupt(mut child: Child, when: &str, times: usize) -> (Output, Duration) {
     let mut out = BufReader::new(child.stdout.take().expect("piped"));

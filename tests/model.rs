@@ -155,7 +155,7 @@ impl Model {
     }
 
     /// Check that an accepted write was published as this change.
-    fn expect(&mut self, key: &Key, kind: &ChangeKind<String>, continues: bool) -> u64 {
+    fn expect_change(&mut self, key: &Key, kind: &ChangeKind<String>, continues: bool) -> u64 {
         let change = self.next().expect("an accepted write is published");
         assert_eq!((&change.key, &change.kind, change.at), (key, kind, self.now.unwrap()));
         assert_eq!(change.continues(), continues);
@@ -243,7 +243,7 @@ impl Model {
 
     fn write(&mut self, write: &Write<String>, continues: bool) -> Result<WriteResult<String>> {
         let (kind, answer) = self.decide(write)?;
-        let revision = self.expect(write.key(), &kind, continues);
+        let revision = self.expect_change(write.key(), &kind, continues);
         Ok(WriteResult { revision, ..answer })
     }
 
@@ -286,7 +286,7 @@ impl Model {
                 let count = KEYS.iter().filter(|key| self.get(key).is_some()).count();
                 let count = count + usize::from(self.get("probe").is_some());
                 if count > 0 {
-                    self.expect(&Key::from(""), &ChangeKind::Cleared { count }, false);
+                    self.expect_change(&Key::from(""), &ChangeKind::Cleared { count }, false);
                 }
                 Answer::Clear(count)
             }

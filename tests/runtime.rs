@@ -50,7 +50,7 @@ fn assert_end_is_reported(journal: Option<&MemoryJournal<String>>, cancel: bool)
         store.set("k", "v").await.unwrap();
         let mut prefix = store.subscribe().prefix("p").await.unwrap();
         store.set("k", "w").await.unwrap();
-        // It has skipped a change that does not match, so it has a timer on this runtime.
+        // This subscription skips a change that does not match and then waits, so it creates its timer on this runtime.
         assert!(timeout(Duration::from_millis(1), prefix.recv()).await.is_err());
         let all = store.subscribe().await.unwrap();
         (all, store.subscribe().key("k").await.unwrap(), prefix, store.latest("k").await.unwrap())

@@ -10,7 +10,7 @@ use mainspring_testing::{Random, Replica, collect_changes};
 
 /// Sessions removed before their deadline leave cells and tokens behind.
 #[tokio::test]
-async fn removed_keys_do_not_slow_down_later_ones() {
+async fn removed_keys_do_not_slow_down_later_writes() {
     let store = Store::<u64>::builder().spawn();
     let time = async |store: &Store<u64>| {
         let start = Instant::now();

@@ -84,7 +84,7 @@ impl ChatStore for Chat {
     async fn get_conversation(&self, conv_id: &str) -> Result<Arc<Conversation>> {
         let record = self.item(conversation_key(conv_id)).await?;
         record
-            .and_then(Record::conversation)
+            .and_then(Record::into_conversation)
             .ok_or_else(|| ChatError::UnknownConversation(conv_id.into()))
     }
 
@@ -94,12 +94,12 @@ impl ChatStore for Chat {
         if messages.is_empty() {
             return Err(ChatError::NoMessages(conv_id.into()));
         }
-        Ok(messages.into_iter().filter_map(Record::message).collect())
+        Ok(messages.into_iter().filter_map(Record::into_message).collect())
     }
 
     async fn get_last_message(&self, conv_id: &str) -> Result<Arc<Message>> {
         let last = self.store.last(messages_key(conv_id)).await?;
-        last.and_then(Record::message).ok_or_else(|| ChatError::NoMessages(conv_id.into()))
+        last.and_then(Record::into_message).ok_or_else(|| ChatError::NoMessages(conv_id.into()))
     }
 
     async fn send_message(&self, message: Message, conv_id: &str) -> Result<()> {
@@ -114,14 +114,16 @@ impl ChatStore for Chat {
 
     async fn get_public_key(&self, user_id: &str) -> Result<Arc<str>> {
         let record = self.item(public_key_key(user_id)).await?;
-        record.and_then(Record::public_key).ok_or_else(|| ChatError::NoPublicKey(user_id.into()))
+        record
+            .and_then(Record::into_public_key)
+            .ok_or_else(|| ChatError::NoPublicKey(user_id.into()))
     }
 
     async fn get_available_users(&self) -> Result<Vec<Arc<User>>> {
         let mut available = Vec::new();
         let mut page = self.store.scan(user_key("")).await?;
         loop {
-            let entry = |entry: Entry<Record>| entry.value.into_item().and_then(Record::user);
+            let entry = |entry: Entry<Record>| entry.value.into_item().and_then(Record::into_user);
             let users = page.items.into_iter().filter_map(|(_, found)| entry(found));
             available.extend(users.filter(|user| user.available));
             // One page at a time: other commands run in between.

@@ -30,19 +30,19 @@ impl Record {
         size_of::<Self>() + heap
     }
 
-    pub(crate) fn user(self) -> Option<Arc<User>> {
+    pub(crate) fn into_user(self) -> Option<Arc<User>> {
         if let Self::User(user) = self { Some(user) } else { None }
     }
 
-    pub(crate) fn conversation(self) -> Option<Arc<Conversation>> {
+    pub(crate) fn into_conversation(self) -> Option<Arc<Conversation>> {
         if let Self::Conversation(conversation) = self { Some(conversation) } else { None }
     }
 
-    pub(crate) fn message(self) -> Option<Arc<Message>> {
+    pub(crate) fn into_message(self) -> Option<Arc<Message>> {
         if let Self::Message(message) = self { Some(message) } else { None }
     }
 
-    pub(crate) fn public_key(self) -> Option<Arc<str>> {
+    pub(crate) fn into_public_key(self) -> Option<Arc<str>> {
         if let Self::PublicKey(key) = self { Some(key) } else { None }
     }
 }

@@ -63,7 +63,7 @@ impl Watch {
     }
 
     fn enqueue(&mut self, records: &[Record], skip: usize) {
-        let messages = records.iter().skip(skip).cloned().filter_map(Record::message);
+        let messages = records.iter().skip(skip).cloned().filter_map(Record::into_message);
         let before = self.ready.len();
         self.ready.extend(messages);
         self.seen += self.ready.len() - before;

@@ -28,7 +28,7 @@ pub enum Fault {
     UnknownLost,
     /// The reply is lost and everything was written.
     UnknownWritten,
-    /// The process crashes before anything is written: no call ever returns again.
+    /// The process crashes before anything is written, as by [`MemoryJournal::crash`].
     CrashBefore,
     /// The process crashes after everything is written.
     CrashAfter,
@@ -81,7 +81,7 @@ struct Log<T> {
     snapshot_revision: u64,
     changes: Vec<Change<T>>,
     faults: VecDeque<Fault>,
-    /// How many of the next reads fail.
+    /// The number of reads, from the next one on, that fail.
     failing_reads: usize,
     crashed: bool,
 }
@@ -91,8 +91,8 @@ impl<T> Log<T> {
         self.changes.last().map_or(self.snapshot_revision, |change| change.revision)
     }
 
-    /// The weight of the changes in the log. Entries of the snapshot are not counted, because the journal has no
-    /// weigher for them.
+    /// Returns the weight of the changes in the log. Entries of the snapshot are not counted, because the journal
+    /// has no weigher for them.
     fn bytes(&self) -> u64 {
         self.changes.iter().map(Change::bytes).sum()
     }
@@ -154,13 +154,13 @@ impl<T> MemoryJournal<T> {
         self.log.lock().failing_reads = times;
     }
 
-    /// Simulates a crash of the process now: no method call ever returns again.
+    /// Simulates a crash of the process now: reads and writes of the log by a store never return again.
     pub fn crash(&self) {
         self.log.lock().crashed = true;
     }
 
-    /// Returns whether the process has crashed, by [`crash`](Self::crash) or by an injected fault. Every call after
-    /// that waits forever.
+    /// Returns whether a crash of the process was simulated, by [`crash`](Self::crash) or by an injected fault. After a
+    /// crash, every read and write of the log by a store waits forever.
     pub fn has_crashed(&self) -> bool {
         self.log.lock().crashed
     }
@@ -195,7 +195,7 @@ impl<T: Clone> MemoryJournal<T> {
         self.log.lock().changes.clone()
     }
 
-    /// After a crash, waits forever.
+    /// Waits forever if the process has crashed.
     async fn hang_if_crashed(&self) {
         if self.has_crashed() {
             pending::<()>().await;

@@ -132,7 +132,7 @@ pub struct TurnLimit {
 }
 
 impl Default for TurnLimit {
-    /// 256 commands, without a limit in bytes.
+    /// Returns a limit of 256 commands, without a limit in bytes.
     fn default() -> Self {
         Self { commands: 256, bytes: u64::MAX }
     }
@@ -254,18 +254,18 @@ pub trait Journal<T>: Send + 'static {
         false
     }
 
-    /// Returns how many commands may share an append. A journal with slow appends should allow many. Called once,
-    /// before [`open`](Self::open).
+    /// Returns how many commands may share an append. A journal with slow appends should allow many. The store calls
+    /// this method once, before [`open`](Self::open).
     fn turn_limit(&self) -> TurnLimit {
         TurnLimit::default()
     }
 
-    /// Returns a reader of changes that have left the history, or `None` if the journal has none. Called once, after
-    /// [`open`](Self::open).
+    /// Returns a reader of changes that have left the history, or `None` if the journal has none. The store calls this
+    /// method once, after [`open`](Self::open).
     ///
-    /// Without it, a subscription that begins before the history ends with an error. Subscribers read it to the
-    /// end,
-    /// also after the store has ended.
+    /// Without such a reader, a subscription that needs changes before the history ends with
+    /// [`Error::Compacted`](crate::Error::Compacted). Subscribers read the changes to the end, also after the store
+    /// has ended.
     fn past(&self) -> Option<Arc<dyn Past<T>>> {
         None
     }

@@ -120,7 +120,7 @@ impl Effect {
     }
 }
 
-/// Decide one write. `facts` are those of its key; `None` if it is absent or past its deadline.
+/// Decides one write. `facts` describes the key of the write. It is `None` if the key is absent or expired.
 ///
 /// The order of the checks is part of the contract: absent, kind, condition, limits.
 pub(crate) fn decide<T>(

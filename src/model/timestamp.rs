@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A point in wall-clock time: nanoseconds since the Unix epoch, until the year 2554.
 ///
-/// Eight bytes, also inside an `Option`. Convert it into a [`SystemTime`] for everything else.
+/// A timestamp takes eight bytes, and so does an `Option` of one. For operations that it does not have, convert it into
+/// a [`SystemTime`].
 ///
 /// # Examples
 ///
@@ -36,7 +37,7 @@ impl Timestamp {
         self.0.get()
     }
 
-    /// Returns the time from `earlier` to this timestamp, or zero if it is not earlier.
+    /// Returns the time from `earlier` to this timestamp, or zero if `earlier` is not earlier.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos()))
     }

@@ -21,8 +21,8 @@ pub type CommandResult<T> = Result<Response<T>, Error>;
 /// How many writes of one command, at most, share a turn.
 pub(super) const SLICE: usize = 256;
 
-/// A message with the sender of its reply and the span of its caller. Kept small, because it is moved into the queue and
-/// out of it.
+/// A message with the sender of its reply and the span of its caller. The type is kept small, because envelopes are
+/// moved into the queue and out of it.
 pub(crate) struct Envelope<T> {
     pub(crate) message: Message<T>,
     pub(crate) reply: CommandReply<T>,
@@ -75,12 +75,12 @@ impl<T> Message<T> {
         }
     }
 
-    /// Whether it has so many writes that they are split into several turns.
+    /// Returns whether the message has so many writes that they are split into several turns.
     pub(super) fn is_sliced(&self) -> bool {
         matches!(self, Self::Many(writes) if writes.len() > SLICE)
     }
 
-    /// The maximum number of entries and bytes that its writes add.
+    /// Returns the maximum number of entries and bytes that the writes of the message add.
     pub(crate) fn max_growth(&self) -> (usize, u64) {
         let all = |writes: &mut dyn Iterator<Item = &PreparedWrite<T>>| {
             let add = |(n, sum): (usize, u64), write: &PreparedWrite<T>| {
@@ -98,21 +98,21 @@ impl<T> Message<T> {
 }
 
 impl<T> Envelope<T> {
-    /// A message in the current span, if there is a tracing subscriber.
+    /// Returns an envelope with the message, and with the current span if there is a tracing subscriber.
     #[inline]
     pub(crate) fn new(message: Message<T>, reply: CommandReply<T>) -> Self {
-        // `Span::current` costs more than all the rest when there is no subscriber.
+        // Without a subscriber, `Span::current` would cost more than the rest of this function.
         let is_traced = tracing::dispatcher::has_been_set();
         let span = is_traced.then(Span::current).filter(|span| !span.is_none());
         Self { message, reply, span: span.map(Box::new) }
     }
 
-    /// The span of the caller.
+    /// Returns the span of the caller.
     pub(crate) fn span(&self) -> Span {
         self.span.as_deref().cloned().unwrap_or_else(Span::none)
     }
 
-    /// Enter the span of the caller until the result is dropped.
+    /// Enters the span of the caller until the result is dropped.
     #[inline]
     pub(crate) fn enter(&self) -> Option<EnteredSpan> {
         let span = self.span.as_deref().map(|span| span.clone().entered());

@@ -41,12 +41,12 @@ pub enum Response<T> {
 }
 
 impl<T> Response<T> {
-    /// Whether it may carry items that writes replaced.
+    /// Returns whether this response can contain items that a write replaced.
     pub(crate) fn has_replaced(&self) -> bool {
         matches!(self, Self::Written(_) | Self::Many(_))
     }
 
-    /// Drop the items that writes replaced.
+    /// Drops the items that a write replaced.
     pub(crate) fn drop_replaced(&mut self) {
         match self {
             Self::Written(written) => written.replaced = ReplacedItem::NOTHING,

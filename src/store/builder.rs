@@ -20,7 +20,8 @@ use crate::store::gate::GateTask;
 use crate::store::local::{GateQueue, Local};
 use crate::store::{Gate, GateOptions, Store};
 
-/// Starts the task of a gate. Created while the type of the gate is known, and called once the owner's queue exists.
+/// A function that starts the task of a gate. It is created while the type of the gate is known, and called when the
+/// owner's queue exists.
 type StartGate<T> = Box<dyn FnOnce(GateTask<T>, &TaskTracker) + Send>;
 
 struct GateConfig<T> {
@@ -79,7 +80,7 @@ impl<T: Clone + Send + Sync + 'static> Builder<T> {
         }
     }
 
-    /// Record every change in a journal before it is applied, and recover the content of the journal at the start.
+    /// Records every change in a journal before it is applied, and recovers the content of the journal at the start.
     /// See [`Reader::ready`](crate::Reader::ready). Default: no journal.
     ///
     /// # Examples
@@ -117,28 +118,27 @@ impl<T: Clone + Send + Sync + 'static> Builder<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
-    /// How many commands the owner's queue holds. Further senders wait for room. At least 1; default: 1,024.
+    /// Sets how many commands the owner's queue holds. Further senders wait for room. The minimum is 1. Default: 1,024.
     pub fn queue_capacity(mut self, commands: usize) -> Self {
         self.queue_capacity = commands.max(1);
         self
     }
 
-    /// How many of the newest changes are kept for subscribers that fall behind or resume.
-    /// Default: 4,096.
+    /// Sets how many of the newest changes are kept for subscribers that fall behind or resume. Default: 4,096.
     pub fn history_changes(mut self, changes: usize) -> Self {
         self.history.0 = changes;
         self
     }
 
-    /// How many bytes, by the weigher and including their keys, those changes may have. Whichever limit is
-    /// reached first applies. Default: 16 MiB.
+    /// Sets the maximum weight of the kept changes in bytes: that of their elements, as the weigher returns it, and
+    /// that of their keys. The limit that is reached first applies. Default: 16 MiB.
     pub fn history_bytes(mut self, bytes: u64) -> Self {
         self.history.1 = bytes;
         self
     }
 
-    /// The time to live of keys that are `set`, or created by a push, without one: more than zero, at
-    /// most 100 years. Default: none, such keys do not expire.
+    /// Sets the time to live of keys that are `set`, or created by a push, without one. It must be more than zero and
+    /// at most 100 years. Default: none, such keys do not expire.
     ///
     /// # Panics
     ///
@@ -152,32 +152,33 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         self
     }
 
-    /// How many entries the store may have. A write over the limit is rejected with
+    /// Sets the maximum number of entries in the store. A write over the limit is rejected with
     /// [`Error::OverLimit`](crate::Error::OverLimit); nothing is evicted. Default: no limit.
     pub fn max_entries(mut self, entries: usize) -> Self {
         self.rules.max_entries = entries;
         self
     }
 
-    /// How many bytes all entries may have, by the weigher and including their keys. A write over the limit is rejected
-    /// with [`Error::OverLimit`](crate::Error::OverLimit). Default: no limit.
+    /// Sets the maximum weight of all entries in bytes: that of their elements, as the weigher returns it, and that of
+    /// their keys. A write over the limit is rejected with [`Error::OverLimit`](crate::Error::OverLimit). Default: no
+    /// limit.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.rules.max_bytes = bytes;
         self
     }
 
-    /// How many bytes one entry may have, by the weigher and including its key. A write of a larger entry is rejected
-    /// with [`Error::TooLarge`](crate::Error::TooLarge). Default: no limit.
+    /// Sets the maximum weight of one entry in bytes: that of its elements, as the weigher returns it, and that of its
+    /// key. A write of a larger entry is rejected with [`Error::TooLarge`](crate::Error::TooLarge). Default: no limit.
     pub fn max_entry_bytes(mut self, bytes: u64) -> Self {
         self.rules.max_entry_bytes = bytes;
         self
     }
 
-    /// The function that returns the weight of an element in bytes, for the limits in bytes. `String`, `Vec<u8>`,
-    /// `Box<str>` and `Arc<str>` have a built-in weigher: their length. It must always return the same weight for the
-    /// same element.
+    /// Sets the weigher: a function that returns the weight of an element in bytes, for the limits in bytes. It must
+    /// always return the same weight for the same element. `String`, `Vec<u8>`, `Box<str>` and `Arc<str>` have a
+    /// built-in weigher, which returns their length.
     ///
-    /// It runs in the caller of a write. If it panics, the write is rejected.
+    /// The weigher runs in the caller of a write. If it panics, the write is rejected.
     ///
     /// # Examples
     ///
@@ -199,7 +200,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         self
     }
 
-    /// Put a gate in front of the keys with a prefix. If several prefixes match a key, the longest applies.
+    /// Puts a gate in front of the keys with a prefix. If several prefixes match a key, the longest applies.
     ///
     /// # Panics
     ///
@@ -209,7 +210,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         self.gate_with(prefix, gate, GateOptions::default())
     }
 
-    /// Put a gate in front of the keys with a prefix, with its own timeout and queue capacity.
+    /// Puts a gate in front of the keys with a prefix, with its own timeout and queue capacity.
     ///
     /// # Panics
     ///
@@ -231,8 +232,8 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         self
     }
 
-    /// Stop the store when this token is cancelled. The store uses a child token, so that stopping
-    /// the store stops nothing else. Default: a token of its own.
+    /// Stops the store when this token is cancelled. The store uses a child token, so that stopping the store
+    /// stops nothing else. Default: a token of its own.
     ///
     /// Once the token is cancelled, the store rejects new commands. If tasks still have to write while they stop,
     /// pass the token to the tasks only, wait for them, and then [`shutdown`](Store::shutdown) the store.
@@ -241,7 +242,7 @@ impl<T: Clone + Send + Sync + 'static, J: Journal<T>> Builder<T, J> {
         self
     }
 
-    /// How long a shutdown may take to finish the queued commands. Default: 5 seconds.
+    /// Sets how long a shutdown may take to finish the queued commands. Default: 5 seconds.
     pub fn shutdown_deadline(mut self, deadline: Duration) -> Self {
         self.shutdown_deadline = deadline;
         self

@@ -141,7 +141,7 @@ impl<T, B> Store<T, B> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if the key is absent; otherwise as [`set`](Self::set).
+    /// [`Error::NotFound`] if the key is absent, and the errors of [`set`](Self::set).
     ///
     /// # Examples
     ///
@@ -193,7 +193,7 @@ impl<T, B> Store<T, B> {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongKind`] if the key holds an item; otherwise as [`set`](Self::set).
+    /// [`Error::WrongKind`] if the key holds an item, and the errors of [`set`](Self::set).
     ///
     /// # Examples
     ///
@@ -214,7 +214,8 @@ impl<T, B> Store<T, B> {
         self.put(Write::push(key, element), results::write)
     }
 
-    /// Adds an element to the front of a list. Otherwise as [`push`](Self::push).
+    /// Adds an element to the front of a list, or creates the list if the key is absent. The results and the errors are
+    /// those of [`push`](Self::push).
     pub fn push_front(
         &self,
         key: impl Into<Key>,
@@ -251,7 +252,8 @@ impl<T, B> Store<T, B> {
         self.change(Write::pop(key), results::write)
     }
 
-    /// Removes the first element of a list. Otherwise as [`pop`](Self::pop).
+    /// Removes the first element of a list. The results, the errors and the cancel safety are those of
+    /// [`pop`](Self::pop).
     pub fn pop_front(&self, key: impl Into<Key>) -> PendingWrite<'_, T, Popped<T>, B> {
         self.change(Write::pop_front(key), results::write)
     }
@@ -288,7 +290,8 @@ impl<T, B> Store<T, B> {
         self.change(Write::trim(key, keep), results::write)
     }
 
-    /// Keeps at most the first `keep` elements of a list. Otherwise as [`trim`](Self::trim).
+    /// Keeps at most the first `keep` elements of a list. The results and the errors are those of
+    /// [`trim`](Self::trim).
     pub fn trim_front(&self, key: impl Into<Key>, keep: usize) -> PendingWrite<'_, T, Trimmed, B> {
         self.change(Write::trim_front(key, keep), results::write)
     }
@@ -341,7 +344,7 @@ impl<T, B> Store<T, B> {
     ///
     /// # Errors
     ///
-    /// [`BatchError`] with the first write that is rejected: its index and its error. Nothing is applied then. Writes
+    /// [`BatchError`] with the first write that is rejected: its index and its error. Then nothing is applied. Writes
     /// to gated keys are rejected with [`Error::Refused`].
     ///
     /// # Examples
@@ -416,8 +419,8 @@ impl<T, B> Store<T, B> {
         self.many(elements.into_iter().map(push).collect(), results::writes)
     }
 
-    /// Sends many independent writes of any kind with one command and one reply. Otherwise as
-    /// [`set_many`](Self::set_many).
+    /// Sends many independent writes of any kind with one command and one reply. The results are in the order of the
+    /// writes. Writes to gated keys are rejected, as by [`set_many`](Self::set_many).
     ///
     /// # Examples
     ///
@@ -449,7 +452,7 @@ impl<T, B> Store<T, B> {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`] if the key is absent; otherwise as [`update`](Self::update).
+    /// [`Error::NotFound`] if the key is absent, and the errors of [`update`](Self::update).
     ///
     /// # Cancel safety
     ///

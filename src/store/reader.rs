@@ -167,7 +167,8 @@ impl<T, B> Reader<T, B> {
         self.page(prefix, false, results::keys)
     }
 
-    /// Returns a sorted page of the entries whose keys have a prefix (`""`: all). Otherwise as [`keys`](Self::keys).
+    /// Returns a sorted page of the entries whose keys have a prefix (`""`: all). The options and the index are
+    /// those of [`keys`](Self::keys).
     ///
     /// # Examples
     ///
@@ -259,7 +260,7 @@ impl<T: Clone + Send + Sync + 'static> Reader<T> {
         Ok(Latest::new(key, self.backend.view(), status, watcher, guard))
     }
 
-    /// Waits until the store has recovered from its journal. Commands can be sent before: they wait in the queue.
+    /// Waits until the store has recovered from its journal. Commands that are sent earlier wait in the queue.
     ///
     /// # Errors
     ///

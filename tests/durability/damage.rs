@@ -62,7 +62,7 @@ const SEGMENTS: Setting = Setting {
     check_every: Duration::MAX,
 };
 
-/// Truncates every file at every byte. Returns how often a start failed, and how often it succeeded.
+/// Truncates every file at every byte. Returns how often a start failed, and how often a start succeeded.
 async fn truncations(setting: Setting, compacts: bool, closes: bool) -> [u64; 2] {
     let (disk, ledger) = small(setting, compacts, closes).await;
     let (marked, offset) = mark_of(&disk);
@@ -108,7 +108,9 @@ fn truncated_file_is_rejected_or_opens_to_prefix_up_to_mark() {
             }
         }
         let [rejected, opened] = total;
-        figures(format_args!("truncations: {rejected} rejected, {opened} opened to a prefix"));
+        figures(format_args!(
+            "truncations: {rejected} were rejected, {opened} opened with a prefix"
+        ));
     });
 }
 

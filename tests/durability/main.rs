@@ -16,7 +16,7 @@ mod ledger;
 mod lock;
 #[cfg(unix)]
 mod ownership;
-mod planted;
+mod planted_bugs;
 mod power;
 mod replay;
 mod shortage;

@@ -38,11 +38,11 @@ pub(crate) enum Fault {
     Short,
     /// EINTR.
     Interrupted,
-    /// ENOSPC, once.
+    /// ENOSPC, for this call only.
     FullOnce,
     /// ENOSPC for everything that needs more space, from this call on until there is space again.
     Full,
-    /// The same, after half of a write.
+    /// Like `Full`, but after half of a write.
     FullHalf,
 }
 
@@ -260,13 +260,13 @@ impl SimDisk {
         self.0.lock().unwrap()
     }
 
-    /// Cuts the power at this call, counted from 1.
+    /// Cuts the power at the call with this number. The first call has the number 1.
     pub(crate) fn cut_power_at(self, step: u64) -> Self {
         self.inner().off_at = Some(step);
         self
     }
 
-    /// Injects a fault into this call, counted from 1.
+    /// Injects a fault into the call with this number. The first call has the number 1.
     pub(crate) fn fail_at(self, step: u64, fault: Fault) -> Self {
         self.inner().fault = Some((step, fault));
         self
@@ -304,7 +304,7 @@ impl SimDisk {
         self.inner().steps
     }
 
-    /// Returns the description of a step, counted from 1.
+    /// Returns the description of a step. The first step has the number 1.
     pub(crate) fn step_name(&self, step: u64) -> String {
         let inner = self.inner();
         inner.trace.get(step as usize - 1).cloned().unwrap_or_default()
@@ -404,7 +404,8 @@ impl Disk for SimDisk {
         Ok(Box::new(Unlock(self.clone())))
     }
 
-    /// Not counted as a step: it changes nothing, and the directory always exists.
+    /// Checks the directory. The call is not counted as a step, because it changes nothing, and the directory always
+    /// exists.
     fn verify(&self) -> io::Result<()> {
         self.inner().shortage()?;
         if self.inner().off { Err(power_off()) } else { Ok(()) }
@@ -493,7 +494,7 @@ impl Disk for SimDisk {
 struct SimFile {
     disk: SimDisk,
     file: usize,
-    /// A number for each time that a file is opened.
+    /// A number that is different for each opening of a file.
     handle: u64,
     name: String,
 }
@@ -604,7 +605,8 @@ impl DiskFile for SimFile {
         }
     }
 
-    /// Not counted as a step, and neither is `lock`: they change nothing that a power cut could leave incomplete.
+    /// Returns whether the name still leads to this file. The call is not counted as a step, and neither is `lock`,
+    /// because they change nothing that a power cut could leave incomplete.
     fn is_linked(&self) -> io::Result<bool> {
         let inner = self.disk.inner();
         if inner.off {

@@ -111,7 +111,7 @@ impl<'a> Side<'a> {
     }
 }
 
-/// The results of a side in all rounds.
+/// The results of one side: a sample of each round, and the latencies if they were measured.
 #[derive(Debug)]
 pub struct SideResult {
     pub name: String,
@@ -128,17 +128,17 @@ impl SideResult {
         median(self.samples.iter().map(of))
     }
 
-    /// The median over the rounds of `of(self) / of(other)`.
+    /// Returns the median over the rounds of `of(self) / of(other)`.
     pub fn ratio(&self, other: &Self, of: impl Fn(&Sample) -> f64) -> f64 {
         median(self.samples.iter().zip(&other.samples).map(|(ours, theirs)| of(ours) / of(theirs)))
     }
 
-    /// The median over the rounds of `of(self) - of(other)`.
+    /// Returns the median over the rounds of `of(self) - of(other)`.
     pub fn less(&self, other: &Self, of: impl Fn(&Sample) -> f64) -> f64 {
         median(self.samples.iter().zip(&other.samples).map(|(ours, theirs)| of(ours) - of(theirs)))
     }
 
-    /// Further figures for the table.
+    /// Returns further figures for the table.
     pub fn figures(&self) -> Figures {
         let mut figures = Figures::named(&self.name)
             .with("per_second", self.median(Sample::per_second))
@@ -178,7 +178,7 @@ fn as_map<S: Serializer>(values: &[(String, f64)], serializer: S) -> Result<S::O
     serializer.collect_map(values.iter().map(|(name, value)| (name, value)))
 }
 
-/// Run the sides alternately.
+/// Runs the sides alternately.
 pub async fn interleave(settings: &Settings, sides: &[Side<'_>]) -> Vec<SideResult> {
     let mut samples = vec![Vec::new(); sides.len()];
     for (counts, side) in turns(settings.rounds, sides.len()) {
@@ -201,7 +201,7 @@ pub async fn interleave(settings: &Settings, sides: &[Side<'_>]) -> Vec<SideResu
     measured.map(|((name, samples), latencies)| SideResult { name, samples, latencies }).collect()
 }
 
-/// The order of the sides, reversed every other round, and whether the result counts: the first round is a
+/// Returns the order of the sides, reversed every other round, and whether the result counts: the first round is a
 /// warm-up.
 pub fn turns(rounds: usize, sides: usize) -> impl Iterator<Item = (bool, usize)> {
     (0..=rounds).flat_map(move |round| {
@@ -210,7 +210,7 @@ pub fn turns(rounds: usize, sides: usize) -> impl Iterator<Item = (bool, usize)>
     })
 }
 
-/// A histogram of latencies in nanoseconds, up to a minute.
+/// Returns a histogram of latencies in nanoseconds, up to a minute.
 pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_max(60_000_000_000, 3).expect("valid bounds")
 }

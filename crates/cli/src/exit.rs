@@ -24,7 +24,7 @@ Exit codes:
   10   authentication is required (\"mainspring login\"), or the account lacks the permission
   130  interrupted by Ctrl-C (143: by SIGTERM)";
 
-/// The exit code of the program. clap exits with the code of `Usage` by itself.
+/// The exit code of the program. For an invalid command line, clap exits with 2, which is also the code of `Usage`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Success = 0,

@@ -30,11 +30,11 @@ pub(crate) struct Replayed {
     pub(crate) revision: u64,
     /// The offset of the end of the last append in the last segment.
     pub(crate) end: u64,
-    /// The same without the close marks at the end.
+    /// The offset of the end of the last append of changes. Only close marks follow it.
     pub(crate) unmarked: u64,
     /// Whether the log ends with a close mark.
     pub(crate) closed: bool,
-    /// The last append, unless the last segment is of format 1.
+    /// The mark of the end of the log; `None` if the last segment is of format 1.
     pub(crate) mark: Option<Mark>,
     /// Damage behind the end, of data that was not known to be synced.
     pub(crate) damage: Option<Damage>,
@@ -111,8 +111,8 @@ pub(crate) fn replay<T: DeserializeOwned>(
 }
 
 /// Verifies that the segments and the snapshot belong to one history: each segment must continue the chain of the
-/// previous one, and the log must contain the append that the snapshot names. Files of format 1 have no chain; it
-/// starts after them.
+/// previous one, and the log must contain the append that the snapshot names. Files of format 1 have no chain: the
+/// chain starts after them.
 pub(crate) struct Chain {
     /// The revision of the snapshot, and the checksum of the append that contains it.
     snapshot: Option<(u64, Option<Sum>)>,

@@ -174,7 +174,7 @@ pub(crate) fn scan<E>(
     let mut problem = contradicts(0, scan.mark()).then_some((0, CONTRADICTION));
     let mut at = length;
     while problem.is_none() && bytes[at..].iter().any(|byte| *byte != b'\n') {
-        let append = match append_at(bytes, at, 0, (scan.revision, scan.last))
+        let append = match parse_append_at(bytes, at, 0, (scan.revision, scan.last))
             .map_err(|(offset, error)| ScanError::Unreadable(offset, error))?
         {
             Ok(append) => append,
@@ -223,7 +223,7 @@ pub(crate) type AppendOrDamage<'a> = Result<Append<'a>, (usize, &'static str)>;
 
 /// Parses the append that begins at `start` and must follow a revision and, if it is known, a checksum. `origin` is
 /// the offset in the file at which the bytes begin.
-pub(crate) fn append_at(
+pub(crate) fn parse_append_at(
     bytes: &[u8],
     start: usize,
     origin: u64,

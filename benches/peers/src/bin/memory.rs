@@ -30,7 +30,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// All bytes allocated for the store, including history and channels.
+/// Returns the allocated bytes per entry, without and with the index of the keys. They are those of the whole store,
+/// including its history and channels.
 async fn measure<T: Text>(entries: usize) -> Result<MemoryUse> {
     let region = Region::new(COUNTING);
     let held = || {

@@ -26,7 +26,7 @@ pub trait Actor<T>: Clone + Send + Sync + 'static {
     /// Whether an operation waits for another task.
     const WAITS: bool = true;
 
-    /// The value of an existing key.
+    /// Returns the value of an existing key.
     fn get(&self, key: &str) -> impl Future<Output = T> + Send;
 
     fn set(&self, key: &str, value: T) -> impl Future<Output = ()> + Send;
@@ -34,13 +34,13 @@ pub trait Actor<T>: Clone + Send + Sync + 'static {
 
 /// A map with a synchronous interface.
 pub trait Map<T>: Send + Sync + 'static {
-    /// The value of an existing key.
+    /// Returns the value of an existing key.
     fn get(&self, key: &str) -> T;
 
     fn set(&self, key: &str, value: T);
 }
 
-/// A synchronous map behind the async interface, which never waits.
+/// An adapter from a synchronous map to the async interface. Its futures complete at the first poll.
 #[derive(Debug)]
 pub struct Direct<M>(Arc<M>);
 

@@ -22,7 +22,7 @@ pub enum Plot {
 type Area<'a> = plotters::drawing::DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 impl Plot {
-    /// The file name without its extension.
+    /// Returns the file name without its extension.
     fn file(&self) -> &str {
         match self {
             Self::Bars(bars) => &bars.file,
@@ -30,13 +30,13 @@ impl Plot {
         }
     }
 
-    /// Draw the plot into a directory.
+    /// Writes the plot as SVG into a directory, and creates the directory if it is missing.
     pub fn draw(&self, directory: &Path) -> Result<()> {
         let path = directory.join(self.file()).with_extension("svg");
         let drawn = || -> Result<()> {
             std::fs::create_dir_all(directory)?;
             let area = SVGBackend::new(&path, self.size()).into_drawing_area();
-            // White, for pages with a dark background.
+            // The background is white, for pages with a dark background.
             area.fill(&WHITE).map_err(|error| anyhow!("{error}"))?;
             match self {
                 Self::Bars(bars) => bars.draw(&area)?,

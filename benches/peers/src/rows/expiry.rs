@@ -1,9 +1,9 @@
-//! Overwritten deadlines, compared with `DelayQueue` of tokio-util: the additional cost of a set that replaces a
-//! deadline over a set of a key without one, in a store, and in a `HashMap` with a queue. On one thread, whose CPU time
-//! is measured.
+//! The cost of overwriting a deadline in a store, compared with a `HashMap` and a `DelayQueue` of tokio-util. The cost
+//! is the CPU time of a set that replaces a deadline, minus that of a set of a key without a deadline. Both sides run
+//! on one thread.
 //!
-//! Keys with and without deadlines are in one store and set in batches, in which each write states its time to live:
-//! two stores would differ by more than the cost of a deadline.
+//! Keys with and without deadlines are in one store, because two stores would differ by more than the cost of a
+//! deadline. They are set in batches, in which each write states its time to live.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -43,7 +43,7 @@ impl MapWithQueue {
         queued
     }
 
-    /// Set new values, and new deadlines if there is a `ttl`.
+    /// Sets new values, and new deadlines if there is a `ttl`.
     fn overwrite(&mut self, load: &Load, ttl: Option<Duration>, time: Duration) -> Sample {
         let watch = Stopwatch::start(Cpu::Process);
         let end = Instant::now() + time;

@@ -42,7 +42,7 @@ fn pin_to(core: &CpuSet) {
     sched_setaffinity(None, core).expect("CPU affinity");
 }
 
-/// Read at full speed until the time is over.
+/// Reads at full speed until `time` is over.
 fn read(view: &View<String>, load: &Load, time: Duration) -> Sample {
     let watch = Stopwatch::start(Cpu::Thread);
     let end = Instant::now() + time;
@@ -56,16 +56,16 @@ fn read(view: &View<String>, load: &Load, time: Duration) -> Sample {
     watch.stop(done as u64)
 }
 
-/// The active sides of a slice.
+/// The store that is read in a slice, and whether a writer writes at the same time.
 #[derive(Clone, Copy)]
 enum Reads {
-    /// The concurrent writes.
+    /// The reader reads the store to which the writer writes.
     TheSame,
-    /// To another store.
+    /// The reader reads another store than that to which the writer writes.
     Another,
-    /// None.
+    /// The reader runs without a writer.
     Alone,
-    /// Without a reader.
+    /// The writer runs without a reader.
     Nothing,
 }
 

@@ -1,9 +1,9 @@
 //! A snapshot of a million entries for a subscriber while 64 callers get and set: how much longer the
 //! longest wait is.
 //!
-//! First with the owner and the callers on one thread and the subscriber on another, to measure the effect of the
-//! snapshot on the owner. Then with all of them on the two workers of one runtime, where callers also wait for a worker
-//! that the subscriber occupies.
+//! The first row has the owner and the callers on one thread and the subscriber on another, to measure the effect of
+//! the snapshot on the owner. The second row has all of them on the two workers of one runtime, where callers also wait
+//! for a worker that the subscriber occupies.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
 /// The duration of one slice.
 const WINDOW: Duration = Duration::from_millis(200);
 
-/// Read a snapshot, and return the number of entries.
+/// Reads a snapshot. Returns the number of entries.
 async fn read(store: Store<String>) -> usize {
     let mut events = store.subscribe().from_snapshot().await.expect("the store is open");
     let mut entries = 0;
@@ -47,7 +47,7 @@ async fn record(work: &Keyed<String, Store<String>>, waits: &mut Histogram<u64>)
     }
 }
 
-/// The longest waits with and without a snapshot, with callers and reader on the given runtimes.
+/// Returns the longest waits with and without a snapshot, which is read on the runtime of `reader`.
 async fn measure(settings: &Settings, reader: &Handle) -> [Vec<Waits>; 2] {
     // Changes stay in the history during the snapshot.
     let store = builder().history_changes(1 << 20).history_bytes(1 << 30).spawn();

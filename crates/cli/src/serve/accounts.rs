@@ -1,4 +1,4 @@
-//! Opens the accounts of the server.
+//! Opening of the account store, and creation of the first administrator.
 
 use anyhow::Context;
 use mainspring_http::auth::{Auth, AuthOptions};
@@ -6,7 +6,8 @@ use mainspring_http::auth::{Auth, AuthOptions};
 use super::settings::Settings;
 use crate::accounts;
 
-/// Open the accounts, if authentication is enabled, and create the first administrator.
+/// Opens the account store, and creates the first administrator if the settings name one. Returns `None` if
+/// authentication is disabled.
 pub async fn open(settings: &Settings) -> anyhow::Result<Option<Auth>> {
     if !settings.auth_enabled {
         return Ok(None);

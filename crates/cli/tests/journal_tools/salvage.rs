@@ -112,7 +112,7 @@ async fn segments_of_different_histories_are_not_joined() {
     fs::copy(other.join(name), &last).expect("the segment of the other history");
     let report = check(&folder, &mut |_| {}).expect("a journal");
     assert!(matches!(report.verdict, Verdict::Refuse { .. }), "{report:?}");
-    // Also without the manifest, whose mark would show it.
+    // The plan must exclude that segment even without the manifest, whose mark does not match it.
     for lost in [false, true] {
         if lost {
             fs::remove_file(folder.join("MANIFEST")).expect("present");

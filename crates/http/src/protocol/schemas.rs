@@ -38,8 +38,8 @@ macro_rules! schemas {
 pub(super) use schemas;
 
 schemas! {
-    /// One element: a text, a number, a boolean or an object; never `null`, and never a list. A store with an element type
-    /// other than JSON accepts what that type accepts.
+    /// One element: a text, a number, a boolean or an object; never `null`, and never a list. If the
+    /// element type of a store is not JSON, the store accepts the JSON values that this type can decode.
     Element "Element" refers to [] = {"type": ["string", "number", "boolean", "object"], "examples": ["fast", 42.5]};
     /// The value of a key: an element, or a list of elements.
     AnyValue "Value" refers to [Element] = {

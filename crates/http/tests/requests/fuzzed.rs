@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 const LONGEST: Duration = Duration::from_secs(100 * 36_525 * 864);
 
-/// A request body for one of the routes, selected by the first byte.
+/// Sends a request body to one of the routes, which the first byte selects.
 pub(crate) fn bodies(bytes: &[u8]) {
     let Some((route, body)) = bytes.split_first() else { return };
     let routes = [
@@ -47,7 +47,7 @@ pub(crate) fn bodies(bytes: &[u8]) {
     });
 }
 
-/// A time to live in a body.
+/// Sends a time to live in a body.
 pub(crate) fn ttls(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     run(async {
@@ -73,7 +73,7 @@ pub(crate) fn ttls(bytes: &[u8]) {
     });
 }
 
-/// A token: arbitrary text, and a valid token with modified bytes.
+/// Authenticates with arbitrary text, and with a valid token whose bytes were modified.
 pub(crate) fn tokens(bytes: &[u8]) {
     static SETUP: OnceLock<(Runtime, Auth, [String; 3])> = OnceLock::new();
     let (runtime, auth, valid) = SETUP.get_or_init(|| {
@@ -101,7 +101,7 @@ pub(crate) fn tokens(bytes: &[u8]) {
         assert!(is_denied(text), "{text:?}");
     }
     let Some((which, edits)) = bytes.split_first() else { return };
-    // Not the refresh token, because a modified one may end the login.
+    // The refresh token is not modified, because a modified one may end the login.
     let token = &valid[usize::from(*which) % 2];
     let mut changed = token.clone().into_bytes();
     for edit in edits.chunks_exact(3) {
@@ -113,7 +113,7 @@ pub(crate) fn tokens(bytes: &[u8]) {
     assert!(auth.authenticate(Some(&format!("Bearer {token}"))).is_ok());
 }
 
-/// A key in the path and in a body.
+/// Sends a key in the path and in a body.
 pub(crate) fn keys(bytes: &[u8]) {
     let encoded: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
     run(async {
@@ -146,7 +146,7 @@ pub(crate) fn keys(bytes: &[u8]) {
     });
 }
 
-/// A `Last-Event-ID`, and the same text as `from`.
+/// Sends a `Last-Event-ID`, and the same text as `from`.
 pub(crate) fn resumes(bytes: &[u8]) {
     let Ok(id) = HeaderValue::from_bytes(bytes) else { return };
     run(async {
@@ -173,7 +173,7 @@ fn run(test: impl Future<Output = ()>) {
     runtime.block_on(test);
 }
 
-/// A server with a list at revision 2.
+/// Returns a server with a list at revision 2, and its store.
 async fn server() -> (Store<Json>, Router) {
     let store = Store::<Json>::builder().spawn();
     store.push("k", "v").await.unwrap();

@@ -295,8 +295,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// Syncs the log before a snapshot is installed. Otherwise the log could end before the snapshot after a power
-    /// cut.
+    /// Syncs the log before a snapshot is installed. Without this sync, the log could end before the snapshot after a
+    /// power cut.
     pub(crate) fn sync_before_snapshot(&self) -> io::Result<()> {
         if self.manifest.lock().sync == SyncPolicy::Always.to_string() {
             return Ok(());

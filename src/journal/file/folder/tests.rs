@@ -270,7 +270,7 @@ fn file_lock_ends_with_the_last_handle() {
     other.lock().unwrap();
 }
 
-/// A descriptor that goes to the reserve must not keep the lock of its file.
+/// The reserve keeps descriptors of files, but must not keep their locks.
 #[test]
 fn file_that_fills_reserve_is_unlocked() {
     let scratch = Scratch::new();

@@ -134,7 +134,7 @@ fn check_once(
     disk: &dyn Disk,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<CheckReport, FileError> {
-    let total = 2 * bytes_in(disk);
+    let total = 2 * total_file_size(disk);
     let mut done = 0;
     let inventory = Inventory::read(disk, Scope::Listed, &mut |bytes| {
         done += bytes;
@@ -178,8 +178,8 @@ fn check_once(
     Ok(report)
 }
 
-/// Returns the size of all files.
-pub(super) fn bytes_in(disk: &dyn Disk) -> u64 {
+/// Returns the total size of all files in the directory.
+pub(super) fn total_file_size(disk: &dyn Disk) -> u64 {
     let names = disk.names().unwrap_or_default();
     let lengths = names.iter().filter_map(|name| disk.open(name).ok()?.length().ok());
     lengths.sum()

@@ -9,7 +9,7 @@ use crate::journal::file::error::FileError;
 use crate::journal::file::line::Sum;
 use crate::journal::file::lines::SHORT_READ;
 use crate::journal::file::manifest::Manifest;
-use crate::journal::file::scan::{Damage, Expected, ScanError, append_at, scan};
+use crate::journal::file::scan::{Damage, Expected, ScanError, parse_append_at, scan};
 use crate::journal::file::segment::{SegmentInfo, read_header, unknown_format};
 
 /// Reads the log line by line, also while a store is running, and continues as it grows.
@@ -184,7 +184,7 @@ impl Dump {
         let bytes = file.read_some(self.at, usize::MAX)?;
         let (mut at, mut lines) = (0, Vec::new());
         while bytes.get(at).is_some_and(|byte| *byte != b'\n') && self.revision < self.to {
-            match append_at(&bytes, at, self.at, (self.revision, self.sum)) {
+            match parse_append_at(&bytes, at, self.at, (self.revision, self.sum)) {
                 Ok(Ok(append)) => {
                     let requested = append.lines.iter().filter(|(_, line)| {
                         !line.is_close()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::check::bytes_in;
+use super::check::total_file_size;
 use super::inventory::{Inventory, ProblemKind, Scope};
 use super::load::Loaded;
 use super::plan::{RepairPlan, RepairStep, drop_files};
@@ -97,7 +97,7 @@ pub fn repair(
         return Err(FileError::Missing { path: disk.path() });
     }
     let _lock = if options.write { Some(recover::lock(&*disk)?) } else { None };
-    let (total, mut done) = (2 * bytes_in(&*disk), 0);
+    let (total, mut done) = (2 * total_file_size(&*disk), 0);
     let mut report = |bytes| {
         done += bytes;
         progress(Progress { done: done.min(total), total });

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use super::check::bytes_in;
+use super::check::total_file_size;
 use super::load::Loaded;
 use super::new_journal::NewJournal;
 use super::{Raw, disk, manifest, retry_read};
@@ -112,7 +112,7 @@ pub fn restore(
             }
             // The log is read twice: to find the revision, and up to it.
             RestoreTarget::Time(time) => {
-                let pass = bytes_in(&*disk);
+                let pass = total_file_size(&*disk);
                 let mut report = |done: u64| {
                     progress(Progress { done: done.min(2 * pass), total: 2 * pass });
                 };

@@ -24,7 +24,7 @@ use crate::journal::file::error::FileError;
 use crate::journal::file::line::{END, ENTRY, Line, Sum, unseal};
 use crate::journal::file::manifest::{MANIFEST, Manifest, SnapshotInfo};
 use crate::journal::file::replay::{differ, read_snapshot};
-use crate::journal::file::scan::{Append, append_at, next_line};
+use crate::journal::file::scan::{Append, next_line, parse_append_at};
 use crate::journal::file::segment::{SegmentInfo, read_header};
 use crate::journal::file::snapshot::SnapshotWriter;
 use crate::model::{Change, StoreId, Timestamp};
@@ -182,7 +182,8 @@ impl Salvage {
                 true => line.revision(),
                 false => line.first_revision().saturating_sub(1),
             });
-            let append = before.map(|before| append_at(&bytes, line.start, 0, (before, None)));
+            let append =
+                before.map(|before| parse_append_at(&bytes, line.start, 0, (before, None)));
             let append = match append {
                 Some(Ok(Ok(append))) => append,
                 Some(Err((offset, why))) => {

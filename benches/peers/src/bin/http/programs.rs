@@ -28,7 +28,7 @@ pub(crate) fn mainspring() -> Result<String> {
 
 static BESIDE: OnceLock<String> = OnceLock::new();
 
-/// Also measure this build of `mainspring`.
+/// Adds this build of `mainspring` to the measured servers.
 pub(crate) fn set_other_build(program: String) {
     let _ = BESIDE.set(program);
 }
@@ -37,7 +37,7 @@ pub(crate) fn beside() -> Option<&'static str> {
     BESIDE.get().map(String::as_str)
 }
 
-/// The locked map in Go.
+/// Builds the locked map in Go. Returns the path of the program.
 pub(crate) fn locked_map_in_go() -> Result<String> {
     static BUILT: OnceLock<String> = OnceLock::new();
     once(&BUILT, || {
@@ -46,7 +46,7 @@ pub(crate) fn locked_map_in_go() -> Result<String> {
         build
             .args(["build", "-o", &program, "."])
             .current_dir(format!("{MANIFEST}/src/bin/http/map"));
-        // It has no dependencies to download.
+        // The Go program has no dependencies, so the build needs no module proxy.
         build.envs([("GOPROXY", "off"), ("GOFLAGS", "")]);
         build.env("GOCACHE", format!("{MANIFEST}/target/go"));
         run(build)?;

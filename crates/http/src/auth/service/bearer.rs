@@ -1,6 +1,6 @@
 //! Parsing of `Authorization` headers.
 
-use super::fingerprint::random;
+use super::fingerprint::random_text;
 use super::secret::Secret;
 use super::{AuthError, account};
 
@@ -63,7 +63,7 @@ pub(super) fn new_refresh(account: &str, id: &str) -> Result<Secret, AuthError> 
 }
 
 fn new(prefix: &str, account: &str, id: &str) -> Result<Secret, AuthError> {
-    Ok(format!("{prefix}{account}.{id}.{}", random::<32>()?).into())
+    Ok(format!("{prefix}{account}.{id}.{}", random_text::<32>()?).into())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::random;
+use super::fingerprint::random_text;
 use super::keys::Keys;
 use super::secret::Secret;
 use super::{AuthError, LEEWAY, MAX_ACCESS_TTL};
@@ -54,7 +54,7 @@ impl Claims {
             iat: now,
             exp: now + ttl.min(MAX_ACCESS_TTL),
             nbf: None,
-            jti: random::<16>()?,
+            jti: random_text::<16>()?,
             sid: session.to_owned(),
         })
     }

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 use super::AuthError;
 
 /// Returns `N` random bytes as URL-safe text.
-pub(super) fn random<const N: usize>() -> Result<String, AuthError> {
+pub(super) fn random_text<const N: usize>() -> Result<String, AuthError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|_| AuthError::NoRandomness)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
@@ -46,10 +46,10 @@ mod tests {
 
     #[test]
     fn fingerprint_matches_its_token_and_hides_it() {
-        let token = random::<32>().unwrap();
+        let token = random_text::<32>().unwrap();
         let fingerprint = Fingerprint::of(&token);
         assert!(fingerprint.is_of(&token));
-        assert!(!fingerprint.is_of(&random::<32>().unwrap()));
+        assert!(!fingerprint.is_of(&random_text::<32>().unwrap()));
         assert!(!serde_json::to_string(&fingerprint).unwrap().contains(&token));
         assert_eq!(format!("{fingerprint:?}"), "Fingerprint(..)");
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::access::Access;
 use super::account::{Account, Session};
 use super::claims::Claims;
-use super::fingerprint::{Fingerprint, random};
+use super::fingerprint::{Fingerprint, random_text};
 use super::secret::Secret;
 use super::{Auth, Keys};
 
@@ -23,7 +23,7 @@ pub(crate) async fn account(auth: &Auth, name: &str, access: Access) -> Secret {
 
 /// Adds a login, and returns its access token.
 pub(crate) async fn login(auth: &Auth, name: &str) -> Secret {
-    let id = random::<8>().unwrap();
+    let id = random_text::<8>().unwrap();
     let session = Session {
         id: id.clone(),
         refresh: Fingerprint::of("none"),
@@ -44,7 +44,7 @@ fn claims(auth: &Auth, name: &str, session: &str) -> Claims {
 
 /// `Authorization` headers that must be rejected for this account, with the reason.
 pub(crate) async fn invalid_headers(auth: &Auth, name: &str) -> Vec<(&'static str, String)> {
-    let session = random::<8>().unwrap();
+    let session = random_text::<8>().unwrap();
     let session_id = session.clone();
     let begun = auth.change(name, |record| {
         let (refresh, expires) = (Fingerprint::of("none"), u64::MAX);

@@ -33,7 +33,7 @@ impl Grant {
         &self.access
     }
 
-    /// Returns the id of the login, unless the caller used an API token.
+    /// Returns the id of the login, or `None` if the caller used an API token.
     pub(super) fn session(&self) -> Option<&str> {
         match &self.identity.proof {
             Proof::Session(id) => Some(id),
@@ -41,7 +41,7 @@ impl Grant {
         }
     }
 
-    /// Returns the id of the API token, unless the caller used a login.
+    /// Returns the id of the API token, or `None` if the caller used a login.
     pub(super) fn token(&self) -> Option<&str> {
         match &self.identity.proof {
             Proof::Session(_) => None,
@@ -55,8 +55,8 @@ impl Grant {
         tracing::info!(target: "mainspring::audit", by, what, account, "accounts changed");
     }
 
-    /// An API token cannot create other tokens, unless it is an administrator's: a stolen token must not be able to make
-    /// itself permanent.
+    /// Rejects a caller that used an API token, except that of an administrator: a stolen token must not be able to
+    /// make itself permanent by creating other tokens.
     pub(crate) fn require_login(&self) -> Result<(), AuthError> {
         if self.session().is_some() { Ok(()) } else { self.require(Right::Admin) }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::account::{MAX_SESSIONS, MAX_USED, Session};
 use super::bearer::{self, AccountToken};
 use super::claims::Claims;
-use super::fingerprint::{Fingerprint, random};
+use super::fingerprint::{Fingerprint, random_text};
 use super::grant::Grant;
 use super::secret::Secret;
 use super::{Auth, AuthError, account};
@@ -76,7 +76,7 @@ impl Auth {
             return Err(AuthError::Denied);
         }
         attempt.succeeded().await?;
-        let id = random::<12>()?;
+        let id = random_text::<12>()?;
         let refresh = bearer::new_refresh(name, &id)?;
         let session = Session {
             id: id.clone(),

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::AuthError;
-use super::fingerprint::random;
+use super::fingerprint::random_text;
 use super::secret::Secret;
 
 /// The recommendation of OWASP: 19 MiB, two passes, one lane.
@@ -40,7 +40,7 @@ impl Passwords {
     pub(super) fn new() -> Result<Self, AuthError> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| FAILED)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let dummy = hash(&argon2, &random::<32>()?.into())?;
+        let dummy = hash(&argon2, &random_text::<32>()?.into())?;
         let (work, queue) = mpsc::channel::<Work>(WAITING);
         let queue = Arc::new(Mutex::new(queue));
         // Half of the processors; the other half is for all other work.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::access::Access;
 use super::account::{ApiToken, MAX_TOKENS};
 use super::accounts::timestamp;
-use super::fingerprint::{Fingerprint, random};
+use super::fingerprint::{Fingerprint, random_text};
 use super::profile::{NewToken, TokenInfo};
 use super::{Auth, AuthError, bearer};
 
@@ -44,7 +44,7 @@ impl Auth {
                 "invalid label; expected at most 100 bytes without control characters",
             ));
         }
-        let id = random::<6>()?;
+        let id = random_text::<6>()?;
         let token = bearer::new_api(account, &id)?;
         let created = self.now();
         let expires = ttl.map(|ttl| created.saturating_add(ttl.as_secs().max(1)));

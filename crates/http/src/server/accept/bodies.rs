@@ -1,4 +1,5 @@
-//! Bodies with limits: of a request, for size and time; of a response, for the time until it is read.
+//! Bodies with limits. The body of a request has a maximum size and a time limit; the body of a response has a time
+//! limit within which the client must continue to read it.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -192,7 +192,7 @@ pub(crate) async fn accept(
             }
         };
         counts.accepted.fetch_add(1, Relaxed);
-        // A child token per connection: checking a token locks it, and connections check it often.
+        // Each connection has a child token, because a check locks the token, and connections check theirs often.
         let stop = shutdown.child_token();
         let server = Arc::clone(&server);
         connections.spawn(connection::serve(server, stream, peer, slot, stop));

@@ -1,9 +1,9 @@
 //! Timeout state of one connection.
 //!
 //! hyper has one timeout, for the head of a request. It includes idle time, allocates a timer for each request, and begins
-//! only when the protocol version is known, after up to 24 bytes. So it is not used. The socket, the service and the
-//! bodies record here what they wait for, and the connection has one timer, which is moved only if a deadline is earlier
-//! than it.
+//! only when the protocol version is known, after up to 24 bytes. Therefore it is not used. The socket, the service and
+//! the bodies record here what they wait for. The connection has one timer, which is moved only if a deadline is
+//! earlier than that of the timer.
 
 use std::sync::Arc;
 use std::task::Waker;

@@ -123,7 +123,7 @@ impl AuditRecord {
     }
 }
 
-/// Dropped without a result, the client has disconnected: the write may have been applied.
+/// Writes the record if there was no result: the client has disconnected, and the write may have been applied.
 impl Drop for AuditRecord {
     fn drop(&mut self) {
         self.write(None);

@@ -131,7 +131,7 @@ pub async fn invalid_positions_are_rejected<F: Fixture>() {
     }
 }
 
-pub async fn position_before_the_history_is_compacted<F: Fixture>() {
+pub async fn subscribe_before_the_history_returns_compacted<F: Fixture>() {
     let store = F::start(Store::builder().history_changes(10)).await;
     for _ in 0..25 {
         store.set("k", "v").await;

@@ -67,7 +67,7 @@ pub async fn equal_value_is_a_change<F: Fixture>() {
     assert_eq!(store.revision().await, 5);
 }
 
-pub async fn only_changes_take_revisions<F: Fixture>() {
+pub async fn only_changes_increment_the_revision<F: Fixture>() {
     let store = F::start(Store::builder()).await;
     store.clear().await.unwrap();
     store.set("k", "a").await;

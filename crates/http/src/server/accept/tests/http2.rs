@@ -14,7 +14,7 @@ const GOAWAY: u8 = 7;
 struct Http2Client(Client);
 
 impl Http2Client {
-    /// Connects with a window for responses of this many bytes.
+    /// Connects, and sets the initial window of each stream to `window` bytes.
     async fn connect(server: &TestServer, window: u32) -> Self {
         let mut client = Self(server.connect().await);
         client.0.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
