@@ -53,13 +53,14 @@
 //! # Guarantees
 //!
 //! - Commands take effect one after another, in one order that agrees with real time (linearizability).
-//! - A write has one of three results: it is acknowledged; it fails with an error that guarantees no effect; or it
-//!   fails with [`Error::Unknown`], if the journal did not report a result. An acknowledged write is visible to every
-//!   later read.
+//! - A write has one of three results: it is acknowledged; it fails with an error that guarantees no effect; or its
+//!   result is unknown: [`Error::Unknown`] if the journal did not report it, [`Error::Failed`] if the store failed
+//!   before it answered. An acknowledged write is visible to every later read.
 //! - Changes are numbered from 1, without duplicates or gaps. A subscription delivers them in order, each once, and
 //!   never skips one silently.
 //! - A batch is atomic, and no read through the owner observes a part of it.
-//! - A key past its deadline is absent to every operation; its `Expired` change follows within 10 ms.
+//! - A key past its deadline is absent to every operation; its `Expired` change follows within 10 ms, and with a
+//!   journal after it is recorded.
 //! - At a shutdown, queued commands are finished, or fail with [`Error::Closed`]. Subscribers receive every
 //!   acknowledged change.
 //! - A panic in a gate or a weigher rejects that write. A panic in the code of `T` stops the store: all callers and

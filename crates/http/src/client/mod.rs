@@ -74,6 +74,11 @@ use mainspring::{Result, Store};
 /// is encrypted, and the certificate of the server must be issued by an authority that the system trusts, or that is set
 /// with [`root_certificates`](ClientBuilder::root_certificates).
 ///
+/// # Generic code
+///
+/// A client dereferences to its [`Store`], so a function that takes `&Store<T, B>` takes a `&Client<T>`. Bind the client
+/// to a variable first: in `park(&Client::connect(url)?)` the compiler does not apply the conversion.
+///
 /// # Cancel safety
 ///
 /// If the future of a write is dropped, the write may still take effect, as with a local store.
