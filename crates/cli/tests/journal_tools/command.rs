@@ -117,6 +117,18 @@ fn reports_are_printed_as_text_and_json() {
 }
 
 #[test]
+fn problem_in_json_has_its_documented_members() {
+    let folder = pinned("json-problem", "journal-v2");
+    flip(&files(&folder, "log-")[1], "value");
+    let (code, stdout, error) = run(&["check", "--json"], &[&folder]);
+    assert_eq!(code, 1, "{error}");
+    let json: serde_json::Value = serde_json::from_str(&stdout).expect(&stdout);
+    let problem = &json["files"][2]["problem"];
+    assert_eq!(problem["harm"], "damaged", "{stdout}");
+    assert!(problem["offset"].is_u64() && problem["what"].is_string(), "{stdout}");
+}
+
+#[test]
 fn export_can_be_imported() {
     let (folder, new) = (pinned("pipe", "journal-v1"), fresh("pipe-new"));
     let mut export = mainspring(&["export"], &[&folder]);

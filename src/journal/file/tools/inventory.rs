@@ -22,7 +22,8 @@ use crate::model::{Change, StoreId};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The kind of the problem.
+    /// The kind of the problem; `harm` in JSON.
+    #[serde(rename = "harm")]
     pub kind: ProblemKind,
     /// The offset in the file at which it was detected.
     pub offset: u64,
